@@ -1,0 +1,40 @@
+"""What can go wrong by somebody's hand, each as one sentence that says what was wrong and what to do.
+
+The command line prints the sentence and exits with code 2; a page shows it in place of the picture.
+"""
+
+
+class LabError(Exception):
+    """Stand for every mistake or misfortune that the lab explains in one sentence."""
+
+
+class ConfigError(LabError):
+    """Say which setting cannot be, which value it had and what may stand there."""
+
+
+class DataMissing(LabError):
+    """Say which data set is not on this machine and how to get it."""
+
+
+class DataDamaged(LabError):
+    """Say which file of a data set is not what it should be and how to replace it."""
+
+
+class RunNotFound(LabError):
+    """Say which run does not exist, which do, and how to train it."""
+
+
+class RunDamaged(LabError):
+    """Say which file of a run does not match its digest or cannot be read."""
+
+
+class RunInUse(LabError):
+    """Say that a run's name belongs to another configuration or to a process at work."""
+
+
+class ReadOnlyRun(LabError):
+    """Say that a pretrained run is not to be changed, and what to do instead."""
+
+
+class NotWritable(LabError):
+    """Say which file or folder could not be written and why."""

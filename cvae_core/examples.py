@@ -1,0 +1,58 @@
+"""What a model is shown: images and their conditions, in training drawn anew, held out always the same."""
+
+import torch
+from torch import Tensor
+
+from cvae_core import noise
+from cvae_core.config import Config, any_set
+from cvae_core.data import Split
+from cvae_core.models import Condition, labelled, nothing, quadrants_of
+from cvae_core.quadrants import PROPER_SETS, flags
+
+HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`
+
+
+def condition(config: Config, x: Tensor, labels: Tensor, visible: Tensor | None = None) -> Condition:
+    """Condition images x (N, 784) on what a configuration's model is given of them.
+
+    `visible`, flags (4,) or (N, 4), says which quadrants a model of any set shall see; others have their own.
+    """
+    if config.flavour == "vae":
+        return nothing(len(x))
+    if config.flavour == "label":
+        return labelled(labels)
+    if visible is None:
+        visible = flags(_visible(config))
+    return quadrants_of(x, visible)
+
+
+def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
+    """Return images (N, 784) and conditions of one step: pixels and visible sets are drawn anew each time."""
+    x = split.intensities(rows)
+    if config.pixels == "binarised":
+        x = noise.binarise(x, config.seed, "pixels", epoch, step)
+    visible = None
+    if any_set(config):
+        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(rows), config.seed, "visible", epoch, step)]
+    return x, condition(config, x, split.labels[rows], visible)
+
+
+def held_out(config: Config, split: Split, rows: Tensor, visible: Tensor | None = None) -> tuple[Tensor, Condition]:
+    """Return images (N, 784) and conditions of a validation or test split, a function of the images' indices alone."""
+    x = split.intensities(rows)
+    if config.pixels == "binarised":
+        drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
+        x = (torch.stack(drawn) < x).float()
+    if any_set(config) and visible is None:
+        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(split), HELD_OUT_SEED, "visible")[rows]]
+    return x, condition(config, x, split.labels[rows], visible)
+
+
+def first_of_each_label(split: Split) -> Tensor:
+    """Return the indices of a split's first image of each label, (10,)."""
+    return torch.stack([(split.labels == label).nonzero()[0, 0] for label in range(10)])
+
+
+def _visible(config: Config) -> str:
+    name: str = getattr(config, "visible", "")
+    return name

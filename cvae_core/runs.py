@@ -1,0 +1,243 @@
+"""A run is a folder: its card says what it is and which weights it has; the rest are curves, stages and results.
+
+    card.json                    what was trained, on what, how far, how well; replacing it commits new weights
+    weights-<sha8>.safetensors   the best (averaged) weights
+    curves.csv  stages.npz       how training went
+    cll.json  embedding-*.npz    results, each with the digest of the weights they were made from
+    state.safetensors            what resuming needs, until the run has finished
+
+Pretrained runs are read-only: new results about them go to a cache folder beside them.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cvae_core import files
+from cvae_core.config import Config, from_json
+from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
+from cvae_core.models import ConditionalVAE, build
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+CACHE = ".cache"
+Status = Literal["queued", "running", "finished", "stopped", "failed"]
+
+
+def default_root() -> Path:
+    """Return the folder of runs: $CVAE_RUNS, or checkpoints/ in the repository."""
+    return Path(os.environ.get("CVAE_RUNS") or Path(__file__).resolve().parents[1] / "checkpoints")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Name a weights file and what its bytes must add up to."""
+
+    file: str
+    sha256: str
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Say all about a run that is not weights; enough to rebuild its model."""
+
+    config: Config
+    status: Status
+    reason: str | None = None
+    command: str
+    created: str  # UTC, ISO 8601
+    data_fingerprint: str  # SHA-256 of the data set
+    versions: Mapping[str, str]
+    device: str
+    dtype: str  # of the arithmetic in training
+    threads: int
+    parameters: int
+    seconds: float = 0.0  # of training, validation included
+    epochs: int = 0  # finished
+    best_epoch: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)  # validation split, nats per image
+    weights: Weights | None = None
+    baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
+    read_only: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON that `card_from_json` reads back."""
+        return {**asdict(self), "config": self.config.to_json()}
+
+
+def card_from_json(content: Mapping[str, Any]) -> Card:
+    """Rebuild a card; raise ConfigError where it is not of this version."""
+    if set(content) != {f.name for f in fields(Card)} or not isinstance(content["config"], dict):
+        raise ConfigError("The card is not of this version of the lab: train the run anew.")
+    weights = content["weights"]
+    return Card(
+        **{**content, "config": from_json(content["config"]), "weights": Weights(**weights) if weights else None}
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; everything that is read from or written to it goes through here."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Return the run's name, its folder's."""
+        return self.folder.name
+
+    def exists(self) -> bool:
+        """Say whether there is a card."""
+        return (self.folder / "card.json").is_file()
+
+    def card(self) -> Card:
+        """Read the card; raise RunDamaged where it cannot be."""
+        try:
+            return card_from_json(files.read_json(self.folder / "card.json"))
+        except ConfigError as error:
+            raise RunDamaged(f"Run {self.name!r}: {error}") from error
+
+    def write_card(self, card: Card) -> None:
+        """Replace the card: the step that makes what it names so."""
+        files.write_json(self.folder / "card.json", card.to_json())
+
+    def write_weights(self, card: Card, weights: Mapping[str, Tensor], dtype: torch.dtype, **news: Any) -> Card:
+        """Write weights, commit them with a card that names them, drop the file they replace; return the card."""
+        stored = {name: tensor.to(dtype).contiguous() for name, tensor in weights.items()}
+        content = safetensors.torch.save(stored)
+        sha256 = files.digest(content)
+        named = Weights(
+            file=f"weights-{sha256[:8]}.safetensors", sha256=sha256, dtype=str(dtype).removeprefix("torch.")
+        )
+        files.write(self.folder / named.file, content)
+        card = replace(card, weights=named, **news)
+        self.write_card(card)
+        self.sweep(card)
+        return card
+
+    def sweep(self, card: Card) -> None:
+        """Remove what interrupted writing left: temporary files and weights that the card does not name."""
+        kept = card.weights.file if card.weights else None
+        for path in self.folder.iterdir():
+            stale_weights = path.name.startswith("weights-") and path.name != kept
+            if stale_weights or path.name.endswith(files.TEMPORARY):
+                path.unlink(missing_ok=True)
+
+    def weights(self, card: Card | None = None) -> dict[str, Tensor]:
+        """Read the weights as float32, by name; raise RunDamaged unless they match the card's digest."""
+        named = (card or self.card()).weights
+        if named is None:
+            raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
+        path = self.folder / Path(named.file).name
+        content = files.read(path)
+        if files.digest(content) != named.sha256:
+            raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card.")
+        try:
+            return {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+        except (SafetensorError, ValueError) as error:
+            raise RunDamaged(f"{path} is damaged: it is not a safetensors file.") from error
+
+    def model(self) -> ConditionalVAE:
+        """Rebuild the model with its best weights, for evaluation only."""
+        card = self.card()
+        model = build(card.config)
+        load_weights(model, self.weights(card), self.name)
+        return model.eval().requires_grad_(False)
+
+    def curves(self) -> pd.DataFrame:
+        """Read the curves: one row per epoch and split."""
+        return files.read_table(self.folder / "curves.csv")
+
+    def write_curves(self, table: pd.DataFrame) -> None:
+        """Replace the curves."""
+        files.write_table(self.folder / "curves.csv", table)
+
+    def stages(self) -> dict[str, np.ndarray]:
+        """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
+        return files.read_arrays(self.folder / "stages.npz")
+
+    def write_stages(self, **arrays: np.ndarray) -> None:
+        """Replace the stages."""
+        files.write_arrays(self.folder / "stages.npz", **arrays)
+
+    def result_path(self, file: str) -> Path:
+        """Return where a new result of the run is written: beside a read-only run, not in it."""
+        return (self.folder.parent / CACHE / self.name if self.card().read_only else self.folder) / file
+
+    def result_paths(self, file: str) -> list[Path]:
+        """Return where results of that name are found, the run's own before the cached ones."""
+        candidates = [self.folder / file, self.folder.parent / CACHE / self.name / file]
+        return [path for path in candidates if path.is_file()]
+
+    def require_writable(self) -> None:
+        """Raise ReadOnlyRun if the run is a pretrained one."""
+        if self.exists() and self.card().read_only:
+            raise ReadOnlyRun(
+                f"Run {self.name!r} is pretrained and read-only: train under another name with --run NAME."
+            )
+
+
+def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str) -> None:
+    """Put weights into a model, checked for names, shapes and finite values; raise RunDamaged otherwise."""
+    expected = model.state_dict()
+    if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in expected.items()}:
+        raise RunDamaged(f"The weights of run {run!r} are not those of its configuration: train it anew.")
+    if not all(bool(t.isfinite().all()) for t in weights.values()):
+        raise RunDamaged(f"The weights of run {run!r} hold values that are not finite: train it anew.")
+    model.load_state_dict(dict(weights))
+
+
+def run_at(name: str, root: Path) -> Run:
+    """Return the run of a name, there or not: the one place where a name becomes a path."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
+            "digit first."
+        )
+    folder = root / name
+    if folder.is_symlink():
+        raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")
+    return Run(folder)
+
+
+def find(name: str, root: Path) -> Run:
+    """Return an existing run; raise RunNotFound, naming those that exist."""
+    run = run_at(name, root)
+    if not run.exists():
+        have = ", ".join(other.name for other in all_runs(root)) or "none"
+        raise RunNotFound(
+            f"No run named {name!r} in {root}. There are: {have}. "
+            f"Train it with: python -m cvae_core train label --run {name}"
+        )
+    return run
+
+
+def all_runs(root: Path) -> list[Run]:
+    """Return every folder with a card, damaged or not, by name."""
+    with suppress(OSError):
+        found = [Run(path) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name) and not path.is_symlink()]
+        return [run for run in found if run.exists()]
+    return []
+
+
+def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:
+    """Return the cards of all runs by name, and what is wrong with those that cannot be read."""
+    cards: dict[str, Card] = {}
+    damaged: list[RunDamaged] = []
+    for run in all_runs(root):
+        try:
+            cards[run.name] = run.card()
+        except RunDamaged as error:
+            damaged.append(error)
+    return cards, damaged

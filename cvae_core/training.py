@@ -1,0 +1,284 @@
+"""The training loop, as a generator of reports; it can stop after any step and go on as if it had not.
+
+Noise, order and binarisation derive from (seed, epoch, step), schedules are functions of the step, and all else that a
+step depends on is in `Learner.state`: a resumed training takes exactly the steps that it would have taken.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from cvae_core import noise
+from cvae_core.config import Config
+from cvae_core.data import DataSet, Split
+from cvae_core.examples import first_of_each_label, held_out, training_batch
+from cvae_core.models import ConditionalVAE, build, labelled, nothing
+from cvae_core.objectives import elbo
+from cvae_core.quadrants import PIXELS
+
+STAGE_EPOCHS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
+STAGE_COLUMNS = 8  # samples per row
+VALIDATION_BATCH = 500
+WARM_UP_SHARE = 0.1  # of the one-cycle schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """One step was taken: `step` of `steps` in `epoch`, at a training bound in nats per image."""
+
+    epoch: int
+    step: int
+    steps: int
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Pictures of what the model can do at a moment, as float images in [0, 1]."""
+
+    epoch: float
+    samples: Tensor  # (rows, columns, 784): the same noise decoded, per label or completing the same digits
+    reconstructions: Tensor  # (rows, 784): the same digits through the posterior mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Bound = reconstruction − β rate of a split after an epoch, nats per image."""
+
+    split: str
+    bound: float
+    reconstruction: float
+    rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnded:
+    """An epoch is over; `improved` says that its weights are the best so far by the validation bound."""
+
+    epoch: int
+    epochs: int
+    train: Measured
+    validation: Measured
+    learning_rate: float
+    seconds: float
+    improved: bool
+
+
+Report = Stepped | Staged | EpochEnded
+
+
+class Learner:
+    """Hold all that changes while a model learns."""
+
+    def __init__(self, config: Config, steps_per_epoch: int, *, dtype: torch.dtype, frozen: Mapping[str, Tensor]):
+        self.config, self.steps, self.dtype = config, steps_per_epoch, dtype
+        self.model = build(config)
+        if frozen:
+            self.model.load_state_dict({**self.model.state_dict(), **frozen})
+        learned = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.average = (
+            AveragedModel(self.model, multi_avg_fn=_averaging(config.averaging)) if config.averaging else None
+        )
+        self.epoch = self.step = 0  # the next step to take
+        self.sums = torch.zeros(3, dtype=torch.float64)  # bound, reconstruction, rate over the epoch so far
+        self.seen = 0
+        self.best = -math.inf
+        self.best_epoch = 0
+        self.seconds = 0.0
+
+    @property
+    def evaluated(self) -> ConditionalVAE:
+        """Return the model whose weights are validated and kept: the averaged one where there is one."""
+        return self.average.module if self.average else self.model  # type: ignore[return-value]
+
+    @property
+    def finished(self) -> bool:
+        """Say whether all epochs are over or patience is exhausted."""
+        config = self.config
+        out_of_patience = config.patience is not None and self.epoch - self.best_epoch >= config.patience
+        return self.epoch >= config.epochs or (self.epoch > 0 and out_of_patience)
+
+    def learning_rate(self) -> float:
+        """Return the step size for the next step."""
+        if not self.config.one_cycle:
+            return self.config.learning_rate
+        done = (self.epoch * self.steps + self.step + 1) / (self.config.epochs * self.steps)
+        if done < WARM_UP_SHARE:
+            return self.config.learning_rate * done / WARM_UP_SHARE
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
+
+    def rate_weight(self) -> float:
+        """Return the weight of the rate for the next step: β, grown from 0 during the warm-up."""
+        beta, warm_up = getattr(self.config, "beta", 1.0), getattr(self.config, "warm_up", 0.0)
+        grown = (self.epoch * self.steps + self.step + 1) / (warm_up * self.steps) if warm_up else 1.0
+        return float(beta * min(1.0, grown))
+
+    def learn(self, split: Split, rows: Tensor) -> float:
+        """Take one step on some images; return the mean bound that it saw, in nats per image."""
+        config = self.config
+        x, c = training_batch(config, split, rows, self.epoch, self.step)
+        epsilon = noise.normal((1, len(rows), self.model.latent), config.seed, "latent", self.epoch, self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        self.model.train()
+        with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
+            terms = elbo(self.model, x, c, epsilon)
+        self.optimiser.zero_grad(set_to_none=True)
+        (-terms.value(self.rate_weight()).mean()).backward()
+        self.optimiser.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        bound = terms.value(getattr(config, "beta", 1.0)).detach()
+        for index, term in enumerate((bound, terms.reconstruction, terms.rate)):
+            self.sums[index] += term.detach().double().sum()
+        self.seen += len(rows)
+        self.step += 1
+        return float(bound.mean())
+
+    def end_epoch(self, validation: Measured, seconds: float) -> EpochEnded:
+        """Close an epoch with what validation said of it."""
+        bound, reconstruction, rate = (float(total) / self.seen for total in self.sums)
+        improved = validation.bound > self.best
+        rate_used = self.config.learning_rate if not self.config.one_cycle else self.learning_rate()
+        self.epoch, self.step, self.seen = self.epoch + 1, 0, 0
+        self.sums.zero_()
+        self.seconds += seconds
+        if improved:
+            self.best, self.best_epoch = validation.bound, self.epoch
+        return EpochEnded(
+            epoch=self.epoch,
+            epochs=self.config.epochs,
+            train=Measured(split="train", bound=bound, reconstruction=reconstruction, rate=rate),
+            validation=validation,
+            learning_rate=rate_used,
+            seconds=self.seconds,
+            improved=improved,
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Return everything that going on depends on, as tensors and notes."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self.average:
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+        place = {name: getattr(self, name) for name in _PLACE}
+        return {**tensors, "sums": self.sums}, {"place": json.dumps(place), "config": json.dumps(self.config.to_json())}
+
+    def load_state(self, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
+        """Go back to where `state` was taken."""
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            if part in parts:
+                parts[part][rest] = tensor
+        self.model.load_state_dict(parts["model"])
+        if self.average:
+            self.average.load_state_dict(parts["average"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            index, _, moment = name.partition(".")
+            moments.setdefault(int(index), {})[moment] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.sums.copy_(tensors["sums"])
+        for name, value in json.loads(notes["place"]).items():
+            setattr(self, name, value)
+
+
+_PLACE = ("epoch", "step", "seen", "best", "best_epoch", "seconds")
+
+
+def train(learner: Learner, data: DataSet) -> Iterator[Report]:
+    """Take a learner from where it stands to the end of its training, reporting every step, stage and epoch."""
+    config, images = learner.config, data.train
+    stage_steps = {round(epoch * learner.steps) for epoch in STAGE_EPOCHS}
+    while not learner.finished:
+        started = time.monotonic()
+        order = noise.permutation(len(images), config.seed, "order", learner.epoch)
+        while learner.step < learner.steps:
+            done = learner.epoch * learner.steps + learner.step
+            if done in stage_steps:
+                yield stage(learner.model, data, done / learner.steps)
+            rows = order[learner.step * config.batch_size : (learner.step + 1) * config.batch_size]
+            bound = learner.learn(images, rows)
+            yield Stepped(epoch=learner.epoch + 1, step=learner.step, steps=learner.steps, bound=bound)
+        measured = validate(learner.evaluated, data.validation)
+        yield learner.end_epoch(measured, time.monotonic() - started)
+
+
+@torch.no_grad()
+def validate(model: ConditionalVAE, split: Split) -> Measured:
+    """Measure the bound at full weight of the rate, one draw per image and the same draws every time."""
+    config = model.config
+    sums = torch.zeros(2, dtype=torch.float64)
+    model.eval()
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(config, split, rows)
+        epsilon = noise.normal((1, len(rows), model.latent), config.seed, "validation", int(rows[0]))
+        terms = elbo(model, x, c, epsilon)
+        sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()])
+    reconstruction, rate = (sums / len(split)).tolist()
+    bound = reconstruction - getattr(config, "beta", 1.0) * rate
+    return Measured(split="validation", bound=bound, reconstruction=reconstruction, rate=rate)
+
+
+@torch.no_grad()
+def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
+    """Decode the same noise and reconstruct the same test digits with the weights of a moment."""
+    config = model.config
+    model.eval()
+    rows = first_of_each_label(data.test)
+    x, c = held_out(config, data.test, rows)
+    epsilon = noise.normal((STAGE_COLUMNS, 1, model.latent), config.seed, "stage")
+    given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10))}.get(config.flavour, c)
+    if config.flavour == "vae":
+        epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
+    background = c.pixels if c.pixels is not None else torch.zeros(len(rows), PIXELS)
+    drawn = model.likelihood(model.draw(given, epsilon), given)
+    inferred = model.likelihood(model.infer(x, c, torch.zeros(1, 1, model.latent)), c)
+    return Staged(
+        epoch=epoch,
+        samples=drawn.paste(drawn.probabilities, background).transpose(0, 1),
+        reconstructions=inferred.paste(inferred.probabilities, background)[0],
+    )
+
+
+def steps_per_epoch(config: Config, images: int) -> int:
+    """Return how many batches an epoch has, the last one ragged."""
+    return math.ceil(images / config.batch_size)
+
+
+def fast_dtype(seconds: float = 0.2) -> torch.dtype:
+    """Time matrix products in both precisions and return bfloat16 only where it is clearly the faster one."""
+    rates = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.ones(512, 512, dtype=dtype)
+        count, start = 0, time.monotonic()
+        a @ a
+        start = time.monotonic()
+        while time.monotonic() - start < seconds:
+            a @ a
+            count += 1
+        rates[dtype] = count / (time.monotonic() - start)
+    return torch.bfloat16 if rates[torch.bfloat16] > 1.5 * rates[torch.float32] else torch.float32
+
+
+def _averaging(decay: float) -> Any:
+    """Return an exponential average whose decay grows to its value, so that early averages follow the weights."""
+
+    def update(averages: Any, weights: Any, updates: Tensor | int) -> None:
+        count = int(updates)
+        get_ema_multi_avg_fn(min(decay, (1 + count) / (10 + count)))(averages, weights, updates)
+
+    return update
