@@ -196,6 +196,23 @@ def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: 
     return replace(PRESETS[preset][flavour], **changes)
 
 
+def train_command(config: Config, run: str) -> str:
+    """Return the command that trains a configuration: the flags in which it differs from its preset.
+
+    >>> train_command(configure("label", latent=2), "label-2d")
+    'python -m cvae_core train label --latent 2 --run label-2d'
+    """
+    words = [f"python -m cvae_core train {config.flavour}"]
+    words += [] if config.preset == DEFAULT_PRESET else [f"--preset {config.preset}"]
+    preset = PRESETS[config.preset][config.flavour]
+    for name in (f.name for f in fields(config) if f.name != "preset"):
+        value, flag = getattr(config, name), name.replace("_", "-")
+        if value != getattr(preset, name):
+            words.append(f"--{flag} {value}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{flag}")
+    words += [] if run == config.run_name else [f"--run {run}"]
+    return " ".join(words)
+
+
 def from_json(card: Mapping[str, Any]) -> Config:
     """Rebuild the configuration that `to_json` wrote; raise ConfigError where it was another version's."""
     values = dict(card)

@@ -38,3 +38,7 @@ class ReadOnlyRun(LabError):
 
 class NotWritable(LabError):
     """Say which file or folder could not be written and why."""
+
+
+class Interrupted(LabError):
+    """Say that a training was asked to stop and how to go on."""

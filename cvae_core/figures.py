@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from cvae_core.quadrants import SIDE
+from cvae_core.quadrants import SIDE, pixel_mask
 
 PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # papers: generated, given to the model, hidden from it
 PAPERS = np.array([[255, 255, 255], [205, 226, 245], [214, 214, 214]], np.float32)
@@ -28,6 +28,11 @@ FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 def as_bytes(images: Tensor) -> np.ndarray:
     """Return float images in [0, 1] as uint8."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def papers(visible: Tensor, hidden: int = PLAIN) -> np.ndarray:
+    """Return the papers (..., 784) under digits of which the quadrants in `visible` (..., 4) were given."""
+    return np.where(pixel_mask(visible).numpy(), VISIBLE, hidden).astype(np.uint8)
 
 
 def grid(

@@ -225,7 +225,7 @@ class QuadrantCVAE(ConditionalVAE):
         seen = _seen(self.visible, c)
         with torch.no_grad():
             guess = self.baseline.likelihood(self.baseline.draw(c, seen[0].new_zeros(1, 1, 0)), c)
-            return guess.paste(guess.probabilities, seen[0])[0], seen[1]
+            return completed(guess, c)[0], seen[1]
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
         """Return p(z | c)."""
@@ -245,6 +245,12 @@ class QuadrantCVAE(ConditionalVAE):
     def counted(self, c: Condition) -> Tensor | None:
         """Return which generated pixels are hidden."""
         return _counted(self.visible, c)
+
+
+def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
+    """Return the pixel means as whole images (samples, N, 784), visible pixels as they were given."""
+    background = likelihood.logits.new_zeros(len(c), PIXELS) if c.pixels is None else c.pixels
+    return likelihood.paste(likelihood.probabilities, background)
 
 
 def build(config: Config) -> ConditionalVAE:

@@ -11,7 +11,7 @@ Pretrained runs are read-only: new results about them go to a cache folder besid
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -67,6 +67,7 @@ class Card:
     epochs: int = 0  # finished
     best_epoch: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)  # validation split, nats per image
+    rates: Sequence[float] = ()  # mean rate per latent dimension on the validation split, nats
     weights: Weights | None = None
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False

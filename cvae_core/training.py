@@ -19,9 +19,8 @@ from cvae_core import noise
 from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
 from cvae_core.examples import first_of_each_label, held_out, training_batch
-from cvae_core.models import ConditionalVAE, build, labelled, nothing
+from cvae_core.models import ConditionalVAE, build, completed, labelled, nothing
 from cvae_core.objectives import elbo
-from cvae_core.quadrants import PIXELS
 
 STAGE_EPOCHS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
 STAGE_COLUMNS = 8  # samples per row
@@ -244,14 +243,25 @@ def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
     given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10))}.get(config.flavour, c)
     if config.flavour == "vae":
         epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
-    background = c.pixels if c.pixels is not None else torch.zeros(len(rows), PIXELS)
     drawn = model.likelihood(model.draw(given, epsilon), given)
     inferred = model.likelihood(model.infer(x, c, torch.zeros(1, 1, model.latent)), c)
     return Staged(
         epoch=epoch,
-        samples=drawn.paste(drawn.probabilities, background).transpose(0, 1),
-        reconstructions=inferred.paste(inferred.probabilities, background)[0],
+        samples=completed(drawn, given).transpose(0, 1),
+        reconstructions=completed(inferred, c)[0],
     )
+
+
+@torch.no_grad()
+def rates(model: ConditionalVAE, split: Split) -> Tensor:
+    """Return how much each latent dimension says of an image, its mean rate in nats: (latent,) float64."""
+    total = torch.zeros(model.latent, dtype=torch.float64)
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(model.config, split, rows)
+        epsilon = noise.normal((1, len(rows), model.latent), model.config.seed, "rates", int(rows[0]))
+        latents = model.infer(x, c, epsilon)
+        total += latents.rate.double().mean(0).sum(0)
+    return total / len(split)
 
 
 def steps_per_epoch(config: Config, images: int) -> int:

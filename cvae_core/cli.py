@@ -1,0 +1,105 @@
+"""The command line: python -m cvae_core COMMAND …
+
+    train vae|label|quadrant|baseline   train a run, or go on with one
+    evaluate RUN                        estimate its conditional log-likelihoods and store them
+    table [RUN …]                       print the table of stored results
+    embed RUN                           lay its latent space out in two dimensions
+    export RUN                          write a grid of samples or the stages of its training
+    list                                show the runs that are there
+    download DATASET                    fetch a data set
+
+Add --help to any of them. What goes wrong by a user's hand is one sentence on standard error and exit code 2.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+import tyro
+
+from cvae_core import commands
+from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName
+from cvae_core.errors import ConfigError, LabError
+
+Command = TypeVar("Command", bound=Callable[[], None])
+PROGRAM = "python -m cvae_core"
+COMMANDS: Mapping[str, type[Callable[[], None]]] = {
+    "evaluate": commands.Evaluate,
+    "table": commands.Table,
+    "embed": commands.Embed,
+    "export": commands.Export,
+    "list": commands.List,
+    "download": commands.Download,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; return 0, or 2 after one sentence on standard error."""
+    try:
+        _parsed(list(arguments))()
+    except BrokenPipeError:  # the reader, `head` say, has seen enough; nothing more can be told to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (LabError, OSError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parsed(words: list[str]) -> Callable[[], None]:
+    """Turn words into the command object that they ask for."""
+    if not words or words[0] in ("-h", "--help"):
+        return lambda: print(__doc__)
+    name, *rest = words
+    if name == "train":
+        return _parsed_training(rest)
+    if name not in COMMANDS:
+        raise ConfigError(f"There is no command {name!r}: give train, {', '.join(COMMANDS)}, or --help.")
+    return _arguments(COMMANDS[name], rest, f"{PROGRAM} {name}")
+
+
+def _parsed_training(words: list[str]) -> Callable[[], None]:
+    flavours = get_args(Flavour)
+    if words and words[0] in ("-h", "--help"):
+        return lambda: print(f"{PROGRAM} train {'|'.join(flavours)} …, with --help for the flags of each")
+    if not words or words[0] not in flavours:
+        given = f", not {words[0]!r}" if words else ""
+        raise ConfigError(f"What to train comes first: {', '.join(flavours)}{given}.")
+    flavour, *rest = words
+    defaults = PRESETS[_preset(rest)][flavour]  # type: ignore[index]
+    kind: Any = commands.Train[type(defaults)]  # type: ignore[misc]
+    return _arguments(kind, rest, f"{PROGRAM} train {flavour}", commands.Train(config=defaults))
+
+
+def _preset(words: Sequence[str]) -> PresetName:
+    """Find the preset before all else is parsed: the other defaults, and their help, come from it."""
+    parser = re.search(r"(?:^|\s)--preset[\s=](\S+)", " ".join(words))
+    return parser[1] if parser and parser[1] in PRESETS else DEFAULT_PRESET  # type: ignore[return-value]
+
+
+def _arguments(kind: type[Command], words: list[str], program: str, default: Command | None = None) -> Command:
+    """Parse flags, turning tyro's boxed complaint into one sentence."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            if default is None:
+                return tyro.cli(kind, args=words, prog=program)
+            return tyro.cli(kind, args=words, prog=program, default=default)
+    except SystemExit as leave:
+        if not leave.code:
+            raise
+        raise ConfigError(f"{_sentence(complaint.getvalue())} See {program} --help.") from None
+
+
+def _sentence(box: str) -> str:
+    """Return what tyro complains of, without its frame, title and hints."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    rules = [index for index, line in enumerate(lines) if line.startswith("───")]
+    told = " ".join(" ".join(lines[: rules[0]] if rules else lines).split())
+    return told.rstrip(".") + "."

@@ -1,0 +1,84 @@
+"""What a training shows on the terminal, and how the terminal stops it."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tqdm import tqdm
+
+from cvae_core.runs import Card
+from cvae_core.sessions import Finished, Reused, SessionReport, Started
+from cvae_core.training import EpochEnded, Stepped
+
+
+class Bar:
+    """Show a training's reports: a bar over the steps of an epoch, a line per epoch."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def show(self, report: SessionReport) -> None:
+        """Show one report."""
+        match report:
+            case Reused(run=run):
+                print(
+                    f"Run {run.name!r} has this configuration already ({_result(run.card())}) and is used as it is; "
+                    "--force trains anew."
+                )
+            case Started(run=run, epoch=epoch, step=step):
+                print(
+                    f"Run {run.name!r} " + (f"goes on after epoch {epoch}, step {step}" if epoch or step else "starts")
+                )
+            case Stepped(epoch=epoch, step=step, steps=steps, bound=bound):
+                if self.bar is None:
+                    self.bar = tqdm(total=steps, desc=f"epoch {epoch}", unit="step", leave=False, disable=None)
+                self.bar.update(step - self.bar.n)
+                self.bar.set_postfix_str(f"{-bound:.1f} nats", refresh=False)
+            case EpochEnded(train=train, validation=validation):
+                self.close()
+                print(
+                    f"epoch {report.epoch:3}/{report.epochs}  −bound in nats per image: training {-train.bound:7.2f}  "
+                    f"validation {-validation.bound:7.2f} (rate {validation.rate:.2f})"
+                    f"  {report.seconds:6.1f} s{'  best so far' if report.improved else ''}",
+                    flush=True,
+                )
+            case Finished(run=run, card=card):
+                print(
+                    f"Run {run.name!r} is finished: {_result(card)} at epoch {card.best_epoch}, {card.seconds:.0f} s, "
+                    f"in {run.folder}"
+                )
+
+
+def _result(card: Card) -> str:
+    return f"validation −ELBO {-card.metrics['elbo']:.2f} nats per image"
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a request that the loop sees between two steps."""
+    requested = False
+
+    def note(*_: object) -> None:
+        nonlocal requested
+        requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,188 @@
+"""Conditional log-likelihoods of a split, with standard errors, and the cells in which a run keeps them.
+
+A cell is one estimator at one number of draws over one number of images: −log p(x | c) in nats per image, lower is
+better. Noise is a function of (seed, image, estimator), so an image's estimate does not depend on which others are
+scored, and the first 1,000 images of a larger cell are the cell of 1,000.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cvae_core import files, noise
+from cvae_core.config import any_set
+from cvae_core.data import Split
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.examples import held_out
+from cvae_core.models import ConditionalVAE
+from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
+from cvae_core.quadrants import flags
+from cvae_core.runs import Run
+
+Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
+RESULTS = "cll.json"
+NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
+IMAGES_AT_ONCE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One estimate of a run's mean −log p(x | c) with what is needed to trust it and make it again."""
+
+    estimator: Estimator
+    split: str
+    visible: str | None  # the set that was shown, where the model has quadrants
+    samples: int  # draws of z per image; 0 where there is nothing to draw
+    images: int
+    seed: int
+    mean: float  # nats per image
+    standard_error: float  # over images
+    seconds: float
+
+
+class Moments:
+    """Sum values and their squares in float64, divide once."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.squares = 0, 0.0, 0.0
+
+    def add(self, values: Tensor) -> None:
+        """Add values (N,)."""
+        self.count += len(values)
+        self.total += float(values.double().sum())
+        self.squares += float(values.double().square().sum())
+
+    @property
+    def mean(self) -> float:
+        """Return the mean so far."""
+        return self.total / self.count
+
+    @property
+    def standard_error(self) -> float:
+        """Return the standard error of the mean so far, over the values added."""
+        variance = max(0.0, self.squares / self.count - self.mean**2) * self.count / max(1, self.count - 1)
+        return math.sqrt(variance / self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The running cells after some more images: `done` of `images`."""
+
+    done: int
+    images: int
+    cells: Sequence[Cell]
+
+
+def evaluate(
+    model: ConditionalVAE,
+    split: Split,
+    *,
+    split_name: str = "test",
+    samples: int = 100,
+    images: int | None = None,
+    seed: int = 0,
+    visible: str | None = None,
+) -> Iterator[Scored]:
+    """Score the first images of a split by every estimator that fits the model, reporting as they come in.
+
+    `samples` draws per image; `images` None means all; `visible` says what a model of any set is shown (its own draw
+    of sets if None). Raises ConfigError for numbers that cannot be.
+    """
+    total = len(split) if images is None else images
+    if not 1 <= total <= len(split):
+        raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, score 1 to all of them.")
+    if samples < 1:
+        raise ConfigError(f"Samples cannot be {samples}: an estimate needs at least one draw.")
+    if visible is not None and not any_set(model.config):
+        raise ConfigError("This model has its own visible quadrants: leave out --visible.")
+    shown = None if visible is None else flags(visible)
+    started = time.monotonic()
+    moments: dict[Estimator, Moments] = {}
+    at_once = max(1, min(IMAGES_AT_ONCE, NOISE_FLOATS // (samples * max(1, model.latent))))
+    for rows in torch.arange(total).split(at_once):
+        x, c = held_out(model.config, split, rows, shown)
+        scores: dict[Estimator, Tensor] = {}
+        if model.latent:
+            drawn = from_posterior(model, x, c, _noise(model, rows, samples, seed, "posterior"))
+            scores["elbo"], scores["importance"] = drawn.elbo, drawn.importance_sampling
+            scores["prior"] = prior_monte_carlo(model, x, c, _noise(model, rows, samples, seed, "prior"))
+        else:
+            with torch.no_grad():
+                scores["baseline"] = elbo(model, x, c, torch.zeros(1, len(rows), 0)).value()
+        if model.config.pixels == "grey":
+            scores["floor"] = _negative_entropy(model, x, model.counted(c))
+        for estimator, values in scores.items():
+            moments.setdefault(estimator, Moments()).add(-values)
+        seconds = time.monotonic() - started
+        cells = [
+            Cell(
+                estimator=estimator,
+                split=split_name,
+                visible=visible or getattr(model.config, "visible", None),
+                samples=0 if estimator in ("floor", "baseline") else samples,
+                images=moment.count,
+                seed=seed,
+                mean=moment.mean,
+                standard_error=moment.standard_error,
+                seconds=round(seconds, 2),
+            )
+            for estimator, moment in moments.items()
+        ]
+        yield Scored(done=int(rows[-1]) + 1, images=total, cells=cells)
+
+
+def stored_cells(run: Run) -> list[Cell]:
+    """Read a run's cells, those made from its present weights, the cached ones of a read-only run included."""
+    card = run.card()
+    cells: dict[tuple[object, ...], Cell] = {}
+    for path in run.result_paths(RESULTS):
+        content = files.read_json(path)
+        if card.weights is None or content.get("weights") != card.weights.sha256:
+            continue
+        try:
+            read = [Cell(**cell) for cell in content["cells"]]
+        except (KeyError, TypeError) as error:
+            raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
+        for cell in read:
+            _keep(cells, cell)
+    return list(cells.values())
+
+
+def store(run: Run, new: Sequence[Cell]) -> list[Cell]:
+    """Add cells to a run's results; a cell from fewer images never replaces a fuller one. Return what is kept."""
+    weights = run.card().weights
+    if weights is None:
+        raise ConfigError(f"Run {run.name!r} has no weights to store results about.")
+    cells = {_key(cell): cell for cell in stored_cells(run)}
+    for cell in new:
+        _keep(cells, cell)
+    kept = list(cells.values())
+    files.write_json(run.result_path(RESULTS), {"weights": weights.sha256, "cells": [asdict(cell) for cell in kept]})
+    return kept
+
+
+def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:
+    known = cells.get(_key(cell))
+    if known is None or cell.images >= known.images:
+        cells[_key(cell)] = cell
+
+
+def _key(cell: Cell) -> tuple[object, ...]:
+    """Return what makes two cells the same question: more draws are another question, more images are not."""
+    return cell.split, cell.visible, cell.estimator, cell.samples
+
+
+def _noise(model: ConditionalVAE, rows: Tensor, samples: int, seed: int, use: str) -> Tensor:
+    return noise.per_image(rows, samples, model.latent, seed, "evaluation", use)
+
+
+def _negative_entropy(model: ConditionalVAE, x: Tensor, counted: Tensor | None) -> Tensor:
+    """Return the highest score that grey targets allow, x log x + (1 − x) log(1 − x) over the scored pixels."""
+    ink = x[:, model.pixels].double()
+    terms = torch.special.xlogy(ink, ink) + torch.special.xlogy(1 - ink, 1 - ink)
+    return (terms if counted is None else torch.where(counted, terms, 0.0)).sum(-1)

@@ -1,0 +1,177 @@
+"""What a training leaves on disk as it goes: curves, stages, best weights, and the state that resuming needs."""
+
+import json
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cvae_core import files
+from cvae_core.data import DataSet
+from cvae_core.errors import NotWritable, RunDamaged
+from cvae_core.examples import first_of_each_label
+from cvae_core.figures import as_bytes
+from cvae_core.models import build
+from cvae_core.runs import Card, Run, load_weights
+from cvae_core.training import (
+    EpochEnded,
+    Learner,
+    Measured,
+    Report,
+    Staged,
+    Stepped,
+    rates,
+    stage,
+    validate,
+)
+
+SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
+HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
+
+
+class Recorder:
+    """Write what a learner reports into its run's folder."""
+
+    def __init__(self, run: Run, learner: Learner, card: Card, data: DataSet):
+        self.run, self.learner, self.card, self.data = run, learner, card, data
+        self.curves = pd.DataFrame()
+        self.stages: dict[float, Staged] = {}
+        self.saved = time.monotonic()
+
+    @property
+    def state_file(self) -> Path:
+        """Return where the state for resuming lies."""
+        return self.run.folder / "state.safetensors"
+
+    def start(self) -> None:
+        """Begin an empty run in place of whatever had its name."""
+        for path in self.run.folder.glob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                path.unlink()
+        self.run.write_card(self.card)
+        self.save()
+
+    def resume(self) -> None:
+        """Go back to the saved state and drop what was recorded after it."""
+        tensors, notes = files.read_tensors(self.state_file)
+        if json.loads(notes.get("config", "null")) != self.card.config.to_json():
+            raise RunDamaged(f"{self.state_file} belongs to another configuration: start anew with --force.")
+        self.learner.load_state(tensors, notes)
+        if (self.run.folder / "curves.csv").is_file():
+            curves = self.run.curves()
+            self.curves = curves[curves["epoch"] <= self.learner.epoch]
+        if (self.run.folder / "stages.npz").is_file():
+            kept = self.run.stages()
+            for index, epoch in enumerate(kept["epoch"].tolist()):
+                samples, reconstructions = (torch.from_numpy(kept[k][index]) for k in ("samples", "reconstructions"))
+                self.stages[epoch] = Staged(epoch=epoch, samples=samples / 255, reconstructions=reconstructions / 255)
+        self._commit(status="running", reason=None)
+        self.run.sweep(self.card)
+
+    def record(self, report: Report) -> None:
+        """Write what a report brings; save the state when it is time."""
+        match report:
+            case Staged():
+                self.stages[report.epoch] = report
+                self._write_stages()
+            case EpochEnded():
+                self._end_epoch(report)
+            case Stepped():
+                pass
+        if time.monotonic() - self.saved > SAVE_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write everything that going on depends on."""
+        tensors, notes = self.learner.state()
+        files.write_tensors(self.state_file, tensors, **notes)
+        self.saved = time.monotonic()
+
+    def stop(self, status: str, reason: str) -> None:
+        """Close the run so that it can be resumed."""
+        self.save()
+        self._commit(status=status, reason=reason)
+
+    def fail(self, reason: str) -> None:
+        """Say why training ended; what was saved before stays."""
+        try:
+            self._commit(status="failed", reason=reason)
+        except NotWritable:
+            return  # the disk that refused is the reason, and it is on its way to the caller
+
+    def finish(self) -> Card:
+        """Store the best weights, in half precision if that is as good, with the last stage and the final card."""
+        model = build(self.card.config)
+        weights = self.run.weights(self.card)
+        load_weights(model, weights, self.run.name)
+        kept = validate(model, self.data.validation)
+        dtype = torch.float32
+        load_weights(model, {name: tensor.half().float() for name, tensor in weights.items()}, self.run.name)
+        halved = validate(model, self.data.validation)
+        cost = kept.bound - halved.bound
+        if abs(cost) < HALF_PRECISION_COST:
+            dtype, kept = torch.float16, halved
+        else:
+            load_weights(model, weights, self.run.name)
+        last = stage(model, self.data, float(self.learner.epoch))
+        self.stages[last.epoch] = last
+        self._write_stages()
+        metrics = {**_metrics(kept), "float16_cost": cost}
+        self.card = replace(self.card, rates=rates(model, self.data.validation).tolist())
+        self.card = self.run.write_weights(
+            self.card, weights, dtype, status="finished", reason=None, metrics=metrics, **self._progress()
+        )
+        self.state_file.unlink(missing_ok=True)
+        return self.card
+
+    def _end_epoch(self, report: EpochEnded) -> None:
+        rows = [
+            {
+                "epoch": report.epoch,
+                **{f.name: getattr(measured, f.name) for f in fields(Measured)},
+                "seconds": round(report.seconds, 2),
+                "learning_rate": report.learning_rate,
+            }
+            for measured in (report.train, report.validation)
+        ]
+        self.curves = pd.concat([self.curves, pd.DataFrame(rows)], ignore_index=True)
+        self.run.write_curves(self.curves)
+        if report.improved:
+            self.card = self.run.write_weights(
+                self.card,
+                self.learner.evaluated.state_dict(),
+                torch.float32,
+                metrics=_metrics(report.validation),
+                **self._progress(),
+            )
+        else:
+            self._commit(**self._progress())
+
+    def _progress(self) -> dict[str, object]:
+        learner = self.learner
+        return {"epochs": learner.epoch, "best_epoch": learner.best_epoch, "seconds": round(learner.seconds, 1)}
+
+    def _commit(self, **news: object) -> None:
+        self.card = replace(self.card, **news)  # type: ignore[arg-type]
+        self.run.write_card(self.card)
+
+    def _write_stages(self) -> None:
+        kept = [self.stages[epoch] for epoch in sorted(self.stages)]
+        self.run.write_stages(
+            epoch=np.array([staged.epoch for staged in kept]),
+            samples=np.stack([as_bytes(staged.samples) for staged in kept]),
+            reconstructions=np.stack([as_bytes(staged.reconstructions) for staged in kept]),
+            test_indices=first_of_each_label(self.data.test).numpy(),
+        )
+
+
+def _metrics(measured: Measured) -> dict[str, float]:
+    return {
+        "bound": measured.bound,
+        "reconstruction": measured.reconstruction,
+        "rate": measured.rate,
+        "elbo": measured.reconstruction - measured.rate,
+    }
