@@ -154,14 +154,14 @@ _ANCESTOR: Mapping[str, Any] = {
 _RESIDUAL: Mapping[str, Any] = {
     "preset": "mlp",
     "residual": True,
-    "width": 500,
+    "width": 400,
     "depth": 2,
-    "epochs": 20,
+    "epochs": 40,
     "patience": None,
     "batch_size": 256,
-    "learning_rate": 1e-3,
+    "learning_rate": 2e-3,
     "one_cycle": True,
-    "weight_decay": 0.01,
+    "weight_decay": 0.05,
     "averaging": 0.998,
 }
 BASELINE_BODY: Mapping[str, Any] = {"residual": False, "width": 500, "depth": 2}  # the tutorial's, small on purpose

@@ -17,7 +17,7 @@ from cvae_core.runs import Run
 Method = Literal["tsne", "pca"]
 MIN_POINTS = 50  # below, t-SNE's perplexity of 30 has too few neighbours
 EMBEDDING_SEED = 0
-ACTIVE_RATE = 0.01  # nats: a dimension with less says nothing of the image
+DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,43 @@
+# Each target sets up what it needs: a virtual environment in .venv, the pinned requirements, for tests a browser.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: run test checkpoints benchmark clean browser
+.DELETE_ON_ERROR:
+
+run: $(STAMP)-run  ## the dashboard, opened in the browser
+	$(BIN)/streamlit run app/Home.py --server.headless false
+
+test: $(STAMP)-dev browser  ## all that the gate runs
+	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
+	$(BIN)/python -m benchmarks.checkpoints
+
+clean:  ## remove the environment and what tools left; runs and data stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+
+$(STAMP)-run: requirements.txt pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(STAMP)-dev: requirements-dev.txt requirements.txt pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(STAMP)-run
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "The lab needs Python 3.11 or newer; point to one with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { command -v apt-get >/dev/null && \
+		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv; } || \
+		{ echo "This Python cannot make virtual environments: install its venv package (Debian: python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+browser:  ## Chromium for the browser tests, through apt where it is missing and can be had
+	@$(BIN)/python tests/browser.py || { command -v apt-get >/dev/null && \
+		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium >/dev/null; } || \
+		echo "No Chromium or Chrome here and none could be installed: the browser tests will be skipped" >&2

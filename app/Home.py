@@ -1,0 +1,15 @@
+"""The dashboard's frame: start it with `streamlit run app/Home.py`, from any working folder."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # `streamlit run` puts app/ on the path, and nothing else
+    sys.path.insert(0, str(ROOT))
+
+from app.navigation import PAGES  # noqa: E402
+
+st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
+st.navigation([page.streamlit_page() for page in PAGES.values()]).run()

@@ -1,0 +1,1 @@
+"""What the dashboard's pages share: the frame, cached calls into the core, controls and displays."""

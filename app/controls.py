@@ -1,0 +1,139 @@
+"""Controls that several pages have; each keeps its value in the page's address."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app import library
+from app.library import RunKey
+from cvae_core import noise
+from cvae_core.config import QuadrantConfig
+from cvae_core.data import Split
+from cvae_core.latent import DEAD_RATE
+from cvae_core.quadrants import ANY, PROTOCOL, described
+
+MAX_SEED = 999_999
+MAX_DIGITS = 12  # in one figure
+NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
+
+
+def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
+    """Choose one of some runs; there must be one."""
+    return choices[st.selectbox(label, list(choices), key=key, bind="query-params")]
+
+
+def seed() -> int:
+    """Choose the seed of all noise on a page."""
+    number = st.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        value=0,
+        key="seed",
+        bind="query-params",
+        help="The same seed gives the same picture anywhere",
+    )
+    return int(number or 0)
+
+
+def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
+    """Show a slider per latent dimension, in base noise, with the nats that it carries; return their values."""
+    values = {}
+    for dimension in dimensions:
+        said = f"{rates[dimension]:.2f} nats" if rates[dimension] >= DEAD_RATE else "dead"
+        values[dimension] = st.slider(
+            f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}",
+            -NOISE_RANGE,
+            NOISE_RANGE,
+            value=0.0,
+            step=0.05,
+            key=slider_key(dimension),
+            bind="query-params",
+        )
+    return values
+
+
+def slider_key(dimension: int) -> str:
+    """Return the key and address name of a latent dimension's slider."""
+    return f"e{dimension + 1}"
+
+
+def digit(options: Sequence[str]) -> str:
+    """Choose a label, or all of them."""
+    chosen = st.pills(
+        "Digit", options, default=options[3], required=True, key="digit", bind="query-params", selection_mode="single"
+    )
+    return str(chosen)
+
+
+def latent_buttons(dimensions: int, seed: int) -> None:
+    """Offer to set all latent sliders at once: to zero, or to noise drawn from the seed."""
+
+    def place(values: Sequence[float]) -> None:
+        for dimension, value in enumerate(values):
+            st.session_state[slider_key(dimension)] = min(max(round(float(value) * 20) / 20, -NOISE_RANGE), NOISE_RANGE)
+
+    drawn = noise.normal((dimensions,), seed, "sliders").tolist()
+    left, right = st.columns(2)
+    left.button("Reset", on_click=place, args=([0.0] * dimensions,), icon=":material/restart_alt:", width="stretch")
+    right.button(
+        "Random z", on_click=place, args=(drawn,), icon=":material/casino:", width="stretch", help="Drawn from the seed"
+    )
+
+
+def quadrant_families() -> dict[str, dict[str, RunKey]]:
+    """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first."""
+    families: dict[str, dict[str, RunKey]] = {}
+    for key in sorted(library.run_keys(flavour="quadrant").values(), key=lambda key: (len(key.name), key.name)):
+        config = library.config(key)
+        if isinstance(config, QuadrantConfig) and config.visible != ANY and library.available(config.dataset):
+            families.setdefault(config.dataset, {}).setdefault(config.visible, key)
+    return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
+
+
+def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str, RunKey]:
+    """Choose the images and what is visible of them; return both and the run that completes them."""
+    names = list(families)
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = str(st.selectbox("Images", names, key="images", bind="query-params"))
+    sets = sorted(families[chosen])
+    visible = st.segmented_control(
+        "Visible quadrants",
+        sets,
+        default=sets[0],
+        required=True,
+        format_func=lambda name: f"{name}: {described(name)}" if name in PROTOCOL else described(name),
+        key=f"visible-{chosen}",
+        bind="query-params",
+    )
+    return chosen, str(visible), families[chosen][str(visible)]
+
+
+def samples_count() -> int:
+    """Choose how many samples are drawn for each digit."""
+    return int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
+
+
+def test_digits(test: Split, seed: int) -> tuple[int, ...]:
+    """Choose test digits: drawn by the seed, or by their numbers in the test set."""
+    at_random = st.toggle("Random test digits", value=True, key="random", bind="query-params", help="Drawn by the seed")
+    if at_random:
+        count = int(st.slider("Digits", 1, MAX_DIGITS, 10, key="digits", bind="query-params"))
+        return tuple(noise.permutation(len(test), seed, "digits")[:count].tolist())
+    text = st.text_input(
+        "Numbers of test digits",
+        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        key="indices",
+        bind="query-params",
+        help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas between them",
+    )
+    words = [word.strip() for word in (text or "").split(",") if word.strip()]
+    numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
+    good = [number for number in numbers if number < len(test)][:MAX_DIGITS]
+    if len(good) != len(words) or not good:
+        st.warning(
+            f"Give up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas; what is not one is left out."
+        )
+    return tuple(good) or (0,)

@@ -1,0 +1,109 @@
+"""The pages' pictures, drawn from cached pixels: the same settings are computed once, whoever asks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image
+from torch import Tensor
+
+from app import library
+from app.library import RunKey
+from cvae_core import figures, noise, quadrants
+from cvae_core.examples import held_out
+from cvae_core.latent import slerp
+from cvae_core.models import LABELS, Condition, ConditionalVAE, QuadrantCVAE, completed, labelled, nothing
+
+SPREAD_SAMPLES = 64
+KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
+_cached = st.cache_data(max_entries=KEPT, show_spinner=False)
+
+
+def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
+    """Return the pixel means that base noise (samples, N or 1, latent) leads to, (samples, N, 784) uint8."""
+    with torch.inference_mode():
+        return figures.as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
+
+
+@_cached
+def same_noise(key: RunKey, epsilon: tuple[float, ...]) -> np.ndarray:
+    """Decode one base noise under all ten labels, (1, 10, 784); a VAE ignores them and gives ten equal images."""
+    model = library.model(key)
+    return decoded(model, _labels(model, range(LABELS)), torch.tensor(epsilon).reshape(1, 1, -1))
+
+
+@_cached
+def samples(key: RunKey, labels: tuple[int, ...], columns: int, seed: int) -> np.ndarray:
+    """Draw a row of samples per label, (labels, columns, 784), the same noise in every row."""
+    model = library.model(key)
+    epsilon = noise.normal((columns, 1, model.latent), seed, "samples")
+    return decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2)
+
+
+@_cached
+def sample_block(key: RunKey, label: int, rows: int, columns: int, seed: int) -> np.ndarray:
+    """Draw a block of samples of one label, (rows, columns, 784)."""
+    model = library.model(key)
+    epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")
+    return decoded(model, _labels(model, [label]), epsilon).reshape(rows, columns, -1)
+
+
+@_cached
+def interpolation(key: RunKey, label: int, seed: int, rows: int, steps: int) -> np.ndarray:
+    """Walk along the sphere between pairs of random base noises, (rows, steps, 784)."""
+    model = library.model(key)
+    ends = noise.normal((rows, 2, model.latent), seed, "interpolation")
+    walks = torch.stack([slerp(start, end, steps) for start, end in ends])  # (rows, steps, latent)
+    return decoded(model, _labels(model, [label]), walks.reshape(-1, 1, model.latent)).reshape(rows, steps, -1)
+
+
+@_cached
+def manifold(key: RunKey, label: int, side: int) -> np.ndarray:
+    """Decode the plane of a two-dimensional z at equal steps of probability, (side, side, 784), ε₂ upwards."""
+    model = library.model(key)
+    steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(side) + 0.5) / side)
+    plane = torch.stack(torch.meshgrid(steps, steps.flip(0), indexing="xy"), dim=-1)  # (side, side, 2)
+    return decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1)
+
+
+@_cached
+def completions(
+    key: RunKey, indices: tuple[int, ...], visible: str, count: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the in-painting figure's rows, (rows, digits, 784), and their papers.
+
+    Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, the pixels' standard deviation.
+    """
+    model = library.model(key)
+    assert isinstance(model, QuadrantCVAE)
+    test = library.dataset(model.config.dataset).test
+    shown = quadrants.flags(visible)
+    x, c = held_out(model.config, test, torch.tensor(indices), shown)
+    assert c.pixels is not None
+    rows = [figures.as_bytes(c.pixels), figures.as_bytes(x)]
+    rows.append(decoded(model.baseline, c, torch.zeros(1, 1, 0))[0])
+    rows.append(decoded(model, c, torch.zeros(1, 1, model.latent))[0])
+    drawn = decoded(model, c, noise.normal((max(count, SPREAD_SAMPLES), len(x), model.latent), seed, "completions"))
+    spread = 2 * drawn.astype(np.float32).std(axis=0)  # ½ is the most that values in [0, 1] can deviate: full ink
+    rows += [*drawn[:count], spread.round().astype(np.uint8)]
+    papers = np.repeat(figures.papers(shown)[None, None], len(rows), axis=0).repeat(len(x), axis=1)
+    papers[0] = figures.papers(shown, hidden=figures.UNKNOWN)
+    return np.stack(rows), papers
+
+
+def grid(
+    pixels: np.ndarray,
+    scale: int,
+    caption: str,
+    *,
+    papers: np.ndarray | None = None,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+) -> Image.Image:
+    """Lay cached pixels out as a captioned grid."""
+    return figures.grid(pixels, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
+
+
+def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
+    return nothing(len(labels)) if model.config.flavour == "vae" else labelled(torch.tensor(list(labels)))

@@ -1,0 +1,183 @@
+"""What does z do when the digit is fixed?"""
+
+import streamlit as st
+
+from app import controls, display, library, pictures
+from app.library import RunKey
+from cvae_core import noise
+from cvae_core.latent import slerp
+from cvae_core.models import LABELS, ConditionalVAE, LabelCVAE, completed
+
+FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
+COLUMNS, ROWS = 10, 3
+STEPS, MANIFOLD_SIDE = 11, 15
+ALL = "all ten"
+TEACHERS_DIGIT = 3  # shown where one digit is needed and all ten are chosen
+
+
+def sliders(key: RunKey, seed: int) -> tuple[float, ...]:
+    """Show the sliders, most useful first; return the base noise that they make."""
+    rates = library.rates(key)
+    ranked = sorted(range(len(rates)), key=lambda dimension: -rates[dimension])
+    st.subheader("Slide through z", anchor=False)
+    controls.latent_buttons(len(rates), seed)
+    values = controls.latent_sliders(rates, ranked[:FIRST_SLIDERS])
+    if len(ranked) > FIRST_SLIDERS:
+        with st.expander(f"{len(ranked) - FIRST_SLIDERS} more dimensions, which say less"):
+            values |= controls.latent_sliders(rates, ranked[FIRST_SLIDERS:])
+    return tuple(values[dimension] for dimension in range(len(rates)))
+
+
+def under_all_labels(key: RunKey, epsilon: tuple[float, ...]) -> None:
+    """Show the chosen digit large, and one style under all ten labels."""
+    same = pictures.same_noise(key, epsilon)
+    facts = {"run": key.name, "epsilon": epsilon}
+    moved = sum(value != 0 for value in epsilon)
+    place = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
+    if digit != ALL:
+        st.subheader(f"This z as a {digit}", anchor=False)
+        display.picture(
+            lambda scale: pictures.grid(same[:, [wanted]], scale, f"{key.name}: digit {wanted}, {place}"),
+            name=f"{key.name}-{wanted}",
+            alt=f"The digit {wanted} that the sliders describe",
+            scale=9,
+            facts={**facts, "digit": wanted},
+        )
+    st.subheader("The same z under all ten labels", anchor=False)
+    display.picture(
+        lambda scale: pictures.grid(same.reshape(2, 5, -1), scale, f"{key.name}: one z under all labels, {place}"),
+        name=f"{key.name}-same-z",
+        alt="The ten digits in one style",
+        scale=3,
+        facts=facts,
+    )
+
+
+def samples(key: RunKey, seed: int) -> None:
+    """Show draws from the prior."""
+    labels = [str(label) for label in range(LABELS)] if digit == ALL else []
+    if digit == ALL:
+        st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
+        pixels = pictures.samples(key, tuple(range(LABELS)), COLUMNS, seed)
+    else:
+        st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {digit}.")
+        pixels = pictures.sample_block(key, wanted, ROWS, COLUMNS, seed)
+    display.picture(
+        lambda scale: pictures.grid(pixels, scale, f"{key.name}: samples, digit {digit}, seed {seed}", rows=labels),
+        name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
+        alt=f"Samples of the label CVAE, digit {digit}, seed {seed}",
+        scale=3,
+        facts={"run": key.name, "digit": digit, "seed": seed},
+    )
+
+
+def beside_the_vae(key: RunKey, seed: int) -> None:
+    """Show what the label is good for: the same noise without and with it."""
+    dataset = library.config(key).dataset
+    twins = library.run_keys(flavour="vae", dataset=dataset)
+    if not twins:
+        st.info(f"No VAE is trained on {dataset}. Train one with: `python -m cvae_core train vae --dataset {dataset}`")
+        return
+    st.markdown(
+        "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
+        "gives the digit that was asked for."
+    )
+    named = (("VAE", next(iter(twins.values()))), (f"CVAE, c = {wanted}", key))
+    for column, (name, run) in zip(st.columns(2), named, strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            block(run, name, seed)
+
+
+def block(run: RunKey, name: str, seed: int) -> None:
+    """Show a block of samples of one run."""
+    pixels = pictures.sample_block(run, wanted, 5, 6, seed)
+    display.picture(
+        lambda scale: pictures.grid(pixels, scale, f"{run.name}: {name}, seed {seed}"),
+        name=f"{run.name}-beside-{wanted}-seed{seed}",
+        alt=f"Samples of the {name}",
+        scale=3,
+        facts={"run": run.name, "digit": wanted, "seed": seed},
+    )
+
+
+def interpolation(key: RunKey, seed: int) -> None:
+    """Show walks from one random z to another."""
+    st.markdown(
+        "Each row walks from one random $z$ to another in eleven steps, along the sphere near which the prior's points lie."
+    )
+    steps = pictures.interpolation(key, wanted, seed, ROWS, STEPS)
+    display.picture(
+        lambda scale: pictures.grid(steps, scale, f"{key.name}: interpolation, digit {wanted}, seed {seed}"),
+        name=f"{key.name}-interpolation-{wanted}-seed{seed}",
+        alt=f"Three walks through the latent space, digit {wanted}",
+        scale=3,
+        facts={"run": key.name, "digit": wanted, "seed": seed},
+    )
+
+
+def manifold(key: RunKey) -> None:
+    """Show all that a model with two latents can write."""
+    flat = library.run_keys(flavour="label", latent=2)
+    if not flat:
+        st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
+        return
+    surface = flat.get(key.name) or next(iter(flat.values()))
+    st.markdown(
+        f"All that `{surface.name}` can write as a {wanted}: its $z$ has two dimensions, laid out at equal steps of "
+        "probability, so that every tile is as likely as any other."
+    )
+    tiles = pictures.manifold(surface, wanted, MANIFOLD_SIDE)
+    display.picture(
+        lambda scale: pictures.grid(tiles, scale, f"{surface.name}: the plane of z, digit {wanted}"),
+        name=f"{surface.name}-manifold-{wanted}",
+        alt=f"The digit {wanted} for every point of a two-dimensional latent space",
+        scale=2,
+        facts={"run": surface.name, "digit": wanted},
+    )
+
+
+st.title("Generate a digit")
+st.markdown(
+    "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies: every difference you see is *style*. "
+    "Move a slider, and the same change of style happens to all ten digits."
+)
+choices = library.run_keys(flavour="label")
+if not choices:
+    st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
+    st.stop()
+with st.sidebar:
+    chosen = controls.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
+    digit = controls.digit((*map(str, range(LABELS)), ALL))
+    noise_seed = controls.seed()
+wanted = TEACHERS_DIGIT if digit == ALL else int(digit)
+left, right = st.columns([2, 3], gap="large")
+with display.sentences():
+    with left:
+        moved_to = sliders(chosen, noise_seed)
+    with right:
+        under_all_labels(chosen, moved_to)
+tabs = st.tabs(["Samples", "VAE beside CVAE", "Interpolation", "Manifold of a 2-D z"])
+with tabs[0], display.sentences():
+    samples(chosen, noise_seed)
+with tabs[1], display.sentences():
+    beside_the_vae(chosen, noise_seed)
+with tabs[2], display.sentences():
+    interpolation(chosen, noise_seed)
+with tabs[3], display.sentences():
+    manifold(chosen)
+display.explanation(
+    "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
+    "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"
+    "\\varepsilon$; they are ordered by the *rate* of their dimension, the nats per image that it carries on validation "
+    "images, and one with less than 0.01 is *dead*: moving it changes nothing. What you see is the mean of every pixel, "
+    "not a draw of ink.",
+    r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
+    r"\varepsilon \sim \mathcal{N}(0, I)",
+    noise.normal,
+    ConditionalVAE.draw,
+    LabelCVAE.context,
+    ConditionalVAE.likelihood,
+    completed,
+    slerp,
+)

@@ -1,0 +1,105 @@
+"""What is a conditional VAE?"""
+
+import pandas as pd
+import streamlit as st
+
+from app import controls, display, downloads, library, pictures
+from app.navigation import PAGES
+from cvae_core import data, figures
+from cvae_core.models import ConditionalVAE, completed
+from cvae_core.objectives import elbo
+from cvae_core.quadrants import described
+
+STYLES, DIGITS, SEED = 8, (2, 4, 17, 61, 15, 8), 7
+
+st.title("The CVAE lab")
+st.markdown(
+    "A **conditional variational auto-encoder** learns all that an image $x$ can be once something about it, the condition "
+    "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer."
+)
+label, quadrant = st.columns(2, gap="large")
+with label.container(border=True, height="stretch"), display.sentences():
+    st.subheader("c is the label", anchor=False)
+    runs = library.run_keys(flavour="label")
+    key = runs.get("label") or next(iter(runs.values()), None)
+    if key is None:
+        st.info("No label run is trained yet: python -m cvae_core train label")
+    else:
+        st.markdown(f"“Write a 3”: but how? Each row is one $z$ under all ten labels, drawn live from `{key.name}`.")
+        styles = pictures.samples(key, tuple(range(10)), STYLES, SEED).transpose(1, 0, 2)
+        picture = figures.grid(styles, scale=2, caption=f"{key.name}: {STYLES} z under ten labels, seed {SEED}")
+        st.image(figures.png(picture), output_format="PNG", alt="Four styles of handwriting, the digits 0 to 9 in each")
+        st.page_link(PAGES["generate"].streamlit_page(), label="Slide through z", icon=":material/arrow_forward:")
+with quadrant.container(border=True, height="stretch"), display.sentences():
+    st.subheader("c is a quarter of the image", anchor=False)
+    families = controls.quadrant_families()
+    if not families:
+        st.info("No quadrant run is trained yet: python -m cvae_core train quadrant")
+    else:
+        dataset, runs = next(iter(families.items()))
+        visible, key = next(iter(sorted(runs.items())))
+        st.markdown(
+            f"“The {described(visible)} is this”: but the rest? The network blurs all answers into one; "
+            f"each sample of `{key.name}` is one answer."
+        )
+        pixels, papers = pictures.completions(key, DIGITS, visible, 3, SEED)
+        shown = [0, 1, 2, 4, 5, 6]
+        rows = ["input", "truth", "NN", "CVAE", "CVAE", "CVAE"]
+        caption = f"{key.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
+        picture = figures.grid(pixels[shown], papers=papers[shown], scale=2, rows=rows, caption=caption)
+        st.image(
+            figures.png(picture), output_format="PNG", alt="Quarters of digits, completed by the network and the CVAE"
+        )
+        st.page_link(PAGES["inpaint"].streamlit_page(), label="Complete digits", icon=":material/arrow_forward:")
+
+st.subheader("What is here", anchor=False)
+if not data.on_disk("mnist"):
+    st.info(
+        "MNIST is not on this machine. Generation works without it; completions use the small digits that are embedded. "
+        "You can fetch it whenever there is a connection.",
+        icon=":material/info:",
+    )
+    downloads.offer("mnist")
+cards, damaged = library.cards()
+for fault in damaged:
+    st.warning(str(fault), icon=":material/broken_image:")
+table = pd.DataFrame(
+    [
+        {
+            "run": name,
+            "kind": library.kind(card.config),
+            "images": card.config.dataset,
+            "preset": card.config.preset,
+            "latents": card.config.latents,
+            "−ELBO": -card.metrics["elbo"],
+            "minutes": card.seconds / 60,
+            "parameters": card.parameters / 1e6,
+        }
+        for name, card in cards.items()
+    ]
+)
+st.dataframe(
+    table,
+    hide_index=True,
+    column_config={
+        "−ELBO": st.column_config.NumberColumn(
+            "−ELBO, validation",
+            format="%.1f",
+            help="Nats per image, lower is better; a baseline's is its cross-entropy",
+        ),
+        "minutes": st.column_config.NumberColumn("training", format="%.1f min"),
+        "parameters": st.column_config.NumberColumn(format="%.1f M"),
+    },
+)
+sets = ", ".join(f"{name} {'here' if data.on_disk(name) else 'not here'}" for name in data.NAMES)
+st.caption(f"Image sets: {sets}. Everything is trained on this lab's own command line: `python -m cvae_core --help`.")
+display.explanation(
+    "A CVAE is trained to maximise the *evidence lower bound*: how well an image is reconstructed from a $z$ that has seen "
+    "it, minus the *rate*, the nats by which that $z$ had to leave the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, c)$ "
+    "the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",
+    r"\log p(x \mid c) \;\ge\; \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) \;-\; \mathrm{KL}\big(q(z \mid x, c)"
+    r"\,\|\, p(z \mid c)\big)",
+    elbo,
+    ConditionalVAE.infer,
+    completed,
+)

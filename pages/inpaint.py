@@ -1,0 +1,70 @@
+"""What can the rest of the digit be?"""
+
+import streamlit as st
+
+from app import controls, display, library, pictures
+from cvae_core import quadrants
+from cvae_core.evaluation import stored_cells
+from cvae_core.models import ConditionalVAE, QuadrantCVAE, completed, quadrants_of
+from cvae_core.runs import default_root, find
+
+st.title("Complete a digit")
+st.markdown(
+    "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
+    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw."
+)
+families = controls.quadrant_families()
+if not families:
+    st.info(
+        "No quadrant run fits the images on this machine. Train one with: "
+        "`python -m cvae_core train quadrant --dataset digits`",
+        icon=":material/info:",
+    )
+    st.stop()
+with st.sidebar:
+    dataset, visible, key = controls.quadrant_run(families)
+    seed = controls.seed()
+    count = controls.samples_count()
+with display.sentences():
+    test = library.dataset(dataset).test
+    with st.sidebar:
+        indices = controls.test_digits(test, seed)
+    if not library.available("mnist"):
+        st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
+    pixels, papers = pictures.completions(key, indices, visible, count, seed)
+    rows = ["input", "truth", "NN", "CVAE, best guess", *(f"sample {n + 1}" for n in range(count)), "spread"]
+    caption = (
+        f"{key.name}: {quadrants.described(visible)} visible, {dataset} test digits "
+        f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden; spread: twice the pixels' standard "
+        f"deviation over {pictures.SPREAD_SAMPLES} samples."
+    )
+    display.picture(
+        lambda scale: pictures.grid(pixels, scale, caption, papers=papers, rows=rows),
+        name=f"{key.name}-seed{seed}",
+        alt=f"Test digits of which the {quadrants.described(visible)} is visible, completed by the network and the CVAE",
+        scale=3,
+        facts={"run": key.name, "visible": visible, "indices": indices, "seed": seed, "samples": count},
+    )
+    cells = {
+        c.estimator: c for c in stored_cells(find(key.name, default_root())) if c.split == "test" and c.samples == 100
+    }
+    if "importance" in cells:
+        best, bound = cells["importance"], cells["elbo"]
+        st.caption(
+            f"How good `{key.name}` is over all: −log p(hidden | visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats "
+            f"per image by importance sampling (S = {best.samples}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
+        )
+display.explanation(
+    "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
+    "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "
+    "the visible pixels and the baseline's guess, and a generation network $p(x \\mid z, c)$; each sample is one $z$. Its "
+    "*best guess* is the mean of the prior, $\\varepsilon = 0$. Where samples disagree, the **spread** is dark. Shown are "
+    "pixel means, not drawn ink.",
+    r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
+    r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
+    quadrants_of,
+    QuadrantCVAE.context,
+    ConditionalVAE.draw,
+    ConditionalVAE.likelihood,
+    completed,
+)

@@ -1,0 +1,60 @@
+"""A visitor without a browser: the pages through Home, over the pretrained runs or a copy of them."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+Visit = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """Let no test see what another one cached."""
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def without_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "nothing"))
+
+
+@pytest.fixture
+def with_mnist() -> None:
+    if not (Path(os.environ.get("CVAE_DATA") or ROOT / "data") / "MNIST" / "raw").is_dir():
+        pytest.skip("MNIST is not on this machine: set CVAE_DATA to the folder that holds it")
+
+
+@pytest.fixture
+def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Hold a copy of some pretrained runs, to be damaged."""
+    root = tmp_path / "runs"
+    for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
+        shutil.copytree(ROOT / "checkpoints" / name, root / name)
+    monkeypatch.setenv("CVAE_RUNS", str(root))
+    return root
+
+
+@pytest.fixture
+def visit() -> Visit:
+    """Open a page of the dashboard, with query parameters as in its address."""
+
+    def open_page(page: str = "home", **query: str) -> AppTest:
+        visitor = AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60)
+        visitor.query_params.update(query)
+        visitor.run()
+        if page != "home":
+            visitor.switch_page(f"../pages/{page}.py")
+            visitor.query_params.update(query)
+            visitor.run()
+        assert not visitor.exception
+        return visitor
+
+    return open_page

@@ -1,0 +1,59 @@
+"""A download from a page: a process of its own, its progress, its end."""
+
+import io
+from typing import Any
+
+import pytest
+
+from app import downloads
+from cvae_core import data
+from tests.app.conftest import Visit
+
+
+class FakeProcess:
+    """A download that is at work until it is told to end."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.returncode: int | None = None
+        self.stderr = io.StringIO("progress\nDownloading mnist failed: no route. Check the internet connection.\n")
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
+    processes: list[FakeProcess] = []
+
+    def start(*arguments: Any, **settings: Any) -> FakeProcess:
+        assert arguments[0][1:] == ["-m", "cvae_core", "download", "mnist"]
+        processes.append(FakeProcess())
+        return processes[-1]
+
+    monkeypatch.setattr(downloads.subprocess, "Popen", start)
+    return processes
+
+
+def test_a_click_starts_one_download_and_its_progress_is_shown_to_every_visitor(
+    visit: Visit, without_mnist: None, started: list[FakeProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "downloaded_bytes", lambda name: data.DOWNLOAD_BYTES[name] // 2)
+    home = visit("home")
+    home.button(key="download-mnist").click().run()
+    other = visit("home")
+    assert len(started) == 1
+    for visitor in (home, other):
+        assert not visitor.exception
+        assert [bar.proto.value for bar in visitor.get("progress")] == [50]
+        assert not visitor.button
+
+
+def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
+    visit: Visit, without_mnist: None, started: list[FakeProcess]
+) -> None:
+    home = visit("home")
+    home.button(key="download-mnist").click().run()
+    started[0].returncode = 2
+    home.run()
+    assert home.error[0].value == "Downloading mnist failed: no route. Check the internet connection."
+    assert home.button(key="download-mnist")

@@ -1,0 +1,93 @@
+"""The pretrained runs: complete, sealed, small, and as good as their cards say."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.checkpoints import RUNS
+from cvae_core import data
+from cvae_core.evaluation import stored_cells
+from cvae_core.runs import find, readable
+from cvae_core.training import validate
+
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
+LIMIT = 50_000_000  # bytes of all committed runs
+# Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
+PROMISED = {
+    ("quadrant-1", "importance"): 64.0,
+    ("quadrant-2", "importance"): 44.5,
+    ("quadrant-3", "importance"): 20.2,
+    ("label", "elbo"): 93.5,
+    ("label", "importance"): 90.5,
+}
+
+
+def test_all_are_there_finished_sealed_and_undamaged() -> None:
+    cards, damaged = readable(CHECKPOINTS)
+    assert not damaged
+    assert set(RUNS) <= set(cards)
+    for name in RUNS:
+        assert cards[name].status == "finished", name
+        assert cards[name].read_only, name
+        assert not (CHECKPOINTS / name / "state.safetensors").exists(), name
+
+
+def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
+    if not (CHECKPOINTS.parent / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "checkpoints"], cwd=CHECKPOINTS.parent, capture_output=True, text=True, check=True
+    ).stdout.split()
+    sizes = [(CHECKPOINTS.parent / path).stat().st_size for path in listed]
+    assert sum(sizes) < LIMIT
+    folders = {Path(path).parts[1] for path in listed if len(Path(path).parts) == 3}
+    assert folders == set(RUNS)
+    for name in RUNS:
+        weights = find(name, CHECKPOINTS).card().weights
+        assert weights is not None
+        files = {Path(path).name for path in listed if Path(path).parts[1] == name}
+        assert files == {"card.json", "cll.json", "curves.csv", "stages.npz", weights.file}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
+    run = find(name, CHECKPOINTS)
+    card = run.card()
+    if not data.on_disk(card.config.dataset):
+        pytest.skip(f"{card.config.dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+    images = data.load(card.config.dataset)
+    assert images.fingerprint == card.data_fingerprint
+    measured = validate(run.model(), images.validation)
+    assert measured.reconstruction - measured.rate == pytest.approx(card.metrics["elbo"], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_float16_weights_cost_next_to_nothing(name: str) -> None:
+    card = find(name, CHECKPOINTS).card()
+    assert card.weights is not None
+    assert card.weights.dtype == "float16"
+    assert abs(card.metrics["float16_cost"]) < 0.05
+
+
+@pytest.mark.parametrize(("name", "estimator"), PROMISED)
+def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> None:
+    cells = [
+        cell for cell in stored_cells(find(name, CHECKPOINTS)) if (cell.estimator, cell.samples) == (estimator, 100)
+    ]
+    assert [cell.images for cell in cells] == [10_000]
+    assert cells[0].mean <= PROMISED[name, estimator]
+
+
+def test_the_embedded_runs_name_their_own_baseline() -> None:
+    for name in ("quadrant-1", "quadrant-2", "quadrant-3", "digits-quadrant-1"):
+        card = find(name, CHECKPOINTS).card()
+        assert card.baseline is not None
+        weights = find(card.baseline["run"], CHECKPOINTS).card().weights
+        assert weights is not None
+        assert weights.sha256 == card.baseline["sha256"]
+
+
+def test_the_readme_beside_them_names_each() -> None:
+    text = (CHECKPOINTS / "README.md").read_text()
+    assert all(f"| `{name}` |" in text for name in RUNS)

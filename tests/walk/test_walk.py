@@ -1,0 +1,120 @@
+"""The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
+
+import io
+import time
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from app.navigation import PAGES
+from tests.walk.conftest import Open, settle
+
+PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
+WARM_SECONDS = 5  # a generous bound on a shared machine; what is promised is measured on a quiet one
+
+
+def sources(page: Page) -> list[str]:
+    """Return the addresses of the pictures on a page, which name their content."""
+    return page.eval_on_selector_all('[data-testid="stImage"] img', "images => images.map(image => image.src)")
+
+
+def content(page: Page, number: int = 0) -> bytes:
+    return page.request.get(sources(page)[number]).body()
+
+
+def press(page: Page, label: str, key: str) -> None:
+    """Focus the slider of a label and press a key, then wait for what it changes."""
+    slider = page.get_by_test_id("stSlider").filter(has_text=label).locator("input[type=range]").first
+    slider.focus()
+    slider.press(key)
+    page.wait_for_timeout(300)
+    settle(page)
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_every_page_opens_in_every_look(
+    browser: Browser, address: str, watched: Callable, name: str, look: str
+) -> None:
+    width = 390 if look == "phone" else 1400
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if look == "dark" else "light"
+    )
+    page = watched(context.new_page())
+    started = time.monotonic()
+    page.goto(f"{address}/{PATHS[name]}")
+    settle(page)
+    assert time.monotonic() - started < 60
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    assert sources(page)
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    red = int(background.removeprefix("rgb(").split(",")[0])
+    assert (red < 128) == (look == "dark")
+    context.close()
+
+
+def test_the_pages_are_quick_once_warm(visit: Open) -> None:
+    for path in PATHS.values():
+        visit(path)
+    for path in PATHS.values():
+        started = time.monotonic()
+        visit(path)
+        assert time.monotonic() - started < WARM_SECONDS, path
+
+
+def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
+    page = visit("generate")
+    before = sources(page)[0]
+    label = page.get_by_test_id("stSlider").first.inner_text().split(" ·")[0]
+    press(page, label, "ArrowRight")
+    assert sources(page)[0] != before
+    assert f"e{label.removeprefix('ε')}=" in page.url
+
+
+def test_another_digit_changes_the_picture(visit: Open) -> None:
+    page = visit("generate")
+    before = sources(page)[0]
+    page.get_by_role("button", name="7", exact=True).or_(page.get_by_role("radio", name="7", exact=True)).first.click()
+    page.wait_for_timeout(300)
+    settle(page)
+    assert sources(page)[0] != before
+    assert "digit=7" in page.url
+
+
+def test_a_link_is_the_same_picture_in_another_browser(visit: Open, browser: Browser, watched: Callable) -> None:
+    page = visit("generate?digit=5&seed=42&e3=1.5")
+    mine = content(page)
+    other = browser.new_context()
+    theirs = content(visit("generate?digit=5&seed=42&e3=1.5", watched(other.new_page())))
+    other.close()
+    assert mine == theirs
+
+
+def test_downloads_are_png_with_their_settings_inside(visit: Open) -> None:
+    for path in ("generate?seed=3", "inpaint?seed=3"):
+        page = visit(path)
+        for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
+            with page.expect_download() as download:
+                button.get_by_role("button").click()
+            with download.value.path().open("rb") as file:
+                picture = Image.open(io.BytesIO(file.read()))
+            picture.load()
+            assert picture.format == "PNG"
+            assert picture.text["Software"] == "CVAE lab"
+            assert picture.text["run"]
+            assert picture.width > 200
+
+
+def test_more_samples_make_a_taller_figure(visit: Open) -> None:
+    page = visit("inpaint")
+    before = Image.open(io.BytesIO(content(page))).height
+    press(page, "Samples per digit", "ArrowRight")
+    assert Image.open(io.BytesIO(content(page))).height > before
+
+
+def test_an_unknown_page_leads_home(visit: Open) -> None:
+    assert visit("nonsense").get_by_role("heading", name="The CVAE lab").count() == 1
