@@ -127,6 +127,7 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
         "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
         key="indices",
         bind="query-params",
+        max_chars=200,
         help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas between them",
     )
     words = [word.strip() for word in (text or "").split(",") if word.strip()]

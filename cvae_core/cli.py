@@ -46,6 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     except (LabError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+            raise
+        print("This machine has not enough memory for that: make width, depth, batch or draws smaller.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 2

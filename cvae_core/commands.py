@@ -17,7 +17,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 
 from cvae_core import data, evaluation, figures, files, latent, noise, tables
 from cvae_core.config import Config, Dataset, train_command
-from cvae_core.console import Bar, stop_signals
+from cvae_core.console import Bar, stop_signals, ticking
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.examples import first_of_each_label, held_out
@@ -148,9 +148,8 @@ class Embed:
         """Embed and store."""
         run = find(self.run, self.root)
         model, dataset = run.model(), _data_of(run.card())
-        with tqdm(total=1, desc=f"{self.method} of {self.points:,} points", disable=None) as bar:
+        with ticking(f"{self.method} of {self.points:,} points"):
             embedding = latent.embed(model, dataset.test, method=self.method, points=self.points)
-            bar.update()
         latent.store_embedding(run, self.method, embedding)
         print(f"{len(embedding.indices):,} points embedded: {run.result_path(f'embedding-{self.method}.npz')}")
 

@@ -2,14 +2,18 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tqdm import tqdm
 
+from cvae_core.recording import Finishing
 from cvae_core.runs import Card
 from cvae_core.sessions import Finished, Reused, SessionReport, Started
 from cvae_core.training import EpochEnded, Stepped
+
+TICK_SECONDS = 0.5
 
 
 class Bar:
@@ -30,6 +34,12 @@ class Bar:
             self.bar.close()
             self.bar = None
 
+    def advance(self, what: str, done: int, total: int) -> None:
+        """Move the bar, or begin one."""
+        if self.bar is None:
+            self.bar = tqdm(total=total, desc=what, unit="step", leave=False, disable=None)
+        self.bar.update(done - self.bar.n)
+
     def show(self, report: SessionReport) -> None:
         """Show one report."""
         match report:
@@ -43,10 +53,11 @@ class Bar:
                     f"Run {run.name!r} " + (f"goes on after epoch {epoch}, step {step}" if epoch or step else "starts")
                 )
             case Stepped(epoch=epoch, step=step, steps=steps, bound=bound):
-                if self.bar is None:
-                    self.bar = tqdm(total=steps, desc=f"epoch {epoch}", unit="step", leave=False, disable=None)
-                self.bar.update(step - self.bar.n)
+                self.advance(f"epoch {epoch}", step, steps)
+                assert self.bar is not None
                 self.bar.set_postfix_str(f"{-bound:.1f} nats", refresh=False)
+            case Finishing(done=done, steps=steps):
+                self.advance("measuring the best weights", done, steps)
             case EpochEnded(train=train, validation=validation):
                 self.close()
                 print(
@@ -56,6 +67,7 @@ class Bar:
                     flush=True,
                 )
             case Finished(run=run, card=card):
+                self.close()
                 print(
                     f"Run {run.name!r} is finished: {_result(card)} at epoch {card.best_epoch}, {card.seconds:.0f} s, "
                     f"in {run.folder}"
@@ -64,6 +76,25 @@ class Bar:
 
 def _result(card: Card) -> str:
     return f"validation −ELBO {-card.metrics['elbo']:.2f} nats per image"
+
+
+@contextlib.contextmanager
+def ticking(what: str) -> Iterator[None]:
+    """Show the seconds that go by while something works that does not say how far it is."""
+    finished = threading.Event()
+
+    def tick() -> None:
+        with tqdm(desc=what, bar_format="{desc}: {elapsed}", leave=False, disable=None) as bar:
+            while not finished.wait(TICK_SECONDS):
+                bar.refresh()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
 
 
 @contextlib.contextmanager

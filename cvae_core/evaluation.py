@@ -28,6 +28,7 @@ Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 RESULTS = "cll.json"
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
+MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +97,8 @@ def evaluate(
     total = len(split) if images is None else images
     if not 1 <= total <= len(split):
         raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, score 1 to all of them.")
-    if samples < 1:
-        raise ConfigError(f"Samples cannot be {samples}: an estimate needs at least one draw.")
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise ConfigError(f"Samples cannot be {samples}: an estimate takes 1 to {MAX_SAMPLES:,} draws per image.")
     if visible is not None and not any_set(model.config):
         raise ConfigError("This model has its own visible quadrants: leave out --visible.")
     shown = None if visible is None else flags(visible)

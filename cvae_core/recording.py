@@ -2,7 +2,8 @@
 
 import json
 import time
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,14 @@ from cvae_core.training import (
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
 HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finishing:
+    """The best weights are measured as they will be stored: `done` of `steps`."""
+
+    done: int
+    steps: int = 3
 
 
 class Recorder:
@@ -102,15 +111,18 @@ class Recorder:
         except NotWritable:
             return  # the disk that refused is the reason, and it is on its way to the caller
 
-    def finish(self) -> Card:
+    def finish(self) -> Iterator[Finishing]:
         """Store the best weights, in half precision if that is as good, with the last stage and the final card."""
+        yield Finishing(done=0)
         model = build(self.card.config)
         weights = self.run.weights(self.card)
         load_weights(model, weights, self.run.name)
         kept = validate(model, self.data.validation)
+        yield Finishing(done=1)
         dtype = torch.float32
         load_weights(model, {name: tensor.half().float() for name, tensor in weights.items()}, self.run.name)
         halved = validate(model, self.data.validation)
+        yield Finishing(done=2)
         cost = kept.bound - halved.bound
         if abs(cost) < HALF_PRECISION_COST:
             dtype, kept = torch.float16, halved
@@ -121,11 +133,11 @@ class Recorder:
         self._write_stages()
         metrics = {**_metrics(kept), "float16_cost": cost}
         self.card = replace(self.card, rates=rates(model, self.data.validation).tolist())
+        yield Finishing(done=3)
         self.card = self.run.write_weights(
             self.card, weights, dtype, status="finished", reason=None, metrics=metrics, **self._progress()
         )
         self.state_file.unlink(missing_ok=True)
-        return self.card
 
     def _end_epoch(self, report: EpochEnded) -> None:
         rows = [

@@ -15,7 +15,7 @@ from torch import Tensor
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import LabError, NotWritable, RunInUse
-from cvae_core.recording import Recorder
+from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, readable, run_at
 from cvae_core.training import (
     Learner,
@@ -60,7 +60,7 @@ class Finished:
     card: Card
 
 
-SessionReport = Report | Reused | Started | Finished
+SessionReport = Report | Reused | Started | Finishing | Finished
 
 
 def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, None]:
@@ -127,7 +127,8 @@ def _train_locked(
         for report in train(learner, data):
             recorder.record(report)
             yield report
-        yield Finished(run=run, card=recorder.finish())
+        yield from recorder.finish()
+        yield Finished(run=run, card=recorder.card)
     except GeneratorExit:
         recorder.stop("stopped", "stopped on request")
         raise

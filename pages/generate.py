@@ -151,11 +151,11 @@ with st.sidebar:
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
 wanted = TEACHERS_DIGIT if digit == ALL else int(digit)
-left, right = st.columns([2, 3], gap="large")
+picture, hand = st.columns([3, 2], gap="large")
 with display.sentences():
-    with left:
+    with hand:
         moved_to = sliders(chosen, noise_seed)
-    with right:
+    with picture:
         under_all_labels(chosen, moved_to)
 tabs = st.tabs(["Samples", "VAE beside CVAE", "Interpolation", "Manifold of a 2-D z"])
 with tabs[0], display.sentences():

@@ -116,5 +116,7 @@ def test_more_samples_make_a_taller_figure(visit: Open) -> None:
     assert Image.open(io.BytesIO(content(page))).height > before
 
 
-def test_an_unknown_page_leads_home(visit: Open) -> None:
-    assert visit("nonsense").get_by_role("heading", name="The CVAE lab").count() == 1
+def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
+    page.goto(f"{address}/nonsense")
+    settle(page)
+    assert page.get_by_role("heading", name="The CVAE lab").count() == 1

@@ -1,0 +1,97 @@
+"""What the tests share: the embedded digits, tiny configurations, and a root of tiny runs, trained once a session."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cvae_core import data, sessions
+from cvae_core.config import PRESETS, Config, Flavour, configure
+from cvae_core.models import build
+from cvae_core.runs import Card, Run
+from cvae_core.sessions import Launch, train_run
+
+Tiny = Callable[..., Config]
+Untrained = Callable[..., Run]
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)  # tiny matrices gain nothing from more, and a shared processor loses
+
+
+@pytest.fixture(scope="session")
+def digits() -> data.DataSet:
+    return data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    """Make configurations that train in a fraction of a second."""
+
+    def make(flavour: Flavour, **changes: Any) -> Config:
+        latent = {} if flavour == "baseline" else {"latent": 2, "warm_up": 1.0}
+        settings = {"dataset": "digits", "width": 16, "depth": 1, "epochs": 3, "batch_size": 256, **latent, **changes}
+        return configure(flavour, **settings)
+
+    return make
+
+
+@pytest.fixture
+def small_baseline(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let quadrant models stand on a baseline that is built and trained in no time."""
+    small = tiny("baseline", epochs=2, dataset=PRESETS["mlp"]["baseline"].dataset)
+    monkeypatch.setitem(PRESETS["mlp"], "baseline", small)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def in_float32() -> Iterator[None]:
+    """Train in float32: which precision is the faster one differs from second to second on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "fast_dtype", lambda: torch.float32)
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained_root(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny, in_float32: None) -> Path:
+    """Hold finished runs digits-vae, digits-label, digits-baseline-1 and digits-quadrant-1; not to be written into."""
+    root = tmp_path_factory.mktemp("runs")
+    for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
+        for _ in train_run(config, Launch(run=config.run_name, root=root)):
+            pass
+    return root
+
+
+@pytest.fixture
+def root(trained_root: Path, tmp_path: Path) -> Path:
+    """Hold a copy of the tiny runs for a test to do with as it likes."""
+    return shutil.copytree(trained_root, tmp_path / "runs")
+
+
+@pytest.fixture
+def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
+    """Make finished runs that have the weights of their start."""
+
+    def make(config: Config, name: str | None = None, *, root: Path = tmp_path, **news: Any) -> Run:
+        run = Run(root / (name or config.run_name))
+        card = Card(
+            config=config,
+            status="finished",
+            command="python -m cvae_core train",
+            created="2015-12-07T00:00:00+00:00",
+            data_fingerprint=digits.fingerprint,
+            versions={},
+            device="cpu",
+            dtype="float32",
+            threads=1,
+            parameters=0,
+            metrics={"elbo": -100.0},
+        )
+        run.write_weights(card, build(config).state_dict(), torch.float32)
+        run.write_card(replace(run.card(), **news))
+        return run
+
+    return make
