@@ -138,3 +138,20 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
             f"Give up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas; what is not one is left out."
         )
     return tuple(good) or (0,)
+
+
+MAP = "map"  # key of the latent space's chart
+_POINT = "point"
+
+
+def test_index(highest: int) -> int:
+    """Choose a test image by its number; a click on the map writes it."""
+    number = st.number_input("Test image", 0, highest, value=0, key=_POINT, bind="query-params")
+    return int(number or 0)
+
+
+def take_point() -> None:
+    """Write the clicked point's test index where `test_index` reads it."""
+    points = st.session_state[MAP].selection.points
+    if points and isinstance(index := points[0].get("customdata"), int | float):
+        st.session_state[_POINT] = int(index)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 from PIL import Image
 
+from app.navigation import PAGES
 from cvae_core import figures
 from cvae_core.errors import LabError
 
@@ -53,3 +54,13 @@ def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
             source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
             st.caption(f"`{function.__module__}.{function.__qualname__}`")
             st.code(source, language="python")
+
+
+def thumbnail(picture: Image.Image, alt: str) -> None:
+    """Show a picture without a download."""
+    st.image(figures.png(picture), output_format="PNG", alt=alt)
+
+
+def link(page: str, label: str) -> None:
+    """Lead to another page."""
+    st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:")

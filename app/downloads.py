@@ -1,50 +1,33 @@
-"""Fetching a data set from a page: the command line in a process of its own, watched by the bytes that arrive."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""Fetching a data set from a page: its button, its progress by the bytes that arrive, its end."""
 
 import streamlit as st
 
+from app import processes
 from cvae_core import data
-
-ROOT = Path(__file__).resolve().parents[1]
-POLL = "1s"
-
-
-@st.cache_resource
-def _processes() -> dict[str, subprocess.Popen[str]]:
-    """Return the downloads of all visitors: one per data set, whoever asked for it."""
-    return {}
 
 
 def offer(name: str) -> None:
-    """Offer a data set's download as a button, show its progress, and start the page anew when it is there."""
-    process = _processes().get(name)
-    running = process is not None and process.poll() is None
-    st.fragment(_panel, run_every=POLL if running else None)(name)
+    """Offer a data set's download as a button, show its progress, and run the page anew when it is there."""
+    work = processes.find(_purpose(name))
+    st.fragment(_panel, run_every=processes.POLL if work and work.running else None)(name)
 
 
 def _panel(name: str) -> None:
-    process = _processes().get(name)
-    if process is not None and process.poll() is None:
-        done, total = data.downloaded_bytes(name), data.DOWNLOAD_BYTES[name]
+    work = processes.find(_purpose(name))
+    total = data.DOWNLOAD_BYTES[name]
+    if work and work.running:
+        done = data.downloaded_bytes(name)
         st.progress(done / total, text=f"Downloading {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
         return
-    if process is not None:
-        del _processes()[name]
-        if process.returncode == 0:
+    if work:
+        processes.forget(_purpose(name))
+        if (fault := work.fault) is None:
             st.rerun()
-        said = process.stderr.read().strip().splitlines() if process.stderr else []
-        st.error(said[-1] if said else f"The download of {name} ended without a word.", icon=":material/cloud_off:")
-    size = data.DOWNLOAD_BYTES[name] / 1e6
-    if st.button(f"Download {name} ({size:.0f} MB)", icon=":material/download:", key=f"download-{name}"):
-        _processes()[name] = subprocess.Popen(
-            [sys.executable, "-m", "cvae_core", "download", name],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        st.error(fault, icon=":material/cloud_off:")
+    if st.button(f"Download {name} ({total / 1e6:.0f} MB)", icon=":material/download:", key=f"download-{name}"):
+        processes.start(_purpose(name), "download", name)
         st.rerun()
+
+
+def _purpose(name: str) -> str:
+    return f"download {name}"

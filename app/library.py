@@ -1,19 +1,24 @@
 """Runs, models and images, each read once for all visitors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from cvae_core import data, runs
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig
 from cvae_core.data import DataSet
 from cvae_core.errors import RunDamaged, RunNotFound
+from cvae_core.evaluation import Cell, stored_cells
 from cvae_core.models import ConditionalVAE
 from cvae_core.quadrants import described
 from cvae_core.runs import Card
 
 MODELS_KEPT = 12  # about 20 MB each
+KEPT_TABLES = 40
+LOOK_EVERY = "4s"  # for new runs and results
 
 
 class RunKey(NamedTuple):
@@ -84,3 +89,70 @@ def kind(config: Config) -> str:
         case LabelConfig():
             return "CVAE, label given"
     return "VAE"
+
+
+@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
+def _curves(key: RunKey, epochs: int) -> pd.DataFrame:
+    return runs.find(key.name, runs.default_root()).curves()
+
+
+def curves(key: RunKey) -> pd.DataFrame:
+    """Return a run's curves: one row per epoch and split; read again when an epoch has been added."""
+    return _curves(key, card(key).epochs)
+
+
+def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return several runs' curves as one table with the run's name in the first column."""
+    return pd.concat([table.assign(run=name) for name, table in tables.items()]).pipe(
+        lambda table: table[["run", *(column for column in table.columns if column != "run")]]
+    )
+
+
+@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
+def stages(key: RunKey) -> dict[str, np.ndarray]:
+    """Return the stages of a run's training."""
+    return runs.find(key.name, runs.default_root()).stages()
+
+
+def stage_words(config: Config) -> str:
+    """Say what a run's stages show."""
+    first = "The first column reconstructs ten test digits; "
+    match config.flavour:
+        case "label":
+            return first + "the others decode eight $z$ under every label."
+        case "vae":
+            return first + "the others decode eighty $z$ from the prior."
+        case "baseline":
+            return "Ten test digits completed: a baseline has one answer, so all columns are the same."
+    return first + f"the others complete the same digits, {described(getattr(config, 'visible', '1'))} visible."
+
+
+def rerun_when_runs_change() -> None:
+    """Run the page anew as soon as a run finishes or new results are stored."""
+    seen = _state_of_runs()
+
+    @st.fragment(run_every=LOOK_EVERY)
+    def look() -> None:
+        if _state_of_runs() != seen:
+            st.rerun()
+
+    look()
+
+
+def _state_of_runs() -> tuple[tuple[str, int], ...]:
+    root = runs.default_root()
+    watched = [
+        path for run in runs.all_runs(root) for path in (run.folder / "card.json", *run.result_paths("cll.json"))
+    ]
+    return tuple((str(path), path.stat().st_mtime_ns) for path in watched if path.exists())
+
+
+def headline() -> dict[str, Cell]:
+    """Return the importance-sampling cell with most images and fewest draws of each MNIST quadrant run."""
+    best: dict[str, Cell] = {}
+    for name in sorted(run_keys(flavour="quadrant", dataset="mnist")):
+        cells = stored_cells(runs.find(name, runs.default_root()))
+        scored = [cell for cell in cells if (cell.estimator, cell.split) == ("importance", "test")]
+        if scored:
+            best[name] = min(scored, key=lambda cell: (-cell.images, cell.samples))
+    return best

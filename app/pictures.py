@@ -5,17 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
-from app import library
+from app import charts, library
 from app.library import RunKey
 from cvae_core import figures, noise, quadrants
+from cvae_core.config import LabelConfig, QuadrantConfig
 from cvae_core.examples import held_out
-from cvae_core.latent import slerp
+from cvae_core.latent import Embedding, slerp
 from cvae_core.models import LABELS, Condition, ConditionalVAE, QuadrantCVAE, completed, labelled, nothing
 
 SPREAD_SAMPLES = 64
+POINT_SAMPLES, POINT_COLUMNS = 8, 4
+STRIP_MOMENTS, STRIP_ROWS, THUMBNAIL = 8, [0, 3, 5, 8], (300, 220)
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 _cached = st.cache_data(max_entries=KEPT, show_spinner=False)
 
@@ -107,3 +110,58 @@ def grid(
 
 def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
     return nothing(len(labels)) if model.config.flavour == "vae" else labelled(torch.tensor(list(labels)))
+
+
+def stage_picture(key: RunKey, index: int, scale: int) -> Image.Image:
+    """Draw one stage of a run's training."""
+    stages = library.stages(key)
+    moment = {name: array[index : index + 1] for name, array in stages.items() if name != "test_indices"}
+    return figures.stage_frames(moment, key.name, scale)[0]
+
+
+@_cached
+def point(key: RunKey, index: int, close: tuple[int, ...]) -> tuple[np.ndarray, float]:
+    """Return what is known of a test image, (rows, 4, 784), and the nats that its z costs.
+
+    Rows: the image and its reconstruction; its neighbours in z; samples for the same condition. Empty places are blank.
+    """
+    model = library.model(key)
+    test = library.dataset(model.config.dataset).test
+    x, c = held_out(model.config, test, torch.tensor([index]))
+    with torch.inference_mode():
+        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        reconstruction = figures.as_bytes(completed(model.likelihood(latents, c), c))[0]
+    near = test.images[list(close)].numpy()
+    drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
+    blank = np.zeros((POINT_COLUMNS - 2, x.shape[-1]), np.uint8)
+    rows = [test.images[[index]].numpy(), reconstruction, blank, near, drawn]
+    return np.concatenate(rows).reshape(-1, POINT_COLUMNS, x.shape[-1]), float(latents.rate.sum())
+
+
+def condition_words(key: RunKey, label: int) -> str:
+    """Say what a run is given of an image with a label."""
+    match library.config(key):
+        case LabelConfig():
+            return f"the label {label}"
+        case QuadrantConfig(visible=visible):
+            return f"its {quadrants.described(visible)}"
+    return "nothing"
+
+
+def stage_strip(key: RunKey) -> Image.Image:
+    """Draw four of a run's samples at eight moments of its training, from left to right."""
+    stages = library.stages(key)
+    moments = np.linspace(0, len(stages["epoch"]) - 1, STRIP_MOMENTS).round().astype(int)
+    rows = stages["samples"][moments][:, STRIP_ROWS, 0].transpose(1, 0, 2)
+    return figures.grid(rows, scale=1, caption=f"{key.name}, from 0 to {stages['epoch'][-1]:.0f} epochs")
+
+
+def map_thumbnail(embedding: Embedding) -> Image.Image:
+    """Draw an embedding small: a dot per image, a colour per digit."""
+    low, high = embedding.coordinates.min(axis=0), embedding.coordinates.max(axis=0)
+    places = ((embedding.coordinates - low) / (high - low) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
+    picture = Image.new("RGB", THUMBNAIL, "white")
+    pen = ImageDraw.Draw(picture)
+    for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):
+        pen.rectangle((x, y, x + 2, y + 2), fill=charts.DIGIT_COLOURS[label])
+    return picture

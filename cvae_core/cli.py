@@ -49,7 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "alloc" not in str(error):
             raise
-        print("This machine has not enough memory for that: make width, depth, batch or draws smaller.", file=sys.stderr)
+        print(
+            "This machine has not enough memory for that: make width, depth, batch or draws smaller.", file=sys.stderr
+        )
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

@@ -41,13 +41,14 @@ class Train(Generic[AnyConfig]):
     run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
     resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
+    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
 
     def __call__(self) -> None:
         """Train, printing a line per epoch; Ctrl-C and SIGTERM end it so that --resume can go on."""
         _ensure_data(self.config.dataset)
         name = self.run or self.config.run_name
-        launch = Launch(run=name, root=self.root, resume=self.resume, force=self.force)
+        launch = Launch(run=name, root=self.root, resume=self.resume, force=self.force, embed=self.embed)
         with stop_signals() as stop_requested:
             reports = train_run(self.config, launch)
             with contextlib.closing(reports), Bar() as bar:
@@ -142,6 +143,7 @@ class Embed:
     run: RunName
     method: Annotated[latent.Method, Doc("t-SNE or principal components")] = "tsne"
     points: Annotated[int, Doc("test images to lay out")] = 5000
+    perplexity: Annotated[float, Doc("t-SNE's effective number of neighbours")] = 30
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
@@ -149,7 +151,9 @@ class Embed:
         run = find(self.run, self.root)
         model, dataset = run.model(), _data_of(run.card())
         with ticking(f"{self.method} of {self.points:,} points"):
-            embedding = latent.embed(model, dataset.test, method=self.method, points=self.points)
+            embedding = latent.embed(
+                model, dataset.test, method=self.method, points=self.points, perplexity=self.perplexity
+            )
         latent.store_embedding(run, self.method, embedding)
         print(f"{len(embedding.indices):,} points embedded: {run.result_path(f'embedding-{self.method}.npz')}")
 

@@ -56,8 +56,10 @@ class Bar:
                 self.advance(f"epoch {epoch}", step, steps)
                 assert self.bar is not None
                 self.bar.set_postfix_str(f"{-bound:.1f} nats", refresh=False)
-            case Finishing(done=done, steps=steps):
-                self.advance("measuring the best weights", done, steps)
+            case Finishing(done=done, what=what, steps=steps):
+                if done == 0:
+                    self.close()
+                self.advance(what, done, steps)
             case EpochEnded(train=train, validation=validation):
                 self.close()
                 print(

@@ -28,6 +28,7 @@ Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 RESULTS = "cll.json"
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
+DRAWS_AT_ONCE = 20_000  # between two reports: a fraction of a second
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
@@ -104,7 +105,8 @@ def evaluate(
     shown = None if visible is None else flags(visible)
     started = time.monotonic()
     moments: dict[Estimator, Moments] = {}
-    at_once = max(1, min(IMAGES_AT_ONCE, NOISE_FLOATS // (samples * max(1, model.latent))))
+    by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
+    at_once = max(1, min(IMAGES_AT_ONCE, DRAWS_AT_ONCE // samples, by_memory))
     for rows in torch.arange(total).split(at_once):
         x, c = held_out(model.config, split, rows, shown)
         scores: dict[Estimator, Tensor] = {}

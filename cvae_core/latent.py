@@ -15,7 +15,7 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Run
 
 Method = Literal["tsne", "pca"]
-MIN_POINTS = 50  # below, t-SNE's perplexity of 30 has too few neighbours
+MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
 EMBEDDING_SEED = 0
 DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
 
@@ -26,7 +26,7 @@ class Embedding:
 
     indices: np.ndarray  # (N,) into the test split
     labels: np.ndarray  # (N,)
-    z: np.ndarray  # (N, latent) float32
+    z: np.ndarray  # (N, latent) float16, which is nearer than any neighbour
     coordinates: np.ndarray  # (N, 2) float32
 
 
@@ -40,9 +40,10 @@ def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor
     return torch.cat(means)
 
 
-def embed(model: ConditionalVAE, split: Split, *, method: Method = "tsne", points: int = 5000) -> Embedding:
+def embed(
+    model: ConditionalVAE, split: Split, *, method: Method = "tsne", points: int = 5000, perplexity: float = 30
+) -> Embedding:
     """Lay the posterior means of the first `points` images out in two dimensions (van der Maaten & Hinton 2008)."""
-    from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
     if model.latent < 2:
@@ -50,10 +51,24 @@ def embed(model: ConditionalVAE, split: Split, *, method: Method = "tsne", point
     if not points >= MIN_POINTS:
         raise ConfigError(f"Points cannot be {points}: an embedding needs at least {MIN_POINTS}.")
     rows = torch.arange(min(points, len(split)))
+    if not 1 <= perplexity < len(rows):
+        raise ConfigError(
+            f"Perplexity cannot be {perplexity}: it lies between 1 and the number of points, {len(rows)}."
+        )
     z = posterior_means(model, split, rows).numpy()
-    maker = PCA(2) if method == "pca" else TSNE(2, init="pca", random_state=EMBEDDING_SEED)
-    coordinates = maker.fit_transform(z).astype(np.float32)
-    return Embedding(rows.numpy(), split.labels[rows].numpy(), z, coordinates)
+    if method == "pca":
+        coordinates = principal_plane(z)
+    else:
+        coordinates = TSNE(2, perplexity=perplexity, init="pca", random_state=EMBEDDING_SEED).fit_transform(z)
+    return Embedding(rows.numpy(), split.labels[rows].numpy(), z.astype(np.float16), coordinates.astype(np.float32))
+
+
+def principal_plane(z: np.ndarray) -> np.ndarray:
+    """Project points (N, latent) onto the two directions in which they vary most, (N, 2) float32."""
+    from sklearn.decomposition import PCA
+
+    projected: np.ndarray = PCA(2).fit_transform(z.astype(np.float32))
+    return projected
 
 
 def store_embedding(run: Run, method: Method, embedding: Embedding) -> None:
@@ -72,6 +87,15 @@ def stored_embedding(run: Run, method: Method) -> Embedding | None:
         if weights is not None and str(arrays.pop("weights", "")) == weights.sha256:
             return Embedding(**arrays)
     return None
+
+
+def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
+    """Return the test indices whose z lies nearest to that of a test index on the map, nearest first."""
+    (position,) = np.flatnonzero(embedding.indices == index)
+    z = embedding.z.astype(np.float32)
+    distances = np.linalg.norm(z - z[position], axis=1)
+    distances[position] = np.inf
+    return [int(found) for found in embedding.indices[np.argsort(distances, kind="stable")[:count]]]
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:

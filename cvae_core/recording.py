@@ -35,9 +35,10 @@ HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float1
 
 @dataclass(frozen=True, kw_only=True)
 class Finishing:
-    """The best weights are measured as they will be stored: `done` of `steps`."""
+    """The run is being completed: `done` of `steps` of what there is to do."""
 
     done: int
+    what: str = "measuring the best weights"
     steps: int = 3
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import LabError, NotWritable, RunInUse
+from cvae_core.latent import MIN_POINTS, embed, store_embedding
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, readable, run_at
 from cvae_core.training import (
@@ -34,6 +35,7 @@ class Launch:
     root: Path
     resume: bool = False
     force: bool = False
+    embed: bool = False  # lay the latent space out at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,13 +130,24 @@ def _train_locked(
             recorder.record(report)
             yield report
         yield from recorder.finish()
-        yield Finished(run=run, card=recorder.card)
     except GeneratorExit:
         recorder.stop("stopped", "stopped on request")
         raise
     except (LabError, OSError, RuntimeError) as error:
         recorder.fail(str(error).splitlines()[0])
         raise
+    if launch.embed:
+        yield from _embed(run, data)
+    yield Finished(run=run, card=recorder.card)
+
+
+def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
+    """Keep the run's t-SNE with it, where there is enough to lay out."""
+    model = run.model()
+    if model.latent < 2 or len(data.test) < MIN_POINTS:
+        return
+    yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
+    store_embedding(run, "tsne", embed(model, data.test))
 
 
 def _frozen(baseline: Run | None) -> tuple[dict[str, Tensor], Mapping[str, str] | None]:

@@ -5,7 +5,7 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -25,10 +25,13 @@ ESTIMATORS: Mapping[Estimator, str] = {
 # The Pyro tutorial's table, as its notebook prints it: "CVAE (Monte Carlo)" there averages the ELBO over 10 draws from
 # the recognition network, and its test set is also the one that early stopping watched.
 PYRO = "Pyro tutorial (test set used for early stopping)"
+PYRO_GAP = (28.6, 10.9, 1.2)
 PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
     ("NN (baseline)", "baseline", 0, (100.4, 61.9, 25.4)),
     ("CVAE", "elbo", 10, (71.8, 51.0, 24.2)),
 )
+WHOLE = "whole image"
+FLOOR, GAP = "floor", "gap, NN − "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run")
 
 
@@ -47,22 +50,58 @@ class Entry:
     standard_error: float | None
     run: str | None  # None: a reference row
 
+    @property
+    def is_score(self) -> bool:
+        """Say whether the number scores a model of ours: no floor, difference or reference."""
+        return self.run is not None and self.model != FLOOR and not self.model.startswith(GAP)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a readable table."""
+
+    model: str
+    estimator: str
+    samples: int
+    images: int
+    cells: Mapping[str, Entry]  # by what is scored
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A readable table of one data set and pixel protocol: rows are estimates, columns what is scored."""
+
+    title: str
+    columns: Sequence[str]
+    lines: Sequence[Line]
+
+    @property
+    def best(self) -> set[Entry]:
+        """Return the lowest score over the most images in each column."""
+        scores = [entry for line in self.lines for entry in line.cells.values() if entry.is_score]
+        most = max((entry.images for entry in scores), default=0)
+        full = [entry for entry in scores if entry.images == most]
+        return {min((e for e in full if e.scored == c), key=lambda e: e.nats) for c in {e.scored for e in full}}
+
+    def frame(self, mark: str = "{}") -> pd.DataFrame:
+        """Return the table as text; the best numbers are put into `mark`."""
+        best = self.best
+        rows = [
+            [line.model, line.estimator, str(line.samples or "–"), f"{line.images:,}"]
+            + [_shown(line.cells.get(column), best, mark) for column in self.columns]
+            for line in self.lines
+        ]
+        return pd.DataFrame(rows, columns=["model", "estimator", "S", "N", *self.columns])
+
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
-    """Return all stored test cells of some runs, with the reference rows that belong beside them."""
+    """Return all stored test cells of some runs, with the differences and reference rows that belong beside them."""
     found = [
         _entry(run.card().config, cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
     ]
-    floors = {(e.dataset, e.scored): e for e in sorted(found, key=lambda e: e.images) if e.model == "floor"}
-    rows = [entry for entry in found if entry.model != "floor"] + list(floors.values())
-    for number, position in (("1", 0), ("2", 1), ("3", 2)):
-        if any((e.dataset, e.pixels, e.scored) == ("mnist", "grey", _scored(number)) for e in rows):
-            rows += [
-                Entry("mnist", "grey", _scored(number), f"{model}, {PYRO}", ESTIMATORS[kind], draws, 10_000,
-                      values[position], None, None)
-                for model, kind, draws, values in PYRO_ROWS
-            ]  # fmt: skip
-    return rows
+    floors = {(e.dataset, e.scored): e for e in sorted(found, key=lambda e: e.images) if e.model == FLOOR}
+    scores = [entry for entry in found if entry.model != FLOOR]
+    return [*scores, *_gaps(scores), *floors.values(), *_references(scores)]
 
 
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
@@ -70,33 +109,44 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
     return pd.DataFrame([vars(entry) for entry in rows], columns=list(COLUMNS))
 
 
-def pivots(rows: Sequence[Entry]) -> dict[str, pd.DataFrame]:
-    """Return one readable table per data set and pixel protocol: rows are estimates, columns what is scored."""
-    tables: dict[str, pd.DataFrame] = {}
-    for dataset, pixels in sorted({(e.dataset, e.pixels) for e in rows}):
+def pivots(rows: Sequence[Entry]) -> list[Pivot]:
+    """Return the readable tables, one per data set, pixel protocol and kind of model."""
+    tables = []
+    for dataset, pixels in sorted(
+        {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names)
+    ):
         chosen = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels)]
-        for family, title in ((True, "quadrants"), (False, "whole image")):
-            part = [e for e in chosen if (e.scored != WHOLE) == family]
-            if part:
-                tables[f"{dataset}, {pixels} pixels, {title}"] = _pivot(part)
+        for whole, title in ((False, "quadrants"), (True, WHOLE)):
+            if part := [e for e in chosen if (e.scored == WHOLE) == whole]:
+                tables.append(_pivot(f"{dataset}, {pixels} pixels, {title}", part))
     return tables
 
 
 def markdown(rows: Sequence[Entry]) -> str:
-    """Return the readable tables as Markdown, a heading each."""
-    return "\n\n".join(f"### {title}\n\n{_markdown(table)}" for title, table in pivots(rows).items()) + "\n"
+    """Return the readable tables as Markdown, a heading each, the best in bold."""
+    return "\n\n".join(f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}" for pivot in pivots(rows)) + "\n"
 
 
 def latex(rows: Sequence[Entry]) -> str:
-    """Return the readable tables as LaTeX tabulars for the booktabs package."""
-    return "\n\n".join(_latex(title, table) for title, table in pivots(rows).items()) + "\n"
+    """Return the readable tables as LaTeX tabulars for the booktabs package, the best in bold."""
+    return "\n\n".join(_latex(pivot.title, pivot.frame(r"\textbf{{{}}}")) for pivot in pivots(rows)) + "\n"
 
 
-WHOLE = "whole image"
+def require_entries(rows: Sequence[Entry]) -> None:
+    """Raise ConfigError where there is nothing to tabulate."""
+    if not any(entry.run for entry in rows):
+        raise ConfigError("None of these runs has stored results: make some with python -m cvae_core evaluate RUN.")
+
+
+def number(entry: Entry) -> str:
+    """Write nats ± standard error with the digits that the error leaves meaningful."""
+    if entry.standard_error is None:
+        return f"{entry.nats:.1f}"
+    return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
 
 
 def _entry(config: Config, cell: Cell, run: str) -> Entry:
-    names = {"floor": "floor", "baseline": "NN (baseline)"}
+    names = {"floor": FLOOR, "baseline": "NN (baseline)"}
     model = names.get(cell.estimator) or _model_name(config)
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
@@ -119,34 +169,58 @@ def _scored(visible: str) -> str:
     return f"{numbered.get(visible, described(visible))} visible"
 
 
-def _pivot(rows: Sequence[Entry]) -> pd.DataFrame:
-    columns = sorted({e.scored for e in rows})
-    order: dict[tuple[str, str, int, int], dict[str, Entry]] = {}
+def _gaps(scores: Sequence[Entry]) -> list[Entry]:
+    """Return by how many nats each quadrant model is better than the baseline over the same images."""
+    baselines = {(e.dataset, e.pixels, e.scored, e.images): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
+    gaps = []
+    for entry in scores:
+        baseline = baselines.get((entry.dataset, entry.pixels, entry.scored, entry.images))
+        if baseline is not None and entry.estimator == ESTIMATORS["importance"]:
+            kind = f"{ESTIMATORS['baseline']} less {entry.estimator}"
+            difference = baseline.nats - entry.nats
+            gaps.append(
+                replace(entry, model=f"{GAP}{entry.model}", estimator=kind, nats=difference, standard_error=None)
+            )
+    return gaps
+
+
+def _references(scores: Sequence[Entry]) -> list[Entry]:
+    """Return the published rows that may stand beside some scores: same images, same pixels, same quadrants."""
+    rows = []
+    for position, visible in enumerate(("1", "2", "3")):
+        place = ("mnist", "grey", _scored(visible))
+        if place in {(e.dataset, e.pixels, e.scored) for e in scores}:
+            published = [(model, ESTIMATORS[kind], draws, nats[position]) for model, kind, draws, nats in PYRO_ROWS]
+            published.append((f"{GAP}CVAE", "cross-entropy less −ELBO", 10, PYRO_GAP[position]))
+            rows += [
+                Entry(*place, f"{model}, {PYRO}", estimator, draws, 10_000, nats, None, None)
+                for model, estimator, draws, nats in published
+            ]
+    return rows
+
+
+def _pivot(title: str, rows: Sequence[Entry]) -> Pivot:
+    cells: dict[tuple[str, str, int, int], dict[str, Entry]] = {}
     for entry in sorted(rows, key=_row_order):
-        order.setdefault((entry.model, entry.estimator, entry.samples, entry.images), {})[entry.scored] = entry
-    return pd.DataFrame(
-        [
-            [model, estimator, str(samples or "–"), f"{images:,}"]
-            + [number(cells[column]) if column in cells else "–" for column in columns]
-            for (model, estimator, samples, images), cells in order.items()
-        ],
-        columns=["model", "estimator", "S", "N", *columns],
-    )
+        place = (entry.model, entry.estimator, entry.samples, entry.images)
+        if entry.scored in cells.get(place, {}):  # another run of that description: it gets a row with its name
+            place = (f"{entry.model}, {entry.run}", *place[1:])
+        cells.setdefault(place, {})[entry.scored] = entry
+    return Pivot(title, sorted({e.scored for e in rows}), [Line(*place, found) for place, found in cells.items()])
 
 
-def _row_order(entry: Entry) -> tuple[bool, bool, bool, str, int, int]:
-    """Sort baselines first, then models with their estimators, floors and reference rows last."""
+def _row_order(entry: Entry) -> tuple[bool, int, str, int, int]:
+    """Sort baselines first, then models by estimator, differences, floors; reference rows last, in the same order."""
     kinds = list(ESTIMATORS.values())
-    is_reference, is_floor = entry.run is None, entry.model == "floor"
-    is_model = not entry.model.startswith("NN")
-    return is_reference, is_floor, is_model, entry.model, kinds.index(entry.estimator), entry.samples
+    group = 3 if entry.model == FLOOR else 2 if entry.model.startswith(GAP) else 0 if entry.model[:2] == "NN" else 1
+    estimator = kinds.index(entry.estimator) if entry.estimator in kinds else len(kinds)
+    return entry.run is None, group, entry.model, estimator, entry.samples
 
 
-def number(entry: Entry) -> str:
-    """Write nats ± standard error with the digits that the error leaves meaningful."""
-    if entry.standard_error is None:
-        return f"{entry.nats:.1f}"
-    return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
+def _shown(entry: Entry | None, best: set[Entry], mark: str) -> str:
+    if entry is None:
+        return "–"
+    return mark.format(number(entry)) if entry in best else number(entry)
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -155,17 +229,11 @@ def _markdown(table: pd.DataFrame) -> str:
 
 
 def _latex(title: str, table: pd.DataFrame) -> str:
-    rows = [" & ".join(map(str, line)).replace("−", "$-$").replace("±", r"$\pm$") for line in table.to_numpy().tolist()]
-    head = " & ".join(table.columns)
-    body = " \\\\\n".join(rows)
+    plain = {"−": "$-$", "±": r"$\pm$", "–": "--"}
+    rows = [" & ".join(map(str, line)) for line in table.to_numpy().tolist()]
+    body = " \\\\\n".join("".join(plain.get(letter, letter) for letter in row) for row in rows)
     columns = "llrr" + "r" * (len(table.columns) - 4)
     return (
-        f"% {title}; nats per image, lower is better\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n"
-        f"\\midrule\n{body} \\\\\n\\bottomrule\n\\end{{tabular}}"
+        f"% {title}; nats per image, lower is better\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
+        f"{' & '.join(table.columns)} \\\\\n\\midrule\n{body} \\\\\n\\bottomrule\n\\end{{tabular}}"
     )
-
-
-def require_entries(rows: Sequence[Entry]) -> None:
-    """Raise ConfigError where there is nothing to tabulate."""
-    if not any(entry.run for entry in rows):
-        raise ConfigError("None of these runs has stored results: make some with python -m cvae_core evaluate RUN.")

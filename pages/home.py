@@ -3,13 +3,24 @@
 import pandas as pd
 import streamlit as st
 
-from app import controls, display, downloads, library, pictures
+from app import controls, display, downloads, library, maps, pictures
 from app.navigation import PAGES
-from cvae_core import data, figures
+from cvae_core import data
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
 from cvae_core.quadrants import described
 
+TOUR = (
+    ("generate", "Press *Random z*: ten digits in one hand. Then drag the first slider: all ten lean."),
+    ("generate", "Open *VAE beside CVAE*: the same noise, without the label and with it."),
+    (
+        "inpaint",
+        "Look for a column where the network is grey and the samples disagree: there the quarter leaves it open.",
+    ),
+    ("latent", "Click a point of the VAE's map, then choose `label` as the run: the digits have left z."),
+    ("training", "Drag the epoch slider from 0 to the end: blur, blobs, digits."),
+    ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
+)
 STYLES, DIGITS, SEED = 8, (2, 4, 17, 61, 15, 8), 7
 
 st.title("The CVAE lab")
@@ -23,18 +34,18 @@ with label.container(border=True, height="stretch"), display.sentences():
     runs = library.run_keys(flavour="label")
     key = runs.get("label") or next(iter(runs.values()), None)
     if key is None:
-        st.info("No label run is trained yet: python -m cvae_core train label")
+        st.info("No label run is trained yet: `python -m cvae_core train label`")
     else:
         st.markdown(f"“Write a 3”: but how? Each row is one $z$ under all ten labels, drawn live from `{key.name}`.")
         styles = pictures.samples(key, tuple(range(10)), STYLES, SEED).transpose(1, 0, 2)
-        picture = figures.grid(styles, scale=2, caption=f"{key.name}: {STYLES} z under ten labels, seed {SEED}")
-        st.image(figures.png(picture), output_format="PNG", alt="Four styles of handwriting, the digits 0 to 9 in each")
-        st.page_link(PAGES["generate"].streamlit_page(), label="Slide through z", icon=":material/arrow_forward:")
+        picture = pictures.grid(styles, 2, f"{key.name}: {STYLES} z under ten labels, seed {SEED}")
+        display.thumbnail(picture, "Eight styles of handwriting, the digits 0 to 9 in each")
+        display.link("generate", "Slide through z")
 with quadrant.container(border=True, height="stretch"), display.sentences():
     st.subheader("c is a quarter of the image", anchor=False)
     families = controls.quadrant_families()
     if not families:
-        st.info("No quadrant run is trained yet: python -m cvae_core train quadrant")
+        st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
     else:
         dataset, runs = next(iter(families.items()))
         visible, key = next(iter(sorted(runs.items())))
@@ -46,11 +57,45 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         shown = [0, 1, 2, 4, 5, 6]
         rows = ["input", "truth", "NN", "CVAE", "CVAE", "CVAE"]
         caption = f"{key.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
-        picture = figures.grid(pixels[shown], papers=papers[shown], scale=2, rows=rows, caption=caption)
-        st.image(
-            figures.png(picture), output_format="PNG", alt="Quarters of digits, completed by the network and the CVAE"
+        picture = pictures.grid(pixels[shown], 2, caption, papers=papers[shown], rows=rows)
+        display.thumbnail(picture, "Quarters of digits, completed by the network and the CVAE")
+        display.link("inpaint", "Complete digits")
+
+space, training, table = st.columns(3, gap="large")
+with space.container(border=True, height="stretch"), display.sentences():
+    st.subheader("How is z arranged?", anchor=False)
+    mapped = maps.first_stored()
+    if mapped is None:
+        st.info("No latent space is laid out yet: `python -m cvae_core embed RUN`")
+    else:
+        key, embedding = mapped
+        display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
+        display.link("latent", f"Explore the space of {key.name}")
+with training.container(border=True, height="stretch"), display.sentences():
+    st.subheader("How did it learn?", anchor=False)
+    key = next(iter((library.run_keys(flavour="label") | library.run_keys(flavour="vae")).values()), None)
+    if key is None:
+        st.info("No run is trained yet: `python -m cvae_core train label`")
+    else:
+        display.thumbnail(
+            pictures.stage_strip(key), f"Samples of {key.name} from the first steps of training to the last"
         )
-        st.page_link(PAGES["inpaint"].streamlit_page(), label="Complete digits", icon=":material/arrow_forward:")
+        display.link("training", "Replay the training")
+with table.container(border=True, height="stretch"), display.sentences():
+    st.subheader("How good is it?", anchor=False)
+    figures = library.headline()
+    if not figures:
+        st.info("Nothing is scored yet: `python -m cvae_core evaluate RUN`")
+    else:
+        st.markdown("−log p(hidden | visible), nats per image, by importance sampling:")
+        for name, cell in figures.items():
+            st.markdown(f"**{cell.mean:.1f}** ± {cell.standard_error:.1f} · `{name}`")
+        display.link("cll", "See the whole table")
+
+with st.expander("A tour of one minute", icon=":material/tour:"):
+    for number, (page, words) in enumerate(TOUR, start=1):
+        st.markdown(f"{number}. {words}")
+        display.link(page, PAGES[page].question)
 
 st.subheader("What is here", anchor=False)
 if not data.on_disk("mnist"):

@@ -12,7 +12,17 @@ from cvae_core.runs import find
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^python -m cvae_core ([^#\n]+)", README, flags=re.MULTILINE)
-TABLE_RUNS = ("baseline-1", "baseline-2", "baseline-3", "quadrant-1", "quadrant-2", "quadrant-3", "vae", "label", "label-2d")
+TABLE_RUNS = (
+    "baseline-1",
+    "baseline-2",
+    "baseline-3",
+    "quadrant-1",
+    "quadrant-2",
+    "quadrant-3",
+    "vae",
+    "label",
+    "label-2d",
+)
 
 
 def test_there_are_commands() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app import downloads
+from app import processes
 from cvae_core import data
 from tests.app.conftest import Visit
 
@@ -23,15 +23,15 @@ class FakeProcess:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
-    processes: list[FakeProcess] = []
+    begun: list[FakeProcess] = []
 
     def start(*arguments: Any, **settings: Any) -> FakeProcess:
         assert arguments[0][1:] == ["-m", "cvae_core", "download", "mnist"]
-        processes.append(FakeProcess())
-        return processes[-1]
+        begun.append(FakeProcess())
+        return begun[-1]
 
-    monkeypatch.setattr(downloads.subprocess, "Popen", start)
-    return processes
+    monkeypatch.setattr(processes.subprocess, "Popen", start)
+    return begun
 
 
 def test_a_click_starts_one_download_and_its_progress_is_shown_to_every_visitor(

@@ -1,12 +1,24 @@
 """What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
 
+import io
+import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import library, maps
 from app.navigation import PAGES
-from tests.app.conftest import Visit
+from app.provenance import provenance
+from benchmarks.checkpoints import RUNS
+from cvae_core import tables
+from cvae_core.evaluation import stored_cells
+from cvae_core.runs import find
+from tests.app.conftest import ROOT, Visit
+
+CHECKPOINTS = ROOT / "checkpoints"
 
 
 def pictures(visitor: AppTest) -> list[str]:
@@ -178,3 +190,125 @@ def test_home_offers_the_download_once_and_calmly(visit: Visit, without_mnist: N
 
 def test_home_offers_no_download_where_mnist_is(visit: Visit, with_mnist: None) -> None:
     assert not visit("home").button
+
+
+class TestLatent:
+    def test_the_map_of_embedded_digits_shows_a_point_in_full(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", point="7")
+        assert any("Test image 7, a" in heading.value for heading in visitor.subheader)
+        assert len(pictures(visitor)) == 1
+        assert pictures(visit("latent", run="digits-label", point="8")) != pictures(visitor)
+
+    def test_without_the_images_the_map_is_there_and_the_point_says_what_is_missing(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("latent", run="label", point="7")
+        assert "nearest neighbours" in said(visitor)
+        assert not pictures(visitor)
+        assert "Other maps need the images" in said(visitor)
+
+    def test_active_units_are_counted(self, visit: Visit, without_mnist: None) -> None:
+        headings = [heading.value for heading in visit("latent", run="label-2d").subheader]
+        assert "2 of 2 units are active" in headings
+
+    def test_pca_is_another_map_of_the_same_points(self, without_mnist: None) -> None:
+        key = library.run_keys()["digits-label"]
+        tsne, pca = maps.stored(key, "tsne"), maps.stored(key, "pca")
+        assert tsne is not None
+        assert pca is not None
+        assert (tsne.indices == pca.indices).all()
+        assert not np.allclose(tsne.coordinates, pca.coordinates)
+
+    def test_the_csv_has_a_row_per_point_and_all_of_z(self, without_mnist: None) -> None:
+        embedding = maps.stored(library.run_keys()["label-2d"], "tsne")
+        assert embedding is not None
+        table = pd.read_csv(io.BytesIO(maps.csv(embedding)))
+        assert list(table.columns) == ["index", "label", "x", "y", "z1", "z2"]
+        assert len(table) == len(embedding.indices) == 5000
+
+    def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        (own_runs / "digits-label" / "embedding-tsne.npz").unlink()
+        assert "is not computed yet" in said(visit("latent", run="digits-label"))
+
+    def test_a_damaged_map_is_a_sentence(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        path = own_runs / "digits-label" / "embedding-tsne.npz"
+        content = bytearray(path.read_bytes())
+        content[-200] ^= 255
+        content[2000] ^= 1
+        path.write_bytes(content)
+        assert "embedding-tsne.npz is damaged" in visit("latent", run="digits-label").error[0].value
+
+
+class TestTraining:
+    def test_another_stage_is_another_picture(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("training", run="label")
+        last = pictures(visitor)
+        visitor.select_slider[0].set_value(visitor.select_slider[0].options[0]).run()
+        assert pictures(visitor) != last
+
+    def test_curves_of_no_run_are_asked_for(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("training")
+        visitor.multiselect[0].set_value([]).run()
+        assert "Choose runs" in said(visitor)
+        assert not visitor.exception
+
+    @pytest.mark.parametrize("quantity", ["bound", "reconstruction", "rate"])
+    def test_every_quantity_is_drawn(self, visit: Visit, without_mnist: None, quantity: str) -> None:
+        assert not visit("training", quantity=quantity, log="true").error
+
+    def test_every_run_can_be_replayed(self, visit: Visit, without_mnist: None) -> None:
+        for name in RUNS:
+            assert pictures(visit("training", run=name)), name
+
+    def test_damaged_stages_are_a_sentence_and_the_curves_go_on(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        path = own_runs / "digits-label" / "stages.npz"
+        path.write_bytes(path.read_bytes()[:-1000])
+        visitor = visit("training", run="digits-label")
+        assert "stages.npz is damaged" in visitor.error[0].value
+        assert visitor.get("plotly_chart")
+
+
+class TestTable:
+    def test_every_stored_number_is_shown(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("cll")
+        shown = " ".join(frame.value.to_string() for frame in visitor.dataframe)
+        for name in RUNS:
+            for cell in stored_cells(find(name, CHECKPOINTS)):
+                if cell.estimator != "floor":
+                    assert f"{cell.mean:.2f} ± {cell.standard_error:.2f}" in shown, (name, cell)
+
+    def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
+        shown = visit("cll").dataframe[0].value
+        assert shown["model"].str.contains("test set used for early stopping").sum() == 3
+
+    def test_without_the_images_live_cells_say_what_they_need(
+        self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        shutil.copytree(CHECKPOINTS / "label", tmp_path / "label")
+        monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
+        assert "Live cells need the images" in said(visit("cll"))
+
+    def test_an_estimate_runs_to_its_end_and_is_stored_beside_the_read_only_run(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        visitor = visit("cll", run="digits-label", draws="7", images="120")
+        next(button for button in visitor.button if button.label == "Estimate").click().run()
+        for _ in range(30):
+            if len(visitor.metric) == 3 and "120 of 120" in visitor.get("progress")[0].proto.text:
+                break
+            visitor.run()
+        assert [metric.label for metric in visitor.metric] == [
+            "−ELBO, nats", "importance sampling, nats", "prior Monte Carlo, nats"
+        ]  # fmt: skip
+        kept = [cell for cell in stored_cells(find("digits-label", own_runs)) if cell.samples == 7]
+        assert {cell.images for cell in kept} == {120}
+        assert (own_runs / ".cache" / "digits-label" / "cll.json").exists()
+
+    def test_a_number_says_where_it_comes_from(self) -> None:
+        rows = tables.entries([find("quadrant-1", CHECKPOINTS)])
+        words = {tables.number(entry): provenance(entry) for entry in rows}
+        ours = next(entry for entry in rows if entry.estimator == "importance sampling" and entry.samples == 1000)
+        assert "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`" in words[tables.number(ours)]
+        assert "published" in words["71.8"]

@@ -1,6 +1,7 @@
 """The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 
@@ -120,3 +121,71 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
     page.goto(f"{address}/nonsense")
     settle(page)
     assert page.get_by_role("heading", name="The CVAE lab").count() == 1
+
+
+def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
+    page = visit("latent")
+    chart = page.locator(".js-plotly-plot").first
+    index, x, y = chart.evaluate(
+        """g => { const t = g.data[3], i = 40, l = g._fullLayout, box = g.getBoundingClientRect();
+        const at = (axis, v, offset) => axis._offset + axis.d2p(v) + offset;
+        return [t.customdata[i], at(l.xaxis, t.x[i], box.left), at(l.yaxis, t.y[i], box.top)]; }"""
+    )
+    page.mouse.move(x - 30, y - 30)
+    page.mouse.move(x, y, steps=6)
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
+    settle(page)
+    shown = int(re.search(r"point=(\d+)", page.url)[1])
+    near = chart.evaluate(
+        """(g, [index, x, y]) => { const t = g.data[3], i = [...t.customdata].indexOf(index), l = g._fullLayout;
+        return i < 0 ? 1e9 : Math.hypot(l.xaxis.d2p(t.x[i]) - l.xaxis.d2p(x), l.yaxis.d2p(t.y[i]) - l.yaxis.d2p(y)); }""",
+        [shown, *chart.evaluate("g => [g.data[3].x[40], g.data[3].y[40]]")],
+    )
+    assert shown == index or near < 8  # points may lie over each other
+
+
+def test_the_stage_slider_shows_another_moment(visit: Open) -> None:
+    page = visit("training")
+    before = sources(page)[0]
+    slider = page.get_by_test_id("stSlider").locator("input[type=range]").first
+    slider.focus()
+    slider.press("Home")
+    page.wait_for_timeout(300)
+    settle(page)
+    assert sources(page)[0] != before
+    assert "stage-" in page.url
+
+
+def test_a_live_cell_settles_while_another_visitor_is_served(
+    visit: Open, browser: Browser, watched: Callable, address: str
+) -> None:
+    page = visit("cll?run=digits-label&draws=400&images=360")
+    page.get_by_role("button", name="Estimate").click()
+    metric = page.get_by_test_id("stMetricValue").first
+    metric.wait_for(timeout=30_000)
+    first = float(metric.inner_text().split("±")[1])
+    other = browser.new_context()
+    started = time.monotonic()
+    visit("generate?run=digits-label", watched(other.new_page()))
+    assert time.monotonic() - started < 2 * WARM_SECONDS
+    other.close()
+    page.wait_for_function(
+        "first => parseFloat(document.querySelector('[data-testid=stMetricValue]').innerText.split('±')[1]) < first",
+        arg=first,
+        timeout=60_000,
+    )
+    page.get_by_text("360 of 360 images").wait_for(timeout=120_000)
+
+
+def test_a_live_cell_can_be_stopped(visit: Open) -> None:
+    page = visit("cll?run=digits-label&draws=1000&images=360")
+    page.get_by_role("button", name="Estimate").click()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_timeout(1500)
+    settle(page)
+    done = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
+    page.wait_for_timeout(1500)
+    assert page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text() == done

@@ -1,0 +1,128 @@
+"""The pages' Plotly figures: one look, one colour per digit, axes with units."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from cvae_core.latent import DEAD_RATE, Embedding
+
+# Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
+DIGIT_COLOURS = (
+    "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
+)  # fmt: skip
+LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
+HEIGHT, MAP_HEIGHT = 360, 620
+CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
+
+
+def embedding_map(embedding: Embedding, chosen: int | None) -> go.Figure:
+    """Draw an embedding, a trace per digit so that the legend toggles digits; the chosen test index is ringed."""
+    figure = go.Figure()
+    for digit in range(10):
+        rows = embedding.labels == digit
+        figure.add_trace(
+            go.Scattergl(
+                x=embedding.coordinates[rows, 0],
+                y=embedding.coordinates[rows, 1],
+                customdata=embedding.indices[rows],
+                mode="markers",
+                marker={"size": 5, "color": DIGIT_COLOURS[digit]},
+                name=str(digit),
+                hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
+            )
+        )
+    position = np.flatnonzero(embedding.indices == chosen)
+    if len(position):
+        x, y = embedding.coordinates[position[0]]
+        figure.add_trace(
+            go.Scattergl(
+                x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
+                marker={"size": 18, "symbol": "circle-open", "color": "#d00000", "line": {"width": 3}},
+            )
+        )  # fmt: skip
+    figure.update_layout(
+        **_layout(MAP_HEIGHT),
+        dragmode="pan",
+        uirevision="keep",
+        legend={"title": {"text": "digit"}, "itemsizing": "constant"},
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    return figure
+
+
+def rate_bars(rates: Sequence[float]) -> go.Figure:
+    """Draw the rate per latent dimension, highest first; dead dimensions grey."""
+    order = np.argsort(rates)[::-1]
+    values = np.asarray(rates)[order]
+    colours = [LINE_COLOURS[0] if value >= DEAD_RATE else "#999999" for value in values]
+    bars = go.Bar(
+        x=[f"z{dimension + 1}" for dimension in order],
+        y=values,
+        marker_color=colours,
+        hovertemplate="%{x}: %{y:.2f} nats<extra></extra>",
+    )
+    figure = go.Figure(bars)
+    figure.update_layout(**_layout(HEIGHT), yaxis_title="rate, nats per image", xaxis_title="latent dimension")
+    return figure
+
+
+def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], quantity: str, log: bool) -> go.Figure:
+    """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked."""
+    sign = 1 if quantity == "rate" else -1
+    figure = go.Figure()
+    for number, (name, table) in enumerate(tables.items()):
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+        for split, dash in (("train", "dash"), ("validation", "solid")):
+            rows = table[table["split"] == split]
+            line: dict[str, Any] = {"color": colour, "dash": dash}
+            figure.add_trace(
+                go.Scatter(
+                    x=rows["epoch"], y=sign * rows[quantity], mode="lines+markers" if len(rows) == 1 else "lines",
+                    line=line, name=f"{name}, {'training' if split == 'train' else split}",
+                )
+            )  # fmt: skip
+            if split == "validation" and (marked := rows[rows["epoch"] == best[name]]).size:
+                figure.add_trace(
+                    go.Scatter(
+                        x=marked["epoch"], y=sign * marked[quantity], mode="markers", name=f"{name}, best epoch",
+                        marker={"color": colour, "size": 11, "symbol": "star"}, showlegend=False,
+                    )
+                )  # fmt: skip
+    title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
+    figure.update_layout(**_layout(HEIGHT + 60), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    figure.update_yaxes(type="log" if log else "linear")
+    return figure
+
+
+def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, float]) -> go.Figure:
+    """Draw running means with their standard errors against the images scored, and stored cells as dotted lines."""
+    figure = go.Figure()
+    for number, (name, history) in enumerate(histories.items()):
+        colour = LINE_COLOURS[number]
+        images, means, errors = (np.array(column) for column in zip(*history, strict=True))
+        band = np.concatenate([means + errors, (means - errors)[::-1]])
+        figure.add_trace(
+            go.Scatter(
+                x=np.concatenate([images, images[::-1]]), y=band, fill="toself", fillcolor=colour, opacity=0.2,
+                line={"width": 0}, showlegend=False, hoverinfo="skip",
+            )
+        )  # fmt: skip
+        figure.add_trace(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
+        if name in stored:
+            figure.add_hline(y=stored[name], line={"color": colour, "dash": "dot"})
+    figure.update_layout(
+        **_layout(HEIGHT), hovermode="x unified", xaxis_title="test images", yaxis_title="−log p(x | c), nats per image"
+    )
+    return figure
+
+
+def _layout(height: int) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 0, "r": 0, "t": 8, "b": 40},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    }

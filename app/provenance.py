@@ -1,0 +1,19 @@
+"""Where a number of the table comes from, in words."""
+
+from cvae_core import tables
+from cvae_core.tables import Entry
+
+FULL_TEST_SET = 10_000
+
+
+def provenance(entry: Entry) -> str:
+    """Say how a number was computed and by which command."""
+    if entry.run is None:
+        return f"**{tables.number(entry)}**: published. {tables.PYRO}; its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
+    draws = f" --samples {entry.samples}" if entry.samples else ""
+    images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
+    how = f"**{tables.number(entry)}** nats per image: {entry.estimator}, run `{entry.run}`, N = {entry.images:,} test images"
+    how += f", S = {entry.samples:,} draws per image" if entry.samples else ""
+    if entry.model.startswith(tables.GAP):
+        return f"{how}. A difference of two rows above over the same images."
+    return f"{how}. Again: `python -m cvae_core evaluate {entry.run}{draws}{images}`"

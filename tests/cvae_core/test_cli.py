@@ -1,0 +1,473 @@
+"""The command line does what its help says, and whatever goes wrong is one sentence and exit code 2."""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvae_core import cli, console, data, evaluation, files, latent, vision
+from cvae_core.config import PRESETS, Config
+from cvae_core.evaluation import stored_cells
+from cvae_core.examples import first_of_each_label
+from cvae_core.figures import INK, PAPERS, VISIBLE
+from cvae_core.runs import Run, all_runs, run_at
+from cvae_core.training import Stepped
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+Said = tuple[int, str, str]
+Command = Callable[..., Said]
+
+COMMANDS = ["evaluate", "table", "embed", "export", "list", "download"]
+FLAVOURS = ["vae", "label", "quadrant", "baseline"]
+TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2"]
+
+pytestmark = pytest.mark.usefixtures("in_float32")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Call the command line in this process: its exit code, and what it said on both channels."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("CVAE_RUNS", str(tmp_path / "runs"))
+
+    def call(*words: object) -> Said:
+        code = 0
+        capsys.readouterr()
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as leave:  # how --help ends
+            code = int(leave.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def process(*words: object, root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cvae_core", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "CVAE_RUNS": str(root), "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+def refused(said: Said) -> str:
+    """Check that a command failed as it should: exit code 2, one line on standard error; return the line."""
+    code, out, err = said
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert re.search(r"[A-Za-z0-9]", err)
+    return err.strip()
+
+
+def test_without_words_or_with_help_it_lists_its_commands(command: Command) -> None:
+    for words in ([], ["--help"], ["-h"]):
+        code, out, err = command(*words)
+        assert (code, err) == (0, "")
+        assert all(name in out for name in ["train", *COMMANDS])
+
+
+@pytest.mark.parametrize(
+    "words", [*[[name] for name in COMMANDS], ["train"], *[["train", flavour] for flavour in FLAVOURS]], ids=" ".join
+)
+def test_every_command_has_help(words: list[str], command: Command) -> None:
+    code, out, err = command(*words, "--help")
+    assert (code, err) == (0, "")
+    assert f"python -m cvae_core {words[0]}" in out
+    assert len(out) > 60
+
+
+def test_help_names_every_setting_with_the_default_of_its_preset(command: Command) -> None:
+    for preset, defaults in PRESETS.items():
+        _, out, _ = command("train", "label", "--preset", preset, "--help")
+        told = " ".join(out.replace("│", " ").split())
+        assert f"--width INT units of every hidden layer (default: {defaults['label'].width})" in told
+        assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
+
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "unknown command": (["frobnicate"], "no command 'frobnicate': give train, evaluate"),
+    "nothing to train": (["train"], "What to train comes first: vae, label, quadrant, baseline."),
+    "something else to train": (["train", "gan"], "not 'gan'"),
+    "unknown flag": (["list", "--frobnicate"], "--frobnicate"),
+    "flag of another flavour": (["train", "vae", "--visible", "1"], "--visible"),
+    "no run": (["evaluate"], "name of a run"),
+    "unknown run": (["evaluate", "nosuch"], "No run named 'nosuch'"),
+    "unknown run in the table": (["table", "nosuch"], "No run named 'nosuch'"),
+    "hostile run": (["embed", "../x"], "A run cannot be called '../x'"),
+    "hostile run to train": (["train", "label", *TINY, "--run", "../x"], "A run cannot be called '../x'"),
+    "number out of bounds": (["train", "label", "--width", "0"], "Width cannot be 0: it lies between 1 and 8192."),
+    "no number": (["train", "label", "--width", "wide"], "wide"),
+    "a fraction": (["evaluate", "x", "--samples", "1.5"], "1.5"),
+    "NaN": (["train", "label", "--learning-rate", "nan"], "Learning rate cannot be nan"),
+    "unknown preset": (["train", "label", "--preset", "huge"], "huge"),
+    "unknown choice": (["train", "label", "--pixels", "gray"], "gray"),
+    "unknown set": (["train", "quadrant", "--visible", "middle"], "'middle'"),
+    "unknown data set": (["download", "emnist"], "emnist"),
+    "missing value": (["list", "--root"], "--root"),
+    "resume nothing": (["train", "label", *TINY, "--resume"], "There is no run 'digits-label' to resume"),
+    "empty table": (["table"], "None of these runs has stored results"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_answered_with_one_sentence(case: str, command: Command) -> None:
+    words, sentence = BAD[case]
+    assert sentence in refused(command(*words))
+
+
+def test_a_root_that_cannot_be_written_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    line = refused(command("train", "label", *TINY, "--root", tmp_path / "file"))
+    assert "cannot be written" in line
+    assert "choose another --root" in line
+
+
+def test_missing_images_that_cannot_be_fetched_are_one_sentence_after_the_attempt(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(kind: str, root: Path) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(vision, "download", unreachable)
+    code, out, err = command("train", "label", "--dataset", "kmnist")
+    assert (code, out) == (2, "")
+    attempt, sentence = err.splitlines()
+    assert attempt.startswith("kmnist is not on this machine: downloading it into")
+    assert "Downloading kmnist into" in sentence
+    assert "failed: no route" in sentence
+
+
+def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("train", "label", *TINY, "--batch-size", "256")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "Run 'digits-label' starts"
+    assert [line[:11] for line in lines[1:3]] == ["epoch   1/2", "epoch   2/2"]
+    assert "nats per image: training" in lines[1]
+    run = run_at("digits-label", tmp_path / "runs")
+    assert lines[3].startswith("Run 'digits-label' is finished: validation −ELBO ")
+    assert lines[3].endswith(f"in {run.folder}")
+    assert f"{-run.card().metrics['elbo']:.2f} nats per image" in lines[3]
+    code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--run", "again")
+    assert code == 0
+    assert out.startswith("Run 'digits-label' has this configuration already (validation −ELBO ")
+    assert [other.name for other in all_runs(tmp_path / "runs")] == ["digits-label"]
+    code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--force")
+    assert (code, out.splitlines()[0]) == (0, "Run 'digits-label' starts")
+
+
+def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show, handler = console.Bar.show, signal.getsignal(signal.SIGINT)
+
+    def interrupting(self: console.Bar, report: Any) -> None:
+        show(self, report)
+        if isinstance(report, Stepped) and (report.epoch, report.step) == (2, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    words = ["train", "label", *TINY, "--batch-size", "256", "--run", "mine", "--root", str(tmp_path / "my runs")]
+    with monkeypatch.context() as patch:
+        patch.setattr(console.Bar, "show", interrupting)
+        code, out, err = command(*words)
+    assert code == 2
+    assert out.count("\n") == 2
+    assert err.count("\n") == 1
+    assert signal.getsignal(signal.SIGINT) is handler
+    run = run_at("mine", tmp_path / "my runs")
+    assert run.card().status == "stopped"
+    sentence = re.fullmatch(r"Stopped\. Go on with: python -m cvae_core (.+)\n", err)
+    assert sentence is not None
+    code, out, err = command(*shlex.split(sentence[1]))
+    assert (code, err) == (0, "")
+    assert out.startswith("Run 'mine' goes on after epoch 1, step 1\n")
+    assert run.card().status == "finished"
+
+
+def test_a_list_has_a_line_per_run_and_names_damaged_ones_aside(command: Command, root: Path) -> None:
+    (root / "digits-vae" / "card.json").write_text("{}")
+    code, out, err = command("list", "--root", root)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["digits-baseline-1", "digits-label", "digits-quadrant-1"]
+    assert all("finished" in line and "nats per image" in line for line in out.splitlines())
+    assert "digits-vae" in err
+    assert err.count("\n") == 1
+
+
+def test_a_list_is_json_where_that_is_asked_for(command: Command, root: Path) -> None:
+    code, out, err = command("list", "--json", "--root", root)
+    assert (code, err) == (0, "")
+    cards = json.loads(out)
+    assert list(cards) == ["digits-baseline-1", "digits-label", "digits-quadrant-1", "digits-vae"]
+    for name, card in cards.items():
+        assert card == json.loads(json.dumps(run_at(name, root).card().to_json()))
+
+
+def test_an_empty_root_says_how_to_fill_it(command: Command, tmp_path: Path) -> None:
+    code, out, _ = command("list", "--root", tmp_path / "nowhere")
+    assert code == 0
+    assert "There are no runs in" in out
+    assert "python -m cvae_core train label" in out
+    assert json.loads(command("list", "--json", "--root", tmp_path / "nowhere")[1]) == {}
+
+
+def test_evaluating_prints_and_stores_every_estimate(command: Command, root: Path) -> None:
+    code, out, err = command("evaluate", "digits-quadrant-1", "--samples", 3, "--images", 20, "--root", root)
+    assert (code, err) == (0, "")
+    cells = stored_cells(run_at("digits-quadrant-1", root))
+    assert {cell.estimator for cell in cells} == {"elbo", "importance", "prior", "floor"}
+    assert len(out.splitlines()) == 4
+    for cell in cells:
+        assert f"{cell.mean:8.3f} ± {cell.standard_error:.3f} nats per image" in out
+    assert out.count("S = 3, N = 20 test, seed 0") == 3
+
+
+def test_an_evaluation_is_json_where_that_is_asked_for(command: Command, root: Path) -> None:
+    words = ["evaluate", "digits-label", "--samples", 3, "--images", 20, "--split", "validation", "--json"]
+    code, out, err = command(*words, "--seed", 4, "--root", root)
+    assert (code, err) == (0, "")
+    cells = json.loads(out)
+    assert [vars(cell) for cell in stored_cells(run_at("digits-label", root))] == cells
+    assert {(cell["split"], cell["seed"], cell["images"]) for cell in cells} == {("validation", 4, 20)}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--samples", "0"], "Samples cannot be 0"),
+        (["--images", "361"], "Images cannot be 361: the test split has 360"),
+        (["--visible", "2"], "leave out --visible"),
+        (["--split", "train"], "train"),
+        (["--samples", "10000000000000"], "Samples cannot be"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_one_sentence(
+    words: list[str], sentence: str, command: Command, root: Path
+) -> None:
+    assert sentence in refused(command("evaluate", "digits-label", *words, "--root", root))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 3 bytes")]
+)
+def test_too_little_memory_is_one_sentence(
+    error: Exception, command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(evaluation, "from_posterior", exhausted)
+    assert "not enough memory" in refused(command("evaluate", "digits-label", "--root", root))
+
+
+def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
+    (weights,) = (root / "digits-label").glob("weights-*")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    for words in (["evaluate"], ["embed"], ["export", "--grid", root / "x.png"]):
+        line = refused(command(words[0], "digits-label", *words[1:], "--root", root))
+        assert "is damaged: its content does not match the digest in the card" in line
+
+
+def test_scores_on_other_images_than_those_of_training_are_refused(command: Command, root: Path) -> None:
+    run = run_at("digits-label", root)
+    run.write_card(replace(run.card(), data_fingerprint="0" * 64))
+    assert "is not what the run was trained on" in refused(command("evaluate", "digits-label", "--root", root))
+
+
+@pytest.fixture
+def evaluated(command: Command, root: Path) -> Path:
+    for name in ("digits-label", "digits-quadrant-1", "digits-baseline-1"):
+        assert command("evaluate", name, "--samples", 2, "--images", 10, "--root", root)[0] == 0
+    return root
+
+
+def test_a_table_is_printed_as_markdown_of_all_runs_or_the_named_ones(command: Command, evaluated: Path) -> None:
+    code, out, err = command("table", "--root", evaluated)
+    assert (code, err) == (0, "")
+    assert "### digits, grey pixels, quadrants" in out
+    assert "### digits, grey pixels, whole image" in out
+    code, out, _ = command("table", "digits-label", "--root", evaluated)
+    assert code == 0
+    assert "quadrants" not in out
+    (evaluated / "digits-vae" / "card.json").write_text("{}")
+    code, out, err = command("table", "--root", evaluated)
+    assert code == 0
+    assert "digits-vae" in err
+
+
+def test_a_table_is_written_in_the_format_of_its_ending(command: Command, evaluated: Path, tmp_path: Path) -> None:
+    printed = command("table", "--root", evaluated)[1]
+    for name, check in (
+        ("t.md", lambda text: text == printed),
+        ("t.tex", lambda text: text.count(r"\begin{tabular}") == 2),
+        ("t.csv", lambda text: {row["run"] for row in csv.DictReader(text.splitlines())} >= {"digits-label"}),
+    ):
+        path = tmp_path / "out" / name
+        code, out, err = command("table", "--out", path, "--root", evaluated)
+        assert (code, err) == (0, "")
+        assert out == f"{path} written, {path.stat().st_size:,} bytes\n"
+        assert check(path.read_text()), name
+
+
+@pytest.mark.parametrize("name", ["t.bad", "t", "t.csv.gz"])
+def test_a_table_of_another_ending_is_refused(name: str, command: Command, evaluated: Path, tmp_path: Path) -> None:
+    line = refused(command("table", "--out", tmp_path / name, "--root", evaluated))
+    assert line == f"{tmp_path / name} cannot be written: a table is a .csv, .md or .tex file."
+    assert not (tmp_path / name).exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(command: Command, evaluated: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    line = refused(command("table", "--out", tmp_path / "file" / "t.csv", "--root", evaluated))
+    assert "could not be written" in line
+    line = refused(command("export", "digits-label", "--grid", tmp_path / "file" / "g.png", "--root", evaluated))
+    assert "could not be written" in line
+
+
+def test_an_embedding_is_stored_with_its_run(command: Command, root: Path) -> None:
+    code, out, err = command("embed", "digits-label", "--method", "pca", "--points", 60, "--root", root)
+    assert (code, err) == (0, "")
+    run = run_at("digits-label", root)
+    assert out == f"60 points embedded: {run.folder / 'embedding-pca.npz'}\n"
+    stored = latent.stored_embedding(run, "pca")
+    assert stored is not None
+    assert stored.coordinates.shape == (60, 2)
+    assert "at least 50" in refused(command("embed", "digits-label", "--points", 3, "--root", root))
+    assert "two latent dimensions" in refused(command("embed", "digits-baseline-1", "--root", root))
+
+
+@pytest.mark.parametrize("name", ["digits-vae", "digits-label", "digits-quadrant-1", "digits-baseline-1"])
+def test_samples_of_every_flavour_can_be_exported(name: str, command: Command, root: Path, tmp_path: Path) -> None:
+    path, again, other = (tmp_path / f"{which}.png" for which in ("one", "again", "other"))
+    for target, seed in ((path, 7), (again, 7), (other, 8)):
+        code, out, err = command("export", name, "--grid", target, "--seed", seed, "--scale", 1, "--root", root)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{target} written, ")
+    with Image.open(path) as picture:
+        assert picture.text == {"Software": "CVAE lab", "run": name, "seed": "7"}
+        assert picture.width > 8 * 28
+        assert picture.height > 10 * 28
+    assert path.read_bytes() == again.read_bytes()
+    assert path.read_bytes() != other.read_bytes()
+
+
+def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint(
+    command: Command, root: Path, tmp_path: Path, digits: data.DataSet
+) -> None:
+    path = tmp_path / "grid.png"
+    assert command("export", "digits-quadrant-1", "--grid", path, "--scale", 1, "--root", root)[0] == 0
+    page = np.array(Image.open(path)).astype(float)
+    shown = digits.test.intensities(first_of_each_label(digits.test)).reshape(10, 28, 28)[:, 14:, :14].numpy()
+    left = page.shape[1] - 8 - (8 * 29 + 1)  # margin, then eight columns of 28 pixels and their lines
+    for row in range(10):
+        for column in range(8):
+            top, start = 8 + row * 29 + 1 + 14, left + column * 29 + 1
+            ink = shown[row][..., None]
+            expected = PAPERS[VISIBLE] * (1 - ink) + INK * ink
+            assert np.abs(page[top : top + 14, start : start + 14] - expected).max() <= 1
+
+
+def test_the_stages_of_a_training_can_be_exported(command: Command, root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "stages.gif"
+    code, _, err = command("export", "digits-label", "--stages", path, "--scale", 1, "--root", root)
+    assert (code, err) == (0, "")
+    with Image.open(path) as picture:
+        assert picture.n_frames == len(run_at("digits-label", root).stages()["epoch"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "Nothing to export: give --grid FILE.png or --stages FILE.gif."),
+        (["--grid", "x.jpg"], "x.jpg cannot be written: the file must end in .png."),
+        (["--stages", "x.png"], "x.png cannot be written: the file must end in .gif."),
+        (["--grid", "x.png", "--scale", "0"], "Scale cannot be 0: it lies between 1 and 16."),
+        (["--grid", "x.png", "--scale", "17"], "Scale cannot be 17"),
+    ],
+)
+def test_an_export_that_cannot_be_is_one_sentence(
+    words: list[str], sentence: str, command: Command, root: Path
+) -> None:
+    assert sentence in refused(command("export", "digits-label", *words, "--root", root))
+
+
+def test_results_about_a_pretrained_run_are_stored_beside_it(command: Command, root: Path) -> None:
+    run = run_at("digits-label", root)
+    run.write_card(replace(run.card(), read_only=True))
+    before = sorted(path.name for path in run.folder.iterdir())
+    assert command("evaluate", run.name, "--samples", 2, "--images", 10, "--root", root)[0] == 0
+    code, out, _ = command("embed", run.name, "--method", "pca", "--points", 60, "--root", root)
+    assert code == 0
+    assert ".cache" in out
+    assert sorted(path.name for path in run.folder.iterdir()) == before
+    assert "read-only: train under another name" in refused(
+        command("train", "label", *TINY, "--latent", 3, "--run", run.name, "--force", "--root", root)
+    )
+
+
+def test_the_embedded_digits_are_there_already(command: Command) -> None:
+    assert command("download", "digits") == (0, f"digits is in {data.folder()}\n", "")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(root: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with contextlib.closing(os.fdopen(write, "w")) as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "cvae_core", "list", "--root", str(root)],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        with contextlib.suppress(BrokenPipeError):
+            closed.flush()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_knows_no_minus_sign_is_no_error(tmp_path: Path) -> None:
+    done = process("train", "label", *TINY, root=tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nats per image" in done.stdout
+
+
+def test_processes_of_their_own_say_the_same(root: Path) -> None:
+    done = process("evaluate", "digits-label", "--samples", 2, "--images", 10, "--json", root=root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {cell["estimator"] for cell in json.loads(done.stdout)} == {"elbo", "importance", "prior", "floor"}
+    wrong = process("evaluate", "nosuch", root=root)
+    assert refused((wrong.returncode, wrong.stdout, wrong.stderr)).startswith("No run named 'nosuch' in")
+
+
+def test_nothing_is_written_where_only_reading_was_asked_for(command: Command, root: Path) -> None:
+    shutil.rmtree(root / "digits-vae")
+
+    def everything() -> dict[str, str]:
+        return {str(path): files.digest(path.read_bytes()) for path in sorted(root.rglob("*")) if path.is_file()}
+
+    before = everything()
+    for words in (["list"], ["table"], ["list", "--json"], ["evaluate", "nosuch"]):
+        command(*words, "--root", root)
+    assert everything() == before

@@ -1,0 +1,233 @@
+"""A configuration says itself in JSON and as a command, and refuses what cannot be."""
+
+import json
+import shlex
+from dataclasses import FrozenInstanceError, fields, replace
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+
+from cvae_core import cli, data, runs
+from cvae_core.config import (
+    PRESETS,
+    BaselineConfig,
+    Config,
+    Dataset,
+    Flavour,
+    Pixels,
+    PresetName,
+    QuadrantConfig,
+    any_set,
+    baseline_for,
+    configure,
+    from_json,
+    train_command,
+)
+from cvae_core.errors import ConfigError
+from cvae_core.models import build
+from cvae_core.quadrants import NAMES, PROPER_SETS, canonical
+
+FLAVOURS, PRESET_NAMES = get_args(Flavour), get_args(PresetName)
+every = pytest.mark.parametrize(("flavour", "preset"), list(product(FLAVOURS, PRESET_NAMES)))
+OTHERS: dict[str, Any] = {  # a value that no preset has
+    "dataset": "kmnist",
+    "pixels": "binarised",
+    "width": 123,
+    "depth": 7,
+    "epochs": 33,
+    "patience": 5,
+    "batch_size": 99,
+    "learning_rate": 1e-5 / 3,
+    "weight_decay": 0.123,
+    "averaging": 0.5,
+    "seed": 2**62 + 1,
+    "latent": 5,
+    "beta": 2.5,
+    "warm_up": 0.75,
+    "prior": "learned",
+    "visible": "top-right+bottom-right",
+}
+SETS = ["any", *("+".join(n for n, shown in zip(NAMES, members, strict=True) if shown) for members in PROPER_SETS)]
+
+
+def changed(config: Config, name: str) -> Config:
+    value = getattr(config, name)
+    return replace(config, **{name: not value if isinstance(value, bool) else OTHERS[name]})
+
+
+def changeable(config: Config) -> list[str]:
+    return [field.name for field in fields(config) if field.name != "preset"]
+
+
+def parsed(command: str) -> tuple[Config, str | None]:
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "cvae_core"]
+    train: Any = cli._parsed(words[3:])
+    return train.config, train.run
+
+
+@every
+def test_json_gives_an_equal_configuration_back(flavour: Flavour, preset: PresetName) -> None:
+    config = configure(flavour, preset)
+    for name in changeable(config):
+        config = changed(config, name)
+        assert from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@every
+def test_a_command_parses_back_to_the_configuration_it_was_made_from(flavour: Flavour, preset: PresetName) -> None:
+    config = configure(flavour, preset)
+    assert parsed(train_command(config, config.run_name)) == (config, None)
+    for name in changeable(config):
+        config = changed(config, name)
+    assert parsed(train_command(config, "my-run")) == (config, "my-run")
+
+
+@pytest.mark.parametrize("name", changeable(configure("quadrant")))
+def test_a_command_names_the_settings_that_differ_and_no_others(name: str) -> None:
+    for preset in PRESET_NAMES:
+        config = changed(configure("quadrant", preset), name)
+        flags = [word.partition("=")[0] for word in train_command(config, config.run_name).split() if word[:2] == "--"]
+        flag = name.replace("_", "-")
+        expected = ({f"--{flag}"}, {f"--no-{flag}"})
+        assert set(flags) - ({"--preset"} if preset == "classic" else set()) in expected
+        assert parsed(train_command(config, config.run_name))[0] == config
+
+
+def test_patience_can_be_none_on_the_command_line() -> None:
+    config = configure("label", "classic", patience=None)
+    assert parsed(train_command(config, config.run_name))[0] == config
+
+
+@every
+def test_every_preset_names_itself_and_builds(flavour: Flavour, preset: PresetName) -> None:
+    config = PRESETS[preset][flavour]
+    assert (config.flavour, config.preset, config.dataset, config.pixels) == (flavour, preset, "mnist", "grey")
+    build(replace(config, width=8))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "low", "high"),
+    [
+        ("width", 0, "1", "8192"),
+        ("width", 8193, "1", "8192"),
+        ("depth", 0, "1", "64"),
+        ("latent", 0, "1", "4096"),
+        ("latent", -3, "1", "4096"),
+        ("epochs", 0, "1", "100000"),
+        ("patience", 0, "1", "100000"),
+        ("batch_size", 0, "1", "60000"),
+        ("learning_rate", 0.0, "1e-08", "10.0"),
+        ("learning_rate", float("nan"), "1e-08", "10.0"),
+        ("learning_rate", float("inf"), "1e-08", "10.0"),
+        ("weight_decay", -0.1, "0.0", "10.0"),
+        ("averaging", 1.0, "0.0", "0.99999"),
+        ("averaging", -0.1, "0.0", "0.99999"),
+        ("beta", -1.0, "0.0", "1000.0"),
+        ("warm_up", -1.0, "0.0", "100000.0"),
+        ("seed", -1, "0", str(2**63 - 1)),
+        ("seed", 2**63, "0", str(2**63 - 1)),
+    ],
+)
+def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, value: float, low: str, high: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configure("label", **{name: value})
+    said = name.replace("_", " ").capitalize()
+    assert str(caught.value) == f"{said} cannot be {value}: it lies between {low} and {high}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("dataset", "emnist", "mnist, fashion, kmnist, digits"),
+        ("pixels", "gray", "grey, binarised"),
+        ("prior", "flat", "standard, learned"),
+        ("dataset", None, "mnist, fashion, kmnist, digits"),
+    ],
+)
+def test_a_choice_that_is_none_is_named_with_those_that_are(name: str, value: object, choices: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configure("label", **{name: value})
+    assert str(caught.value) == f"{name.capitalize()} cannot be {value!r}: it is one of {choices}."
+
+
+@pytest.mark.parametrize("flavour", ["quadrant", "baseline"])
+def test_a_set_that_is_none_is_refused(flavour: Flavour) -> None:
+    with pytest.raises(ConfigError, match="'middle'"):
+        configure(flavour, visible="middle")
+
+
+FOREIGN: dict[str, Any] = {
+    "nothing": {},
+    "another flavour": {"flavour": "gan"},
+    "no flavour": {"flavour": ...},
+    "a field more": {"layers": 3},
+    "a field less": {"width": ...},
+    "a field of another flavour": {"visible": "1"},
+    "a value out of bounds": {"width": 0},
+    "a text for a number": {"width": "500"},
+    "null for a number": {"width": None},
+    "a fraction for a whole number": {"width": 2.5},
+    "a text for a switch": {"one_cycle": "no"},
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_the_configuration_of_another_version_is_refused(case: str) -> None:
+    content = {**configure("label").to_json(), **FOREIGN[case]} if FOREIGN[case] else {}
+    with pytest.raises(ConfigError):
+        from_json({name: value for name, value in content.items() if value is not ...})
+
+
+@pytest.mark.parametrize("flavour", ["quadrant", "baseline"])
+def test_equal_sets_have_equal_configurations(flavour: Flavour) -> None:
+    assert configure(flavour, visible="bottom-left+top-left") == configure(flavour, visible="2")
+    one, other = (configure(flavour, visible=v) for v in ("bottom-right+top-left", "top-left+bottom-right"))
+    assert one == other
+    assert one.run_name == other.run_name
+    assert configure(flavour, visible="1") != configure(flavour, visible="2")
+
+
+def test_a_configuration_cannot_be_changed_or_given_by_position() -> None:
+    config = configure("label")
+    with pytest.raises(FrozenInstanceError):
+        config.width = 3  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        BaselineConfig("mnist")  # type: ignore[misc, call-arg]
+
+
+def test_every_configuration_has_a_name_of_its_own_that_a_run_can_have() -> None:
+    names: dict[str, Config] = {}
+    for flavour, dataset, preset, pixels in product(FLAVOURS, get_args(Dataset), PRESET_NAMES, get_args(Pixels)):
+        for visible in SETS if flavour in ("quadrant", "baseline") else [None]:
+            which = {"visible": visible} if visible else {}
+            config = configure(flavour, preset, dataset=dataset, pixels=pixels, **which)
+            assert runs.NAME.fullmatch(config.run_name), config.run_name
+            assert names.setdefault(config.run_name, config) == config
+
+
+@pytest.mark.parametrize("preset", PRESET_NAMES)
+@pytest.mark.parametrize("visible", SETS)
+def test_a_quadrant_run_stands_on_the_baseline_of_its_images_pixels_and_quadrants(
+    visible: str, preset: PresetName
+) -> None:
+    config = configure("quadrant", preset, dataset="digits", pixels="binarised", visible=visible, seed=5, width=77)
+    assert isinstance(config, QuadrantConfig)
+    baseline = baseline_for(config)
+    assert baseline == configure("baseline", dataset="digits", pixels="binarised", visible=visible)
+    assert baseline.visible == canonical(visible)
+
+
+def test_only_some_configurations_train_on_any_set() -> None:
+    assert any_set(configure("quadrant", visible="any"))
+    assert any_set(configure("baseline", visible="any"))
+    assert not any(any_set(configure(flavour)) for flavour in FLAVOURS)
+
+
+def test_the_number_of_latents_is_known_of_every_flavour() -> None:
+    assert [configure(flavour, "classic").latents for flavour in FLAVOURS] == [20, 20, 200, 0]
+
+
+def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
+    assert get_args(Dataset) == data.NAMES

@@ -1,0 +1,150 @@
+"""Arrows point one way: pages → app → cvae_core, and inside the core only downwards."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CORE = sorted((REPOSITORY / "cvae_core").glob("*.py"))
+APP = sorted((REPOSITORY / "app").rglob("*.py"))
+PAGES = sorted((REPOSITORY / "pages").rglob("*.py"))
+
+# From top to bottom; a module imports only from rows below its own. errors stand below all.
+ROWS = [
+    {"__main__"},
+    {"cli"},
+    {"commands"},
+    {"console"},
+    {"sessions"},
+    {"recording"},
+    {"training", "tables"},
+    {"evaluation", "latent", "figures"},
+    {"runs", "objectives", "examples"},
+    {"models"},
+    {"networks", "config", "data", "files"},
+    {"distributions", "quadrants", "noise", "vision"},
+    {"errors"},
+    {"__init__"},
+]
+ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Name every module that a file imports, anywhere in it, as a.b.c."""
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                assert level == 0, f"{path.name} imports relatively"
+                yield module or ""
+                yield from (f"{module}.{alias.name}" for alias in names)
+
+
+def core_modules(path: Path) -> set[str]:
+    """Name the modules of the core that a file imports."""
+    parts = [name.split(".") for name in imported(path)]
+    return {part[1] for part in parts if part[0] == "cvae_core" and len(part) > 1 and part[1] in ROW_OF}
+
+
+def packages(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(REPOSITORY).as_posix() for path in paths]
+
+
+def test_every_module_of_the_core_stands_in_one_row() -> None:
+    assert sorted(path.stem for path in CORE) == sorted(ROW_OF)
+    assert sum(len(row) for row in ROWS) == len(ROW_OF)
+
+
+@pytest.mark.parametrize("path", CORE, ids=names(CORE))
+def test_the_core_imports_only_downwards(path: Path) -> None:
+    wrong = {module for module in core_modules(path) if ROW_OF[module] <= ROW_OF[path.stem]}
+    assert wrong == set()
+
+
+def test_the_walk_sees_imports() -> None:
+    assert core_modules(REPOSITORY / "cvae_core" / "sessions.py") >= {"config", "recording", "runs", "training"}
+    assert "sklearn" in packages(REPOSITORY / "cvae_core" / "latent.py")  # inside a function
+
+
+@pytest.mark.parametrize("path", CORE, ids=names(CORE))
+def test_the_core_knows_neither_app_nor_pages_nor_streamlit(path: Path) -> None:
+    assert packages(path).isdisjoint({"app", "pages", "streamlit", "plotly", "benchmarks", "tests"})
+
+
+@pytest.mark.parametrize("path", APP, ids=names(APP))
+def test_the_app_does_not_import_pages(path: Path) -> None:
+    assert packages(path).isdisjoint({"pages", "tests", "benchmarks"})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=names(PAGES))
+def test_pages_do_not_import_each_other_nor_torch(path: Path) -> None:
+    assert packages(path).isdisjoint({"pages", "tests", "benchmarks", "torch"})
+
+
+@pytest.mark.parametrize("path", [*CORE, *APP, *PAGES], ids=names([*CORE, *APP, *PAGES]))
+def test_nothing_is_ever_unpickled(path: Path) -> None:
+    assert packages(path).isdisjoint(
+        {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    )
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="load" | "save")):
+                pytest.fail(f"{path.name}:{node.lineno} unpickles with torch")
+            case ast.Attribute(attr="read_pickle" | "to_pickle"):
+                pytest.fail(f"{path.name}:{node.lineno} unpickles with pandas")
+            case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
+                pytest.fail(f"{path.name}:{node.lineno} lets NumPy unpickle")
+            case ast.Call(func=ast.Name(id="eval" | "exec")):
+                pytest.fail(f"{path.name}:{node.lineno} runs text")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="load"), keywords=keywords):
+                assert "allow_pickle" in {keyword.arg for keyword in keywords}, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", CORE, ids=names(CORE))
+def test_only_the_command_line_prints(path: Path) -> None:
+    if path.stem in ("cli", "commands", "console"):
+        return
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    assert [call.lineno for call in calls if call.func.id == "print"] == []  # type: ignore[attr-defined]
+
+
+def test_only_vision_imports_torchvision() -> None:
+    named = [
+        path.stem
+        for path in [*CORE, *APP, *PAGES]
+        if "torchvision" in packages(path)
+        or any(
+            isinstance(node, ast.Constant) and str(node.value).startswith("torchvision.")
+            for node in ast.walk(tree(path))
+            if not isinstance(node, ast.Expr)
+        )
+    ]
+    assert named == ["vision"]
+
+
+@pytest.mark.parametrize("path", CORE, ids=names(CORE))
+def test_no_module_draws_from_a_shared_generator(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="torch"), attr="rand" | "randn" | "randint" | "randperm")
+            ):
+                pytest.fail(f"{path.name}:{node.lineno} draws from torch's shared generator")
+            case ast.Attribute(value=ast.Name(id="torch"), attr="manual_seed"):
+                pytest.fail(f"{path.name}:{node.lineno} seeds torch's shared generator")
+            case ast.Attribute(
+                value=ast.Attribute(value=ast.Name(id="np"), attr="random"), attr="seed" | "rand" | "normal"
+            ):
+                pytest.fail(f"{path.name}:{node.lineno} uses NumPy's shared generator")
+    assert "random" not in packages(path)

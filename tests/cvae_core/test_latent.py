@@ -1,0 +1,198 @@
+"""Walks in base noise stay where images live, and an embedding belongs to the weights it was made from."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cvae_core import files, latent, noise
+from cvae_core.config import Config
+from cvae_core.data import DataSet
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.examples import held_out
+from cvae_core.latent import Embedding, embed, neighbours, posterior_means, slerp, store_embedding, stored_embedding
+from cvae_core.models import build
+from cvae_core.runs import Run
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+
+pytestmark = pytest.mark.usefixtures("small_baseline")
+
+
+def test_a_walk_starts_and_ends_where_it_was_told_to() -> None:
+    start, end = noise.normal((2, 16), 1, "ends")
+    walk = slerp(start, end, 9)
+    assert walk.shape == (9, 16)
+    torch.testing.assert_close(walk[0], start)
+    torch.testing.assert_close(walk[-1], end)
+
+
+def test_a_walk_between_points_of_a_sphere_stays_on_it_in_equal_steps() -> None:
+    ends = noise.normal((2, 16), 1, "ends")
+    start, end = 4 * ends / ends.norm(dim=1, keepdim=True)
+    walk = slerp(start, end, 9)
+    torch.testing.assert_close(walk.norm(dim=1), torch.full((9,), 4.0))
+    steps = (walk[1:] - walk[:-1]).norm(dim=1)
+    torch.testing.assert_close(steps, steps.mean().expand(8), rtol=1e-3, atol=0)
+    assert (slerp(start, end, 3)[1].norm() - 4).abs() < 1e-4
+    assert ((start + end) / 2).norm() < 3.5  # where a straight line would have led
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    walk = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)
+    torch.testing.assert_close(walk, torch.tensor([[1.0, 0.0], [math.sqrt(0.5), math.sqrt(0.5)], [0.0, 1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ([1.0, 2.0], [1.0, 2.0]),
+        ([1.0, 2.0], [2.0, 4.0]),
+        ([1.0, 2.0], [-1.0, -2.0]),
+        ([0.0, 0.0], [1.0, 2.0]),
+        ([1.0, 2.0], [0.0, 0.0]),
+        ([0.0, 0.0], [0.0, 0.0]),
+    ],
+)
+def test_where_no_arc_is_the_shortest_the_walk_is_straight_and_finite(start: list[float], end: list[float]) -> None:
+    walk = slerp(torch.tensor(start), torch.tensor(end), 3)
+    torch.testing.assert_close(walk, torch.tensor([start, [(a + b) / 2 for a, b in zip(start, end, strict=True)], end]))
+
+
+@pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
+def test_posterior_means_are_those_of_the_posterior_whoever_else_is_asked(
+    flavour: str, tiny: Tiny, digits: DataSet
+) -> None:
+    model = build(tiny(flavour, latent=3))
+    rows = torch.tensor([5, 1, 300])
+    x, c = held_out(model.config, digits.test, rows)
+    with torch.no_grad():
+        expected = model.posterior(x, model.context(c)).loc
+    means = posterior_means(model, digits.test, rows)
+    assert means.shape == (3, 3)
+    torch.testing.assert_close(means, expected)
+    torch.testing.assert_close(posterior_means(model, digits.test, rows[1:]), means[1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def embedding(tiny: Tiny, digits: DataSet) -> Embedding:
+    return embed(build(tiny("label", latent=5)), digits.test, method="pca", points=60)
+
+
+def test_principal_components_are_a_rotation_of_the_centred_means(embedding: Embedding) -> None:
+    centred = (embedding.z - embedding.z.mean(0)).astype(np.float64)
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    expected = centred @ axes[:2].T
+    np.testing.assert_allclose(np.abs(embedding.coordinates), np.abs(expected), rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(embedding.coordinates, axis=0), singular[:2], rtol=1e-3)
+
+
+def test_an_embedding_says_which_images_it_shows(embedding: Embedding, digits: DataSet) -> None:
+    assert embedding.indices.tolist() == list(range(60))
+    assert (embedding.labels == digits.test.labels[:60].numpy()).all()
+    assert (embedding.z.shape, embedding.coordinates.shape) == ((60, 5), (60, 2))
+    assert (embedding.z.dtype, embedding.coordinates.dtype) == (np.float32, np.float32)
+
+
+def test_t_sne_of_the_same_model_is_the_same_picture(tiny: Tiny, digits: DataSet) -> None:
+    model = build(tiny("label", latent=5))
+    first, again = (embed(model, digits.test, method="tsne", points=60) for _ in range(2))
+    assert first.coordinates.shape == (60, 2)
+    assert np.isfinite(first.coordinates).all()
+    np.testing.assert_array_equal(first.coordinates, again.coordinates)
+
+
+def test_other_perplexities_lay_the_points_out_otherwise(tiny: Tiny, digits: DataSet) -> None:
+    model = build(tiny("label", latent=5))
+    few, many = (embed(model, digits.test, points=60, perplexity=perplexity) for perplexity in (5, 30))
+    assert np.array_equal(few.z, many.z)
+    assert not np.allclose(few.coordinates, many.coordinates)
+
+
+@pytest.mark.parametrize("perplexity", [0.5, 60, 1000, float("nan")])
+def test_a_perplexity_that_cannot_be_is_refused(perplexity: float, tiny: Tiny, digits: DataSet) -> None:
+    with pytest.raises(ConfigError, match=f"Perplexity cannot be {perplexity}: it lies between 1 and the number of po"):
+        embed(build(tiny("vae")), digits.test, points=60, perplexity=perplexity)
+
+
+def test_neighbours_are_the_nearest_in_z_nearest_first(embedding: Embedding) -> None:
+    some = replace(embedding, indices=embedding.indices * 2)  # a test index is not a position on the map
+    distances = np.linalg.norm(some.z - some.z[7], axis=1)
+    expected = [int(some.indices[position]) for position in np.argsort(distances) if position != 7][:5]
+    assert neighbours(some, 14, 5) == expected
+    assert len(neighbours(some, 14, 1000)) >= 59
+    assert 14 not in neighbours(some, 14, 59)
+
+
+def test_no_more_points_are_shown_than_there_are(tiny: Tiny, digits: DataSet) -> None:
+    found = embed(build(tiny("vae")), digits.validation, method="pca", points=5000)
+    assert len(found.indices) == 180
+
+
+@pytest.mark.parametrize("points", [latent.MIN_POINTS - 1, 0, -1])
+def test_too_few_points_are_refused(points: int, tiny: Tiny, digits: DataSet) -> None:
+    with pytest.raises(ConfigError, match=f"Points cannot be {points}: an embedding needs at least 50"):
+        embed(build(tiny("vae")), digits.test, points=points)
+
+
+@pytest.mark.parametrize("flavour", ["baseline", "vae"])
+def test_without_two_dimensions_there_is_nothing_to_embed(flavour: str, tiny: Tiny, digits: DataSet) -> None:
+    latents = {} if flavour == "baseline" else {"latent": 1}
+    with pytest.raises(ConfigError, match="at least two latent dimensions"):
+        embed(build(tiny(flavour, **latents)), digits.test, method="pca")
+
+
+def equal(one: Embedding | None, other: Embedding | None) -> bool:
+    assert one is not None
+    assert other is not None
+    return all(np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True))
+
+
+def test_an_embedding_is_kept_with_its_run_by_method(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    assert stored_embedding(run, "pca") is None
+    store_embedding(run, "pca", embedding)
+    assert equal(stored_embedding(run, "pca"), embedding)
+    assert stored_embedding(run, "tsne") is None
+
+
+def test_an_embedding_of_other_weights_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    store_embedding(run, "pca", embedding)
+    run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
+    assert stored_embedding(run, "pca") is None
+
+
+def test_an_embedding_of_a_pretrained_run_lies_beside_it_and_the_newer_one_counts(
+    embedding: Embedding, tmp_path: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("label"))
+    store_embedding(run, "pca", embedding)
+    run.write_card(replace(run.card(), read_only=True))
+    assert equal(stored_embedding(run, "pca"), embedding)
+    newer = replace(embedding, coordinates=embedding.coordinates + 1)
+    store_embedding(run, "pca", newer)
+    assert (tmp_path / ".cache" / run.name / "embedding-pca.npz").is_file()
+    assert equal(stored_embedding(run, "pca"), newer)
+
+
+def test_a_damaged_embedding_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    store_embedding(run, "pca", embedding)
+    path = run.folder / "embedding-pca.npz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(RunDamaged):
+        stored_embedding(run, "pca")
+
+
+def test_an_embedding_of_another_version_is_said_to_be(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    weights = run.card().weights
+    assert weights is not None
+    files.write_arrays(run.folder / "embedding-pca.npz", weights=np.array(weights.sha256), points=np.zeros(3))
+    with pytest.raises(RunDamaged):
+        stored_embedding(run, "pca")

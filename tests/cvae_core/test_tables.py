@@ -1,0 +1,246 @@
+"""A table holds every number that is stored, beside the floors and references that belong to it and no others."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from cvae_core.config import Config
+from cvae_core.errors import ConfigError
+from cvae_core.evaluation import Cell, store
+from cvae_core.runs import Run
+from cvae_core.tables import (
+    COLUMNS,
+    GAP,
+    PYRO,
+    Entry,
+    Pivot,
+    entries,
+    latex,
+    long_table,
+    markdown,
+    number,
+    pivots,
+    require_entries,
+)
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+
+pytestmark = pytest.mark.usefixtures("small_baseline")
+
+
+def cell(estimator: str, mean: float, **changes: Any) -> Cell:
+    return Cell(
+        **{  # type: ignore[arg-type]
+            "estimator": estimator, "split": "test", "visible": None, "samples": 100, "images": 10_000, "seed": 0,
+            "mean": mean, "standard_error": 0.25, "seconds": 1.0, **changes,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def runs(tiny: Tiny, untrained: Untrained) -> list[Run]:
+    """Be two quadrant models, a baseline and two label models with results."""
+
+    def quadrant(visible: str, mean: float) -> Run:
+        run = untrained(tiny("quadrant", dataset="mnist", visible=visible))
+        store(run, [
+            cell("elbo", mean, visible=visible),
+            cell("importance", mean - 2, visible=visible),
+            cell("prior", mean + 30, visible=visible),
+            cell("importance", mean - 3, visible=visible, samples=1000, images=1000),
+            cell("floor", 34.21 if visible == "1" else 24.83, visible=visible, samples=0),
+            cell("elbo", 1.0, visible=visible, split="validation"),
+        ])  # fmt: skip
+        return run
+
+    baseline = untrained(tiny("baseline", dataset="mnist"))
+    store(baseline, [cell("baseline", 100.5, visible="1", samples=0), cell("floor", 34.21, visible="1", samples=0)])
+    grey = untrained(tiny("label", dataset="mnist"))
+    store(grey, [cell("elbo", 104.7)])
+    binarised = untrained(tiny("label", dataset="mnist", pixels="binarised"))
+    store(binarised, [cell("elbo", 88.0)])
+    return [quadrant("1", 70.0), quadrant("2", 50.0), baseline, grey, binarised]
+
+
+QUADRANTS, WHOLE, BINARISED = (
+    "mnist, grey pixels, quadrants",
+    "mnist, grey pixels, whole image",
+    "mnist, binarised pixels, whole image",
+)
+
+
+def quadrants(runs: list[Run]) -> Pivot:
+    (found,) = (pivot for pivot in pivots(entries(runs)) if pivot.title == QUADRANTS)
+    return found
+
+
+def test_every_protocol_has_a_table_of_its_own(runs: list[Run]) -> None:
+    tables = {pivot.title: pivot.frame().to_string() for pivot in pivots(entries(runs))}
+    assert set(tables) == {QUADRANTS, WHOLE, BINARISED}
+    assert "88.00 ± 0.25" in tables[BINARISED]
+    assert "88.00" not in tables[WHOLE]
+
+
+def test_columns_are_what_is_scored_and_rows_are_estimates(runs: list[Run]) -> None:
+    table = quadrants(runs).frame()
+    one, two = "1 quadrant visible", "2 quadrants visible"
+    assert list(table.columns) == ["model", "estimator", "S", "N", one, two]
+
+    def row(model: str, estimator: str, samples: str) -> tuple[str, ...]:
+        asked = (table["model"] == model) & (table["estimator"] == estimator) & (table["S"] == samples)
+        (found,) = table[asked][["N", one, two]].to_numpy().tolist()
+        return tuple(found)
+
+    assert row("CVAE mlp", "−ELBO", "100") == ("10,000", "70.00 ± 0.25", "50.00 ± 0.25")
+    assert row("CVAE mlp", "importance sampling", "100") == ("10,000", "68.00 ± 0.25", "48.00 ± 0.25")
+    assert row("CVAE mlp", "importance sampling", "1000") == ("1,000", "67.00 ± 0.25", "47.00 ± 0.25")
+    assert row("CVAE mlp", "prior Monte Carlo", "100") == ("10,000", "100.00 ± 0.25", "80.00 ± 0.25")
+    assert row("NN (baseline)", "cross-entropy", "–") == ("10,000", "100.50 ± 0.25", "–")
+    assert row("floor", "entropy of the grey pixels", "–") == ("10,000", "34.21 ± 0.25", "24.83 ± 0.25")
+
+
+def test_baselines_come_first_then_models_then_differences_then_floors_then_references(runs: list[Run]) -> None:
+    models = quadrants(runs).frame()["model"].tolist()
+    kinds = ["Pyro" if "Pyro" in m else next(k for k in ("floor", "gap", "NN", "CVAE") if k in m) for m in models]
+    assert kinds == ["NN", *["CVAE"] * 4, "gap", "floor", "Pyro", "Pyro", "Pyro"]
+
+
+def test_a_difference_is_taken_over_the_same_images_and_means_better_where_it_is_positive(runs: list[Run]) -> None:
+    (gap,) = (entry for entry in entries(runs) if entry.model.startswith(GAP) and entry.run is not None)
+    assert gap.nats == pytest.approx(100.5 - 68.0)  # not from the 1,000 images that have another estimate
+    assert (gap.scored, gap.images, gap.standard_error) == ("1 quadrant visible", 10_000, None)
+    assert gap.estimator == "cross-entropy less importance sampling"
+
+
+def test_the_best_is_the_lowest_score_of_ours_over_the_most_images(runs: list[Run]) -> None:
+    best = {entry.scored: (entry.nats, entry.images) for entry in quadrants(runs).best}
+    assert best == {"1 quadrant visible": (68.0, 10_000), "2 quadrants visible": (48.0, 10_000)}
+    text = markdown(entries(runs))
+    assert text.count("**") == 2 * 4  # two columns of quadrants, two whole images
+    assert "**68.00 ± 0.25**" in text
+    assert latex(entries(runs)).count(r"\textbf{") == 4
+
+
+def test_without_a_score_nothing_is_best(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("vae"))
+    store(run, [cell("floor", 45.53, samples=0)])
+    assert [pivot.best for pivot in pivots(entries([run]))] == [set()]
+
+
+def test_reference_rows_are_the_published_numbers_and_say_what_they_are(runs: list[Run]) -> None:
+    references = [entry for entry in entries(runs) if entry.run is None]
+    assert {(e.model.removesuffix(f", {PYRO}"), e.estimator, e.scored, e.nats) for e in references} == {
+        ("NN (baseline)", "cross-entropy", "1 quadrant visible", 100.4),
+        ("NN (baseline)", "cross-entropy", "2 quadrants visible", 61.9),
+        ("CVAE", "−ELBO", "1 quadrant visible", 71.8),
+        ("CVAE", "−ELBO", "2 quadrants visible", 51.0),
+        (f"{GAP}CVAE", "cross-entropy less −ELBO", "1 quadrant visible", 28.6),
+        (f"{GAP}CVAE", "cross-entropy less −ELBO", "2 quadrants visible", 10.9),
+    }
+    for entry in references:
+        assert entry.model.endswith(PYRO)
+        assert "test set used for early stopping" in entry.model
+        assert (entry.dataset, entry.pixels, entry.standard_error) == ("mnist", "grey", None)
+        assert number(entry) == f"{entry.nats:.1f}"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dataset": "digits"}, {"pixels": "binarised"}, {"visible": "top-left+bottom-right"}]
+)
+def test_reference_rows_stand_beside_their_own_protocol_only(
+    changes: dict[str, Any], tiny: Tiny, untrained: Untrained
+) -> None:
+    config = tiny("quadrant", **{"dataset": "mnist", **changes})
+    run = untrained(config)
+    store(run, [cell("elbo", 70.0, visible=config.visible)])  # type: ignore[attr-defined]
+    assert [entry.run for entry in entries([run])] == [run.name]
+
+
+def test_a_model_of_any_set_has_references_beside_the_sets_of_the_protocol(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("quadrant", dataset="mnist", visible="any"))
+    store(run, [cell("elbo", 70.0, visible="1"), cell("elbo", 60.0, visible="any")])
+    found = entries([run])
+    assert {entry.scored for entry in found} == {"1 quadrant visible", "any set visible"}
+    assert {entry.scored for entry in found if entry.run is None} == {"1 quadrant visible"}
+    assert "for any set" in found[0].model
+
+
+def test_the_validation_split_is_not_in_the_table(runs: list[Run]) -> None:
+    assert 1.0 not in [entry.nats for entry in entries(runs)]
+
+
+def test_a_floor_is_shown_once_from_the_most_images(tiny: Tiny, untrained: Untrained) -> None:
+    few, many = untrained(tiny("vae"), "few"), untrained(tiny("vae", seed=1), "many")
+    store(many, [cell("floor", 45.53, samples=0), cell("elbo", 100.0)])
+    store(few, [cell("floor", 40.0, samples=0, images=10)])
+    for order in ([few, many], [many, few]):
+        floors = [entry for entry in entries(order) if entry.model == "floor"]
+        assert [(floor.nats, floor.images) for floor in floors] == [(45.53, 10_000)]
+
+
+def test_no_stored_number_is_missing_from_the_readable_tables(tiny: Tiny, untrained: Untrained) -> None:
+    configs = [
+        tiny("label", dataset="mnist"),
+        tiny("label", dataset="mnist", prior="learned"),
+        tiny("label", dataset="mnist", width=17),
+        tiny("label", dataset="mnist", latent=3),
+        tiny("label", dataset="mnist", seed=1),
+        tiny("quadrant", dataset="mnist"),
+        tiny("quadrant", dataset="mnist", latent=3),
+        tiny("baseline", dataset="mnist"),
+        tiny("baseline", dataset="mnist", width=17),
+    ]
+    chosen = []
+    for index, config in enumerate(configs):
+        run = untrained(config, f"run-{index}")
+        kind, visible = ("baseline" if config.flavour == "baseline" else "elbo"), getattr(config, "visible", None)
+        store(run, [cell(kind, 200.0 + index, visible=visible)])
+        chosen.append(run)
+    text = markdown(entries(chosen))
+    assert [run.name for index, run in enumerate(chosen) if f"{200 + index}.00 ±" not in text] == []
+
+
+def test_markdown_has_a_heading_and_a_well_formed_table_for_each_protocol(runs: list[Run]) -> None:
+    text = markdown(entries(runs))
+    assert text.endswith("|\n")
+    sections = text.split("### ")[1:]
+    assert [section.splitlines()[0] for section in sections] == sorted([QUADRANTS, WHOLE, BINARISED])
+    for section in sections:
+        lines = [line for line in section.splitlines() if line.startswith("|")]
+        assert set(lines[1]) == set("| -")
+        assert len({line.count("|") for line in lines}) == 1
+    assert "| label CVAE mlp, 2 latents | −ELBO | 100 | 10,000 | **104.70 ± 0.25** |" in text
+
+
+def test_latex_has_as_many_cells_as_columns_and_no_letter_that_it_cannot_set(runs: list[Run]) -> None:
+    text = latex(entries(runs))
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == text.count(r"\midrule") == 3
+    assert "70.00 $\\pm$ 0.25" in text
+    for table in text.split(r"\begin{tabular}{")[1:]:
+        columns, _, body = table.partition("}\n")
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert len(rows) > 1
+        assert {line.count("&") for line in rows} == {len(columns) - 1}
+    assert set(text.replace("–", "--")) <= set(map(chr, range(128)))
+
+
+def test_csv_has_one_row_per_number_and_gives_them_back_exactly(runs: list[Run]) -> None:
+    rows = entries(runs)
+    table = long_table(rows)
+    assert list(table.columns) == list(COLUMNS)
+    read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    assert read["nats"].tolist() == [entry.nats for entry in rows]
+    assert read["run"].isna().sum() == 6
+    assert list(long_table([]).columns) == list(COLUMNS)
+
+
+def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> None:
+    for rows in ([], entries([untrained(tiny("label"))])):
+        with pytest.raises(
+            ConfigError, match="None of these runs has stored results: make some with python -m cvae_core"
+        ):
+            require_entries(rows)
+    require_entries([Entry("digits", "grey", "whole image", "m", "−ELBO", 1, 1, 1.0, 0.1, "run")])
