@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from app import charts, library
+from app import charts, display, library
 from app.library import RunKey
 from cvae_core import runs, tables
 from cvae_core.evaluation import Cell, Scored, evaluate, store
@@ -54,7 +54,12 @@ def show(stored: Mapping[str, Cell]) -> None:
     """Show the visitor's estimate, if there is one, and go on with it a slice per tick."""
     estimate: Estimate | None = st.session_state.get(_STATE)
     if estimate is not None:
-        st.fragment(_panel, run_every=TICK if estimate.running else None)(estimate, stored)
+        st.fragment(_explained, run_every=TICK if estimate.running else None)(estimate, stored)
+
+
+def _explained(estimate: Estimate, stored: Mapping[str, Cell]) -> None:
+    with display.sentences():
+        _panel(estimate, stored)
 
 
 def _panel(estimate: Estimate, stored: Mapping[str, Cell]) -> None:

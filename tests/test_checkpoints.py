@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.checkpoints import RUNS
-from cvae_core import data
+from cvae_core import cli, data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import find, readable
 from cvae_core.training import validate
@@ -92,3 +92,9 @@ def test_the_embedded_runs_name_their_own_baseline() -> None:
 def test_the_readme_beside_them_names_each() -> None:
     text = (CHECKPOINTS / "README.md").read_text()
     assert all(f"| `{name}` |" in text for name in RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_command_that_makes_it_has_the_configuration_of_its_card(name: str) -> None:
+    command = cli._parsed(["train", *RUNS[name].split()])
+    assert command.config == find(name, CHECKPOINTS).card().config  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ Command = Callable[..., Said]
 
 COMMANDS = ["evaluate", "table", "embed", "export", "list", "download"]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
-TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2"]
+TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
 
 pytestmark = pytest.mark.usefixtures("in_float32")
 
@@ -175,6 +175,16 @@ def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command,
     assert [other.name for other in all_runs(tmp_path / "runs")] == ["digits-label"]
     code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--force")
     assert (code, out.splitlines()[0]) == (0, "Run 'digits-label' starts")
+
+
+def test_training_lays_the_latent_space_out_unless_told_otherwise(command: Command, tmp_path: Path) -> None:
+    assert command("train", "label", *TINY, "--run", "without")[0] == 0
+    assert latent.stored_embedding(run_at("without", tmp_path / "runs"), "tsne") is None
+    words = [word for word in TINY if word != "--no-embed"]
+    assert command("train", "vae", *words, "--run", "with")[0] == 0
+    stored = latent.stored_embedding(run_at("with", tmp_path / "runs"), "tsne")
+    assert stored is not None
+    assert stored.coordinates.shape == (360, 2)
 
 
 def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(

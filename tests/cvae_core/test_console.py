@@ -62,6 +62,7 @@ def test_what_does_not_say_how_far_it_is_shows_the_time_and_leaves_no_thread_beh
 ) -> None:
     before, deadline = threading.active_count(), time.monotonic() + 30
     monkeypatch.setattr(console, "TICK_SECONDS", 0.005)
+    monkeypatch.setattr(console.tqdm, "monitor_interval", 0)  # a thread of tqdm's own
     with (
         contextlib.redirect_stderr(Terminal()) as terminal,
         pytest.raises(ValueError, match="no map"),

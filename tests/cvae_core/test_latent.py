@@ -95,7 +95,16 @@ def test_an_embedding_says_which_images_it_shows(embedding: Embedding, digits: D
     assert embedding.indices.tolist() == list(range(60))
     assert (embedding.labels == digits.test.labels[:60].numpy()).all()
     assert (embedding.z.shape, embedding.coordinates.shape) == ((60, 5), (60, 2))
-    assert (embedding.z.dtype, embedding.coordinates.dtype) == (np.float32, np.float32)
+    assert (embedding.z.dtype, embedding.coordinates.dtype) == (np.float16, np.float32)
+
+
+def test_the_z_of_an_embedding_is_the_posterior_mean_nearer_than_any_neighbour(
+    embedding: Embedding, tiny: Tiny, digits: DataSet
+) -> None:
+    means = posterior_means(build(tiny("label", latent=5)), digits.test, torch.arange(60)).numpy()
+    errors = np.linalg.norm(embedding.z - means, axis=1)
+    apart = np.linalg.norm(means[:, None] - means, axis=2) + np.diag([np.inf] * 60)
+    assert errors.max() < apart.min() / 10
 
 
 def test_t_sne_of_the_same_model_is_the_same_picture(tiny: Tiny, digits: DataSet) -> None:
@@ -121,7 +130,7 @@ def test_a_perplexity_that_cannot_be_is_refused(perplexity: float, tiny: Tiny, d
 
 def test_neighbours_are_the_nearest_in_z_nearest_first(embedding: Embedding) -> None:
     some = replace(embedding, indices=embedding.indices * 2)  # a test index is not a position on the map
-    distances = np.linalg.norm(some.z - some.z[7], axis=1)
+    distances = np.linalg.norm(some.z.astype(float) - some.z[7].astype(float), axis=1)
     expected = [int(some.indices[position]) for position in np.argsort(distances) if position != 7][:5]
     assert neighbours(some, 14, 5) == expected
     assert len(neighbours(some, 14, 1000)) >= 59

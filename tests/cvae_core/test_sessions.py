@@ -20,6 +20,7 @@ from cvae_core import cli, files, recording, sessions, training
 from cvae_core.config import Config, train_command
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
+from cvae_core.latent import stored_embedding
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card, Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Started, train_run
@@ -610,6 +611,28 @@ def test_a_quadrant_run_stopped_during_its_baseline_goes_on_with_resume(tiny: Ti
     session.close()
     assert run_at("digits-baseline-1", tmp_path).card().status == "stopped"
     assert finish(config, tmp_path, resume=True).name == "digits-quadrant-1"  # what the command line tells to do
+
+
+@pytest.mark.parametrize(("flavour", "latent", "expected"), [("label", 2, True), ("label", 1, False)])
+def test_a_finished_run_is_laid_out_where_there_are_two_dimensions_to_lay_out(
+    flavour: str, latent: int, expected: bool, tiny: Tiny, tmp_path: Path
+) -> None:
+    run = finish(tiny(flavour, latent=latent, epochs=1), tmp_path, embed=True)
+    assert run.card().status == "finished"
+    assert (stored_embedding(run, "tsne") is not None) == expected
+
+
+def test_a_run_closed_while_it_is_laid_out_stays_finished(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny("label", epochs=1)
+    session = reports(config, tmp_path, embed=True)
+    for report in session:
+        if isinstance(report, Finishing) and report.steps == 1:
+            break
+    session.close()
+    run = run_at(config.run_name, tmp_path)
+    assert run.card().status == "finished"
+    assert stored_embedding(run, "tsne") is None
+    assert list(reports(config, tmp_path, resume=True)) == [Reused(run=run)]
 
 
 def test_no_choice_looks_at_the_test_split(
