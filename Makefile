@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test checkpoints benchmark clean browser
+.PHONY: run test checkpoints clean browser
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser

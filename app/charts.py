@@ -43,12 +43,8 @@ def embedding_map(embedding: Embedding, chosen: int | None) -> go.Figure:
                 marker={"size": 18, "symbol": "circle-open", "color": "#d00000", "line": {"width": 3}},
             )
         )  # fmt: skip
-    figure.update_layout(
-        **_layout(MAP_HEIGHT),
-        dragmode="pan",
-        uirevision="keep",
-        legend={"title": {"text": "digit"}, "itemsizing": "constant"},
-    )
+    legend = {"title": {"text": "digit"}, "itemsizing": "constant"}
+    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, dragmode="pan", uirevision="keep")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure

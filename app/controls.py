@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
@@ -13,14 +14,21 @@ from cvae_core.data import Split
 from cvae_core.latent import DEAD_RATE
 from cvae_core.quadrants import ANY, PROTOCOL, described
 
+Option = TypeVar("Option")
 MAX_SEED = 999_999
 MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
 
 
+def or_default(chosen: Option | None, default: Option) -> Option:
+    """Return a choice, or the default where an address has emptied it: Streamlit lets `?key=` undo `required`."""
+    return default if chosen is None else chosen
+
+
 def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
-    return choices[st.selectbox(label, list(choices), key=key, bind="query-params")]
+    names = list(choices)
+    return choices[or_default(st.selectbox(label, names, key=key, bind="query-params"), names[0])]
 
 
 def seed() -> int:
@@ -64,7 +72,7 @@ def digit(options: Sequence[str]) -> str:
     chosen = st.pills(
         "Digit", options, default=options[3], required=True, key="digit", bind="query-params", selection_mode="single"
     )
-    return str(chosen)
+    return or_default(chosen, options[3])
 
 
 def latent_buttons(dimensions: int, seed: int) -> None:
@@ -97,7 +105,7 @@ def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str
     names = list(families)
     chosen = names[0]
     if len(names) > 1:
-        chosen = str(st.selectbox("Images", names, key="images", bind="query-params"))
+        chosen = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
     sets = sorted(families[chosen])
     visible = st.segmented_control(
         "Visible quadrants",
@@ -108,7 +116,8 @@ def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str
         key=f"visible-{chosen}",
         bind="query-params",
     )
-    return chosen, str(visible), families[chosen][str(visible)]
+    shown = or_default(visible, sets[0])
+    return chosen, shown, families[chosen][shown]
 
 
 def samples_count() -> int:

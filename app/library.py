@@ -1,6 +1,7 @@
 """Runs, models and images, each read once for all visitors."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ def dataset(name: str) -> DataSet:
 
 
 def available(name: str) -> bool:
-    """Say whether a data set is on this machine and whole."""
+    """Say whether a data set's files are on this machine; whether they are whole shows when they are read."""
     return data.on_disk(name)
 
 
@@ -144,14 +145,20 @@ def _state_of_runs() -> tuple[tuple[str, int], ...]:
     watched = [
         path for run in runs.all_runs(root) for path in (run.folder / "card.json", *run.result_paths("cll.json"))
     ]
-    return tuple((str(path), path.stat().st_mtime_ns) for path in watched if path.exists())
+    state = []
+    for path in watched:
+        with suppress(OSError):  # replaced or removed this very moment
+            state.append((str(path), path.stat().st_mtime_ns))
+    return tuple(state)
 
 
 def headline() -> dict[str, Cell]:
     """Return the importance-sampling cell with most images and fewest draws of each MNIST quadrant run."""
     best: dict[str, Cell] = {}
     for name in sorted(run_keys(flavour="quadrant", dataset="mnist")):
-        cells = stored_cells(runs.find(name, runs.default_root()))
+        cells = []
+        with suppress(RunDamaged):  # the table's page says which
+            cells = stored_cells(runs.find(name, runs.default_root()))
         scored = [cell for cell in cells if (cell.estimator, cell.split) == ("importance", "test")]
         if scored:
             best[name] = min(scored, key=lambda cell: (-cell.images, cell.samples))

@@ -46,6 +46,7 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     """Start an estimate in place of the visitor's earlier one."""
     model = library.model(key)
     test = library.dataset(model.config.dataset).test
+    runs.find(key.name, runs.default_root()).require_images(library.dataset(model.config.dataset).fingerprint)
     work = evaluate(model, test, samples=samples, images=images, seed=seed)
     st.session_state[_STATE] = Estimate(key, samples, work)
 
@@ -79,7 +80,7 @@ def _panel(estimate: Estimate, stored: Mapping[str, Cell]) -> None:
         lines = {tables.ESTIMATORS[cell.estimator]: cell.mean for cell in stored.values()}
         st.plotly_chart(charts.settling(estimate.history, lines), config=charts.CONFIG, key="settling")
     if was_running and not estimate.running:
-        store(runs.find(estimate.key.name, runs.default_root()), list(last.cells))
+        store(runs.find(estimate.key.name, runs.default_root()), list(last.cells), estimate.key.weights)
         st.rerun()
 
 

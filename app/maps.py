@@ -1,5 +1,6 @@
 """Embeddings of the latent space for the pages: stored ones, and new ones computed by a process of their own."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 from app import library, processes
 from app.library import RunKey
 from cvae_core import latent, runs
+from cvae_core.errors import RunDamaged
 from cvae_core.latent import MIN_POINTS, Embedding, Method
 
 POINT_SECONDS = 0.003  # t-SNE's time per point on two cores: what the progress bar goes by
@@ -43,8 +45,9 @@ def stored(key: RunKey, method: str) -> Embedding | None:
 def first_stored() -> tuple[RunKey, Embedding] | None:
     """Return the first run with a stored t-SNE, and that, or None."""
     for key in runs_with_latents().values():
-        if (embedding := stored(key, "tsne")) is not None:
-            return key, embedding
+        with suppress(RunDamaged):  # the page of that run says so
+            if (embedding := stored(key, "tsne")) is not None:
+                return key, embedding
     return None
 
 

@@ -159,7 +159,7 @@ def stage_strip(key: RunKey) -> Image.Image:
 def map_thumbnail(embedding: Embedding) -> Image.Image:
     """Draw an embedding small: a dot per image, a colour per digit."""
     low, high = embedding.coordinates.min(axis=0), embedding.coordinates.max(axis=0)
-    places = ((embedding.coordinates - low) / (high - low) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
+    places = ((embedding.coordinates - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
     picture = Image.new("RGB", THUMBNAIL, "white")
     pen = ImageDraw.Draw(picture)
     for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):

@@ -12,8 +12,10 @@ def provenance(entry: Entry) -> str:
         return f"**{tables.number(entry)}**: published. {tables.PYRO}; its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
     draws = f" --samples {entry.samples}" if entry.samples else ""
     images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
+    seed = f" --seed {entry.seed}" if entry.seed else ""
+    shown = f" --visible {entry.visible}" if entry.visible else ""
     how = f"**{tables.number(entry)}** nats per image: {entry.estimator}, run `{entry.run}`, N = {entry.images:,} test images"
     how += f", S = {entry.samples:,} draws per image" if entry.samples else ""
     if entry.model.startswith(tables.GAP):
         return f"{how}. A difference of two rows above over the same images."
-    return f"{how}. Again: `python -m cvae_core evaluate {entry.run}{draws}{images}`"
+    return f"{how}. Again: `python -m cvae_core evaluate {entry.run}{draws}{images}{seed}{shown}`"

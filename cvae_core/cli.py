@@ -39,6 +39,9 @@ COMMANDS: Mapping[str, type[Callable[[], None]]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; return 0, or 2 after one sentence on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without − or ± shows ? for them and goes on
+            stream.reconfigure(errors="replace")
     try:
         _parsed(list(arguments))()
     except BrokenPipeError:  # the reader, `head` say, has seen enough; nothing more can be told to it
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
         print(
             "This machine has not enough memory for that: make width, depth, batch or draws smaller.", file=sys.stderr
@@ -106,7 +109,13 @@ def _arguments(kind: type[Command], words: list[str], program: str, default: Com
 
 def _sentence(box: str) -> str:
     """Return what tyro complains of, without its frame, title and hints."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    rules = [index for index, line in enumerate(lines) if line.startswith("───")]
-    told = " ".join(" ".join(lines[: rules[0]] if rules else lines).split())
-    return told.rstrip(".") + "."
+    groups: list[list[str]] = [[]]
+    for line in box.splitlines():
+        text = line.strip(" │|")
+        if text.startswith(("╭", "╰", "──", "--")) and not text.strip("╭╮╰╯─-").strip().startswith("-"):
+            groups.append([])
+        elif text:
+            groups[-1].append(text)
+    told = [group for group in groups if group]
+    first = 0 if "╭" in box else 1  # a plain terminal has the title on a line of its own
+    return " ".join(" ".join(told[min(first, len(told) - 1)]).split()).rstrip(".") + "."

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from cvae_core import data, evaluation, figures, files, latent, noise, tables
 from cvae_core.config import Config, Dataset, train_command
 from cvae_core.console import Bar, stop_signals, ticking
 from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, Interrupted
+from cvae_core.errors import ConfigError, Interrupted, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.models import LABELS, completed, labelled, nothing
-from cvae_core.runs import Card, Run, default_root, find, readable
+from cvae_core.runs import Run, default_root, find, readable
 from cvae_core.sessions import Launch, train_run
 
 Root = Annotated[Path, Doc("folder of runs")]
@@ -48,6 +49,7 @@ class Train(Generic[AnyConfig]):
         """Train, printing a line per epoch; Ctrl-C and SIGTERM end it so that --resume can go on."""
         _ensure_data(self.config.dataset)
         name = self.run or self.config.run_name
+        place = "" if self.root == default_root() else f" --root {shlex.quote(str(self.root))}"
         launch = Launch(run=name, root=self.root, resume=self.resume, force=self.force, embed=self.embed)
         with stop_signals() as stop_requested:
             reports = train_run(self.config, launch)
@@ -55,7 +57,7 @@ class Train(Generic[AnyConfig]):
                 for report in reports:
                     bar.show(report)
                     if stop_requested():
-                        raise Interrupted(f"Stopped. Go on with: {train_command(self.config, name)} --resume")
+                        raise Interrupted(f"Stopped. Go on with: {train_command(self.config, name)}{place} --resume")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ class Evaluate:
     def __call__(self) -> None:
         """Score, with a bar over images, then print the cells."""
         run = find(self.run, self.root)
-        model, dataset = run.model(), _data_of(run.card())
+        weights, model, dataset = run.weights_digest(), run.model(), _data_of(run)
         cells = []
         scoring = evaluation.evaluate(
             model,
@@ -92,7 +94,7 @@ class Evaluate:
                 bar.total = scored.images
                 bar.update(scored.done - bar.n)
                 cells = list(scored.cells)
-        evaluation.store(run, cells)
+        evaluation.store(run, cells, weights)
         if self.json:
             print(json.dumps([vars(cell) for cell in cells], indent=2))
             return
@@ -114,13 +116,15 @@ class Table:
 
     def __call__(self) -> None:
         """Print Markdown, or write the format that the file's ending asks for."""
+        unreadable: list[RunDamaged] = []
         if self.runs:
             chosen = [find(name, self.root) for name in self.runs]
         else:
-            cards, damaged = readable(self.root)
-            for fault in damaged:
-                print(fault, file=sys.stderr)
+            cards, unreadable = readable(self.root)
             chosen = [find(name, self.root) for name in cards]
+        chosen, damaged = tables.readable(chosen)
+        for fault in (*unreadable, *damaged):
+            print(fault, file=sys.stderr)
         rows = tables.entries(chosen)
         tables.require_entries(rows)
         if self.out is None:
@@ -149,12 +153,12 @@ class Embed:
     def __call__(self) -> None:
         """Embed and store."""
         run = find(self.run, self.root)
-        model, dataset = run.model(), _data_of(run.card())
+        weights, model, dataset = run.weights_digest(), run.model(), _data_of(run)
         with ticking(f"{self.method} of {self.points:,} points"):
             embedding = latent.embed(
                 model, dataset.test, method=self.method, points=self.points, perplexity=self.perplexity
             )
-        latent.store_embedding(run, self.method, embedding)
+        latent.store_embedding(run, self.method, embedding, weights)
         print(f"{len(embedding.indices):,} points embedded: {run.result_path(f'embedding-{self.method}.npz')}")
 
 
@@ -228,13 +232,10 @@ def _ensure_data(name: Dataset) -> None:
         data.download(name)
 
 
-def _data_of(card: Card) -> DataSet:
-    """Load the images that a run was trained on, and say so if they have changed."""
-    dataset = data.load(card.config.dataset)
-    if dataset.fingerprint != card.data_fingerprint:
-        raise ConfigError(
-            f"{card.config.dataset} on this machine is not what the run was trained on: scores would mislead."
-        )
+def _data_of(run: Run) -> DataSet:
+    """Load the images that a run was trained on; say so if they have changed."""
+    dataset = data.load(run.card().config.dataset)
+    run.require_images(dataset.fingerprint)
     return dataset
 
 
@@ -249,7 +250,7 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
         case "label":
             c = labelled(torch.arange(LABELS))
         case _:
-            test = _data_of(card).test
+            test = _data_of(run).test
             c = held_out(card.config, test, first_of_each_label(test))[1]
             assert c.visible is not None
             papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)

@@ -47,9 +47,16 @@ class Config:
             value = getattr(self, field.name)
             if allowed and value not in allowed:
                 raise ConfigError(f"{_said(field.name)} cannot be {value!r}: it is one of {', '.join(allowed)}.")
+        for name, kind in _KINDS.items():
+            if not isinstance(value := getattr(self, name, None), kind | None):
+                raise ConfigError(f"{_said(name)} cannot be {value!r}: it is {_WORDS[kind]}.")
         for name, low, high in _BOUNDS:
             value = getattr(self, name, None)
-            if value is not None and not low <= value <= high:  # NaN fails too
+            if (value is None and name in _OPTIONAL) or not hasattr(self, name):
+                continue
+            if (
+                isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
+            ):  # NaN fails too
                 raise ConfigError(f"{_said(name)} cannot be {value}: it lies between {low} and {high}.")
 
     @property
@@ -62,7 +69,7 @@ class Config:
         """Return the name of a run that was given none: what sets it apart from the default configuration."""
         parts: list[str] = [] if self.dataset == "mnist" else [self.dataset]
         parts.append(self.flavour)
-        parts += [visible.replace("+", ".")] if (visible := getattr(self, "visible", None)) else []
+        parts += [_short(visible)] if (visible := getattr(self, "visible", None)) else []
         parts += [] if self.preset == DEFAULT_PRESET else [self.preset]
         parts += [] if self.pixels == "grey" else [self.pixels]
         return "-".join(parts)
@@ -120,6 +127,12 @@ _CHOICES = {
     "preset": get_args(PresetName),
     "pixels": get_args(Pixels),
     "prior": get_args(LabelPrior),
+}
+_OPTIONAL = ("patience",)
+_WORDS = {int: "a whole number", bool: "True or False"}
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("width", "depth", "latent", "epochs", "patience", "batch_size", "seed"), int),
+    **dict.fromkeys(("residual", "one_cycle", "decoder_sees_condition"), bool),
 }
 _BOUNDS = (  # generous: a laptop's memory and patience end before them
     ("width", 1, 8192),
@@ -235,6 +248,13 @@ def baseline_for(config: QuadrantConfig) -> BaselineConfig:
 def any_set(config: Config) -> bool:
     """Say whether a configuration trains on all sets of visible quadrants."""
     return getattr(config, "visible", None) == ANY
+
+
+def _short(visible: str) -> str:
+    """Abbreviate a set of quadrants for a run's name: top-left+bottom-right is tl.br."""
+    return ".".join(
+        "".join(word[0] for word in name.split("-")) if "-" in name else name for name in visible.split("+")
+    )
 
 
 def _said(name: str) -> str:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card
-from cvae_core.sessions import Finished, Reused, SessionReport, Started
+from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.training import EpochEnded, Stepped
 
 TICK_SECONDS = 0.5
@@ -68,6 +68,9 @@ class Bar:
                     f"  {report.seconds:6.1f} s{'  best so far' if report.improved else ''}",
                     flush=True,
                 )
+            case Skipped(why=why):
+                self.close()
+                print(why)
             case Finished(run=run, card=card):
                 self.close()
                 print(

@@ -5,7 +5,6 @@ scikit-learn's handwritten digits lie inside its wheel, so that the lab runs wit
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from cvae_core import vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
+from cvae_core.files import user_path
 from cvae_core.quadrants import PIXELS, SIDE
 
 NAMES = ("mnist", "fashion", "kmnist", "digits")
@@ -80,7 +80,7 @@ class DataSet:
 
 def folder() -> Path:
     """Return where data sets lie: `$CVAE_DATA`, else `data` in the repository."""
-    return Path(os.environ.get("CVAE_DATA") or Path(__file__).resolve().parents[1] / "data").expanduser()
+    return user_path("CVAE_DATA", "data")
 
 
 def on_disk(name: str) -> bool:

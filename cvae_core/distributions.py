@@ -49,7 +49,8 @@ class MaskedBernoulli:
         """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784)."""
         target = x[..., self.pixels]
         if self.counted is None:
-            linear = torch.einsum("...np,np->...n", self.logits, target)
+            with torch.autocast(self.logits.device.type, enabled=False):  # a product, so bfloat16 would be taken
+                linear = torch.einsum("...np,np->...n", self.logits, target)
             return linear - F.softplus(self.logits).sum(-1)
         terms = self.logits * target - F.softplus(self.logits)
         return torch.where(self.counted, terms, 0.0).sum(-1)

@@ -42,3 +42,7 @@ class NotWritable(LabError):
 
 class Interrupted(LabError):
     """Say that a training was asked to stop and how to go on."""
+
+
+class Diverged(LabError):
+    """Say that a training left the finite numbers, and what to change."""

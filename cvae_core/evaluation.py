@@ -21,7 +21,7 @@ from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
 from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
-from cvae_core.quadrants import flags
+from cvae_core.quadrants import ANY, canonical, flags
 from cvae_core.runs import Run
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
@@ -29,6 +29,7 @@ RESULTS = "cll.json"
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
 DRAWS_AT_ONCE = 20_000  # between two reports: a fraction of a second
+MAX_SEED = 2**63 - 1
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
@@ -100,9 +101,12 @@ def evaluate(
         raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, score 1 to all of them.")
     if not 1 <= samples <= MAX_SAMPLES:
         raise ConfigError(f"Samples cannot be {samples}: an estimate takes 1 to {MAX_SAMPLES:,} draws per image.")
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.")
     if visible is not None and not any_set(model.config):
         raise ConfigError("This model has its own visible quadrants: leave out --visible.")
-    shown = None if visible is None else flags(visible)
+    visible = None if visible is None else canonical(visible)
+    shown = None if visible in (None, ANY) else flags(visible)
     started = time.monotonic()
     moments: dict[Estimator, Moments] = {}
     by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
@@ -156,22 +160,23 @@ def stored_cells(run: Run) -> list[Cell]:
     return list(cells.values())
 
 
-def store(run: Run, new: Sequence[Cell]) -> list[Cell]:
-    """Add cells to a run's results; a cell from fewer images never replaces a fuller one. Return what is kept."""
-    weights = run.card().weights
-    if weights is None:
-        raise ConfigError(f"Run {run.name!r} has no weights to store results about.")
+def store(run: Run, new: Sequence[Cell], weights: str) -> list[Cell]:
+    """Add cells to a run's results; a cell from fewer images never replaces a fuller one. Return what is kept.
+
+    `weights` is the digest of those that were scored; RunInUse where the run has others by now.
+    """
+    run.require_weights(weights)
     cells = {_key(cell): cell for cell in stored_cells(run)}
     for cell in new:
         _keep(cells, cell)
     kept = list(cells.values())
-    files.write_json(run.result_path(RESULTS), {"weights": weights.sha256, "cells": [asdict(cell) for cell in kept]})
+    files.write_json(run.result_path(RESULTS), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
     return kept
 
 
 def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:
     known = cells.get(_key(cell))
-    if known is None or cell.images >= known.images:
+    if known is None or (cell.images, cell.seed == known.seed) >= (known.images, True):
         cells[_key(cell)] = cell
 
 

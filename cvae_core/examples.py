@@ -6,6 +6,7 @@ from torch import Tensor
 from cvae_core import noise
 from cvae_core.config import Config, any_set
 from cvae_core.data import Split
+from cvae_core.errors import DataDamaged
 from cvae_core.models import Condition, labelled, nothing, quadrants_of
 from cvae_core.quadrants import PROPER_SETS, flags
 
@@ -50,7 +51,12 @@ def held_out(config: Config, split: Split, rows: Tensor, visible: Tensor | None 
 
 def first_of_each_label(split: Split) -> Tensor:
     """Return the indices of a split's first image of each label, (10,)."""
-    return torch.stack([(split.labels == label).nonzero()[0, 0] for label in range(10)])
+    found = [(split.labels == label).nonzero()[:1, 0] for label in range(10)]
+    if missing := [label for label, rows in enumerate(found) if not len(rows)]:
+        raise DataDamaged(
+            f"No test image is labelled {missing[0]}: this is not the data set that it is called. Replace it."
+        )
+    return torch.cat(found)
 
 
 def _visible(config: Config) -> str:

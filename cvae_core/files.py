@@ -8,9 +8,11 @@ import hashlib
 import io
 import json
 import os
+import threading
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,29 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from cvae_core.errors import NotWritable, RunDamaged
+from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 TEMPORARY = ".tmp"
 _DIGEST = "sha256"
 _CSV_DIGEST = "# sha256 "
 
 
+def user_path(variable: str, folder: str) -> Path:
+    """Return the path in an environment variable, `~` expanded, or a folder of the repository where it is empty."""
+    given = os.environ.get(variable)
+    if not given:
+        return Path(__file__).resolve().parents[1] / folder
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{variable} cannot be {given!r}: there is no such user. Give the folder's full path."
+        ) from error
+
+
 def write(path: Path, content: bytes) -> None:
     """Replace a file in one step; raise NotWritable where the folder or disk refuses."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -48,7 +63,8 @@ def write(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}): make room or choose another folder."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone, as it should be, or never there
+            temporary.unlink()
 
 
 def read(path: Path) -> bytes:
@@ -102,6 +118,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         AttributeError,
         zipfile.BadZipFile,
         zlib.error,
+        RuntimeError,  # what zipfile says of encryption, versions and methods that were never written
     ) as error:
         raise RunDamaged(f"{path} is damaged: it is not the archive that was written.") from error
     _compare(path, said, _arrays_digest(arrays))

@@ -1,6 +1,6 @@
 """The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cvae_core import files
 from cvae_core.data import Split
-from cvae_core.errors import ConfigError
+from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Run
@@ -17,6 +17,7 @@ from cvae_core.runs import Run
 Method = Literal["tsne", "pca"]
 MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
 EMBEDDING_SEED = 0
+MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
 DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
 
 
@@ -56,6 +57,8 @@ def embed(
             f"Perplexity cannot be {perplexity}: it lies between 1 and the number of points, {len(rows)}."
         )
     z = posterior_means(model, split, rows).numpy()
+    if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
+        raise ConfigError("This model's z says next to nothing of the images: there is nothing to lay out.")
     if method == "pca":
         coordinates = principal_plane(z)
     else:
@@ -71,11 +74,10 @@ def principal_plane(z: np.ndarray) -> np.ndarray:
     return projected
 
 
-def store_embedding(run: Run, method: Method, embedding: Embedding) -> None:
-    """Keep an embedding with its run, named by the weights it was made from."""
-    weights = run.card().weights
-    assert weights is not None
-    arrays = {**vars(embedding), "weights": np.array(weights.sha256)}
+def store_embedding(run: Run, method: Method, embedding: Embedding, weights: str) -> None:
+    """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
+    run.require_weights(weights)
+    arrays = {**vars(embedding), "weights": np.array(weights)}
     files.write_arrays(run.result_path(f"embedding-{method}.npz"), **arrays)
 
 
@@ -85,6 +87,8 @@ def stored_embedding(run: Run, method: Method) -> Embedding | None:
     for path in reversed(run.result_paths(f"embedding-{method}.npz")):
         arrays = files.read_arrays(path)
         if weights is not None and str(arrays.pop("weights", "")) == weights.sha256:
+            if set(arrays) != {field.name for field in fields(Embedding)}:
+                raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
             return Embedding(**arrays)
     return None
 

@@ -109,7 +109,8 @@ class ConditionalVAE(nn.Module, ABC):
         posterior, prior = self.posterior(x, context), self.prior(context)
         z = posterior.at(noise)
         log_weight = (prior.log_prob(z) - posterior.log_prob(z)).sum(-1)
-        return Latents(z, prior.noise(z), kl_divergence(posterior, prior).unsqueeze(0), log_weight, context)
+        rate = kl_divergence(posterior, prior).expand(1, len(c), self.latent)
+        return Latents(z, prior.noise(z), rate, log_weight, context)
 
     def draw(self, c: Condition, noise: Tensor) -> Latents:
         """Place base noise under the prior: z ~ p(z | c)."""
@@ -170,7 +171,7 @@ class LabelCVAE(VAE):
         """Return p(z | label): the same for all labels unless learned."""
         if self.prior_table is None:
             return super().prior(context)
-        loc, log_scale = (context[0] @ self.prior_table.weight).chunk(2, dim=-1)
+        loc, log_scale = (context[0] @ self.prior_table.weight).float().chunk(2, dim=-1)
         return Gaussian(loc, log_scale)
 
 

@@ -2,7 +2,8 @@
 
 A counter-based generator (Philox) is keyed by the seed and by what the noise is for, so no draw shifts another: a
 picture is a function of its link, an image's estimate does not depend on its neighbours in the batch, and a resumed
-training meets the noise that it would have met.
+training meets the noise that it would have met. All uses of one name have equally many numbers after it: trailing zeros
+do not make another stream.
 """
 
 from collections.abc import Sequence

@@ -66,6 +66,11 @@ class Recorder:
 
     def resume(self) -> None:
         """Go back to the saved state and drop what was recorded after it."""
+        if (
+            self.card.epochs == 0 and not self.state_file.exists()
+        ):  # it died before it had saved anything: the start is where it stood
+            self.start()
+            return
         tensors, notes = files.read_tensors(self.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
             raise RunDamaged(f"{self.state_file} belongs to another configuration: start anew with --force.")

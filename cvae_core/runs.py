@@ -9,7 +9,6 @@
 Pretrained runs are read-only: new results about them go to a cache folder beside them.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from cvae_core import files
 from cvae_core.config import Config, from_json
-from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
+from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.models import ConditionalVAE, build
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -36,7 +35,7 @@ Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
 def default_root() -> Path:
     """Return the folder of runs: $CVAE_RUNS, or checkpoints/ in the repository."""
-    return Path(os.environ.get("CVAE_RUNS") or Path(__file__).resolve().parents[1] / "checkpoints")
+    return files.user_path("CVAE_RUNS", "checkpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +78,13 @@ class Card:
 
 def card_from_json(content: Mapping[str, Any]) -> Card:
     """Rebuild a card; raise ConfigError where it is not of this version."""
-    if set(content) != {f.name for f in fields(Card)} or not isinstance(content["config"], dict):
-        raise ConfigError("The card is not of this version of the lab: train the run anew.")
-    weights = content["weights"]
-    return Card(
-        **{**content, "config": from_json(content["config"]), "weights": Weights(**weights) if weights else None}
-    )
+    try:
+        if set(content) != {f.name for f in fields(Card)}:
+            raise TypeError("other fields")
+        weights = Weights(**content["weights"]) if content["weights"] else None
+        return Card(**{**content, "config": from_json(content["config"]), "weights": weights})
+    except (ConfigError, TypeError, ValueError) as error:
+        raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,10 @@ class Run:
         """Read the card; raise RunDamaged where it cannot be."""
         try:
             return card_from_json(files.read_json(self.folder / "card.json"))
-        except ConfigError as error:
-            raise RunDamaged(f"Run {self.name!r}: {error}") from error
+        except (ConfigError, TypeError, ValueError, AttributeError) as error:
+            raise RunDamaged(
+                f"Run {self.name!r} is not of this version of the lab ({error}): train it anew."
+            ) from error
 
     def write_card(self, card: Card) -> None:
         """Replace the card: the step that makes what it names so."""
@@ -149,6 +151,13 @@ class Run:
         except (SafetensorError, ValueError) as error:
             raise RunDamaged(f"{path} is damaged: it is not a safetensors file.") from error
 
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
+        named = self.card().weights
+        if named is None:
+            raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
+        return named.sha256
+
     def model(self) -> ConditionalVAE:
         """Rebuild the model with its best weights, for evaluation only."""
         card = self.card()
@@ -180,6 +189,21 @@ class Run:
         """Return where results of that name are found, the run's own before the cached ones."""
         candidates = [self.folder / file, self.folder.parent / CACHE / self.name / file]
         return [path for path in candidates if path.is_file()]
+
+    def require_weights(self, sha256: str) -> None:
+        """Raise RunInUse if the run has other weights than those of a digest."""
+        weights = self.card().weights
+        if weights is None or weights.sha256 != sha256:
+            raise RunInUse(f"Run {self.name!r} has been trained on meanwhile: what was computed is of earlier weights.")
+
+    def require_images(self, fingerprint: str) -> None:
+        """Raise ConfigError if the run was trained on other images than those of a fingerprint."""
+        card = self.card()
+        if card.data_fingerprint != fingerprint:
+            raise ConfigError(
+                f"The {card.config.dataset} images here are not those that run {self.name!r} was trained on: scores "
+                "would mislead."
+            )
 
     def require_writable(self) -> None:
         """Raise ReadOnlyRun if the run is a pretrained one."""

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
-from cvae_core.errors import LabError, NotWritable, RunInUse
-from cvae_core.latent import MIN_POINTS, embed, store_embedding
+from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
+from cvae_core.latent import MIN_POINTS, embed, store_embedding, stored_embedding
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, readable, run_at
 from cvae_core.training import (
@@ -55,6 +55,13 @@ class Started:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """Something that belongs to a run could not be made, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """A run is complete."""
 
@@ -62,7 +69,7 @@ class Finished:
     card: Card
 
 
-SessionReport = Report | Reused | Started | Finishing | Finished
+SessionReport = Report | Reused | Started | Finishing | Skipped | Finished
 
 
 def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, None]:
@@ -71,20 +78,25 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     Closing the generator between two reports stops the training: state and card are written and the run can be
     resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, NotWritable.
     """
+    run = run_at(launch.run, launch.root)
     data = load(config.dataset)
-    baseline = None
+    baseline, began_before = None, run.exists()
     if isinstance(config, QuadrantConfig):
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
         if baseline is None:
-            yield from train_run(needed, replace(launch, run=needed.run_name, force=False))
+            unfinished = run_at(needed.run_name, launch.root).exists()
+            yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
+            # What was stopped was the baseline: the run itself has nothing to go on with yet.
+            launch = replace(launch, resume=launch.resume and began_before)
             baseline = finished_run(needed, data, launch.root)
             assert baseline is not None
     reusable = finished_run(config, data, launch.root)
     if reusable and not launch.force:
         yield Reused(run=reusable)
+        if launch.embed and stored_embedding(reusable, "tsne") is None:
+            yield from _embed(reusable, data)
         return
-    run = run_at(launch.run, launch.root)
     run.require_writable()
     with _sole_trainer(run):
         yield from _train_locked(config, launch, run, data, baseline)
@@ -124,8 +136,8 @@ def _train_locked(
         recorder.resume()
     else:
         recorder.start()
-    yield Started(run=run, epoch=learner.epoch, step=learner.step)
     try:
+        yield Started(run=run, epoch=learner.epoch, step=learner.step)
         for report in train(learner, data):
             recorder.record(report)
             yield report
@@ -143,11 +155,14 @@ def _train_locked(
 
 def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
     """Keep the run's t-SNE with it, where there is enough to lay out."""
-    model = run.model()
+    weights, model = run.weights_digest(), run.model()
     if model.latent < 2 or len(data.test) < MIN_POINTS:
         return
     yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
-    store_embedding(run, "tsne", embed(model, data.test))
+    try:
+        store_embedding(run, "tsne", embed(model, data.test), weights)
+    except ConfigError as error:  # a collapsed model is a result too, without a map
+        yield Skipped(why=str(error))
 
 
 def _frozen(baseline: Run | None) -> tuple[dict[str, Tensor], Mapping[str, str] | None]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from cvae_core.config import Config
-from cvae_core.errors import ConfigError
+from cvae_core.config import Config, any_set
+from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import Cell, Estimator, stored_cells
 from cvae_core.quadrants import ANY, described
 from cvae_core.runs import Run
@@ -32,7 +32,8 @@ PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
 )
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, NN − "
-COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run")
+COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
+           "visible")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Entry:
     nats: float
     standard_error: float | None
     run: str | None  # None: a reference row
+    seed: int | None = None  # of the draws
+    visible: str | None = None  # the set that was shown, where the model takes any
 
     @property
     def is_score(self) -> bool:
@@ -104,6 +107,18 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
     return [*scores, *_gaps(scores), *floors.values(), *_references(scores)]
 
 
+def readable(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
+    """Return the runs whose results can be read, and what is wrong with the others'."""
+    good, damaged = [], []
+    for run in runs:
+        try:
+            stored_cells(run)
+            good.append(run)
+        except RunDamaged as error:
+            damaged.append(error)
+    return good, damaged
+
+
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
     """Return one row per number: what CSV holds."""
     return pd.DataFrame([vars(entry) for entry in rows], columns=list(COLUMNS))
@@ -151,7 +166,8 @@ def _entry(config: Config, cell: Cell, run: str) -> Entry:
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
         config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
-        cell.samples, cell.images, cell.mean, cell.standard_error, run,
+        cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
+        cell.visible if any_set(config) and cell.visible != ANY else None,
     )  # fmt: skip
 
 
@@ -229,7 +245,7 @@ def _markdown(table: pd.DataFrame) -> str:
 
 
 def _latex(title: str, table: pd.DataFrame) -> str:
-    plain = {"−": "$-$", "±": r"$\pm$", "–": "--"}
+    plain = {"−": "$-$", "±": r"$\pm$", "–": "--", "_": r"\_"}
     rows = [" & ".join(map(str, line)) for line in table.to_numpy().tolist()]
     body = " \\\\\n".join("".join(plain.get(letter, letter) for letter in row) for row in rows)
     columns = "llrr" + "r" * (len(table.columns) - 4)

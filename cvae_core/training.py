@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from cvae_core import noise
 from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
+from cvae_core.errors import Diverged
 from cvae_core.examples import first_of_each_label, held_out, training_batch
 from cvae_core.models import ConditionalVAE, build, completed, labelled, nothing
 from cvae_core.objectives import elbo
@@ -93,7 +94,7 @@ class Learner:
         self.seen = 0
         self.best = -math.inf
         self.best_epoch = 0
-        self.seconds = 0.0
+        self.seconds = self.last_rate = 0.0
 
     @property
     def evaluated(self) -> ConditionalVAE:
@@ -127,8 +128,9 @@ class Learner:
         config = self.config
         x, c = training_batch(config, split, rows, self.epoch, self.step)
         epsilon = noise.normal((1, len(rows), self.model.latent), config.seed, "latent", self.epoch, self.step)
+        self.last_rate = self.learning_rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.last_rate
         self.model.train()
         with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
             terms = elbo(self.model, x, c, epsilon)
@@ -144,14 +146,17 @@ class Learner:
         self.step += 1
         return float(bound.mean())
 
-    def end_epoch(self, validation: Measured, seconds: float) -> EpochEnded:
+    def end_epoch(self, validation: Measured) -> EpochEnded:
         """Close an epoch with what validation said of it."""
         bound, reconstruction, rate = (float(total) / self.seen for total in self.sums)
+        if not math.isfinite(validation.bound):
+            raise Diverged(
+                f"Training diverged: the validation bound after epoch {self.epoch + 1} is {validation.bound}. Start anew "
+                f"with a learning rate below {self.config.learning_rate:g}."
+            )
         improved = validation.bound > self.best
-        rate_used = self.config.learning_rate if not self.config.one_cycle else self.learning_rate()
         self.epoch, self.step, self.seen = self.epoch + 1, 0, 0
         self.sums.zero_()
-        self.seconds += seconds
         if improved:
             self.best, self.best_epoch = validation.bound, self.epoch
         return EpochEnded(
@@ -159,7 +164,7 @@ class Learner:
             epochs=self.config.epochs,
             train=Measured(split="train", bound=bound, reconstruction=reconstruction, rate=rate),
             validation=validation,
-            learning_rate=rate_used,
+            learning_rate=self.last_rate,
             seconds=self.seconds,
             improved=improved,
         )
@@ -195,15 +200,15 @@ class Learner:
             setattr(self, name, value)
 
 
-_PLACE = ("epoch", "step", "seen", "best", "best_epoch", "seconds")
+_PLACE = ("epoch", "step", "seen", "best", "best_epoch", "seconds", "last_rate")
 
 
 def train(learner: Learner, data: DataSet) -> Iterator[Report]:
     """Take a learner from where it stands to the end of its training, reporting every step, stage and epoch."""
     config, images = learner.config, data.train
     stage_steps = {round(epoch * learner.steps) for epoch in STAGE_EPOCHS}
+    clock = _Clock()
     while not learner.finished:
-        started = time.monotonic()
         order = noise.permutation(len(images), config.seed, "order", learner.epoch)
         while learner.step < learner.steps:
             done = learner.epoch * learner.steps + learner.step
@@ -211,9 +216,22 @@ def train(learner: Learner, data: DataSet) -> Iterator[Report]:
                 yield stage(learner.model, data, done / learner.steps)
             rows = order[learner.step * config.batch_size : (learner.step + 1) * config.batch_size]
             bound = learner.learn(images, rows)
+            learner.seconds += clock.lap()
             yield Stepped(epoch=learner.epoch + 1, step=learner.step, steps=learner.steps, bound=bound)
         measured = validate(learner.evaluated, data.validation)
-        yield learner.end_epoch(measured, time.monotonic() - started)
+        learner.seconds += clock.lap()
+        yield learner.end_epoch(measured)
+
+
+class _Clock:
+    """Tell the seconds between one lap and the next."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+
+    def lap(self) -> float:
+        since, self.since = self.since, time.monotonic()
+        return self.since - since
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import Entry, Pivot
 
 FIRST_TEXT_COLUMNS = 4  # model, estimator, S, N
-MAX_SAMPLES, LIVE_IMAGES = 1000, 2000
+MAX_SAMPLES, STORED_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
 def table(pivot: Pivot) -> None:
@@ -86,7 +86,13 @@ def estimate_anew() -> None:
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             live.begin(key, samples, images, seed)
-    live.show({c.estimator: c for c in stored_cells(find(key.name, default_root())) if c.samples in (0, 100)})
+    live.show(
+        {
+            c.estimator: c
+            for c in stored_cells(find(key.name, default_root()))
+            if c.split == "test" and c.samples in (0, 100)
+        }
+    )
 
 
 st.title("Conditional log-likelihoods")
@@ -97,7 +103,10 @@ st.markdown(
 )
 library.rerun_when_runs_change()
 with display.sentences():
-    entries = tables.entries([find(name, default_root()) for name in library.cards()[0]])
+    scored, damaged = tables.readable([find(name, default_root()) for name in library.cards()[0]])
+    for fault in damaged:
+        st.warning(str(fault), icon=":material/broken_image:")
+    entries = tables.entries(scored)
     if not any(entry.run for entry in entries):
         st.info("Nothing is scored yet. Score a run with: `python -m cvae_core evaluate RUN`", icon=":material/info:")
     else:

@@ -73,7 +73,8 @@ with space.container(border=True, height="stretch"), display.sentences():
         display.link("latent", f"Explore the space of {key.name}")
 with training.container(border=True, height="stretch"), display.sentences():
     st.subheader("How did it learn?", anchor=False)
-    key = next(iter((library.run_keys(flavour="label") | library.run_keys(flavour="vae")).values()), None)
+    labelled = library.run_keys(flavour="label")
+    key = labelled.get("label") or next(iter((labelled | library.run_keys(flavour="vae")).values()), None)
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
     else:
@@ -126,6 +127,7 @@ table = pd.DataFrame(
 st.dataframe(
     table,
     hide_index=True,
+    height="content",
     column_config={
         "−ELBO": st.column_config.NumberColumn(
             "−ELBO, validation",

@@ -49,13 +49,15 @@ if not choices:
     st.stop()
 with st.sidebar:
     key = controls.run("Run", choices)
-    method = str(
+    method = controls.or_default(
         st.segmented_control(
             "Map", list(METHODS), default="tsne", required=True, format_func=METHODS.__getitem__, key="method",
             bind="query-params",
-        )
+        ),
+        "tsne",
     )  # fmt: skip
-    maps.offer(key, method)
+    with display.sentences():
+        maps.offer(key, method)
 with display.sentences():
     embedding = maps.stored(key, method)
     if embedding is None:
@@ -79,10 +81,7 @@ with display.sentences():
             )
             st.caption(
                 f"{METHODS[method]} of {len(embedding.indices):,} posterior means. Click a digit in the legend to hide it."
-                + (
-                    " In t-SNE, who is near whom means something; distances and sizes of clusters do not."
-                    * (method == "tsne")
-                )
+                + (TSNE_CAUTION if method == "tsne" else "")
             )
             st.download_button(
                 "CSV",

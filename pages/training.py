@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, display, library, pictures
+from app import charts, controls, display, library, pictures
 from cvae_core import figures
 from cvae_core.objectives import elbo
 from cvae_core.training import Learner, stage, validate
@@ -19,9 +19,14 @@ def compare(chosen: list[str]) -> None:
             bind="query-params",
         )  # fmt: skip
         log = st.toggle("Log axis", key="log", bind="query-params")
-    tables = {name: library.curves(library.run_keys()[name]) for name in chosen}
-    best = {name: library.cards()[0][name].best_epoch for name in chosen}
-    st.plotly_chart(charts.curves(tables, best, str(quantity), log), config=charts.CONFIG, key="curves")
+    tables = {}
+    for name in chosen:
+        with display.sentences():
+            tables[name] = library.curves(library.run_keys()[name])
+    best = {name: library.cards()[0][name].best_epoch for name in tables}
+    st.plotly_chart(
+        charts.curves(tables, best, controls.or_default(quantity, "bound"), log), config=charts.CONFIG, key="curves"
+    )
     st.download_button(
         "CSV",
         data=lambda: library.joined(tables).to_csv(index=False).encode(),
@@ -40,7 +45,8 @@ def replay(name: str) -> None:
     chosen = st.select_slider(
         "After how many epochs", epochs, value=epochs[-1], key=f"stage-{name}", bind="query-params"
     )
-    index = epochs.index(str(chosen))
+    chosen = controls.or_default(chosen, epochs[-1])
+    index = epochs.index(chosen)
     display.picture(
         lambda scale: pictures.stage_picture(key, index, scale),
         name=f"{name}-stage-{chosen}",
@@ -76,6 +82,7 @@ with st.sidebar:
     replayed = st.selectbox(
         "Stages of", names, index=names.index("label") if "label" in names else 0, key="run", bind="query-params"
     )
+    replayed = controls.or_default(replayed, names[0])
 with display.sentences():
     if runs:
         compare(runs)

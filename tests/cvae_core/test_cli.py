@@ -302,7 +302,7 @@ def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
 def test_scores_on_other_images_than_those_of_training_are_refused(command: Command, root: Path) -> None:
     run = run_at("digits-label", root)
     run.write_card(replace(run.card(), data_fingerprint="0" * 64))
-    assert "is not what the run was trained on" in refused(command("evaluate", "digits-label", "--root", root))
+    assert "scores would mislead" in refused(command("evaluate", "digits-label", "--root", root))
 
 
 @pytest.fixture
@@ -379,7 +379,8 @@ def test_samples_of_every_flavour_can_be_exported(name: str, command: Command, r
         assert picture.width > 8 * 28
         assert picture.height > 10 * 28
     assert path.read_bytes() == again.read_bytes()
-    assert path.read_bytes() != other.read_bytes()
+    digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # and no caption
+    assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # which draws nothing
 
 
 def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint(

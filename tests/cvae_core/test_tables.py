@@ -9,7 +9,7 @@ import pytest
 
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError
-from cvae_core.evaluation import Cell, store
+from cvae_core.evaluation import Cell
 from cvae_core.runs import Run
 from cvae_core.tables import (
     COLUMNS,
@@ -25,6 +25,7 @@ from cvae_core.tables import (
     pivots,
     require_entries,
 )
+from tests.cvae_core.results import store
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
