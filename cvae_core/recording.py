@@ -66,9 +66,9 @@ class Recorder:
 
     def resume(self) -> None:
         """Go back to the saved state and drop what was recorded after it."""
-        if (
-            self.card.epochs == 0 and not self.state_file.exists()
-        ):  # it died before it had saved anything: the start is where it stood
+        if self.card.epochs == 0 and not self.state_file.exists():
+            # It died between its card and its first state: the start is where it stood.
+            self.card = replace(self.card, status="running", reason=None)
             self.start()
             return
         tensors, notes = files.read_tensors(self.state_file)

@@ -106,10 +106,8 @@ class Run:
         """Read the card; raise RunDamaged where it cannot be."""
         try:
             return card_from_json(files.read_json(self.folder / "card.json"))
-        except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            raise RunDamaged(
-                f"Run {self.name!r} is not of this version of the lab ({error}): train it anew."
-            ) from error
+        except ConfigError as error:
+            raise RunDamaged(f"Run {self.name!r}: {error}") from error
 
     def write_card(self, card: Card) -> None:
         """Replace the card: the step that makes what it names so."""

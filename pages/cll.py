@@ -108,7 +108,11 @@ with display.sentences():
         st.warning(str(fault), icon=":material/broken_image:")
     entries = tables.entries(scored)
     if not any(entry.run for entry in entries):
-        st.info("Nothing is scored yet. Score a run with: `python -m cvae_core evaluate RUN`", icon=":material/info:")
+        st.info(
+            "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
+            "`python -m cvae_core evaluate label`.",
+            icon=":material/info:",
+        )
     else:
         for pivot in tables.pivots(entries):
             table(pivot)

@@ -326,6 +326,16 @@ def test_a_table_is_printed_as_markdown_of_all_runs_or_the_named_ones(command: C
     assert "digits-vae" in err
 
 
+def test_damaged_results_of_one_run_do_not_hide_those_of_the_others(command: Command, evaluated: Path) -> None:
+    (evaluated / "digits-label" / "cll.json").write_text("{}")
+    code, out, err = command("table", "--root", evaluated)
+    assert code == 0
+    assert "quadrants" in out
+    assert "whole image" not in out
+    assert "cll.json is damaged" in err
+    assert err.count("\n") == 1
+
+
 def test_a_table_is_written_in_the_format_of_its_ending(command: Command, evaluated: Path, tmp_path: Path) -> None:
     printed = command("table", "--root", evaluated)[1]
     for name, check in (

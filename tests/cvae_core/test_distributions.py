@@ -99,6 +99,15 @@ def test_a_grey_image_scores_the_expected_score_of_its_binarisation() -> None:
     torch.testing.assert_close(score[0], expected)
 
 
+def test_half_precision_of_a_network_does_not_reach_the_scores() -> None:
+    logits, x = noise.normal((5, 300), 1, "logits"), noise.uniform((5, 300), 1, "pixels")
+    for counted in (None, torch.ones(5, 300, dtype=torch.bool)):
+        likelihood = MaskedBernoulli(logits, torch.arange(300), counted)
+        exact = likelihood.log_prob(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(likelihood.log_prob(x), exact)
+
+
 def test_certain_logits_score_finitely() -> None:
     likelihood = MaskedBernoulli(torch.tensor([[1e4, -1e4]]), torch.arange(2))
     assert likelihood.log_prob(torch.tensor([[1.0, 0.0]])).tolist() == [0]

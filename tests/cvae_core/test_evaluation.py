@@ -13,9 +13,9 @@ from torch import Tensor
 from cvae_core import data, evaluation, files
 from cvae_core.config import Config
 from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, RunDamaged, RunNotFound
+from cvae_core.errors import ConfigError, DataDamaged, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import Cell, Moments, evaluate, stored_cells
-from cvae_core.examples import HELD_OUT_SEED, condition, held_out, training_batch
+from cvae_core.examples import HELD_OUT_SEED, condition, first_of_each_label, held_out, training_batch
 from cvae_core.models import build
 from cvae_core.objectives import from_posterior
 from cvae_core.quadrants import flags, pixel_mask
@@ -200,6 +200,8 @@ def test_the_floor_of_whole_mnist_digits_is_the_published_one() -> None:
         ({"images": 181}, "Images cannot be 181"),
         ({"samples": 0}, "Samples cannot be 0: an estimate takes 1 to 100,000 draws per image"),
         ({"samples": -5}, "Samples cannot be -5"),
+        ({"seed": -1}, "Seed cannot be -1: it lies between 0 and"),
+        ({"seed": 2**63}, "Seed cannot be 9223372036854775808"),
         ({"visible": "2"}, "has its own visible quadrants: leave out --visible"),
     ],
 )
@@ -275,6 +277,15 @@ def test_every_flavour_is_given_its_own_condition_and_nothing_else(tiny: Tiny, d
     assert torch.equal(quadrant.visible, flags("1").expand(4, 4))
 
 
+def test_the_first_image_of_each_label_is_found_and_a_missing_one_is_damage(digits: DataSet) -> None:
+    rows = first_of_each_label(digits.test)
+    for label, row in enumerate(rows.tolist()):
+        assert (digits.test.labels[:row] != label).all()
+        assert digits.test.labels[row] == label
+    with pytest.raises(DataDamaged, match="No test image is labelled 7"):
+        first_of_each_label(digits.test.part(digits.test.labels != 7))
+
+
 def test_the_held_out_draws_of_this_protocol_are_those_of_its_seed() -> None:
     assert HELD_OUT_SEED == 2015  # numbers that were measured under another one cannot be compared
 
@@ -305,6 +316,22 @@ def test_a_cell_from_fewer_images_never_replaces_a_fuller_one(
     found = store(run, [cell(images=second, mean=2.0)])
     assert [(c.images, c.mean) for c in found] == [(kept, 1.0 if first > second else 2.0)]
     assert stored_cells(run) == found
+
+
+def test_a_cell_is_made_anew_by_its_own_seed_and_not_replaced_by_another(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    store(run, [cell(seed=0, mean=1.0)])
+    assert [(c.seed, c.mean) for c in store(run, [cell(seed=1, mean=2.0)])] == [(0, 1.0)]
+    assert [(c.seed, c.mean) for c in store(run, [cell(seed=0, mean=3.0)])] == [(0, 3.0)]
+
+
+def test_scores_of_weights_that_have_been_replaced_meanwhile_are_not_stored(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    scored = run.weights_digest()
+    run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
+    with pytest.raises(RunInUse, match="has been trained on meanwhile"):
+        evaluation.store(run, [cell()], scored)
+    assert not (run.folder / "cll.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 
 from cvae_core import files
-from cvae_core.errors import NotWritable, RunDamaged
+from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 JSON = {"name": "runé", "numbers": [1, 2.5, -1e-7, None, True], "inside": {"b": 1, "a": 0.1}}
 ARRAYS = {"epoch": np.array([0.0, 0.0625, 1.0]), "images": np.arange(12, dtype=np.uint8).reshape(2, 2, 3)}
@@ -273,6 +273,16 @@ def test_a_folder_of_that_name_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(NotWritable, match=r"card\.json could not be written"):
         files.write(tmp_path / "card.json", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_a_folder_of_the_environment_may_begin_with_a_user_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = Path(files.__file__).resolve().parents[1]
+    for given, expected in (("~/x", Path.home() / "x"), ("x/y", Path("x/y")), ("", repository / "data")):
+        monkeypatch.setenv("CVAE_SOMETHING", given)
+        assert files.user_path("CVAE_SOMETHING", "data") == expected
+    monkeypatch.setenv("CVAE_SOMETHING", "~nobody-of-that-name/x")
+    with pytest.raises(ConfigError, match="CVAE_SOMETHING cannot be '~nobody-of-that-name/x': there is no such user"):
+        files.user_path("CVAE_SOMETHING", "data")
 
 
 def test_threads_of_one_process_may_write_the_same_file_and_readers_see_whole_ones(tmp_path: Path) -> None:

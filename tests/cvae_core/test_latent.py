@@ -12,7 +12,7 @@ import torch
 from cvae_core import files, latent, noise
 from cvae_core.config import Config
 from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.errors import ConfigError, RunDamaged, RunInUse
 from cvae_core.examples import held_out
 from cvae_core.latent import Embedding, embed, neighbours, posterior_means, slerp, stored_embedding
 from cvae_core.models import build
@@ -154,6 +154,25 @@ def test_without_two_dimensions_there_is_nothing_to_embed(flavour: str, tiny: Ti
     latents = {} if flavour == "baseline" else {"latent": 1}
     with pytest.raises(ConfigError, match="at least two latent dimensions"):
         embed(build(tiny(flavour, **latents)), digits.test, method="pca")
+
+
+def test_a_collapsed_latent_space_is_not_laid_out(tiny: Tiny, digits: DataSet) -> None:
+    model = build(tiny("label"))
+    with torch.no_grad():
+        model.recognition_head.linear.weight.zero_()
+    for method in ("pca", "tsne"):
+        with pytest.raises(ConfigError, match="says next to nothing of the images"):
+            embed(model, digits.test, method=method, points=60)  # type: ignore[arg-type]
+
+
+def test_an_embedding_of_weights_that_have_been_replaced_meanwhile_is_not_stored(
+    embedding: Embedding, tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("label"))
+    embedded = run.weights_digest()
+    run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
+    with pytest.raises(RunInUse, match="has been trained on meanwhile"):
+        latent.store_embedding(run, "pca", embedding, embedded)
 
 
 def equal(one: Embedding | None, other: Embedding | None) -> bool:

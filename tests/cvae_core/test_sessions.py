@@ -23,7 +23,7 @@ from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun,
 from cvae_core.latent import stored_embedding
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card, Run, all_runs, run_at
-from cvae_core.sessions import Finished, Launch, Reused, Started, train_run
+from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
 from cvae_core.training import EpochEnded, Learner, Measured, Staged, Stepped
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -508,7 +508,7 @@ def test_a_run_of_other_images_is_not_resumed(
 
 @pytest.mark.parametrize("damage", ["cut", "missing", "of another run"])
 def test_a_damaged_state_is_not_resumed(damage: str, tiny: Tiny, tmp_path: Path) -> None:
-    run = stop_after(3, tiny("label"), tmp_path)
+    run = stop_after(6, tiny("label"), tmp_path)
     state = run.folder / "state.safetensors"
     match damage:
         case "cut":
@@ -521,6 +521,19 @@ def test_a_damaged_state_is_not_resumed(damage: str, tiny: Tiny, tmp_path: Path)
     with pytest.raises(RunDamaged, match=r"state\.safetensors"):
         list(reports(tiny("label"), tmp_path, resume=True))
     assert finish(tiny("label"), tmp_path, force=True).card().status == "finished"
+
+
+def test_a_run_without_a_state_in_its_first_epoch_starts_over(
+    tiny: Tiny, uninterrupted: Callable[[str], Run], tmp_path: Path
+) -> None:
+    run = stop_after(3, tiny("label"), tmp_path)
+    (run.folder / "state.safetensors").unlink()
+    session = reports(tiny("label"), tmp_path, resume=True)
+    assert next(session) == Started(run=run, epoch=0, step=0)
+    assert (run.card().status, run.card().reason) == ("running", None)
+    for _ in session:
+        pass
+    assert left(run) == left(uninterrupted("label"))
 
 
 def test_a_failure_is_recorded_with_its_reason_and_can_be_resumed(
@@ -621,6 +634,19 @@ def test_a_finished_run_is_laid_out_where_there_are_two_dimensions_to_lay_out(
     run = finish(tiny(flavour, latent=latent, epochs=1), tmp_path, embed=True)
     assert run.card().status == "finished"
     assert (stored_embedding(run, "tsne") is not None) == expected
+
+
+def test_a_run_that_cannot_be_laid_out_is_finished_all_the_same_and_says_why(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collapsed(*_: object) -> None:
+        raise ConfigError("There is nothing to lay out.")
+
+    monkeypatch.setattr(sessions, "embed", collapsed)
+    seen = list(reports(tiny("label", epochs=1), tmp_path, embed=True))
+    assert Skipped(why="There is nothing to lay out.") in seen
+    assert isinstance(seen[-1], Finished)
+    assert seen[-1].run.card().status == "finished"
 
 
 def test_a_run_closed_while_it_is_laid_out_stays_finished(tiny: Tiny, tmp_path: Path) -> None:
