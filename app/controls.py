@@ -12,7 +12,7 @@ from cvae_core import noise
 from cvae_core.config import QuadrantConfig
 from cvae_core.data import Split
 from cvae_core.latent import DEAD_RATE
-from cvae_core.quadrants import ANY, PROTOCOL, described
+from cvae_core.quadrants import ANY, described
 
 Option = TypeVar("Option")
 MAX_SEED = 999_999
@@ -112,11 +112,11 @@ def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str
         sets,
         default=sets[0],
         required=True,
-        format_func=lambda name: f"{name}: {described(name)}" if name in PROTOCOL else described(name),
         key=f"visible-{chosen}",
         bind="query-params",
     )
     shown = or_default(visible, sets[0])
+    st.caption(f"{described(shown).capitalize()} visible")
     return chosen, shown, families[chosen][shown]
 
 

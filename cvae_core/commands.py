@@ -94,7 +94,9 @@ class Evaluate:
                 bar.total = scored.images
                 bar.update(scored.done - bar.n)
                 cells = list(scored.cells)
-        evaluation.store(run, cells, weights)
+        kept = evaluation.store(run, cells, weights)
+        if set(cells) - set(kept):
+            print("Not all of it is stored: fuller cells, or as full ones of another seed, stay.", file=sys.stderr)
         if self.json:
             print(json.dumps([vars(cell) for cell in cells], indent=2))
             return

@@ -85,7 +85,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
         if baseline is None:
-            unfinished = run_at(needed.run_name, launch.root).exists()
+            unfinished = _unfinished_baseline(needed, data, launch.root)
             yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
@@ -100,6 +100,20 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     run.require_writable()
     with _sole_trainer(run):
         yield from _train_locked(config, launch, run, data, baseline)
+
+
+def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
+    """Say whether the baseline was begun; raise RunInUse where its name belongs to something else."""
+    run = run_at(needed.run_name, root)
+    if not run.exists():
+        return False
+    card = run.card()
+    if card.config != needed or card.data_fingerprint != data.fingerprint:
+        raise RunInUse(
+            f"The baseline that this run stands on would be called {run.name!r}, but that run has another configuration or "
+            f"other images: make it anew with {train_command(needed, run.name)} --force, or choose another --root."
+        )
+    return True
 
 
 def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:

@@ -7,7 +7,7 @@ from cvae_core import figures
 from cvae_core.objectives import elbo
 from cvae_core.training import Learner, stage, validate
 
-QUANTITIES = {"bound": "−bound", "reconstruction": "−reconstruction", "rate": "rate"}
+QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("quadrant-1", "quadrant-2", "quadrant-3")
 
 
@@ -15,9 +15,8 @@ def compare(chosen: list[str]) -> None:
     """Show a quantity of the chosen runs over each other."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
-            "Quantity", list(QUANTITIES), default="bound", required=True, format_func=QUANTITIES.__getitem__, key="quantity",
-            bind="query-params",
-        )  # fmt: skip
+            "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
+        )
         log = st.toggle("Log axis", key="log", bind="query-params")
     tables = {}
     for name in chosen:

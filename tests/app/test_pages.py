@@ -179,9 +179,7 @@ class TestBadState:
         assert str(path.name) in visit("generate").error[0].value
         home = visit("home")
         assert len(home.error) == 1
-        assert (
-            len(pictures(home)) == 2
-        )  # the completions and the map of the latent space: neither decodes these weights
+        assert len(pictures(home)) == 3  # completions, map and stages: none of them decodes these weights
 
     def test_a_damaged_card_is_named_beside_the_good_ones(
         self, visit: Visit, without_mnist: None, own_runs: Path
