@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import library
 from app.library import RunKey
-from cvae_core import noise
+from cvae_core import data, noise
 from cvae_core.config import QuadrantConfig
 from cvae_core.data import Split
 from cvae_core.latent import DEAD_RATE
@@ -95,7 +95,7 @@ def quadrant_families() -> dict[str, dict[str, RunKey]]:
     families: dict[str, dict[str, RunKey]] = {}
     for key in sorted(library.run_keys(flavour="quadrant").values(), key=lambda key: (len(key.name), key.name)):
         config = library.config(key)
-        if isinstance(config, QuadrantConfig) and config.visible != ANY and library.available(config.dataset):
+        if isinstance(config, QuadrantConfig) and config.visible != ANY and data.on_disk(config.dataset):
             families.setdefault(config.dataset, {}).setdefault(config.visible, key)
     return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
 

@@ -75,11 +75,6 @@ def dataset(name: str) -> DataSet:
     return data.load(name)
 
 
-def available(name: str) -> bool:
-    """Say whether a data set's files are on this machine; whether they are whole shows when they are read."""
-    return data.on_disk(name)
-
-
 def kind(config: Config) -> str:
     """Say in words what a run models."""
     match config:

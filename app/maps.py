@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import library, processes
 from app.library import RunKey
-from cvae_core import latent, runs
+from cvae_core import data, latent, runs
 from cvae_core.errors import RunDamaged
 from cvae_core.latent import MIN_POINTS, Embedding, Method
 
@@ -71,7 +71,7 @@ def csv(embedding: Embedding) -> bytes:
 
 def offer(key: RunKey, method: str) -> None:
     """Offer to compute a map with other settings, and show how far it is."""
-    if not library.available(library.config(key).dataset):
+    if not data.on_disk(library.config(key).dataset):
         st.caption("Other maps need the images, which are not on this machine.")
         return
     with st.expander("Compute another map", icon=":material/tune:"):

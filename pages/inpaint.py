@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import controls, display, library, pictures
-from cvae_core import quadrants
+from cvae_core import data, quadrants
 from cvae_core.evaluation import stored_cells
 from cvae_core.models import ConditionalVAE, QuadrantCVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
@@ -29,7 +29,7 @@ with display.sentences():
     test = library.dataset(dataset).test
     with st.sidebar:
         indices = controls.test_digits(test, seed)
-    if not library.available("mnist"):
+    if not data.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
     pixels, papers = pictures.completions(key, indices, visible, count, seed)
     rows = ["input", "truth", "NN", "CVAE, best guess", *(f"sample {n + 1}" for n in range(count)), "spread"]

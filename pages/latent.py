@@ -7,6 +7,7 @@ import streamlit as st
 from app import charts, controls, display, library, maps, pictures
 from app.library import RunKey
 from app.maps import METHODS
+from cvae_core import data
 from cvae_core.latent import DEAD_RATE, Embedding, embed, neighbours, posterior_means
 
 NEIGHBOURS = 8
@@ -17,7 +18,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
     st.subheader(f"Test image {index}, a {maps.label(embedding, index)}", anchor=False)
     close = neighbours(embedding, index, NEIGHBOURS)
-    if not library.available(library.config(key).dataset):
+    if not data.on_disk(library.config(key).dataset):
         labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in close)
         st.info(
             f"Its nearest neighbours in z: {labels}. Their pictures need the images, which are not on this machine."
