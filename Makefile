@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test checkpoints clean browser
+.PHONY: run test checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser
@@ -17,6 +17,10 @@ test: $(STAMP)-dev browser  ## all that the gate runs
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints
 
+benchmark: $(STAMP)-benchmark  ## measure beside the Pyro tutorial and write the README's tables; about half an hour
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.readme
+
 clean:  ## remove the environment and what tools left; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
@@ -27,6 +31,10 @@ $(STAMP)-run: requirements.txt pyproject.toml | .venv
 $(STAMP)-dev: requirements-dev.txt requirements.txt pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(STAMP)-run
+
+$(STAMP)-benchmark: requirements-benchmark.txt requirements.txt pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-benchmark.txt
+	@touch $@
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

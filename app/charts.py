@@ -7,19 +7,24 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from cvae_core.evaluation import Cell
 from cvae_core.latent import DEAD_RATE, Embedding
+from cvae_core.tables import ESTIMATORS
 
 # Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
 DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
-HEIGHT, MAP_HEIGHT = 360, 620
+HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT = 360, 620, 220
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 
 
-def embedding_map(embedding: Embedding, chosen: int | None) -> go.Figure:
-    """Draw an embedding, a trace per digit so that the legend toggles digits; the chosen test index is ringed."""
+def embedding_map(embedding: Embedding, ringed: int | None) -> go.Figure:
+    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed.
+
+    Dragging and the wheel are the page's, so that it scrolls on a phone too; the tools above the map zoom and pan.
+    """
     figure = go.Figure()
     for digit in range(10):
         rows = embedding.labels == digit
@@ -30,11 +35,13 @@ def embedding_map(embedding: Embedding, chosen: int | None) -> go.Figure:
                 customdata=embedding.indices[rows],
                 mode="markers",
                 marker={"size": 5, "color": DIGIT_COLOURS[digit]},
+                selected={"marker": {"size": 16}},
+                unselected={"marker": {"opacity": 0.8}},
                 name=str(digit),
                 hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
             )
         )
-    position = np.flatnonzero(embedding.indices == chosen)
+    position = np.flatnonzero(embedding.indices == ringed)
     if len(position):
         x, y = embedding.coordinates[position[0]]
         figure.add_trace(
@@ -44,14 +51,14 @@ def embedding_map(embedding: Embedding, chosen: int | None) -> go.Figure:
             )
         )  # fmt: skip
     legend = {"title": {"text": "digit"}, "itemsizing": "constant"}
-    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, dragmode="pan", uirevision="keep")
+    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, dragmode=False)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure
 
 
-def rate_bars(rates: Sequence[float]) -> go.Figure:
-    """Draw the rate per latent dimension, highest first; dead dimensions grey."""
+def rate_bars(rates: Sequence[float], unit: str) -> go.Figure:
+    """Draw the rate per unit of z, highest first; dead ones grey."""
     order = np.argsort(rates)[::-1]
     values = np.asarray(rates)[order]
     colours = [LINE_COLOURS[0] if value >= DEAD_RATE else "#999999" for value in values]
@@ -62,7 +69,27 @@ def rate_bars(rates: Sequence[float]) -> go.Figure:
         hovertemplate="%{x}: %{y:.2f} nats<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**_layout(HEIGHT), yaxis_title="rate, nats per image", xaxis_title="latent dimension")
+    figure.update_layout(**_layout(HEIGHT), yaxis_title="rate, nats per image", xaxis_title=unit)
+    return figure
+
+
+def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
+    """Draw one estimate per run as bars with their standard errors."""
+    figure = go.Figure(
+        go.Bar(
+            x=[cell.mean for cell in cells.values()],
+            y=list(cells),
+            error_x={"array": [cell.standard_error for cell in cells.values()]},
+            text=[f"{cell.mean:.1f}" for cell in cells.values()],
+            textposition="inside",
+            insidetextanchor="start",
+            marker_color=LINE_COLOURS[0],
+            orientation="h",
+            hovertemplate="%{y}: %{x:.2f} nats per image<extra></extra>",
+        )
+    )
+    figure.update_layout(**_layout(THUMBNAIL_HEIGHT))
+    figure.update_yaxes(autorange="reversed")
     return figure
 
 
@@ -94,7 +121,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     return figure
 
 
-def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, float]) -> go.Figure:
+def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]) -> go.Figure:
     """Draw running means with their standard errors against the images scored, and stored cells as dotted lines."""
     figure = go.Figure()
     for number, (name, history) in enumerate(histories.items()):
@@ -108,11 +135,38 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
             )
         )  # fmt: skip
         figure.add_trace(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
-        if name in stored:
-            figure.add_hline(y=stored[name], line={"color": colour, "dash": "dot"})
+        if cell := stored.get(name):
+            figure.add_trace(
+                go.Scatter(
+                    x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line={"color": colour, "dash": "dot"},
+                    name=f"stored, N = {cell.images:,}",
+                )
+            )  # fmt: skip
     figure.update_layout(
         **_layout(HEIGHT), hovermode="x unified", xaxis_title="test images", yaxis_title="−log p(x | c), nats per image"
     )
+    return figure
+
+
+def by_draws(cells: Sequence[Cell]) -> go.Figure:
+    """Draw each estimator against its number of draws, with standard errors over images."""
+    figure = go.Figure()
+    chosen = [cell for cell in cells if cell.samples]
+    for number, estimator in enumerate(dict.fromkeys(cell.estimator for cell in chosen)):
+        line = sorted((cell for cell in chosen if cell.estimator == estimator), key=lambda cell: cell.samples)
+        figure.add_trace(
+            go.Scatter(
+                x=[cell.samples for cell in line],
+                y=[cell.mean for cell in line],
+                error_y={"array": [cell.standard_error for cell in line]},
+                mode="lines+markers",
+                line={"color": LINE_COLOURS[number]},
+                name=ESTIMATORS[estimator],
+            )
+        )
+    title = "−log p(x | c), nats per image"
+    figure.update_layout(**_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
+    figure.update_xaxes(type="log")
     return figure
 
 

@@ -90,17 +90,20 @@ def latent_buttons(dimensions: int, seed: int) -> None:
     )
 
 
-def quadrant_families() -> dict[str, dict[str, RunKey]]:
+Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
+
+
+def quadrant_families() -> Families:
     """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first."""
-    families: dict[str, dict[str, RunKey]] = {}
+    families: dict[str, dict[str, list[RunKey]]] = {}
     for key in sorted(library.run_keys(flavour="quadrant").values(), key=lambda key: (len(key.name), key.name)):
         config = library.config(key)
         if isinstance(config, QuadrantConfig) and config.visible != ANY and data.on_disk(config.dataset):
-            families.setdefault(config.dataset, {}).setdefault(config.visible, key)
+            families.setdefault(config.dataset, {}).setdefault(config.visible, []).append(key)
     return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
 
 
-def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str, RunKey]:
+def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     """Choose the images and what is visible of them; return both and the run that completes them."""
     names = list(families)
     chosen = names[0]
@@ -117,7 +120,10 @@ def quadrant_run(families: Mapping[str, Mapping[str, RunKey]]) -> tuple[str, str
     )
     shown = or_default(visible, sets[0])
     st.caption(f"{described(shown).capitalize()} visible")
-    return chosen, shown, families[chosen][shown]
+    keys = {key.name: key for key in families[chosen][shown]}
+    if len(keys) == 1:
+        return chosen, shown, next(iter(keys.values()))
+    return chosen, shown, run("Model", keys, key=f"run-{shown}")
 
 
 def samples_count() -> int:
@@ -150,7 +156,7 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
 
 
 MAP = "map"  # key of the latent space's chart
-_POINT = "point"
+_POINT, _CLICKED = "point", "clicked-point"
 
 
 def test_index(highest: int) -> int:
@@ -163,4 +169,13 @@ def take_point() -> None:
     """Write the clicked point's test index where `test_index` reads it."""
     points = st.session_state[MAP].selection.points
     if points and isinstance(index := points[0].get("customdata"), int | float):
-        st.session_state[_POINT] = int(index)
+        st.session_state[_POINT] = st.session_state[_CLICKED] = int(index)
+
+
+def point_to_ring() -> int | None:
+    """Return the test index that the map must ring: one that came by number or address, not by a click.
+
+    A clicked point shows itself. To ring it would change the figure, and Streamlit then forgets its zoom and hidden digits.
+    """
+    number = st.session_state.get(_POINT)
+    return None if number == st.session_state.get(_CLICKED, 0) else number

@@ -12,7 +12,8 @@ from cvae_core import data, runs
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig
 from cvae_core.data import DataSet
 from cvae_core.errors import RunDamaged, RunNotFound
-from cvae_core.evaluation import Cell, stored_cells
+from cvae_core.evaluation import CURVE, Cell, stored_cells
+from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
 from cvae_core.quadrants import described
 from cvae_core.runs import Card
@@ -40,7 +41,9 @@ def run_keys(**wanted: object) -> dict[str, RunKey]:
     return {
         name: RunKey(name, card.weights.sha256)
         for name, card in cards()[0].items()
-        if card.weights and all(getattr(card.config, field, None) == value for field, value in wanted.items())
+        if card.weights
+        and runs.run_at(name, runs.default_root()).has_weights(card)
+        and all(getattr(card.config, field, None) == value for field, value in wanted.items())
     }
 
 
@@ -55,9 +58,9 @@ def config(key: RunKey) -> Config:
 
 
 def rates(key: RunKey) -> Sequence[float]:
-    """Return the mean rate of each latent dimension in nats; zeros while a run is still training."""
+    """Return the mean rate of each unit of z in nats; zeros while a run is still training."""
     found = card(key)
-    return found.rates or [0.0] * found.config.latents
+    return found.rates or [0.0] * found.config.units
 
 
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")
@@ -87,6 +90,16 @@ def kind(config: Config) -> str:
     return "VAE"
 
 
+def judgements() -> dict[str, list[Finding]]:
+    """Return what the classifier found of each run that it has judged."""
+    found = {}
+    for name in cards()[0]:
+        with suppress(RunDamaged):  # a row less; whoever opens the run is told
+            if findings := stored_judgement(runs.find(name, runs.default_root())):
+                found[name] = findings
+    return found
+
+
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
 def _curves(key: RunKey, epochs: int) -> pd.DataFrame:
     return runs.find(key.name, runs.default_root()).curves()
@@ -105,9 +118,13 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
-def stages(key: RunKey) -> dict[str, np.ndarray]:
-    """Return the stages of a run's training."""
+def _stages(key: RunKey, epochs: int) -> dict[str, np.ndarray]:
     return runs.find(key.name, runs.default_root()).stages()
+
+
+def stages(key: RunKey) -> dict[str, np.ndarray]:
+    """Return the stages of a run's training; read again when an epoch has been added."""
+    return _stages(key, card(key).epochs)
 
 
 def stage_words(config: Config) -> str:
@@ -147,14 +164,24 @@ def _state_of_runs() -> tuple[tuple[str, int], ...]:
     return tuple(state)
 
 
+def curves_by_draws() -> dict[str, list[Cell]]:
+    """Return, for each run that has it, how its estimates settle as draws are added."""
+    found = {}
+    for name in run_keys():
+        with suppress(RunDamaged):  # a picture less; the table is what must say so
+            if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
+                found[name] = cells
+    return found
+
+
 def headline() -> dict[str, Cell]:
-    """Return the importance-sampling cell with most images and fewest draws of each MNIST quadrant run."""
+    """Return the importance-sampling cell of each MNIST quadrant run that is a row of the table: S = 100, all images."""
     best: dict[str, Cell] = {}
     for name in sorted(run_keys(flavour="quadrant", dataset="mnist")):
         cells = []
         with suppress(RunDamaged):  # the table's page says which
             cells = stored_cells(runs.find(name, runs.default_root()))
-        scored = [cell for cell in cells if (cell.estimator, cell.split) == ("importance", "test")]
+        scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
         if scored:
-            best[name] = min(scored, key=lambda cell: (-cell.images, cell.samples))
+            best[name] = max(scored, key=lambda cell: cell.images)
     return best

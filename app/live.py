@@ -1,7 +1,8 @@
 """Estimating a cell anew while the visitor watches: a slice of work per tick, so that nobody waits for it."""
 
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -9,11 +10,14 @@ import streamlit as st
 from app import charts, display, library
 from app.library import RunKey
 from cvae_core import runs, tables
-from cvae_core.evaluation import Cell, Scored, evaluate, store
+from cvae_core.errors import LabError
+from cvae_core.evaluation import Cell, Scored, evaluate, store, stored_cells
 
-SLICE_SECONDS = 0.4  # of computing per tick
+SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
+KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows: no other estimate is kept for everybody
 _STATE = "live"
+_AT_WORK = threading.Lock()  # one visitor's slice at a time, lest all wait for all
 
 
 @dataclass
@@ -26,20 +30,49 @@ class Estimate:
     last: Scored | None = None
     history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     running: bool = True
+    fault: str | None = None
 
     def advance(self) -> None:
-        """Score images for a slice of time."""
-        started = time.monotonic()
-        while self.running and time.monotonic() - started < SLICE_SECONDS:
-            scored = next(self.work, None)
-            if scored is None:
-                self.running = False
-                break
-            self.last = scored
-            for cell in scored.cells:
-                if cell.estimator != "floor":
-                    name = tables.ESTIMATORS[cell.estimator]
-                    self.history.setdefault(name, []).append((cell.images, cell.mean, cell.standard_error))
+        """Score images for a slice of time, unless another visitor's slice is under way."""
+        if not self.running or not _AT_WORK.acquire(blocking=self.last is None):
+            return
+        try:
+            started = time.monotonic()
+            while self.running and time.monotonic() - started < SLICE_SECONDS:
+                if (scored := next(self.work, None)) is None:
+                    self.running = False
+                    self.keep()
+                else:
+                    self.note(scored)
+        except LabError as error:
+            self.running, self.fault = False, str(error)
+        finally:
+            _AT_WORK.release()
+
+    def note(self, scored: Scored) -> None:
+        """Remember how far the estimates are."""
+        self.last = scored
+        for cell in scored.cells:
+            if cell.estimator != "floor":
+                name = tables.ESTIMATORS[cell.estimator]
+                self.history.setdefault(name, []).append((cell.images, cell.mean, cell.standard_error))
+
+    def keep(self) -> None:
+        """Store a complete estimate that is a row of the table."""
+        assert self.last is not None
+        most = len(library.dataset(library.config(self.key).dataset).test)
+        if (self.samples, self.last.images) not in [(samples, min(images, most)) for samples, images in KEPT]:
+            return
+        try:
+            store(runs.find(self.key.name, runs.default_root()), list(self.last.cells), self.key.weights)
+        except LabError as error:
+            self.fault = f"This estimate is complete but not in the table. {error}"
+
+    def stored(self) -> dict[str, Cell]:
+        """Return the run's stored cells of S = 100, by estimator."""
+        cells = stored_cells(runs.find(self.key.name, runs.default_root()))
+        chosen = [cell for cell in cells if cell.split == "test" and cell.samples in (0, KEPT[0][0])]
+        return {tables.ESTIMATORS[cell.estimator]: cell for cell in chosen}
 
 
 def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
@@ -51,21 +84,18 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     st.session_state[_STATE] = Estimate(key, samples, work)
 
 
-def show(stored: Mapping[str, Cell]) -> None:
+def show() -> None:
     """Show the visitor's estimate, if there is one, and go on with it a slice per tick."""
     estimate: Estimate | None = st.session_state.get(_STATE)
     if estimate is not None:
-        st.fragment(_explained, run_every=TICK if estimate.running else None)(estimate, stored)
+        st.fragment(_panel, run_every=TICK if estimate.running else None)(estimate)
 
 
-def _explained(estimate: Estimate, stored: Mapping[str, Cell]) -> None:
-    with display.sentences():
-        _panel(estimate, stored)
-
-
-def _panel(estimate: Estimate, stored: Mapping[str, Cell]) -> None:
+def _panel(estimate: Estimate) -> None:
     was_running = estimate.running
     estimate.advance()
+    if estimate.fault:
+        st.error(estimate.fault, icon=":material/error:")
     last = estimate.last
     if last is None:
         return
@@ -76,11 +106,11 @@ def _panel(estimate: Estimate, stored: Mapping[str, Cell]) -> None:
             estimate.running = False
             st.rerun()
     _metrics(last.cells)
-    if all(len(history) > 1 for history in estimate.history.values()):
-        lines = {tables.ESTIMATORS[cell.estimator]: cell.mean for cell in stored.values()}
-        st.plotly_chart(charts.settling(estimate.history, lines), config=charts.CONFIG, key="settling")
+    with display.sentences():
+        if all(len(history) > 1 for history in estimate.history.values()):
+            figure = charts.settling(estimate.history, estimate.stored())
+            st.plotly_chart(figure, config=charts.CONFIG, key="settling")
     if was_running and not estimate.running:
-        store(runs.find(estimate.key.name, runs.default_root()), list(last.cells), estimate.key.weights)
         st.rerun()
 
 

@@ -1,21 +1,22 @@
 """Embeddings of the latent space for the pages: stored ones, and new ones computed by a process of their own."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from app import library, processes
+from app import controls, library, processes
 from app.library import RunKey
 from cvae_core import data, latent, runs
 from cvae_core.errors import RunDamaged
-from cvae_core.latent import MIN_POINTS, Embedding, Method
+from cvae_core.latent import MIN_POINTS, USUAL, Embedding, Layout, Method
 
 POINT_SECONDS = 0.003  # t-SNE's time per point on two cores: what the progress bar goes by
-DEFAULT_POINTS = 5000
 KEPT = 12
-METHODS = {"tsne": "t-SNE", "pca": "PCA"}
+MAX_PERPLEXITY = 100
+METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
 
 
 def runs_with_latents() -> dict[str, RunKey]:
@@ -27,26 +28,27 @@ def runs_with_latents() -> dict[str, RunKey]:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _read(key: RunKey, method: Method, changed: tuple[int, ...]) -> Embedding | None:
+def _read(key: RunKey, layout: Layout, changed: tuple[int, ...]) -> Embedding | None:
     run = runs.find(key.name, runs.default_root())
-    found = latent.stored_embedding(run, method)
-    if found is None and method == "pca" and (other := latent.stored_embedding(run, "tsne")) is not None:
-        return replace(other, coordinates=latent.principal_plane(other.z))
+    found = latent.stored_embedding(run, layout)
+    if found is None and layout.method == "pca":
+        other = latent.stored_embedding(run, replace(layout, method="tsne"))
+        return other and replace(other, coordinates=latent.principal_plane(other.z))
     return found
 
 
-def stored(key: RunKey, method: str) -> Embedding | None:
+def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
     """Return a run's embedding, or None where there is none; read again when its file has changed."""
     run = runs.find(key.name, runs.default_root())
-    paths = [path for kind in METHODS for path in run.result_paths(f"embedding-{kind}.npz")]
-    return _read(key, method, tuple(path.stat().st_mtime_ns for path in paths))  # type: ignore[arg-type]
+    paths = [path for method in METHODS for path in run.result_paths(replace(layout, method=method).file)]
+    return _read(key, layout, tuple(path.stat().st_mtime_ns for path in paths))
 
 
 def first_stored() -> tuple[RunKey, Embedding] | None:
     """Return the first run with a stored t-SNE, and that, or None."""
     for key in runs_with_latents().values():
         with suppress(RunDamaged):  # the page of that run says so
-            if (embedding := stored(key, "tsne")) is not None:
+            if (embedding := stored(key)) is not None:
                 return key, embedding
     return None
 
@@ -69,37 +71,48 @@ def csv(embedding: Embedding) -> bytes:
     return table(embedding).to_csv(index=False).encode()
 
 
-def offer(key: RunKey, method: str) -> None:
-    """Offer to compute a map with other settings, and show how far it is."""
+def layout(key: RunKey) -> Layout:
+    """Choose how a run's latent space is laid out; the settings stand in the address."""
+    method = controls.or_default(
+        st.segmented_control(
+            "Map", list(METHODS), default=USUAL.method, required=True, format_func=METHODS.__getitem__, key="method",
+            bind="query-params",
+        ),
+        USUAL.method,
+    )  # fmt: skip
     if not data.on_disk(library.config(key).dataset):
-        st.caption("Other maps need the images, which are not on this machine.")
-        return
-    with st.expander("Compute another map", icon=":material/tune:"):
+        st.caption("Maps with other settings need the images, which are not on this machine.")
+        return replace(USUAL, method=method)
+    with st.expander("Settings of the map", icon=":material/tune:"):
         most = len(library.dataset(library.config(key).dataset).test)
-        points = int(st.number_input("Points", MIN_POINTS, most, min(DEFAULT_POINTS, most), step=50, key="points") or 0)
-        highest = min(100, (points - 1) // 3)
-        perplexity = 30
-        if method == "tsne":
-            perplexity = int(st.slider("Perplexity", 2, highest, min(30, highest), key="perplexity"))
-        purpose = f"embed {key.name} {method}"
-        work = processes.find(purpose)
-        st.fragment(_panel, run_every=processes.POLL if work and work.running else None)(
-            key, method, points, perplexity, purpose
+        asked = st.number_input(
+            "Points", MIN_POINTS, most, min(USUAL.points, most), step=50, key=f"points-{most}", bind="query-params"
         )
+        points = int(asked or MIN_POINTS)
+        if points == min(USUAL.points, most):
+            points = USUAL.points
+        perplexity = USUAL.perplexity
+        if method == "tsne":
+            highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
+            perplexity = int(
+                st.slider(
+                    "Perplexity", 2, highest, min(USUAL.perplexity, highest), key=f"perplexity-{highest}",
+                    bind="query-params", help="How many neighbours each point is placed by, about",
+                )
+            )  # fmt: skip
+    return Layout(method=method, points=points, perplexity=perplexity)
 
 
-def _panel(key: RunKey, method: str, points: int, perplexity: int, purpose: str) -> None:
-    work = processes.find(purpose)
-    if work and work.running:
-        due = 5 + (points * POINT_SECONDS if method == "tsne" else 0)
-        st.progress(min(0.99, work.seconds / due), text=f"{method} of {points:,} points: {work.seconds:.0f} s")
+def offer(key: RunKey, chosen: Layout) -> None:
+    """Offer to compute a map that is not there yet, and show how far it is."""
+    if not data.on_disk(library.config(key).dataset):
         return
-    if work:
-        processes.forget(purpose)
-        if (fault := work.fault) is None:
-            st.rerun()
-        st.error(fault)
-    if st.button("Compute", icon=":material/play_arrow:", key=f"compute-{method}"):
-        flags = ("--method", method, "--points", str(points), "--perplexity", str(perplexity))
-        processes.start(purpose, "embed", key.name, *flags, "--root", str(runs.default_root()))
-        st.rerun()
+    due = 5 + (chosen.points * POINT_SECONDS if chosen.method == "tsne" else 0)
+    name = f"{METHODS[chosen.method]} of {key.name}"
+    flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
+    processes.offer(
+        f"embed {key.name} {chosen.file}",
+        f"Compute it, about {due:.0f} s",
+        lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),
+        "embed", key.name, *flags, "--root", str(runs.default_root()),
+    )  # fmt: skip

@@ -11,10 +11,11 @@ from torch import Tensor
 from app import charts, library
 from app.library import RunKey
 from cvae_core import figures, noise, quadrants
+from cvae_core.architectures import Completer
 from cvae_core.config import LabelConfig, QuadrantConfig
 from cvae_core.examples import held_out
 from cvae_core.latent import Embedding, slerp
-from cvae_core.models import LABELS, Condition, ConditionalVAE, QuadrantCVAE, completed, labelled, nothing
+from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing
 
 SPREAD_SAMPLES = 64
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
@@ -79,7 +80,7 @@ def completions(
     Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, the pixels' standard deviation.
     """
     model = library.model(key)
-    assert isinstance(model, QuadrantCVAE)
+    assert isinstance(model, Completer)
     test = library.dataset(model.config.dataset).test
     shown = quadrants.flags(visible)
     x, c = held_out(model.config, test, torch.tensor(indices), shown)
@@ -158,8 +159,9 @@ def stage_strip(key: RunKey) -> Image.Image:
 
 def map_thumbnail(embedding: Embedding) -> Image.Image:
     """Draw an embedding small: a dot per image, a colour per digit."""
-    low, high = embedding.coordinates.min(axis=0), embedding.coordinates.max(axis=0)
-    places = ((embedding.coordinates - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
+    upright = embedding.coordinates * (1, -1)  # a picture's y grows downwards
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    places = ((upright - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
     picture = Image.new("RGB", THUMBNAIL, "white")
     pen = ImageDraw.Draw(picture)
     for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +18,8 @@ POLL = "1s"
 class Work:
     """A command at work or ended."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+    complaints: Path  # a file, since a pipe that nobody reads would stop the process once it is full
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -34,7 +37,7 @@ class Work:
         """Return the sentence with which it failed, or None where it succeeded."""
         if self.process.returncode == 0:
             return None
-        said = self.process.stderr.read().strip().splitlines() if self.process.stderr else []
+        said = self.complaints.read_text(errors="replace").strip().splitlines()
         return said[-1] if said else "It ended without a word."
 
 
@@ -44,27 +47,40 @@ def _works() -> dict[str, Work]:
     return {}
 
 
-def start(purpose: str, *arguments: str) -> None:
-    """Run `python -m cvae_core` with some arguments unless work for that purpose is under way."""
-    known = _works().get(purpose)
-    if known is None or not known.running:
-        _works()[purpose] = Work(
-            subprocess.Popen(
-                [sys.executable, "-m", "cvae_core", *arguments],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+def offer(purpose: str, label: str, progress: Callable[[float], tuple[float, str]], *arguments: str) -> None:
+    """Offer to run `python -m cvae_core` with some arguments: a button, then a bar, then the page anew.
+
+    `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
+    """
+    work = _works().get(purpose)
+    panel = st.fragment(_panel, run_every=POLL if work and work.running else None)
+    panel(purpose, label, progress, arguments)
+
+
+def _panel(
+    purpose: str, label: str, progress: Callable[[float], tuple[float, str]], arguments: tuple[str, ...]
+) -> None:
+    work = _works().get(purpose)
+    if work and work.running:
+        share, text = progress(work.seconds)
+        st.progress(min(0.99, share), text=text)
+        return
+    if work:
+        _works().pop(purpose, None)
+        fault = work.fault
+        work.complaints.unlink(missing_ok=True)
+        if fault is None:
+            st.rerun()
+        st.error(fault, icon=":material/error:")
+    if st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
+        _works()[purpose] = _started(arguments)
+        st.rerun()
+
+
+def _started(arguments: tuple[str, ...]) -> Work:
+    program = [sys.executable, "-m", "cvae_core", *arguments]
+    with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as complaints:
+        process = subprocess.Popen(
+            program, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints
         )
-
-
-def find(purpose: str) -> Work | None:
-    """Return the work for a purpose, if there is any."""
-    return _works().get(purpose)
-
-
-def forget(purpose: str) -> None:
-    """Drop work that has ended and been told of."""
-    _works().pop(purpose, None)
+    return Work(process, Path(complaints.name))

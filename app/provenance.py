@@ -9,7 +9,13 @@ FULL_TEST_SET = 10_000
 def provenance(entry: Entry) -> str:
     """Say how a number was computed and by which command."""
     if entry.run is None:
-        return f"**{tables.number(entry)}**: published. {tables.PYRO}; its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
+        how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
+        return f"**{tables.number(entry)}**: from the Pyro tutorial. {tables.PYRO_NOTE} {how}"
+    if entry.seeds > 1:
+        return (
+            f"**{tables.number(entry)}** nats per image: {entry.estimator}, S = {entry.samples:,}, N = {entry.images:,}. "
+            f"Mean ± deviation over {entry.seeds} runs that differ in their seed alone: {entry.run}."
+        )
     draws = f" --samples {entry.samples}" if entry.samples else ""
     images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
     seed = f" --seed {entry.seed}" if entry.seed else ""

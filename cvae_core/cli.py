@@ -4,6 +4,8 @@
     evaluate RUN                        estimate its conditional log-likelihoods and store them
     table [RUN …]                       print the table of stored results
     embed RUN                           lay its latent space out in two dimensions
+    classifier [DATASET]                train the classifier that judges generated digits
+    judge RUN                           let it say whether a run's digits are what was asked for
     export RUN                          write a grid of samples or the stages of its training
     list                                show the runs that are there
     download DATASET                    fetch a data set
@@ -21,18 +23,20 @@ from typing import Any, TypeVar, get_args
 
 import tyro
 
-from cvae_core import commands
-from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName
+from cvae_core import commands, outputs
+from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
 
 Command = TypeVar("Command", bound=Callable[[], None])
 PROGRAM = "python -m cvae_core"
 COMMANDS: Mapping[str, type[Callable[[], None]]] = {
     "evaluate": commands.Evaluate,
-    "table": commands.Table,
+    "table": outputs.Table,
     "embed": commands.Embed,
-    "export": commands.Export,
-    "list": commands.List,
+    "classifier": commands.LearnClassifier,
+    "judge": commands.Judge,
+    "export": outputs.Export,
+    "list": outputs.List,
     "download": commands.Download,
 }
 
@@ -82,7 +86,7 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
         given = f", not {words[0]!r}" if words else ""
         raise ConfigError(f"What to train comes first: {', '.join(flavours)}{given}.")
     flavour, *rest = words
-    defaults = PRESETS[_preset(rest)][flavour]  # type: ignore[index]
+    defaults = preset_of(flavour, _preset(rest))  # type: ignore[arg-type]
     kind: Any = commands.Train[type(defaults)]  # type: ignore[misc]
     return _arguments(kind, rest, f"{PROGRAM} train {flavour}", commands.Train(config=defaults))
 

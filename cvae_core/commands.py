@@ -1,35 +1,26 @@
-"""The commands of the command line: each a frozen dataclass of its flags that does its work when called."""
+"""The commands that compute: each a frozen dataclass of its flags that does its work when called."""
 
 import contextlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import data, evaluation, figures, files, latent, noise, tables
+from cvae_core import classifier, data, evaluation, judging, latent, parallel, tables
 from cvae_core.config import Config, Dataset, train_command
-from cvae_core.console import Bar, stop_signals, ticking
-from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, Interrupted, RunDamaged
-from cvae_core.examples import first_of_each_label, held_out
-from cvae_core.models import LABELS, completed, labelled, nothing
-from cvae_core.runs import Run, default_root, find, readable
+from cvae_core.console import Bar, Root, RunName, stop_signals, ticking
+from cvae_core.data import Split
+from cvae_core.errors import Interrupted
+from cvae_core.evaluation import Cell
+from cvae_core.models import ConditionalVAE
+from cvae_core.runs import default_root, find
 from cvae_core.sessions import Launch, train_run
-
-Root = Annotated[Path, Doc("folder of runs")]
-RunName = Annotated[Positional[str], Doc("name of a run")]
-GRID_COLUMNS = 8
-
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -44,18 +35,21 @@ class Train(Generic[AnyConfig]):
     resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
+    device: Annotated[parallel.Device, Doc("where to compute; auto: a GPU if there is one")] = "auto"
 
     def __call__(self) -> None:
         """Train, printing a line per epoch; Ctrl-C and SIGTERM end it so that --resume can go on."""
         _ensure_data(self.config.dataset)
         name = self.run or self.config.run_name
         place = "" if self.root == default_root() else f" --root {shlex.quote(str(self.root))}"
-        launch = Launch(run=name, root=self.root, resume=self.resume, force=self.force, embed=self.embed)
-        with stop_signals() as stop_requested:
+        device = parallel.device(self.device)
+        launch = Launch(name, self.root, resume=self.resume, force=self.force, embed=self.embed, device=device)
+        with parallel.group(device), stop_signals() as stop_requested:
             reports = train_run(self.config, launch)
             with contextlib.closing(reports), Bar() as bar:
                 for report in reports:
-                    bar.show(report)
+                    if parallel.leads():
+                        bar.show(report)
                     if stop_requested():
                         raise Interrupted(f"Stopped. Go on with: {train_command(self.config, name)}{place} --resume")
 
@@ -72,29 +66,32 @@ class Evaluate:
         None
     )
     seed: Annotated[int, Doc("seed of the draws")] = 0
+    curve: Annotated[bool, Doc("score the first 100 images at 1 to 10,000 draws and keep how the estimates settle")] = (
+        False
+    )
     json: Annotated[bool, Doc("print the cells as JSON")] = False
+    device: Annotated[parallel.Device, Doc("where to compute; auto: a GPU if there is one")] = "auto"
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Score, with a bar over images, then print the cells."""
+        device = parallel.device(self.device)
+        with parallel.group(device):
+            self._score(device)
+
+    def _score(self, device: torch.device) -> None:
         run = find(self.run, self.root)
-        weights, model, dataset = run.weights_digest(), run.model(), _data_of(run)
-        cells = []
-        scoring = evaluation.evaluate(
-            model,
-            dataset.split(self.split),
-            split_name=self.split,
-            samples=self.samples,
-            images=self.images,
-            seed=self.seed,
-            visible=self.visible,
-        )
-        with tqdm(unit="image", disable=None) as bar:
-            for scored in scoring:
-                bar.total = scored.images
-                bar.update(scored.done - bar.n)
-                cells = list(scored.cells)
-        kept = evaluation.store(run, cells, weights)
+        weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
+        file, cells = evaluation.RESULTS, []
+        if self.curve:
+            file, images = evaluation.CURVE, min(evaluation.CURVE_IMAGES, len(split))
+            for samples in evaluation.CURVE_SAMPLES:
+                cells += self._scored(model, split, samples, images)
+        else:
+            cells = self._scored(model, split, self.samples, self.images)
+        if not parallel.leads():
+            return
+        kept = evaluation.store(run, cells, weights, file)
         if set(cells) - set(kept):
             print("Not all of it is stored: fuller cells, or as full ones of another seed, stay.", file=sys.stderr)
         if self.json:
@@ -107,39 +104,24 @@ class Evaluate:
                 f"({draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
             )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Print the table of stored conditional log-likelihoods, of all runs or the named ones."""
-
-    runs: Annotated[Positional[tuple[str, ...]], Doc("names of runs; none: all")] = ()
-    out: Annotated[Path | None, Doc("write the table to FILE.csv, .md or .tex instead")] = None
-    root: Root = field(default_factory=default_root)
-
-    def __call__(self) -> None:
-        """Print Markdown, or write the format that the file's ending asks for."""
-        unreadable: list[RunDamaged] = []
-        if self.runs:
-            chosen = [find(name, self.root) for name in self.runs]
-        else:
-            cards, unreadable = readable(self.root)
-            chosen = [find(name, self.root) for name in cards]
-        chosen, damaged = tables.readable(chosen)
-        for fault in (*unreadable, *damaged):
-            print(fault, file=sys.stderr)
-        rows = tables.entries(chosen)
-        tables.require_entries(rows)
-        if self.out is None:
-            print(tables.markdown(rows), end="")
-            return
-        writers: Mapping[str, Callable[[], str]] = {
-            ".csv": lambda: tables.long_table(rows).to_csv(index=False),
-            ".md": lambda: tables.markdown(rows),
-            ".tex": lambda: tables.latex(rows),
-        }
-        if self.out.suffix not in writers:
-            raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
-        _write(self.out, writers[self.out.suffix]().encode())
+    def _scored(self, model: ConditionalVAE, split: Split, samples: int, images: int | None) -> list[Cell]:
+        """Return the final cells, after a bar that grows with the images."""
+        cells: list[Cell] = []
+        scoring = evaluation.evaluate(
+            model,
+            split,
+            split_name=self.split,
+            samples=samples,
+            images=images,
+            seed=self.seed,
+            visible=self.visible,
+        )
+        with tqdm(unit="image", disable=None if parallel.leads() else True) as bar:
+            for scored in scoring:
+                bar.total = scored.images
+                bar.update(scored.done - bar.n)
+                cells = list(scored.cells)
+        return cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,73 +129,58 @@ class Embed:
     """Lay a run's posterior means out in two dimensions and keep them with the run."""
 
     run: RunName
-    method: Annotated[latent.Method, Doc("t-SNE or principal components")] = "tsne"
-    points: Annotated[int, Doc("test images to lay out")] = 5000
-    perplexity: Annotated[float, Doc("t-SNE's effective number of neighbours")] = 30
+    method: Annotated[latent.Method, Doc("t-SNE or principal components")] = latent.USUAL.method
+    points: Annotated[int, Doc("test images to lay out")] = latent.USUAL.points
+    perplexity: Annotated[int, Doc("t-SNE's effective number of neighbours")] = latent.USUAL.perplexity
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Embed and store."""
         run = find(self.run, self.root)
-        weights, model, dataset = run.weights_digest(), run.model(), _data_of(run)
+        weights, model, dataset = run.weights_digest(), run.model(), run.images()
+        layout = latent.Layout(method=self.method, points=self.points, perplexity=self.perplexity)
         with ticking(f"{self.method} of {self.points:,} points"):
-            embedding = latent.embed(
-                model, dataset.test, method=self.method, points=self.points, perplexity=self.perplexity
-            )
-        latent.store_embedding(run, self.method, embedding, weights)
-        print(f"{len(embedding.indices):,} points embedded: {run.result_path(f'embedding-{self.method}.npz')}")
+            embedding = latent.embed(model, dataset.test, layout)
+        latent.store_embedding(run, layout, embedding, weights)
+        print(f"{len(embedding.indices):,} points embedded: {run.result_path(layout.file)}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
-    """Write a run's samples as a PNG, or the stages of its training as a GIF."""
+class LearnClassifier:
+    """Train the small classifier that judges generated digits, and keep it with the runs."""
+
+    dataset: Annotated[Positional[Dataset], Doc("images to learn")] = "mnist"
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Train with a line per epoch, then store."""
+        _ensure_data(self.dataset)
+        dataset = data.load(self.dataset)
+        for learned in classifier.learn(dataset.train):
+            right = classifier.accuracy(learned.classifier, dataset.validation)
+            print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
+        path = classifier.store_classifier(learned.classifier, dataset, self.root)
+        print(f"test accuracy {classifier.accuracy(learned.classifier, dataset.test):.2%}, in {path}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Let the classifier judge a run's digits: are they what was asked for, and as varied as real ones?"""
 
     run: RunName
-    grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
-    stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
-    seed: Annotated[int, Doc("seed of the samples")] = 0
-    scale: Annotated[int, Doc("pixels of the picture per pixel of a digit")] = 3
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Write what was asked for."""
+        """Judge, print and store."""
         run = find(self.run, self.root)
-        if self.grid is None and self.stages is None:
-            raise ConfigError("Nothing to export: give --grid FILE.png or --stages FILE.gif.")
-        if not 1 <= self.scale <= 16:
-            raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
-        if self.grid is not None:
-            _require_ending(self.grid, ".png")
-            picture = _sample_grid(run, self.seed, self.scale)
-            _write(self.grid, figures.png(picture, {"run": run.name, "seed": self.seed}))
-        if self.stages is not None:
-            _require_ending(self.stages, ".gif")
-            _write(self.stages, figures.gif(figures.stage_frames(run.stages(), run.name, self.scale)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class List:
-    """Show the runs that are there."""
-
-    json: Annotated[bool, Doc("print the cards as JSON")] = False
-    root: Root = field(default_factory=default_root)
-
-    def __call__(self) -> None:
-        """Print a line per run; damaged ones are named on standard error."""
-        cards, damaged = readable(self.root)
-        for fault in damaged:
-            print(fault, file=sys.stderr)
-        if self.json:
-            print(json.dumps({name: card.to_json() for name, card in cards.items()}, indent=2))
-            return
-        if not cards:
-            print(f"There are no runs in {self.root}. Train one with: python -m cvae_core train label")
-        for name, card in cards.items():
-            bound = f"{-card.metrics['elbo']:8.2f}" if "elbo" in card.metrics else "       –"
-            print(
-                f"{name:24} {card.status:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
-                f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
-            )
+        weights, model, dataset = run.weights_digest(), run.model(), run.images()
+        reader = classifier.load_classifier(dataset.name, self.root)
+        with ticking(f"judging {run.name}"):
+            findings = judging.judge(model, dataset, reader)
+        judging.store_judgement(run, findings, weights)
+        for finding in findings:
+            beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
+            print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,44 +199,3 @@ def _ensure_data(name: Dataset) -> None:
     if not data.on_disk(name):
         print(f"{name} is not on this machine: downloading it into {data.folder()}", file=sys.stderr)
         data.download(name)
-
-
-def _data_of(run: Run) -> DataSet:
-    """Load the images that a run was trained on; say so if they have changed."""
-    dataset = data.load(run.card().config.dataset)
-    run.require_images(dataset.fingerprint)
-    return dataset
-
-
-def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
-    """Draw samples: a row per label, or completions of the first test image of each label."""
-    card, model = run.card(), run.model()
-    epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
-    papers: np.ndarray | None = None
-    match card.config.flavour:
-        case "vae":
-            c = nothing(LABELS)
-        case "label":
-            c = labelled(torch.arange(LABELS))
-        case _:
-            test = _data_of(run).test
-            c = held_out(card.config, test, first_of_each_label(test))[1]
-            assert c.visible is not None
-            papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
-    with torch.no_grad():
-        images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
-    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
-    return figures.grid(
-        figures.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
-    )
-
-
-def _require_ending(path: Path, ending: str) -> None:
-    if path.suffix.lower() != ending:
-        raise ConfigError(f"{path} cannot be written: the file must end in {ending}.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    files.write(path, content)
-    print(f"{path} written, {len(content):,} bytes")

@@ -1,12 +1,15 @@
-"""What a training shows on the terminal, and how the terminal stops it."""
+"""What a training shows on the terminal, how the terminal stops it, and the flags that most commands have."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from tqdm import tqdm
+from typing_extensions import Doc
+from tyro.conf import Positional
 
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card
@@ -14,6 +17,8 @@ from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.training import EpochEnded, Stepped
 
 TICK_SECONDS = 0.5
+Root = Annotated[Path, Doc("folder of runs")]
+RunName = Annotated[Positional[str], Doc("name of a run")]
 
 
 class Bar:

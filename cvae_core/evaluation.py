@@ -14,8 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cvae_core import files, noise
-from cvae_core.config import any_set
+from cvae_core import files, noise, parallel
+from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
@@ -26,9 +26,10 @@ from cvae_core.runs import Run
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 RESULTS = "cll.json"
+CURVE = "draws.json"  # the same estimators at growing numbers of draws
+CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
-DRAWS_AT_ONCE = 20_000  # between two reports: a fraction of a second
 MAX_SEED = 2**63 - 1
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
@@ -59,6 +60,11 @@ class Moments:
         self.count += len(values)
         self.total += float(values.double().sum())
         self.squares += float(values.double().square().sum())
+
+    def gather(self) -> None:
+        """Add what the other processes have."""
+        sums = parallel.add_up(torch.tensor([self.count, self.total, self.squares], dtype=torch.float64))
+        self.count, self.total, self.squares = int(sums[0]), float(sums[1]), float(sums[2])
 
     @property
     def mean(self) -> float:
@@ -103,30 +109,18 @@ def evaluate(
         raise ConfigError(f"Samples cannot be {samples}: an estimate takes 1 to {MAX_SAMPLES:,} draws per image.")
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.")
+    if total < parallel.processes():
+        raise ConfigError(f"{total} images cannot be shared by {parallel.processes()} processes: start fewer.")
     if visible is not None and not any_set(model.config):
         raise ConfigError("This model has its own visible quadrants: leave out --visible.")
     visible = None if visible is None else canonical(visible)
     shown = None if visible in (None, ANY) else flags(visible)
     started = time.monotonic()
     moments: dict[Estimator, Moments] = {}
-    by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
-    at_once = max(1, min(IMAGES_AT_ONCE, DRAWS_AT_ONCE // samples, by_memory))
-    for rows in torch.arange(total).split(at_once):
-        x, c = held_out(model.config, split, rows, shown)
-        scores: dict[Estimator, Tensor] = {}
-        if model.latent:
-            drawn = from_posterior(model, x, c, _noise(model, rows, samples, seed, "posterior"))
-            scores["elbo"], scores["importance"] = drawn.elbo, drawn.importance_sampling
-            scores["prior"] = prior_monte_carlo(model, x, c, _noise(model, rows, samples, seed, "prior"))
-        else:
-            with torch.no_grad():
-                scores["baseline"] = elbo(model, x, c, torch.zeros(1, len(rows), 0)).value()
-        if model.config.pixels == "grey":
-            scores["floor"] = _negative_entropy(model, x, model.counted(c))
-        for estimator, values in scores.items():
-            moments.setdefault(estimator, Moments()).add(-values)
-        seconds = time.monotonic() - started
-        cells = [
+
+    def cells() -> list[Cell]:
+        seconds = round(time.monotonic() - started, 2)
+        return [
             Cell(
                 estimator=estimator,
                 split=split_name,
@@ -136,18 +130,41 @@ def evaluate(
                 seed=seed,
                 mean=moment.mean,
                 standard_error=moment.standard_error,
-                seconds=round(seconds, 2),
+                seconds=seconds,
             )
             for estimator, moment in moments.items()
         ]
-        yield Scored(done=int(rows[-1]) + 1, images=total, cells=cells)
+
+    by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
+    # All draws of an image in one chunk, where they fit: its condition and the image are then encoded only once.
+    at_once = max(1, min(IMAGES_AT_ONCE, model.image_draws // samples, by_memory, total // parallel.processes()))
+    for rows in torch.arange(total).split(at_once)[parallel.rank() :: parallel.processes()]:
+        x, c = held_out(model.config, split, rows, shown, device=model.device)
+        scores: dict[Estimator, Tensor] = {}
+        if model.latent and not is_gsnn(model.config):
+            drawn = from_posterior(model, x, c, _noise(model, rows, samples, seed, "posterior"))
+            scores["elbo"], scores["importance"] = drawn.elbo, drawn.importance_sampling
+        if model.latent:
+            scores["prior"] = prior_monte_carlo(model, x, c, _noise(model, rows, samples, seed, "prior"))
+        else:
+            with torch.no_grad():
+                scores["baseline"] = elbo(model, x, c, x.new_zeros(1, len(rows), 0)).value()
+        if model.config.pixels == "grey":
+            scores["floor"] = _negative_entropy(model, x, model.counted(c))
+        for estimator, values in scores.items():
+            moments.setdefault(estimator, Moments()).add(-values)
+        yield Scored(done=int(rows[-1]) + 1, images=total, cells=cells())
+    if parallel.processes() > 1:
+        for moment in moments.values():
+            moment.gather()
+        yield Scored(done=total, images=total, cells=cells())
 
 
-def stored_cells(run: Run) -> list[Cell]:
+def stored_cells(run: Run, file: str = RESULTS) -> list[Cell]:
     """Read a run's cells, those made from its present weights, the cached ones of a read-only run included."""
     card = run.card()
     cells: dict[tuple[object, ...], Cell] = {}
-    for path in run.result_paths(RESULTS):
+    for path in run.result_paths(file):
         content = files.read_json(path)
         if card.weights is None or content.get("weights") != card.weights.sha256:
             continue
@@ -160,17 +177,17 @@ def stored_cells(run: Run) -> list[Cell]:
     return list(cells.values())
 
 
-def store(run: Run, new: Sequence[Cell], weights: str) -> list[Cell]:
+def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:
     """Add cells to a run's results; a cell from fewer images never replaces a fuller one. Return what is kept.
 
     `weights` is the digest of those that were scored; RunInUse where the run has others by now.
     """
     run.require_weights(weights)
-    cells = {_key(cell): cell for cell in stored_cells(run)}
+    cells = {_key(cell): cell for cell in stored_cells(run, file)}
     for cell in new:
         _keep(cells, cell)
     kept = list(cells.values())
-    files.write_json(run.result_path(RESULTS), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
+    files.write_json(run.result_path(file), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
     return kept
 
 
@@ -186,7 +203,7 @@ def _key(cell: Cell) -> tuple[object, ...]:
 
 
 def _noise(model: ConditionalVAE, rows: Tensor, samples: int, seed: int, use: str) -> Tensor:
-    return noise.per_image(rows, samples, model.latent, seed, "evaluation", use)
+    return noise.per_image(rows, samples, model.latent, seed, "evaluation", use).to(model.device)
 
 
 def _negative_entropy(model: ConditionalVAE, x: Tensor, counted: Tensor | None) -> Tensor:

@@ -1,6 +1,7 @@
 """What a model is shown: images and their conditions, in training drawn anew, held out always the same."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core import noise
@@ -8,7 +9,8 @@ from cvae_core.config import Config, any_set
 from cvae_core.data import Split
 from cvae_core.errors import DataDamaged
 from cvae_core.models import Condition, labelled, nothing, quadrants_of
-from cvae_core.quadrants import PROPER_SETS, flags
+from cvae_core.parallel import CPU
+from cvae_core.quadrants import PROPER_SETS, SIDE, flags
 
 HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`
 
@@ -30,6 +32,8 @@ def condition(config: Config, x: Tensor, labels: Tensor, visible: Tensor | None 
 def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
     """Return images (N, 784) and conditions of one step: pixels and visible sets are drawn anew each time."""
     x = split.intensities(rows)
+    if config.shifts:
+        x = shifted(x, config.shifts, config.seed, epoch, step)
     if config.pixels == "binarised":
         x = noise.binarise(x, config.seed, "pixels", epoch, step)
     visible = None
@@ -38,7 +42,9 @@ def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step:
     return x, condition(config, x, split.labels[rows], visible)
 
 
-def held_out(config: Config, split: Split, rows: Tensor, visible: Tensor | None = None) -> tuple[Tensor, Condition]:
+def held_out(
+    config: Config, split: Split, rows: Tensor, visible: Tensor | None = None, *, device: torch.device = CPU
+) -> tuple[Tensor, Condition]:
     """Return images (N, 784) and conditions of a validation or test split, a function of the images' indices alone."""
     x = split.intensities(rows)
     if config.pixels == "binarised":
@@ -46,7 +52,19 @@ def held_out(config: Config, split: Split, rows: Tensor, visible: Tensor | None 
         x = (torch.stack(drawn) < x).float()
     if any_set(config) and visible is None:
         visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(split), HELD_OUT_SEED, "visible")[rows]]
-    return x, condition(config, x, split.labels[rows], visible)
+    return x.to(device), condition(config, x, split.labels[rows], visible).to(device)
+
+
+def shifted(x: Tensor, share: float, seed: int, *stream: int | str) -> Tensor:
+    """Shift a share of images (N, 784) by up to one pixel each way; what leaves the frame is gone."""
+    moved = noise.uniform((len(x),), seed, "moved", *stream) < share
+    ways = noise.integers(9, len(x), seed, "ways", *stream)
+    wide = SIDE + 2  # the frame with a margin of one pixel
+    places = torch.arange(wide**2).reshape(wide, wide)
+    ways_to_look = [(down, right) for down in range(3) for right in range(3)]
+    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in ways_to_look])
+    chosen = windows.flatten(1)[torch.where(moved, ways, 4)]  # the fifth window is the middle one
+    return F.pad(x.unflatten(-1, (SIDE, SIDE)), (1, 1, 1, 1)).flatten(1).gather(1, chosen)
 
 
 def first_of_each_label(split: Split) -> Tensor:

@@ -26,6 +26,7 @@ from torch import Tensor
 from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 TEMPORARY = ".tmp"
+REMEDY = "Put back a copy of it, or delete it and make it anew."
 _DIGEST = "sha256"
 _CSV_DIGEST = "# sha256 "
 
@@ -91,7 +92,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(read(path))
         said = content.pop(_DIGEST)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDamaged(f"{path} is damaged: it is not the JSON that was written.") from error
+        raise RunDamaged(f"{path} is damaged: it is not the JSON that was written. {REMEDY}") from error
     _compare(path, said, _json_digest(content))
     return dict(content)
 
@@ -120,7 +121,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         zlib.error,
         RuntimeError,  # what zipfile says of encryption, versions and methods that were never written
     ) as error:
-        raise RunDamaged(f"{path} is damaged: it is not the archive that was written.") from error
+        raise RunDamaged(f"{path} is damaged: it is not the archive that was written. {REMEDY}") from error
     _compare(path, said, _arrays_digest(arrays))
     return arrays
 
@@ -151,14 +152,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             notes = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-        raise RunDamaged(f"{path} is damaged: it is not the safetensors file that was written.") from error
+        raise RunDamaged(f"{path} is damaged: it is not the safetensors file that was written. {REMEDY}") from error
     _compare(path, notes.pop(_DIGEST, "none"), _tensors_digest(tensors, notes))
     return tensors, notes
 
 
 def _compare(path: Path, said: object, found: str) -> None:
     if said != found:
-        raise RunDamaged(f"{path} is damaged: its content does not match its digest.")
+        raise RunDamaged(f"{path} is damaged: its content does not match its digest. {REMEDY}")
 
 
 def _json_digest(content: Mapping[str, Any]) -> str:

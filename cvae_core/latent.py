@@ -31,38 +31,56 @@ class Embedding:
     coordinates: np.ndarray  # (N, 2) float32
 
 
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How posterior means are laid out in two dimensions: what tells one stored map of a run from another."""
+
+    method: Method = "tsne"
+    points: int = 5000  # the first of the test images, or all where there are fewer
+    perplexity: int = 30  # t-SNE's effective number of neighbours
+
+    @property
+    def file(self) -> str:
+        """Return the name of the map's file in its run: the usual ones go without their settings."""
+        usual, settings = [Layout.points, Layout.perplexity], [self.points, self.perplexity]
+        if self.method == "pca":
+            usual, settings = usual[:1], settings[:1]
+        return f"embedding-{'-'.join([self.method, *map(str, settings if settings != usual else [])])}.npz"
+
+
+USUAL = Layout()
+
+
 @torch.no_grad()
 def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor:
-    """Return E[z | x, c] of some images, (N, latent)."""
+    """Return E[z | x, c] of some images, (N, latent); of a ladder, of its top group."""
     means = []
     for some in rows.split(1000):
         x, c = held_out(model.config, split, some)
-        means.append(model.infer(x, c, torch.zeros(1, 1, model.latent)).z[0])
+        means.append(model.infer(x, c, torch.zeros(1, 1, model.latent)).z[0, :, : model.mapped])
     return torch.cat(means)
 
 
-def embed(
-    model: ConditionalVAE, split: Split, *, method: Method = "tsne", points: int = 5000, perplexity: float = 30
-) -> Embedding:
-    """Lay the posterior means of the first `points` images out in two dimensions (van der Maaten & Hinton 2008)."""
+def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedding:
+    """Lay posterior means out in two dimensions (van der Maaten & Hinton 2008)."""
     from sklearn.manifold import TSNE
 
     if model.latent < 2:
         raise ConfigError("An embedding needs at least two latent dimensions: this model has fewer.")
-    if not points >= MIN_POINTS:
-        raise ConfigError(f"Points cannot be {points}: an embedding needs at least {MIN_POINTS}.")
-    rows = torch.arange(min(points, len(split)))
-    if not 1 <= perplexity < len(rows):
+    if not layout.points >= MIN_POINTS:
+        raise ConfigError(f"Points cannot be {layout.points}: an embedding needs at least {MIN_POINTS}.")
+    rows = torch.arange(min(layout.points, len(split)))
+    if not 1 <= layout.perplexity < len(rows):
         raise ConfigError(
-            f"Perplexity cannot be {perplexity}: it lies between 1 and the number of points, {len(rows)}."
+            f"Perplexity cannot be {layout.perplexity}: it lies between 1 and the number of points, {len(rows)}."
         )
     z = posterior_means(model, split, rows).numpy()
     if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
         raise ConfigError("This model's z says next to nothing of the images: there is nothing to lay out.")
-    if method == "pca":
+    if layout.method == "pca":
         coordinates = principal_plane(z)
     else:
-        coordinates = TSNE(2, perplexity=perplexity, init="pca", random_state=EMBEDDING_SEED).fit_transform(z)
+        coordinates = TSNE(2, perplexity=layout.perplexity, init="pca", random_state=EMBEDDING_SEED).fit_transform(z)
     return Embedding(rows.numpy(), split.labels[rows].numpy(), z.astype(np.float16), coordinates.astype(np.float32))
 
 
@@ -74,17 +92,17 @@ def principal_plane(z: np.ndarray) -> np.ndarray:
     return projected
 
 
-def store_embedding(run: Run, method: Method, embedding: Embedding, weights: str) -> None:
+def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str) -> None:
     """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights)}
-    files.write_arrays(run.result_path(f"embedding-{method}.npz"), **arrays)
+    files.write_arrays(run.result_path(layout.file), **arrays)
 
 
-def stored_embedding(run: Run, method: Method) -> Embedding | None:
+def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
     """Read the run's embedding, or None where there is none of its present weights."""
     weights = run.card().weights
-    for path in reversed(run.result_paths(f"embedding-{method}.npz")):
+    for path in reversed(run.result_paths(layout.file)):  # one that was made anew for a read-only run counts
         arrays = files.read_arrays(path)
         if weights is not None and str(arrays.pop("weights", "")) == weights.sha256:
             if set(arrays) != {field.name for field in fields(Embedding)}:

@@ -6,18 +6,16 @@ z = μ + σ ε. Bounds, estimates, training and pictures are free functions else
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import kl_divergence
 
-from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
-from cvae_core.distributions import Gaussian, MaskedBernoulli, standard_gaussian
+from cvae_core.config import Config, any_set
+from cvae_core.distributions import MaskedBernoulli
 from cvae_core.errors import ConfigError
-from cvae_core.networks import Body, GaussianHead, initialise
 from cvae_core.quadrants import ANY, NAMES, PIXELS, described, flags, pixel_mask
 
 LABELS = 10
@@ -40,10 +38,15 @@ class Condition:
 
     def to(self, device: torch.device) -> "Condition":
         """Return the same condition on a device."""
-        labels, visible, pixels = (
-            None if given is None else given.to(device) for given in (self.labels, self.visible, self.pixels)
-        )
-        return Condition(self.count, labels, visible, pixels)
+        return self._map(lambda given: given.to(device), self.count)
+
+    def part(self, rows: slice) -> "Condition":
+        """Return the condition of some of the images."""
+        return self._map(lambda given: given[rows], len(range(self.count)[rows]))
+
+    def _map(self, change: Callable[[Tensor], Tensor], count: int) -> "Condition":
+        parts = (None if given is None else change(given) for given in (self.labels, self.visible, self.pixels))
+        return Condition(count, *parts)
 
 
 def nothing(count: int) -> Condition:
@@ -70,182 +73,60 @@ class Latents(NamedTuple):
     rate: Tensor  # (samples or 1, images, latent), KL(q ‖ p) per dimension in nats; zero for draws from the prior
     log_weight: Tensor  # (samples, images), log p(z | c) − log q(z | x, c); zero for draws from the prior
     context: tuple[Tensor, ...]  # the condition as the networks see it, encoded once
+    features: Tensor | None = None  # (samples, images, …), what a hierarchy has computed on its way down to z
 
 
 class ConditionalVAE(nn.Module, ABC):
-    """Give infer, draw and likelihood to a prior, a posterior and a generation network."""
+    """Say how z is inferred and drawn, and what the likelihood is."""
 
     pixels: Tensor  # (P,) positions of the pixels that the model generates
+    image_draws = 4096  # decoded at a time: large enough for matrix products, small enough for the processor's cache
 
-    def __init__(self, config: Config, pixels: Tensor | None = None):
+    def __init__(self, config: Config):
         super().__init__()
         self.config = config
         self.latent = config.latents
-        self.register_buffer("pixels", torch.arange(PIXELS) if pixels is None else pixels, persistent=False)
+        hidden = None if any_set(config) else getattr(config, "visible", None)
+        generated = torch.ones(PIXELS, dtype=torch.bool) if hidden is None else ~pixel_mask(flags(hidden))
+        self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
     @abstractmethod
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the condition as the networks' inputs, (N, size) each."""
-
-    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | c)."""
-        return standard_gaussian(self.pixels, self.latent)
+        """Encode the condition as the networks' inputs, (N, …) each."""
 
     @abstractmethod
-    def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return q(z | x, c)."""
+    def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
+        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c)."""
 
     @abstractmethod
-    def logits(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+    def draw(self, c: Condition, noise: Tensor) -> Latents:
+        """Place base noise under the prior: z ~ p(z | c)."""
+
+    @abstractmethod
+    def logits(self, latents: Latents) -> Tensor:
         """Return the generated pixels' logits, (samples, images, P)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the model computes."""
+        return self.pixels.device
+
+    @property
+    def mapped(self) -> int:
+        """Return how many of z's first dimensions a map of the latent space shows."""
+        return self.latent
+
+    def per_unit(self, rate: Tensor) -> Tensor:
+        """Sum rates (…, latent) over what is told as one unit, (…, units): a dimension of z is one."""
+        return rate
 
     def counted(self, c: Condition) -> Tensor | None:
         """Return which generated pixels are scored, (N, P), or None where all are."""
-        return None
-
-    def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c)."""
-        context = self.context(c)
-        posterior, prior = self.posterior(x, context), self.prior(context)
-        z = posterior.at(noise)
-        log_weight = (prior.log_prob(z) - posterior.log_prob(z)).sum(-1)
-        rate = kl_divergence(posterior, prior).expand(1, len(c), self.latent)
-        return Latents(z, prior.noise(z), rate, log_weight, context)
-
-    def draw(self, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the prior: z ~ p(z | c)."""
-        context = self.context(c)
-        noise = noise.expand(-1, len(c), -1)
-        z = self.prior(context).at(noise)
-        return Latents(z, noise, torch.zeros_like(z[:1]), z.new_zeros(z.shape[:-1]), context)
+        return ~pixel_mask(c.visible) if any_set(self.config) and c.visible is not None else None
 
     def likelihood(self, latents: Latents, c: Condition) -> MaskedBernoulli:
         """Return p(x | z, c)."""
-        logits = self.logits(latents.z, latents.context).float()
-        return MaskedBernoulli(logits, self.pixels, self.counted(c))
-
-
-class VAE(ConditionalVAE):
-    """p(x) with z ~ N(0, I) (Kingma & Welling 2014)."""
-
-    condition_sizes: tuple[int, ...] = ()
-
-    def __init__(self, config: VAEConfig):
-        super().__init__(config)
-        shape = (config.width, config.depth, config.residual)
-        self.recognition = Body((PIXELS, *self.condition_sizes), *shape)
-        self.recognition_head = GaussianHead(config.width, config.latent)
-        self.generation = Body((config.latent, *self.condition_sizes), *shape)
-        self.output = nn.Linear(config.width, PIXELS)
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode nothing."""
-        return ()
-
-    def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return q(z | x, c) from the image and the encoded condition."""
-        head: Gaussian = self.recognition_head(self.recognition(x, *context))
-        return head
-
-    def logits(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the logits of all pixels from z and the encoded condition."""
-        out: Tensor = self.output(self.generation(z, *context))
-        return out
-
-
-class LabelCVAE(VAE):
-    """p(x | label): the one-hot label goes into encoder and decoder; its prior is N(0, I) or learned per label."""
-
-    condition_sizes = (LABELS,)
-
-    def __init__(self, config: LabelConfig):
-        super().__init__(config)
-        self.prior_table = nn.Embedding(LABELS, 2 * config.latent) if config.prior == "learned" else None
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the labels one-hot, (N, 10)."""
-        assert c.labels is not None
-        return (F.one_hot(c.labels, LABELS).float(),)
-
-    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | label): the same for all labels unless learned."""
-        if self.prior_table is None:
-            return super().prior(context)
-        loc, log_scale = (context[0] @ self.prior_table.weight).float().chunk(2, dim=-1)
-        return Gaussian(loc, log_scale)
-
-
-class Baseline(ConditionalVAE):
-    """p(hidden | visible) without latents: the deterministic network of Sohn et al. (2015), "NN (baseline)"."""
-
-    def __init__(self, config: BaselineConfig):
-        super().__init__(config, _hidden_pixels(config.visible))
-        self.visible = config.visible
-        shape = (config.width, config.depth, config.residual)
-        self.body, self.output = Body((PIXELS, len(NAMES)), *shape), nn.Linear(config.width, len(self.pixels))
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the visible pixels and which quadrants they are."""
-        return _seen(self.visible, c)
-
-    def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return the distribution over no dimensions."""
-        return self.prior(context)
-
-    def logits(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the hidden pixels' logits; z has no dimensions and says nothing."""
-        out: Tensor = self.output(self.body(*context))
-        return out.expand(*z.shape[:-2], *out.shape)
-
-    def counted(self, c: Condition) -> Tensor | None:
-        """Return which generated pixels are hidden."""
-        return _counted(self.visible, c)
-
-
-class QuadrantCVAE(ConditionalVAE):
-    """p(hidden | visible) with recognition, prior and generation networks (Sohn, Lee & Yan 2015).
-
-    The prior network sees the visible pixels with the frozen baseline's first guess in the hidden ones; the
-    recognition network sees the whole image. In `classic` the generation network sees z alone, as in the Pyro tutorial.
-    """
-
-    def __init__(self, config: QuadrantConfig):
-        super().__init__(config, _hidden_pixels(config.visible))
-        self.visible = config.visible
-        shape = (config.width, config.depth, config.residual)
-        image = (PIXELS, len(NAMES))
-        self.sees_condition = config.decoder_sees_condition
-        self.baseline = Baseline(baseline_for(config)).requires_grad_(False)
-        self.recognition, self.recognition_head = Body(image, *shape), GaussianHead(config.width, config.latent)
-        self.prior_network, self.prior_head = Body(image, *shape), GaussianHead(config.width, config.latent)
-        self.generation = Body((config.latent, *(image if self.sees_condition else ())), *shape)
-        self.output = nn.Linear(config.width, len(self.pixels))
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the visible pixels with the baseline's guess pasted into the hidden ones, and which are visible."""
-        seen = _seen(self.visible, c)
-        with torch.no_grad():
-            guess = self.baseline.likelihood(self.baseline.draw(c, seen[0].new_zeros(1, 1, 0)), c)
-            return completed(guess, c)[0], seen[1]
-
-    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | c)."""
-        head: Gaussian = self.prior_head(self.prior_network(*context))
-        return head
-
-    def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return q(z | x, c)."""
-        head: Gaussian = self.recognition_head(self.recognition(x, context[1]))
-        return head
-
-    def logits(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the hidden pixels' logits."""
-        out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
-        return out
-
-    def counted(self, c: Condition) -> Tensor | None:
-        """Return which generated pixels are hidden."""
-        return _counted(self.visible, c)
+        return MaskedBernoulli(self.logits(latents).float(), self.pixels, self.counted(c))
 
 
 def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
@@ -254,38 +135,9 @@ def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
     return likelihood.paste(likelihood.probabilities, background)
 
 
-def build(config: Config) -> ConditionalVAE:
-    """Build a configuration's model with the weights that its seed gives."""
-    model: ConditionalVAE
-    match config:
-        case QuadrantConfig():
-            model = QuadrantCVAE(config)
-        case LabelConfig():
-            model = LabelCVAE(config)
-        case VAEConfig():
-            model = VAE(config)
-        case BaselineConfig():
-            model = Baseline(config)
-        case _:
-            raise ConfigError(f"There is no model for a {config.flavour!r} configuration.")
-    initialise(model, config.seed)
-    return model
-
-
-def _hidden_pixels(visible: str) -> Tensor | None:
-    """Return the positions to generate where the visible set is fixed, None where any pixel may be hidden."""
-    return None if visible == ANY else (~pixel_mask(flags(visible))).nonzero().squeeze(-1)
-
-
-def _seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
+def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
     """Return the visible pixels (N, 784) and flags (N, 4) as network inputs, refusing sets that were not learned."""
     assert c.pixels is not None and c.visible is not None
     if visible != ANY and not bool((c.visible == flags(visible).to(c.visible.device)).all()):
         raise ConfigError(f"This model completes digits of which the {described(visible)} is visible, and no others.")
     return c.pixels, c.visible.to(c.pixels.dtype)
-
-
-def _counted(visible: str, c: Condition) -> Tensor | None:
-    """Return which generated pixels are hidden, (N, 784), or None where a fixed set makes all of them so."""
-    assert c.visible is not None
-    return ~pixel_mask(c.visible) if visible == ANY else None

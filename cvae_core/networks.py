@@ -13,6 +13,10 @@ class ZeroLinear(nn.Linear):
     """Mark a linear layer that starts at zero: what it feeds starts as the identity, or as nothing added."""
 
 
+class ZeroConvolution(nn.Conv2d):
+    """Mark a convolution that starts at zero."""
+
+
 class AddedInputs(nn.Module):
     """Compute W₁ a + W₂ b + … + bias; inputs broadcast, so that V c is computed once for all samples of z."""
 
@@ -82,11 +86,11 @@ def initialise(module: nn.Module, seed: int) -> None:
     for part in module.modules():
         if isinstance(part, nn.LayerNorm):
             part.reset_parameters()
-        elif isinstance(part, ZeroLinear):
+        elif isinstance(part, ZeroLinear | ZeroConvolution):
             for weight in part.parameters(recurse=False):
                 nn.init.zeros_(weight)
-        elif isinstance(part, nn.Linear):
-            bound = 1 / math.sqrt(part.in_features)
+        elif isinstance(part, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(part.weight[0].numel())
             for weight in part.parameters(recurse=False):
                 nn.init.uniform_(weight, -bound, bound, generator=generator)
         elif isinstance(part, nn.Embedding):

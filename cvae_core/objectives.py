@@ -5,15 +5,15 @@ equations for Monte Carlo and importance sampling. Every estimate runs over chun
 log-sum-exp in float64: memory does not grow with the number of draws, and rounding does not flatter the model.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from cvae_core.config import Config
 from cvae_core.models import Condition, ConditionalVAE
-
-IMAGE_DRAWS = 4096  # decoded at a time: large enough for matrix products, small enough for the processor's cache
 
 
 class Elbo(NamedTuple):
@@ -32,6 +32,44 @@ def elbo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Elbo:
     latents = model.infer(x, c, noise)
     reconstruction = model.likelihood(latents, c).log_prob(x)
     return Elbo(reconstruction.mean(0), latents.rate.sum(-1).mean(0))
+
+
+def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha: float) -> Elbo:
+    """α (E_q log p(x | z, c) − rate) + (1 − α) E_p(z|c) log p(x | z, c): Sohn, Lee & Yan (2015), equation 9.
+
+    At α = 0 it is the objective of the Gaussian stochastic neural network, equation 8. Both draws share their base noise.
+    """
+    predicted = model.likelihood(model.draw(c, noise), c).log_prob(x).mean(0)
+    if alpha == 0:
+        return Elbo(predicted, torch.zeros_like(predicted))
+    terms = elbo(model, x, c, noise)
+    return Elbo(alpha * terms.reconstruction + (1 - alpha) * predicted, alpha * terms.rate)
+
+
+def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Elbo:
+    """log 1/K Σ p(x, z_k | c) / q(z_k | x, c), a tighter bound (Burda et al. 2016), told as reconstruction − rate.
+
+    The rate is the divergence KL(q ‖ p) and the reconstruction what the bound leaves for it.
+    """
+    latents = model.infer(x, c, noise)
+    log_weights = model.likelihood(latents, c).log_prob(x) + latents.log_weight
+    bound = log_weights.logsumexp(0) - math.log(len(noise))
+    rate = latents.rate.sum(-1).mean(0)
+    return Elbo(bound + rate, rate)
+
+
+def objective(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Elbo:
+    """Return the bound that the model's configuration trains by."""
+    alpha = getattr(model.config, "alpha", 1.0)
+    if alpha != 1:
+        return hybrid(model, x, c, noise, alpha)
+    return elbo(model, x, c, noise) if len(noise) == 1 else importance_weighted(model, x, c, noise)
+
+
+def objective_draws(config: Config) -> int:
+    """Return how many draws of z per image the objective takes."""
+    draws: int = getattr(config, "draws", 1)  # a baseline has nothing to draw
+    return draws
 
 
 class LogMeanExp:
@@ -66,7 +104,7 @@ def from_posterior(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor
     """Estimate log p(x | c) with z_s ~ q(z | x, c), one draw for each of noise (samples, N, latent)."""
     weights = LogMeanExp()
     bound = torch.zeros(len(c), dtype=torch.float64, device=x.device)
-    for chunk in _chunks(noise, len(c)):
+    for chunk in _chunks(model, noise, len(c)):
         latents = model.infer(x, c, chunk)
         log_likelihood = model.likelihood(latents, c).log_prob(x)
         weights.add(log_likelihood + latents.log_weight)
@@ -78,10 +116,10 @@ def from_posterior(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor
 def prior_monte_carlo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Tensor:
     """Estimate log p(x | c) by log 1/S Σ p(x | z_s, c), z_s ~ p(z | c): (N,) float64, far too low for small S."""
     mean = LogMeanExp()
-    for chunk in _chunks(noise, len(c)):
+    for chunk in _chunks(model, noise, len(c)):
         mean.add(model.likelihood(model.draw(c, chunk), c).log_prob(x))
     return mean.value
 
 
-def _chunks(noise: Tensor, images: int) -> Iterator[Tensor]:
-    return iter(noise.split(max(1, IMAGE_DRAWS // images)))
+def _chunks(model: ConditionalVAE, noise: Tensor, images: int) -> Iterator[Tensor]:
+    return iter(noise.split(max(1, model.image_draws // images)))

@@ -4,30 +4,20 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from cvae_core import files
+from cvae_core.architectures import build
 from cvae_core.data import DataSet
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import as_bytes
-from cvae_core.models import build
+from cvae_core.monitoring import Measured, Staged, rates, stage, validate
 from cvae_core.runs import Card, Run, load_weights
-from cvae_core.training import (
-    EpochEnded,
-    Learner,
-    Measured,
-    Report,
-    Staged,
-    Stepped,
-    rates,
-    stage,
-    validate,
-)
+from cvae_core.training import EpochEnded, Learner, Report, Stepped
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
 HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
@@ -51,11 +41,6 @@ class Recorder:
         self.stages: dict[float, Staged] = {}
         self.saved = time.monotonic()
 
-    @property
-    def state_file(self) -> Path:
-        """Return where the state for resuming lies."""
-        return self.run.folder / "state.safetensors"
-
     def start(self) -> None:
         """Begin an empty run in place of whatever had its name."""
         for path in self.run.folder.glob("*"):
@@ -66,14 +51,14 @@ class Recorder:
 
     def resume(self) -> None:
         """Go back to the saved state and drop what was recorded after it."""
-        if self.card.epochs == 0 and not self.state_file.exists():
+        if self.card.epochs == 0 and not self.run.state_file.exists():
             # It died between its card and its first state: the start is where it stood.
             self.card = replace(self.card, status="running", reason=None)
             self.start()
             return
-        tensors, notes = files.read_tensors(self.state_file)
+        tensors, notes = files.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
-            raise RunDamaged(f"{self.state_file} belongs to another configuration: start anew with --force.")
+            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
         self.learner.load_state(tensors, notes)
         if (self.run.folder / "curves.csv").is_file():
             curves = self.run.curves()
@@ -102,7 +87,7 @@ class Recorder:
     def save(self) -> None:
         """Write everything that going on depends on."""
         tensors, notes = self.learner.state()
-        files.write_tensors(self.state_file, tensors, **notes)
+        files.write_tensors(self.run.state_file, tensors, **notes)
         self.saved = time.monotonic()
 
     def stop(self, status: str, reason: str) -> None:
@@ -143,7 +128,7 @@ class Recorder:
         self.card = self.run.write_weights(
             self.card, weights, dtype, status="finished", reason=None, metrics=metrics, **self._progress()
         )
-        self.state_file.unlink(missing_ok=True)
+        self.run.state_file.unlink(missing_ok=True)
 
     def _end_epoch(self, report: EpochEnded) -> None:
         rows = [

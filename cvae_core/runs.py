@@ -12,7 +12,7 @@ Pretrained runs are read-only: new results about them go to a cache folder besid
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +24,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cvae_core import files
-from cvae_core.config import Config, from_json
+from cvae_core.architectures import build
+from cvae_core.config import Config, fills, from_json, train_command
+from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
-from cvae_core.models import ConditionalVAE, build
+from cvae_core.models import ConditionalVAE
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CACHE = ".cache"
@@ -61,6 +63,7 @@ class Card:
     device: str
     dtype: str  # of the arithmetic in training
     threads: int
+    processes: int = 1
     parameters: int
     seconds: float = 0.0  # of training, validation included
     epochs: int = 0  # finished
@@ -77,11 +80,11 @@ class Card:
 
 
 def card_from_json(content: Mapping[str, Any]) -> Card:
-    """Rebuild a card; raise ConfigError where it is not of this version."""
+    """Rebuild a card; raise ConfigError where it is not of this version. An older one lacks only what has a default."""
     try:
-        if set(content) != {f.name for f in fields(Card)}:
+        if not fills(Card, content):
             raise TypeError("other fields")
-        weights = Weights(**content["weights"]) if content["weights"] else None
+        weights = Weights(**content["weights"]) if content.get("weights") else None
         return Card(**{**content, "config": from_json(content["config"]), "weights": weights})
     except (ConfigError, TypeError, ValueError) as error:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
@@ -141,13 +144,23 @@ class Run:
         if named is None:
             raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
         path = self.folder / Path(named.file).name
+        if not path.exists():
+            raise RunNotFound(
+                f"Run {self.name!r} is here as its card and scores, without its weights: train it with "
+                f"{train_command((card or self.card()).config, f'my-{self.name}')}"
+            )
         content = files.read(path)
         if files.digest(content) != named.sha256:
-            raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card.")
+            raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card. {files.REMEDY}")
         try:
             return {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
         except (SafetensorError, ValueError) as error:
-            raise RunDamaged(f"{path} is damaged: it is not a safetensors file.") from error
+            raise RunDamaged(f"{path} is damaged: it is not a safetensors file. {files.REMEDY}") from error
+
+    def has_weights(self, card: Card | None = None) -> bool:
+        """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
+        named = (card or self.card()).weights
+        return named is not None and (self.folder / Path(named.file).name).exists()
 
     def weights_digest(self) -> str:
         """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
@@ -179,6 +192,11 @@ class Run:
         """Replace the stages."""
         files.write_arrays(self.folder / "stages.npz", **arrays)
 
+    @property
+    def state_file(self) -> Path:
+        """Return where the state for resuming lies."""
+        return self.folder / "state.safetensors"
+
     def result_path(self, file: str) -> Path:
         """Return where a new result of the run is written: beside a read-only run, not in it."""
         return (self.folder.parent / CACHE / self.name if self.card().read_only else self.folder) / file
@@ -193,6 +211,12 @@ class Run:
         weights = self.card().weights
         if weights is None or weights.sha256 != sha256:
             raise RunInUse(f"Run {self.name!r} has been trained on meanwhile: what was computed is of earlier weights.")
+
+    def images(self) -> DataSet:
+        """Load the images that the run was trained on; raise ConfigError if they have changed since."""
+        dataset = load(self.card().config.dataset)
+        self.require_images(dataset.fingerprint)
+        return dataset
 
     def require_images(self, fingerprint: str) -> None:
         """Raise ConfigError if the run was trained on other images than those of a fingerprint."""

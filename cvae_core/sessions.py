@@ -1,7 +1,7 @@
 """Training on disk: the baseline first, reuse, resume, record, stop; every report passes through to the caller."""
 
 import platform
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -12,10 +12,12 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from cvae_core import files
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
-from cvae_core.latent import MIN_POINTS, embed, store_embedding, stored_embedding
+from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
+from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, readable, run_at
 from cvae_core.training import (
@@ -27,7 +29,7 @@ from cvae_core.training import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Launch:
     """Say where a training goes and how it starts."""
 
@@ -36,6 +38,7 @@ class Launch:
     resume: bool = False
     force: bool = False
     embed: bool = False  # lay the latent space out at the end
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,22 +87,47 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     if isinstance(config, QuadrantConfig):
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
-        if baseline is None:
-            unfinished = _unfinished_baseline(needed, data, launch.root)
+        if agreed(baseline is None):
+            unfinished = agreed(_unfinished_baseline(needed, data, launch.root))
             yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
             baseline = finished_run(needed, data, launch.root)
             assert baseline is not None
     reusable = finished_run(config, data, launch.root)
-    if reusable and not launch.force:
+    if agreed(reusable is not None) and reusable and not launch.force:
         yield Reused(run=reusable)
-        if launch.embed and stored_embedding(reusable, "tsne") is None:
+        if launch.embed and stored_embedding(reusable) is None:
             yield from _embed(reusable, data)
+        return
+    if not leads():
+        yield from _follow(config, launch, run, data, baseline)
         return
     run.require_writable()
     with _sole_trainer(run):
         yield from _train_locked(config, launch, run, data, baseline)
+
+
+def _follow(
+    config: Config, launch: Launch, run: Run, data: DataSet, baseline: Run | None
+) -> Generator[SessionReport, None, None]:
+    """Take this process's share of every step of a run that the leading process records."""
+    learner = _learner(config, launch, data, baseline, torch.bfloat16 if agreed(False) else torch.float32)
+    if agreed(False):
+        learner.load_state(*files.read_tensors(run.state_file))
+    wait_for_all()
+    yield from train(learner, data)
+    wait_for_all()
+
+
+def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None, dtype: torch.dtype) -> Learner:
+    return Learner(
+        config,
+        steps_per_epoch(config, len(data.train)),
+        dtype=dtype,
+        frozen=frozen_weights(baseline),
+        device=launch.device,
+    )
 
 
 def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
@@ -119,7 +147,8 @@ def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
 def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:
     """Return a finished run of an equal configuration on the same images, or None."""
     for name, card in readable(root)[0].items():
-        if card.status == "finished" and card.config == config and card.data_fingerprint == data.fingerprint:
+        equal = card.config == config and card.data_fingerprint == data.fingerprint
+        if equal and card.status == "finished" and run_at(name, root).has_weights(card):
             return run_at(name, root)
     return None
 
@@ -141,21 +170,24 @@ def _train_locked(
         )
     if found and found.data_fingerprint != data.fingerprint:
         raise RunInUse(f"Run {run.name!r} was trained on other images than {config.dataset} has now: use --force.")
-    frozen, baseline_note = _frozen(baseline)
-    dtype = getattr(torch, found.dtype) if found else fast_dtype()
-    learner = Learner(config, steps_per_epoch(config, len(data.train)), dtype=dtype, frozen=frozen)
-    recorder = Recorder(run, learner, found or _new_card(config, launch, data, learner, baseline_note), data)
+    dtype = getattr(torch, found.dtype) if found else fast_dtype(launch.device)
+    agreed(dtype == torch.bfloat16)
+    learner = _learner(config, launch, data, baseline, dtype)
+    recorder = Recorder(run, learner, found or _new_card(config, launch, data, learner, baseline), data)
     if found:
         torch.set_num_threads(found.threads)
         recorder.resume()
     else:
         recorder.start()
+    agreed(found is not None)  # the others then read the state
+    wait_for_all()
     try:
         yield Started(run=run, epoch=learner.epoch, step=learner.step)
         for report in train(learner, data):
             recorder.record(report)
             yield report
         yield from recorder.finish()
+        wait_for_all()
     except GeneratorExit:
         recorder.stop("stopped", "stopped on request")
         raise
@@ -174,24 +206,18 @@ def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
         return
     yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
     try:
-        store_embedding(run, "tsne", embed(model, data.test), weights)
+        store_embedding(run, USUAL, embed(model, data.test), weights)
     except ConfigError as error:  # a collapsed model is a result too, without a map
         yield Skipped(why=str(error))
 
 
-def _frozen(baseline: Run | None) -> tuple[dict[str, Tensor], Mapping[str, str] | None]:
-    """Return a baseline's weights as they are called inside a quadrant model, and the note that names them."""
-    if baseline is None:
-        return {}, None
-    card = baseline.card()
-    assert card.weights is not None
-    weights = {f"baseline.{name}": tensor for name, tensor in baseline.weights(card).items()}
-    return weights, {"run": baseline.name, "sha256": card.weights.sha256}
+def frozen_weights(baseline: Run | None) -> dict[str, Tensor]:
+    """Return a baseline's weights as they are called inside a quadrant model."""
+    weights = {} if baseline is None else baseline.weights()
+    return {f"baseline.{name}": tensor for name, tensor in weights.items()}
 
 
-def _new_card(
-    config: Config, launch: Launch, data: DataSet, learner: Learner, baseline: Mapping[str, str] | None
-) -> Card:
+def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, baseline: Run | None) -> Card:
     return Card(
         config=config,
         status="running",
@@ -199,12 +225,17 @@ def _new_card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_fingerprint=data.fingerprint,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        device="cpu",
+        device=_device_name(launch.device),
         dtype=str(learner.dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
         parameters=sum(weight.numel() for weight in learner.model.parameters()),
-        baseline=baseline,
+        baseline=None if baseline is None else {"run": baseline.name, "sha256": baseline.weights_digest()},
+        processes=processes(),
     )
+
+
+def _device_name(device: torch.device) -> str:
+    return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
 
 
 def _difference(a: Config, b: Config) -> str:

@@ -6,10 +6,11 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean, stdev
 
 import pandas as pd
 
-from cvae_core.config import Config, any_set
+from cvae_core.config import Config, any_set, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import Cell, Estimator, stored_cells
 from cvae_core.quadrants import ANY, described
@@ -24,7 +25,8 @@ ESTIMATORS: Mapping[Estimator, str] = {
 }
 # The Pyro tutorial's table, as its notebook prints it: "CVAE (Monte Carlo)" there averages the ELBO over 10 draws from
 # the recognition network, and its test set is also the one that early stopping watched.
-PYRO = "Pyro tutorial (test set used for early stopping)"
+PYRO = "Pyro tutorial*"
+PYRO_NOTE = "As published; its test set was also the one that early stopping watched."
 PYRO_GAP = (28.6, 10.9, 1.2)
 PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
     ("NN (baseline)", "baseline", 0, (100.4, 61.9, 25.4)),
@@ -33,7 +35,8 @@ PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, NN − "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
-           "visible")  # fmt: skip
+           "visible", "seeds")  # fmt: skip
+ENOUGH_SEEDS = 3  # to speak of a deviation
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,14 @@ class Entry:
     run: str | None  # None: a reference row
     seed: int | None = None  # of the draws
     visible: str | None = None  # the set that was shown, where the model takes any
+    seeds: int = (
+        1  # runs that differ in their seed alone; of several, nats are their mean and the error their deviation
+    )
 
     @property
     def is_score(self) -> bool:
-        """Say whether the number scores a model of ours: no floor, difference or reference."""
-        return self.run is not None and self.model != FLOOR and not self.model.startswith(GAP)
+        """Say whether the number scores a model of ours: no floor, difference, mean over seeds or reference."""
+        return self.run is not None and self.seeds == 1 and self.model != FLOOR and not self.model.startswith(GAP)
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,12 @@ class Pivot:
         full = [entry for entry in scores if entry.images == most]
         return {min((e for e in full if e.scored == c), key=lambda e: e.nats) for c in {e.scored for e in full}}
 
+    @property
+    def note(self) -> str:
+        """Return what is to be said below the table of its published rows, or nothing where it has none."""
+        references = any(entry.run is None for line in self.lines for entry in line.cells.values())
+        return f"* {PYRO_NOTE}" if references else ""
+
     def frame(self, mark: str = "{}") -> pd.DataFrame:
         """Return the table as text; the best numbers are put into `mark`."""
         best = self.best
@@ -99,15 +111,17 @@ class Pivot:
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
     """Return all stored test cells of some runs, with the differences and reference rows that belong beside them."""
+    configs = {run.name: run.card().config for run in runs}
     found = [
-        _entry(run.card().config, cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
+        _entry(configs[run.name], cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
     ]
     floors = {(e.dataset, e.scored): e for e in sorted(found, key=lambda e: e.images) if e.model == FLOOR}
     scores = [entry for entry in found if entry.model != FLOOR]
-    return [*scores, *_gaps(scores), *floors.values(), *_references(scores)]
+    first = [entry for entry in scores if not configs[str(entry.run)].seed]
+    return [*scores, *_over_seeds(scores, configs), *_gaps(first), *floors.values(), *_references(scores)]
 
 
-def readable(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
+def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
     """Return the runs whose results can be read, and what is wrong with the others'."""
     good, damaged = [], []
     for run in runs:
@@ -121,7 +135,8 @@ def readable(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
 
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
     """Return one row per number: what CSV holds."""
-    return pd.DataFrame([vars(entry) for entry in rows], columns=list(COLUMNS))
+    noted = [replace(entry, model=entry.model.replace("*", f" ({PYRO_NOTE})")) for entry in rows]
+    return pd.DataFrame([vars(entry) for entry in noted], columns=list(COLUMNS))
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
@@ -130,7 +145,8 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
     for dataset, pixels in sorted(
         {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names)
     ):
-        chosen = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels)]
+        averaged = {run for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
+        chosen = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels) and e.run not in averaged]
         for whole, title in ((False, "quadrants"), (True, WHOLE)):
             if part := [e for e in chosen if (e.scored == WHOLE) == whole]:
                 tables.append(_pivot(f"{dataset}, {pixels} pixels, {title}", part))
@@ -139,12 +155,20 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
 
 def markdown(rows: Sequence[Entry]) -> str:
     """Return the readable tables as Markdown, a heading each, the best in bold."""
-    return "\n\n".join(f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}" for pivot in pivots(rows)) + "\n"
+    tables = [
+        f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}" + (f"\n\n\\{pivot.note}" if pivot.note else "")
+        for pivot in pivots(rows)
+    ]
+    return "\n\n".join(tables) + "\n"
 
 
 def latex(rows: Sequence[Entry]) -> str:
     """Return the readable tables as LaTeX tabulars for the booktabs package, the best in bold."""
-    return "\n\n".join(_latex(pivot.title, pivot.frame(r"\textbf{{{}}}")) for pivot in pivots(rows)) + "\n"
+    tables = [
+        _latex(pivot.title, pivot.frame(r"\textbf{{{}}}")) + (f"\n% {pivot.note}" if pivot.note else "")
+        for pivot in pivots(rows)
+    ]
+    return "\n\n".join(tables) + "\n"
 
 
 def require_entries(rows: Sequence[Entry]) -> None:
@@ -174,15 +198,41 @@ def _entry(config: Config, cell: Cell, run: str) -> Entry:
 def _model_name(config: Config) -> str:
     """Name a model by what sets it apart in the table."""
     kind = {"vae": "VAE", "label": "label CVAE", "quadrant": "CVAE"}.get(config.flavour, config.flavour)
-    any_set = " for any set" if getattr(config, "visible", None) == ANY else ""
+    if is_gsnn(config):
+        kind = "GSNN"
+    elif (alpha := getattr(config, "alpha", 1.0)) != 1:
+        kind = f"hybrid α = {alpha:g}"
+    elif (draws := getattr(config, "draws", 1)) > 1:
+        kind = f"{kind}, IWAE of {draws},"
+    sets = " for any set" if any_set(config) else ""
     latents = f", {config.latents} latents" if config.flavour != "quadrant" else ""
     seed = f", seed {config.seed}" if config.seed else ""
-    return f"{kind}{any_set} {config.preset}{latents}{seed}"
+    return f"{kind}{sets} {config.preset}{latents}{seed}"
 
 
 def _scored(visible: str) -> str:
     numbered = {"1": "1 quadrant", "2": "2 quadrants", "3": "3 quadrants"}
     return f"{numbered.get(visible, described(visible))} visible"
+
+
+def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
+    """Return mean and deviation over the runs that differ in their seed alone, where there are enough of them."""
+    groups: dict[tuple[Config, tuple[object, ...]], list[Entry]] = {}
+    for entry in sorted(scores, key=lambda entry: configs[str(entry.run)].seed):
+        config = replace(configs[str(entry.run)], seed=0)
+        question = (entry.estimator, entry.samples, entry.images, entry.scored)
+        groups.setdefault((config, question), []).append(entry)
+    means = []
+    for (config, _), group in groups.items():
+        if len(group) >= ENOUGH_SEEDS:
+            nats = [entry.nats for entry in group]
+            means.append(
+                replace(
+                    group[0], model=f"{_model_name(config)}, {len(group)} seeds", nats=fmean(nats),
+                    standard_error=stdev(nats), run=", ".join(str(entry.run) for entry in group), seeds=len(group),
+                )
+            )  # fmt: skip
+    return means
 
 
 def _gaps(scores: Sequence[Entry]) -> list[Entry]:

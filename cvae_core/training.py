@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cvae_core import noise
-from cvae_core.config import Config
+from cvae_core import noise, parallel
+from cvae_core.architectures import build
+from cvae_core.config import Config, is_gsnn
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import Diverged
-from cvae_core.examples import first_of_each_label, held_out, training_batch
-from cvae_core.models import ConditionalVAE, build, completed, labelled, nothing
-from cvae_core.objectives import elbo
+from cvae_core.examples import training_batch
+from cvae_core.models import Condition, ConditionalVAE
+from cvae_core.monitoring import Measured, Staged, stage, validate
+from cvae_core.objectives import Elbo, objective, objective_draws
+from cvae_core.parallel import CPU
 
 STAGE_EPOCHS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
-STAGE_COLUMNS = 8  # samples per row
-VALIDATION_BATCH = 500
 WARM_UP_SHARE = 0.1  # of the one-cycle schedule
 
 
@@ -37,25 +39,6 @@ class Stepped:
     step: int
     steps: int
     bound: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Staged:
-    """Pictures of what the model can do at a moment, as float images in [0, 1]."""
-
-    epoch: float
-    samples: Tensor  # (rows, columns, 784): the same noise decoded, per label or completing the same digits
-    reconstructions: Tensor  # (rows, 784): the same digits through the posterior mean
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Bound = reconstruction − β rate of a split after an epoch, nats per image."""
-
-    split: str
-    bound: float
-    reconstruction: float
-    rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +57,43 @@ class EpochEnded:
 Report = Stepped | Staged | EpochEnded
 
 
+class Objective(nn.Module):
+    """Hold a model and return the terms of its bound: what DistributedDataParallel wraps."""
+
+    def __init__(self, model: ConditionalVAE):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, c: Condition, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return reconstruction and rate of images x (N, 784), (N,) each."""
+        terms = objective(self.model, x, c, noise)
+        return terms.reconstruction, terms.rate
+
+
 class Learner:
     """Hold all that changes while a model learns."""
 
-    def __init__(self, config: Config, steps_per_epoch: int, *, dtype: torch.dtype, frozen: Mapping[str, Tensor]):
+    def __init__(
+        self,
+        config: Config,
+        steps_per_epoch: int,
+        *,
+        dtype: torch.dtype,
+        frozen: Mapping[str, Tensor],
+        device: torch.device = CPU,
+    ):
         self.config, self.steps, self.dtype = config, steps_per_epoch, dtype
         self.model = build(config)
         if frozen:
             self.model.load_state_dict({**self.model.state_dict(), **frozen})
-        learned = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.model.to(device)
+        self.objective: nn.Module = Objective(self.model)
+        if parallel.processes() > 1:
+            idle = is_gsnn(config)  # whose recognition network has no gradient
+            self.objective = DistributedDataParallel(self.objective, find_unused_parameters=idle)
+        self.learned = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self.learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.average = (
             AveragedModel(self.model, multi_avg_fn=_averaging(config.averaging)) if config.averaging else None
@@ -127,24 +136,30 @@ class Learner:
         """Take one step on some images; return the mean bound that it saw, in nats per image."""
         config = self.config
         x, c = training_batch(config, split, rows, self.epoch, self.step)
-        epsilon = noise.normal((1, len(rows), self.model.latent), config.seed, "latent", self.epoch, self.step)
+        shape = (objective_draws(config), len(rows), self.model.latent)
+        epsilon = noise.normal(shape, config.seed, "latent", self.epoch, self.step)
+        share, device = slice(parallel.rank(), None, parallel.processes()), self.model.device
+        x, c, epsilon = x[share].to(device), c.part(share).to(device), epsilon[:, share].to(device)
         self.last_rate = self.learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = self.last_rate
         self.model.train()
-        with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
-            terms = elbo(self.model, x, c, epsilon)
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+            terms = Elbo(*self.objective(x, c, epsilon))
         self.optimiser.zero_grad(set_to_none=True)
-        (-terms.value(self.rate_weight()).mean()).backward()
-        self.optimiser.step()
+        # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
+        (-terms.value(self.rate_weight()).sum() * (parallel.processes() / len(rows))).backward()
+        if not config.clip or torch.nn.utils.clip_grad_norm_(self.learned, config.clip).isfinite():
+            self.optimiser.step()
         if self.average:
             self.average.update_parameters(self.model)
-        bound = terms.value(getattr(config, "beta", 1.0)).detach()
-        for index, term in enumerate((bound, terms.reconstruction, terms.rate)):
-            self.sums[index] += term.detach().double().sum()
+        bound = terms.value(getattr(config, "beta", 1.0))
+        parts = [term.detach().double().sum() for term in (bound, terms.reconstruction, terms.rate)]
+        sums = parallel.add_up(torch.stack(parts)).cpu()
+        self.sums += sums
         self.seen += len(rows)
         self.step += 1
-        return float(bound.mean())
+        return float(sums[0]) / len(rows)
 
     def end_epoch(self, validation: Measured) -> EpochEnded:
         """Close an epoch with what validation said of it."""
@@ -234,61 +249,15 @@ class _Clock:
         return self.since - since
 
 
-@torch.no_grad()
-def validate(model: ConditionalVAE, split: Split) -> Measured:
-    """Measure the bound at full weight of the rate, one draw per image and the same draws every time."""
-    config = model.config
-    sums = torch.zeros(2, dtype=torch.float64)
-    model.eval()
-    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
-        x, c = held_out(config, split, rows)
-        epsilon = noise.normal((1, len(rows), model.latent), config.seed, "validation", int(rows[0]))
-        terms = elbo(model, x, c, epsilon)
-        sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()])
-    reconstruction, rate = (sums / len(split)).tolist()
-    bound = reconstruction - getattr(config, "beta", 1.0) * rate
-    return Measured(split="validation", bound=bound, reconstruction=reconstruction, rate=rate)
-
-
-@torch.no_grad()
-def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
-    """Decode the same noise and reconstruct the same test digits with the weights of a moment."""
-    config = model.config
-    model.eval()
-    rows = first_of_each_label(data.test)
-    x, c = held_out(config, data.test, rows)
-    epsilon = noise.normal((STAGE_COLUMNS, 1, model.latent), config.seed, "stage")
-    given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10))}.get(config.flavour, c)
-    if config.flavour == "vae":
-        epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
-    drawn = model.likelihood(model.draw(given, epsilon), given)
-    inferred = model.likelihood(model.infer(x, c, torch.zeros(1, 1, model.latent)), c)
-    return Staged(
-        epoch=epoch,
-        samples=completed(drawn, given).transpose(0, 1),
-        reconstructions=completed(inferred, c)[0],
-    )
-
-
-@torch.no_grad()
-def rates(model: ConditionalVAE, split: Split) -> Tensor:
-    """Return how much each latent dimension says of an image, its mean rate in nats: (latent,) float64."""
-    total = torch.zeros(model.latent, dtype=torch.float64)
-    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
-        x, c = held_out(model.config, split, rows)
-        epsilon = noise.normal((1, len(rows), model.latent), model.config.seed, "rates", int(rows[0]))
-        latents = model.infer(x, c, epsilon)
-        total += latents.rate.double().mean(0).sum(0)
-    return total / len(split)
-
-
 def steps_per_epoch(config: Config, images: int) -> int:
     """Return how many batches an epoch has, the last one ragged."""
     return math.ceil(images / config.batch_size)
 
 
-def fast_dtype(seconds: float = 0.2) -> torch.dtype:
-    """Time matrix products in both precisions and return bfloat16 only where it is clearly the faster one."""
+def fast_dtype(device: torch.device = CPU, seconds: float = 0.2) -> torch.dtype:
+    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         a = torch.ones(512, 512, dtype=dtype)

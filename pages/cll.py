@@ -6,16 +6,16 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import controls, display, library, live
+from app import charts, controls, display, downloads, library, live
 from app.provenance import provenance
 from cvae_core import data, tables
-from cvae_core.evaluation import stored_cells
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
 from cvae_core.runs import default_root, find
 from cvae_core.tables import Entry, Pivot
 
-FIRST_TEXT_COLUMNS = 4  # model, estimator, S, N
-MAX_SAMPLES, STORED_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
+FIRST_RUN = "quadrant-1"  # what is offered to be estimated
+WIDTHS = {"model": 190, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
 def table(pivot: Pivot) -> None:
@@ -27,13 +27,12 @@ def table(pivot: Pivot) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-cell",
-        key=f"table-{pivot.title}",
+        key=f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}",  # another table forgets what was clicked on this one
         height="content",
-        column_config={
-            "model": st.column_config.TextColumn(width="medium"),
-            "N": st.column_config.TextColumn(width=70),
-        },
+        column_config={name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
     )
+    if pivot.note:
+        st.caption(pivot.note.replace("*", "\\*"))
     for row, column in chosen.selection.cells:
         entry = pivot.lines[row].cells.get(column)
         if entry is not None:
@@ -69,30 +68,78 @@ def exports(rows: Sequence[Entry]) -> None:
             )
 
 
+def settling() -> None:
+    """Show why prior Monte Carlo lies: both estimators against the number of draws."""
+    curves = library.curves_by_draws()
+    if not curves:
+        return
+    st.subheader("Why prior Monte Carlo lies", anchor=False)
+    names = sorted(curves, key=lambda name: (name != FIRST_RUN, name))
+    chosen = controls.or_default(st.selectbox("Curve of", names, key="curve", bind="query-params"), names[0])
+    cells = curves[chosen]
+    st.markdown(
+        f"The first {cells[0].images} test images, `{chosen}`. A draw from the prior hardly ever explains the image, so the "
+        "mean over draws is ruled by the few that do, and most are still missing: its logarithm is too low, by nats that "
+        "shrink with the logarithm of S only. Draws from the recognition network explain the image, and weighing them "
+        "makes up for where they came from."
+    )
+    st.plotly_chart(charts.by_draws(cells), config=charts.CONFIG, key="by-draws")
+
+
+def judged() -> None:
+    """Show what an independent classifier says of generated digits."""
+    found = library.judgements()
+    if not found:
+        return
+    st.subheader("Are the digits what was asked for?", anchor=False)
+    st.markdown(
+        "A small classifier that has seen real digits only reads what the models write. Beside each share stands the same of "
+        "real digits, or of chance."
+    )
+    rows = [
+        {
+            "run": name,
+            "measure": finding.name,
+            "value": finding.value,
+            "real or chance": finding.reference,
+            "of": finding.of,
+        }
+        for name, findings in found.items()
+        for finding in findings
+        if " read as " not in finding.name
+    ]
+    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("value", "real or chance")}
+    widths = {"measure": st.column_config.TextColumn(width=400)}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=numbers | widths)
+
+
 def estimate_anew() -> None:
     """Let the visitor estimate a run's cells, live."""
     st.subheader("Estimate it yourself", anchor=False)
-    here = {name: key for name, key in library.run_keys().items() if data.on_disk(library.config(key).dataset)}
+    everything = sorted(library.run_keys().items(), key=lambda item: (item[0] != FIRST_RUN, item[0]))
+    here = {name: key for name, key in everything if data.on_disk(library.config(key).dataset)}
+    for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
+        st.info(
+            f"Live estimates of {missing} runs need its images, which are not on this machine.", icon=":material/info:"
+        )
+        downloads.offer(missing)
     if not here:
-        st.info("Live cells need the images that a run was trained on, and they are not on this machine.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = controls.run("Run", here)
-        samples = int(st.number_input("S, draws per image", 1, MAX_SAMPLES, 100, key="draws", bind="query-params") or 1)
+        samples = st.number_input("S, draws per image", 1, MAX_SAMPLES, LIVE_SAMPLES, key="draws", bind="query-params")
         most = len(library.dataset(library.config(key).dataset).test)
         images = int(
             st.number_input("N, test images", 1, most, min(LIVE_IMAGES, most), key="images", bind="query-params") or 1
         )
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
-            live.begin(key, samples, images, seed)
-    live.show(
-        {
-            c.estimator: c
-            for c in stored_cells(find(key.name, default_root()))
-            if c.split == "test" and c.samples in (0, 100)
-        }
+            live.begin(key, int(samples or 1), images, seed)
+    kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in live.KEPT)
+    st.caption(
+        f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."
     )
+    live.show()
 
 
 st.title("Conditional log-likelihoods")
@@ -103,10 +150,13 @@ st.markdown(
 )
 library.rerun_when_runs_change()
 with display.sentences():
-    scored, damaged = tables.readable([find(name, default_root()) for name in library.cards()[0]])
+    scored, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
     for fault in damaged:
         st.warning(str(fault), icon=":material/broken_image:")
     entries = tables.entries(scored)
+    finished = {run.name for run in scored if run.card().status == "finished"}
+    if unscored := sorted(finished - {entry.run for entry in entries}):
+        st.info(f"Not scored yet: {', '.join(unscored)}. *Estimate* below does it.", icon=":material/info:")
     if not any(entry.run for entry in entries):
         st.info(
             "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
@@ -117,6 +167,10 @@ with display.sentences():
         for pivot in tables.pivots(entries):
             table(pivot)
         exports(entries)
+with display.sentences():
+    settling()
+with display.sentences():
+    judged()
 with display.sentences():
     estimate_anew()
 display.explanation(

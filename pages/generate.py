@@ -1,22 +1,55 @@
 """What does z do when the digit is fixed?"""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import streamlit as st
 
 from app import controls, display, library, pictures
 from app.library import RunKey
 from cvae_core import noise
+from cvae_core.config import is_ladder
+from cvae_core.flat import LabelCVAE
 from cvae_core.latent import slerp
-from cvae_core.models import LABELS, ConditionalVAE, LabelCVAE, completed
+from cvae_core.models import LABELS, ConditionalVAE, completed
 
 FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
 COLUMNS, ROWS = 10, 3
-STEPS, MANIFOLD_SIDE = 11, 15
+STEPS, WALK_STEPS, MANIFOLD_SIDE = 11, 20, 15
 ALL = "all ten"
 TEACHERS_DIGIT = 3  # shown where one digit is needed and all ten are chosen
 
 
-def sliders(key: RunKey, seed: int) -> tuple[float, ...]:
-    """Show the sliders, most useful first; return the base noise that they make."""
+class Place(NamedTuple):
+    """A point of the latent space that the visitor chose."""
+
+    epsilon: tuple[float, ...]
+    words: str
+    facts: Mapping[str, object]
+
+
+def place(key: RunKey, seed: int) -> Place:
+    """Let the visitor choose z: by sliders, or on a walk where there are too many dimensions to slide."""
+    return walk(key, seed) if is_ladder(library.config(key)) else sliders(key, seed)
+
+
+def walk(key: RunKey, seed: int) -> Place:
+    """Show one slider from a random z to another."""
+    st.subheader("Walk through z", anchor=False)
+    latents = library.config(key).latents
+    st.markdown(
+        f"This model is a *ladder*: its z are maps, {latents:,} numbers from coarse to fine, too many to slide one by one. "
+        "Walk from one random z to another instead; another seed is another walk."
+    )
+    share = st.slider("Along the walk", 0.0, 1.0, value=0.0, step=1 / WALK_STEPS, key="walk", bind="query-params")
+    start, end = noise.normal((2, latents), seed, "walk")
+    epsilon = slerp(start, end, WALK_STEPS + 1)[round(share * WALK_STEPS)]
+    words = f"{share:.0%} of the walk of seed {seed}"
+    return Place(tuple(epsilon.tolist()), words, {"run": key.name, "seed": seed, "walk": share})
+
+
+def sliders(key: RunKey, seed: int) -> Place:
+    """Show the sliders, most useful first."""
     rates = library.rates(key)
     ranked = sorted(range(len(rates)), key=lambda dimension: -rates[dimension])
     st.subheader("Slide through z", anchor=False)
@@ -25,31 +58,33 @@ def sliders(key: RunKey, seed: int) -> tuple[float, ...]:
     if len(ranked) > FIRST_SLIDERS:
         with st.expander(f"{len(ranked) - FIRST_SLIDERS} more dimensions, which say less"):
             values |= controls.latent_sliders(rates, ranked[FIRST_SLIDERS:])
-    return tuple(values[dimension] for dimension in range(len(rates)))
-
-
-def under_all_labels(key: RunKey, epsilon: tuple[float, ...]) -> None:
-    """Show the chosen digit large, and one style under all ten labels."""
-    same = pictures.same_noise(key, epsilon)
-    facts = {"run": key.name, "epsilon": epsilon}
+    epsilon = tuple(values[dimension] for dimension in range(len(rates)))
     moved = sum(value != 0 for value in epsilon)
-    place = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
+    words = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
+    return Place(epsilon, words, {"run": key.name, "epsilon": epsilon})
+
+
+def under_all_labels(key: RunKey, chosen: Place) -> None:
+    """Show the chosen digit large, and one style under all ten labels."""
+    same = pictures.same_noise(key, chosen.epsilon)
     if digit != ALL:
         st.subheader(f"This z as a {digit}", anchor=False)
         display.picture(
-            lambda scale: pictures.grid(same[:, [wanted]], scale, f"{key.name}: digit {wanted}, {place}"),
+            lambda scale: pictures.grid(same[:, [wanted]], scale, f"{key.name}: digit {wanted}, {chosen.words}"),
             name=f"{key.name}-{wanted}",
             alt=f"The digit {wanted} that the sliders describe",
             scale=9,
-            facts={**facts, "digit": wanted},
+            facts={**chosen.facts, "digit": wanted},
         )
     st.subheader("The same z under all ten labels", anchor=False)
     display.picture(
-        lambda scale: pictures.grid(same.reshape(2, 5, -1), scale, f"{key.name}: one z under all labels, {place}"),
+        lambda scale: pictures.grid(
+            same.reshape(2, 5, -1), scale, f"{key.name}: one z under all labels, {chosen.words}"
+        ),
         name=f"{key.name}-same-z",
         alt="The ten digits in one style",
         scale=3,
-        facts=facts,
+        facts=chosen.facts,
     )
 
 
@@ -118,7 +153,7 @@ def interpolation(key: RunKey, seed: int) -> None:
 
 def manifold(key: RunKey) -> None:
     """Show all that a model with two latents can write."""
-    flat = library.run_keys(flavour="label", latent=2)
+    flat = library.run_keys(flavour="label", latent=2, groups=0)
     if not flat:
         st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
         return
@@ -154,9 +189,9 @@ wanted = TEACHERS_DIGIT if digit == ALL else int(digit)
 picture, hand = st.columns([3, 2], gap="large")
 with display.sentences():
     with hand:
-        moved_to = sliders(chosen, noise_seed)
+        there = place(chosen, noise_seed)
     with picture:
-        under_all_labels(chosen, moved_to)
+        under_all_labels(chosen, there)
 tabs = st.tabs(["Samples", "VAE beside CVAE", "Interpolation", "Manifold of a 2-D z"])
 with tabs[0], display.sentences():
     samples(chosen, noise_seed)

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from app import controls, display, downloads, library, maps, pictures
+from app import charts, controls, display, downloads, library, maps, pictures
 from app.navigation import PAGES
 from cvae_core import data
 from cvae_core.models import ConditionalVAE, completed
@@ -47,20 +47,21 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
     if not families:
         st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
     else:
-        dataset, runs = next(iter(families.items()))
-        visible, key = next(iter(sorted(runs.items())))
+        dataset, completers = next(iter(families.items()))
+        visible, (completing, *_) = next(iter(sorted(completers.items())))
         st.markdown(
             f"“The {described(visible)} is this”: but the rest? The network blurs all answers into one; "
-            f"each sample of `{key.name}` is one answer."
+            f"each sample of `{completing.name}` is one answer."
         )
-        pixels, papers = pictures.completions(key, DIGITS, visible, 3, SEED)
+        pixels, papers = pictures.completions(completing, DIGITS, visible, 3, SEED)
         shown = [0, 1, 2, 4, 5, 6]
         rows = ["input", "truth", "NN", "CVAE", "CVAE", "CVAE"]
-        caption = f"{key.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
+        caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
         picture = pictures.grid(pixels[shown], 2, caption, papers=papers[shown], rows=rows)
         display.thumbnail(picture, "Quarters of digits, completed by the network and the CVAE")
         display.link("inpaint", "Complete digits")
 
+library.rerun_when_runs_change()
 space, training, table = st.columns(3, gap="large")
 with space.container(border=True, height="stretch"), display.sentences():
     st.subheader("How is z arranged?", anchor=False)
@@ -88,9 +89,12 @@ with table.container(border=True, height="stretch"), display.sentences():
     if not figures:
         st.info("Nothing is scored yet: `python -m cvae_core evaluate RUN`")
     else:
-        st.markdown("−log p(hidden | visible), nats per image, by importance sampling:")
-        for name, cell in figures.items():
-            st.markdown(f"**{cell.mean:.1f}** ± {cell.standard_error:.1f} · `{name}`")
+        st.plotly_chart(charts.headline_bars(figures), config=charts.CONFIG | {"displayModeBar": False}, key="headline")
+        cell = next(iter(figures.values()))
+        st.caption(
+            f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples} over "
+            f"{cell.images:,} test images; lower is better"
+        )
         display.link("cll", "See the whole table")
 
 with st.expander("A tour of one minute", icon=":material/tour:"):

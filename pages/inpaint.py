@@ -5,7 +5,8 @@ import streamlit as st
 from app import controls, display, library, pictures
 from cvae_core import data, quadrants
 from cvae_core.evaluation import stored_cells
-from cvae_core.models import ConditionalVAE, QuadrantCVAE, completed, quadrants_of
+from cvae_core.flat import QuadrantCVAE
+from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
 
 st.title("Complete a digit")

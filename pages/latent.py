@@ -6,8 +6,8 @@ import streamlit as st
 
 from app import charts, controls, display, library, maps, pictures
 from app.library import RunKey
-from app.maps import METHODS
 from cvae_core import data
+from cvae_core.config import is_ladder
 from cvae_core.latent import DEAD_RATE, Embedding, embed, neighbours, posterior_means
 
 NEIGHBOURS = 8
@@ -37,6 +37,17 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {given}.")
 
 
+def units(key: RunKey) -> None:
+    """Show how much each unit of z says."""
+    rates = library.card(key).rates
+    if not rates:
+        st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
+        return
+    st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
+    unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
+    st.plotly_chart(charts.rate_bars(rates, unit), config=charts.CONFIG, key="rates")
+
+
 st.title("The latent space")
 st.markdown(
     "Every test image has a place, the mean of $q(z \\mid x, c)$. A VAE's map falls into digits; a CVAE's does not, and "
@@ -50,52 +61,50 @@ if not choices:
     st.stop()
 with st.sidebar:
     key = controls.run("Run", choices)
-    method = controls.or_default(
-        st.segmented_control(
-            "Map", list(METHODS), default="tsne", required=True, format_func=METHODS.__getitem__, key="method",
-            bind="query-params",
-        ),
-        "tsne",
-    )  # fmt: skip
     with display.sentences():
-        maps.offer(key, method)
+        layout = maps.layout(key)
+library.rerun_when_runs_change()
+embedding = None
 with display.sentences():
-    embedding = maps.stored(key, method)
+    embedding = maps.stored(key, layout)
     if embedding is None:
-        st.info(f"{METHODS[method]} of `{key.name}` is not computed yet: the sidebar does it.", icon=":material/info:")
+        st.info(f"This map of `{key.name}` is not computed yet.", icon=":material/info:")
+with display.sentences():
+    if embedding is None:
+        maps.offer(key, layout)
     else:
         wide, narrow = st.columns([3, 2], gap="large")
         with narrow:
             chosen = controls.test_index(int(embedding.indices.max()))
-            if chosen in embedding.indices:
-                with display.sentences():
-                    detail(key, embedding, chosen)
-            else:
-                st.info("Click a point, or give the number of a test image that is on the map.")
         with wide:
             st.plotly_chart(
-                charts.embedding_map(embedding, chosen),
+                charts.embedding_map(embedding, controls.point_to_ring()),
                 on_select=controls.take_point,
                 selection_mode="points",
-                config=charts.CONFIG | {"scrollZoom": True},
+                config=charts.CONFIG,
                 key=controls.MAP,
             )
             st.caption(
-                f"{METHODS[method]} of {len(embedding.indices):,} posterior means. Click a digit in the legend to hide it."
-                + (TSNE_CAUTION if method == "tsne" else "")
+                f"{maps.METHODS[layout.method]} of {len(embedding.indices):,} posterior means. Click a digit in the legend "
+                "to hide it." + (TSNE_CAUTION if layout.method == "tsne" else "")
             )
             st.download_button(
                 "CSV",
                 data=partial(maps.csv, embedding),
-                file_name=f"{key.name}-{method}.csv",
+                file_name=f"{key.name}-{layout.method}.csv",
                 mime="text/csv",
                 on_click="ignore",
                 icon=":material/download:",
                 help="Index, label, coordinates and z of every point",
             )
-    rates = library.rates(key)
-    st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
-    st.plotly_chart(charts.rate_bars(rates), config=charts.CONFIG, key="rates")
+        with narrow:  # after the map, which need not wait for it
+            if chosen in embedding.indices:
+                with display.sentences():
+                    detail(key, embedding, chosen)
+            else:
+                st.info("Click a point, or give the number of a test image that is on the map.")
+with display.sentences():
+    units(key)
 display.explanation(
     "t-SNE (van der Maaten & Hinton 2008) and PCA lay the posterior means out in the plane; colours are the digits, which "
     "neither of them is told. The bars are the mean rate of every latent dimension over the validation images: how many "

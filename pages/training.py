@@ -1,17 +1,21 @@
 """How did it get there?"""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from app import charts, controls, display, library, pictures
+from app.library import RunKey
 from cvae_core import figures
+from cvae_core.monitoring import stage, validate
 from cvae_core.objectives import elbo
-from cvae_core.training import Learner, stage, validate
+from cvae_core.training import Learner
 
 QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("quadrant-1", "quadrant-2", "quadrant-3")
 
 
-def compare(chosen: list[str]) -> None:
+def compare(chosen: Mapping[str, RunKey]) -> None:
     """Show a quantity of the chosen runs over each other."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = st.segmented_control(
@@ -19,10 +23,12 @@ def compare(chosen: list[str]) -> None:
         )
         log = st.toggle("Log axis", key="log", bind="query-params")
     tables = {}
-    for name in chosen:
+    for name, key in chosen.items():
         with display.sentences():
-            tables[name] = library.curves(library.run_keys()[name])
-    best = {name: library.cards()[0][name].best_epoch for name in tables}
+            tables[name] = library.curves(key)
+    if not tables:
+        return
+    best = {name: library.card(chosen[name]).best_epoch for name in tables}
     st.plotly_chart(
         charts.curves(tables, best, controls.or_default(quantity, "bound"), log), config=charts.CONFIG, key="curves"
     )
@@ -36,10 +42,9 @@ def compare(chosen: list[str]) -> None:
     )
 
 
-def replay(name: str) -> None:
+def replay(key: RunKey) -> None:
     """Show what a run could draw at a moment of its training."""
-    key = library.run_keys()[name]
-    stages = library.stages(key)
+    name, stages = key.name, library.stages(key)
     epochs = [f"{epoch:.4g}" for epoch in stages["epoch"]]
     chosen = st.select_slider(
         "After how many epochs", epochs, value=epochs[-1], key=f"stage-{name}", bind="query-params"
@@ -69,7 +74,8 @@ st.markdown(
     "The bound is *reconstruction − rate*. Early on the rate is nearly nothing, for $z$ has nothing to say yet; the "
     "picture sharpens as it learns to say it. Where training and validation part, the model learns its images by heart."
 )
-names = sorted(library.run_keys())
+keys = dict(sorted(library.run_keys().items()))
+names = list(keys)
 if not names:
     st.info("No run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
@@ -82,15 +88,16 @@ with st.sidebar:
         "Stages of", names, index=names.index("label") if "label" in names else 0, key="run", bind="query-params"
     )
     replayed = controls.or_default(replayed, names[0])
+library.rerun_when_runs_change()
 with display.sentences():
     if runs:
-        compare(runs)
+        compare({name: keys[name] for name in runs})
     else:
         st.info("Choose runs whose curves you want to see.", icon=":material/info:")
 st.subheader(f"{replayed}, moment by moment", anchor=False)
 with display.sentences():
-    st.markdown(library.stage_words(library.config(library.run_keys()[replayed])))
-    replay(replayed)
+    st.markdown(library.stage_words(library.config(keys[replayed])))
+    replay(keys[replayed])
 display.explanation(
     "Solid lines are validation images, dashed ones training images, a star is the epoch whose weights were kept: the best "
     "validation bound at the full weight of the rate. The curves are of the averaged weights where a preset averages; the "

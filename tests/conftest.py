@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from cvae_core import data, sessions
+from cvae_core.architectures import build
 from cvae_core.config import PRESETS, Config, Flavour, configure
-from cvae_core.models import build
 from cvae_core.runs import Card, Run
 from cvae_core.sessions import Launch, train_run
 
@@ -51,7 +51,7 @@ def small_baseline(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
 def in_float32() -> Iterator[None]:
     """Train in float32: which precision is the faster one differs from second to second on a busy machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sessions, "fast_dtype", lambda: torch.float32)
+        patch.setattr(sessions, "fast_dtype", lambda _: torch.float32)
         yield
 
 

@@ -1,7 +1,6 @@
 """A download from a page: a process of its own, its progress, its end."""
 
-import io
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -13,9 +12,9 @@ from tests.app.conftest import Visit
 class FakeProcess:
     """A download that is at work until it is told to end."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self, stderr: IO[bytes]) -> None:
         self.returncode: int | None = None
-        self.stderr = io.StringIO("progress\nDownloading mnist failed: no route. Check the internet connection.\n")
+        stderr.write(b"progress\nDownloading mnist failed: no route. Check the internet connection.\n")
 
     def poll(self) -> int | None:
         return self.returncode
@@ -27,7 +26,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
 
     def start(*arguments: Any, **settings: Any) -> FakeProcess:
         assert arguments[0][1:] == ["-m", "cvae_core", "download", "mnist"]
-        begun.append(FakeProcess())
+        begun.append(FakeProcess(settings["stderr"]))
         return begun[-1]
 
     monkeypatch.setattr(processes.subprocess, "Popen", start)
@@ -39,7 +38,7 @@ def test_a_click_starts_one_download_and_its_progress_is_shown_to_every_visitor(
 ) -> None:
     monkeypatch.setattr(data, "downloaded_bytes", lambda name: data.DOWNLOAD_BYTES[name] // 2)
     home = visit("home")
-    home.button(key="download-mnist").click().run()
+    home.button(key="start download mnist").click().run()
     other = visit("home")
     assert len(started) == 1
     for visitor in (home, other):
@@ -52,8 +51,8 @@ def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
     visit: Visit, without_mnist: None, started: list[FakeProcess]
 ) -> None:
     home = visit("home")
-    home.button(key="download-mnist").click().run()
+    home.button(key="start download mnist").click().run()
     started[0].returncode = 2
     home.run()
     assert home.error[0].value == "Downloading mnist failed: no route. Check the internet connection."
-    assert home.button(key="download-mnist")
+    assert home.button(key="start download mnist")

@@ -2,23 +2,33 @@
 
 import io
 import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
-from app import library, maps
+from app import library, live, maps
 from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
-from cvae_core import tables
-from cvae_core.evaluation import stored_cells
-from cvae_core.runs import find
+from cvae_core import data, tables
+from cvae_core.config import configure
+from cvae_core.errors import NotWritable
+from cvae_core.evaluation import CURVE, Scored, store, stored_cells
+from cvae_core.judging import Finding, store_judgement
+from cvae_core.latent import Layout, embed, posterior_means, store_embedding
+from cvae_core.runs import Run, find
 from tests.app.conftest import ROOT, Visit
 
 CHECKPOINTS = ROOT / "checkpoints"
+TINY_LADDER: dict[str, Any] = {"dataset": "digits", "width": 8, "depth": 1, "latent": 2, "groups": 1}
+Untrained = Callable[..., Run]
 
 
 def pictures(visitor: AppTest) -> list[str]:
@@ -210,6 +220,38 @@ def test_home_offers_no_download_where_mnist_is(visit: Visit, with_mnist: None) 
     assert not visit("home").button
 
 
+@pytest.fixture
+def a_ladder(own_runs: Path, untrained: Untrained) -> Path:
+    """Add untrained ladders to the runs: one that writes digits, one that completes them."""
+    untrained(configure("label", "ladder", **TINY_LADDER), "wide", root=own_runs)
+    untrained(configure("quadrant", "ladder", **TINY_LADDER), "deep", root=own_runs)
+    return own_runs
+
+
+class TestLadder:
+    def test_a_walk_stands_in_for_sliders(self, visit: Visit, without_mnist: None, a_ladder: Path) -> None:
+        visitor = visit("generate", run="wide", seed="3")
+        assert [slider.label for slider in visitor.slider] == ["Along the walk"]
+        assert "490 numbers" in said(visitor)
+        assert not visitor.error
+        before = pictures(visitor)
+        visitor.slider(key="walk").set_value(0.5).run()
+        assert pictures(visitor)[0] != before[0]
+        assert pictures(visit("generate", run="wide", seed="3", walk="0.5"))[0] == pictures(visitor)[0]
+
+    def test_completions_are_of_the_chosen_model(self, visit: Visit, without_mnist: None, a_ladder: Path) -> None:
+        visitor = visit("inpaint")
+        assert visitor.selectbox(key="run-1").options == ["deep", "digits-quadrant-1"]
+        shown = pictures(visitor)
+        visitor.selectbox(key="run-1").select("digits-quadrant-1").run()
+        assert not visitor.error
+        assert pictures(visitor) != shown
+
+    def test_its_map_is_of_its_top_group(self, without_mnist: None, a_ladder: Path) -> None:
+        key = library.run_keys()["wide"]
+        assert posterior_means(library.model(key), data.load("digits").test, torch.arange(3)).shape == (3, 2 * 49)
+
+
 class TestLatent:
     def test_the_map_of_embedded_digits_shows_a_point_in_full(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("latent", run="digits-label", point="7")
@@ -223,7 +265,7 @@ class TestLatent:
         visitor = visit("latent", run="label", point="7")
         assert "nearest neighbours" in said(visitor)
         assert not pictures(visitor)
-        assert "Other maps need the images" in said(visitor)
+        assert "Maps with other settings need the images" in said(visitor)
 
     def test_active_units_are_counted(self, visit: Visit, without_mnist: None) -> None:
         headings = [heading.value for heading in visit("latent", run="label-2d").subheader]
@@ -231,14 +273,14 @@ class TestLatent:
 
     def test_pca_is_another_map_of_the_same_points(self, without_mnist: None) -> None:
         key = library.run_keys()["digits-label"]
-        tsne, pca = maps.stored(key, "tsne"), maps.stored(key, "pca")
+        tsne, pca = maps.stored(key), maps.stored(key, Layout(method="pca"))
         assert tsne is not None
         assert pca is not None
         assert (tsne.indices == pca.indices).all()
         assert not np.allclose(tsne.coordinates, pca.coordinates)
 
     def test_the_csv_has_a_row_per_point_and_all_of_z(self, without_mnist: None) -> None:
-        embedding = maps.stored(library.run_keys()["label-2d"], "tsne")
+        embedding = maps.stored(library.run_keys()["label-2d"])
         assert embedding is not None
         table = pd.read_csv(io.BytesIO(maps.csv(embedding)))
         assert list(table.columns) == ["index", "label", "x", "y", "z1", "z2"]
@@ -254,7 +296,29 @@ class TestLatent:
         content[-200] ^= 255
         content[2000] ^= 1
         path.write_bytes(content)
-        assert "embedding-tsne.npz is damaged" in visit("latent", run="digits-label").error[0].value
+        visitor = visit("latent", run="digits-label")
+        assert "embedding-tsne.npz is damaged" in visitor.error[0].value
+        assert "4 of 16 units are active" in [heading.value for heading in visitor.subheader]
+        assert [button.label for button in visitor.button] == ["Compute it, about 20 s"]
+
+    def test_the_settings_of_the_map_stand_in_the_address(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        layout = Layout(points=60, perplexity=5)
+        key = library.run_keys()["digits-label"]
+        small = embed(library.model(key), data.load("digits").test, layout)
+        store_embedding(find("digits-label", own_runs), layout, small, key.weights)
+        settings = {"points-360": "60", "perplexity-19": "5"}
+        assert "t-SNE of 60 posterior means" in said(visit("latent", run="digits-label", **settings))
+        assert "t-SNE of 360 posterior means" in said(visit("latent", run="digits-label"))
+        assert "is not computed yet" in said(visit("latent", run="digits-label", **settings | {"points-360": "70"}))
+
+    def test_the_units_of_a_run_that_still_trains_are_not_called_dead(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        run = find("digits-label", own_runs)
+        run.write_card(replace(run.card(), status="running", rates=[], read_only=False))
+        assert "measured when its training ends" in said(visit("latent", run="digits-label"))
 
 
 class TestTraining:
@@ -299,34 +363,114 @@ class TestTable:
 
     def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
         shown = visit("cll").dataframe[0].value
-        assert shown["model"].str.contains("test set used for early stopping").sum() == 3
+        assert shown["model"].str.endswith("Pyro tutorial*").sum() == 3
+        assert "its test set was also the one that early stopping watched" in said(visit("cll"))
 
     def test_without_the_images_live_cells_say_what_they_need(
         self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         shutil.copytree(CHECKPOINTS / "label", tmp_path / "label")
         monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
-        assert "Live cells need the images" in said(visit("cll"))
+        assert "Live estimates of mnist runs need its images" in said(visit("cll"))
 
-    def test_an_estimate_runs_to_its_end_and_is_stored_beside_the_read_only_run(
+    def test_without_mnist_live_cells_of_its_runs_say_so_and_the_others_are_offered(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("cll")
+        assert "Live estimates of mnist runs need its images" in said(visitor)
+        (chooser,) = visitor.selectbox
+        assert all(name.startswith("digits-") for name in chooser.options)
+
+    def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        visitor = visit("cll", run="digits-label", draws="7", images="120")
+        assert "Are the digits what was asked for?" not in [heading.value for heading in visit("cll").subheader]
+        run = find("digits-label", own_runs)
+        store_judgement(run, [Finding(name="samples", value=0.75, of=10, reference=0.5)], run.weights_digest())
+        visitor = visit("cll")
+        assert "Are the digits what was asked for?" in [heading.value for heading in visitor.subheader]
+        assert visitor.dataframe[-1].value.iloc[0].tolist() == ["digits-label", "samples", 0.75, 0.5, 10]
+
+    def test_how_estimates_settle_is_shown_where_a_run_has_it(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        assert "Why prior Monte Carlo lies" not in [heading.value for heading in visit("cll").subheader]
+        run = find("digits-label", own_runs)
+        store(run, stored_cells(run), run.weights_digest(), CURVE)
+        visitor = visit("cll")
+        assert "Why prior Monte Carlo lies" in [heading.value for heading in visitor.subheader]
+        assert visitor.selectbox(key="curve").options == ["digits-label"]
+
+    def test_a_run_without_cells_is_named(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        (own_runs / "digits-label" / "cll.json").unlink()
+        assert "Not scored yet: digits-label." in said(visit("cll"))
+
+    @staticmethod
+    def estimated(visit: Visit, draws: int, images: int) -> AppTest:
+        visitor = visit("cll", run="digits-label", draws=str(draws), images=str(images))
         next(button for button in visitor.button if button.label == "Estimate").click().run()
-        for _ in range(30):
-            if len(visitor.metric) == 3 and "120 of 120" in visitor.get("progress")[0].proto.text:
+        for _ in range(60):
+            if not visitor.session_state["live"].running:
                 break
             visitor.run()
+        assert f"{images} of {images}" in visitor.get("progress")[0].proto.text
         assert [metric.label for metric in visitor.metric] == [
             "−ELBO, nats", "importance sampling, nats", "prior Monte Carlo, nats"
         ]  # fmt: skip
-        kept = [cell for cell in stored_cells(find("digits-label", own_runs)) if cell.samples == 7]
-        assert {cell.images for cell in kept} == {120}
+        return visitor
+
+    def test_an_estimate_that_is_a_row_of_the_table_is_stored_beside_the_read_only_run(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        self.estimated(visit, 100, 360)
         assert (own_runs / ".cache" / "digits-label" / "cll.json").exists()
+
+    def test_an_estimate_of_other_draws_or_fewer_images_is_the_visitors_own(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        before = stored_cells(find("digits-label", own_runs))
+        for draws, images in ((7, 360), (100, 120)):
+            self.estimated(visit, draws, images)
+        assert stored_cells(find("digits-label", own_runs)) == before
+
+    def test_an_estimate_that_cannot_be_stored_keeps_saying_so(
+        self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise NotWritable("The disk is full.")
+
+        monkeypatch.setattr(live, "store", refuse)
+        visitor = self.estimated(visit, 100, 360)
+        for _ in range(2):
+            assert [error.value for error in visitor.error] == [
+                "This estimate is complete but not in the table. The disk is full."
+            ]
+            visitor.run()
+
+    def test_an_estimate_that_breaks_off_says_why(
+        self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> Iterator[Scored]:
+            raise NotWritable("Something is in the way.")
+            yield
+
+        monkeypatch.setattr(live, "evaluate", broken)
+        visitor = visit("cll", run="digits-label")
+        next(button for button in visitor.button if button.label == "Estimate").click().run()
+        for _ in range(2):
+            assert [error.value for error in visitor.error] == ["Something is in the way."]
+            visitor.run()
+
+    def test_the_dotted_lines_are_of_the_run_that_is_estimated(self, visit: Visit, without_mnist: None) -> None:
+        visitor = self.estimated(visit, 3, 120)
+        visitor.selectbox(key="run").select("digits-quadrant-1").run()
+        estimate = visitor.session_state["live"]
+        stored = {cell.mean for cell in stored_cells(find("digits-label", CHECKPOINTS))}
+        assert {cell.mean for cell in estimate.stored().values()} <= stored
 
     def test_a_number_says_where_it_comes_from(self) -> None:
         rows = tables.entries([find("quadrant-1", CHECKPOINTS)])
         words = {tables.number(entry): provenance(entry) for entry in rows}
         ours = next(entry for entry in rows if entry.estimator == "importance sampling" and entry.samples == 1000)
         assert "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`" in words[tables.number(ours)]
-        assert "published" in words["71.8"]
+        assert "Pyro tutorial" in words["71.8"]

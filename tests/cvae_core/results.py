@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cvae_core import evaluation, latent
 from cvae_core.evaluation import Cell
-from cvae_core.latent import Embedding, Method
+from cvae_core.latent import Embedding, Layout
 from cvae_core.runs import Run
 
 
@@ -12,5 +12,5 @@ def store(run: Run, cells: Sequence[Cell]) -> list[Cell]:
     return evaluation.store(run, cells, run.weights_digest())
 
 
-def store_embedding(run: Run, method: Method, embedding: Embedding) -> None:
-    latent.store_embedding(run, method, embedding, run.weights_digest())
+def store_embedding(run: Run, layout: Layout, embedding: Embedding) -> None:
+    latent.store_embedding(run, layout, embedding, run.weights_digest())

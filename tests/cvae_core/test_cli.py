@@ -100,7 +100,10 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
     for preset, defaults in PRESETS.items():
         _, out, _ = command("train", "label", "--preset", preset, "--help")
         told = " ".join(out.replace("│", " ").split())
-        assert f"--width INT units of every hidden layer (default: {defaults['label'].width})" in told
+        assert (
+            f"--width INT units of every hidden layer; channels at 14×14 of a ladder (default: {defaults['label'].width})"
+            in told
+        )
         assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
 
 
@@ -179,10 +182,10 @@ def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command,
 
 def test_training_lays_the_latent_space_out_unless_told_otherwise(command: Command, tmp_path: Path) -> None:
     assert command("train", "label", *TINY, "--run", "without")[0] == 0
-    assert latent.stored_embedding(run_at("without", tmp_path / "runs"), "tsne") is None
+    assert latent.stored_embedding(run_at("without", tmp_path / "runs")) is None
     words = [word for word in TINY if word != "--no-embed"]
     assert command("train", "vae", *words, "--run", "with")[0] == 0
-    stored = latent.stored_embedding(run_at("with", tmp_path / "runs"), "tsne")
+    stored = latent.stored_embedding(run_at("with", tmp_path / "runs"))
     assert stored is not None
     assert stored.coordinates.shape == (360, 2)
 
@@ -369,8 +372,8 @@ def test_an_embedding_is_stored_with_its_run(command: Command, root: Path) -> No
     code, out, err = command("embed", "digits-label", "--method", "pca", "--points", 60, "--root", root)
     assert (code, err) == (0, "")
     run = run_at("digits-label", root)
-    assert out == f"60 points embedded: {run.folder / 'embedding-pca.npz'}\n"
-    stored = latent.stored_embedding(run, "pca")
+    assert out == f"60 points embedded: {run.folder / 'embedding-pca-60.npz'}\n"
+    stored = latent.stored_embedding(run, latent.Layout(method="pca", points=60))
     assert stored is not None
     assert stored.coordinates.shape == (60, 2)
     assert "at least 50" in refused(command("embed", "digits-label", "--points", 3, "--root", root))

@@ -9,7 +9,9 @@ from typing import Any, get_args
 import pytest
 
 from cvae_core import cli, data, runs
+from cvae_core.architectures import build
 from cvae_core.config import (
+    DEFAULT_PRESET,
     PRESETS,
     BaselineConfig,
     Config,
@@ -22,14 +24,17 @@ from cvae_core.config import (
     baseline_for,
     configure,
     from_json,
+    is_gsnn,
     train_command,
 )
 from cvae_core.errors import ConfigError
-from cvae_core.models import build
 from cvae_core.quadrants import NAMES, PROPER_SETS, canonical
 
 FLAVOURS, PRESET_NAMES = get_args(Flavour), get_args(PresetName)
-every = pytest.mark.parametrize(("flavour", "preset"), list(product(FLAVOURS, PRESET_NAMES)))
+every = pytest.mark.parametrize(
+    ("flavour", "preset"), [(flavour, preset) for preset, flavours in PRESETS.items() for flavour in flavours]
+)
+FIXED_IN_A_LADDER = {"residual", "prior", "decoder_sees_condition"}
 OTHERS: dict[str, Any] = {  # a value that no preset has
     "dataset": "kmnist",
     "pixels": "binarised",
@@ -41,6 +46,11 @@ OTHERS: dict[str, Any] = {  # a value that no preset has
     "learning_rate": 1e-5 / 3,
     "weight_decay": 0.123,
     "averaging": 0.5,
+    "shifts": 0.125,
+    "groups": 3,
+    "draws": 4,
+    "clip": 7.5,
+    "alpha": 0.25,
     "seed": 2**62 + 1,
     "latent": 5,
     "beta": 2.5,
@@ -53,11 +63,14 @@ SETS = ["any", *("+".join(n for n, shown in zip(NAMES, members, strict=True) if 
 
 def changed(config: Config, name: str) -> Config:
     value = getattr(config, name)
+    if name == "alpha":  # one objective excludes the other
+        config = replace(config, draws=1)
     return replace(config, **{name: not value if isinstance(value, bool) else OTHERS[name]})
 
 
 def changeable(config: Config) -> list[str]:
-    return [field.name for field in fields(config) if field.name != "preset"]
+    fixed = FIXED_IN_A_LADDER if getattr(config, "groups", 0) else {"groups"}
+    return [field.name for field in fields(config) if field.name not in {"preset", *fixed}]
 
 
 def parsed(command: str) -> tuple[Config, str | None]:
@@ -87,11 +100,13 @@ def test_a_command_parses_back_to_the_configuration_it_was_made_from(flavour: Fl
 @pytest.mark.parametrize("name", changeable(configure("quadrant")))
 def test_a_command_names_the_settings_that_differ_and_no_others(name: str) -> None:
     for preset in PRESET_NAMES:
+        if name not in changeable(configure("quadrant", preset)):
+            continue
         config = changed(configure("quadrant", preset), name)
         flags = [word.partition("=")[0] for word in train_command(config, config.run_name).split() if word[:2] == "--"]
         flag = name.replace("_", "-")
         expected = ({f"--{flag}"}, {f"--no-{flag}"})
-        assert set(flags) - ({"--preset"} if preset == "classic" else set()) in expected
+        assert set(flags) - (set() if preset == DEFAULT_PRESET else {"--preset"}) in expected
         assert parsed(train_command(config, config.run_name))[0] == config
 
 
@@ -126,6 +141,9 @@ def test_every_preset_names_itself_and_builds(flavour: Flavour, preset: PresetNa
         ("averaging", -0.1, "0.0", "0.99999"),
         ("beta", -1.0, "0.0", "1000.0"),
         ("warm_up", -1.0, "0.0", "100000.0"),
+        ("groups", 17, "0", "16"),
+        ("draws", 0, "1", "1000"),
+        ("shifts", 1.5, "0.0", "1.0"),
         ("seed", -1, "0", str(2**63 - 1)),
         ("seed", 2**63, "0", str(2**63 - 1)),
     ],
@@ -150,6 +168,45 @@ def test_a_choice_that_is_none_is_named_with_those_that_are(name: str, value: ob
     with pytest.raises(ConfigError) as caught:
         configure("label", **{name: value})
     assert str(caught.value) == f"{name.capitalize()} cannot be {value!r}: it is one of {choices}."
+
+
+def test_a_baseline_has_no_ladder() -> None:
+    with pytest.raises(ConfigError, match="no ladder preset of a baseline"):
+        configure("baseline", "ladder")
+
+
+@pytest.mark.parametrize(
+    ("flavour", "changes"),
+    [
+        ("vae", {"residual": False}),
+        ("label", {"prior": "standard"}),
+        ("quadrant", {"decoder_sees_condition": False}),
+    ],
+)
+def test_what_a_ladder_always_has_cannot_be_taken_from_it(flavour: Flavour, changes: dict[str, Any]) -> None:
+    (name,) = changes
+    with pytest.raises(ConfigError, match=f"{name.replace('_', ' ').capitalize()} cannot be .* in a ladder"):
+        configure(flavour, "ladder", **changes)
+
+
+def test_a_configuration_has_one_objective() -> None:
+    with pytest.raises(ConfigError, match="leave one of them at 1"):
+        configure("quadrant", alpha=0.5, draws=5)
+    assert is_gsnn(configure("quadrant", alpha=0.0))
+    assert not is_gsnn(configure("quadrant", alpha=0.5))
+    assert not is_gsnn(configure("baseline"))
+
+
+def test_an_older_card_has_the_defaults_of_what_came_later() -> None:
+    content = configure("label").to_json()
+    del content["groups"], content["shifts"]
+    assert from_json(content) == configure("label")
+
+
+def test_the_units_of_a_ladder_are_its_maps() -> None:
+    config = configure("vae", "ladder", latent=3, groups=2)
+    assert (config.latents, config.units) == (2 * 3 * (7 * 7 + 14 * 14), 2 * 2 * 3)
+    assert configure("vae").units == configure("vae").latents
 
 
 @pytest.mark.parametrize("flavour", ["quadrant", "baseline"])
@@ -200,6 +257,8 @@ def test_a_configuration_cannot_be_changed_or_given_by_position() -> None:
 def test_every_configuration_has_a_name_of_its_own_that_a_run_can_have() -> None:
     names: dict[str, Config] = {}
     for flavour, dataset, preset, pixels in product(FLAVOURS, get_args(Dataset), PRESET_NAMES, get_args(Pixels)):
+        if flavour not in PRESETS[preset]:
+            continue
         for visible in SETS if flavour in ("quadrant", "baseline") else [None]:
             which = {"visible": visible} if visible else {}
             config = configure(flavour, preset, dataset=dataset, pixels=pixels, **which)

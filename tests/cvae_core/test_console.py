@@ -12,8 +12,9 @@ import pytest
 
 from cvae_core import console
 from cvae_core.console import Bar, stop_signals
+from cvae_core.monitoring import Measured
 from cvae_core.recording import Finishing
-from cvae_core.training import EpochEnded, Measured, Stepped
+from cvae_core.training import EpochEnded, Stepped
 
 
 class Terminal(io.StringIO):

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from cvae_core import data, evaluation, files
+from cvae_core import data, evaluation, files, noise
+from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataDamaged, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import Cell, Moments, evaluate, stored_cells
 from cvae_core.examples import HELD_OUT_SEED, condition, first_of_each_label, held_out, training_batch
-from cvae_core.models import build
 from cvae_core.objectives import from_posterior
 from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import Run
@@ -40,6 +40,7 @@ def cells(config: Config, digits: DataSet, **arguments: Any) -> dict[str, Cell]:
         ("vae", "grey", {"elbo", "importance", "prior", "floor"}),
         ("label", "binarised", {"elbo", "importance", "prior"}),
         ("quadrant", "grey", {"elbo", "importance", "prior", "floor"}),
+        ("quadrant gsnn", "grey", {"prior", "floor"}),
         ("baseline", "grey", {"baseline", "floor"}),
         ("baseline", "binarised", {"baseline"}),
     ],
@@ -47,7 +48,8 @@ def cells(config: Config, digits: DataSet, **arguments: Any) -> dict[str, Cell]:
 def test_a_model_is_scored_by_the_estimators_that_fit_it(
     flavour: str, pixels: str, expected: set[str], tiny: Tiny, digits: DataSet
 ) -> None:
-    found = cells(tiny(flavour, pixels=pixels), digits, split_name="test", seed=3)
+    flavour, _, gsnn = flavour.partition(" ")
+    found = cells(tiny(flavour, pixels=pixels, **{"alpha": 0.0} if gsnn else {}), digits, split_name="test", seed=3)
     assert set(found) == expected
     for estimator, cell in found.items():
         assert (cell.split, cell.images, cell.seed) == ("test", 20, 3)
@@ -55,6 +57,22 @@ def test_a_model_is_scored_by_the_estimators_that_fit_it(
         assert cell.visible == ("1" if flavour in ("quadrant", "baseline") else None)
         assert cell.mean > 0
         assert cell.standard_error > 0
+
+
+def test_more_draws_continue_fewer(tiny: Tiny, digits: DataSet) -> None:
+    """The draws of a small S are the first of those of a larger one: a curve over S is of one stream."""
+    model = build(tiny("label"))
+    rows = torch.arange(3)
+    few, many = (noise.per_image(rows, samples, model.latent, 0, "evaluation", "prior") for samples in (3, 30))
+    assert torch.equal(many[:3], few)
+
+
+def test_a_curve_lies_beside_the_cells_and_not_among_them(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    first = cell(images=100)
+    evaluation.store(run, [first], run.weights_digest(), evaluation.CURVE)
+    assert stored_cells(run, evaluation.CURVE) == [first]
+    assert stored_cells(run) == []
 
 
 def test_scores_come_in_with_their_progress_and_add_up(

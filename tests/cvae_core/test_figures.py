@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from cvae_core import figures, noise
+from cvae_core.architectures import build
 from cvae_core.data import DataSet
 from cvae_core.figures import (
     BORDER,
@@ -25,9 +26,8 @@ from cvae_core.figures import (
     png,
     stage_frames,
 )
-from cvae_core.models import build
+from cvae_core.monitoring import Staged, stage
 from cvae_core.quadrants import PROPER_SETS, flags, pixel_mask
-from cvae_core.training import Staged, stage
 
 Tiny = Callable[..., Any]
 

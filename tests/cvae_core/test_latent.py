@@ -10,15 +10,16 @@ import pytest
 import torch
 
 from cvae_core import files, latent, noise
+from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse
 from cvae_core.examples import held_out
-from cvae_core.latent import Embedding, embed, neighbours, posterior_means, slerp, stored_embedding
-from cvae_core.models import build
+from cvae_core.latent import USUAL, Embedding, Layout, embed, neighbours, posterior_means, slerp, stored_embedding
 from cvae_core.runs import Run
 from tests.cvae_core.results import store_embedding
 
+PCA = Layout(method="pca")
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
@@ -81,7 +82,7 @@ def test_posterior_means_are_those_of_the_posterior_whoever_else_is_asked(
 
 @pytest.fixture(scope="module")
 def embedding(tiny: Tiny, digits: DataSet) -> Embedding:
-    return embed(build(tiny("label", latent=5)), digits.test, method="pca", points=60)
+    return embed(build(tiny("label", latent=5)), digits.test, Layout(method="pca", points=60))
 
 
 def test_principal_components_are_a_rotation_of_the_centred_means(embedding: Embedding) -> None:
@@ -110,7 +111,7 @@ def test_the_z_of_an_embedding_is_the_posterior_mean_nearer_than_any_neighbour(
 
 def test_t_sne_of_the_same_model_is_the_same_picture(tiny: Tiny, digits: DataSet) -> None:
     model = build(tiny("label", latent=5))
-    first, again = (embed(model, digits.test, method="tsne", points=60) for _ in range(2))
+    first, again = (embed(model, digits.test, Layout(method="tsne", points=60)) for _ in range(2))
     assert first.coordinates.shape == (60, 2)
     assert np.isfinite(first.coordinates).all()
     np.testing.assert_array_equal(first.coordinates, again.coordinates)
@@ -118,7 +119,7 @@ def test_t_sne_of_the_same_model_is_the_same_picture(tiny: Tiny, digits: DataSet
 
 def test_other_perplexities_lay_the_points_out_otherwise(tiny: Tiny, digits: DataSet) -> None:
     model = build(tiny("label", latent=5))
-    few, many = (embed(model, digits.test, points=60, perplexity=perplexity) for perplexity in (5, 30))
+    few, many = (embed(model, digits.test, Layout(points=60, perplexity=perplexity)) for perplexity in (5, 30))
     assert np.array_equal(few.z, many.z)
     assert not np.allclose(few.coordinates, many.coordinates)
 
@@ -126,7 +127,7 @@ def test_other_perplexities_lay_the_points_out_otherwise(tiny: Tiny, digits: Dat
 @pytest.mark.parametrize("perplexity", [0.5, 60, 1000, float("nan")])
 def test_a_perplexity_that_cannot_be_is_refused(perplexity: float, tiny: Tiny, digits: DataSet) -> None:
     with pytest.raises(ConfigError, match=f"Perplexity cannot be {perplexity}: it lies between 1 and the number of po"):
-        embed(build(tiny("vae")), digits.test, points=60, perplexity=perplexity)
+        embed(build(tiny("vae")), digits.test, Layout(points=60, perplexity=perplexity))
 
 
 def test_neighbours_are_the_nearest_in_z_nearest_first(embedding: Embedding) -> None:
@@ -139,21 +140,21 @@ def test_neighbours_are_the_nearest_in_z_nearest_first(embedding: Embedding) -> 
 
 
 def test_no_more_points_are_shown_than_there_are(tiny: Tiny, digits: DataSet) -> None:
-    found = embed(build(tiny("vae")), digits.validation, method="pca", points=5000)
+    found = embed(build(tiny("vae")), digits.validation, Layout(method="pca", points=5000))
     assert len(found.indices) == 180
 
 
 @pytest.mark.parametrize("points", [latent.MIN_POINTS - 1, 0, -1])
 def test_too_few_points_are_refused(points: int, tiny: Tiny, digits: DataSet) -> None:
     with pytest.raises(ConfigError, match=f"Points cannot be {points}: an embedding needs at least 50"):
-        embed(build(tiny("vae")), digits.test, points=points)
+        embed(build(tiny("vae")), digits.test, Layout(points=points))
 
 
 @pytest.mark.parametrize("flavour", ["baseline", "vae"])
 def test_without_two_dimensions_there_is_nothing_to_embed(flavour: str, tiny: Tiny, digits: DataSet) -> None:
     latents = {} if flavour == "baseline" else {"latent": 1}
     with pytest.raises(ConfigError, match="at least two latent dimensions"):
-        embed(build(tiny(flavour, **latents)), digits.test, method="pca")
+        embed(build(tiny(flavour, **latents)), digits.test, Layout(method="pca"))
 
 
 def test_a_collapsed_latent_space_is_not_laid_out(tiny: Tiny, digits: DataSet) -> None:
@@ -162,7 +163,7 @@ def test_a_collapsed_latent_space_is_not_laid_out(tiny: Tiny, digits: DataSet) -
         model.recognition_head.linear.weight.zero_()
     for method in ("pca", "tsne"):
         with pytest.raises(ConfigError, match="says next to nothing of the images"):
-            embed(model, digits.test, method=method, points=60)  # type: ignore[arg-type]
+            embed(model, digits.test, Layout(method=method, points=60))  # type: ignore[arg-type]
 
 
 def test_an_embedding_of_weights_that_have_been_replaced_meanwhile_is_not_stored(
@@ -172,7 +173,7 @@ def test_an_embedding_of_weights_that_have_been_replaced_meanwhile_is_not_stored
     embedded = run.weights_digest()
     run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
     with pytest.raises(RunInUse, match="has been trained on meanwhile"):
-        latent.store_embedding(run, "pca", embedding, embedded)
+        latent.store_embedding(run, PCA, embedding, embedded)
 
 
 def equal(one: Embedding | None, other: Embedding | None) -> bool:
@@ -183,39 +184,51 @@ def equal(one: Embedding | None, other: Embedding | None) -> bool:
 
 def test_an_embedding_is_kept_with_its_run_by_method(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
-    assert stored_embedding(run, "pca") is None
-    store_embedding(run, "pca", embedding)
-    assert equal(stored_embedding(run, "pca"), embedding)
-    assert stored_embedding(run, "tsne") is None
+    assert stored_embedding(run, PCA) is None
+    store_embedding(run, PCA, embedding)
+    assert equal(stored_embedding(run, PCA), embedding)
+    assert stored_embedding(run, USUAL) is None
+
+
+def test_a_map_of_other_settings_lies_beside_the_usual_one(
+    embedding: Embedding, tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("label", latent=5))
+    layouts = [USUAL, PCA, Layout(points=60), Layout(perplexity=7), Layout(points=60, perplexity=7)]
+    for number, layout in enumerate(layouts):
+        store_embedding(run, layout, replace(embedding, coordinates=embedding.coordinates + number))
+    for number, layout in enumerate(layouts):
+        assert equal(stored_embedding(run, layout), replace(embedding, coordinates=embedding.coordinates + number))
+    assert Layout(method="pca", perplexity=7).file == PCA.file  # which has no perplexity
 
 
 def test_an_embedding_of_other_weights_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
-    store_embedding(run, "pca", embedding)
+    store_embedding(run, PCA, embedding)
     run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
-    assert stored_embedding(run, "pca") is None
+    assert stored_embedding(run, PCA) is None
 
 
 def test_an_embedding_of_a_pretrained_run_lies_beside_it_and_the_newer_one_counts(
     embedding: Embedding, tmp_path: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
     run = untrained(tiny("label"))
-    store_embedding(run, "pca", embedding)
+    store_embedding(run, PCA, embedding)
     run.write_card(replace(run.card(), read_only=True))
-    assert equal(stored_embedding(run, "pca"), embedding)
+    assert equal(stored_embedding(run, PCA), embedding)
     newer = replace(embedding, coordinates=embedding.coordinates + 1)
-    store_embedding(run, "pca", newer)
+    store_embedding(run, PCA, newer)
     assert (tmp_path / ".cache" / run.name / "embedding-pca.npz").is_file()
-    assert equal(stored_embedding(run, "pca"), newer)
+    assert equal(stored_embedding(run, PCA), newer)
 
 
 def test_a_damaged_embedding_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
-    store_embedding(run, "pca", embedding)
+    store_embedding(run, PCA, embedding)
     path = run.folder / "embedding-pca.npz"
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(RunDamaged):
-        stored_embedding(run, "pca")
+        stored_embedding(run, PCA)
 
 
 def test_an_embedding_of_another_version_is_said_to_be(tiny: Tiny, untrained: Untrained) -> None:
@@ -224,4 +237,4 @@ def test_an_embedding_of_another_version_is_said_to_be(tiny: Tiny, untrained: Un
     assert weights is not None
     files.write_arrays(run.folder / "embedding-pca.npz", weights=np.array(weights.sha256), points=np.zeros(3))
     with pytest.raises(RunDamaged):
-        stored_embedding(run, "pca")
+        stored_embedding(run, PCA)

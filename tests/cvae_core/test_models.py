@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
 
 from cvae_core import noise
+from cvae_core.architectures import build
 from cvae_core.config import Config, configure
 from cvae_core.errors import ConfigError
 from cvae_core.examples import condition
-from cvae_core.models import Condition, ConditionalVAE, QuadrantCVAE, build, completed, labelled, nothing, quadrants_of
+from cvae_core.flat import FlatVAE, QuadrantCVAE
+from cvae_core.models import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
 from cvae_core.objectives import elbo
 from cvae_core.quadrants import PROPER_SETS, flags, pixel_mask
 
@@ -22,18 +24,32 @@ SHOWN = PROPER_SETS[torch.tensor([0, 5, 9, 13])]  # to a model of any set: four 
 LABELS = torch.tensor([3, 0, 9, 3])
 WITH_QUADRANTS = [f"{flavour} {visible}" for flavour in ("baseline", "quadrant") for visible in SETS]
 KINDS = ["vae", "label standard", "label learned", *WITH_QUADRANTS]
-PRESETS = ("classic", "mlp")
+FLAT, PRESETS = ("classic", "mlp"), ("classic", "mlp", "ladder")
+
+WITH_LATENTS = [kind for kind in KINDS if not kind.startswith("baseline")]
+
+
+def over(kinds: list[str]) -> pytest.MarkDecorator:
+    """Run a test on kinds in every preset that has them: a ladder has latents, and their prior is learned."""
+    pairs = [(kind, preset) for preset in PRESETS for kind in kinds]
+    no_ladder = ("baseline", "label standard")
+    return pytest.mark.parametrize(
+        ("kind", "preset"), [(k, p) for k, p in pairs if p != "ladder" or not k.startswith(no_ladder)]
+    )
+
 
 every = pytest.mark.parametrize("kind", KINDS)
-with_latents = pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("baseline")])
+with_latents = pytest.mark.parametrize("kind", WITH_LATENTS)
 with_quadrants = pytest.mark.parametrize("kind", WITH_QUADRANTS)
-in_both_presets = pytest.mark.parametrize("preset", PRESETS)
+in_both_presets = pytest.mark.parametrize("preset", FLAT)
+in_every_preset = pytest.mark.parametrize("preset", PRESETS)
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
 
 
 def configured(kind: str, preset: str = "mlp", **changes: Any) -> Config:
     flavour, _, rest = kind.partition(" ")
+    changes |= {"groups": 1} if preset == "ladder" else {}
     which = {"label": {"prior": rest}, "vae": {}}.get(flavour, {"visible": rest})
     latent = {} if flavour == "baseline" else {"latent": LATENT}
     return configure(flavour, preset=preset, width=12, depth=1, **which, **latent, **changes)  # type: ignore[arg-type]
@@ -78,13 +94,12 @@ def parts(kind: str, preset: str) -> Iterator[tuple[ConditionalVAE, Tensor, Cond
 Parts = tuple[ConditionalVAE, Tensor, Condition, Tensor]
 
 
-@with_latents
-@in_both_presets
+@over(WITH_LATENTS)
 def test_shapes_are_those_of_the_interface(parts: Parts) -> None:
     model, x, c, epsilon = parts
     for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon)):
-        assert latents.z.shape == latents.noise.shape == (S, N, LATENT)
-        assert latents.rate.shape in ((1, N, LATENT), (S, N, LATENT))
+        assert latents.z.shape == latents.noise.shape == (S, N, model.latent)
+        assert latents.rate.shape in ((1, N, model.latent), (S, N, model.latent))
         assert latents.log_weight.shape == (S, N)
     terms = elbo(model, x, c, epsilon)
     assert terms.reconstruction.shape == terms.rate.shape == terms.value().shape == (N,)
@@ -102,8 +117,7 @@ def test_a_baselines_latents_have_the_shapes_of_the_interface_with_no_dimension_
     assert terms.reconstruction.shape == terms.rate.shape == terms.value().shape == (N,)
 
 
-@every
-@in_both_presets
+@over(KINDS)
 def test_every_draw_of_every_image_has_a_likelihood(parts: Parts) -> None:
     model, x, c, epsilon = parts
     for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon)):
@@ -114,8 +128,7 @@ def test_every_draw_of_every_image_has_a_likelihood(parts: Parts) -> None:
         assert all(len(encoded) == N for encoded in latents.context)
 
 
-@every
-@in_both_presets
+@over(KINDS)
 def test_one_noise_serves_all_images_where_only_one_is_given(parts: Parts) -> None:
     model, x, c, epsilon = parts
     shared, each = epsilon[:, :1], epsilon[:, :1].expand(S, N, -1)
@@ -150,25 +163,24 @@ def test_the_rate_is_a_divergence_and_the_weight_the_ratio_of_the_densities(part
     torch.testing.assert_close(latents.log_weight, ratio)
 
 
-@with_latents
-@in_both_presets
+@over(WITH_LATENTS)
 def test_the_same_noise_gives_the_same_z_and_other_noise_another(parts: Parts) -> None:
     model, x, c, epsilon = parts
-    other = base_noise(seed=3)
+    other = base_noise(seed=3, latent=model.latent)
     assert torch.equal(model.infer(x, c, epsilon).z, model.infer(x, c, epsilon).z)
     assert torch.equal(model.draw(c, epsilon).z, model.draw(c, epsilon).z)
     assert not (model.infer(x, c, epsilon).z == model.infer(x, c, other).z).any()
     assert not (model.draw(c, epsilon).z == model.draw(c, other).z).any()
 
 
-@with_latents
-@in_both_presets
+@over(WITH_LATENTS)
 def test_a_point_means_the_same_by_its_noise_under_the_prior_however_it_was_made(parts: Parts) -> None:
     model, x, c, epsilon = parts
-    prior = model.prior(model.context(c))
     drawn = model.draw(c, epsilon)
     assert torch.equal(drawn.noise, epsilon)
-    torch.testing.assert_close(drawn.z, prior.loc + prior.scale * epsilon)
+    if isinstance(model, FlatVAE):
+        prior = model.prior(model.context(c))
+        torch.testing.assert_close(drawn.z, prior.loc + prior.scale * epsilon)
     assert drawn.rate.abs().sum() == drawn.log_weight.abs().sum() == 0
     inferred = model.infer(x, c, epsilon)
     again = model.draw(c, inferred.noise)
@@ -178,8 +190,7 @@ def test_a_point_means_the_same_by_its_noise_under_the_prior_however_it_was_made
     )
 
 
-@every
-@in_both_presets
+@over(KINDS)
 def test_an_image_fares_the_same_alone_as_in_company(parts: Parts) -> None:
     model, x, c, epsilon = parts
     together = model.likelihood(model.infer(x, c, epsilon), c).log_prob(x)
@@ -188,8 +199,7 @@ def test_an_image_fares_the_same_alone_as_in_company(parts: Parts) -> None:
     torch.testing.assert_close(alone, together[:, :1], rtol=1e-4, atol=1e-3)
 
 
-@every
-@in_both_presets
+@over(KINDS)
 def test_the_likelihood_is_that_of_bernoulli_pixels_summed_where_they_are_hidden(parts: Parts) -> None:
     model, x, c, epsilon = parts
     likelihood = model.likelihood(model.draw(c, epsilon), c)
@@ -200,8 +210,7 @@ def test_the_likelihood_is_that_of_bernoulli_pixels_summed_where_they_are_hidden
     torch.testing.assert_close(likelihood.log_prob(x), (each * scored).sum(-1), rtol=1e-4, atol=1e-2)
 
 
-@with_quadrants
-@in_both_presets
+@over(WITH_QUADRANTS)
 def test_a_visible_pixel_of_the_target_changes_no_score_and_every_hidden_one_does(parts: Parts) -> None:
     model, x, c, epsilon = parts
     likelihood, x = model.likelihood(model.draw(c, epsilon), c), x.double()
@@ -217,8 +226,7 @@ def test_a_visible_pixel_of_the_target_changes_no_score_and_every_hidden_one_doe
             assert not difference[:, [other for other in range(N) if other != image]].any()
 
 
-@with_quadrants
-@in_both_presets
+@over(WITH_QUADRANTS)
 def test_hidden_pixels_leak_nowhere(parts: Parts) -> None:
     model, x, c, epsilon = parts
     changed_c = given(model.config, torch.where(hidden(c), 1 - x, x))
@@ -228,15 +236,12 @@ def test_hidden_pixels_leak_nowhere(parts: Parts) -> None:
     assert c.pixels[hidden(c)].abs().sum() == 0
     for one, other in zip(model.context(c), model.context(changed_c), strict=True):
         assert torch.equal(one, other)  # the baseline's guess is in there
-    prior, changed_prior = model.prior(model.context(c)), model.prior(model.context(changed_c))
-    assert torch.equal(prior.loc, changed_prior.loc)
-    assert torch.equal(prior.scale, changed_prior.scale)
+    assert torch.equal(model.draw(c, epsilon).z, model.draw(changed_c, epsilon).z)
     completions = [completed(model.likelihood(model.draw(k, epsilon), k), k) for k in (c, changed_c)]
     assert torch.equal(*completions)
 
 
-@with_quadrants
-@in_both_presets
+@over(WITH_QUADRANTS)
 def test_visible_pixels_do_matter(parts: Parts) -> None:
     model, x, c, epsilon = parts
     changed_c = given(model.config, torch.where(hidden(c), x, 1 - x))
@@ -244,19 +249,17 @@ def test_visible_pixels_do_matter(parts: Parts) -> None:
     assert (one != other).any(-1).all()
 
 
-@with_latents
-@in_both_presets
+@over(WITH_LATENTS)
 def test_the_posterior_sees_the_whole_image(parts: Parts) -> None:
     model, x, c, _ = parts
     scored = hidden(c) if c.visible is not None else torch.ones(N, 784, dtype=torch.bool)
-    before, context = model.posterior(x, model.context(c)), model.context(c)
+    before = model.infer(x, c, torch.zeros(1, N, model.latent)).z[0]
     for changed in (torch.where(scored, 1 - x, x), torch.where(scored, x, 1 - x)):
-        after = model.posterior(changed, context)
-        assert ((after.loc != before.loc).any(-1) == (changed != x).any(-1)).all()
+        after = model.infer(changed, c, torch.zeros(1, N, model.latent)).z[0]  # of the same condition
+        assert ((after != before).any(-1) == (changed != x).any(-1)).all()
 
 
-@with_quadrants
-@in_both_presets
+@over(WITH_QUADRANTS)
 def test_completions_keep_the_visible_pixels_exactly_and_fill_in_the_hidden_ones(parts: Parts) -> None:
     model, x, c, epsilon = parts
     likelihood = model.likelihood(model.draw(c, epsilon), c)
@@ -269,8 +272,7 @@ def test_completions_keep_the_visible_pixels_exactly_and_fill_in_the_hidden_ones
     assert ((whole[:, hidden(c)] > 0) & (whole[:, hidden(c)] < 1)).all()
 
 
-@pytest.mark.parametrize("kind", ["vae", "label standard"])
-@in_both_presets
+@over(["vae", "label learned"])
 def test_where_nothing_is_visible_the_whole_image_is_the_models(parts: Parts) -> None:
     model, _, c, epsilon = parts
     likelihood = model.likelihood(model.draw(c, epsilon), c)
@@ -332,7 +334,7 @@ def test_the_label_enters_encoder_and_decoder(parts: Parts) -> None:
     posteriors = [model.posterior(x, model.context(c)) for c in (three, eight)]
     assert (posteriors[0].loc != posteriors[1].loc).all()
     z = model.draw(three, epsilon).z
-    decoded = [model.logits(z, model.context(c)) for c in (three, eight)]  # the same z, not only the same noise
+    decoded = [model.decoded(z, model.context(c)) for c in (three, eight)]  # the same z, not only the same noise
     assert (decoded[0] != decoded[1]).all()
 
 
@@ -342,7 +344,7 @@ def test_the_label_enters_from_the_first_weights_on(preset: str) -> None:
     with torch.no_grad():
         contexts = [model.context(labelled(torch.full((N,), label))) for label in (3, 8)]
         posteriors = [model.posterior(x, context) for context in contexts]
-        decoded = [model.logits(base_noise(), context) for context in contexts]
+        decoded = [model.decoded(base_noise(), context) for context in contexts]
     assert not torch.equal(posteriors[0].loc, posteriors[1].loc)
     assert not torch.equal(decoded[0], decoded[1])
 
@@ -373,11 +375,11 @@ def test_the_prior_sees_the_baselines_guess(visible: str, preset: str) -> None:
 
 
 @pytest.mark.parametrize("visible", SETS)
-@in_both_presets
+@in_every_preset
 def test_the_baseline_inside_learns_nothing_and_all_else_learns(visible: str, preset: str) -> None:
     model = shaken(configured(f"quadrant {visible}", preset)).train()
     c = given(model.config, images())
-    elbo(model, images(), c, base_noise()).value().mean().neg().backward()
+    elbo(model, images(), c, base_noise(latent=model.latent)).value().mean().neg().backward()
     learning = {name for name, weight in model.named_parameters() if weight.grad is not None}
     assert learning == {name for name, _ in model.named_parameters() if not name.startswith("baseline.")}
     assert not any(weight.requires_grad for name, weight in model.named_parameters() if name.startswith("baseline."))
@@ -387,7 +389,7 @@ def test_the_baseline_inside_learns_nothing_and_all_else_learns(visible: str, pr
 def test_the_generation_network_sees_the_condition_where_its_preset_says_so(preset: str, sees: bool) -> None:
     model = shaken(configured("quadrant 1", preset))
     one, other = (model.context(given(model.config, images(seed))) for seed in (1, 8))
-    assert torch.equal(model.logits(base_noise(), one), model.logits(base_noise(), other)) is not sees
+    assert torch.equal(model.decoded(base_noise(), one), model.decoded(base_noise(), other)) is not sees
 
 
 @in_both_presets
@@ -398,8 +400,7 @@ def test_a_vae_is_given_nothing(preset: str) -> None:
     assert (prior.loc.abs().sum(), prior.scale.tolist()) == (0, [1] * LATENT)
 
 
-@every
-@in_both_presets
+@over(KINDS)
 def test_a_seed_gives_equal_weights_whatever_torch_drew_before(kind: str, preset: str) -> None:
     one = build(configured(kind, preset, seed=4)).state_dict()
     torch.manual_seed(123)
@@ -410,6 +411,61 @@ def test_a_seed_gives_equal_weights_whatever_torch_drew_before(kind: str, preset
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert any(not torch.equal(one[name], other[name]) for name in one)
     assert all(weight.isfinite().all() for weight in one.values())
+
+
+with_a_ladder = pytest.mark.parametrize(
+    "kind", [k for k in KINDS if k in ("vae", "label learned", "quadrant 1", "quadrant any")]
+)
+
+
+@with_a_ladder
+@pytest.mark.parametrize("preset", ["ladder"])
+def test_a_ladders_weight_is_the_ratio_of_its_densities_and_its_rate_what_sampling_gives(parts: Parts) -> None:
+    model, x, c, _ = parts
+    epsilon = noise.normal((200, N, model.latent), 9, "many")
+    latents = model.infer(x, c, epsilon)
+    sampled = -latents.log_weight  # log q − log p: the rate, in expectation
+    error = sampled.std(0) / len(epsilon) ** 0.5
+    assert ((sampled.mean(0) - latents.rate.sum(-1).mean(0)).abs() < 5 * error).all()
+
+
+@with_a_ladder
+@pytest.mark.parametrize("preset", ["ladder"])
+def test_lower_groups_are_given_the_upper_ones_and_not_the_other_way_round(parts: Parts) -> None:
+    model, x, c, epsilon = parts
+    top = model.mapped
+    other = epsilon.clone()
+    other[..., top:] += 1
+    assert torch.equal(model.draw(c, other).z[..., :top], model.draw(c, epsilon).z[..., :top])
+    other = epsilon.clone()
+    other[..., :top] += 1
+    for one, changed in (
+        (model.draw(c, epsilon), model.draw(c, other)),
+        (model.infer(x, c, epsilon), model.infer(x, c, other)),
+    ):
+        assert (one.z[..., top:] != changed.z[..., top:]).any(-1).all()
+
+
+@with_a_ladder
+@pytest.mark.parametrize("preset", ["ladder"])
+def test_a_ladders_units_are_its_maps(parts: Parts) -> None:
+    model, x, c, epsilon = parts
+    rate = model.infer(x, c, epsilon).rate
+    units = model.per_unit(rate)
+    assert units.shape == (*rate.shape[:-1], model.config.units)
+    torch.testing.assert_close(units.sum(-1), rate.sum(-1))
+    torch.testing.assert_close(units[..., 0], rate[..., :49].sum(-1))
+    torch.testing.assert_close(units[..., -1], rate[..., -196:].sum(-1))
+
+
+@with_a_ladder
+@pytest.mark.parametrize("preset", ["ladder"])
+def test_a_ladder_starts_with_a_posterior_that_is_its_prior(kind: str, preset: str) -> None:
+    model = build(configured(kind, preset))
+    with torch.no_grad():
+        latents = model.infer(images(), given(model.config, images()), base_noise(latent=model.latent))
+    assert latents.rate.abs().max() < 1e-6
+    assert latents.log_weight.abs().max() < 1e-4
 
 
 def test_quadrants_are_given_once_for_all_images_or_for_each() -> None:

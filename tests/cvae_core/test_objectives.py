@@ -9,22 +9,33 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from cvae_core import noise, objectives
+from cvae_core import noise
 from cvae_core.config import configure
 from cvae_core.distributions import Gaussian
+from cvae_core.flat import FlatVAE
 from cvae_core.models import Condition, ConditionalVAE, labelled
-from cvae_core.objectives import Elbo, LogMeanExp, elbo, from_posterior, prior_monte_carlo
+from cvae_core.objectives import (
+    Elbo,
+    LogMeanExp,
+    elbo,
+    from_posterior,
+    hybrid,
+    importance_weighted,
+    objective,
+    prior_monte_carlo,
+)
 
 PIXELS = 4
 IMAGES = torch.tensor(list(product([0.0, 1.0], repeat=PIXELS)))  # all 16 of them
 LABELS = [0, 1, 2]
 
 
-class OneDimensional(ConditionalVAE):
+class OneDimensional(FlatVAE):
     """p(x | c) with one latent dimension, a prior that moves with c, curved logits, and a posterior that is not exact."""
 
     def __init__(self) -> None:
-        super().__init__(configure("label", latent=1), torch.arange(PIXELS))
+        super().__init__(configure("label", latent=1))
+        self.pixels = torch.arange(PIXELS)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
         assert c.labels is not None
@@ -37,7 +48,7 @@ class OneDimensional(ConditionalVAE):
         loc = x @ torch.tensor([[0.9], [-0.5], [0.4], [0.1]]) + 0.5 * context[0] - 0.5
         return Gaussian(loc, -0.1 - 0.15 * x[:, :1])
 
-    def logits(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+    def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
         slope, shift = torch.tensor([1.5, -1.2, 2.0, 0.7]), torch.tensor([-0.3, 0.8, 0.0, -1.0])
         return slope * torch.tanh(1.5 * z + shift) + 0.2 * z.square() - 0.2 * context[0]
 
@@ -202,6 +213,49 @@ def test_every_estimate_is_one_float64_per_image(model: OneDimensional) -> None:
     assert terms.reconstruction.shape == terms.rate.shape == (5,)
 
 
+def test_the_importance_weighted_bound_is_the_importance_estimate_of_its_draws(
+    model: OneDimensional, label: int
+) -> None:
+    epsilon = base_noise(30, 4)
+    terms = importance_weighted(model, IMAGES, given(label), epsilon)
+    estimate = from_posterior(model, IMAGES, given(label), epsilon).importance_sampling
+    torch.testing.assert_close(terms.value().double(), estimate, rtol=0, atol=1e-5)
+    torch.testing.assert_close(terms.rate, elbo(model, IMAGES, given(label), epsilon).rate)
+
+
+def test_the_gsnn_is_trained_by_draws_from_its_prior_alone(model: OneDimensional, label: int) -> None:
+    epsilon = base_noise(1, 4)
+    terms = hybrid(model, IMAGES, given(label), epsilon, alpha=0)
+    torch.testing.assert_close(terms.value().double(), prior_monte_carlo(model, IMAGES, given(label), epsilon))
+    assert terms.rate.abs().sum() == 0
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 1.0])
+def test_the_hybrid_objective_mixes_the_elbo_and_the_gsnns(alpha: float, model: OneDimensional, label: int) -> None:
+    c, epsilon = given(label), base_noise(5, 4)
+    mixed = hybrid(model, IMAGES, c, epsilon, alpha).value()
+    gsnn, bound = hybrid(model, IMAGES, c, epsilon, 0).value(), elbo(model, IMAGES, c, epsilon).value()
+    torch.testing.assert_close(mixed, alpha * bound + (1 - alpha) * gsnn)
+
+
+@pytest.mark.parametrize(
+    ("changes", "draws", "expected"),
+    [
+        ({}, 1, elbo),
+        ({"draws": 4}, 4, importance_weighted),
+        ({"alpha": 0.5}, 1, lambda *arguments: hybrid(*arguments, alpha=0.5)),
+        ({"alpha": 0.0}, 1, lambda *arguments: hybrid(*arguments, alpha=0.0)),
+    ],
+)
+def test_a_configuration_chooses_its_objective(
+    changes: dict[str, float], draws: int, expected: Callable[..., Elbo], model: OneDimensional
+) -> None:
+    chosen = OneDimensional()
+    chosen.config = configure("quadrant", latent=1, **changes)
+    arguments = (IMAGES, given(1), base_noise(draws, 6))
+    torch.testing.assert_close(objective(chosen, *arguments).value(), expected(model, *arguments).value())
+
+
 def test_the_two_ways_to_the_bound_agree(model: OneDimensional, label: int) -> None:
     epsilon = base_noise(30, 4)
     direct = elbo(model, IMAGES, given(label), epsilon).value()
@@ -217,7 +271,7 @@ def test_chunks_change_nothing(image_draws: int, model: OneDimensional, monkeypa
     sizes = []
     infer = model.infer
     monkeypatch.setattr(model, "infer", lambda x, c, chunk: (sizes.append(len(chunk)), infer(x, c, chunk))[1])
-    monkeypatch.setattr(objectives, "IMAGE_DRAWS", image_draws)
+    monkeypatch.setattr(model, "image_draws", image_draws)
     after = (*from_posterior(model, IMAGES, given(1), epsilon), prior_monte_carlo(model, IMAGES, given(1), epsilon))
     assert sum(sizes) == 101
     assert max(sizes) == max(1, min(101, image_draws // 16))

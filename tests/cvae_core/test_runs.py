@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from cvae_core import files, noise, runs
+from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
 from cvae_core.examples import held_out
-from cvae_core.models import build
 from cvae_core.runs import Run, Weights, all_runs, card_from_json, find, load_weights, readable, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -163,6 +163,21 @@ def test_a_rebuilt_model_predicts_what_the_stored_weights_predict(
     assert torch.equal(*logits)
 
 
+def test_of_a_run_without_its_weights_the_scores_are_there_and_the_model_says_how_to_train_it(
+    tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("label"))
+    assert run.has_weights()
+    sha256 = run.weights_digest()
+    weights_path(run).unlink()
+    assert not run.has_weights()
+    assert run.weights_digest() == sha256
+    with pytest.raises(
+        RunNotFound, match=r"without its weights: train it with python -m cvae_core train label .*--run my-"
+    ):
+        run.model()
+
+
 def test_new_weights_are_committed_by_the_card_and_the_old_ones_go(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     before = run.card().weights
@@ -231,11 +246,9 @@ def test_damaged_weights_are_never_loaded(damage: Callable[[bytes], bytes], tiny
         run.model()
 
 
-def test_missing_weights_are_said_to_be(tiny: Tiny, untrained: Untrained) -> None:
+def test_unreadable_weights_are_said_to_be(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     weights_path(run).unlink()
-    with pytest.raises(RunDamaged, match="cannot be read"):
-        run.model()
     weights_path(run).mkdir()
     with pytest.raises(RunDamaged, match="cannot be read"):
         run.model()
@@ -271,7 +284,7 @@ def test_a_card_cannot_name_weights_outside_its_folder(tmp_path: Path, tiny: Tin
     (tmp_path / "outside.safetensors").write_bytes(content)
     for file in ("../outside.safetensors", str(tmp_path / "outside.safetensors"), "..", ""):
         commit(run, content, file)
-        with pytest.raises(RunDamaged):
+        with pytest.raises((RunDamaged, RunNotFound)):
             run.model()
 
 

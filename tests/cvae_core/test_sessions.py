@@ -16,15 +16,16 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import cli, files, recording, sessions, training
+from cvae_core import cli, files, monitoring, recording, sessions, training
 from cvae_core.config import Config, train_command
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
+from cvae_core.monitoring import Measured, Staged
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card, Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
-from cvae_core.training import EpochEnded, Learner, Measured, Staged, Stepped
+from cvae_core.training import EpochEnded, Learner, Stepped
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -126,7 +127,7 @@ def test_the_curves_have_a_row_per_epoch_and_split(finished: Run) -> None:
 def test_the_stages_show_the_same_noise_before_and_after(finished: Run, digits: DataSet) -> None:
     stages = finished.stages()
     count = len(stages["epoch"])
-    assert stages["samples"].shape == (count, 10, training.STAGE_COLUMNS, 784)
+    assert stages["samples"].shape == (count, 10, monitoring.STAGE_COLUMNS, 784)
     assert stages["reconstructions"].shape == (count, 10, 784)
     assert (stages["samples"].dtype, stages["reconstructions"].dtype) == (np.uint8, np.uint8)
     assert (stages["epoch"][0], stages["epoch"][-1]) == (0, 4)
@@ -135,7 +136,7 @@ def test_the_stages_show_the_same_noise_before_and_after(finished: Run, digits: 
     first, last = stages["samples"][0].astype(int), stages["samples"][-1].astype(int)
     assert np.abs(first - last).mean() > 3
     model = finished.model()
-    again = recording.as_bytes(training.stage(model, digits, 4.0).samples).astype(int)
+    again = recording.as_bytes(monitoring.stage(model, digits, 4.0).samples).astype(int)
     assert np.abs(again - last).max() <= 1  # the last stage shows the weights that were kept
 
 
@@ -311,7 +312,7 @@ from pathlib import Path
 from cvae_core import recording, runs, sessions
 torch.set_num_threads(1)
 recording.SAVE_EVERY = float(sys.argv[3])
-sessions.fast_dtype = lambda: torch.float32
+sessions.fast_dtype = lambda _: torch.float32
 root, name = Path(sys.argv[1]), sys.argv[2]
 config = runs.find("plan", root).card().config
 found = runs.run_at(name, root).exists()
@@ -633,7 +634,7 @@ def test_a_finished_run_is_laid_out_where_there_are_two_dimensions_to_lay_out(
 ) -> None:
     run = finish(tiny(flavour, latent=latent, epochs=1), tmp_path, embed=True)
     assert run.card().status == "finished"
-    assert (stored_embedding(run, "tsne") is not None) == expected
+    assert (stored_embedding(run) is not None) == expected
 
 
 def test_a_run_that_cannot_be_laid_out_is_finished_all_the_same_and_says_why(
@@ -658,7 +659,7 @@ def test_a_run_closed_while_it_is_laid_out_stays_finished(tiny: Tiny, tmp_path: 
     session.close()
     run = run_at(config.run_name, tmp_path)
     assert run.card().status == "finished"
-    assert stored_embedding(run, "tsne") is None
+    assert stored_embedding(run) is None
     assert list(reports(config, tmp_path, resume=True)) == [Reused(run=run)]
 
 

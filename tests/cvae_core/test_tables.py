@@ -143,9 +143,27 @@ def test_reference_rows_are_the_published_numbers_and_say_what_they_are(runs: li
     }
     for entry in references:
         assert entry.model.endswith(PYRO)
-        assert "test set used for early stopping" in entry.model
         assert (entry.dataset, entry.pixels, entry.standard_error) == ("mnist", "grey", None)
         assert number(entry) == f"{entry.nats:.1f}"
+    assert all("early stopping" in told for told in (markdown(entries(runs)), latex(entries(runs))))
+    assert long_table(references)["model"].str.contains("early stopping").all()
+    ours = [entry for entry in entries(runs) if entry.run]
+    assert not any("early stopping" in told for told in (markdown(ours), latex(ours)))
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tiny: Tiny, untrained: Untrained) -> None:
+    means = {0: 60.0, 1: 61.0, 2: 65.0}
+    seeds = [untrained(tiny("quadrant", dataset="mnist", seed=seed), f"seed-{seed}") for seed in means]
+    for run, mean in zip(seeds, means.values(), strict=True):
+        store(run, [cell("importance", mean, visible="1")])
+    (mean,) = [entry for entry in entries(seeds) if entry.seeds == 3]
+    assert (mean.nats, mean.run, mean.is_score) == (62.0, "seed-0, seed-1, seed-2", False)
+    assert mean.standard_error == pytest.approx(7**0.5)
+    (pivot,) = pivots(entries(seeds))
+    ours = [line for line in pivot.lines if line.model.startswith("CVAE mlp")]
+    shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
+    assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds": 62.0}
+    assert not any(entry.seeds > 1 for entry in entries(seeds[:2]))
 
 
 @pytest.mark.parametrize(

@@ -8,27 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from cvae_core import noise, training
+from cvae_core import monitoring, noise, training
+from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
 from cvae_core.examples import first_of_each_label, held_out
-from cvae_core.models import build
+from cvae_core.models import labelled
+from cvae_core.monitoring import STAGE_COLUMNS, Measured, Staged, rates, stage, validate
 from cvae_core.quadrants import flags, pixel_mask
-from cvae_core.training import (
-    STAGE_COLUMNS,
-    STAGE_EPOCHS,
-    EpochEnded,
-    Learner,
-    Measured,
-    Staged,
-    Stepped,
-    fast_dtype,
-    rates,
-    stage,
-    steps_per_epoch,
-    train,
-    validate,
-)
+from cvae_core.training import STAGE_EPOCHS, EpochEnded, Learner, Stepped, fast_dtype, steps_per_epoch, train
 
 Tiny = Callable[..., Config]
 
@@ -104,7 +92,7 @@ def test_a_step_reports_the_mean_bound_of_its_images_at_full_weight_of_the_rate(
     learner, rows = learner_of(config), torch.arange(40)
     x, labels = digits.train.intensities(rows), digits.train.labels[rows]
     model = build(config)
-    terms = training.elbo(model, x, training.labelled(labels), noise.normal((1, 40, 2), config.seed, "latent", 0, 0))
+    terms = training.objective(model, x, labelled(labels), noise.normal((1, 40, 2), config.seed, "latent", 0, 0))
     expected = float((terms.reconstruction - 3 * terms.rate).mean().detach())
     assert learner.learn(digits.train, rows) == pytest.approx(expected, rel=1e-5)
 
@@ -263,12 +251,35 @@ def test_validation_says_the_same_every_time_and_takes_no_step(flavour: str, tin
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+def test_a_share_of_the_training_images_is_shifted_by_up_to_one_pixel(tiny: Tiny, digits: DataSet) -> None:
+    rows = torch.arange(900)
+    before, _ = training.training_batch(tiny("vae"), digits.train, rows, 0, 0)
+    after, _ = training.training_batch(tiny("vae", shifts=0.5), digits.train, rows, 0, 0)
+    padded = torch.nn.functional.pad(before.unflatten(-1, (28, 28)), (1, 1, 1, 1))
+    ways = [padded[:, down : down + 28, right : right + 28].flatten(1) for down in range(3) for right in range(3)]
+    fits = torch.stack([(way == after).all(-1) for way in ways])  # (ways, images)
+    assert fits.any(0).all()
+    assert 0.38 < 1 - fits[4].float().mean() < 0.51  # of the half, one in nine goes nowhere
+    assert (fits.float().mean(1) > 0.03).all()  # every way is gone
+    later, _ = training.training_batch(tiny("vae", shifts=0.5), digits.train, rows, 0, 1)
+    assert not torch.equal(after, later)
+
+
+@pytest.mark.parametrize("changes", [{"alpha": 0.0}, {"alpha": 0.5}, {"draws": 3}, {"groups": 1, "latent": 1}])
+def test_every_objective_and_the_ladder_learn(changes: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
+    config = tiny("quadrant", **changes)
+    learner = Learner(config, steps_per_epoch(config, len(digits.train)), dtype=torch.float32, frozen={})
+    ends = [report for report in train(learner, digits) if isinstance(report, EpochEnded)]
+    assert ends[-1].validation.bound > ends[0].validation.bound
+    assert (ends[-1].validation.rate == 0) == (changes == {"alpha": 0.0})
+
+
 def test_validation_is_a_mean_over_images_whatever_the_batches(
     tiny: Tiny, digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build(tiny("baseline"))  # draws nothing, so that only the batches differ
     whole = validate(model, digits.validation)
-    monkeypatch.setattr(training, "VALIDATION_BATCH", 179)
+    monkeypatch.setattr(monitoring, "VALIDATION_BATCH", 179)
     assert validate(model, digits.validation).bound == pytest.approx(whole.bound, rel=1e-6)
 
 
@@ -281,7 +292,7 @@ def test_the_rates_of_the_dimensions_add_up_to_the_rate(
     each = rates(model, digits.validation)
     assert (each.shape, each.dtype) == ((5,), torch.float64)
     assert float(each.sum()) == pytest.approx(validate(model, digits.validation).rate, rel=1e-5)
-    monkeypatch.setattr(training, "VALIDATION_BATCH", 50)
+    monkeypatch.setattr(monitoring, "VALIDATION_BATCH", 50)
     torch.testing.assert_close(rates(model, digits.validation), each, rtol=1e-5, atol=1e-6)
 
 

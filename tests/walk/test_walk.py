@@ -15,7 +15,9 @@ from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
-WARM_SECONDS = 5  # a generous bound on a shared machine; what is promised is measured on a quiet one
+WARM_SECONDS, MAP_SECONDS = 2, 1  # the best of three visits, since other work may share the machine
+VISITS = 3
+POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 
 
 def sources(page: Page) -> list[str]:
@@ -34,6 +36,20 @@ def press(page: Page, label: str, key: str) -> None:
     slider.press(key)
     page.wait_for_timeout(300)
     settle(page)
+
+
+def seconds(act: Callable[[], object]) -> float:
+    started = time.monotonic()
+    act()
+    return time.monotonic() - started
+
+
+def drawn(page: Page) -> None:
+    """Wait until the map has all its points."""
+    page.wait_for_function(
+        f"() => {{ const g = document.querySelector('.js-plotly-plot'); return g?._fullData && ({POINTS})(g) >= 5000; }}",
+        polling=20,
+    )
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -64,9 +80,16 @@ def test_the_pages_are_quick_once_warm(visit: Open) -> None:
     for path in PATHS.values():
         visit(path)
     for path in PATHS.values():
-        started = time.monotonic()
-        visit(path)
-        assert time.monotonic() - started < WARM_SECONDS, path
+        assert min(seconds(lambda path=path: visit(path)) for _ in range(VISITS)) < WARM_SECONDS, path
+
+
+def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
+    def come_from_home() -> float:
+        page = visit()
+        return seconds(lambda: (page.get_by_role("link", name="Latent space").first.click(), drawn(page)))
+
+    drawn(visit("latent"))
+    assert min(come_from_home() for _ in range(VISITS)) < MAP_SECONDS
 
 
 def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
@@ -125,19 +148,27 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
     assert page.get_by_role("heading", name="The CVAE lab").count() == 1
 
 
-def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
-    page = visit("latent")
-    chart = page.locator(".js-plotly-plot").first
-    index, x, y = chart.evaluate(
-        """g => { const t = g._fullData[3], i = 40, l = g._fullLayout, box = g.getBoundingClientRect();
+def click_on_a_point(page: Page, digit: int, number: int) -> int:
+    """Click on a point of the map as a hand would; return its test index."""
+    index, x, y = page.locator(".js-plotly-plot").first.evaluate(
+        """(g, [digit, i]) => {
+        const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
         const at = (axis, v, offset) => axis._offset + axis.d2p(v) + offset;
-        return [t.customdata[i], at(l.xaxis, t.x[i], box.left), at(l.yaxis, t.y[i], box.top)]; }"""
+        return [t.customdata[i], at(l.xaxis, t.x[i], box.left), at(l.yaxis, t.y[i], box.top)]; }""",
+        [digit, number],
     )
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
     page.wait_for_timeout(300)
     page.mouse.down()
     page.mouse.up()
+    return int(index)
+
+
+def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
+    page = visit("latent")
+    chart = page.locator(".js-plotly-plot").first
+    index = click_on_a_point(page, digit=3, number=40)
     page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
     settle(page)
     shown = int(re.search(r"point=(\d+)", page.url)[1])
@@ -147,6 +178,25 @@ def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
         [shown, *chart.evaluate("g => [g._fullData[3].x[40], g._fullData[3].y[40]]")],
     )
     assert shown == index or near < 8  # points may lie over each other
+
+
+def test_a_click_on_a_point_brings_no_hidden_digit_back(visit: Open) -> None:
+    page = visit("latent")
+    chart = page.locator(".js-plotly-plot").first
+    chart.locator(".legendtoggle").nth(7).click()
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[7].visible === 'legendonly'")
+    click_on_a_point(page, digit=3, number=40)
+    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
+    settle(page)
+    assert chart.evaluate("g => g._fullData[7].visible") == "legendonly"
+
+
+def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
+    page = visit("latent?point=17")
+    ring = page.locator(".js-plotly-plot").first.evaluate("g => g._fullData[10] && [...g._fullData[10].x]")
+    index = "g => g._fullData.slice(0, 10).flatMap(t => [...t.x].filter((_, i) => t.customdata[i] == 17))"
+    assert ring == page.locator(".js-plotly-plot").first.evaluate(index)
+    assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 1
 
 
 def test_the_stage_slider_shows_another_moment(visit: Open) -> None:
@@ -175,7 +225,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(
     other = browser.new_context()
     started = time.monotonic()
     visit("generate?run=digits-label", watched(other.new_page()))
-    assert time.monotonic() - started < 2 * WARM_SECONDS
+    assert time.monotonic() - started < 5 * WARM_SECONDS
     other.close()
     page.get_by_text("360 of 360 images").wait_for(timeout=120_000)
     last = float(metric.inner_text().split("±")[1])

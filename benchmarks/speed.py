@@ -1,0 +1,177 @@
+"""The lab's speed beside the Pyro tutorial's, on this machine, in one go: `make benchmark`.
+
+Every measurement is a process of its own, so that its peak memory is its own; peer and lab take turns. The results go to
+benchmarks/speed.json, from which the README's table is written.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cvae_core.config import Config, QuadrantConfig, baseline_for, configure
+from cvae_core.data import load
+from cvae_core.evaluation import evaluate
+from cvae_core.runs import default_root
+from cvae_core.sessions import finished_run, frozen_weights
+from cvae_core.training import EpochEnded, Learner, Report, fast_dtype, steps_per_epoch, train
+
+RESULTS = Path(__file__).with_name("speed.json")
+TUTORIAL = 71.8  # −ELBO of the tutorial's table for one quadrant, nats per image
+EPOCHS = 3  # timed, the fastest counts
+DRAWS = 10  # of the tutorial's table
+
+
+def learner(config: Config) -> Learner:
+    """Prepare a training on MNIST; a quadrant model stands on the pretrained baseline."""
+    data, baseline = load("mnist"), None
+    if isinstance(config, QuadrantConfig):
+        baseline = finished_run(baseline_for(config), data, default_root())
+    steps = steps_per_epoch(config, len(data.train))
+    return Learner(config, steps, dtype=fast_dtype(), frozen=frozen_weights(baseline))
+
+
+def epochs(config: Config) -> Iterator[EpochEnded]:
+    data = load("mnist")
+    reports: Iterator[Report] = train(learner(config), data)
+    return (report for report in reports if isinstance(report, EpochEnded))
+
+
+def seconds_per_epoch(config: Config) -> float:
+    """Return the seconds of the fastest of a few epochs, validation aside."""
+    state, data, best = learner(config), load("mnist"), float("inf")
+    for epoch in range(EPOCHS):
+        since = time.monotonic()
+        for rows in torch.arange(len(data.train)).split(config.batch_size):
+            state.learn(data.train, rows)
+        best = min(best, time.monotonic() - since)
+        state.epoch, state.step = epoch + 1, 0
+    return best
+
+
+def lab_epoch() -> dict[str, float]:
+    return {"seconds": seconds_per_epoch(configure("quadrant", "classic"))}
+
+
+def lab_baseline_epoch() -> dict[str, float]:
+    return {"seconds": seconds_per_epoch(configure("baseline", "classic"))}
+
+
+def lab_to_the_tutorial() -> dict[str, float]:
+    since = time.monotonic()
+    for ended in epochs(configure("quadrant", "mlp")):
+        if -ended.validation.bound <= TUTORIAL:
+            return {"seconds": time.monotonic() - since, "epochs": ended.epoch, "reached": -ended.validation.bound}
+    raise SystemExit("The mlp preset did not reach the tutorial's figure.")
+
+
+def lab_draws() -> dict[str, float]:
+    model, test = learner(configure("quadrant", "classic")).model.eval(), load("mnist").test
+    since = time.monotonic()
+    *_, last = evaluate(model, test, samples=DRAWS)
+    draws = 2 * DRAWS * len(test)  # from the posterior and from the prior
+    return {"per_second": draws / (time.monotonic() - since), "images": last.images}
+
+
+def peer_epoch() -> dict[str, float]:
+    from benchmarks import peer
+
+    batches, *_ = peer.loaders()
+    trainer = peer.Trainer(peer.Baseline())
+    return {"seconds": min(trainer.epoch(batches) for _ in range(EPOCHS))}
+
+
+def peer_baseline_epoch() -> dict[str, float]:
+    from benchmarks import peer
+
+    batches, *_ = peer.loaders()
+    return {"seconds": min(seconds for _, seconds in peer.trained_baseline(batches, EPOCHS))}
+
+
+def peer_to_the_tutorial() -> dict[str, float]:
+    from benchmarks import peer
+
+    batches, validation, _ = peer.loaders()
+    *_, (baseline, _) = peer.trained_baseline(batches, 10)
+    trainer, best, best_epoch, since = peer.Trainer(baseline), float("inf"), 0, time.monotonic()
+    for epoch in range(peer.EPOCHS):
+        trainer.epoch(batches)
+        reached = trainer.negative_elbo(validation)
+        if reached < best:
+            best, best_epoch = reached, epoch
+        if best <= TUTORIAL or epoch - best_epoch >= peer.PATIENCE:
+            break
+    return {"seconds": time.monotonic() - since, "epochs": epoch + 1, "reached": best}
+
+
+def peer_draws() -> dict[str, float]:
+    from benchmarks import peer
+
+    *_, test = peer.loaders()
+    trainer = peer.Trainer(peer.Baseline())
+    since = time.monotonic()
+    trainer.table(test)
+    return {"per_second": peer.TABLE_DRAWS * len(test.dataset) / (time.monotonic() - since)}  # type: ignore[arg-type]
+
+
+MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[str, float]]]] = {
+    "baseline epoch": (peer_baseline_epoch, lab_baseline_epoch),
+    "CVAE epoch": (peer_epoch, lab_epoch),
+    "image-draws": (peer_draws, lab_draws),
+    f"to −ELBO {TUTORIAL}": (peer_to_the_tutorial, lab_to_the_tutorial),
+}
+
+
+def measured(name: str, whose: int) -> dict[str, float]:
+    """Measure in a process of its own."""
+    words = [sys.executable, "-m", "benchmarks.speed", "--measure", name, "--whose", str(whose)]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def machine() -> dict[str, Any]:
+    rates = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a, since, count = torch.ones(1024, 1024, dtype=dtype), time.monotonic(), 0
+        while time.monotonic() - since < 1:
+            a @ a
+            count += 1
+        rates[str(dtype).removeprefix("torch.")] = round(2 * 1024**3 * count / (time.monotonic() - since) / 1e9)
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "gflops": rates,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--measure", choices=list(MEASURES), help="measure one thing in this process")
+    parser.add_argument("--whose", type=int, choices=(0, 1), default=1, help="0: the peer, 1: the lab")
+    arguments = parser.parse_args()
+    if arguments.measure:
+        found = MEASURES[arguments.measure][arguments.whose]()
+        print(json.dumps({**found, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
+    results: dict[str, Any] = {"machine": machine()}
+    for name in MEASURES:
+        peer, lab = measured(name, 0), measured(name, 1)
+        results[name] = {"peer": peer, "lab": lab}
+        print(name, json.dumps(results[name]), flush=True)
+    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""A small independent classifier of digits: what judges generated ones. It has seen real images and no model."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cvae_core import files, noise
+from cvae_core.data import DataSet, Split
+from cvae_core.errors import RunDamaged, RunNotFound
+from cvae_core.examples import shifted
+from cvae_core.models import LABELS
+from cvae_core.networks import initialise
+from cvae_core.quadrants import SIDE
+
+EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 250, 2e-3, 0.01
+SHIFTS = 0.8  # share of training images that are shifted: digits of generated ink are not always centred
+AT_ONCE = 500
+
+
+class Classifier(nn.Module):
+    """p(label | image): four convolutions and two linear layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = nn.Sequential(
+            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1, stride=2), nn.ReLU(),
+            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1, stride=2), nn.ReLU(),
+        )  # fmt: skip
+        self.hidden, self.output = nn.Linear(64 * 7 * 7, 64), nn.Linear(64, LABELS)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 784) in [0, 1] to logits (N, 10)."""
+        maps = self.maps(images.unflatten(-1, (1, SIDE, SIDE)))
+        logits: Tensor = self.output(F.relu(self.hidden(maps.flatten(1))))
+        return logits
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A classifier after some epochs."""
+
+    epoch: int
+    epochs: int
+    classifier: Classifier
+
+
+def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Learned]:
+    """Train a classifier on some images and labels, yielding it after every epoch."""
+    classifier = Classifier()
+    initialise(classifier, seed)
+    optimiser = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+    steps = math.ceil(len(train) / BATCH)
+    for epoch in range(epochs):
+        classifier.train()
+        for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
+            done = (epoch * steps + step) / (epochs * steps)
+            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, 10 * done + 0.05) * (1 - done)
+            x = shifted(train.intensities(rows), SHIFTS, seed, "classifier", epoch, step)
+            loss = F.cross_entropy(classifier(x), train.labels[rows])
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        yield Learned(epoch + 1, epochs, classifier.eval())
+
+
+@torch.no_grad()
+def classified(classifier: Classifier, images: Tensor) -> Tensor:
+    """Return the likeliest label of images (N, 784) in [0, 1], (N,)."""
+    return torch.cat([classifier(some).argmax(-1) for some in images.split(AT_ONCE)])
+
+
+def accuracy(classifier: Classifier, split: Split) -> float:
+    """Return the share of a split's images whose label the classifier says."""
+    return float((classified(classifier, split.intensities()) == split.labels).double().mean())
+
+
+def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
+    """Keep a classifier with the runs that it judges, in half precision, with its test accuracy and images."""
+    weights = {name: weight.half() for name, weight in classifier.state_dict().items()}
+    path = classifier_path(data.name, root)
+    notes = {"images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
+    files.write_tensors(path, weights, **notes)
+    return path
+
+
+def load_classifier(dataset: str, root: Path) -> Classifier:
+    """Read the classifier of a data set; raise RunNotFound where there is none, RunDamaged where it is not whole."""
+    path = classifier_path(dataset, root)
+    if not path.exists():
+        raise RunNotFound(
+            f"There is no classifier of {dataset} in {root}: train it with python -m cvae_core classifier {dataset}"
+        )
+    tensors, _ = files.read_tensors(path)
+    classifier = Classifier()
+    try:
+        classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except RuntimeError as error:
+        raise RunDamaged(f"{path} is not a classifier of this version of the lab. {files.REMEDY}") from error
+    return classifier.eval()
+
+
+def classifier_path(dataset: str, root: Path) -> Path:
+    """Return where the classifier of a data set lies among the runs of a folder."""
+    return root / f"classifier-{dataset}.safetensors"

@@ -1,0 +1,84 @@
+"""What a training looks at on its way: the bound on validation images, pictures of a moment, how much each unit says."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cvae_core import noise
+from cvae_core.data import DataSet, Split
+from cvae_core.examples import first_of_each_label, held_out
+from cvae_core.models import ConditionalVAE, completed, labelled, nothing
+from cvae_core.objectives import objective, objective_draws
+
+STAGE_COLUMNS = 8  # samples per row
+VALIDATION_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Pictures of what the model can do at a moment, as float images in [0, 1]."""
+
+    epoch: float
+    samples: Tensor  # (rows, columns, 784): the same noise decoded, per label or completing the same digits
+    reconstructions: Tensor  # (rows, 784): the same digits through the posterior mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Bound = reconstruction − β rate of a split after an epoch, nats per image."""
+
+    split: str
+    bound: float
+    reconstruction: float
+    rate: float
+
+
+@torch.no_grad()
+def validate(model: ConditionalVAE, split: Split) -> Measured:
+    """Measure the bound at full weight of the rate, as few draws as in training and the same ones every time."""
+    config = model.config
+    sums = torch.zeros(2, dtype=torch.float64)
+    model.eval()
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(config, split, rows, device=model.device)
+        epsilon = noise.normal(
+            (objective_draws(config), len(rows), model.latent), config.seed, "validation", int(rows[0])
+        )
+        terms = objective(model, x, c, epsilon.to(model.device))
+        sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()]).cpu()
+    reconstruction, rate = (sums / len(split)).tolist()
+    bound = reconstruction - getattr(config, "beta", 1.0) * rate
+    return Measured(split="validation", bound=bound, reconstruction=reconstruction, rate=rate)
+
+
+@torch.no_grad()
+def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
+    """Decode the same noise and reconstruct the same test digits with the weights of a moment."""
+    config = model.config
+    model.eval()
+    rows = first_of_each_label(data.test)
+    x, c = held_out(config, data.test, rows, device=model.device)
+    epsilon = noise.normal((STAGE_COLUMNS, 1, model.latent), config.seed, "stage")
+    given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10)).to(model.device)}.get(config.flavour, c)
+    if config.flavour == "vae":
+        epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
+    drawn = model.likelihood(model.draw(given, epsilon.to(model.device)), given)
+    inferred = model.likelihood(model.infer(x, c, x.new_zeros(1, 1, model.latent)), c)
+    return Staged(
+        epoch=epoch,
+        samples=completed(drawn, given).transpose(0, 1).cpu(),
+        reconstructions=completed(inferred, c)[0].cpu(),
+    )
+
+
+@torch.no_grad()
+def rates(model: ConditionalVAE, split: Split) -> Tensor:
+    """Return how much each unit of z says of an image, its mean rate in nats: (units,) float64."""
+    total = torch.zeros(model.config.units, dtype=torch.float64)
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(model.config, split, rows, device=model.device)
+        epsilon = noise.normal((1, len(rows), model.latent), model.config.seed, "rates", int(rows[0]))
+        latents = model.infer(x, c, epsilon.to(model.device))
+        total += model.per_unit(latents.rate).double().mean(0).sum(0).cpu()
+    return total / len(split)

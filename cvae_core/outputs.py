@@ -1,0 +1,143 @@
+"""The commands that show what is there: tables, pictures, lists; each a frozen dataclass of its flags."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image
+from typing_extensions import Doc
+from tyro.conf import Positional
+
+from cvae_core import figures, files, noise, tables
+from cvae_core.console import Root, RunName
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.examples import first_of_each_label, held_out
+from cvae_core.models import LABELS, completed, labelled, nothing
+from cvae_core.runs import Run, default_root, find, readable
+
+GRID_COLUMNS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Print the table of stored conditional log-likelihoods, of all runs or the named ones."""
+
+    runs: Annotated[Positional[tuple[str, ...]], Doc("names of runs; none: all")] = ()
+    out: Annotated[Path | None, Doc("write the table to FILE.csv, .md or .tex instead")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print Markdown, or write the format that the file's ending asks for."""
+        unreadable: list[RunDamaged] = []
+        if self.runs:
+            chosen = [find(name, self.root) for name in self.runs]
+        else:
+            cards, unreadable = readable(self.root)
+            chosen = [find(name, self.root) for name in cards]
+        chosen, damaged = tables.with_readable_results(chosen)
+        for fault in (*unreadable, *damaged):
+            print(fault, file=sys.stderr)
+        rows = tables.entries(chosen)
+        tables.require_entries(rows)
+        if self.out is None:
+            print(tables.markdown(rows), end="")
+            return
+        writers: Mapping[str, Callable[[], str]] = {
+            ".csv": lambda: tables.long_table(rows).to_csv(index=False),
+            ".md": lambda: tables.markdown(rows),
+            ".tex": lambda: tables.latex(rows),
+        }
+        if self.out.suffix not in writers:
+            raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
+        _write(self.out, writers[self.out.suffix]().encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write a run's samples as a PNG, or the stages of its training as a GIF."""
+
+    run: RunName
+    grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
+    stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
+    seed: Annotated[int, Doc("seed of the samples")] = 0
+    scale: Annotated[int, Doc("pixels of the picture per pixel of a digit")] = 3
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Write what was asked for."""
+        run = find(self.run, self.root)
+        if self.grid is None and self.stages is None:
+            raise ConfigError("Nothing to export: give --grid FILE.png or --stages FILE.gif.")
+        if not 1 <= self.scale <= 16:
+            raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
+        if self.grid is not None:
+            _require_ending(self.grid, ".png")
+            picture = _sample_grid(run, self.seed, self.scale)
+            _write(self.grid, figures.png(picture, {"run": run.name, "seed": self.seed}))
+        if self.stages is not None:
+            _require_ending(self.stages, ".gif")
+            _write(self.stages, figures.gif(figures.stage_frames(run.stages(), run.name, self.scale)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """Show the runs that are there."""
+
+    json: Annotated[bool, Doc("print the cards as JSON")] = False
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print a line per run; damaged ones are named on standard error."""
+        cards, damaged = readable(self.root)
+        for fault in damaged:
+            print(fault, file=sys.stderr)
+        if self.json:
+            print(json.dumps({name: card.to_json() for name, card in cards.items()}, indent=2))
+            return
+        if not cards:
+            print(f"There are no runs in {self.root}. Train one with: python -m cvae_core train label")
+        for name, card in cards.items():
+            bound = f"{-card.metrics['elbo']:8.2f}" if "elbo" in card.metrics else "       –"
+            print(
+                f"{name:24} {card.status:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
+                f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
+            )
+
+
+def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
+    """Draw samples: a row per label, or completions of the first test image of each label."""
+    card, model = run.card(), run.model()
+    epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
+    papers: np.ndarray | None = None
+    match card.config.flavour:
+        case "vae":
+            c = nothing(LABELS)
+        case "label":
+            c = labelled(torch.arange(LABELS))
+        case _:
+            test = run.images().test
+            c = held_out(card.config, test, first_of_each_label(test))[1]
+            assert c.visible is not None
+            papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
+    with torch.no_grad():
+        images = completed(model.likelihood(model.draw(c, epsilon), c), c)
+    rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
+    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
+    return figures.grid(
+        figures.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
+    )
+
+
+def _require_ending(path: Path, ending: str) -> None:
+    if path.suffix.lower() != ending:
+        raise ConfigError(f"{path} cannot be written: the file must end in {ending}.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    files.write(path, content)
+    print(f"{path} written, {len(content):,} bytes")

@@ -1,0 +1,114 @@
+"""Several processes make one run, and make it as one process would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from cvae_core import parallel
+from cvae_core.architectures import build
+from cvae_core.config import configure
+from cvae_core.data import DataSet
+from cvae_core.errors import ConfigError
+from cvae_core.evaluation import evaluate
+from cvae_core.models import labelled
+from cvae_core.runs import find
+from cvae_core.training import EpochEnded, Learner, steps_per_epoch, train
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = "--dataset digits --width 16 --depth 1 --latent 2 --epochs 3 --batch-size 200 --no-embed --device cpu"
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+
+
+def command(processes: int, *words: str) -> str:
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes > 1 else []
+    done = subprocess.run(
+        [sys.executable, *launcher, "-m", "cvae_core", *words],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Hold the same label run trained by one process and by two."""
+    folders = {}
+    for processes in (1, 2):
+        folders[processes] = tmp_path_factory.mktemp(f"by-{processes}")
+        command(processes, "train", "label", *FLAGS.split(), "--root", str(folders[processes]))
+    return folders
+
+
+def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]) -> None:
+    one, two = (find("digits-label", root) for root in roots.values())
+    assert [path.name for path in roots[2].iterdir()] == ["digits-label"]
+    assert (one.card().processes, two.card().processes) == (1, 2)
+    assert two.card().status == "finished"
+    columns = ["epoch", "split", "bound", "reconstruction", "rate"]
+    pd.testing.assert_frame_equal(one.curves()[columns], two.curves()[columns], rtol=2e-3, atol=1e-2)
+    for name, weight in one.weights().items():
+        torch.testing.assert_close(two.weights()[name], weight, rtol=0.05, atol=0.01)
+
+
+def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
+    said = [
+        json.loads(
+            command(
+                processes, "evaluate", "digits-label", "--samples", "7", "--images", "55", "--json",
+                "--device", "cpu", "--root", str(roots[1]),
+            )
+        )
+        for processes in (1, 2)
+    ]  # fmt: skip
+    for one, two in zip(*said, strict=True):
+        assert two["mean"] == pytest.approx(one["mean"], abs=1e-4)
+        assert two["standard_error"] == pytest.approx(one["standard_error"], abs=1e-4)
+        assert two["images"] == one["images"] == 55
+
+
+def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:
+    assert (parallel.rank(), parallel.processes(), parallel.leads()) == (0, 1, True)
+    assert [parallel.agreed(answer) for answer in (True, False)] == [True, False]
+    assert parallel.add_up(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+    with parallel.group(parallel.CPU):
+        assert parallel.processes() == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_a_device_that_is_not_here_is_refused_and_auto_takes_the_cpu() -> None:
+    with pytest.raises(ConfigError, match="There is no CUDA device here"):
+        parallel.device("cuda")
+    assert parallel.device("auto") == parallel.device("cpu") == parallel.CPU
+
+
+def test_a_share_of_a_condition_is_the_condition_of_the_share() -> None:
+    labels = torch.arange(7)
+    assert labelled(labels).part(slice(1, None, 2)).labels.tolist() == [1, 3, 5]  # type: ignore[union-attr]
+    assert len(labelled(labels).part(slice(1, None, 2))) == 3
+
+
+@on_a_gpu
+@pytest.mark.parametrize("preset", ["mlp", "ladder"])
+def test_a_gpu_learns_and_scores_as_the_cpu_does(preset: str, digits: DataSet) -> None:
+    config = configure("vae", preset, dataset="digits", width=16, depth=1, epochs=2, latent=2)  # type: ignore[arg-type]
+    bounds, scores = [], []
+    for device in (parallel.CPU, torch.device("cuda")):
+        steps = steps_per_epoch(config, len(digits.train))
+        learner = Learner(config, steps, dtype=torch.float32, frozen={}, device=device)
+        *_, last = (report for report in train(learner, digits) if isinstance(report, EpochEnded))
+        bounds.append(last.validation.bound)
+        model = build(config).to(device).eval()
+        *_, end = evaluate(model, digits.test, samples=5, images=40)
+        scores.append([cell.mean for cell in end.cells])
+    assert bounds[1] == pytest.approx(bounds[0], rel=1e-2)
+    assert scores[1] == pytest.approx(scores[0], rel=1e-4)
