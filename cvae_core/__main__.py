@@ -2,6 +2,7 @@
 
 import sys
 
+from cvae_core import parallel
 from cvae_core.cli import main
 
-sys.exit(main(sys.argv[1:]))
+parallel.leave(main(sys.argv[1:]))

@@ -76,6 +76,19 @@ def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
         assert two["images"] == one["images"] == 55
 
 
+@pytest.mark.parametrize(("processes", "said"), [(1, "said, torn down"), (2, "said")])
+def test_one_of_several_processes_leaves_with_all_said_and_without_python_s_teardown(processes: int, said: str) -> None:
+    lines = "import atexit; atexit.register(print, ', torn down'); print('said', end=''); "
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{lines}from cvae_core import parallel; parallel.leave(3)"],
+        cwd=ROOT,
+        env={**os.environ, "WORLD_SIZE": str(processes)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.stdout.strip(), ended.returncode) == (said, 3)
+
+
 def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:
     assert (parallel.rank(), parallel.processes(), parallel.leads()) == (0, 1, True)
     assert [parallel.agreed(answer) for answer in (True, False)] == [True, False]
