@@ -1,13 +1,15 @@
 """The pretrained runs: complete, sealed, small, and as good as their cards say."""
 
+import statistics
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.checkpoints import CURVES, JUDGED, RUNS, SCORED
 from cvae_core import cli, data
-from cvae_core.evaluation import stored_cells
+from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.monitoring import validate
 from cvae_core.runs import find, readable
 
@@ -84,6 +86,36 @@ def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> 
     ]
     assert [cell.images for cell in cells] == [10_000]
     assert cells[0].mean <= PROMISED[name, estimator]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
+    run = find(name, CHECKPOINTS)
+    dataset = run.card().config.dataset
+    if not data.on_disk(dataset):
+        pytest.skip(f"{dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+    model, images = run.model(), data.load(dataset).validation.part(slice(0, 500))
+    exact = validate(model, images).bound
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = validate(model, images).bound
+    assert rounded != exact
+    assert abs(rounded - exact) < 0.05
+
+
+@pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1", "digits-baseline-1"])
+def test_scoring_again_gives_the_stored_figures_and_another_seed_gives_them_within_chance(name: str) -> None:
+    run = find(name, CHECKPOINTS)
+    stored = {cell.estimator: cell for cell in stored_cells(run) if cell.samples in (0, 100)}
+    test, model = data.load("digits").test, run.model()
+    by_seed = []
+    for seed in range(6):
+        *_, last = evaluate(model, test, samples=100, seed=seed)
+        by_seed.append({cell.estimator: cell.mean for cell in last.cells})
+    same, *others = by_seed
+    for estimator, cell in stored.items():
+        assert same[estimator] == pytest.approx(cell.mean, abs=1e-3)
+        means = [other[estimator] for other in others]
+        assert abs(cell.mean - statistics.mean(means)) <= 4 * statistics.stdev(means) + 1e-9  # a floor has no draws
 
 
 def test_the_embedded_runs_name_their_own_baseline() -> None:
