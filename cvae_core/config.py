@@ -322,6 +322,11 @@ def any_set(config: Config) -> bool:
     return getattr(config, "visible", None) == ANY
 
 
+def guess_is_fixed(config: Config) -> bool:
+    """Say whether a training shows its frozen baseline the same pixels in every epoch."""
+    return config.flavour == "quadrant" and not (any_set(config) or config.shifts or config.pixels == "binarised")
+
+
 def is_ladder(config: Config) -> bool:
     """Say whether a configuration's z is a hierarchy of maps."""
     return getattr(config, "groups", 0) > 0

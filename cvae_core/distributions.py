@@ -48,12 +48,12 @@ class MaskedBernoulli:
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784)."""
         target = x[..., self.pixels]
-        if self.counted is None:
+        if self.counted is None and self.logits.numel() > target.numel():  # many draws, scored without a copy of all
             with torch.autocast(self.logits.device.type, enabled=False):  # a product, so bfloat16 would be taken
                 linear = torch.einsum("...np,np->...n", self.logits, target)
             return linear - F.softplus(self.logits).sum(-1)
         terms = self.logits * target - F.softplus(self.logits)
-        return torch.where(self.counted, terms, 0.0).sum(-1)
+        return (terms if self.counted is None else torch.where(self.counted, terms, 0.0)).sum(-1)
 
     def paste(self, values: Tensor, background: Tensor) -> Tensor:
         """Return images (..., N, 784): `values` (..., N, P) on the counted pixels, `background` (N, 784) elsewhere."""

@@ -166,5 +166,7 @@ class QuadrantCVAE(FlatVAE):
 def first_guess(baseline: Baseline, c: Condition) -> tuple[Tensor, Tensor]:
     """Return the visible pixels with a baseline's guess pasted into the hidden ones (N, 784), and the flags (N, 4)."""
     pixels, visible = seen(baseline.visible, c)
+    if c.guess is not None:
+        return c.guess, visible
     guess = baseline.likelihood(baseline.draw(c, pixels.new_zeros(1, 1, 0)), c)
     return completed(guess, c)[0], visible

@@ -26,12 +26,14 @@ class Condition:
     """What is known of each of N images: nothing, its label, or the pixels of its visible quadrants.
 
     `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, 784) intensities, zero wherever a quadrant is hidden.
+    `guess` (N, 784) is a baseline's completion of the pixels, where that has been computed before.
     """
 
     count: int
     labels: Tensor | None = None
     visible: Tensor | None = None
     pixels: Tensor | None = None
+    guess: Tensor | None = None
 
     def __len__(self) -> int:
         return self.count
@@ -45,8 +47,8 @@ class Condition:
         return self._map(lambda given: given[rows], len(range(self.count)[rows]))
 
     def _map(self, change: Callable[[Tensor], Tensor], count: int) -> "Condition":
-        parts = (None if given is None else change(given) for given in (self.labels, self.visible, self.pixels))
-        return Condition(count, *parts)
+        given = (self.labels, self.visible, self.pixels, self.guess)
+        return Condition(count, *(None if part is None else change(part) for part in given))
 
 
 def nothing(count: int) -> Condition:

@@ -10,7 +10,7 @@ import torch
 
 from cvae_core import monitoring, noise, training
 from cvae_core.architectures import build
-from cvae_core.config import Config
+from cvae_core.config import Config, guess_is_fixed
 from cvae_core.data import DataSet, Split
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.models import labelled
@@ -64,6 +64,32 @@ def test_stages_are_shown_at_the_moments_that_were_chosen_and_before_the_step_is
         if isinstance(report, Staged):
             assert round(report.epoch * 5) == taken
         taken += isinstance(report, Stepped)
+
+
+def test_a_guess_that_is_remembered_teaches_what_a_guess_made_anew_does(
+    tiny: Tiny, digits: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "GUESSES_AT_ONCE", 100)
+    learned = []
+    for remembers in (True, False):
+        monkeypatch.setattr(training, "guess_is_fixed", lambda _, says=remembers: says)
+        learner = learner_of(tiny("quadrant", epochs=2))
+        list(train(learner, digits))
+        assert (learner.guesses is not None) == remembers
+        learned.append(learner.model.state_dict())
+    for name, weight in learned[0].items():
+        torch.testing.assert_close(weight, learned[1][name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fixed"),
+    [({}, True), ({"visible": "any"}, False), ({"pixels": "binarised"}, False), ({"shifts": 0.5}, False)],
+)
+def test_a_guess_is_remembered_only_where_the_baseline_sees_the_same_again(
+    settings: dict[str, Any], fixed: bool, tiny: Tiny
+) -> None:
+    assert guess_is_fixed(tiny("quadrant", **settings)) == fixed
+    assert not guess_is_fixed(tiny("label"))
 
 
 def test_learning_lowers_what_it_is_said_to_lower(label_training: tuple[Learner, list[Any]]) -> None:
