@@ -1,8 +1,9 @@
 """Write the README's tables from what the pretrained runs have stored: `python -m benchmarks.readme`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cvae_core import tables
 from cvae_core.judging import stored_judgement
@@ -39,21 +40,54 @@ def speed() -> str:
     if not SPEED.exists():
         return ""
     results = json.loads(SPEED.read_text())
-    machine = results.pop("machine")
+    machine = results["machine"]
+    rates = ", ".join(f"{rate} GFLOP/s in {dtype}" for dtype, rate in machine["gflops"].items())
+    said = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, matrix products {rates}"
+    return "\n\n".join(
+        [
+            _beside(results["beside"]),
+            _step(results["step"], machine["gflops"]),
+            _scoring(results["scoring"]),
+            f"Measured on {machine['date']}: {said}.",
+        ]
+    )
+
+
+def _beside(results: Mapping[str, Any]) -> str:
     rows = ["| | Pyro tutorial | lab | ratio | peak memory |", "| --- | --- | --- | --- | --- |"]
     for name, found in results.items():
         peer, lab = found["peer"], found["lab"]
         memory = f"{peer['megabytes'] / 1000:.1f} GB, {lab['megabytes'] / 1000:.1f} GB"
         if "per_second" in lab:
-            ratio, unit = lab["per_second"] / peer["per_second"], "per second"
-            values = [f"{one['per_second']:,.0f} {unit}" for one in (peer, lab)]
+            ratio = lab["per_second"] / peer["per_second"]
+            values = [f"{one['per_second']:,.0f} per second" for one in (peer, lab)]
         else:
             ratio = peer["seconds"] / lab["seconds"]
             values = [f"{one['seconds']:.1f} s" + _where(one) for one in (peer, lab)]
         rows.append(f"| {name} | {values[0]} | {values[1]} | {ratio:.1f} | {memory} |")
-    rates = ", ".join(f"{rate} GFLOP/s in {dtype}" for dtype, rate in machine["gflops"].items())
-    said = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, matrix products {rates}"
-    return "\n".join([*rows, "", f"Measured on {machine['date']}: {said}."])
+    return "\n".join(rows)
+
+
+def _step(found: Mapping[str, float], rates: Mapping[str, float]) -> str:
+    parts = {name: value for name, value in found.items() if name not in ("gflop", "megabytes")}
+    total = sum(parts.values())
+    shares = ", ".join(f"{name} {value / total:.0%}" for name, value in parts.items())
+    rate, best = found["gflop"] / total * 1000, max(rates.values())
+    return (
+        f"A step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
+        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s, {rate / best:.0%} of what large matrix products reach here."
+    )
+
+
+def _scoring(found: Sequence[Mapping[str, float]]) -> str:
+    rows = ["| scoring `quadrant-1` | seconds | µs per draw and image | peak memory |", "| --- | --- | --- | --- |"]
+    for one in found:
+        each = one["seconds"] / (one["samples"] * one["images"]) * 1e6
+        rows.append(
+            f"| S = {one['samples']:,.0f}, N = {one['images']:,.0f} | {one['seconds']:.1f} | {each:.1f} | "
+            f"{one['megabytes'] / 1000:.1f} GB |"
+        )
+    return "\n".join(rows)
 
 
 def _where(one: dict[str, float]) -> str:

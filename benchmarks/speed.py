@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from cvae_core.config import Config, QuadrantConfig, baseline_for, configure
 from cvae_core.data import load
 from cvae_core.evaluation import evaluate
-from cvae_core.runs import default_root
+from cvae_core.runs import default_root, find
 from cvae_core.sessions import finished_run, frozen_weights
 from cvae_core.training import EpochEnded, Learner, Report, fast_dtype, steps_per_epoch, train
 
@@ -29,6 +30,9 @@ RESULTS = Path(__file__).with_name("speed.json")
 TUTORIAL = 71.8  # −ELBO of the tutorial's table for one quadrant, nats per image
 EPOCHS = 3  # timed, the fastest counts
 DRAWS = 10  # of the tutorial's table
+WARM_STEPS = 20
+GROWTH = ((100, 1000), (1000, 1000), (5000, 1000), (100, 10_000))  # draws and images that are scored
+STEP, SCORING = "step", "scoring"
 
 
 def learner(config: Config) -> Learner:
@@ -123,6 +127,42 @@ def peer_draws() -> dict[str, float]:
     return {"per_second": peer.TABLE_DRAWS * len(test.dataset) / (time.monotonic() - since)}  # type: ignore[arg-type]
 
 
+def lab_step() -> dict[str, float]:
+    """Return where the milliseconds of a training step go, and how many GFLOP of matrix products it does."""
+    state, data = learner(configure("quadrant", "classic")), load("mnist")
+    batches = torch.arange(len(data.train)).split(state.config.batch_size)
+    moments: list[float] = []
+    note = lambda *_: moments.append(time.monotonic())  # noqa: E731
+    for rows in batches[: WARM_STEPS - 1]:
+        state.learn(data.train, rows)
+    with FlopCounterMode(display=False) as counter:
+        state.learn(data.train, batches[WARM_STEPS - 1])
+    state.objective.register_forward_pre_hook(note)
+    state.objective.register_forward_hook(note)
+    state.optimiser.register_step_pre_hook(note)
+    state.optimiser.register_step_post_hook(note)
+    since = time.monotonic()
+    for rows in batches[WARM_STEPS:]:
+        state.learn(data.train, rows)
+    steps = len(batches) - WARM_STEPS
+    step = (time.monotonic() - since) / steps
+    forward, backward, optimiser = (
+        sum(end - begin for begin, end in zip(moments[part::4], moments[part + 1 :: 4], strict=True)) / steps
+        for part in range(3)
+    )
+    parts = {"forward": forward, "backward": backward, "optimiser": optimiser}
+    parts["batch, noise and sums"] = step - sum(parts.values())
+    return {name: 1000 * seconds for name, seconds in parts.items()} | {"gflop": counter.get_total_flops() / 1e9}
+
+
+def lab_scoring(samples: int, images: int) -> dict[str, float]:
+    """Return the seconds of scoring some test images with the pretrained model."""
+    run, since = find("quadrant-1", default_root()), time.monotonic()
+    for _ in evaluate(run.model(), load("mnist").test, samples=samples, images=images):
+        pass
+    return {"samples": samples, "images": images, "seconds": time.monotonic() - since}
+
+
 MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[str, float]]]] = {
     "baseline epoch": (peer_baseline_epoch, lab_baseline_epoch),
     "CVAE epoch": (peer_epoch, lab_epoch),
@@ -131,9 +171,9 @@ MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[s
 }
 
 
-def measured(name: str, whose: int) -> dict[str, float]:
+def measured(*measure: str) -> dict[str, float]:
     """Measure in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.speed", "--measure", name, "--whose", str(whose)]
+    words = [sys.executable, "-m", "benchmarks.speed", "--measure", *measure]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
@@ -158,18 +198,23 @@ def machine() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure", choices=list(MEASURES), help="measure one thing in this process")
-    parser.add_argument("--whose", type=int, choices=(0, 1), default=1, help="0: the peer, 1: the lab")
+    parser.add_argument("--measure", nargs="+", help="measure one thing in this process")
     arguments = parser.parse_args()
     if arguments.measure:
-        found = MEASURES[arguments.measure][arguments.whose]()
+        what, *how = arguments.measure
+        found = lab_step() if what == STEP else None
+        found = found or (lab_scoring(*map(int, how)) if what == SCORING else MEASURES[what][int(how[0])]())
         print(json.dumps({**found, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
-    results: dict[str, Any] = {"machine": machine()}
+    results: dict[str, Any] = {"machine": machine(), "beside": {}}
     for name in MEASURES:
-        peer, lab = measured(name, 0), measured(name, 1)
-        results[name] = {"peer": peer, "lab": lab}
-        print(name, json.dumps(results[name]), flush=True)
+        peer, lab = measured(name, "0"), measured(name, "1")
+        results["beside"][name] = {"peer": peer, "lab": lab}
+        print(name, json.dumps(results["beside"][name]), flush=True)
+    results[STEP] = measured(STEP)
+    print(STEP, json.dumps(results[STEP]), flush=True)
+    results[SCORING] = [measured(SCORING, str(samples), str(images)) for samples, images in GROWTH]
+    print(SCORING, json.dumps(results[SCORING]), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 
