@@ -75,7 +75,7 @@ def _step(found: Mapping[str, float], rates: Mapping[str, float]) -> str:
     rate, best = found["gflop"] / total * 1000, max(rates.values())
     return (
         f"A step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
-        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s, {rate / best:.0%} of what large matrix products reach here."
+        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s, {rate / best:.0%} of what large ones reach here."
     )
 
 
