@@ -1,6 +1,7 @@
 """Controls that several pages have; each keeps its value in the page's address."""
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -18,6 +19,10 @@ Option = TypeVar("Option")
 MAX_SEED = 999_999
 MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
+NOISE_STEP = 0.05
+PATIENCE = 3.0  # seconds for the browser to report that it shows live sliders
+_ASKED, _LATE = "live-asked", "live-late"
+FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
 
 
 def or_default(chosen: Option | None, default: Option) -> Option:
@@ -47,24 +52,95 @@ def seed() -> int:
 
 def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
     """Show a slider per latent dimension, in base noise, with the nats that it carries; return their values."""
-    values = {}
-    for dimension in dimensions:
-        said = f"{rates[dimension]:.2f} nats" if rates[dimension] >= DEAD_RATE else "dead"
-        values[dimension] = st.slider(
-            f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}",
+    return {
+        dimension: st.slider(
+            slider_words(rates, dimension),
             -NOISE_RANGE,
             NOISE_RANGE,
             value=0.0,
-            step=0.05,
+            step=NOISE_STEP,
             key=slider_key(dimension),
             bind="query-params",
         )
-    return values
+        for dimension in dimensions
+    }
+
+
+def slider_words(rates: Sequence[float], dimension: int) -> str:
+    """Name a latent dimension's slider by the nats that it carries."""
+    said = f"{rates[dimension]:.2f} nats" if rates[dimension] >= DEAD_RATE else "dead"
+    return f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}"
+
+
+def by_rate(rates: Sequence[float]) -> list[int]:
+    """Return the dimensions of z, most useful first."""
+    return sorted(range(len(rates)), key=lambda dimension: -rates[dimension])
 
 
 def slider_key(dimension: int) -> str:
     """Return the key and address name of a latent dimension's slider."""
     return f"e{dimension + 1}"
+
+
+def live_wanted() -> bool:
+    """Choose pictures that move while a slider is dragged; where the browser does not show them, say so."""
+    if st.session_state.get(_LATE):
+        st.info("The live sliders did not start in this browser: ordinary ones stand in for them.")
+        return False
+    return st.toggle(
+        "Live", value=True, key="live", bind="query-params", help="Decode in the browser, while a slider is dragged"
+    )
+
+
+def watch_for_the_browser(shown: bool) -> None:
+    """Let ordinary sliders stand in where the browser does not report within a few seconds that it shows live ones."""
+    if shown:
+        st.session_state.pop(_ASKED, None)
+        return
+    asked = st.session_state.setdefault(_ASKED, time.monotonic())
+
+    @st.fragment(run_every=PATIENCE)
+    def look() -> None:
+        if time.monotonic() - asked > PATIENCE:
+            st.session_state[_LATE] = True
+            st.rerun()
+
+    look()
+
+
+def read_epsilon(dimensions: int) -> tuple[float, ...]:
+    """Return the base noise that the address holds, zero where it says nothing; say what of it makes no sense."""
+    names = [slider_key(dimension) for dimension in range(dimensions)]
+    given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
+    if nonsense := [name for name, value in given.items() if value is None]:
+        st.warning(f"{', '.join(nonsense)} in the address is no number from −3 to 3, and is left out.")
+    return tuple(given.get(name) or 0.0 for name in names)
+
+
+def write_epsilon(values: object, dimensions: int) -> None:
+    """Keep a base noise in the address; what is no list of so many numbers, as only a forger sends it, is ignored."""
+    if not isinstance(values, Sequence) or len(values) != dimensions:
+        return
+    noises = {slider_key(dimension): _noise(value) for dimension, value in enumerate(values)}
+    if None in noises.values():
+        return
+    st.query_params.update({name: f"{value:g}" for name, value in noises.items() if value})
+    for name in [name for name, value in noises.items() if not value and name in st.query_params]:
+        del st.query_params[name]
+
+
+def _noise(given: object) -> float | None:
+    """Return a value of a slider as such, or None where it is none."""
+    try:
+        value = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return on_slider(value) if abs(value) <= NOISE_RANGE else None
+
+
+def on_slider(value: float) -> float:
+    """Return the place on a latent slider that is nearest to a value."""
+    return min(max(round(round(value / NOISE_STEP) * NOISE_STEP, 2), -NOISE_RANGE), NOISE_RANGE) + 0.0
 
 
 def digit(options: Sequence[str]) -> str:
@@ -80,7 +156,7 @@ def latent_buttons(dimensions: int, seed: int) -> None:
 
     def place(values: Sequence[float]) -> None:
         for dimension, value in enumerate(values):
-            st.session_state[slider_key(dimension)] = min(max(round(float(value) * 20) / 20, -NOISE_RANGE), NOISE_RANGE)
+            st.session_state[slider_key(dimension)] = on_slider(value)
 
     drawn = noise.normal((dimensions,), seed, "sliders").tolist()
     left, right = st.columns(2)

@@ -32,15 +32,20 @@ def picture(
 ) -> None:
     """Show a picture with a button that downloads it larger, as PNG with its facts inside."""
     st.image(figures.png(draw(scale)), output_format="PNG", alt=alt)
+    png_button(lambda: draw(scale * EXPORT_FACTOR), name=name, facts=facts)
+
+
+def png_button(draw: Callable[[], Image.Image], *, name: str, facts: Mapping[str, object], label: str = "PNG") -> None:
+    """Offer a picture as PNG with its facts inside; it is drawn when it is asked for."""
     st.download_button(
-        "PNG",
-        data=lambda: figures.png(draw(scale * EXPORT_FACTOR), facts),
+        label,
+        data=lambda: figures.png(draw(), facts),
         file_name=f"{name}.png",
         mime="image/png",
         on_click="ignore",
         icon=":material/download:",
         key=f"png-{name}",
-        help="Download this picture, twice as large, its settings in the caption and the metadata",
+        help="Download this picture, its settings in the caption and the metadata",
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from app import charts, library
+from app import charts, controls, library
 from app.library import RunKey
 from cvae_core import figures, noise, quadrants
 from cvae_core.architectures import Completer
@@ -18,6 +18,7 @@ from cvae_core.latent import Embedding, slerp
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing
 
 SPREAD_SAMPLES = 64
+FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
 STRIP_MOMENTS, STRIP_ROWS, THUMBNAIL = 8, [0, 3, 5, 8], (300, 220)
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
@@ -35,6 +36,24 @@ def same_noise(key: RunKey, epsilon: tuple[float, ...]) -> np.ndarray:
     """Decode one base noise under all ten labels, (1, 10, 784); a VAE ignores them and gives ten equal images."""
     model = library.model(key)
     return decoded(model, _labels(model, range(LABELS)), torch.tensor(epsilon).reshape(1, 1, -1))
+
+
+@_cached
+def around(key: RunKey, epsilon: tuple[float, ...], labels: tuple[int, ...], columns: int, seed: int) -> np.ndarray:
+    """Decode base noises near one, (labels, columns, 784): a tenth of their variance is drawn anew, the rest kept."""
+    model = library.model(key)
+    drawn = noise.normal((columns, 1, model.latent), seed, "around")
+    near = FRESH**0.5 * drawn + (1 - FRESH) ** 0.5 * torch.tensor(epsilon)
+    return decoded(model, _labels(model, labels), near).transpose(1, 0, 2)
+
+
+def style(key: RunKey, index: int) -> list[float]:
+    """Return the base noise of a test image's posterior mean, as a slider can hold it."""
+    model = library.model(key)
+    x, c = held_out(model.config, library.dataset(model.config.dataset).test, torch.tensor([index]))
+    with torch.inference_mode():
+        found = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0, 0]
+    return [controls.on_slider(value) for value in found.tolist()]
 
 
 @_cached

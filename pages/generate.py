@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app import controls, display, library, pictures
+from app import controls, decoder, display, library, pictures
 from app.library import RunKey
-from cvae_core import noise
+from cvae_core import data, noise
 from cvae_core.config import is_ladder
 from cvae_core.flat import LabelCVAE
 from cvae_core.latent import slerp
 from cvae_core.models import LABELS, ConditionalVAE, completed
 
-FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
 COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 11, 20, 15
 ALL = "all ten"
@@ -51,17 +50,79 @@ def walk(key: RunKey, seed: int) -> Place:
 def sliders(key: RunKey, seed: int) -> Place:
     """Show the sliders, most useful first."""
     rates = library.rates(key)
-    ranked = sorted(range(len(rates)), key=lambda dimension: -rates[dimension])
+    ranked = controls.by_rate(rates)
     st.subheader("Slide through z", anchor=False)
     controls.latent_buttons(len(rates), seed)
-    values = controls.latent_sliders(rates, ranked[:FIRST_SLIDERS])
-    if len(ranked) > FIRST_SLIDERS:
-        with st.expander(f"{len(ranked) - FIRST_SLIDERS} more dimensions, which say less"):
-            values |= controls.latent_sliders(rates, ranked[FIRST_SLIDERS:])
-    epsilon = tuple(values[dimension] for dimension in range(len(rates)))
+    values = controls.latent_sliders(rates, ranked[: controls.FIRST_SLIDERS])
+    if len(ranked) > controls.FIRST_SLIDERS:
+        with st.expander(f"{len(ranked) - controls.FIRST_SLIDERS} more dimensions, which say less"):
+            values |= controls.latent_sliders(rates, ranked[controls.FIRST_SLIDERS :])
+    return slid(key, tuple(values[dimension] for dimension in range(len(rates))))
+
+
+def slid(key: RunKey, epsilon: tuple[float, ...]) -> Place:
+    """Return the place that sliders show."""
     moved = sum(value != 0 for value in epsilon)
     words = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
     return Place(epsilon, words, {"run": key.name, "epsilon": epsilon})
+
+
+@st.fragment
+def live(key: RunKey, seed: int) -> None:
+    """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
+    st.subheader("Slide through z", anchor=False)
+    there = slid(key, controls.read_epsilon(library.config(key).latents))
+    shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
+    controls.watch_for_the_browser(shown)
+    with display.sentences():
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            around(key, there, seed)
+        with right:
+            take_over(key)
+
+
+def around(key: RunKey, there: Place, seed: int) -> None:
+    """Show digits of nearly the chosen style."""
+    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - pictures.FRESH:.0%} of it")
+    labels = tuple(range(LABELS)) if digit == ALL else (wanted,)
+    near = pictures.around(key, there.epsilon, labels, COLUMNS, seed)
+    display.picture(
+        lambda scale: pictures.grid(near, scale, f"{key.name}: around one z, {there.words}, seed {seed}"),
+        name=f"{key.name}-around",
+        alt="Digits of nearly the style that the sliders describe",
+        scale=2,
+        facts={**there.facts, "seed": seed},
+    )
+    same = pictures.same_noise(key, there.epsilon)
+    display.png_button(
+        lambda: pictures.grid(same.reshape(2, 5, -1), 6, f"{key.name}: one z under all labels, {there.words}"),
+        name=f"{key.name}-same-z",
+        facts=there.facts,
+        label="PNG of this z under all labels",
+    )
+
+
+def take_over(key: RunKey) -> None:
+    """Offer the style of a test digit."""
+    dataset = library.config(key).dataset
+    if not data.on_disk(dataset):
+        st.caption("To start from a test digit's style, download its images on the Home page.")
+        return
+    test = library.dataset(dataset).test
+    index = int(st.number_input("Test digit", 0, len(test) - 1, key="index", bind="query-params") or 0)
+    display.thumbnail(
+        pictures.grid(test.images[index].numpy().reshape(1, 1, -1), 3, ""),
+        f"Test digit {index}, a {test.labels[index]}",
+    )
+
+    def take() -> None:
+        controls.write_epsilon(pictures.style(key, index), library.config(key).latents)
+
+    if st.button(
+        "Take its style", on_click=take, icon=":material/draw:", help="The mean of q(z | x, c) for this image"
+    ):
+        st.rerun(scope="fragment")
 
 
 def under_all_labels(key: RunKey, chosen: Place) -> None:
@@ -185,13 +246,17 @@ with st.sidebar:
     chosen = controls.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
+    slides_live = not is_ladder(library.config(chosen)) and controls.live_wanted()
 wanted = TEACHERS_DIGIT if digit == ALL else int(digit)
-picture, hand = st.columns([3, 2], gap="large")
 with display.sentences():
-    with hand:
-        there = place(chosen, noise_seed)
-    with picture:
-        under_all_labels(chosen, there)
+    if slides_live:
+        live(chosen, noise_seed)
+    else:
+        picture, hand = st.columns([3, 2], gap="large")
+        with hand:
+            there = place(chosen, noise_seed)
+        with picture:
+            under_all_labels(chosen, there)
 tabs = st.tabs(["Samples", "VAE beside CVAE", "Interpolation", "Manifold of a 2-D z"])
 with tabs[0], display.sentences():
     samples(chosen, noise_seed)

@@ -80,7 +80,7 @@ def test_every_page_has_a_formula_and_the_code_behind_it(visit: Visit, without_m
 
 class TestGenerate:
     def test_a_slider_moves_the_picture(self, visit: Visit, without_mnist: None) -> None:
-        visitor = visit("generate")
+        visitor = visit("generate", live="false")
         before = pictures(visitor)
         visitor.slider[0].set_value(2.0).run()
         assert pictures(visitor)[0] != before[0]
@@ -88,7 +88,7 @@ class TestGenerate:
     def test_the_first_slider_says_most(self, visit: Visit, without_mnist: None) -> None:
         nats = [
             float(slider.label.split(" · ")[1].split()[0])
-            for slider in visit("generate").slider
+            for slider in visit("generate", live="false").slider
             if "nats" in slider.label
         ]
         assert nats == sorted(nats, reverse=True)
@@ -100,7 +100,7 @@ class TestGenerate:
     def test_another_seed_draws_other_samples_and_leaves_the_sliders_alone(
         self, visit: Visit, without_mnist: None
     ) -> None:
-        first, second = pictures(visit("generate", seed="1")), pictures(visit("generate", seed="2"))
+        first, second = (pictures(visit("generate", seed=seed, live="false")) for seed in ("1", "2"))
         assert first[0] == second[0]
         assert first[2] != second[2]
 
@@ -109,15 +109,15 @@ class TestGenerate:
         assert pictures(visit("generate", **address)) == pictures(visit("generate", **address))
 
     def test_an_address_sets_the_slider(self, visit: Visit, without_mnist: None) -> None:
-        key = visit("generate").slider[0].key
-        assert visit("generate", **{key: "1.5"}).slider(key=key).value == 1.5
+        key = visit("generate", live="false").slider[0].key
+        assert visit("generate", live="false", **{key: "1.5"}).slider(key=key).value == 1.5
 
     def test_nonsense_in_the_address_is_ignored(self, visit: Visit, without_mnist: None) -> None:
         nonsense = visit("generate", digit="eleven", seed="-3", e12="1e9", run="../../etc/passwd", e13="nan")
         assert pictures(nonsense) == pictures(visit("generate"))
 
     def test_random_z_moves_the_sliders_and_reset_moves_them_back(self, visit: Visit, without_mnist: None) -> None:
-        visitor = visit("generate")
+        visitor = visit("generate", live="false")
         before = pictures(visitor)[0]
         next(button for button in visitor.button if button.label == "Random z").click().run()
         assert pictures(visitor)[0] != before
@@ -127,6 +127,27 @@ class TestGenerate:
 
     def test_all_ten_digits_at_once(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("generate", digit="all ten")) != pictures(visit("generate"))
+
+    def test_an_address_sets_the_live_sliders_too(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("generate", e12="1.5")
+        assert not visitor.slider
+        assert pictures(visitor)[0] != pictures(visit("generate"))[0]
+
+    @pytest.mark.parametrize("nonsense", ["abc", "7", "nan", ""])
+    def test_nonsense_for_a_live_slider_is_left_out_with_a_word(
+        self, visit: Visit, without_mnist: None, nonsense: str
+    ) -> None:
+        visitor = visit("generate", e12=nonsense, e2="1.0")
+        assert "e12 in the address is no number from −3 to 3" in said(visitor)
+        assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
+
+    def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
+        visitor = visit("generate")
+        visitor.number_input(key="index").set_value(5).run()
+        before = pictures(visitor)[0]
+        next(button for button in visitor.button if button.label == "Take its style").click().run()
+        assert pictures(visitor)[0] != before
+        assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
 
 def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
-    page = visit("generate")
+    page = visit("generate?live=false")
     before = sources(page)[0]
     label = page.get_by_test_id("stSlider").first.inner_text().split(" ·")[0]
     press(page, label, "ArrowRight")

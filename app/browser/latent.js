@@ -1,0 +1,240 @@
+// Sliders through z whose pictures are decoded here, without the server: they move while a slider is dragged.
+//
+// Python gives {network, label, labels, epsilon, units, digits}; it is told `ready` once, and `epsilon` whenever a hand
+// lets go. `epsilon` comes back with the next run: what this component has said itself is not taken for a new wish.
+
+const RANGE = 3, STEP = 0.05, PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
+const mounted = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  let panel = mounted.get(parentElement);
+  if (!panel) mounted.set(parentElement, (panel = new Panel(parentElement.querySelector(".lab"), setStateValue)));
+  panel.take(data);
+  return () => {
+    panel.stop();
+    mounted.delete(parentElement);
+  };
+}
+
+const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+const limited = (value) => Math.min(RANGE, Math.max(-RANGE, value));
+const rounded = (value) => Math.round(limited(value) / STEP) * STEP;
+const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
+
+function element(kind, attributes = {}, ...children) {
+  const made = document.createElement(kind);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+class Panel {
+  constructor(root, setStateValue) {
+    Object.assign(this, { root, setStateValue, frames: 0, dirty: false, stale: 0, turn: 0, playing: null, told: null, wanted: null });
+    this.chosen = root.querySelector(".chosen");
+    this.hand = root.querySelector(".hand");
+    this.row = root.querySelector(".row");
+    root.panel = this; // for whoever wants to measure it
+    this.arrived = () => this.begin();
+    window.addEventListener("cvae-network", this.arrived);
+    this.loop = (now) => {
+      if (this.playing) this.walk(now);
+      if (this.dirty || this.stale) this.draw();
+      this.frame = requestAnimationFrame(this.loop);
+    };
+    this.frame = requestAnimationFrame(this.loop);
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+    window.removeEventListener("cvae-network", this.arrived);
+  }
+
+  take(data) {
+    const before = this.data, same = before && before.network === data.network && before.label === data.label;
+    this.data = data;
+    const wish = JSON.stringify(data.epsilon);
+    if (wish !== this.wanted && wish !== this.told) {
+      this.epsilon = Float32Array.from(data.epsilon);
+      this.halt();
+    }
+    this.wanted = wish;
+    if (!same) this.network = null;
+    this.begin();
+  }
+
+  // Build what the network at hand asks for, as soon as it is there.
+  begin() {
+    const network = window.cvaeNetworks?.get(this.data.network);
+    if (!network) return;
+    if (this.network !== network) {
+      this.network = network;
+      this.build();
+      if (this.reported !== network.name) this.setStateValue("ready", (this.reported = network.name));
+    }
+    this.place();
+  }
+
+  build() {
+    const { label, labels, units } = this.data;
+    this.large = label === null ? null : this.canvas(`The digit ${label} that the sliders describe`);
+    this.chosen.replaceChildren(...(this.large ? [this.large] : []));
+    this.small = labels.map((each) => this.canvas(`The same z as a ${each}`));
+    this.row.replaceChildren(
+      ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, String(labels[i])))),
+    );
+    this.sliders = new Map();
+    const shown = units.slice(0, this.data.first), rest = units.slice(this.data.first);
+    const pad = this.network.latent === 2 ? [this.pad(label ?? labels[0])] : [];
+    this.hand.replaceChildren(this.buttons(), ...pad, ...shown.map((unit) => this.slider(unit)));
+    if (rest.length) {
+      const summary = element("summary", {}, `${rest.length} more dimensions, which say less`);
+      this.hand.append(element("details", {}, summary, ...rest.map((unit) => this.slider(unit))));
+    }
+  }
+
+  canvas(words) {
+    return element("canvas", { width: 28, height: 28, role: "img", "aria-label": words });
+  }
+
+  buttons() {
+    const button = (words, act) => {
+      const made = element("button", { type: "button" }, words);
+      made.onclick = act;
+      return made;
+    };
+    this.player = button("Play", () => (this.playing ? this.halt(true) : this.play()));
+    const reset = button("Reset", () => this.jump(() => 0));
+    return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => rounded(gaussian()))), this.player);
+  }
+
+  slider({ dimension, words }) {
+    const id = `z${dimension}`;
+    const input = element("input", { type: "range", id, min: -RANGE, max: RANGE, step: STEP });
+    const value = element("output", { for: id });
+    input.oninput = () => {
+      this.halt();
+      this.epsilon[dimension] = input.valueAsNumber;
+      value.textContent = said(input.valueAsNumber);
+      this.dirty = true;
+    };
+    input.onchange = () => this.tell();
+    this.sliders.set(dimension, { input, value });
+    return element("div", { class: "slider" }, element("label", { for: id }, words), value, input);
+  }
+
+  // A plane of z to move over, for a model with two dimensions.
+  pad(label) {
+    const plane = element("canvas", { width: 28 * TILES, height: 28 * TILES, "aria-hidden": "true" });
+    const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * RANGE);
+    const points = steps.toReversed().flatMap((up) => steps.map((right) => [right, up]));
+    const pixels = this.network.decodeAll(points, label), tile = element("canvas", { width: 28, height: 28 });
+    points.forEach((_, i) => {
+      paint(tile, pixels, i * PIXELS);
+      plane.getContext("2d").drawImage(tile, 28 * (i % TILES), 28 * Math.floor(i / TILES));
+    });
+    this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point of the plane of z" });
+    const pad = element("div", { class: "pad" }, plane, this.handle);
+    const follow = (event) => {
+      const box = pad.getBoundingClientRect();
+      this.halt();
+      this.epsilon[0] = rounded(((event.clientX - box.left) / box.width * 2 - 1) * RANGE);
+      this.epsilon[1] = rounded((1 - (event.clientY - box.top) / box.height * 2) * RANGE);
+      this.place();
+    };
+    pad.onpointerdown = (event) => {
+      pad.setPointerCapture(event.pointerId);
+      follow(event);
+    };
+    pad.onpointermove = (event) => event.buttons & 1 && follow(event);
+    pad.onpointerup = () => this.tell();
+    const ways = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1] };
+    this.handle.onkeydown = (event) => {
+      const [dimension, way] = ways[event.key] ?? [];
+      if (dimension === undefined) return;
+      event.preventDefault();
+      this.halt();
+      this.epsilon[dimension] = rounded(this.epsilon[dimension] + 2 * STEP * way);
+      this.place();
+    };
+    this.handle.onkeyup = (event) => ways[event.key] && this.tell();
+    return pad;
+  }
+
+  // Bring sliders and handle to where z is.
+  place() {
+    this.sliders.forEach(({ input, value }, dimension) => {
+      input.value = this.epsilon[dimension];
+      value.textContent = said(this.epsilon[dimension]);
+    });
+    if (this.handle && this.network.latent === 2) {
+      this.handle.style.left = `${(this.epsilon[0] / RANGE + 1) * 50}%`;
+      this.handle.style.top = `${(1 - this.epsilon[1] / RANGE) * 50}%`;
+      this.handle.setAttribute("aria-valuetext", `${said(this.epsilon[0])}, ${said(this.epsilon[1])}`);
+      this.handle.setAttribute("aria-valuenow", this.epsilon[0]);
+    }
+    this.dirty = true;
+  }
+
+  // Decode the chosen digit in every frame, and of the ten as many as a frame has time for, in turn.
+  draw() {
+    if (!this.network) return;
+    const { label, labels } = this.data, began = performance.now();
+    if (this.dirty) this.stale = labels.length;
+    this.dirty = false;
+    if (this.large) paint(this.large, this.network.decode(this.epsilon, [label]));
+    while (this.stale > 0) {
+      paint(this.small[this.turn], this.network.decode(this.epsilon, [labels[this.turn]]));
+      this.turn = (this.turn + 1) % labels.length;
+      this.stale -= 1;
+      if (performance.now() - began > FRAME_MILLISECONDS) break;
+    }
+    this.frames += 1;
+  }
+
+  jump(value) {
+    this.halt();
+    this.epsilon = this.epsilon.map(value);
+    this.place();
+    this.tell();
+  }
+
+  // Walk on and on from z to random ones, along the sphere near which the prior's points lie.
+  play() {
+    this.player.textContent = "Pause";
+    this.playing = { from: this.epsilon.slice(), to: this.epsilon.map(gaussian), since: performance.now() };
+  }
+
+  walk(now) {
+    const { from, to, since } = this.playing, share = Math.max(0, (now - since) / 1000 / PLAY_SECONDS);
+    if (share >= 1) {
+      this.epsilon = to.map(limited);
+      this.playing = { from: this.epsilon.slice(), to: to.map(gaussian), since: now };
+    } else {
+      const length = (z) => Math.hypot(...z), dot = from.reduce((sum, value, i) => sum + value * to[i], 0);
+      const angle = Math.acos(Math.min(1, Math.max(-1, dot / (length(from) * length(to) || 1))));
+      const [a, b] = angle < 1e-3 || !length(from)
+        ? [1 - share, share]
+        : [Math.sin((1 - share) * angle) / Math.sin(angle), Math.sin(share * angle) / Math.sin(angle)];
+      this.epsilon = from.map((value, i) => limited(a * value + b * to[i]));
+    }
+    this.place();
+  }
+
+  halt(tell = false) {
+    if (!this.playing) return;
+    this.playing = null;
+    this.player.textContent = "Play";
+    if (tell) {
+      this.epsilon = this.epsilon.map(rounded);
+      this.place();
+      this.tell();
+    }
+  }
+
+  tell() {
+    const epsilon = [...this.epsilon].map((value) => Number(rounded(value).toFixed(2)));
+    this.told = JSON.stringify(epsilon);
+    this.setStateValue("epsilon", epsilon);
+  }
+}
