@@ -71,10 +71,10 @@ def slid(key: RunKey, epsilon: tuple[float, ...]) -> Place:
 def live(key: RunKey, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
     st.subheader("Slide through z", anchor=False)
-    there = slid(key, controls.read_epsilon(library.config(key).latents))
-    shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
-    controls.watch_for_the_browser(shown)
     with display.sentences():
+        there = slid(key, controls.read_epsilon(library.config(key).latents))
+        shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
+        controls.watch_for_the_browser(shown)
         left, right = st.columns([3, 2], gap="large")
         with left:
             around(key, there, seed)
