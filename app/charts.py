@@ -20,8 +20,10 @@ HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT = 360, 620, 220
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 
 
-def embedding_map(embedding: Embedding, ringed: int | None) -> go.Figure:
+def embedding_map(embedding: Embedding, ringed: int | None, drawn: np.ndarray | None = None) -> go.Figure:
     """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed.
+
+    `drawn` (2,) is the place of the visitor's drawing.
 
     Dragging and the wheel are the page's, so that it scrolls on a phone too; the tools above the map zoom and pan.
     """
@@ -48,6 +50,13 @@ def embedding_map(embedding: Embedding, ringed: int | None) -> go.Figure:
             go.Scattergl(
                 x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
                 marker={"size": 18, "symbol": "circle-open", "color": "#d00000", "line": {"width": 3}},
+            )
+        )  # fmt: skip
+    if drawn is not None:
+        figure.add_trace(
+            go.Scattergl(
+                x=drawn[:1], y=drawn[1:], mode="markers", name="drawing", hovertemplate="your drawing<extra></extra>",
+                marker={"size": 16, "symbol": "star", "color": "#d00000", "line": {"width": 1, "color": "white"}},
             )
         )  # fmt: skip
     legend = {"title": {"text": "digit"}, "itemsizing": "constant"}

@@ -13,7 +13,7 @@ from cvae_core import data, noise
 from cvae_core.config import QuadrantConfig
 from cvae_core.data import Split
 from cvae_core.latent import DEAD_RATE
-from cvae_core.quadrants import ANY, described
+from cvae_core.quadrants import ANY, NAMES, PROPER_SETS, canonical, described
 
 Option = TypeVar("Option")
 MAX_SEED = 999_999
@@ -166,6 +166,18 @@ def latent_buttons(dimensions: int, seed: int) -> None:
     )
 
 
+TEST_DIGITS, DRAWING = "Test digits", "My drawing"
+
+
+def subject() -> str:
+    """Choose what is completed."""
+    options = (TEST_DIGITS, DRAWING)
+    chosen = st.segmented_control(
+        "Complete", options, default=TEST_DIGITS, required=True, key="of", bind="query-params"
+    )
+    return or_default(chosen, TEST_DIGITS)
+
+
 Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
 
 
@@ -174,7 +186,7 @@ def quadrant_families() -> Families:
     families: dict[str, dict[str, list[RunKey]]] = {}
     for key in sorted(library.run_keys(flavour="quadrant").values(), key=lambda key: (len(key.name), key.name)):
         config = library.config(key)
-        if isinstance(config, QuadrantConfig) and config.visible != ANY and data.on_disk(config.dataset):
+        if isinstance(config, QuadrantConfig) and data.on_disk(config.dataset):
             families.setdefault(config.dataset, {}).setdefault(config.visible, []).append(key)
     return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
 
@@ -182,24 +194,64 @@ def quadrant_families() -> Families:
 def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     """Choose the images and what is visible of them; return both and the run that completes them."""
     names = list(families)
-    chosen = names[0]
+    dataset = names[0]
     if len(names) > 1:
-        chosen = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
-    sets = sorted(families[chosen])
+        dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
+    sets = sorted(families[dataset])  # any comes last
     visible = st.segmented_control(
         "Visible quadrants",
         sets,
         default=sets[0],
         required=True,
-        key=f"visible-{chosen}",
+        key=_visible_key(dataset),
         bind="query-params",
     )
-    shown = or_default(visible, sets[0])
+    family = or_default(visible, sets[0])
+    shown = _any_quadrants() if family == ANY else family
     st.caption(f"{described(shown).capitalize()} visible")
-    keys = {key.name: key for key in families[chosen][shown]}
+    keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
-        return chosen, shown, next(iter(keys.values()))
-    return chosen, shown, run("Model", keys, key=f"run-{shown}")
+        return dataset, shown, next(iter(keys.values()))
+    return dataset, shown, run("Model", keys, key=f"run-{family}")
+
+
+def quadrant_sets(families: Families, dataset: str) -> list[str]:
+    """Return the sets of visible quadrants that some run completes."""
+    if ANY not in families[dataset]:
+        return list(families[dataset])
+    names = [[name for name, seen in zip(NAMES, flags, strict=True) if seen] for flags in PROPER_SETS.tolist()]
+    return [canonical("+".join(each)) for each in names]
+
+
+def open_quadrants(given: object, families: Families, dataset: str) -> None:
+    """Choose the set of visible quadrants that four flags say: its own model where there is one, or the one for any set."""
+    if not isinstance(given, Sequence) or len(given) != len(NAMES) or not 0 < sum(map(bool, given)) < len(NAMES):
+        return
+    names = [name for name, seen in zip(NAMES, given, strict=True) if seen]
+    visible = canonical("+".join(names))
+    if visible in families[dataset]:
+        st.session_state[_visible_key(dataset)] = visible
+    elif ANY in families[dataset]:
+        st.session_state[_visible_key(dataset)] = ANY
+        st.session_state[_QUADRANTS] = names
+
+
+_QUADRANTS = "quadrants"
+
+
+def _visible_key(dataset: str) -> str:
+    return f"visible-{dataset}"
+
+
+def _any_quadrants() -> str:
+    """Choose one to three quadrants."""
+    chosen = st.pills(
+        "Quadrants", NAMES, selection_mode="multi", default=NAMES[2:3], key=_QUADRANTS, bind="query-params"
+    )
+    if not 0 < len(chosen) < len(NAMES):
+        st.warning("Let one to three quadrants be visible.")
+        chosen = list(NAMES[2:3])
+    return canonical("+".join(chosen))
 
 
 def samples_count() -> int:

@@ -3,7 +3,9 @@
 import json
 import struct
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from app import controls, library
 from app.library import RunKey
-from cvae_core.flat import VAE, LabelCVAE
+from cvae_core.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models import LABELS
 from cvae_core.networks import Body, ResidualBlock
 
@@ -19,51 +21,55 @@ FOLDER = Path(__file__).parent / "browser"
 LIVE = "live-sliders"  # the component's key
 
 
-def _source(*names: str) -> str:
+def source(*names: str) -> str:
+    """Return some of the browser's files as one."""
     return "\n".join((FOLDER / name).read_text() for name in names)
 
 
-_weights = st.components.v2.component("cvae_weights", js=_source("network.js", "weights.js"))
+_weights = st.components.v2.component("cvae_weights", js=source("network.js", "weights.js"))
 _latent = st.components.v2.component(
     "cvae_latent",
     html='<div class="lab"><div class="chosen"></div><div class="hand"></div><div class="row"></div></div>',
-    css=_source("latent.css"),
-    js=_source("network.js", "latent.js"),
+    css=source("common.css", "latent.css"),
+    js=source("network.js", "latent.js"),
 )
 
 
-def packed(model: VAE, name: str) -> bytes:
-    """Pack a model's generation network for network.js: a length, a JSON header, float16 weights."""
-    tensors = dict(_tensors(model.generation))
-    tensors |= {"output.weight": model.output.weight, "output.bias": model.output.bias}
-    table, start = {}, 0
-    for title, tensor in tensors.items():
-        table[title] = (start, tensor.numel())
-        start += tensor.numel()
-    steps = [*_steps(model.generation), ("linear", "output")]
-    header = {"name": name, "latent": model.latent, "tensors": table, "steps": steps, "prior": _prior(model)}
+def packed(model: VAE | QuadrantCVAE, name: str) -> bytes:
+    """Pack a model's networks for network.js: a length, a JSON header, float16 weights."""
+    bodies: dict[str, tuple[Body, nn.Linear, str]] = {"generation": (model.generation, model.output, "output")}
+    header: dict[str, Any] = {"name": name, "latent": model.latent}
+    if isinstance(model, QuadrantCVAE):
+        bodies["baseline"] = model.baseline.body, model.baseline.output, "baseline.output"
+        bodies["prior_network"] = model.prior_network, model.prior_head.linear, "prior_head"
+        header |= {"pixels": model.pixels.tolist(), "decoderSeesCondition": model.sees_condition}
+    else:
+        header |= {"prior": _prior(model)}
+    header["bodies"] = {title: [*_steps(body, title), ("linear", last)] for title, (body, _, last) in bodies.items()}
+    tensors: dict[str, Tensor] = {}
+    for title, (body, output, last) in bodies.items():
+        tensors |= dict(_tensors(body, title)) | {f"{last}.weight": output.weight, f"{last}.bias": output.bias}
+    starts = accumulate((tensor.numel() for tensor in tensors.values()), initial=0)
+    header["tensors"] = {title: (start, tensors[title].numel()) for title, start in zip(tensors, starts, strict=False)}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
     values = [tensor.detach().numpy().astype("<f2").tobytes() for tensor in tensors.values()]
     return struct.pack("<I", len(text)) + text + b"".join(values)
 
 
-def _tensors(body: Body) -> Iterator[tuple[str, Tensor]]:
-    """Name the weights of a body as its steps name them; the label's are a row per label."""
-    first, *given = body.first.projections
-    assert isinstance(first, nn.Linear)
-    yield from (("first.weight", first.weight), ("first.bias", first.bias))
-    for layer in given:
-        assert isinstance(layer, nn.Linear)
-        yield "label", layer.weight.T.contiguous()
+def _tensors(body: Body, title: str) -> Iterator[tuple[str, Tensor]]:
+    """Name the weights of a body as its steps name them."""
+    for which, layer in enumerate(body.first.projections):
+        yield from ((f"{title}.first.{which}.{name}", weight) for name, weight in layer.named_parameters())
     for name, part in body.rest.named_modules():
         if isinstance(part, nn.Linear | nn.LayerNorm):
-            yield from ((f"{name}.weight", part.weight), (f"{name}.bias", part.bias))
+            yield from ((f"{title}.{name}.weight", part.weight), (f"{title}.{name}.bias", part.bias))
 
 
-def _steps(body: Body) -> Iterator[tuple[str, ...]]:
-    """Say what the body does to the features of its first layer."""
-    for name, part in body.rest.named_children():
+def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
+    """Say what a body does to the features of its first layer."""
+    for number, part in body.rest.named_children():
+        name = f"{title}.{number}"
         match part:
             case ResidualBlock():
                 inside = (("norm", f"{name}.norm"), ("linear", f"{name}.inner"), ("silu",), ("linear", f"{name}.outer"))
@@ -91,17 +97,27 @@ def _prior(model: VAE) -> dict[str, list[list[float]]] | None:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def weights(key: RunKey) -> bytes:
-    """Return a run's packed generation network."""
+    """Return a run's packed networks."""
     model = library.model(key)
-    assert isinstance(model, VAE)
-    return packed(model, f"{key.name}-{key.weights}")
+    assert isinstance(model, VAE | QuadrantCVAE)
+    return packed(model, network_name(key))
+
+
+def network_name(key: RunKey) -> str:
+    """Return what a run's networks are called in the browser."""
+    return f"{key.name}-{key.weights}"
+
+
+def send(key: RunKey) -> None:
+    """Give a run's networks to the browser, once."""
+    _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
 
 
 def sliders(key: RunKey, label: int | None, epsilon: Sequence[float]) -> bool:
     """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them."""
-    name, rates = f"{key.name}-{key.weights}", library.rates(key)
+    name, rates = network_name(key), library.rates(key)
     units = [{"dimension": unit, "words": controls.slider_words(rates, unit)} for unit in controls.by_rate(rates)]
-    _weights(key=f"weights-{name}", data=weights(key), height=1)
+    send(key)
     shown = _latent(
         key=LIVE,
         data={

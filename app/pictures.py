@@ -12,10 +12,10 @@ from app import charts, controls, library
 from app.library import RunKey
 from cvae_core import figures, noise, quadrants
 from cvae_core.architectures import Completer
-from cvae_core.config import LabelConfig, QuadrantConfig
-from cvae_core.examples import held_out
+from cvae_core.config import LabelConfig, QuadrantConfig, any_set
+from cvae_core.examples import condition, held_out
 from cvae_core.latent import Embedding, slerp
-from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing
+from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
 
 SPREAD_SAMPLES = 64
 FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
@@ -47,13 +47,19 @@ def around(key: RunKey, epsilon: tuple[float, ...], labels: tuple[int, ...], col
     return decoded(model, _labels(model, labels), near).transpose(1, 0, 2)
 
 
-def style(key: RunKey, index: int) -> list[float]:
-    """Return the base noise of a test image's posterior mean, as a slider can hold it."""
+def encoded(key: RunKey, ink: np.ndarray, label: int) -> Latents:
+    """Return the posterior mean of an image, (784,) uint8, given its label or its visible quadrants as the run needs."""
     model = library.model(key)
-    x, c = held_out(model.config, library.dataset(model.config.dataset).test, torch.tensor([index]))
+    x = torch.tensor(ink, dtype=torch.float32)[None] / 255
+    visible = quadrants.flags("1") if any_set(model.config) else None
+    c = condition(model.config, x, torch.tensor([label]), visible)
     with torch.inference_mode():
-        found = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0, 0]
-    return [controls.on_slider(value) for value in found.tolist()]
+        return model.infer(x, c, torch.zeros(1, 1, model.latent))
+
+
+def style(key: RunKey, ink: np.ndarray, label: int) -> list[float]:
+    """Return the base noise of an image's posterior mean, as sliders can hold it."""
+    return [controls.on_slider(value) for value in encoded(key, ink, label).noise[0, 0].tolist()]
 
 
 @_cached
@@ -113,6 +119,22 @@ def completions(
     papers = np.repeat(figures.papers(shown)[None, None], len(rows), axis=0).repeat(len(x), axis=1)
     papers[0] = figures.papers(shown, hidden=figures.UNKNOWN)
     return np.stack(rows), papers
+
+
+@_cached
+def drawing_completed(key: RunKey, ink: bytes, visible: str, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a drawing, the baseline's guess, the best guess and samples, (1, 3 + count, 784), and their papers."""
+    model = library.model(key)
+    assert isinstance(model, Completer)
+    shown = quadrants.flags(visible)
+    x = torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+    c = condition(model.config, x, torch.zeros(1, dtype=torch.long), shown)
+    guesses = [decoded(model.baseline, c, torch.zeros(1, 1, 0)), decoded(model, c, torch.zeros(1, 1, model.latent))]
+    drawn = decoded(model, c, noise.normal((count, model.latent), seed, "completions")[:, None])
+    pixels = np.concatenate([figures.as_bytes(x)[None], *guesses, drawn])[None, :, 0]
+    papers = np.repeat(figures.papers(shown)[None, None], pixels.shape[1], axis=1)
+    papers[0, 0] = figures.papers(shown, hidden=figures.UNKNOWN)
+    return pixels, papers
 
 
 def grid(

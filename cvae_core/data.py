@@ -17,6 +17,7 @@ from torch import Tensor
 from cvae_core import vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
 from cvae_core.files import user_path
+from cvae_core.framing import BOX, centred
 from cvae_core.quadrants import PIXELS, SIDE
 
 NAMES = ("mnist", "fashion", "kmnist", "digits")
@@ -194,15 +195,11 @@ def _digits() -> tuple[Split, Split, Split]:
 
     small, labels = load_digits(return_X_y=True)
     small = small.reshape(-1, 8, 8).astype(np.int64)  # 0 … 16
-    apart = np.abs(10 * np.arange(8) - 4 * np.arange(20)[:, None] + 3)  # (20, 8) distances in tenths of a pixel
+    apart = np.abs(10 * np.arange(8) - 4 * np.arange(BOX)[:, None] + 3)  # (20, 8) distances in tenths of a pixel
     near, far = 3 * apart**3 - 50 * apart**2 + 2000, 4000 - 800 * apart + 50 * apart**2 - apart**3
     cubic = np.where(apart < 10, near, np.where(apart < 20, far, 0))  # Keys (1981): cubic convolution, times 2000
     large = ((cubic @ small @ cubic.T * 255 + 8 * 2000**2) // (16 * 2000**2)).clip(0, 255)  # (N, 20, 20)
-    images = np.zeros((len(labels), SIDE, SIDE), np.uint8)
-    for image, ink in zip(images, large, strict=True):
-        centres = (mass @ np.arange(20) / mass.sum() for mass in (ink.sum(1), ink.sum(0)))
-        top, left = (min(max(round(SIDE / 2 - centre), 0), SIDE - 20) for centre in centres)
-        image[top : top + 20, left : left + 20] = ink
+    images = np.stack([centred(ink) for ink in large])
     rest, test = train_test_split(np.arange(len(labels)), test_size=360, stratify=labels, random_state=0)
     train, validation = train_test_split(rest, test_size=180, stratify=labels[rest], random_state=0)
     whole = Split(torch.from_numpy(images.reshape(-1, PIXELS)), torch.from_numpy(labels).long())

@@ -120,6 +120,18 @@ def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
     return [int(found) for found in embedding.indices[np.argsort(distances, kind="stable")[:count]]]
 
 
+def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
+    """Return where a point z (latent,) belongs on a map, (2,), and the test indices of its nearest neighbours there.
+
+    Its place is the mean of theirs, weighted by one over their distance in z; t-SNE itself places no new points.
+    """
+    distances = np.linalg.norm(embedding.z.astype(np.float32) - z, axis=1)
+    near = np.argsort(distances, kind="stable")[:count]
+    weights = 1 / np.maximum(distances[near], 1e-6)
+    place: np.ndarray = weights @ embedding.coordinates[near] / weights.sum()
+    return place, [int(found) for found in embedding.indices[near]]
+
+
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Walk from one base noise (latent,) to another along the sphere, (steps, latent).
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app import controls, decoder, display, library, pictures
+from app import controls, decoder, display, drawing, library, pictures
 from app.library import RunKey
-from cvae_core import data, noise
+from cvae_core import noise
 from cvae_core.config import is_ladder
 from cvae_core.flat import LabelCVAE
 from cvae_core.latent import slerp
@@ -75,11 +75,9 @@ def live(key: RunKey, seed: int) -> None:
         there = slid(key, controls.read_epsilon(library.config(key).latents))
         shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
         controls.watch_for_the_browser(shown)
-        left, right = st.columns([3, 2], gap="large")
-        with left:
-            around(key, there, seed)
-        with right:
-            take_over(key)
+        around(key, there, seed)
+        with st.expander("Draw a digit, and have all ten written in its style", icon=":material/gesture:"):
+            take_style(key)
 
 
 def around(key: RunKey, there: Place, seed: int) -> None:
@@ -103,25 +101,24 @@ def around(key: RunKey, there: Place, seed: int) -> None:
     )
 
 
-def take_over(key: RunKey) -> None:
-    """Offer the style of a test digit."""
-    dataset = library.config(key).dataset
-    if not data.on_disk(dataset):
-        st.caption("To start from a test digit's style, download its images on the Home page.")
-        return
-    test = library.dataset(dataset).test
-    index = int(st.number_input("Test digit", 0, len(test) - 1, key="index", bind="query-params") or 0)
-    display.thumbnail(
-        pictures.grid(test.images[index].numpy().reshape(1, 1, -1), 3, ""),
-        f"Test digit {index}, a {test.labels[index]}",
-    )
+def take_style(key: RunKey) -> None:
+    """Offer to take the style of what the visitor draws, or of a test digit."""
+    drawn = drawing.pad()
+    left, right = st.columns(2, vertical_alignment="bottom")
+    label = int(left.selectbox("It is a", range(LABELS), index=wanted, key="drawn", bind="query-params") or 0)
 
     def take() -> None:
-        controls.write_epsilon(pictures.style(key, index), library.config(key).latents)
+        controls.write_epsilon(pictures.style(key, drawn, label), library.config(key).latents)
 
-    if st.button(
-        "Take its style", on_click=take, icon=":material/draw:", help="The mean of q(z | x, c) for this image"
-    ):
+    taken = right.button(
+        "Take its style",
+        on_click=take,
+        icon=":material/gesture:",
+        disabled=not drawn.any(),
+        width="stretch",
+        help="The mean of q(z | x, c): what of the drawing its label does not say",
+    )
+    if taken:
         st.rerun(scope="fragment")
 
 

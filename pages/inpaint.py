@@ -2,33 +2,58 @@
 
 import streamlit as st
 
-from app import controls, display, library, pictures
+from app import controls, display, drawing, library, pictures
+from app.library import RunKey
 from cvae_core import data, quadrants
+from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
 from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
 
-st.title("Complete a digit")
-st.markdown(
-    "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
-    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw."
-)
-families = controls.quadrant_families()
-if not families:
-    st.info(
-        "No quadrant run fits the images on this machine. Train one with: "
-        "`python -m cvae_core train quadrant --dataset digits`",
-        icon=":material/info:",
-    )
-    st.stop()
-with st.sidebar:
-    dataset, visible, key = controls.quadrant_run(families)
-    seed = controls.seed()
-    count = controls.samples_count()
-with display.sentences():
+
+@st.fragment
+def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
+    """Let the visitor draw, and complete the drawing."""
+    with display.sentences():
+        st.markdown(
+            f"Draw: the model sees the {quadrants.described(visible)} of your drawing, tinted, and completes the rest. "
+            "The buttons in its corners show and hide quadrants."
+        )
+        live = not is_ladder(library.config(key))
+        shown = drawing.Quadrants(
+            visible,
+            controls.quadrant_sets(families, dataset),
+            lambda given: controls.open_quadrants(given, families, dataset),
+        )
+        drawn = drawing.pad(key if live else None, shown, seed)
+        if not drawn.any():
+            return
+        caption = f"{key.name}: a drawing of which the {quadrants.described(visible)} is visible, seed {seed}."
+        pixels, papers = pictures.drawing_completed(key, drawn.tobytes(), visible, drawing.ANSWERS, seed)
+        columns = ["drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS))]
+        facts = {"run": key.name, "visible": visible, "seed": seed}
+        if live:
+            display.png_button(
+                lambda: pictures.grid(pixels, 3, caption, papers=papers, columns=columns),
+                name=f"{key.name}-drawing",
+                facts=facts,
+            )
+            return
+        display.picture(
+            lambda scale: pictures.grid(pixels, scale, caption, papers=papers, columns=columns),
+            name=f"{key.name}-drawing",
+            alt="Your drawing and its completions",
+            scale=2,
+            facts=facts,
+        )
+
+
+def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
+    """Complete test digits."""
     test = library.dataset(dataset).test
     with st.sidebar:
+        count = controls.samples_count()
         indices = controls.test_digits(test, seed)
     if not data.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
@@ -46,6 +71,10 @@ with display.sentences():
         scale=3,
         facts={"run": key.name, "visible": visible, "indices": indices, "seed": seed, "samples": count},
     )
+
+
+def quality(key: RunKey) -> None:
+    """Say how good the run is over all."""
     cells = {
         c.estimator: c for c in stored_cells(find(key.name, default_root())) if c.split == "test" and c.samples == 100
     }
@@ -55,6 +84,31 @@ with display.sentences():
             f"How good `{key.name}` is over all: −log p(hidden | visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats "
             f"per image by importance sampling (S = {best.samples}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
+
+
+st.title("Complete a digit")
+st.markdown(
+    "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
+    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw."
+)
+families = controls.quadrant_families()
+if not families:
+    st.info(
+        "No quadrant run fits the images on this machine. Train one with: "
+        "`python -m cvae_core train quadrant --dataset digits`",
+        icon=":material/info:",
+    )
+    st.stop()
+with st.sidebar:
+    subject = controls.subject()
+    dataset, visible, key = controls.quadrant_run(families)
+    seed = controls.seed()
+with display.sentences():
+    if subject == controls.DRAWING:
+        drawing_completed(key, dataset, visible, seed)
+    else:
+        digits_completed(key, dataset, visible, seed)
+    quality(key)
 display.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
     "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "

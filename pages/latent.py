@@ -2,15 +2,18 @@
 
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, library, maps, pictures
+from app import charts, controls, display, drawing, library, maps, pictures
 from app.library import RunKey
 from cvae_core import data
 from cvae_core.config import is_ladder
-from cvae_core.latent import DEAD_RATE, Embedding, embed, neighbours, posterior_means
+from cvae_core.latent import DEAD_RATE, Embedding, embed, neighbours, placed, posterior_means
+from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
+DRAWN = "drawn"  # what the visitor says the drawing is
 TSNE_CAUTION = " In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
 
 
@@ -35,6 +38,26 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
         facts={"run": key.name, "index": index, "rate": rate, "neighbours": close},
     )
     st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {given}.")
+
+
+def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
+    """Return where the visitor's drawing belongs on the map, (2,), and its neighbours; None where nothing is drawn."""
+    drawn, label = drawing.ink(), st.session_state.get(DRAWN) or 0
+    if not drawn.any():
+        return None
+    z = pictures.encoded(key, drawn, label).z[0, 0, : embedding.z.shape[1]].numpy()
+    return placed(embedding, z, NEIGHBOURS)
+
+
+def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
+    """Let the visitor draw a digit, and say what lies near it."""
+    with st.expander("Draw a digit and find it on the map", icon=":material/gesture:"):
+        drawing.pad()
+        if library.config(key).flavour == "label":
+            st.selectbox("It is a", range(LABELS), key=DRAWN, bind="query-params")
+        if near:
+            labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in near)
+            st.caption(f"The star is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
 def units(key: RunKey) -> None:
@@ -64,7 +87,7 @@ with st.sidebar:
     with display.sentences():
         layout = maps.layout(key)
 library.rerun_when_runs_change()
-embedding = None
+embedding = star = None
 with display.sentences():
     embedding = maps.stored(key, layout)
     if embedding is None:
@@ -77,8 +100,9 @@ with display.sentences():
         with narrow:
             chosen = controls.test_index(int(embedding.indices.max()))
         with wide:
+            star = drawing_placed(key, embedding)
             st.plotly_chart(
-                charts.embedding_map(embedding, controls.point_to_ring()),
+                charts.embedding_map(embedding, controls.point_to_ring(), star and star[0]),
                 on_select=controls.take_point,
                 selection_mode="points",
                 config=charts.CONFIG,
@@ -103,6 +127,9 @@ with display.sentences():
                     detail(key, embedding, chosen)
             else:
                 st.info("Click a point, or give the number of a test image that is on the map.")
+with display.sentences():
+    if embedding is not None:
+        draw(key, embedding, star and star[1])
 with display.sentences():
     units(key)
 display.explanation(

@@ -21,13 +21,6 @@ const limited = (value) => Math.min(RANGE, Math.max(-RANGE, value));
 const rounded = (value) => Math.round(limited(value) / STEP) * STEP;
 const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
-function element(kind, attributes = {}, ...children) {
-  const made = document.createElement(kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 class Panel {
   constructor(root, setStateValue) {
     Object.assign(this, { root, setStateValue, frames: 0, dirty: false, stale: 0, turn: 0, playing: null, told: null, wanted: null });
@@ -77,9 +70,9 @@ class Panel {
 
   build() {
     const { label, labels, units } = this.data;
-    this.large = label === null ? null : this.canvas(`The digit ${label} that the sliders describe`);
+    this.large = label === null ? null : digitCanvas(`The digit ${label} that the sliders describe`);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
-    this.small = labels.map((each) => this.canvas(`The same z as a ${each}`));
+    this.small = labels.map((each) => digitCanvas(`The same z as a ${each}`));
     this.row.replaceChildren(
       ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, String(labels[i])))),
     );
@@ -93,16 +86,7 @@ class Panel {
     }
   }
 
-  canvas(words) {
-    return element("canvas", { width: 28, height: 28, role: "img", "aria-label": words });
-  }
-
   buttons() {
-    const button = (words, act) => {
-      const made = element("button", { type: "button" }, words);
-      made.onclick = act;
-      return made;
-    };
     this.player = button("Play", () => (this.playing ? this.halt(true) : this.play()));
     const reset = button("Reset", () => this.jump(() => 0));
     return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => rounded(gaussian()))), this.player);

@@ -1,9 +1,9 @@
-// A generation network in the browser. Python packs its weights (app/decoder.py); this unpacks and runs them.
+// A model's networks in the browser. Python packs their weights (app/decoder.py); this unpacks and runs them.
 //
-// A packed network is a length, a JSON header {steps, tensors, …} and the tensors' float16 values. The steps are a
+// A packed model is a length, a JSON header {bodies, tensors, …} and the tensors' float16 values. A body's steps are a
 // small program over rows of features: linear, norm, silu, relu, push and add.
 
-const PIXELS = 784;
+const PIXELS = 784, LABELS = 10, MIN_LOG_SCALE = -6, MAX_LOG_SCALE = 3;
 let halves = null; // every float16 as a number
 
 function half(bits) {
@@ -59,56 +59,114 @@ function norm(weight, bias, x, rows) {
   return y;
 }
 
+const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
+
 class Network {
   constructor(bytes) {
     Object.assign(this, unpack(bytes));
   }
 
-  // Decode one base noise under some labels: a row of 784 pixel means for each.
-  decode(epsilon, labels) {
-    const { tensors, prior, latent } = this, rows = labels.length;
-    const z = new Float32Array(rows * latent);
-    labels.forEach((label, r) => {
-      for (let i = 0; i < latent; i++) z[r * latent + i] = prior ? prior.loc[label][i] + prior.scale[label][i] * epsilon[i] : epsilon[i];
+  // Run a body on inputs [values, rows] whose projections are added; an input of one row serves all rows.
+  run(body, ...inputs) {
+    const { tensors } = this, rows = Math.max(...inputs.map(([, count]) => count));
+    let h = null;
+    inputs.forEach(([values, count], which) => {
+      const weight = tensors[`${body}.first.${which}.weight`], width = tensors[`${body}.first.0.bias`].length;
+      const part = linear(weight, which ? new Float32Array(width) : tensors[`${body}.first.0.bias`], values, count);
+      if (!h && count === rows) h = part;
+      else if (!h) h = Float32Array.from({ length: rows * width }, (_, i) => part[i % width]);
+      else for (let i = 0; i < h.length; i++) h[i] += part[i % part.length];
     });
-    let h = linear(tensors["first.weight"], tensors["first.bias"], z, rows);
-    const width = tensors["first.bias"].length, given = tensors["label"];
-    if (given) labels.forEach((label, r) => {
-      for (let i = 0; i < width; i++) h[r * width + i] += given[label * width + i];
-    });
-    return this.run(h, rows);
+    const kept = [];
+    for (const [what, name] of this.bodies[body]) {
+      if (what === "linear") h = linear(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
+      else if (what === "norm") h = norm(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
+      else if (what === "silu") for (let i = 0; i < h.length; i++) h[i] *= sigmoid(h[i]);
+      else if (what === "relu") for (let i = 0; i < h.length; i++) h[i] = h[i] > 0 ? h[i] : 0;
+      else if (what === "push") kept.push(h.slice());
+      else if (what === "add") kept.pop().forEach((value, i) => { h[i] += value; });
+    }
+    return h;
   }
 
-  // Decode many base noises, each (latent), under one label.
+  // Decode one base noise under some labels: a row of 784 pixel means for each.
+  decode(epsilon, labels) {
+    const { prior, latent } = this, rows = labels.length;
+    const z = new Float32Array(rows * latent), given = new Float32Array(rows * LABELS);
+    labels.forEach((label, r) => {
+      given[r * LABELS + label] = 1;
+      for (let i = 0; i < latent; i++) z[r * latent + i] = prior ? prior.loc[label][i] + prior.scale[label][i] * epsilon[i] : epsilon[i];
+    });
+    return this.run("generation", [z, rows], [given, rows]).map(sigmoid);
+  }
+
+  // Decode many base noises under one label.
   decodeAll(epsilons, label) {
     const out = new Float32Array(epsilons.length * PIXELS);
     epsilons.forEach((epsilon, r) => out.set(this.decode(epsilon, [label]), r * PIXELS));
     return out;
   }
 
-  run(h, rows) {
-    const kept = [];
-    for (const [what, name] of this.steps) {
-      if (what === "linear") h = linear(this.tensors[`${name}.weight`], this.tensors[`${name}.bias`], h, rows);
-      else if (what === "norm") h = norm(this.tensors[`${name}.weight`], this.tensors[`${name}.bias`], h, rows);
-      else if (what === "silu") for (let i = 0; i < h.length; i++) h[i] /= 1 + Math.exp(-h[i]);
-      else if (what === "relu") for (let i = 0; i < h.length; i++) h[i] = h[i] > 0 ? h[i] : 0;
-      else if (what === "push") kept.push(h.slice());
-      else if (what === "add") kept.pop().forEach((value, i) => { h[i] += value; });
+  // Complete a digit of which some quadrants are visible, flags (4): the baseline's guess, then a row per base noise.
+  complete(image, visible, epsilons) {
+    const flags = Float32Array.from(visible), shown = Float32Array.from(image, (ink, i) => (flags[quadrant(i)] ? ink : 0));
+    const guess = this.paste(this.run("baseline", [shown, 1], [flags, 1]), shown, flags, 1);
+    const code = this.run("prior_network", [guess, 1], [flags, 1]), { latent } = this, rows = epsilons.length;
+    const z = new Float32Array(rows * latent);
+    epsilons.forEach((epsilon, r) => {
+      for (let i = 0; i < latent; i++) {
+        const scale = Math.exp(Math.min(MAX_LOG_SCALE, Math.max(MIN_LOG_SCALE, code[latent + i])));
+        z[r * latent + i] = code[i] + scale * epsilon[i];
+      }
+    });
+    const context = this.decoderSeesCondition ? [[guess, 1], [flags, 1]] : [];
+    const out = new Float32Array((rows + 1) * PIXELS);
+    out.set(guess);
+    out.set(this.paste(this.run("generation", [z, rows], ...context), shown, flags, rows), PIXELS);
+    return out;
+  }
+
+  // Put the logits of generated pixels, as means, round the visible pixels: rows of 784.
+  paste(logits, shown, flags, rows) {
+    const count = this.pixels.length, out = new Float32Array(rows * PIXELS);
+    for (let r = 0; r < rows; r++) {
+      out.set(shown, r * PIXELS);
+      this.pixels.forEach((pixel, i) => {
+        if (!flags[quadrant(pixel)]) out[r * PIXELS + pixel] = sigmoid(logits[r * count + i]);
+      });
     }
-    return h.map((logit) => 1 / (1 + Math.exp(-logit)));
+    return out;
   }
 }
 
-// Paint pixel means (784) on a canvas of 28×28: dark ink on white paper, as in the lab's other pictures.
-function paint(canvas, pixels, from = 0) {
+const quadrant = (pixel) => 2 * (pixel >= PIXELS / 2) + (pixel % 28 >= 14);
+
+// Paint pixel means (784) on a canvas of 28×28: dark ink, as in the lab's other pictures, on papers by pixel or on white.
+const INK = [22, 28, 45], WHITE = [255, 255, 255];
+function paint(canvas, pixels, from = 0, paper = () => WHITE) {
   const pen = canvas.getContext("2d"), image = pen.createImageData(28, 28);
   for (let i = 0; i < PIXELS; i++) {
-    const ink = pixels[from + i];
-    image.data[4 * i] = 255 - ink * (255 - 22);
-    image.data[4 * i + 1] = 255 - ink * (255 - 28);
-    image.data[4 * i + 2] = 255 - ink * (255 - 45);
+    const ink = pixels[from + i], under = paper(i);
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = under[k] - ink * (under[k] - INK[k]);
     image.data[4 * i + 3] = 255;
   }
   pen.putImageData(image, 0, 0);
+}
+
+// Make an element with attributes and children.
+function element(kind, attributes = {}, ...children) {
+  const made = document.createElement(kind);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+function digitCanvas(words) {
+  return element("canvas", { width: 28, height: 28, role: "img", "aria-label": words });
+}
+
+function button(words, act) {
+  const made = element("button", { type: "button" }, words);
+  made.onclick = act;
+  return made;
 }

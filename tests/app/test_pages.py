@@ -145,7 +145,8 @@ class TestGenerate:
         visitor = visit("generate")
         visitor.number_input(key="index").set_value(5).run()
         before = pictures(visitor)[0]
-        next(button for button in visitor.button if button.label == "Take its style").click().run()
+        for words in ("Start from it", "Take its style"):
+            next(button for button in visitor.button if button.label == words).click().run()
         assert pictures(visitor)[0] != before
         assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
 

@@ -29,6 +29,7 @@ ROWS = [
     {"flat"},
     {"models", "convolutions"},
     {"networks", "config", "data"},
+    {"framing"},
     {"distributions", "quadrants", "noise", "vision", "files", "parallel"},
     {"errors"},
     {"__init__"},

@@ -15,7 +15,17 @@ from cvae_core.config import Config
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse
 from cvae_core.examples import held_out
-from cvae_core.latent import USUAL, Embedding, Layout, embed, neighbours, posterior_means, slerp, stored_embedding
+from cvae_core.latent import (
+    USUAL,
+    Embedding,
+    Layout,
+    embed,
+    neighbours,
+    placed,
+    posterior_means,
+    slerp,
+    stored_embedding,
+)
 from cvae_core.runs import Run
 from tests.cvae_core.results import store_embedding
 
@@ -23,6 +33,20 @@ PCA = Layout(method="pca")
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
+
+
+def test_a_new_point_is_placed_among_its_neighbours_and_an_old_one_where_it_is() -> None:
+    generator = np.random.default_rng(0)
+    z = generator.normal(size=(50, 3)).astype(np.float16)
+    map_ = Embedding(np.arange(100, 150), np.zeros(50, int), z, generator.normal(size=(50, 2)).astype(np.float32))
+    place, near = placed(map_, z[7].astype(np.float32), 4)
+    assert near[0] == 107
+    np.testing.assert_allclose(place, map_.coordinates[7], atol=1e-4)
+    between = (z[7].astype(np.float32) + z[8]) / 2
+    place, near = placed(map_, between, 50)
+    assert near == [100 + int(row) for row in np.argsort(np.linalg.norm(z.astype(np.float32) - between, axis=1))]
+    low, high = map_.coordinates.min(0), map_.coordinates.max(0)
+    assert ((low < place) & (place < high)).all()
 
 
 def test_a_walk_starts_and_ends_where_it_was_told_to() -> None:

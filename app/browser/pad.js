@@ -1,0 +1,189 @@
+// A pad of 28×28 pixels to draw a digit on, and, beside a quadrant model, its completions as the pen moves.
+//
+// Python gives {ink, visible, sets, network, epsilons, names}; it is told `ink` (784 bytes, base64) when the pen is lifted and
+// `visible` (four flags) when a quadrant is opened or closed. What this component has said itself is no new wish.
+
+const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
+const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
+const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
+const mounted = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  let pad = mounted.get(parentElement);
+  if (!pad) mounted.set(parentElement, (pad = new Pad(parentElement.querySelector(".drawing"), setStateValue)));
+  pad.take(data);
+  return () => {
+    pad.stop();
+    mounted.delete(parentElement);
+  };
+}
+
+const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
+const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
+
+class Pad {
+  constructor(root, setStateValue) {
+    Object.assign(this, { root, setStateValue, told: {}, wanted: {}, history: [], erases: false, cursor: null, frames: 0 });
+    this.ink = new Float32Array(PIXELS);
+    this.visible = [true, true, true, true];
+    root.pad = this; // for whoever wants to measure it
+    this.build();
+    this.arrived = () => this.begin();
+    window.addEventListener("cvae-network", this.arrived);
+    this.loop = () => {
+      if (this.dirty) this.draw();
+      this.frame = requestAnimationFrame(this.loop);
+    };
+    this.frame = requestAnimationFrame(this.loop);
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+    window.removeEventListener("cvae-network", this.arrived);
+  }
+
+  take(data) {
+    this.data = data;
+    for (const name of ["ink", "visible"]) {
+      const wish = JSON.stringify(data[name]);
+      if (wish !== this.wanted[name] && wish !== this.told[name] && data[name] !== null) {
+        if (name === "ink") this.history.push(this.ink.slice());
+        this[name] = name === "ink" ? decoded(data.ink) : [...data.visible];
+      }
+      this.wanted[name] = wish;
+    }
+    this.begin();
+  }
+
+  begin() {
+    this.network = window.cvaeNetworks?.get(this.data.network) ?? null;
+    const names = this.network ? this.data.names : [];
+    this.answers = names.map((name) => digitCanvas(`Completion: ${name}`));
+    this.root.querySelector(".answers").replaceChildren(
+      ...this.answers.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, names[i]))),
+    );
+    this.doors.hidden = !this.data.sets.length;
+    if (this.network && this.reported !== this.data.network) this.setStateValue("ready", (this.reported = this.data.network));
+    this.dirty = true;
+  }
+
+  build() {
+    this.canvas = element("canvas", { width: 28, height: 28, tabindex: 0, role: "application",
+      "aria-label": "Pad to draw a digit on: draw with the pointer, or move with the arrow keys and draw with the space bar" });
+    this.marker = element("div", { class: "marker", hidden: "" });
+    this.doors = element("div", { class: "doors" });
+    this.toggles = QUADRANTS.map((name, quadrant) => {
+      const toggle = button("", () => this.open(quadrant));
+      toggle.title = `Show or hide the ${name} quadrant`;
+      this.doors.append(toggle);
+      return toggle;
+    });
+    this.pen = button("Erase", () => {
+      this.erases = !this.erases;
+      this.pen.setAttribute("aria-pressed", this.erases);
+    });
+    this.pen.setAttribute("aria-pressed", false);
+    const undo = button("Undo", () => this.history.length && this.put(this.history.pop()));
+    const clear = button("Clear", () => this.change(() => this.ink.fill(0)));
+    const tools = element("div", { class: "buttons" }, this.pen, undo, clear);
+    const sheet = element("div", { class: "sheet" }, this.canvas, this.marker, this.doors);
+    this.root.replaceChildren(element("div", { class: "paper" }, sheet, tools), element("div", { class: "answers" }));
+    const place = (event) => {
+      const box = this.canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) / box.width * 28, (event.clientY - box.top) / box.height * 28];
+    };
+    this.canvas.onpointerdown = (event) => {
+      this.canvas.setPointerCapture(event.pointerId);
+      this.marker.hidden = true;
+      this.history.push(this.ink.slice());
+      this.stroke((this.last = place(event)));
+    };
+    this.canvas.onpointermove = (event) => {
+      if (!this.last) return;
+      for (const each of event.getCoalescedEvents?.() ?? [event]) this.stroke(place(each));
+    };
+    this.canvas.onpointerup = this.canvas.onpointercancel = () => {
+      if (!this.last) return;
+      this.last = null;
+      this.tell();
+    };
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    this.canvas.onkeydown = (event) => {
+      const at = (this.cursor ??= [14, 14]);
+      if (ways[event.key]) this.cursor = at.map((value, i) => Math.min(27, Math.max(0, value + ways[event.key][i])));
+      else if (event.key === " ") this.change(() => this.dab(at[0] + 0.5, at[1] + 0.5));
+      else return;
+      event.preventDefault();
+      this.marker.hidden = false;
+      this.marker.style.left = `${this.cursor[0] / 28 * 100}%`;
+      this.marker.style.top = `${this.cursor[1] / 28 * 100}%`;
+    };
+  }
+
+  // Draw from the last place to a new one.
+  stroke([x, y]) {
+    const [fromX, fromY] = this.last, steps = Math.max(1, Math.ceil(2 * Math.hypot(x - fromX, y - fromY)));
+    for (let i = 1; i <= steps; i++) this.dab(fromX + (x - fromX) * i / steps, fromY + (y - fromY) * i / steps);
+    this.last = [x, y];
+    this.dirty = true;
+  }
+
+  dab(x, y) {
+    for (let row = Math.floor(y) - RADIUS; row <= y + RADIUS; row++) {
+      for (let column = Math.floor(x) - RADIUS; column <= x + RADIUS; column++) {
+        if (row < 0 || row > 27 || column < 0 || column > 27) continue;
+        const strength = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y))), at = row * 28 + column;
+        this.ink[at] = this.erases ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
+      }
+    }
+  }
+
+  change(act) {
+    this.history.push(this.ink.slice());
+    act();
+    this.dirty = true;
+    this.tell();
+  }
+
+  put(ink) {
+    this.ink = ink;
+    this.dirty = true;
+    this.tell();
+  }
+
+  // Open or close a quadrant, or, where no model completes what is left, go to the nearest set that one does complete.
+  open(which) {
+    const wish = this.visible.map((open, i) => (i === which ? !open : open));
+    const distance = (set) => set.reduce((sum, open, i) => sum + (open !== wish[i]), 0);
+    const possible = this.data.sets.filter((set) => set[which] === wish[which]);
+    if (!possible.length) return;
+    const changed = possible.reduce((best, set) => (distance(set) < distance(best) ? set : best));
+    this.visible = changed;
+    this.dirty = true;
+    this.say("visible", changed);
+  }
+
+  draw() {
+    this.dirty = false;
+    const conditional = this.data.visible !== null;
+    paint(this.canvas, this.ink, 0, (i) => (!conditional ? WHITE : this.visible[quadrant(i)] ? GIVEN : HIDDEN));
+    this.toggles.forEach((toggle, i) => {
+      toggle.setAttribute("aria-pressed", this.visible[i]);
+      toggle.textContent = this.visible[i] ? "visible" : "hidden";
+    });
+    if (!this.network) return;
+    const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
+    const paper = (i) => (this.visible[quadrant(i)] ? GIVEN : WHITE);
+    this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
+    this.frames += 1;
+  }
+
+  tell() {
+    this.say("ink", encoded(this.ink));
+  }
+
+  say(name, value) {
+    this.told[name] = JSON.stringify(value);
+    this.setStateValue(name, value);
+  }
+}

@@ -1,0 +1,109 @@
+"""A pad to draw a digit on; beside a quadrant model its completions move with the pen."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app import decoder, library
+from app.decoder import source
+from app.library import RunKey
+from cvae_core import data, noise
+from cvae_core.framing import framed
+from cvae_core.quadrants import PIXELS, SIDE, flags
+
+PAD = "pad"  # the component's key
+_INK = "ink"  # in the session: the drawing, 784 bytes
+_REOPENED = "reopened"  # in the session: the whole page must follow
+ANSWERS = 10
+
+_pad = st.components.v2.component(
+    "cvae_pad",
+    html='<div class="drawing"></div>',
+    css=source("common.css", "pad.css"),
+    js=source("network.js", "pad.js"),
+)
+
+
+@dataclass(frozen=True)
+class Quadrants:
+    """Which quadrants of a drawing are visible, which sets can be, and what is to be done when a visitor wants another."""
+
+    visible: str
+    sets: Sequence[str]
+    choose: Callable[[object], None]
+
+
+def pad(key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int = 0) -> np.ndarray:
+    """Show the pad, with the completions of a run that is shown some quadrants; return the drawing, (784,) uint8."""
+
+    def reopened() -> None:
+        if quadrants is not None:
+            quadrants.choose(st.session_state[PAD].visible)
+            st.session_state[_REOPENED] = True
+
+    epsilons: list[list[float]] = []
+    if key is not None:
+        decoder.send(key)
+        latents = library.config(key).latents
+        epsilons = [[0.0] * latents, *noise.normal((ANSWERS, latents), seed, "completions").tolist()]
+    _pad(
+        key=PAD,
+        data={
+            "ink": base64.b64encode(ink().tobytes()).decode(),
+            "visible": flags(quadrants.visible).tolist() if quadrants else None,
+            "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
+            "network": decoder.network_name(key) if key else None,
+            "epsilons": epsilons,
+            "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
+        },
+        on_ink_change=lambda: take(st.session_state[PAD].ink),
+        on_visible_change=reopened,
+        on_ready_change=lambda: None,
+    )
+    if st.session_state.pop(_REOPENED, False):
+        st.rerun()
+    _tools()
+    return ink()
+
+
+def ink() -> np.ndarray:
+    """Return what the visitor has drawn, (784,) uint8."""
+    drawn: np.ndarray = st.session_state.get(_INK, np.zeros(PIXELS, np.uint8))
+    return drawn
+
+
+def take(text: object) -> None:
+    """Keep what the pad tells; what is no drawing of 784 bytes, as only a forger sends it, is ignored."""
+    try:
+        raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except binascii.Error:
+        return
+    if len(raw) == PIXELS:
+        st.session_state[_INK] = np.frombuffer(raw, np.uint8)
+
+
+def _tools() -> None:
+    """Offer to bring the drawing into MNIST's frame, or to start from a test digit."""
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+
+    def centre() -> None:
+        st.session_state[_INK] = framed(ink().reshape(SIDE, SIDE)).flatten()
+
+    left.button(
+        "Centre",
+        on_click=centre,
+        icon=":material/center_focus_strong:",
+        width="stretch",
+        help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
+    )
+    images = library.dataset("mnist" if data.on_disk("mnist") else "digits").test
+    index = int(middle.number_input("Test digit", 0, len(images) - 1, key="index", bind="query-params") or 0)
+
+    def start() -> None:
+        st.session_state[_INK] = images.images[index].numpy()
+
+    right.button("Start from it", on_click=start, icon=":material/draw:", width="stretch")
