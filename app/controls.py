@@ -296,8 +296,16 @@ def test_index(highest: int) -> int:
 def take_point() -> None:
     """Write the clicked point's test index where `test_index` reads it."""
     points = st.session_state[MAP].selection.points
-    if points and isinstance(index := points[0].get("customdata"), int | float):
+    if len(points) == 1 and isinstance(index := points[0].get("customdata"), int | float):
         st.session_state[_POINT] = st.session_state[_CLICKED] = int(index)
+
+
+def selected_points() -> tuple[int, ...]:
+    """Return the test indices that a lasso or a box has caught on the map; one clicked point is not a selection."""
+    state = st.session_state.get(MAP)
+    points = state.selection.points if state else []
+    caught = [int(index) for point in points if isinstance(index := point.get("customdata"), int | float)]
+    return tuple(caught) if len(caught) > 1 else ()
 
 
 def point_to_ring() -> int | None:

@@ -3,8 +3,9 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import streamlit as st
 from PIL import Image
@@ -17,6 +18,20 @@ EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the p
 LOG = logging.getLogger(__name__)
 
 
+class Picture(Protocol):
+    """What can be shown and exported: at any scale, with facts about it, and by a visitor's own hand."""
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw it, every pixel of a digit so many wide."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw it from a shell."""
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""
@@ -27,26 +42,29 @@ def sentences() -> Iterator[None]:
         st.error(str(error), icon=":material/error:")
 
 
-def picture(
-    draw: Callable[[int], Image.Image], *, name: str, alt: str, scale: int, facts: Mapping[str, object]
-) -> None:
-    """Show a picture with a button that downloads it larger, as PNG with its facts inside."""
-    st.image(figures.png(draw(scale)), output_format="PNG", alt=alt)
-    png_button(lambda: draw(scale * EXPORT_FACTOR), name=name, facts=facts)
+def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
+    """Show a picture with its download and the lines of Python that draw it."""
+    st.image(figures.png(figure.draw(scale)), output_format="PNG", alt=alt)
+    with st.container(horizontal=True):
+        png_button(figure, name, scale)
 
 
-def png_button(draw: Callable[[], Image.Image], *, name: str, facts: Mapping[str, object], label: str = "PNG") -> None:
-    """Offer a picture as PNG with its facts inside; it is drawn when it is asked for."""
+def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
+    """Offer a picture as PNG, larger and with its facts inside, and the lines of Python that draw it."""
+    large = scale * EXPORT_FACTOR
     st.download_button(
         label,
-        data=lambda: figures.png(draw(), facts),
+        data=lambda: figures.png(figure.draw(large), figure.facts),
         file_name=f"{name}.png",
         mime="image/png",
         on_click="ignore",
         icon=":material/download:",
         key=f"png-{name}",
-        help="Download this picture, its settings in the caption and the metadata",
+        help="Download this picture, larger, its settings in the caption and the metadata",
     )
+    with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
+        st.caption("These lines draw exactly the PNG, from the lab's folder:")
+        st.code(figure.python(large, f"{name}.png"), language="python")
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:

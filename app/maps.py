@@ -1,6 +1,6 @@
 """Embeddings of the latent space for the pages: stored ones, and new ones computed by a process of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -66,9 +66,10 @@ def table(embedding: Embedding) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def csv(embedding: Embedding) -> bytes:
-    """Return the table of an embedding as CSV."""
-    return table(embedding).to_csv(index=False).encode()
+def csv(embedding: Embedding, only: Sequence[int] = ()) -> bytes:
+    """Return the table of an embedding, or of some of its test indices, as CSV."""
+    rows = table(embedding)
+    return (rows[rows["index"].isin(only)] if only else rows).to_csv(index=False).encode()
 
 
 def layout(key: RunKey) -> Layout:

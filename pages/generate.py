@@ -1,13 +1,13 @@
 """What does z do when the digit is fixed?"""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import streamlit as st
 
 from app import controls, decoder, display, drawing, library, pictures
 from app.library import RunKey
-from cvae_core import noise
+from app.pictures import Figure
+from cvae_core import gallery, noise
 from cvae_core.config import is_ladder
 from cvae_core.flat import LabelCVAE
 from cvae_core.latent import slerp
@@ -24,7 +24,6 @@ class Place(NamedTuple):
 
     epsilon: tuple[float, ...]
     words: str
-    facts: Mapping[str, object]
 
 
 def place(key: RunKey, seed: int) -> Place:
@@ -44,7 +43,7 @@ def walk(key: RunKey, seed: int) -> Place:
     start, end = noise.normal((2, latents), seed, "walk")
     epsilon = slerp(start, end, WALK_STEPS + 1)[round(share * WALK_STEPS)]
     words = f"{share:.0%} of the walk of seed {seed}"
-    return Place(tuple(epsilon.tolist()), words, {"run": key.name, "seed": seed, "walk": share})
+    return Place(tuple(epsilon.tolist()), words)
 
 
 def sliders(key: RunKey, seed: int) -> Place:
@@ -57,14 +56,14 @@ def sliders(key: RunKey, seed: int) -> Place:
     if len(ranked) > controls.FIRST_SLIDERS:
         with st.expander(f"{len(ranked) - controls.FIRST_SLIDERS} more dimensions, which say less"):
             values |= controls.latent_sliders(rates, ranked[controls.FIRST_SLIDERS :])
-    return slid(key, tuple(values[dimension] for dimension in range(len(rates))))
+    return slid(tuple(values[dimension] for dimension in range(len(rates))))
 
 
-def slid(key: RunKey, epsilon: tuple[float, ...]) -> Place:
+def slid(epsilon: tuple[float, ...]) -> Place:
     """Return the place that sliders show."""
     moved = sum(value != 0 for value in epsilon)
     words = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
-    return Place(epsilon, words, {"run": key.name, "epsilon": epsilon})
+    return Place(epsilon, words)
 
 
 @st.fragment
@@ -72,7 +71,7 @@ def live(key: RunKey, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
     st.subheader("Slide through z", anchor=False)
     with display.sentences():
-        there = slid(key, controls.read_epsilon(library.config(key).latents))
+        there = slid(controls.read_epsilon(library.config(key).latents))
         shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
         controls.watch_for_the_browser(shown)
         around(key, there, seed)
@@ -82,23 +81,23 @@ def live(key: RunKey, seed: int) -> None:
 
 def around(key: RunKey, there: Place, seed: int) -> None:
     """Show digits of nearly the chosen style."""
-    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - pictures.FRESH:.0%} of it")
-    labels = tuple(range(LABELS)) if digit == ALL else (wanted,)
-    near = pictures.around(key, there.epsilon, labels, COLUMNS, seed)
+    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - gallery.FRESH:.0%} of it")
+    labels = gallery.ALL_LABELS if digit == ALL else (wanted,)
+    near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
     display.picture(
-        lambda scale: pictures.grid(near, scale, f"{key.name}: around one z, {there.words}, seed {seed}"),
+        Figure(key, gallery.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
         name=f"{key.name}-around",
         alt="Digits of nearly the style that the sliders describe",
         scale=2,
-        facts={**there.facts, "seed": seed},
     )
-    same = pictures.same_noise(key, there.epsilon)
-    display.png_button(
-        lambda: pictures.grid(same.reshape(2, 5, -1), 6, f"{key.name}: one z under all labels, {there.words}"),
-        name=f"{key.name}-same-z",
-        facts=there.facts,
-        label="PNG of this z under all labels",
-    )
+    with st.container(horizontal=True):
+        display.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
+
+
+def all_labels(key: RunKey, there: Place) -> Figure:
+    """Return one style under all ten labels."""
+    settings = {"epsilon": there.epsilon, "labels": gallery.ALL_LABELS, "columns": 5}
+    return Figure(key, gallery.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
 
 
 def take_style(key: RunKey) -> None:
@@ -108,7 +107,7 @@ def take_style(key: RunKey) -> None:
     label = int(left.selectbox("It is a", range(LABELS), index=wanted, key="drawn", bind="query-params") or 0)
 
     def take() -> None:
-        controls.write_epsilon(pictures.style(key, drawn, label), library.config(key).latents)
+        controls.write_epsilon(pictures.style(key, drawn.tobytes(), label), library.config(key).latents)
 
     taken = right.button(
         "Take its style",
@@ -122,45 +121,36 @@ def take_style(key: RunKey) -> None:
         st.rerun(scope="fragment")
 
 
-def under_all_labels(key: RunKey, chosen: Place) -> None:
+def under_all_labels(key: RunKey, there: Place) -> None:
     """Show the chosen digit large, and one style under all ten labels."""
-    same = pictures.same_noise(key, chosen.epsilon)
     if digit != ALL:
         st.subheader(f"This z as a {digit}", anchor=False)
+        one = {"epsilon": there.epsilon, "labels": (wanted,), "columns": 1}
         display.picture(
-            lambda scale: pictures.grid(same[:, [wanted]], scale, f"{key.name}: digit {wanted}, {chosen.words}"),
+            Figure(key, gallery.one_z, one, f"{key.name}: digit {wanted}, {there.words}"),
             name=f"{key.name}-{wanted}",
             alt=f"The digit {wanted} that the sliders describe",
             scale=9,
-            facts={**chosen.facts, "digit": wanted},
         )
     st.subheader("The same z under all ten labels", anchor=False)
-    display.picture(
-        lambda scale: pictures.grid(
-            same.reshape(2, 5, -1), scale, f"{key.name}: one z under all labels, {chosen.words}"
-        ),
-        name=f"{key.name}-same-z",
-        alt="The ten digits in one style",
-        scale=3,
-        facts=chosen.facts,
-    )
+    display.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
 
 
 def samples(key: RunKey, seed: int) -> None:
     """Show draws from the prior."""
-    labels = [str(label) for label in range(LABELS)] if digit == ALL else []
+    caption = f"{key.name}: samples, digit {digit}, seed {seed}"
     if digit == ALL:
         st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
-        pixels = pictures.samples(key, tuple(range(LABELS)), COLUMNS, seed)
+        settings = {"labels": gallery.ALL_LABELS, "columns": COLUMNS, "seed": seed}
+        figure = Figure(key, gallery.samples, settings, caption, rows=tuple(map(str, gallery.ALL_LABELS)))
     else:
         st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {digit}.")
-        pixels = pictures.sample_block(key, wanted, ROWS, COLUMNS, seed)
+        figure = Figure(key, gallery.block, {"label": wanted, "rows": ROWS, "columns": COLUMNS, "seed": seed}, caption)
     display.picture(
-        lambda scale: pictures.grid(pixels, scale, f"{key.name}: samples, digit {digit}, seed {seed}", rows=labels),
+        figure,
         name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
         alt=f"Samples of the label CVAE, digit {digit}, seed {seed}",
         scale=3,
-        facts={"run": key.name, "digit": digit, "seed": seed},
     )
 
 
@@ -184,13 +174,12 @@ def beside_the_vae(key: RunKey, seed: int) -> None:
 
 def block(run: RunKey, name: str, seed: int) -> None:
     """Show a block of samples of one run."""
-    pixels = pictures.sample_block(run, wanted, 5, 6, seed)
+    settings = {"label": wanted, "rows": 5, "columns": 6, "seed": seed}
     display.picture(
-        lambda scale: pictures.grid(pixels, scale, f"{run.name}: {name}, seed {seed}"),
+        Figure(run, gallery.block, settings, f"{run.name}: {name}, seed {seed}"),
         name=f"{run.name}-beside-{wanted}-seed{seed}",
         alt=f"Samples of the {name}",
         scale=3,
-        facts={"run": run.name, "digit": wanted, "seed": seed},
     )
 
 
@@ -199,13 +188,12 @@ def interpolation(key: RunKey, seed: int) -> None:
     st.markdown(
         "Each row walks from one random $z$ to another in eleven steps, along the sphere near which the prior's points lie."
     )
-    steps = pictures.interpolation(key, wanted, seed, ROWS, STEPS)
+    settings = {"label": wanted, "rows": ROWS, "steps": STEPS, "seed": seed}
     display.picture(
-        lambda scale: pictures.grid(steps, scale, f"{key.name}: interpolation, digit {wanted}, seed {seed}"),
+        Figure(key, gallery.interpolation, settings, f"{key.name}: interpolation, digit {wanted}, seed {seed}"),
         name=f"{key.name}-interpolation-{wanted}-seed{seed}",
         alt=f"Three walks through the latent space, digit {wanted}",
         scale=3,
-        facts={"run": key.name, "digit": wanted, "seed": seed},
     )
 
 
@@ -220,13 +208,12 @@ def manifold(key: RunKey) -> None:
         f"All that `{surface.name}` can write as a {wanted}: its $z$ has two dimensions, laid out at equal steps of "
         "probability, so that every tile is as likely as any other."
     )
-    tiles = pictures.manifold(surface, wanted, MANIFOLD_SIDE)
+    settings = {"label": wanted, "side": MANIFOLD_SIDE}
     display.picture(
-        lambda scale: pictures.grid(tiles, scale, f"{surface.name}: the plane of z, digit {wanted}"),
+        Figure(surface, gallery.manifold, settings, f"{surface.name}: the plane of z, digit {wanted}"),
         name=f"{surface.name}-manifold-{wanted}",
         alt=f"The digit {wanted} for every point of a two-dimensional latent space",
         scale=2,
-        facts={"run": surface.name, "digit": wanted},
     )
 
 
@@ -271,6 +258,8 @@ display.explanation(
     "not a draw of ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
+    gallery.samples,
+    gallery.decoded,
     noise.normal,
     ConditionalVAE.draw,
     LabelCVAE.context,

@@ -5,7 +5,9 @@ import streamlit as st
 
 from app import charts, controls, display, downloads, library, maps, pictures
 from app.navigation import PAGES
-from cvae_core import data
+from app.pictures import Figure
+from cvae_core import data, gallery
+from cvae_core.figures import grid
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
 from cvae_core.quadrants import described
@@ -37,9 +39,12 @@ with label.container(border=True, height="stretch"), display.sentences():
         st.info("No label run is trained yet: `python -m cvae_core train label`")
     else:
         st.markdown(f"“Write a 3”: but how? Each row is one $z$ under all ten labels, drawn live from `{key.name}`.")
-        styles = pictures.samples(key, tuple(range(10)), STYLES, SEED).transpose(1, 0, 2)
-        picture = pictures.grid(styles, 2, f"{key.name}: {STYLES} z under ten labels, seed {SEED}")
-        display.thumbnail(picture, "Eight styles of handwriting, the digits 0 to 9 in each")
+        caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
+        settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
+        styles = Figure(key, gallery.samples, settings, caption).sheet.images.transpose(1, 0, 2)
+        display.thumbnail(
+            grid(styles, scale=2, caption=caption), "Eight styles of handwriting, the digits 0 to 9 in each"
+        )
         display.link("generate", "Slide through z")
 with quadrant.container(border=True, height="stretch"), display.sentences():
     st.subheader("c is a quarter of the image", anchor=False)
@@ -53,11 +58,13 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
             f"“The {described(visible)} is this”: but the rest? The network blurs all answers into one; "
             f"each sample of `{completing.name}` is one answer."
         )
-        pixels, papers = pictures.completions(completing, DIGITS, visible, 3, SEED)
-        shown = [0, 1, 2, 4, 5, 6]
-        rows = ["input", "truth", "NN", "CVAE", "CVAE", "CVAE"]
         caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
-        picture = pictures.grid(pixels[shown], 2, caption, papers=papers[shown], rows=rows)
+        settings = {"indices": DIGITS, "visible": visible, "count": 3, "seed": SEED}
+        pixels, papers = Figure(completing, gallery.completions, settings, caption).sheet
+        assert papers is not None
+        rows = {"input": 0, "truth": 1, "NN": 2, "CVAE, 1": 4, "CVAE, 2": 5, "CVAE, 3": 6}
+        shown = list(rows.values())
+        picture = grid(pixels[shown], papers=papers[shown], scale=2, rows=list(rows), caption=caption)
         display.thumbnail(picture, "Quarters of digits, completed by the network and the CVAE")
         display.link("inpaint", "Complete digits")
 

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app import controls, display, drawing, library, pictures
+from app import controls, display, drawing, library
 from app.library import RunKey
-from cvae_core import data, quadrants
+from app.pictures import Figure
+from cvae_core import data, gallery, quadrants
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
@@ -29,24 +30,20 @@ def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> Non
         drawn = drawing.pad(key if live else None, shown, seed)
         if not drawn.any():
             return
-        caption = f"{key.name}: a drawing of which the {quadrants.described(visible)} is visible, seed {seed}."
-        pixels, papers = pictures.drawing_completed(key, drawn.tobytes(), visible, drawing.ANSWERS, seed)
-        columns = ["drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS))]
-        facts = {"run": key.name, "visible": visible, "seed": seed}
-        if live:
-            display.png_button(
-                lambda: pictures.grid(pixels, 3, caption, papers=papers, columns=columns),
-                name=f"{key.name}-drawing",
-                facts=facts,
-            )
-            return
-        display.picture(
-            lambda scale: pictures.grid(pixels, scale, caption, papers=papers, columns=columns),
-            name=f"{key.name}-drawing",
-            alt="Your drawing and its completions",
-            scale=2,
-            facts=facts,
+        settings = {"ink": drawn.tobytes(), "visible": visible, "count": drawing.ANSWERS, "seed": seed}
+        figure = Figure(
+            key,
+            gallery.drawing,
+            settings,
+            f"{key.name}: a drawing of which the {quadrants.described(visible)} is visible, seed {seed}.",
+            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS))),
         )
+        name = f"{key.name}-drawing"
+        if live:
+            with st.container(horizontal=True):
+                display.png_button(figure, name, 2)
+        else:
+            display.picture(figure, name=name, alt="Your drawing and its completions", scale=2)
 
 
 def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
@@ -57,19 +54,21 @@ def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None
         indices = controls.test_digits(test, seed)
     if not data.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
-    pixels, papers = pictures.completions(key, indices, visible, count, seed)
-    rows = ["input", "truth", "NN", "CVAE, best guess", *(f"sample {n + 1}" for n in range(count)), "spread"]
-    caption = (
+    settings = {"indices": indices, "visible": visible, "count": count, "seed": seed}
+    figure = Figure(
+        key,
+        gallery.completions,
+        settings,
         f"{key.name}: {quadrants.described(visible)} visible, {dataset} test digits "
         f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden; spread: twice the pixels' standard "
-        f"deviation over {pictures.SPREAD_SAMPLES} samples."
+        f"deviation over {gallery.SPREAD_SAMPLES} samples.",
+        rows=("input", "truth", "NN", "CVAE, best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
     display.picture(
-        lambda scale: pictures.grid(pixels, scale, caption, papers=papers, rows=rows),
+        figure,
         name=f"{key.name}-seed{seed}",
         alt=f"Test digits of which the {quadrants.described(visible)} is visible, completed by the network and the CVAE",
         scale=3,
-        facts={"run": key.name, "visible": visible, "indices": indices, "seed": seed, "samples": count},
     )
 
 
@@ -117,6 +116,7 @@ display.explanation(
     "pixel means, not drawn ink.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
+    gallery.completions,
     quadrants_of,
     QuadrantCVAE.context,
     ConditionalVAE.draw,

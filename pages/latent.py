@@ -1,5 +1,6 @@
 """How is z arranged?"""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -7,12 +8,16 @@ import streamlit as st
 
 from app import charts, controls, display, drawing, library, maps, pictures
 from app.library import RunKey
-from cvae_core import data
+from app.pictures import Figure
+from cvae_core import data, figures, gallery
 from cvae_core.config import is_ladder
-from cvae_core.latent import DEAD_RATE, Embedding, embed, neighbours, placed, posterior_means
+from cvae_core.latent import DEAD_RATE, Embedding, Layout, embed, neighbours, placed, posterior_means
 from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
+MOST_SHOWN, SELECTED_COLUMNS = 60, 20
+WALK_STEPS = 11
+NOBODY = "no other run"
 DRAWN = "drawn"  # what the visitor says the drawing is
 TSNE_CAUTION = " In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
 
@@ -27,15 +32,20 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
             f"Its nearest neighbours in z: {labels}. Their pictures need the images, which are not on this machine."
         )
         return
-    pixels, rate = pictures.point(key, index, tuple(close))
+    rate = pictures.rate(key, index)
     given = pictures.condition_words(key, maps.label(embedding, index))
-    caption = f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}"
+    figure = Figure(
+        key,
+        gallery.point,
+        {"index": index, "close": tuple(close)},
+        f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
+        rows=("image, recon.", "near in z", "", "samples", ""),
+    )
     display.picture(
-        lambda scale: pictures.grid(pixels, scale, caption, rows=["image, recon.", "near in z", "", "samples", ""]),
+        figure,
         name=f"{key.name}-point-{index}",
         alt=f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
         scale=2,
-        facts={"run": key.name, "index": index, "rate": rate, "neighbours": close},
     )
     st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {given}.")
 
@@ -45,7 +55,7 @@ def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[
     drawn, label = drawing.ink(), st.session_state.get(DRAWN) or 0
     if not drawn.any():
         return None
-    z = pictures.encoded(key, drawn, label).z[0, 0, : embedding.z.shape[1]].numpy()
+    z = gallery.encoded(library.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
     return placed(embedding, z, NEIGHBOURS)
 
 
@@ -58,6 +68,80 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
         if near:
             labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in near)
             st.caption(f"The star is your drawing, placed among its nearest neighbours in z: {labels}.")
+
+
+def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> None:
+    """Show the digits that a lasso has caught, each above its reconstruction, and offer them as CSV."""
+    st.subheader(f"{len(caught):,} selected", anchor=False)
+    shown = caught[:MOST_SHOWN]
+    if data.on_disk(library.config(key).dataset):
+        more = f", the first {MOST_SHOWN} of {len(caught):,}" if len(caught) > MOST_SHOWN else ""
+        figure = Figure(
+            key,
+            gallery.reconstructions,
+            {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)},
+            f"{key.name}: selected test digits above their reconstructions{more}",
+        )
+        display.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
+    st.download_button(
+        "CSV of the selection",
+        data=partial(maps.csv, embedding, caught),
+        file_name=f"{key.name}-selected.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        help="Index, label, coordinates and z of every selected point",
+    )
+
+
+def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
+    """Walk from the chosen point to another one."""
+    with st.expander("Walk from this point to another", icon=":material/route:"):
+        if not data.on_disk(library.config(key).dataset):
+            st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
+            return
+        highest = int(embedding.indices.max())
+        end = int(st.number_input("To test image", 0, highest, value=1, key="to", bind="query-params") or 0)
+        if end not in embedding.indices:
+            st.caption("That image is not on the map.")
+            return
+        labels = [maps.label(embedding, index) for index in (start, end)]
+        figure = Figure(
+            key,
+            gallery.traversal,
+            {"start": start, "end": end, "steps": WALK_STEPS},
+            f"{key.name}: from test image {start} to {end} along the sphere in {WALK_STEPS} frames",
+        )
+        if library.config(key).flavour != "vae":
+            first, second = (pictures.condition_words(key, label) for label in labels)
+            st.caption(f"The upper row is given {first} of the first image, the lower one {second} of the second.")
+        name = f"{key.name}-from-{start}-to-{end}"
+        display.picture(figure, name=name, alt=f"Digits on the way from test image {start} to {end}", scale=2)
+        st.download_button(
+            "GIF",
+            data=lambda: figures.gif([figures.grid(frame, scale=6) for frame in figure.frames]),
+            file_name=f"{name}.gif",
+            mime="image/gif",
+            on_click="ignore",
+            icon=":material/movie:",
+        )
+
+
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> None:
+    """Show another run's map beside the chosen one."""
+    others = [NOBODY, *(name for name in choices if name != key.name)]
+    name = controls.or_default(st.selectbox("Beside it", others, key="beside", bind="query-params"), NOBODY)
+    if name == NOBODY:
+        return
+    other = maps.stored(choices[name], layout)
+    if other is None:
+        st.info(f"This map of `{name}` is not computed yet: choose it as the run, and compute it.")
+        return
+    st.plotly_chart(charts.embedding_map(other, None), config=charts.CONFIG, key="map-beside")
+    st.caption(
+        f"`{name}`: {library.kind(library.config(choices[name]))}. A VAE must keep the digit in z, for nothing else tells "
+        "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
+    )
 
 
 def units(key: RunKey) -> None:
@@ -104,13 +188,13 @@ with display.sentences():
             st.plotly_chart(
                 charts.embedding_map(embedding, controls.point_to_ring(), star and star[0]),
                 on_select=controls.take_point,
-                selection_mode="points",
+                selection_mode=("points", "lasso", "box"),
                 config=charts.CONFIG,
                 key=controls.MAP,
             )
             st.caption(
                 f"{maps.METHODS[layout.method]} of {len(embedding.indices):,} posterior means. Click a digit in the legend "
-                "to hide it." + (TSNE_CAUTION if layout.method == "tsne" else "")
+                "to hide it; the lasso above the map selects many." + (TSNE_CAUTION if layout.method == "tsne" else "")
             )
             st.download_button(
                 "CSV",
@@ -129,7 +213,12 @@ with display.sentences():
                 st.info("Click a point, or give the number of a test image that is on the map.")
 with display.sentences():
     if embedding is not None:
+        if caught := controls.selected_points():
+            selection(key, embedding, caught)
+        if chosen in embedding.indices:
+            traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])
+        beside(key, choices, layout)
 with display.sentences():
     units(key)
 display.explanation(
@@ -140,4 +229,5 @@ display.explanation(
     posterior_means,
     embed,
     neighbours,
+    gallery.point,
 )

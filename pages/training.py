@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import charts, controls, display, library, pictures
+from app import charts, controls, display, library
 from app.library import RunKey
+from app.pictures import Stage
 from cvae_core import figures
 from cvae_core.monitoring import stage, validate
 from cvae_core.objectives import elbo
@@ -52,15 +53,14 @@ def replay(key: RunKey) -> None:
     chosen = controls.or_default(chosen, epochs[-1])
     index = epochs.index(chosen)
     display.picture(
-        lambda scale: pictures.stage_picture(key, index, scale),
+        Stage(key, index),
         name=f"{name}-stage-{chosen}",
         alt=f"Reconstructions and samples of {name} after {chosen} epochs",
         scale=2,
-        facts={"run": name, "epochs": chosen},
     )
     st.download_button(
         "GIF",
-        data=lambda: figures.gif([pictures.stage_picture(key, number, 2) for number in range(len(epochs))]),
+        data=lambda: figures.gif([Stage(key, number).draw(2) for number in range(len(epochs))]),
         file_name=f"{name}-stages.gif",
         mime="image/gif",
         on_click="ignore",

@@ -21,7 +21,7 @@ ROWS = [
     {"recording"},
     {"training", "tables"},
     {"monitoring"},
-    {"judging"},
+    {"judging", "gallery"},
     {"evaluation", "latent", "figures", "classifier"},
     {"runs", "objectives", "examples"},
     {"architectures"},

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -242,3 +243,52 @@ def test_a_live_cell_can_be_stopped(visit: Open) -> None:
     done = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
     page.wait_for_timeout(1500)
     assert page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text() == done
+
+
+def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
+    page = visit("latent")
+    drawn(page)
+    chart = page.locator(".js-plotly-plot").first
+    chart.hover()
+    chart.locator('[data-title="Lasso Select"]').click()
+    box = chart.locator(".nsewdrag").bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] - 60, middle[1] - 60)
+    page.mouse.down()
+    for across, down in ((60, -60), (60, 60), (-60, 60), (-60, -60)):
+        page.mouse.move(middle[0] + across, middle[1] + down, steps=4)
+    page.mouse.up()
+    heading = page.get_by_role("heading", name=re.compile(r"[\d,]+ selected"))
+    heading.wait_for()
+    settle(page)
+    count = int(heading.inner_text().split()[0].replace(",", ""))
+    assert count > 20
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV of the selection").click()
+    saved = pd.read_csv(download.value.path())
+    assert list(saved.columns[:4]) == ["index", "label", "x", "y"]
+    assert len(saved) == count
+    places = chart.evaluate(
+        """(g, wanted) => g._fullData.slice(0, 10).flatMap(t => [...t.customdata].map((c, i) => [c, t.x[i], t.y[i]]))
+        .filter(([c]) => wanted.includes(c)).map(([c, x, y]) => [g._fullLayout.xaxis.d2p(x), g._fullLayout.yaxis.d2p(y)])""",
+        saved["index"].tolist(),
+    )
+    inside = [abs(x - box["width"] / 2) < 64 and abs(y - box["height"] / 2) < 64 for x, y in places]
+    assert all(inside)
+
+
+def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> None:
+    page = visit("latent?point=3&to=5")
+    page.get_by_text("Walk from this point to another").click()
+    page.get_by_alt_text("Digits on the way from test image 3 to 5").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="GIF", exact=True).click()
+    animation = Image.open(io.BytesIO(download.value.path().read_bytes()))
+    assert (animation.format, animation.n_frames) == ("GIF", 11)
+
+
+def test_another_runs_map_stands_beside(visit: Open) -> None:
+    page = visit("latent?beside=label")
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 3")
+    assert page.get_by_text("its map mixes all ten").count() == 1

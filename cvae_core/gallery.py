@@ -1,0 +1,178 @@
+"""What the pictures show: grids of digits that a model draws, completes or reconstructs, ready for `figures.grid`.
+
+Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvae_core import noise, quadrants
+from cvae_core.architectures import Completer
+from cvae_core.config import any_set
+from cvae_core.data import Split
+from cvae_core.errors import ConfigError
+from cvae_core.examples import condition, held_out
+from cvae_core.figures import UNKNOWN, as_bytes, papers
+from cvae_core.latent import slerp
+from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
+
+SPREAD_SAMPLES = 64
+POINT_SAMPLES, POINT_COLUMNS = 8, 4
+FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
+ALL_LABELS = tuple(range(LABELS))
+
+
+class Sheet(NamedTuple):
+    """Digits in rows and columns, (R, C, 784) uint8 ink, and for every pixel what is under it: see `figures.grid`."""
+
+    images: np.ndarray
+    papers: np.ndarray | None = None
+
+
+def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
+    """Decode one base noise under some labels, in rows of so many; a VAE ignores the label."""
+    drawn = decoded(model, _labels(model, labels), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1))
+    return Sheet(drawn.reshape(-1, columns, drawn.shape[-1]))
+
+
+def around(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int, seed: int) -> Sheet:
+    """Decode base noises near one, a row per label: a tenth of their variance is drawn anew, the rest is kept."""
+    drawn = noise.normal((columns, 1, model.latent), seed, "around")
+    near = FRESH**0.5 * drawn + (1 - FRESH) ** 0.5 * torch.tensor(epsilon, dtype=torch.float32)
+    return Sheet(decoded(model, _labels(model, labels), near).transpose(1, 0, 2))
+
+
+def samples(model: ConditionalVAE, labels: Sequence[int], columns: int, seed: int) -> Sheet:
+    """Draw a row of samples per label, the same noise in every row."""
+    epsilon = noise.normal((columns, 1, model.latent), seed, "samples")
+    return Sheet(decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2))
+
+
+def block(model: ConditionalVAE, label: int, rows: int, columns: int, seed: int) -> Sheet:
+    """Draw rows and columns of samples of one label."""
+    epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")
+    return Sheet(decoded(model, _labels(model, [label]), epsilon).reshape(rows, columns, -1))
+
+
+def interpolation(model: ConditionalVAE, label: int, rows: int, steps: int, seed: int) -> Sheet:
+    """Walk along the sphere between pairs of random base noises, a row each."""
+    ends = noise.normal((rows, 2, model.latent), seed, "interpolation")
+    walks = torch.stack([slerp(start, end, steps) for start, end in ends])  # (rows, steps, latent)
+    drawn = decoded(model, _labels(model, [label]), walks.reshape(-1, 1, model.latent))
+    return Sheet(drawn.reshape(rows, steps, -1))
+
+
+def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
+    """Decode the plane of a two-dimensional z at equal steps of probability, ε₂ upwards."""
+    steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(side) + 0.5) / side)
+    plane = torch.stack(torch.meshgrid(steps, steps.flip(0), indexing="xy"), dim=-1)  # (side, side, 2)
+    return Sheet(decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
+
+
+def completions(
+    model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int
+) -> Sheet:
+    """Complete test digits, a column each.
+
+    Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, twice the pixels' standard deviation
+    over many samples: ½ is the most that values in [0, 1] can deviate, full ink.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
+    assert c.pixels is not None
+    drawn = decoded(model, c, noise.normal((max(count, SPREAD_SAMPLES), len(x), model.latent), seed, "completions"))
+    spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_guesses(model, c), *drawn[:count], spread])
+    under = _papers(visible, (rows.shape[1], rows.shape[0]))
+    return Sheet(rows, under.transpose(1, 0, 2))
+
+
+def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int) -> Sheet:
+    """Complete a drawing of 784 bytes: itself, the baseline's guess, the best guess (ε = 0) and samples, in one row."""
+    c = condition(model.config, intensities(ink), torch.zeros(1, dtype=torch.long), quadrants.flags(visible))
+    drawn = decoded(model, c, noise.normal((count, model.latent), seed, "completions")[:, None])[:, 0]
+    row = np.stack([np.frombuffer(ink, np.uint8), *(guess[0] for guess in _guesses(model, c)), *drawn])[None]
+    return Sheet(row, _papers(visible, row.shape[:2]))
+
+
+def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
+    """Show a test image beside its reconstruction, its neighbours in z, and samples for the same condition."""
+    x, c = held_out(model.config, test, torch.tensor([index]))
+    with torch.inference_mode():
+        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        reconstruction = as_bytes(completed(model.likelihood(latents, c), c))[0]
+    drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
+    blank = np.zeros((POINT_COLUMNS - 2, x.shape[-1]), np.uint8)
+    rows = [test.images[[index]].numpy(), reconstruction, blank, test.images[list(close)].numpy(), drawn]
+    return Sheet(np.concatenate(rows).reshape(-1, POINT_COLUMNS, x.shape[-1]))
+
+
+def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], columns: int) -> Sheet:
+    """Show test digits and below each its reconstruction, so many in a row; empty places are blank."""
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    with torch.inference_mode():
+        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        again = as_bytes(completed(model.likelihood(latents, c), c))[0]
+    pairs = np.stack([as_bytes(x), again], axis=1)  # (N, 2, 784)
+    rows = -(-len(pairs) // columns)
+    places = np.zeros((rows * columns, *pairs.shape[1:]), np.uint8)
+    places[: len(pairs)] = pairs
+    return Sheet(places.reshape(rows, columns, 2, -1).transpose(0, 2, 1, 3).reshape(2 * rows, columns, -1))
+
+
+def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
+    """Walk from one test digit's z to another's along the sphere, under the first one's condition and the second one's.
+
+    A VAE has no condition, and one row.
+    """
+    x, c = held_out(model.config, test, torch.tensor([start, end]))
+    with torch.inference_mode():
+        first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
+    walk = slerp(first, last, steps)[:, None]
+    rows = decoded(model, c, walk).transpose(1, 0, 2)
+    return Sheet(rows[:1] if model.config.flavour == "vae" else rows)
+
+
+def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
+    """Return the posterior mean of a drawing, given its label or its visible quadrants as the model needs."""
+    visible = quadrants.flags("1") if any_set(model.config) else None
+    x = intensities(ink)
+    with torch.inference_mode():
+        return model.infer(
+            x, condition(model.config, x, torch.tensor([label]), visible), torch.zeros(1, 1, model.latent)
+        )
+
+
+def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
+    """Return the pixel means that base noise (samples, N or 1, latent) leads to, (samples, N, 784) uint8."""
+    with torch.inference_mode():
+        return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
+
+
+def intensities(ink: bytes) -> Tensor:
+    """Return 784 bytes of ink as an image (1, 784) in [0, 1]; raise ConfigError where they are no image."""
+    if len(ink) != quadrants.PIXELS:
+        raise ConfigError(f"A drawing has {quadrants.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
+    return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+
+
+def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
+    """Return the baseline's guess and the model's best one, (N, 784) each."""
+    assert isinstance(model, Completer)
+    first = decoded(model.baseline, c, torch.zeros(1, 1, 0))
+    return [first[0], decoded(model, c, torch.zeros(1, 1, model.latent))[0]]
+
+
+def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the papers under rows of digits of which some quadrants were given; a row's first one is the input."""
+    shown = quadrants.flags(visible)
+    under: np.ndarray = np.broadcast_to(papers(shown), (*shape, quadrants.PIXELS)).copy()
+    under[:, 0] = papers(shown, hidden=UNKNOWN)
+    return under
+
+
+def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
+    return nothing(len(labels)) if model.config.flavour == "vae" else labelled(torch.tensor(list(labels)))

@@ -1,0 +1,128 @@
+"""Every recipe gives the digits that it says, and the same ones again."""
+
+import numpy as np
+import pytest
+import torch
+
+from cvae_core import gallery, noise
+from cvae_core.data import DataSet
+from cvae_core.errors import ConfigError
+from cvae_core.figures import PLAIN, UNKNOWN, VISIBLE, as_bytes
+from cvae_core.models import ConditionalVAE, completed, labelled
+from cvae_core.quadrants import flags, pixel_mask
+from cvae_core.runs import default_root, find
+
+EPSILON = tuple(np.linspace(-1, 1, 16))
+
+
+@pytest.fixture(scope="module")
+def label() -> ConditionalVAE:
+    return find("digits-label", default_root()).model()
+
+
+@pytest.fixture(scope="module")
+def quadrant() -> ConditionalVAE:
+    return find("digits-quadrant-1", default_root()).model()
+
+
+def test_one_z_is_decoded_under_every_label(label: ConditionalVAE) -> None:
+    images, papers = gallery.one_z(label, EPSILON, gallery.ALL_LABELS, columns=5)
+    assert (images.shape, images.dtype, papers) == ((2, 5, 784), np.uint8, None)
+    c = labelled(torch.arange(10))
+    with torch.no_grad():
+        expected = completed(label.likelihood(label.draw(c, torch.tensor(EPSILON).float().reshape(1, 1, -1)), c), c)
+    np.testing.assert_array_equal(images.reshape(10, 784), as_bytes(expected[0]))
+
+
+def test_a_column_of_samples_has_one_noise(label: ConditionalVAE) -> None:
+    images, _ = gallery.samples(label, (3, 7), columns=4, seed=1)
+    epsilon = noise.normal((4, 1, label.latent), 1, "samples")
+    for column in range(4):
+        one, _ = gallery.one_z(label, epsilon[column, 0].tolist(), (3, 7), columns=1)
+        np.testing.assert_allclose(images[:, column].astype(int), one[:, 0].astype(int), atol=1)
+    rows, _ = gallery.block(label, 3, rows=2, columns=2, seed=1)
+    np.testing.assert_allclose(rows.reshape(4, 784).astype(int), images[0].astype(int), atol=1)
+
+
+def test_what_is_around_a_z_is_nearer_to_it_than_other_samples_are(label: ConditionalVAE) -> None:
+    (chosen,), _ = gallery.one_z(label, EPSILON, (3,), columns=1)
+    near, _ = gallery.around(label, EPSILON, (3,), columns=30, seed=0)
+    far, _ = gallery.samples(label, (3,), columns=30, seed=0)
+    distances = [np.abs(sheet[0].astype(float) - chosen).mean() for sheet in (near, far)]
+    assert 0 < distances[0] < 0.7 * distances[1]
+
+
+def test_walks_start_and_end_at_random_z(label: ConditionalVAE) -> None:
+    images, _ = gallery.interpolation(label, 5, rows=2, steps=4, seed=3)
+    assert images.shape == (2, 4, 784)
+    ends = noise.normal((2, 2, label.latent), 3, "interpolation")
+    for row in range(2):
+        for step, end in ((0, 0), (-1, 1)):
+            one, _ = gallery.one_z(label, ends[row, end].tolist(), (5,), columns=1)
+            np.testing.assert_allclose(images[row, step].astype(int), one[0, 0].astype(int), atol=1)
+
+
+def test_a_completion_keeps_what_is_visible_and_says_what_was_given(quadrant: ConditionalVAE, digits: DataSet) -> None:
+    images, papers = gallery.completions(quadrant, digits.test, (4, 9), "1", count=3, seed=0)
+    assert images.shape == (8, 2, 784)
+    assert papers is not None
+    seen = pixel_mask(flags("1")).numpy()
+    truth = digits.test.images[[4, 9]].numpy()
+    np.testing.assert_array_equal(images[1], truth)
+    np.testing.assert_array_equal(images[0], np.where(seen, truth, 0))
+    for row in images[2:7]:
+        np.testing.assert_array_equal(row[:, seen], truth[:, seen])
+    assert not images[7][:, seen].any()
+    assert (images[4:7].std(axis=0)[:, ~seen] > 0).any()
+    assert set(papers[0, 0][seen]) == set(papers[3, 1][seen]) == {VISIBLE}
+    assert set(papers[0, 0][~seen]) == {UNKNOWN}
+    assert set(papers[3, 1][~seen]) == {PLAIN}
+
+
+def test_a_drawing_is_completed_as_the_same_test_digit_is(quadrant: ConditionalVAE, digits: DataSet) -> None:
+    ink = digits.test.images[4].numpy().tobytes()
+    images, papers = gallery.drawing(quadrant, ink, "1", count=3, seed=0)
+    expected, _ = gallery.completions(quadrant, digits.test, (4,), "1", count=3, seed=0)
+    assert images.shape == papers.shape == (1, 6, 784)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(images[0, 0], digits.test.images[4].numpy())
+    np.testing.assert_array_equal(images[0, 1:3], expected[2:4, 0])
+
+
+@pytest.mark.parametrize("ink", [b"", bytes(783), bytes(785)])
+def test_bytes_that_are_no_drawing_are_refused(ink: bytes, quadrant: ConditionalVAE) -> None:
+    with pytest.raises(ConfigError, match="A drawing has 784 bytes"):
+        gallery.drawing(quadrant, ink, "1", count=3, seed=0)
+
+
+def test_a_point_is_shown_with_its_reconstruction_and_neighbours(label: ConditionalVAE, digits: DataSet) -> None:
+    images, _ = gallery.point(label, digits.test, 7, range(8))
+    assert images.shape == (5, 4, 784)
+    np.testing.assert_array_equal(images[0, 0], digits.test.images[7].numpy())
+    np.testing.assert_array_equal(images[1:3].reshape(8, 784), digits.test.images[:8].numpy())
+    assert not images[0, 2:].any()
+    shown = gallery.encoded(label, digits.test.images[7].numpy().tobytes(), int(digits.test.labels[7]))
+    one, _ = gallery.one_z(label, shown.noise[0, 0].tolist(), (int(digits.test.labels[7]),), columns=1)
+    np.testing.assert_allclose(images[0, 1].astype(int), one[0, 0].astype(int), atol=1)
+
+
+def test_digits_stand_above_their_reconstructions(label: ConditionalVAE, digits: DataSet) -> None:
+    images, _ = gallery.reconstructions(label, digits.test, (3, 5, 8), columns=2)
+    assert images.shape == (4, 2, 784)
+    truth = digits.test.images[[3, 5, 8]].numpy()
+    np.testing.assert_array_equal(images[[0, 0, 2], [0, 1, 0]], truth)
+    for (row, column), index in zip([(1, 0), (1, 1), (3, 0)], (3, 5, 8), strict=True):
+        expected = gallery.point(label, digits.test, index, range(8)).images[0, 1]
+        np.testing.assert_allclose(images[row, column].astype(int), expected.astype(int), atol=1)
+    assert not images[2:, 1].any()
+
+
+@pytest.mark.parametrize(("run", "rows"), [("digits-label", 2), ("digits-quadrant-1", 2)])
+def test_a_traversal_leads_from_one_digit_to_the_other(run: str, rows: int, digits: DataSet) -> None:
+    model = find(run, default_root()).model()
+    images, _ = gallery.traversal(model, digits.test, 3, 5, steps=7)
+    assert images.shape == (rows, 7, 784)
+    for row, column, index in ((0, 0, 3), (1, 6, 5)):
+        expected = gallery.reconstructions(model, digits.test, (index,), columns=1).images[1, 0]
+        np.testing.assert_allclose(images[row, column].astype(int), expected.astype(int), atol=1)
+    steps = np.abs(np.diff(images[0].astype(float), axis=0)).mean(1)
+    assert (steps > 0).all()
