@@ -75,8 +75,14 @@ def live(key: RunKey, seed: int) -> None:
         shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
         controls.watch_for_the_browser(shown)
         around(key, there, seed)
-        with st.expander("Draw a digit, and have all ten written in its style", icon=":material/gesture:"):
-            take_style(key)
+        with st.expander(
+            "Draw a digit, and have all ten written in its style",
+            key="draw",
+            bind="query-params",
+            icon=":material/gesture:",
+        ) as box:
+            if box.open:
+                take_style(key)
 
 
 def around(key: RunKey, there: Place, seed: int) -> None:
@@ -241,15 +247,16 @@ with display.sentences():
             there = place(chosen, noise_seed)
         with picture:
             under_all_labels(chosen, there)
-tabs = st.tabs(["Samples", "VAE beside CVAE", "Interpolation", "Manifold of a 2-D z"])
-with tabs[0], display.sentences():
-    samples(chosen, noise_seed)
-with tabs[1], display.sentences():
-    beside_the_vae(chosen, noise_seed)
-with tabs[2], display.sentences():
-    interpolation(chosen, noise_seed)
-with tabs[3], display.sentences():
-    manifold(chosen)
+views = {
+    "Samples": lambda: samples(chosen, noise_seed),
+    "VAE beside CVAE": lambda: beside_the_vae(chosen, noise_seed),
+    "Interpolation": lambda: interpolation(chosen, noise_seed),
+    "Manifold of a 2-D z": lambda: manifold(chosen),
+}
+for tab, show in zip(st.tabs(list(views), key="view", bind="query-params"), views.values(), strict=True):
+    if tab.open:
+        with tab, display.sentences():
+            show()
 display.explanation(
     "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
     "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"

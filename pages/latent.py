@@ -61,7 +61,11 @@ def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[
 
 def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     """Let the visitor draw a digit, and say what lies near it."""
-    with st.expander("Draw a digit and find it on the map", icon=":material/gesture:"):
+    with st.expander(
+        "Draw a digit and find it on the map", key="draw", bind="query-params", icon=":material/gesture:"
+    ) as box:
+        if not box.open:
+            return
         drawing.pad()
         if library.config(key).flavour == "label":
             st.selectbox("It is a", range(LABELS), key=DRAWN, bind="query-params")
@@ -96,7 +100,11 @@ def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> Non
 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Walk from the chosen point to another one."""
-    with st.expander("Walk from this point to another", icon=":material/route:"):
+    with st.expander(
+        "Walk from this point to another", key="route", bind="query-params", icon=":material/route:"
+    ) as box:
+        if not box.open:
+            return
         if not data.on_disk(library.config(key).dataset):
             st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
             return

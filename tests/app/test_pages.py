@@ -142,7 +142,7 @@ class TestGenerate:
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
 
     def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
-        visitor = visit("generate")
+        visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
         before = pictures(visitor)[0]
         for words in ("Start from it", "Take its style"):
@@ -278,9 +278,10 @@ class TestLatent:
     def test_the_map_of_embedded_digits_shows_a_point_in_full(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("latent", run="digits-label", point="7")
         assert any("Test image 7, a" in heading.value for heading in visitor.subheader)
-        point, walk = pictures(visitor)
-        assert point != walk
+        (point,) = pictures(visitor)
         assert pictures(visit("latent", run="digits-label", point="8"))[0] != point
+        assert pictures(visit("latent", run="digits-label", point="7", route="true"))[0] == point
+        assert len(pictures(visit("latent", run="digits-label", point="7", route="true"))) == 2
 
     def test_without_the_images_the_map_is_there_and_the_point_says_what_is_missing(
         self, visit: Visit, without_mnist: None
