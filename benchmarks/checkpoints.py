@@ -33,6 +33,7 @@ RUNS = {
     "vae": "vae",
     "label-2d": "label --latent 2 --width 256",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
+    "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
 }
 # Rows of the table that no page opens: only their cards and cells are committed.
 SCORED: dict[str, str] = {}

@@ -20,6 +20,7 @@ PROMISED = {
     ("quadrant-1", "importance"): 64.0,
     ("quadrant-1-ladder", "importance"): 59.0,
     ("quadrant-2", "importance"): 44.5,
+    ("quadrant-2-ladder", "importance"): 41.0,
     ("quadrant-3", "importance"): 20.2,
     ("label", "elbo"): 93.5,
     ("label", "importance"): 90.5,
