@@ -116,7 +116,7 @@ def test_scoring_again_gives_the_stored_figures_and_another_seed_gives_them_with
     for estimator, cell in stored.items():
         assert same[estimator] == pytest.approx(cell.mean, abs=1e-3)
         means = [other[estimator] for other in others]
-        assert abs(cell.mean - statistics.mean(means)) <= 4 * statistics.stdev(means) + 1e-9  # a floor has no draws
+        assert abs(cell.mean - statistics.mean(means)) <= 4 * statistics.stdev(means) + 1e-3  # a floor has no draws
 
 
 def test_the_embedded_runs_name_their_own_baseline() -> None:
