@@ -19,6 +19,7 @@ from cvae_core.networks import Body, ResidualBlock
 
 FOLDER = Path(__file__).parent / "browser"
 LIVE = "live-sliders"  # the component's key
+_GIVEN = "epsilon-given"  # in the session: how often the lab, not a hand, has moved the sliders
 
 
 def source(*names: str) -> str:
@@ -113,6 +114,12 @@ def send(key: RunKey) -> None:
     _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
 
 
+def move_sliders(epsilon: Sequence[float]) -> None:
+    """Bring the live sliders to a base noise."""
+    controls.write_epsilon(epsilon, len(epsilon))
+    st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
+
+
 def sliders(key: RunKey, label: int | None, epsilon: Sequence[float]) -> bool:
     """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them."""
     name, rates = network_name(key), library.rates(key)
@@ -125,6 +132,7 @@ def sliders(key: RunKey, label: int | None, epsilon: Sequence[float]) -> bool:
             "label": label,
             "labels": list(range(LABELS)),
             "epsilon": list(epsilon),
+            "given": st.session_state.get(_GIVEN, 0),
             "units": units,
             "first": controls.FIRST_SLIDERS,
         },

@@ -17,6 +17,7 @@ from cvae_core.quadrants import PIXELS, SIDE, flags
 
 PAD = "pad"  # the component's key
 _INK = "ink"  # in the session: the drawing, 784 bytes
+_GIVEN = "ink-given"  # in the session: how often the lab, not the pen, has changed it
 _REOPENED = "reopened"  # in the session: the whole page must follow
 ANSWERS = 10
 
@@ -54,6 +55,7 @@ def pad(key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int
         key=PAD,
         data={
             "ink": base64.b64encode(ink().tobytes()).decode(),
+            "given": st.session_state.get(_GIVEN, 0),
             "visible": flags(quadrants.visible).tolist() if quadrants else None,
             "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
             "network": decoder.network_name(key) if key else None,
@@ -90,8 +92,12 @@ def _tools() -> None:
     """Offer to bring the drawing into MNIST's frame, or to start from a test digit."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
 
+    def give(drawing: np.ndarray) -> None:
+        st.session_state[_INK] = drawing
+        st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
+
     def centre() -> None:
-        st.session_state[_INK] = framed(ink().reshape(SIDE, SIDE)).flatten()
+        give(framed(ink().reshape(SIDE, SIDE)).flatten())
 
     left.button(
         "Centre",
@@ -104,6 +110,6 @@ def _tools() -> None:
     index = int(middle.number_input("Test digit", 0, len(images) - 1, key="index", bind="query-params") or 0)
 
     def start() -> None:
-        st.session_state[_INK] = images.images[index].numpy()
+        give(images.images[index].numpy())
 
     right.button("Start from it", on_click=start, icon=":material/draw:", width="stretch")

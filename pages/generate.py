@@ -113,7 +113,7 @@ def take_style(key: RunKey) -> None:
     label = int(left.selectbox("It is a", range(LABELS), index=wanted, key="drawn", bind="query-params") or 0)
 
     def take() -> None:
-        controls.write_epsilon(pictures.style(key, drawn.tobytes(), label), library.config(key).latents)
+        decoder.move_sliders(pictures.style(key, drawn.tobytes(), label))
 
     taken = right.button(
         "Take its style",

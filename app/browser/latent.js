@@ -1,7 +1,8 @@
 // Sliders through z whose pictures are decoded here, without the server: they move while a slider is dragged.
 //
-// Python gives {network, label, labels, epsilon, units, digits}; it is told `ready` once, and `epsilon` whenever a hand
-// lets go. `epsilon` comes back with the next run: what this component has said itself is not taken for a new wish.
+// Python gives {network, label, labels, epsilon, given, units, first}; it is told `ready` once, and `epsilon` whenever a hand
+// lets go. Its `epsilon` is taken over only when the count `given` of those that it has chosen itself has grown, or another
+// network comes: any other is an echo, perhaps an old one, of what it was told.
 
 const RANGE = 3, STEP = 0.05, PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
 const mounted = new WeakMap();
@@ -23,7 +24,7 @@ const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
 class Panel {
   constructor(root, setStateValue) {
-    Object.assign(this, { root, setStateValue, frames: 0, dirty: false, stale: 0, turn: 0, playing: null, told: null, wanted: null });
+    Object.assign(this, { root, setStateValue, frames: 0, dirty: false, stale: 0, turn: 0, playing: null });
     this.chosen = root.querySelector(".chosen");
     this.hand = root.querySelector(".hand");
     this.row = root.querySelector(".row");
@@ -46,12 +47,10 @@ class Panel {
   take(data) {
     const before = this.data, same = before && before.network === data.network && before.label === data.label;
     this.data = data;
-    const wish = JSON.stringify(data.epsilon);
-    if (wish !== this.wanted && wish !== this.told) {
+    if (!before || data.given !== before.given || data.network !== before.network) {
       this.epsilon = Float32Array.from(data.epsilon);
       this.halt();
     }
-    this.wanted = wish;
     if (!same) this.network = null;
     this.begin();
   }
@@ -218,7 +217,6 @@ class Panel {
 
   tell() {
     const epsilon = [...this.epsilon].map((value) => Number(rounded(value).toFixed(2)));
-    this.told = JSON.stringify(epsilon);
     this.setStateValue("epsilon", epsilon);
   }
 }

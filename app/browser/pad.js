@@ -1,7 +1,8 @@
 // A pad of 28×28 pixels to draw a digit on, and, beside a quadrant model, its completions as the pen moves.
 //
-// Python gives {ink, visible, sets, network, epsilons, names}; it is told `ink` (784 bytes, base64) when the pen is lifted and
-// `visible` (four flags) when a quadrant is opened or closed. What this component has said itself is no new wish.
+// Python gives {ink, given, visible, sets, network, epsilons, names}; it is told `ink` (784 bytes, base64) when the pen is
+// lifted and `visible` (four flags) when a quadrant is opened or closed. Its `ink` is taken over only when the count `given`
+// of drawings that it has made itself has grown: any other is an echo, perhaps an old one, of what it was told.
 
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
@@ -23,7 +24,7 @@ const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charC
 
 class Pad {
   constructor(root, setStateValue) {
-    Object.assign(this, { root, setStateValue, told: {}, wanted: {}, history: [], erases: false, cursor: null, frames: 0 });
+    Object.assign(this, { root, setStateValue, history: [], erases: false, cursor: null, frames: 0 });
     this.ink = new Float32Array(PIXELS);
     this.visible = [true, true, true, true];
     root.pad = this; // for whoever wants to measure it
@@ -44,14 +45,12 @@ class Pad {
 
   take(data) {
     this.data = data;
-    for (const name of ["ink", "visible"]) {
-      const wish = JSON.stringify(data[name]);
-      if (wish !== this.wanted[name] && wish !== this.told[name] && data[name] !== null) {
-        if (name === "ink") this.history.push(this.ink.slice());
-        this[name] = name === "ink" ? decoded(data.ink) : [...data.visible];
-      }
-      this.wanted[name] = wish;
+    if (data.given !== this.given) {
+      if (this.given !== undefined) this.history.push(this.ink.slice());
+      this.ink = decoded(data.ink);
+      this.given = data.given;
     }
+    if (data.visible) this.visible = [...data.visible];
     this.begin();
   }
 
@@ -160,7 +159,7 @@ class Pad {
     const changed = possible.reduce((best, set) => (distance(set) < distance(best) ? set : best));
     this.visible = changed;
     this.dirty = true;
-    this.say("visible", changed);
+    this.setStateValue("visible", changed);
   }
 
   draw() {
@@ -179,11 +178,6 @@ class Pad {
   }
 
   tell() {
-    this.say("ink", encoded(this.ink));
-  }
-
-  say(name, value) {
-    this.told[name] = JSON.stringify(value);
-    this.setStateValue(name, value);
+    this.setStateValue("ink", encoded(this.ink));
   }
 }

@@ -124,6 +124,19 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     np.testing.assert_allclose(ink(page), framed, atol=1 / 255)
 
 
+def test_an_old_echo_undoes_nothing(visit: Open) -> None:
+    page = visit("inpaint?of=My+drawing")
+    draw(page)
+    lift(page)
+    drawn = ink(page)
+    for _ in range(6):  # faster than the server answers
+        page.get_by_role("button", name="Clear", exact=True).click()
+        page.get_by_role("button", name="Undo", exact=True).click()
+    page.wait_for_timeout(1500)
+    settle(page)
+    np.testing.assert_array_equal(ink(page), drawn)
+
+
 def test_a_drawing_can_start_from_a_test_digit_and_be_made_by_keys(visit: Open) -> None:
     page = visit("inpaint?of=My+drawing")
     page.get_by_role("button", name="Start from it").click()
