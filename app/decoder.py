@@ -32,7 +32,7 @@ _latent = st.components.v2.component(
     "cvae_latent",
     html='<div class="lab"><div class="chosen"></div><div class="hand"></div><div class="row"></div></div>',
     css=source("common.css", "latent.css"),
-    js=source("network.js", "latent.js"),
+    js=source("network.js", "component.js", "latent.js"),
 )
 
 

@@ -25,7 +25,7 @@ _pad = st.components.v2.component(
     "cvae_pad",
     html='<div class="drawing"></div>',
     css=source("common.css", "pad.css"),
-    js=source("network.js", "pad.js"),
+    js=source("network.js", "component.js", "pad.js"),
 )
 
 

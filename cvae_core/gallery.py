@@ -101,9 +101,7 @@ def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: i
 def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
     """Show a test image beside its reconstruction, its neighbours in z, and samples for the same condition."""
     x, c = held_out(model.config, test, torch.tensor([index]))
-    with torch.inference_mode():
-        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
-        reconstruction = as_bytes(completed(model.likelihood(latents, c), c))[0]
+    reconstruction = _reconstructed(model, x, c)
     drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
     blank = np.zeros((POINT_COLUMNS - 2, x.shape[-1]), np.uint8)
     rows = [test.images[[index]].numpy(), reconstruction, blank, test.images[list(close)].numpy(), drawn]
@@ -113,10 +111,7 @@ def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) 
 def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], columns: int) -> Sheet:
     """Show test digits and below each its reconstruction, so many in a row; empty places are blank."""
     x, c = held_out(model.config, test, torch.tensor(indices))
-    with torch.inference_mode():
-        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
-        again = as_bytes(completed(model.likelihood(latents, c), c))[0]
-    pairs = np.stack([as_bytes(x), again], axis=1)  # (N, 2, 784)
+    pairs = np.stack([as_bytes(x), _reconstructed(model, x, c)], axis=1)  # (N, 2, 784)
     rows = -(-len(pairs) // columns)
     places = np.zeros((rows * columns, *pairs.shape[1:]), np.uint8)
     places[: len(pairs)] = pairs
@@ -157,6 +152,13 @@ def intensities(ink: bytes) -> Tensor:
     if len(ink) != quadrants.PIXELS:
         raise ConfigError(f"A drawing has {quadrants.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
     return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+
+
+def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:
+    """Return the pixel means that images' posterior means lead to, (N, 784)."""
+    with torch.inference_mode():
+        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        return as_bytes(completed(model.likelihood(latents, c), c))[0]
 
 
 def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:

@@ -115,7 +115,7 @@ def take_style(key: RunKey) -> None:
     def take() -> None:
         decoder.move_sliders(pictures.style(key, drawn.tobytes(), label))
 
-    taken = right.button(
+    right.button(
         "Take its style",
         on_click=take,
         icon=":material/gesture:",
@@ -123,8 +123,6 @@ def take_style(key: RunKey) -> None:
         width="stretch",
         help="The mean of q(z | x, c): what of the drawing its label does not say",
     )
-    if taken:
-        st.rerun(scope="fragment")
 
 
 def under_all_labels(key: RunKey, there: Place) -> None:

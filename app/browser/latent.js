@@ -5,43 +5,24 @@
 // network comes: any other is an echo, perhaps an old one, of what it was told.
 
 const RANGE = 3, STEP = 0.05, PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
-const mounted = new WeakMap();
-
-export default function ({ data, parentElement, setStateValue }) {
-  let panel = mounted.get(parentElement);
-  if (!panel) mounted.set(parentElement, (panel = new Panel(parentElement.querySelector(".lab"), setStateValue)));
-  panel.take(data);
-  return () => {
-    panel.stop();
-    mounted.delete(parentElement);
-  };
-}
-
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 const limited = (value) => Math.min(RANGE, Math.max(-RANGE, value));
 const rounded = (value) => Math.round(limited(value) / STEP) * STEP;
 const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
-class Panel {
+class Panel extends Component {
   constructor(root, setStateValue) {
-    Object.assign(this, { root, setStateValue, frames: 0, dirty: false, stale: 0, turn: 0, playing: null });
+    super(root, setStateValue);
+    Object.assign(this, { stale: 0, turn: 0, playing: null });
     this.chosen = root.querySelector(".chosen");
     this.hand = root.querySelector(".hand");
     this.row = root.querySelector(".row");
     root.panel = this; // for whoever wants to measure it
-    this.arrived = () => this.begin();
-    window.addEventListener("cvae-network", this.arrived);
-    this.loop = (now) => {
-      if (this.playing) this.walk(now);
-      if (this.dirty || this.stale) this.draw();
-      this.frame = requestAnimationFrame(this.loop);
-    };
-    this.frame = requestAnimationFrame(this.loop);
   }
 
-  stop() {
-    cancelAnimationFrame(this.frame);
-    window.removeEventListener("cvae-network", this.arrived);
+  tick(now) {
+    if (this.playing) this.walk(now);
+    if (this.dirty || this.stale) this.draw();
   }
 
   take(data) {
@@ -220,3 +201,5 @@ class Panel {
     this.setStateValue("epsilon", epsilon);
   }
 }
+
+export default mounting(Panel, ".lab");

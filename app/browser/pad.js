@@ -7,40 +7,21 @@
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
 const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
-const mounted = new WeakMap();
-
-export default function ({ data, parentElement, setStateValue }) {
-  let pad = mounted.get(parentElement);
-  if (!pad) mounted.set(parentElement, (pad = new Pad(parentElement.querySelector(".drawing"), setStateValue)));
-  pad.take(data);
-  return () => {
-    pad.stop();
-    mounted.delete(parentElement);
-  };
-}
-
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
 
-class Pad {
+class Pad extends Component {
   constructor(root, setStateValue) {
-    Object.assign(this, { root, setStateValue, history: [], erases: false, cursor: null, frames: 0 });
+    super(root, setStateValue);
+    Object.assign(this, { history: [], erases: false, cursor: null });
     this.ink = new Float32Array(PIXELS);
     this.visible = [true, true, true, true];
     root.pad = this; // for whoever wants to measure it
     this.build();
-    this.arrived = () => this.begin();
-    window.addEventListener("cvae-network", this.arrived);
-    this.loop = () => {
-      if (this.dirty) this.draw();
-      this.frame = requestAnimationFrame(this.loop);
-    };
-    this.frame = requestAnimationFrame(this.loop);
   }
 
-  stop() {
-    cancelAnimationFrame(this.frame);
-    window.removeEventListener("cvae-network", this.arrived);
+  tick() {
+    if (this.dirty) this.draw();
   }
 
   take(data) {
@@ -181,3 +162,5 @@ class Pad {
     this.setStateValue("ink", encoded(this.ink));
   }
 }
+
+export default mounting(Pad, ".drawing");
