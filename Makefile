@@ -12,7 +12,8 @@ run: $(STAMP)-run  ## the dashboard, opened in the browser
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not timed' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m timed
 
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints

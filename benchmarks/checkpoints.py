@@ -1,7 +1,7 @@
 """Train, score and seal the pretrained runs: `make checkpoints`.
 
-Runs that are there already are left alone; remove a run's folder to train it anew. Each sealed run is read-only from
-then on, and checkpoints/README.md is written from their cards and cells.
+What is there already is left alone: remove a run's folder to train it anew, a cell from its results to score it anew.
+Each sealed run is read-only from then on, and checkpoints/README.md is written from their cards and cells.
 """
 
 import argparse
@@ -11,10 +11,11 @@ from pathlib import Path
 
 from cvae_core import cli
 from cvae_core.classifier import classifier_path
-from cvae_core.config import train_command
+from cvae_core.config import any_set, train_command
 from cvae_core.data import load
-from cvae_core.evaluation import stored_cells
-from cvae_core.runs import default_root, find, readable, run_at
+from cvae_core.evaluation import CURVE, RESULTS, stored_cells
+from cvae_core.judging import stored_judgement
+from cvae_core.runs import Run, default_root, find, readable, run_at
 
 # What the pages open, in the order in which later runs need earlier ones. A thousand embedded digits or two latents do
 # not feed wide networks; with more visible, less is left to learn and the schedule must end before overfitting begins.
@@ -32,14 +33,40 @@ RUNS = {
     "quadrant-3": "quadrant --visible 3 --width 256 --epochs 30",
     "vae": "vae",
     "label-2d": "label --latent 2 --width 256",
+    "baseline-any": "baseline --visible any",
+    "quadrant-any": "quadrant --visible any --epochs 60",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
     "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
+    "quadrant-3-ladder": "quadrant --visible 3 --preset ladder --epochs 20",
+    "label-ladder": "label --preset ladder --pixels binarised --shifts 0 --epochs 30",
+    # What β does, in small: nearly an autoencoder, the ELBO, and a loss that takes the mean over pixels but not over z.
+    **{
+        f"label-beta-{beta}": f"label --width 128 --epochs 20 --beta {beta}" for beta in ("0.1", "0.4", "1", "4", "784")
+    },
 }
 # Rows of the table that no page opens: only their cards and cells are committed.
-SCORED: dict[str, str] = {}
-CURVES: tuple[str, ...] = ()  # how their estimates settle is shown
-JUDGED: tuple[str, ...] = ()  # their digits are judged by the classifier
-FIRST_IMAGES = 1000  # scored with ten times the draws
+SCORED = {
+    **{f"quadrant-1-seed-{seed}": f"quadrant --visible 1 --seed {seed}" for seed in (1, 2)},
+    **{f"quadrant-2-seed-{seed}": f"quadrant --visible 2 --epochs 30 --seed {seed}" for seed in (1, 2)},
+    **{f"quadrant-3-seed-{seed}": f"quadrant --visible 3 --width 256 --epochs 30 --seed {seed}" for seed in (1, 2)},
+    "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
+    "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
+    "quadrant-1-iwae": "quadrant --visible 1 --draws 5",
+    "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
+    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",
+    "baseline-2-binarised": "baseline --visible 2 --pixels binarised",
+    "quadrant-2-binarised": "quadrant --visible 2 --pixels binarised --epochs 30",
+    "baseline-3-binarised": "baseline --visible 3 --pixels binarised",
+    "quadrant-3-binarised": "quadrant --visible 3 --pixels binarised --width 256 --epochs 30",
+    "label-binarised": "label --pixels binarised --latent 32 --prior learned",
+    "vae-binarised": "vae --pixels binarised --latent 32",
+    "quadrant-1-ladder-binarised": "quadrant --visible 1 --preset ladder --pixels binarised --shifts 0",
+}
+WITHOUT_MAP = tuple(name for name in RUNS if "beta" in name)  # of their latent space
+CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
+JUDGED = ("label", "label-2d", "label-ladder", *(f"quadrant-{n}{kind}" for n in (1, 2, 3) for kind in ("", "-ladder")))
+DRAWS = ((100, None), (1000, 1000))  # of z per image, on so many images: all, or the first thousand
+KEPT_OF_SCORED = ("card.json", RESULTS)
 HEAD = """# The pretrained runs
 
 Trained by `make checkpoints`, which runs these commands one after another and scores each run on the whole test set.
@@ -59,8 +86,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[*RUNS, *SCORED], help="names of the runs to make")
     arguments = parser.parse_args()
     for name in arguments.only:
-        if not is_sealed(name, arguments.root):
-            make(name, arguments.root)
+        make(name, arguments.root)
     (arguments.root / "README.md").write_text(
         HEAD + "".join(row(name, arguments.root) for name in sealed(arguments.root))
     )
@@ -68,30 +94,51 @@ def main() -> int:
 
 
 def make(name: str, root: Path) -> None:
-    place = ["--root", str(root)]
-    resumable = ["--resume"] if run_at(name, root).state_file.exists() else []
-    command(["train", *(RUNS | SCORED)[name].split(), "--run", name, *resumable, *place])
-    run = find(name, root)
-    images = min(FIRST_IMAGES, len(load(run.card().config.dataset).test))
-    for score in ("--samples 100", f"--samples 1000 --images {images}"):
-        command(["evaluate", name, *score.split(), *place])
-    if name in CURVES:
-        command(["evaluate", name, "--curve", *place])
-    if name in JUDGED:
-        if not classifier_path("mnist", root).exists():
-            command(["classifier", "mnist", *place])
-        command(["judge", name, *place])
+    """Train, score, trace and judge one run as far as that has not been done, and seal it."""
+    place, run = ["--root", str(root)], run_at(name, root)
+    if not (run.exists() and run.card().status == "finished"):
+        resumable = ["--resume"] if run.state_file.exists() else []
+        embed = ["--no-embed"] if name in WITHOUT_MAP or name in SCORED else []
+        command(["train", *(RUNS | SCORED)[name].split(), "--run", name, *embed, *resumable, *place])
+    tasks = missing(name, run)
+    if run.has_weights():
+        run.write_card(replace(run.card(), read_only=False))
+        for task in tasks:
+            command([*task, *place])
+        if name in SCORED:
+            for path in run.folder.iterdir():
+                if path.name not in KEPT_OF_SCORED:
+                    path.unlink()
+    elif tasks:
+        print(f"{name} has no weights: remove its folder to make it anew with all its scores")
     run.write_card(replace(run.card(), read_only=True))
+
+
+def missing(name: str, run: Run) -> list[list[str]]:
+    """Return the commands that find out what is not known of a run yet."""
+    card, tasks = run.card(), []
+    known = {(cell.samples, cell.visible) for cell in stored_cells(run)}
+    shown = ("1", "2", "3") if any_set(card.config) else (getattr(card.config, "visible", None),)
+    draws = DRAWS if card.config.latents else ((0, None),)
+    for samples, images in draws[:1] if name in SCORED or any_set(card.config) else draws:
+        for visible in shown:
+            if (samples, visible) not in known:
+                words = ["evaluate", name, *(["--samples", str(samples)] if samples else [])]
+                words += ["--images", str(min(images, len(load(card.config.dataset).test)))] if images else []
+                tasks.append([*words, *(["--visible", str(visible)] if any_set(card.config) else [])])
+    if name in CURVES and not stored_cells(run, CURVE):
+        tasks.append(["evaluate", name, "--curve"])
+    if name in JUDGED and not stored_judgement(run):
+        if not classifier_path(card.config.dataset, run.folder.parent).exists():
+            tasks.append(["classifier", card.config.dataset])
+        tasks.append(["judge", name])
+    return tasks
 
 
 def command(words: list[str]) -> None:
     print("$ python -m cvae_core", *words, flush=True)
     if code := cli.main(words):
         sys.exit(code)
-
-
-def is_sealed(name: str, root: Path) -> bool:
-    return run_at(name, root).exists() and find(name, root).card().read_only
 
 
 def sealed(root: Path) -> list[str]:

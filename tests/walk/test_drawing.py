@@ -57,6 +57,7 @@ def lift(page: Page) -> None:
     settle(page)
 
 
+@pytest.mark.timed
 def test_half_a_digit_has_ten_different_completions_while_the_pen_is_down(visit: Open) -> None:
     page = visit("inpaint?of=My+drawing")
     page.wait_for_selector(".answers canvas")

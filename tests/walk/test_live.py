@@ -47,6 +47,7 @@ def shown(page: Page) -> Any:
     return page.eval_on_selector(".chosen canvas", "canvas => canvas.toDataURL()")
 
 
+@pytest.mark.timed
 def test_the_picture_follows_the_hand_without_the_server(visit: Open, messages: list[int]) -> None:
     page = visit("generate")
     shown(page)

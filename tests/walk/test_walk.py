@@ -82,6 +82,7 @@ def test_every_page_opens_in_every_look(
     context.close()
 
 
+@pytest.mark.timed
 def test_the_pages_are_quick_once_warm(visit: Open) -> None:
     for path in PATHS.values():
         visit(path)
@@ -89,6 +90,7 @@ def test_the_pages_are_quick_once_warm(visit: Open) -> None:
         assert quick(lambda path=path: visit(path), WARM_SECONDS), path
 
 
+@pytest.mark.timed
 def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
     def come_from_home() -> float:
         page = visit()
