@@ -16,7 +16,8 @@ DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
-HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT = 360, 620, 220
+HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 620, 220, 190
+LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 
 
@@ -63,6 +64,23 @@ def embedding_map(embedding: Embedding, ringed: int | None, drawn: np.ndarray | 
     figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, dragmode=False)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
+    return figure
+
+
+def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
+    """Draw as which digits completions read, a stacked bar for each name; shares (N, 10), the digit told by its glyph too."""
+    bars = [
+        go.Bar(
+            x=list(names), y=shares[:, digit], name=str(digit), marker_color=DIGIT_COLOURS[digit],
+            text=[str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], textposition="inside",
+            textangle=0, insidetextfont={"color": "white"}, hovertemplate=f"read as {digit}: %{{y:.0%}}<extra></extra>",
+        )
+        for digit in range(10)
+    ]  # fmt: skip
+    figure = go.Figure(bars)
+    figure.update_layout(**_layout(READINGS_HEIGHT), barmode="stack", showlegend=False)
+    figure.update_xaxes(type="category", tickangle=0)
+    figure.update_yaxes(tickformat=".0%", range=[0, 1])
     return figure
 
 

@@ -12,6 +12,7 @@ from app.library import RunKey
 from cvae_core import data, noise
 from cvae_core.config import QuadrantConfig
 from cvae_core.data import Split
+from cvae_core.gallery import Pixels
 from cvae_core.latent import DEAD_RATE
 from cvae_core.quadrants import ANY, NAMES, PROPER_SETS, canonical, described
 
@@ -166,6 +167,7 @@ def latent_buttons(dimensions: int, seed: int) -> None:
     )
 
 
+_PIXELS: Mapping[Pixels, str] = {"means": "means", "ink": "drawn ink"}
 TEST_DIGITS, DRAWING = "Test digits", "My drawing"
 
 
@@ -257,6 +259,21 @@ def _any_quadrants() -> str:
 def samples_count() -> int:
     """Choose how many samples are drawn for each digit."""
     return int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
+
+
+def pixels() -> Pixels:
+    """Choose what is shown of a generated pixel: its mean, or ink drawn from it."""
+    chosen = st.segmented_control(
+        "Generated pixels",
+        list(_PIXELS),
+        default="means",
+        required=True,
+        format_func=_PIXELS.__getitem__,
+        key="pixels",
+        bind="query-params",
+        help="The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white",
+    )
+    return or_default(chosen, "means")
 
 
 def test_digits(test: Split, seed: int) -> tuple[int, ...]:

@@ -3,10 +3,11 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -14,6 +15,7 @@ from app.navigation import PAGES
 from cvae_core import figures
 from cvae_core.errors import LabError
 
+FRAME_SCALE = 6  # pixels of an animation per pixel of a digit
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
 
@@ -42,11 +44,13 @@ def sentences() -> Iterator[None]:
         st.error(str(error), icon=":material/error:")
 
 
-def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
-    """Show a picture with its download and the lines of Python that draw it."""
+def picture(figure: Picture, *, name: str, alt: str, scale: int, frames: Sequence[np.ndarray] = ()) -> None:
+    """Show a picture with its download and the lines of Python that draw it; frames (R, C, 784) are offered as a GIF."""
     st.image(figures.png(figure.draw(scale)), output_format="PNG", alt=alt)
     with st.container(horizontal=True):
         png_button(figure, name, scale)
+        if frames:
+            _gif_button(frames, name)
 
 
 def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
@@ -65,6 +69,17 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
         st.caption("These lines draw exactly the PNG, from the lab's folder:")
         st.code(figure.python(large, f"{name}.png"), language="python")
+
+
+def _gif_button(frames: Sequence[np.ndarray], name: str) -> None:
+    st.download_button(
+        "GIF",
+        data=lambda: figures.gif([figures.grid(frame, scale=FRAME_SCALE) for frame in frames]),
+        file_name=f"{name}.gif",
+        mime="image/gif",
+        on_click="ignore",
+        icon=":material/movie:",
+    )
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:

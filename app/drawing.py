@@ -11,11 +11,12 @@ import streamlit as st
 from app import decoder, library
 from app.decoder import source
 from app.library import RunKey
-from cvae_core import data, noise
+from cvae_core import data, gallery, noise
 from cvae_core.framing import framed
+from cvae_core.gallery import Pixels
 from cvae_core.quadrants import PIXELS, SIDE, flags
 
-PAD = "pad"  # the component's key
+PAD, DOORS = "pad", "doors"  # the component's keys: a pad to draw on, and a digit whose quadrants open and close
 _INK = "ink"  # in the session: the drawing, 784 bytes
 _GIVEN = "ink-given"  # in the session: how often the lab, not the pen, has changed it
 _REOPENED = "reopened"  # in the session: the whole page must follow
@@ -38,7 +39,9 @@ class Quadrants:
     choose: Callable[[object], None]
 
 
-def pad(key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int = 0) -> np.ndarray:
+def pad(
+    key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int = 0, pixels: Pixels = "means"
+) -> np.ndarray:
     """Show the pad, with the completions of a run that is shown some quadrants; return the drawing, (784,) uint8."""
 
     def reopened() -> None:
@@ -54,12 +57,10 @@ def pad(key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int
     _pad(
         key=PAD,
         data={
-            "ink": base64.b64encode(ink().tobytes()).decode(),
-            "given": st.session_state.get(_GIVEN, 0),
-            "visible": flags(quadrants.visible).tolist() if quadrants else None,
-            "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
+            **_sheet(ink(), st.session_state.get(_GIVEN, 0), quadrants),
             "network": decoder.network_name(key) if key else None,
             "epsilons": epsilons,
+            "thresholds": _encoded(gallery.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         },
         on_ink_change=lambda: take(st.session_state[PAD].ink),
@@ -70,6 +71,17 @@ def pad(key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int
         st.rerun()
     _tools()
     return ink()
+
+
+def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
+    """Show a digit (784,) uint8, told from others by a number, whose quadrants a click opens and closes."""
+    _pad(
+        key=DOORS,
+        data={**_sheet(image, number, quadrants), "fixed": True},
+        on_ink_change=lambda: None,
+        on_visible_change=lambda: quadrants.choose(st.session_state[DOORS].visible),
+        on_ready_change=lambda: None,
+    )
 
 
 def ink() -> np.ndarray:
@@ -86,6 +98,20 @@ def take(text: object) -> None:
         return
     if len(raw) == PIXELS:
         st.session_state[_INK] = np.frombuffer(raw, np.uint8)
+
+
+def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
+    """Return what the component shows: an image and which of its quadrants are visible and can be."""
+    return {
+        "ink": _encoded(image),
+        "given": given,
+        "visible": flags(quadrants.visible).tolist() if quadrants else None,
+        "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
+    }
+
+
+def _encoded(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
 
 
 def _tools() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from cvae_core import data, runs
+from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig
 from cvae_core.data import DataSet
 from cvae_core.errors import RunDamaged, RunNotFound
@@ -76,6 +77,17 @@ def model(key: RunKey) -> ConditionalVAE:
 def dataset(name: str) -> DataSet:
     """Return a data set from disk; raise DataMissing or DataDamaged where it cannot be had."""
     return data.load(name)
+
+
+@st.cache_resource(show_spinner="Reading the classifier …")
+def _classifier(dataset: str, changed: int) -> Classifier:
+    return load_classifier(dataset, runs.default_root())
+
+
+def classifier(dataset: str) -> Classifier | None:
+    """Return the classifier of a data set's digits, or None where none is trained; read again when it has changed."""
+    path = classifier_path(dataset, runs.default_root())
+    return _classifier(dataset, path.stat().st_mtime_ns) if path.exists() else None
 
 
 def kind(config: Config) -> str:

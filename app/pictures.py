@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from app import charts, controls, library
 from app.library import RunKey
-from cvae_core import figures, gallery, quadrants
+from cvae_core import figures, gallery, judging, quadrants
 from cvae_core.config import LabelConfig, QuadrantConfig
 from cvae_core.examples import held_out
 from cvae_core.gallery import Sheet
@@ -124,6 +124,24 @@ def rate(key: RunKey, index: int) -> float:
     x, c = held_out(model.config, library.dataset(model.config.dataset).test, torch.tensor([index]))
     with torch.inference_mode():
         return float(model.infer(x, c, torch.zeros(1, 1, model.latent)).rate.sum())
+
+
+def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
+    """Return as which digits completions of test digits, or of a drawing, read, shares (N, 10); None without a classifier."""
+    return None if library.classifier(library.config(key).dataset) is None else _readings(key, given, visible, seed)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray:
+    model = library.model(key)
+    if isinstance(given, bytes):
+        c = gallery.drawn_condition(model, given, visible)
+    else:
+        test = library.dataset(model.config.dataset).test
+        _, c = held_out(model.config, test, torch.tensor(given), quadrants.flags(visible))
+    classifier = library.classifier(model.config.dataset)
+    assert classifier is not None
+    return judging.readings(model, classifier, c, seed)
 
 
 def condition_words(key: RunKey, label: int) -> str:

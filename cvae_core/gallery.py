@@ -4,7 +4,7 @@ Every function is a picture's whole recipe: with the same arguments it gives the
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from cvae_core.config import any_set
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError
 from cvae_core.examples import condition, held_out
-from cvae_core.figures import UNKNOWN, as_bytes, papers
+from cvae_core.figures import UNKNOWN, VISIBLE, as_bytes, papers
 from cvae_core.latent import slerp
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
 
@@ -24,6 +24,7 @@ SPREAD_SAMPLES = 64
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
 FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
 ALL_LABELS = tuple(range(LABELS))
+Pixels = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
 
 
 class Sheet(NamedTuple):
@@ -74,7 +75,13 @@ def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
 
 
 def completions(
-    model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int
+    model: ConditionalVAE,
+    test: Split,
+    indices: Sequence[int],
+    visible: str,
+    count: int,
+    seed: int,
+    pixels: Pixels = "means",
 ) -> Sheet:
     """Complete test digits, a column each.
 
@@ -83,19 +90,49 @@ def completions(
     """
     x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
     assert c.pixels is not None
-    drawn = decoded(model, c, noise.normal((max(count, SPREAD_SAMPLES), len(x), model.latent), seed, "completions"))
+    drawn = completed_often(model, c, max(count, SPREAD_SAMPLES), seed)
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
-    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_guesses(model, c), *drawn[:count], spread])
+    answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers, spread])
     under = _papers(visible, (rows.shape[1], rows.shape[0]))
     return Sheet(rows, under.transpose(1, 0, 2))
 
 
-def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int) -> Sheet:
+def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Pixels = "means") -> Sheet:
     """Complete a drawing of 784 bytes: itself, the baseline's guess, the best guess (ε = 0) and samples, in one row."""
-    c = condition(model.config, intensities(ink), torch.zeros(1, dtype=torch.long), quadrants.flags(visible))
-    drawn = decoded(model, c, noise.normal((count, model.latent), seed, "completions")[:, None])[:, 0]
-    row = np.stack([np.frombuffer(ink, np.uint8), *(guess[0] for guess in _guesses(model, c)), *drawn])[None]
+    c = drawn_condition(model, ink, visible)
+    answers = np.stack([*_guesses(model, c), *completed_often(model, c, count, seed)])
+    row = np.concatenate([np.frombuffer(ink, np.uint8)[None], _pixels(answers, visible, pixels, seed)[:, 0]])[None]
     return Sheet(row, _papers(visible, row.shape[:2]))
+
+
+def completion_walks(
+    model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int
+) -> Sheet:
+    """Walk along the sphere from one completion of a test digit to another, a row for each walk, the input first."""
+    _, c = held_out(model.config, test, torch.tensor([index]), quadrants.flags(visible))
+    assert c.pixels is not None
+    ends = noise.normal((rows, 2, model.latent), seed, "walk")
+    walks = torch.cat([slerp(start, end, steps) for start, end in ends])
+    answers = decoded(model, c, walks[:, None]).reshape(rows, steps, -1)
+    given = np.broadcast_to(as_bytes(c.pixels), (rows, 1, answers.shape[-1]))
+    sheet = np.concatenate([given, answers], axis=1)
+    return Sheet(sheet, _papers(visible, sheet.shape[:2]))
+
+
+def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+    """Draw completions of some conditions, (count, N, 784) uint8; a larger count goes on where a smaller one ended."""
+    return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
+
+
+def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
+    """Return what a quadrant model is given of a drawing of 784 bytes."""
+    return condition(model.config, intensities(ink), torch.zeros(1, dtype=torch.long), quadrants.flags(visible))
+
+
+def thresholds(count: int, seed: int) -> np.ndarray:
+    """Return what pixels are held against to draw ink, (count, 784) uint8: a brighter one is black, others white."""
+    return (noise.uniform((count, quadrants.PIXELS), seed, "ink") * 255).to(torch.uint8).numpy()
 
 
 def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
@@ -152,6 +189,14 @@ def intensities(ink: bytes) -> Tensor:
     if len(ink) != quadrants.PIXELS:
         raise ConfigError(f"A drawing has {quadrants.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
     return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+
+
+def _pixels(means: np.ndarray, visible: str, pixels: Pixels, seed: int) -> np.ndarray:
+    """Return pixel means (count, N, 784) as they are, or ink drawn from them wherever the model made them."""
+    if pixels == "means":
+        return means
+    ink = np.where(means > thresholds(len(means), seed)[:, None], 255, 0).astype(np.uint8)
+    return np.where(papers(quadrants.flags(visible)) == VISIBLE, means, ink)
 
 
 def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core import files, noise
@@ -14,8 +16,9 @@ from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.figures import as_bytes
+from cvae_core.gallery import SPREAD_SAMPLES, completed_often
 from cvae_core.latent import posterior_means
-from cvae_core.models import LABELS, ConditionalVAE, completed, labelled
+from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled
 from cvae_core.runs import Run
 
 RESULTS = "judgement.json"
@@ -57,6 +60,13 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
                 drawn = completed(model.likelihood(model.draw(c, epsilon), c), c)
             images.append(torch.from_numpy(as_bytes(drawn[:, 0])))
     return Split(torch.cat(images), torch.arange(LABELS).repeat_interleave(per_label))
+
+
+def readings(model: ConditionalVAE, classifier: Classifier, c: Condition, seed: int) -> np.ndarray:
+    """Return which digits the classifier reads in the completions that a picture's spread is of, shares (N, 10)."""
+    drawn = torch.from_numpy(completed_often(model, c, SPREAD_SAMPLES, seed)).float() / 255
+    said = classified(classifier, drawn.flatten(0, 1)).unflatten(0, drawn.shape[:2])
+    return F.one_hot(said, LABELS).double().mean(0).numpy()
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:

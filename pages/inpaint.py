@@ -1,8 +1,10 @@
 """What can the rest of the digit be?"""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from app import controls, display, drawing, library
+from app import charts, controls, display, drawing, library, pictures
 from app.library import RunKey
 from app.pictures import Figure
 from cvae_core import data, gallery, quadrants
@@ -11,6 +13,9 @@ from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
 from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
+
+WORTH_SAYING = 0.05  # of the completions
+WALKS, WALK_STEPS = 3, 12
 
 
 @st.fragment
@@ -22,15 +27,16 @@ def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> Non
             "The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
-        shown = drawing.Quadrants(
-            visible,
-            controls.quadrant_sets(families, dataset),
-            lambda given: controls.open_quadrants(given, families, dataset),
-        )
-        drawn = drawing.pad(key if live else None, shown, seed)
+        drawn = drawing.pad(key if live else None, quadrants_to_open(dataset, visible), seed, shown_as)
         if not drawn.any():
             return
-        settings = {"ink": drawn.tobytes(), "visible": visible, "count": drawing.ANSWERS, "seed": seed}
+        settings = {
+            "ink": drawn.tobytes(),
+            "visible": visible,
+            "count": drawing.ANSWERS,
+            "seed": seed,
+            "pixels": shown_as,
+        }
         figure = Figure(
             key,
             gallery.drawing,
@@ -44,6 +50,11 @@ def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> Non
                 display.png_button(figure, name, 2)
         else:
             display.picture(figure, name=name, alt="Your drawing and its completions", scale=2)
+        shares = pictures.readings(key, drawn.tobytes(), visible, seed)
+        if shares is not None:
+            likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
+            said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
+            st.caption(f"A classifier reads {gallery.SPREAD_SAMPLES} completions of it as {said}.")
 
 
 def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
@@ -52,9 +63,11 @@ def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None
     with st.sidebar:
         count = controls.samples_count()
         indices = controls.test_digits(test, seed)
+        st.caption("Click a quadrant to show or hide it:")
+        drawing.doors(test.images[indices[0]].numpy(), indices[0], quadrants_to_open(dataset, visible))
     if not data.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
-    settings = {"indices": indices, "visible": visible, "count": count, "seed": seed}
+    settings = {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as}
     figure = Figure(
         key,
         gallery.completions,
@@ -70,6 +83,60 @@ def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None
         alt=f"Test digits of which the {quadrants.described(visible)} is visible, completed by the network and the CVAE",
         scale=3,
     )
+    readings(key, indices, visible, seed)
+    walk(key, indices, visible, seed)
+
+
+def quadrants_to_open(dataset: str, visible: str) -> drawing.Quadrants:
+    """Return which quadrants are visible, and how others become so."""
+    return drawing.Quadrants(
+        visible,
+        controls.quadrant_sets(families, dataset),
+        lambda given: controls.open_quadrants(given, families, dataset),
+    )
+
+
+def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+    """Show which digits the completions read as."""
+    shares = pictures.readings(key, indices, visible, seed)
+    if shares is None:
+        return
+    labels = library.dataset(library.config(key).dataset).test.labels
+    names = [f"{position + 1}: a {int(labels[index])}" for position, index in enumerate(indices)]
+    st.plotly_chart(charts.readings(shares, names), config=charts.CONFIG, key="readings")
+    changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
+    st.caption(
+        f"As which digits a classifier, which has seen real ones only, reads {gallery.SPREAD_SAMPLES} completions of each "
+        f"column. {changed} of {len(indices)} most often become another digit than they were: what is visible left that open."
+    )
+
+
+def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+    """Walk through z with one of the digits."""
+    with st.expander(
+        "Walk through z with one of them", key="completion-walk", bind="query-params", icon=":material/route:"
+    ) as box:
+        if not box.open:
+            return
+        columns = [str(position + 1) for position in range(len(indices))]
+        chosen = controls.or_default(
+            st.segmented_control(
+                "Column", columns, default=columns[0], required=True, key="column", bind="query-params"
+            ),
+            columns[0],
+        )
+        index = indices[int(chosen) - 1]
+        settings = {"index": index, "visible": visible, "rows": WALKS, "steps": WALK_STEPS, "seed": seed}
+        figure = Figure(
+            key,
+            gallery.completion_walks,
+            settings,
+            f"{key.name}: test digit {index}, {quadrants.described(visible)} visible, {WALKS} walks from one random z "
+            f"to another along the sphere in {WALK_STEPS} frames, seed {seed}",
+        )
+        name = f"{key.name}-walk-{index}-seed{seed}"
+        alt = f"Completions of test digit {index} on walks through z"
+        display.picture(figure, name=name, alt=alt, scale=3, frames=figure.frames[1:])
 
 
 def quality(key: RunKey) -> None:
@@ -101,6 +168,7 @@ if not families:
 with st.sidebar:
     subject = controls.subject()
     dataset, visible, key = controls.quadrant_run(families)
+    shown_as = controls.pixels()
     seed = controls.seed()
 with display.sentences():
     if subject == controls.DRAWING:
@@ -113,7 +181,7 @@ display.explanation(
     "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "
     "the visible pixels and the baseline's guess, and a generation network $p(x \\mid z, c)$; each sample is one $z$. Its "
     "*best guess* is the mean of the prior, $\\varepsilon = 0$. Where samples disagree, the **spread** is dark. Shown are "
-    "pixel means, not drawn ink.",
+    "the means of the pixels, or ink drawn from them: black or white in every pixel, as the likelihood has it.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
     gallery.completions,

@@ -9,7 +9,7 @@ import streamlit as st
 from app import charts, controls, display, drawing, library, maps, pictures
 from app.library import RunKey
 from app.pictures import Figure
-from cvae_core import data, figures, gallery
+from cvae_core import data, gallery
 from cvae_core.config import is_ladder
 from cvae_core.latent import DEAD_RATE, Embedding, Layout, embed, neighbours, placed, posterior_means
 from cvae_core.models import LABELS
@@ -124,15 +124,8 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             first, second = (pictures.condition_words(key, label) for label in labels)
             st.caption(f"The upper row is given {first} of the first image, the lower one {second} of the second.")
         name = f"{key.name}-from-{start}-to-{end}"
-        display.picture(figure, name=name, alt=f"Digits on the way from test image {start} to {end}", scale=2)
-        st.download_button(
-            "GIF",
-            data=lambda: figures.gif([figures.grid(frame, scale=6) for frame in figure.frames]),
-            file_name=f"{name}.gif",
-            mime="image/gif",
-            on_click="ignore",
-            icon=":material/movie:",
-        )
+        alt = f"Digits on the way from test image {start} to {end}"
+        display.picture(figure, name=name, alt=alt, scale=2, frames=figure.frames)
 
 
 def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> None:

@@ -1,11 +1,13 @@
 // A pad of 28×28 pixels to draw a digit on, and, beside a quadrant model, its completions as the pen moves.
 //
-// Python gives {ink, given, visible, sets, network, epsilons, names}; it is told `ink` (784 bytes, base64) when the pen is
-// lifted and `visible` (four flags) when a quadrant is opened or closed. Its `ink` is taken over only when the count `given`
-// of drawings that it has made itself has grown: any other is an echo, perhaps an old one, of what it was told.
+// Python gives {ink, given, visible, sets, network, epsilons, thresholds, names}, or an image with `fixed`, of which only the
+// quadrants are opened and closed; it is told `ink` (784 bytes, base64) when the pen is lifted and `visible` (four flags) when
+// a quadrant is opened or closed. Its `ink` is taken over only when the count `given` of drawings that it has made itself
+// has grown: any other is an echo, perhaps an old one, of what it was told.
 
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
+const FIXED = { tabindex: -1, role: "img", "aria-label": "The first of the test digits" };
 const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
@@ -32,6 +34,7 @@ class Pad extends Component {
       this.given = data.given;
     }
     if (data.visible) this.visible = [...data.visible];
+    this.thresholds = data.thresholds && decoded(data.thresholds); // of ink, for every pixel of every answer; null: means
     this.begin();
   }
 
@@ -43,6 +46,8 @@ class Pad extends Component {
       ...this.answers.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, names[i]))),
     );
     this.doors.hidden = !this.data.sets.length;
+    this.root.classList.toggle("fixed", Boolean(this.data.fixed));
+    if (this.data.fixed) for (const [name, value] of Object.entries(FIXED)) this.canvas.setAttribute(name, value);
     if (this.network && this.reported !== this.data.network) this.setStateValue("ready", (this.reported = this.data.network));
     this.dirty = true;
   }
@@ -154,6 +159,9 @@ class Pad extends Component {
     if (!this.network) return;
     const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
     const paper = (i) => (this.visible[quadrant(i)] ? GIVEN : WHITE);
+    if (this.thresholds) this.thresholds.forEach((value, i) => {
+      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(rows[i] > value);
+    });
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
     this.frames += 1;
   }

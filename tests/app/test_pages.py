@@ -18,6 +18,7 @@ from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
 from cvae_core import data, tables
+from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.config import configure
 from cvae_core.errors import NotWritable
 from cvae_core.evaluation import CURVE, Scored, store, stored_cells
@@ -103,6 +104,25 @@ class TestGenerate:
         first, second = (pictures(visit("generate", seed=seed, live="false")) for seed in ("1", "2"))
         assert first[0] == second[0]
         assert first[2] != second[2]
+
+    def test_ink_can_be_drawn(self, visit: Visit, without_mnist: None) -> None:
+        assert pictures(visit("inpaint", pixels="drawn ink")) != pictures(visit("inpaint"))
+
+    def test_a_classifier_reads_the_completions_where_there_is_one(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        assert not visit("inpaint").get("plotly_chart")
+        store_classifier(Classifier(), data.load("digits"), own_runs)
+        visitor = visit("inpaint", digits="4")
+        assert len(visitor.get("plotly_chart")) == 1
+        assert "of 4 most often become another digit" in said(visitor)
+
+    def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
+        settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
+        assert len(pictures(visit("inpaint"))) == 1
+        _, first = pictures(visit("inpaint", **settings))
+        _, second = pictures(visit("inpaint", **settings, column="2"))
+        assert first != second
 
     def test_two_visitors_with_the_same_address_see_the_same(self, visit: Visit, without_mnist: None) -> None:
         address = {"digit": "7", "seed": "11", "e12": "1.5"}
@@ -196,6 +216,25 @@ class TestInpaint:
         assert not visitor.exception
         assert "numbers from 0 to 359" in said(visitor)
         assert pictures(visitor)
+
+    def test_ink_can_be_drawn(self, visit: Visit, without_mnist: None) -> None:
+        assert pictures(visit("inpaint", pixels="drawn ink")) != pictures(visit("inpaint"))
+
+    def test_a_classifier_reads_the_completions_where_there_is_one(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        assert not visit("inpaint").get("plotly_chart")
+        store_classifier(Classifier(), data.load("digits"), own_runs)
+        visitor = visit("inpaint", digits="4")
+        assert len(visitor.get("plotly_chart")) == 1
+        assert "of 4 most often become another digit" in said(visitor)
+
+    def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
+        settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
+        assert len(pictures(visit("inpaint"))) == 1
+        _, first = pictures(visit("inpaint", **settings))
+        _, second = pictures(visit("inpaint", **settings, column="2"))
+        assert first != second
 
     def test_two_visitors_with_the_same_address_see_the_same(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", seed="4")) == pictures(visit("inpaint", seed="4"))

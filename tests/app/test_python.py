@@ -33,7 +33,7 @@ def test_every_picture_can_be_copied_as_python(visit: Visit, without_mnist: None
         ),
         Figure(
             library.run_keys()["digits-quadrant-1"], gallery.completions,
-            {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4}, "caption",
+            {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4, "pixels": "ink"}, "caption",
         ),
         Figure(
             library.run_keys()["digits-quadrant-1"], gallery.drawing,

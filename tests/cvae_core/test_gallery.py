@@ -88,6 +88,33 @@ def test_a_drawing_is_completed_as_the_same_test_digit_is(quadrant: ConditionalV
     np.testing.assert_array_equal(images[0, 1:3], expected[2:4, 0])
 
 
+def test_ink_is_drawn_from_the_means_and_only_where_the_model_made_them(
+    quadrant: ConditionalVAE, digits: DataSet
+) -> None:
+    settings = {"indices": tuple(range(40)), "visible": "1", "count": 5, "seed": 2}
+    means, _ = gallery.completions(quadrant, digits.test, **settings)  # type: ignore[arg-type]
+    inked, _ = gallery.completions(quadrant, digits.test, **settings, pixels="ink")  # type: ignore[arg-type]
+    seen = pixel_mask(flags("1")).numpy()
+    for rows in (slice(0, 2), slice(-1, None)):  # input, truth and spread
+        np.testing.assert_array_equal(inked[rows], means[rows])
+    np.testing.assert_array_equal(inked[2:-1][..., seen], means[2:-1][..., seen])
+    assert set(np.unique(inked[2:-1][..., ~seen])) == {0, 255}
+    assert inked[2:-1][..., ~seen].mean() == pytest.approx(means[2:-1][..., ~seen].mean(), rel=0.02)
+
+
+def test_walks_through_completions_start_at_random_z(quadrant: ConditionalVAE, digits: DataSet) -> None:
+    images, papers = gallery.completion_walks(quadrant, digits.test, 3, "1", rows=2, steps=4, seed=1)
+    assert papers is not None
+    assert images.shape == papers.shape == (2, 5, 784)
+    seen = pixel_mask(flags("1")).numpy()
+    np.testing.assert_array_equal(
+        images[..., seen], np.broadcast_to(digits.test.images[3].numpy()[seen], (2, 5, 392 // 2))
+    )
+    assert not images[:, 0][:, ~seen].any()
+    assert (images[0, 1] != images[1, 1]).any()
+    assert (images[0, 1] != images[0, -1]).any()
+
+
 @pytest.mark.parametrize("ink", [b"", bytes(783), bytes(785)])
 def test_bytes_that_are_no_drawing_are_refused(ink: bytes, quadrant: ConditionalVAE) -> None:
     with pytest.raises(ConfigError, match="A drawing has 784 bytes"):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +15,8 @@ from cvae_core.classifier import Classifier, accuracy, classified, learn, load_c
 from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse, RunNotFound
-from cvae_core.judging import Finding, generated, judge, store_judgement, stored_judgement
+from cvae_core.examples import held_out
+from cvae_core.judging import Finding, generated, judge, readings, store_judgement, stored_judgement
 from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Run
 
@@ -118,6 +120,25 @@ def test_completions_that_are_the_truth_keep_their_digit(
 
     monkeypatch.setattr(judging, "completed", truth)
     assert [finding.value for finding in found(model, digits, classifier).values()] == pytest.approx([real] * 3)
+
+
+def test_readings_are_shares_of_what_the_classifier_says(
+    tiny: Tiny, digits: DataSet, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(tiny("quadrant"))
+    x, c = held_out(model.config, digits.test, torch.arange(3))
+    said = classified(classifier, x).tolist()
+    truth = digits.test.images[:3].numpy()
+    answers = np.stack([truth] * 3 + [truth[[1, 1, 1]]])
+    monkeypatch.setattr(judging, "completed_often", lambda *_: answers)
+    shares = readings(model, classifier, c, seed=0)
+    assert shares.shape == (3, 10)
+    np.testing.assert_allclose(shares.sum(1), 1)
+    expected = np.zeros((3, 10))
+    for row, digit in enumerate(said):
+        expected[row, digit] += 0.75
+        expected[row, said[1]] += 0.25
+    np.testing.assert_allclose(shares, expected)
 
 
 @pytest.mark.parametrize("flavour", ["vae", "baseline"])

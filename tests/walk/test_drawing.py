@@ -16,6 +16,7 @@ from cvae_core.models import completed
 from cvae_core.quadrants import flags
 from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
+from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
 COMPLETE = """(root, [ink, visible, epsilons]) =>
@@ -178,6 +179,17 @@ def test_another_quadrant_opens_by_a_click_on_the_digit(visit: Open) -> None:
     assert "Left half visible" in page.get_by_test_id("stSidebar").inner_text()
     page.wait_for_function("() => true")
     assert page.eval_on_selector(".drawing", "root => root.pad.visible") == [True, False, True, False]
+
+
+def test_a_quadrant_of_a_test_digit_opens_by_a_click_on_it(visit: Open) -> None:
+    page = visit("inpaint")
+    before = sources(page)[0]
+    page.get_by_title("Show or hide the top right quadrant").click()
+    page.wait_for_timeout(1000)
+    settle(page)
+    assert "Top right and bottom left visible" in page.get_by_test_id("stSidebar").inner_text()
+    assert sources(page)[0] != before
+    assert "visible-mnist=any" in page.url
 
 
 def test_all_ten_digits_are_written_in_the_hand_of_a_drawing(visit: Open) -> None:
