@@ -160,7 +160,7 @@ class Pad extends Component {
     const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
     const paper = (i) => (this.visible[quadrant(i)] ? GIVEN : WHITE);
     if (this.thresholds) this.thresholds.forEach((value, i) => {
-      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(rows[i] > value);
+      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // as the server does it, in bytes
     });
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
     this.frames += 1;

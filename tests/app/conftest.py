@@ -44,12 +44,13 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit() -> Visit:
-    """Open a page of the dashboard, with query parameters as in its address."""
+    """Open a page of the dashboard, with query parameters as in its address; straight by a link, or by way of Home."""
 
-    def open_page(page: str = "home", **query: str) -> AppTest:
+    def open_page(page: str = "home", straight: bool = False, **query: str) -> AppTest:
         visitor = AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60)
         visitor.query_params.update(query)
-        visitor.run()
+        if not straight:
+            visitor.run()
         if page != "home":
             visitor.switch_page(f"../pages/{page}.py")
             visitor.query_params.update(query)

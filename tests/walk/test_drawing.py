@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page
 
-from cvae_core import noise
+from cvae_core import gallery, noise
 from cvae_core.examples import condition
 from cvae_core.models import completed
-from cvae_core.quadrants import flags
+from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
 from tests.walk.test_walk import sources
@@ -97,6 +97,23 @@ def test_the_browser_completes_as_torch_does(visit: Open, run: str) -> None:
     given = [x[0].tolist(), [int(flag) for flag in flags(visible)], epsilon[:, 0].tolist()]
     found = np.array(page.eval_on_selector(".drawing", COMPLETE, given)).reshape(4, 784)
     np.testing.assert_allclose(found, np.concatenate([first, expected]), rtol=0, atol=1e-4)
+
+
+def test_the_browser_draws_the_ink_that_its_png_has(visit: Open) -> None:
+    page = visit("inpaint?of=My+drawing&images=digits&pixels=drawn+ink")
+    page.wait_for_selector(".answers canvas")
+    draw(page)
+    lift(page)
+    run = page.eval_on_selector(".drawing", "root => root.pad.data.network").rsplit("-", 1)[0]
+    shown = page.eval_on_selector_all(
+        ".answers canvas",
+        """all => all.map(canvas =>
+        [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0))""",
+    )
+    drawn = (ink(page) * 255).round().astype(np.uint8).tobytes()
+    expected, _ = gallery.drawing(find(run, default_root()).model(), drawn, "1", count=10, seed=0, pixels="ink")
+    hidden = ~pixel_mask(flags("1")).numpy()
+    assert ((np.array(shown) < 128) == (expected[0, 1:] > 128))[:, hidden].mean() > 0.999
 
 
 def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit: Open) -> None:
