@@ -62,7 +62,7 @@ SCORED = {
     "vae-binarised": "vae --pixels binarised --latent 32",
     "quadrant-1-ladder-binarised": "quadrant --visible 1 --preset ladder --pixels binarised --shifts 0",
 }
-WITHOUT_MAP = tuple(name for name in RUNS if "beta" in name)  # of their latent space
+ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
 CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
 JUDGED = ("label", "label-2d", "label-ladder", *(f"quadrant-{n}{kind}" for n in (1, 2, 3) for kind in ("", "-ladder")))
 DRAWS = ((100, None), (1000, 1000))  # of z per image, on so many images: all, or the first thousand
@@ -98,7 +98,7 @@ def make(name: str, root: Path) -> None:
     place, run = ["--root", str(root)], run_at(name, root)
     if not (run.exists() and run.card().status == "finished"):
         resumable = ["--resume"] if run.state_file.exists() else []
-        embed = ["--no-embed"] if name in WITHOUT_MAP or name in SCORED else []
+        embed = ["--no-embed"] if name in ILLUSTRATIONS or name in SCORED else []
         command(["train", *(RUNS | SCORED)[name].split(), "--run", name, *embed, *resumable, *place])
     tasks = missing(name, run)
     if run.has_weights():
@@ -120,7 +120,8 @@ def missing(name: str, run: Run) -> list[list[str]]:
     known = {(cell.samples, cell.visible) for cell in stored_cells(run)}
     shown = ("1", "2", "3") if any_set(card.config) else (getattr(card.config, "visible", None),)
     draws = DRAWS if card.config.latents else ((0, None),)
-    for samples, images in draws[:1] if name in SCORED or any_set(card.config) else draws:
+    in_short = name in SCORED or name in ILLUSTRATIONS or any_set(card.config)
+    for samples, images in draws[:1] if in_short else draws:
         for visible in shown:
             if (samples, visible) not in known:
                 words = ["evaluate", name, *(["--samples", str(samples)] if samples else [])]

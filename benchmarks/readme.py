@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkpoints import ILLUSTRATIONS
 from cvae_core import tables
 from cvae_core.judging import stored_judgement
 from cvae_core.runs import Run, default_root, find, readable
@@ -20,7 +21,7 @@ def sealed() -> list[Run]:
 
 def scores(runs: Sequence[Run]) -> str:
     """Return the tables of conditional log-likelihoods on MNIST."""
-    scored = [run for run in runs if run.card().config.dataset == "mnist"]
+    scored = [run for run in runs if run.card().config.dataset == "mnist" and run.name not in ILLUSTRATIONS]
     return tables.markdown(tables.entries(scored)).strip()
 
 

@@ -23,14 +23,11 @@ AT_ONCE = 500
 
 
 class Classifier(nn.Module):
-    """p(label | image): four convolutions and two linear layers."""
+    """p(label | image): four convolutions, batch-normalised, and two linear layers."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.maps = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1, stride=2), nn.ReLU(),
-            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1, stride=2), nn.ReLU(),
-        )  # fmt: skip
+        self.maps = nn.Sequential(*_block(1, 32), *_block(32, 32, 2), *_block(32, 64), *_block(64, 64, 2))
         self.hidden, self.output = nn.Linear(64 * 7 * 7, 64), nn.Linear(64, LABELS)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -38,6 +35,11 @@ class Classifier(nn.Module):
         maps = self.maps(images.unflatten(-1, (1, SIDE, SIDE)))
         logits: Tensor = self.output(F.relu(self.hidden(maps.flatten(1))))
         return logits
+
+
+def _block(channels_in: int, channels_out: int, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(channels_out), nn.ReLU()]
 
 
 @dataclass(frozen=True)

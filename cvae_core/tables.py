@@ -118,7 +118,7 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
     floors = {(e.dataset, e.scored): e for e in sorted(found, key=lambda e: e.images) if e.model == FLOOR}
     scores = [entry for entry in found if entry.model != FLOOR]
     first = [entry for entry in scores if not configs[str(entry.run)].seed]
-    return [*scores, *_over_seeds(scores, configs), *_gaps(first), *floors.values(), *_references(scores)]
+    return [*scores, *_over_seeds(scores, configs), *_gaps(first, configs), *floors.values(), *_references(scores)]
 
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
@@ -185,8 +185,7 @@ def number(entry: Entry) -> str:
 
 
 def _entry(config: Config, cell: Cell, run: str) -> Entry:
-    names = {"floor": FLOOR, "baseline": "NN (baseline)"}
-    model = names.get(cell.estimator) or _model_name(config)
+    model = FLOOR if cell.estimator == "floor" else _model_name(config)
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
         config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
@@ -197,6 +196,9 @@ def _entry(config: Config, cell: Cell, run: str) -> Entry:
 
 def _model_name(config: Config) -> str:
     """Name a model by what sets it apart in the table."""
+    sets = " for any set" if any_set(config) else ""
+    if config.flavour == "baseline":
+        return f"NN (baseline){sets}"
     kind = {"vae": "VAE", "label": "label CVAE", "quadrant": "CVAE"}.get(config.flavour, config.flavour)
     if is_gsnn(config):
         kind = "GSNN"
@@ -204,7 +206,8 @@ def _model_name(config: Config) -> str:
         kind = f"hybrid α = {alpha:g}"
     elif (draws := getattr(config, "draws", 1)) > 1:
         kind = f"{kind}, IWAE of {draws},"
-    sets = " for any set" if any_set(config) else ""
+    if (beta := getattr(config, "beta", 1.0)) != 1:
+        kind = f"{kind}, β = {beta:g},"
     latents = f", {config.latents} latents" if config.flavour != "quadrant" else ""
     seed = f", seed {config.seed}" if config.seed else ""
     return f"{kind}{sets} {config.preset}{latents}{seed}"
@@ -235,19 +238,21 @@ def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[
     return means
 
 
-def _gaps(scores: Sequence[Entry]) -> list[Entry]:
-    """Return by how many nats each quadrant model is better than the baseline over the same images."""
-    baselines = {(e.dataset, e.pixels, e.scored, e.images): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
-    gaps = []
-    for entry in scores:
-        baseline = baselines.get((entry.dataset, entry.pixels, entry.scored, entry.images))
-        if baseline is not None and entry.estimator == ESTIMATORS["importance"]:
-            kind = f"{ESTIMATORS['baseline']} less {entry.estimator}"
-            difference = baseline.nats - entry.nats
-            gaps.append(
-                replace(entry, model=f"{GAP}{entry.model}", estimator=kind, nats=difference, standard_error=None)
-            )
-    return gaps
+def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
+    """Return by how many nats each quadrant model is better than the baseline that is shown the same of the same images."""
+
+    def question(entry: Entry) -> tuple[object, ...]:
+        return entry.dataset, entry.pixels, entry.scored, entry.images, any_set(configs[str(entry.run)])
+
+    baselines = {question(entry): entry for entry in scores if entry.estimator == ESTIMATORS["baseline"]}
+    kind = f"{ESTIMATORS['baseline']} less {ESTIMATORS['importance']}"
+    return [
+        replace(
+            entry, model=f"{GAP}{entry.model}", estimator=kind, nats=baseline.nats - entry.nats, standard_error=None
+        )
+        for entry in scores
+        if entry.estimator == ESTIMATORS["importance"] and (baseline := baselines.get(question(entry)))
+    ]  # fmt: skip
 
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:

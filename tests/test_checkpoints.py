@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.checkpoints import CURVES, JUDGED, RUNS, SCORED
+from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED
 from cvae_core import cli, data
+from cvae_core.classifier import accuracy, load_classifier
 from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.monitoring import validate
 from cvae_core.runs import find, readable
@@ -54,7 +55,7 @@ def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
         expected = {"card.json", "cll.json"}
         if name in RUNS:
             expected |= {"curves.csv", "stages.npz", weights.file}
-            expected |= {"embedding-tsne.npz"} if "baseline" not in name else set()
+            expected |= {"embedding-tsne.npz"} if "baseline" not in name and name not in ILLUSTRATIONS else set()
             expected |= {"judgement.json"} if name in JUDGED else set()
             expected |= {"draws.json"} if name in CURVES else set()
         assert files == expected
@@ -101,6 +102,12 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
         rounded = validate(model, images).bound
     assert rounded != exact
     assert abs(rounded - exact) < 0.05
+
+
+def test_the_classifier_reads_real_test_digits() -> None:
+    if not data.on_disk("mnist"):
+        pytest.skip("mnist is not on this machine: set CVAE_DATA to the folder that holds it")
+    assert accuracy(load_classifier("mnist", CHECKPOINTS), data.load("mnist").test) >= 0.993
 
 
 @pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1", "digits-baseline-1"])

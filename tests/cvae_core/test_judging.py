@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("small_baseline")
 
 @pytest.fixture(scope="module")
 def classifier(digits: DataSet) -> Classifier:
-    *_, last = learn(digits.train, epochs=2)
+    *_, last = learn(digits.train, epochs=5)
     return last.classifier
 
 

@@ -103,6 +103,25 @@ def test_columns_are_what_is_scored_and_rows_are_estimates(runs: list[Run]) -> N
     assert row("floor", "entropy of the grey pixels", "–") == ("10,000", "34.21 ± 0.25", "24.83 ± 0.25")
 
 
+def test_a_model_of_any_set_is_measured_against_the_baseline_of_any_set(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    baseline, model = (untrained(tiny(flavour, dataset="mnist", visible="any")) for flavour in ("baseline", "quadrant"))
+    store(baseline, [cell("baseline", 103.0, visible="1", samples=0)])
+    store(model, [cell("importance", 71.0, visible="1")])
+    table = quadrants([*runs, baseline, model]).frame()
+    ours = table["model"].str.startswith(GAP) & ~table["model"].str.endswith(PYRO)
+    gaps = table[ours].set_index("model")["1 quadrant visible"].to_dict()
+    assert gaps == {f"{GAP}CVAE mlp": "32.5", f"{GAP}CVAE for any set mlp": "32.0"}
+    assert "NN (baseline) for any set" in set(table["model"])
+
+
+def test_a_weight_of_the_rate_is_part_of_the_models_name(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label", dataset="mnist", beta=4.0))
+    store(run, [cell("elbo", 111.0)])
+    assert entries([run])[0].model == "label CVAE, β = 4, mlp, 2 latents"
+
+
 def test_baselines_come_first_then_models_then_differences_then_floors_then_references(runs: list[Run]) -> None:
     models = quadrants(runs).frame()["model"].tolist()
     kinds = ["Pyro" if "Pyro" in m else next(k for k in ("floor", "gap", "NN", "CVAE") if k in m) for m in models]

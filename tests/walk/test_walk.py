@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from app.navigation import PAGES
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
+from tests.walk.access import serious_faults
 from tests.walk.conftest import Open, settle
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
@@ -79,7 +80,13 @@ def test_every_page_opens_in_every_look(
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     red = int(background.removeprefix("rgb(").split(",")[0])
     assert (red < 128) == (look == "dark")
+    assert not serious_faults(page, look)
     context.close()
+
+
+@pytest.mark.parametrize("view", ["generate?live=false", "generate?run=label-2d&draw=true", "inpaint?of=My+drawing"])
+def test_nothing_serious_stands_in_anybodys_way_in_other_views(visit: Open, view: str) -> None:
+    assert not serious_faults(visit(view), "light")
 
 
 @pytest.mark.timed

@@ -1,0 +1,21 @@
+"""What axe, the accessibility engine, finds on a page."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+SERIOUS = ("serious", "critical")
+# Streamlit's own: the chosen values of a multiselect are white on the primary colour, which in the dark look is a light one.
+NOT_OURS = {("color-contrast", "dark"): '[data-testid="stMultiSelect"]'}
+
+
+def serious_faults(page: Page, look: str) -> list[tuple[str, str, str]]:
+    """Return rule, place and reason of whatever stands seriously in anybody's way and is the lab's to mend."""
+    page.wait_for_timeout(1000)  # what fades in has its colours by then
+    found = []
+    for fault in Axe().run(page).response["violations"]:
+        theirs = page.locator(NOT_OURS.get((fault["id"], look), "no-such-element"))
+        for node in fault["nodes"]:
+            (place, *_) = node["target"]
+            if fault["impact"] in SERIOUS and not theirs.locator(place).count():
+                found.append((fault["id"], place, node["failureSummary"]))
+    return found
