@@ -69,7 +69,7 @@ def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> byte
     for name, value in {"Software": "CVAE lab", **(facts or {})}.items():
         info.add_itxt(name, str(value))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=info, optimize=True)
+    picture.save(buffer, "PNG", pnginfo=info)  # its best compression takes eight times as long for 2 % fewer bytes
     return buffer.getvalue()
 
 
