@@ -32,6 +32,16 @@ class Picture(Protocol):
         """Return the lines that draw it from a shell."""
 
 
+class Animation(Protocol):
+    """What moves: at any scale, and by a visitor's own hand."""
+
+    def gif(self, scale: int) -> bytes:
+        """Draw it as a GIF, every pixel of a digit so many wide."""
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it from a shell."""
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""
@@ -62,9 +72,28 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
         key=f"png-{name}",
         help="Download this picture, larger, its settings in the caption and the metadata",
     )
+    _python(figure.python(large, f"{name}.png"), name, "PNG")
+
+
+def gif_button(animation: Animation, name: str, scale: int) -> None:
+    """Offer pictures one after the other as GIF, and the lines of Python that draw it."""
+    st.download_button(
+        "GIF",
+        data=lambda: animation.gif(scale),
+        file_name=f"{name}.gif",
+        mime="image/gif",
+        on_click="ignore",
+        icon=":material/movie:",
+        key=f"gif-{name}",
+        help="Download all moments as an animation",
+    )
+    _python(animation.python(scale, f"{name}.gif"), name, "GIF")
+
+
+def _python(lines: str, name: str, kind: str) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
-        st.caption("These lines draw exactly the PNG, from the lab's folder:")
-        st.code(figure.python(large, f"{name}.png"), language="python")
+        st.caption(f"These lines draw exactly the {kind}, from the lab's folder:")
+        st.code(lines, language="python")
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:

@@ -12,13 +12,14 @@ from PIL import Image, ImageDraw
 
 from app import charts, controls, library
 from app.library import RunKey
-from cvae_core import figures, gallery, quadrants
-from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core import figures, gallery, quadrants, replay
+from cvae_core.config import Config, LabelConfig, QuadrantConfig
+from cvae_core.data import Split
 from cvae_core.examples import held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
 
-STRIP_MOMENTS, STRIP_ROWS, THUMBNAIL = 8, [0, 3, 5, 8], (300, 220)
+STRIP_DIGITS, THUMBNAIL = (0, 3, 5, 8), (300, 220)
 _FROM_RUNS = "from cvae_core.runs import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 
@@ -95,10 +96,8 @@ class Stage:
     index: int
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw reconstructions and samples."""
-        stages = library.stages(self.key)
-        moment = {name: array[[self.index]] for name, array in stages.items() if name != "test_indices"}
-        return figures.stage_frames(moment, self.key.name, scale)[0]
+        """Draw reconstructions and samples, below the truth where the images are here."""
+        return replay.frame(*_stages(self.key, scale), index=self.index)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -107,14 +106,66 @@ class Stage:
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
-        lines = [
-            "from cvae_core import figures",
-            _FROM_RUNS,
-            "",
-            f"stages = find({self.key.name!r}, default_root()).stages()",
-        ]
-        lines += [f"frames = figures.stage_frames(stages, {self.key.name!r}, {scale})"]
-        return "\n".join([*lines, f"frames[{self.index}].save({file!r})", ""])
+        given = _stages_in_words(self.key, scale)
+        return _from_stages(self.key, f"replay.frame({given}, index={self.index}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some stages of a run's training side by side."""
+
+    key: RunKey
+    part: replay.Part
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw a row per digit and a column per moment."""
+        return replay.strip(*_stages(self.key, scale), part=self.part)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+        stages = library.stages(self.key)
+        epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
+        return {"run": self.key.name, "part": self.part, "epochs": epochs}
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw exactly this picture from a shell."""
+        given = _stages_in_words(self.key, scale)
+        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Animation:
+    """All stages of a run's training, one after the other."""
+
+    key: RunKey
+
+    def gif(self, scale: int) -> bytes:
+        """Draw them as a GIF."""
+        return figures.gif(replay.frames(*_stages(self.key, scale)))
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write exactly this GIF from a shell."""
+        given = _stages_in_words(self.key, scale)
+        write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
+        return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+
+
+def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
+    """Return what every picture of a run's stages is drawn from."""
+    return library.stages(key), library.config(key), key.name, scale, library.test_images(key)
+
+
+def _stages_in_words(key: RunKey, scale: int) -> str:
+    """Write the same as Python."""
+    test = ", run.images().test" if library.test_images(key) else ""
+    return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
+
+
+def _from_stages(key: RunKey, draw: str) -> str:
+    """Write the lines that find a run before those that draw its stages."""
+    found = f"run = find({key.name!r}, default_root())"
+    return "\n".join(["from cvae_core import figures, replay", _FROM_RUNS, "", found, draw, ""])
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -137,11 +188,8 @@ def condition_words(key: RunKey, label: int) -> str:
 
 
 def stage_strip(key: RunKey) -> Image.Image:
-    """Draw four of a run's samples at eight moments of its training, from left to right."""
-    stages = library.stages(key)
-    moments = np.linspace(0, len(stages["epoch"]) - 1, STRIP_MOMENTS).round().astype(int)
-    rows = stages["samples"][moments][:, STRIP_ROWS, 0].transpose(1, 0, 2)
-    return figures.grid(rows, scale=1, caption=f"{key.name}, from 0 to {stages['epoch'][-1]:.0f} epochs")
+    """Draw a few digits of a run at eight moments of its training, small."""
+    return replay.strip(library.stages(key), library.config(key), key.name, scale=1, digits=STRIP_DIGITS)
 
 
 def map_thumbnail(embedding: Embedding) -> Image.Image:

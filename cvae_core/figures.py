@@ -82,21 +82,6 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
     return buffer.getvalue()
 
 
-def stage_frames(stages: Mapping[str, np.ndarray], name: str, scale: int = 2) -> list[Image.Image]:
-    """Draw the stages of a training, a picture each: reconstructions in the first column, then the samples."""
-    return [
-        grid(
-            np.concatenate([reconstructions[:, None], samples], axis=1),
-            scale=scale,
-            columns=["recon.", *[""] * samples.shape[1]],
-            caption=f"{name}, after {epoch:.4g} epochs",
-        )
-        for epoch, samples, reconstructions in zip(
-            stages["epoch"], stages["samples"], stages["reconstructions"], strict=True
-        )
-    ]
-
-
 def _framed(table: np.ndarray, pitch: int, rows: Sequence[str], columns: Sequence[str], caption: str) -> Image.Image:
     font = ImageFont.load_default(FONT_SIZE)
     line_height = FONT_SIZE + 5
