@@ -16,7 +16,7 @@ DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
-HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 620, 220, 190
+HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 
@@ -143,7 +143,9 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                     )
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
-    figure.update_layout(**_layout(HEIGHT + 60), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
+    figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
     figure.update_yaxes(type="log" if log else "linear")
     return figure
 

@@ -3,11 +3,10 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -15,7 +14,6 @@ from app.navigation import PAGES
 from cvae_core import figures
 from cvae_core.errors import LabError
 
-FRAME_SCALE = 6  # pixels of an animation per pixel of a digit
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +32,16 @@ class Picture(Protocol):
         """Return the lines that draw it from a shell."""
 
 
+class Animation(Protocol):
+    """What moves: at any scale, and by a visitor's own hand."""
+
+    def gif(self, scale: int) -> bytes:
+        """Draw it as a GIF, every pixel of a digit so many wide."""
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it from a shell."""
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""
@@ -44,13 +52,11 @@ def sentences() -> Iterator[None]:
         st.error(str(error), icon=":material/error:")
 
 
-def picture(figure: Picture, *, name: str, alt: str, scale: int, frames: Sequence[np.ndarray] = ()) -> None:
-    """Show a picture with its download and the lines of Python that draw it; frames (R, C, 784) are offered as a GIF."""
+def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
+    """Show a picture with its download and the lines of Python that draw it."""
     st.image(figures.png(figure.draw(scale)), output_format="PNG", alt=alt)
     with st.container(horizontal=True):
         png_button(figure, name, scale)
-        if frames:
-            _gif_button(frames, name)
 
 
 def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
@@ -66,20 +72,29 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
         key=f"png-{name}",
         help="Download this picture, larger, its settings in the caption and the metadata",
     )
+    _python(figure.python(large, f"{name}.png"), name, "PNG")
+
+
+def gif_button(animation: Animation, name: str, scale: int) -> None:
+    """Offer pictures one after the other as GIF, and the lines of Python that draw it."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "GIF",
+            data=lambda: animation.gif(scale),
+            file_name=f"{name}.gif",
+            mime="image/gif",
+            on_click="ignore",
+            icon=":material/movie:",
+            key=f"gif-{name}",
+            help="Download it as an animation",
+        )
+        _python(animation.python(scale, f"{name}.gif"), name, "GIF")
+
+
+def _python(lines: str, name: str, kind: str) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
-        st.caption("These lines draw exactly the PNG, from the lab's folder:")
-        st.code(figure.python(large, f"{name}.png"), language="python")
-
-
-def _gif_button(frames: Sequence[np.ndarray], name: str) -> None:
-    st.download_button(
-        "GIF",
-        data=lambda: figures.gif([figures.grid(frame, scale=FRAME_SCALE) for frame in frames]),
-        file_name=f"{name}.gif",
-        mime="image/gif",
-        on_click="ignore",
-        icon=":material/movie:",
-    )
+        st.caption(f"These lines draw exactly the {kind}, from the lab's folder:")
+        st.code(lines, language="python")
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from cvae_core import data, runs
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig
-from cvae_core.data import DataSet
+from cvae_core.data import DataSet, Split
 from cvae_core.errors import RunDamaged, RunNotFound
 from cvae_core.evaluation import CURVE, Cell, stored_cells
 from cvae_core.judging import Finding, stored_judgement
@@ -21,6 +21,7 @@ from cvae_core.runs import Card
 
 MODELS_KEPT = 12  # about 20 MB each
 KEPT_TABLES = 40
+SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
 LOOK_EVERY = "4s"  # for new runs and results
 
 
@@ -90,6 +91,15 @@ def classifier(dataset: str) -> Classifier | None:
     return _classifier(dataset, path.stat().st_mtime_ns) if path.exists() else None
 
 
+def test_images(key: RunKey) -> Split | None:
+    """Return the test images of what a run was trained on, or None where this machine does not have them."""
+    found = card(key)
+    if not data.on_disk(found.config.dataset):
+        return None
+    images = dataset(found.config.dataset)
+    return images.test if images.fingerprint == found.data_fingerprint else None
+
+
 def kind(config: Config) -> str:
     """Say in words what a run models."""
     match config:
@@ -139,17 +149,28 @@ def stages(key: RunKey) -> dict[str, np.ndarray]:
     return _stages(key, card(key).epochs)
 
 
+def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
+    """Return the epochs at which any of some trainings has a stage; of those that nearly coincide the last."""
+    every = np.unique(np.concatenate([stages["epoch"] for stages in trainings]))
+    return every[np.append(np.diff(every) > SAME_MOMENT, True)].tolist()
+
+
+def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
+    """Return the position of a training's latest stage at or before an epoch."""
+    return max(int(np.searchsorted(stages["epoch"], epoch, side="right")) - 1, 0)
+
+
 def stage_words(config: Config) -> str:
     """Say what a run's stages show."""
-    first = "The first column reconstructs ten test digits; "
+    first = "Ten test digits reconstructed; below, "
     match config.flavour:
         case "label":
-            return first + "the others decode eight $z$ under every label."
+            return first + "eight $z$ under every label."
         case "vae":
-            return first + "the others decode eighty $z$ from the prior."
+            return first + "eighty $z$ from the prior."
         case "baseline":
-            return "Ten test digits completed: a baseline has one answer, so all columns are the same."
-    return first + f"the others complete the same digits, {described(getattr(config, 'visible', '1'))} visible."
+            return f"Ten test digits completed, {described(getattr(config, 'visible', '1'))} visible: one answer each."
+    return first + f"eight completions of each, {described(getattr(config, 'visible', '1'))} visible."
 
 
 def rerun_when_runs_change() -> None:

@@ -12,13 +12,14 @@ from PIL import Image, ImageDraw
 
 from app import charts, controls, library
 from app.library import RunKey
-from cvae_core import figures, gallery, judging, quadrants
-from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core import figures, gallery, judging, quadrants, replay
+from cvae_core.config import Config, LabelConfig, QuadrantConfig
+from cvae_core.data import Split
 from cvae_core.examples import held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
 
-STRIP_MOMENTS, STRIP_ROWS, THUMBNAIL = 8, [0, 3, 5, 8], (300, 220)
+STRIP_DIGITS, THUMBNAIL = (0, 3, 5, 8), (300, 220)
 _FROM_RUNS = "from cvae_core.runs import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 
@@ -39,12 +40,6 @@ class Figure:
         """Return the pixels."""
         return _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()))
 
-    @property
-    def frames(self) -> list[np.ndarray]:
-        """Return the columns as pictures of their own, (R, 1, 784) each."""
-        images = self.sheet.images
-        return [images[:, [column]] for column in range(images.shape[1])]
-
     def draw(self, scale: int) -> Image.Image:
         """Draw the picture, every pixel of a digit so many wide."""
         images, papers = self.sheet
@@ -59,14 +54,40 @@ class Figure:
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
-        given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        lines = ["from cvae_core import figures, gallery", _FROM_RUNS, ""]
-        lines += [f"run = find({self.key.name!r}, default_root())"]
-        test = ", run.images().test" if _needs_images(self.recipe) else ""
-        lines += [f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})"]
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
         said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
-        return "\n".join([*lines, f"figures.grid(images, papers=papers{said}).save({file!r})", ""])
+        return "\n".join([*self.lines, f"figures.grid(images, papers=papers{said}).save({file!r})", ""])
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines of Python that compute the pixels."""
+        given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        test = ", run.images().test" if _needs_images(self.recipe) else ""
+        return [
+            "from cvae_core import figures, gallery",
+            _FROM_RUNS,
+            "",
+            f"run = find({self.key.name!r}, default_root())",
+            f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})",
+        ]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The columns of a picture one after the other, from a first one on."""
+
+    figure: Figure
+    first: int = 0
+
+    def gif(self, scale: int) -> bytes:
+        """Draw it as a GIF."""
+        images, papers = self.figure.sheet
+        return figures.gif(figures.columns(images, papers, self.first, scale))
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it from a shell."""
+        write = f"Path({file!r}).write_bytes(figures.gif(figures.columns(images, papers, {self.first}, {scale})))"
+        return "\n".join(["from pathlib import Path", "", *self.figure.lines, write, ""])
 
 
 def _needs_images(recipe: Callable[..., Sheet]) -> bool:
@@ -95,10 +116,8 @@ class Stage:
     index: int
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw reconstructions and samples."""
-        stages = library.stages(self.key)
-        moment = {name: array[[self.index]] for name, array in stages.items() if name != "test_indices"}
-        return figures.stage_frames(moment, self.key.name, scale)[0]
+        """Draw reconstructions and samples, below the truth where the images are here."""
+        return replay.frame(*_stages(self.key, scale), index=self.index)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -107,14 +126,66 @@ class Stage:
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
-        lines = [
-            "from cvae_core import figures",
-            _FROM_RUNS,
-            "",
-            f"stages = find({self.key.name!r}, default_root()).stages()",
-        ]
-        lines += [f"frames = figures.stage_frames(stages, {self.key.name!r}, {scale})"]
-        return "\n".join([*lines, f"frames[{self.index}].save({file!r})", ""])
+        given = _stages_in_words(self.key, scale)
+        return _from_stages(self.key, f"replay.frame({given}, index={self.index}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some stages of a run's training side by side."""
+
+    key: RunKey
+    part: replay.Part
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw a row per digit and a column per moment."""
+        return replay.strip(*_stages(self.key, scale), part=self.part)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+        stages = library.stages(self.key)
+        epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
+        return {"run": self.key.name, "part": self.part, "epochs": epochs}
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw exactly this picture from a shell."""
+        given = _stages_in_words(self.key, scale)
+        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Animation:
+    """All stages of a run's training, one after the other."""
+
+    key: RunKey
+
+    def gif(self, scale: int) -> bytes:
+        """Draw them as a GIF."""
+        return figures.gif(replay.frames(*_stages(self.key, scale)))
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write exactly this GIF from a shell."""
+        given = _stages_in_words(self.key, scale)
+        write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
+        return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+
+
+def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
+    """Return what every picture of a run's stages is drawn from."""
+    return library.stages(key), library.config(key), key.name, scale, library.test_images(key)
+
+
+def _stages_in_words(key: RunKey, scale: int) -> str:
+    """Write the same as Python."""
+    test = ", run.images().test" if library.test_images(key) else ""
+    return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
+
+
+def _from_stages(key: RunKey, draw: str) -> str:
+    """Write the lines that find a run before those that draw its stages."""
+    found = f"run = find({key.name!r}, default_root())"
+    return "\n".join(["from cvae_core import figures, replay", _FROM_RUNS, "", found, draw, ""])
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -155,11 +226,8 @@ def condition_words(key: RunKey, label: int) -> str:
 
 
 def stage_strip(key: RunKey) -> Image.Image:
-    """Draw four of a run's samples at eight moments of its training, from left to right."""
-    stages = library.stages(key)
-    moments = np.linspace(0, len(stages["epoch"]) - 1, STRIP_MOMENTS).round().astype(int)
-    rows = stages["samples"][moments][:, STRIP_ROWS, 0].transpose(1, 0, 2)
-    return figures.grid(rows, scale=1, caption=f"{key.name}, from 0 to {stages['epoch'][-1]:.0f} epochs")
+    """Draw a few digits of a run at eight moments of its training, small."""
+    return replay.strip(library.stages(key), library.config(key), key.name, scale=1, digits=STRIP_DIGITS)
 
 
 def map_thumbnail(embedding: Embedding) -> Image.Image:

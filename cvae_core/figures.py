@@ -69,7 +69,7 @@ def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> byte
     for name, value in {"Software": "CVAE lab", **(facts or {})}.items():
         info.add_itxt(name, str(value))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=info, optimize=True)
+    picture.save(buffer, "PNG", pnginfo=info)  # its best compression takes eight times as long for 2 % fewer bytes
     return buffer.getvalue()
 
 
@@ -82,18 +82,11 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
     return buffer.getvalue()
 
 
-def stage_frames(stages: Mapping[str, np.ndarray], name: str, scale: int = 2) -> list[Image.Image]:
-    """Draw the stages of a training, a picture each: reconstructions in the first column, then the samples."""
+def columns(images: np.ndarray, papers: np.ndarray | None, first: int, scale: int) -> list[Image.Image]:
+    """Draw the columns of digits (R, C, 784) as pictures of their own, from a first one on."""
     return [
-        grid(
-            np.concatenate([reconstructions[:, None], samples], axis=1),
-            scale=scale,
-            columns=["recon.", *[""] * samples.shape[1]],
-            caption=f"{name}, after {epoch:.4g} epochs",
-        )
-        for epoch, samples, reconstructions in zip(
-            stages["epoch"], stages["samples"], stages["reconstructions"], strict=True
-        )
+        grid(images[:, [number]], papers=None if papers is None else papers[:, [number]], scale=scale)
+        for number in range(first, images.shape[1])
     ]
 
 

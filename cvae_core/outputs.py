@@ -13,7 +13,7 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import figures, files, noise, tables
+from cvae_core import data, figures, files, noise, replay, tables
 from cvae_core.console import Root, RunName
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
@@ -81,7 +81,9 @@ class Export:
             _write(self.grid, figures.png(picture, {"run": run.name, "seed": self.seed}))
         if self.stages is not None:
             _require_ending(self.stages, ".gif")
-            _write(self.stages, figures.gif(figures.stage_frames(run.stages(), run.name, self.scale)))
+            config = run.card().config
+            test = run.images().test if data.on_disk(config.dataset) else None
+            _write(self.stages, figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test)))
 
 
 @dataclass(frozen=True, kw_only=True)

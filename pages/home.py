@@ -20,7 +20,7 @@ TOUR = (
         "Look for a column where the network is grey and the samples disagree: there the quarter leaves it open.",
     ),
     ("latent", "Click a point of the VAE's map, then choose `label` as the run: the digits have left z."),
-    ("training", "Drag the epoch slider from 0 to the end: blur, blobs, digits."),
+    ("training", "Press *Play*: blur, blobs, digits."),
     ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
 )
 STYLES, DIGITS, SEED = 8, (2, 4, 17, 61, 15, 8), 7

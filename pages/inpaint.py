@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import charts, controls, display, drawing, library, pictures
 from app.library import RunKey
-from app.pictures import Figure
+from app.pictures import Figure, Walk
 from cvae_core import data, gallery, quadrants
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
@@ -15,7 +15,7 @@ from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
-WALKS, WALK_STEPS = 3, 12
+WALKS, WALK_STEPS, FRAME_SCALE = 3, 12, 6
 
 
 @st.fragment
@@ -136,7 +136,8 @@ def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
         )
         name = f"{key.name}-walk-{index}-seed{seed}"
         alt = f"Completions of test digit {index} on walks through z"
-        display.picture(figure, name=name, alt=alt, scale=3, frames=figure.frames[1:])
+        display.picture(figure, name=name, alt=alt, scale=3)
+        display.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
 def quality(key: RunKey) -> None:

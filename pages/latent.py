@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import charts, controls, display, drawing, library, maps, pictures
 from app.library import RunKey
-from app.pictures import Figure
+from app.pictures import Figure, Walk
 from cvae_core import data, gallery
 from cvae_core.config import is_ladder
 from cvae_core.latent import DEAD_RATE, Embedding, Layout, embed, neighbours, placed, posterior_means
@@ -16,7 +16,7 @@ from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
 MOST_SHOWN, SELECTED_COLUMNS = 60, 20
-WALK_STEPS = 11
+WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 DRAWN = "drawn"  # what the visitor says the drawing is
 TSNE_CAUTION = " In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
@@ -125,7 +125,8 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             st.caption(f"The upper row is given {first} of the first image, the lower one {second} of the second.")
         name = f"{key.name}-from-{start}-to-{end}"
         alt = f"Digits on the way from test image {start} to {end}"
-        display.picture(figure, name=name, alt=alt, scale=2, frames=figure.frames)
+        display.picture(figure, name=name, alt=alt, scale=2)
+        display.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
 def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> None:

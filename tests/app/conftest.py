@@ -46,7 +46,7 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def visit() -> Visit:
     """Open a page of the dashboard, with query parameters as in its address; straight by a link, or by way of Home."""
 
-    def open_page(page: str = "home", straight: bool = False, **query: str) -> AppTest:
+    def open_page(page: str = "home", straight: bool = False, **query: str | list[str]) -> AppTest:
         visitor = AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60)
         visitor.query_params.update(query)
         if not straight:

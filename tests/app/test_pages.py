@@ -1,6 +1,7 @@
 """What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
 
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app import library, live, maps
+from app import library, live, maps, player
 from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
@@ -205,8 +206,9 @@ def test_what_an_address_says_in_vain_is_told_once(
         ("latent", "method"),
         ("latent", "run"),
         ("training", "quantity"),
-        ("training", "run"),
-        ("training", "stage-label"),
+        ("training", "replay"),
+        ("training", "epoch"),
+        ("training", "part"),
         ("cll", "run"),
     ],
 )
@@ -409,35 +411,115 @@ class TestLatent:
         assert "measured when its training ends" in said(visit("latent", run="digits-label"))
 
 
-class TestTraining:
-    def test_another_stage_is_another_picture(self, visit: Visit, without_mnist: None) -> None:
-        visitor = visit("training", run="label")
-        last = pictures(visitor)
-        visitor.select_slider[0].set_value(visitor.select_slider[0].options[0]).run()
-        assert pictures(visitor) != last
+def cursor(visitor: AppTest) -> float:
+    """Return the epoch at which the browser is asked to draw the line across the curves."""
+    (button,) = visitor.get("bidi_component")
+    return json.loads(button.proto.json)["epoch"]
 
-    def test_curves_of_no_run_are_asked_for(self, visit: Visit, without_mnist: None) -> None:
+
+class TestTraining:
+    def test_one_slider_moves_the_cursor_and_the_pictures_of_all_runs(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("training", replay=["label", "quadrant-1"])
+        before = pictures(visitor)
+        assert cursor(visitor) == 40
+        visitor.select_slider[0].set_value("0.5").run()
+        assert cursor(visitor) == 0.5
+        after = pictures(visitor)
+        assert [one != other for one, other in zip(before, after, strict=True)] == [True, True, False, False]
+        assert visitor.query_params["epoch"] == "0.5"
+        assert pictures(visit("training", replay=["label", "quadrant-1"], epoch="0.5")) == after
+
+    def test_every_run_shows_its_latest_stage_until_then(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("training", replay=["digits-label", "digits-baseline-1"])
+        assert "**digits-label**, its stage after 150 epochs" in said(visitor)
+        assert "**digits-baseline-1**, its stage after 20 epochs" in said(visitor)
+        visitor.select_slider[0].set_value("0.25").run()
+        assert "**digits-label**, its stage after 0.25 epochs" in said(visitor)
+        assert "**digits-baseline-1**, its stage after 0.2 epochs" in said(visitor)
+
+    def test_another_choice_of_runs_keeps_the_moment(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("training", replay="label", epoch="13")
+        visitor.multiselect(key="replay").set_value(["label", "digits-label"]).run()
+        assert visitor.select_slider[0].value == "13"
+        assert visitor.select_slider[0].options[-1] == "150"
+
+    @pytest.mark.parametrize("nonsense", ["eleven", "nan", "inf", ""])
+    def test_a_moment_that_makes_no_sense_is_the_last(self, visit: Visit, without_mnist: None, nonsense: str) -> None:
+        visitor = visit("training", epoch=nonsense)
+        assert pictures(visitor) == pictures(visit("training"))
+        assert "epoch" not in visitor.query_params
+
+    @pytest.mark.parametrize(
+        ("given", "replayed"),
+        [
+            (["label", "../../etc/passwd"], ["label"]),
+            (["nonsense"], ["label", "quadrant-1"]),
+            (["label", "vae", "label-2d", "quadrant-1"], ["label", "vae", "label-2d"]),
+        ],
+    )
+    def test_runs_that_are_none_or_too_many_are_left_out(
+        self, visit: Visit, without_mnist: None, given: list[str], replayed: list[str]
+    ) -> None:
+        visitor = visit("training", replay=given)
+        assert visitor.multiselect(key="replay").value == replayed
+        assert len(pictures(visitor)) == 2 * len(replayed)
+
+    @pytest.mark.parametrize(
+        ("told", "reached"),
+        [
+            ({"moment": 3, "moved": 2, "resting": False}, 3),
+            ({"moment": 3, "moved": 1, "resting": False}, None),  # a hand has moved the slider since
+            ({"moment": 10, "moved": 2}, None),
+            ({"moment": -1, "moved": 2}, None),
+            ({"moment": "3", "moved": 2}, None),
+            ([3], None),
+            (None, None),
+        ],
+    )
+    def test_only_a_step_of_the_button_moves_the_slider(self, told: object, reached: int | None) -> None:
+        assert player.stepped_to(told, 10, moves=2) == reached
+
+    def test_stages_that_nearly_coincide_are_one_moment(self) -> None:
+        trainings = [{"epoch": np.array(epochs)} for epochs in ([0, 0.0612, 0.25, 1, 2], [0, 0.0614, 0.26, 1])]
+        assert library.moments(trainings) == [0, 0.0614, 0.26, 1, 2]
+        assert [library.latest(trainings[0], epoch) for epoch in (0, 0.0614, 0.99, 1, 40)] == [0, 1, 2, 3, 4]
+
+    def test_the_strip_is_of_samples_or_of_reconstructions(self, visit: Visit, without_mnist: None) -> None:
+        shown = [pictures(visit("training", replay="label", part=part)) for part in ("samples", "reconstructions")]
+        assert shown[0][0] == shown[1][0]
+        assert shown[0][1] != shown[1][1]
+
+    def test_with_the_images_the_truth_stands_above(
+        self, visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        here = pictures(visit("training", replay="label"))
+        monkeypatch.setenv("CVAE_DATA", str(tmp_path))
+        assert pictures(visit("training", replay="label"))[0] != here[0]
+
+    def test_no_run_at_all_is_asked_for(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training")
-        visitor.multiselect[0].set_value([]).run()
+        visitor.multiselect(key="replay").set_value([]).run()
         assert "Choose runs" in said(visitor)
-        assert not visitor.exception
+        visitor.multiselect(key="runs").set_value(["label"]).run()
+        assert visitor.get("plotly_chart")
 
     @pytest.mark.parametrize("quantity", ["bound", "reconstruction", "rate"])
     def test_every_quantity_is_drawn(self, visit: Visit, without_mnist: None, quantity: str) -> None:
         assert not visit("training", quantity=quantity, log="true").error
 
     def test_every_run_can_be_replayed(self, visit: Visit, without_mnist: None) -> None:
-        for name in RUNS:
-            assert pictures(visit("training", run=name)), name
+        for name in library.run_keys():
+            assert len(pictures(visit("training", replay=name))) == 2, name
 
     def test_damaged_stages_are_a_sentence_and_the_curves_go_on(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         path = own_runs / "digits-label" / "stages.npz"
         path.write_bytes(path.read_bytes()[:-1000])
-        visitor = visit("training", run="digits-label")
+        visitor = visit("training", replay=["digits-label", "digits-quadrant-1"])
         assert "stages.npz is damaged" in visitor.error[0].value
         assert visitor.get("plotly_chart")
+        assert len(pictures(visitor)) == 2
 
 
 class TestTable:

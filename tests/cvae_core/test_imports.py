@@ -20,7 +20,7 @@ ROWS = [
     {"sessions"},
     {"recording"},
     {"training", "tables"},
-    {"monitoring", "judging"},
+    {"monitoring", "replay", "judging"},
     {"gallery"},
     {"evaluation", "latent", "figures", "classifier"},
     {"runs", "objectives", "examples"},

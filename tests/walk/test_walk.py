@@ -214,16 +214,57 @@ def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
     assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 1
 
 
-def test_the_stage_slider_shows_another_moment(visit: Open) -> None:
-    page = visit("training")
-    before = sources(page)[0]
-    slider = page.get_by_test_id("stSlider").locator("input[type=range]").first
-    slider.focus()
-    slider.press("Home")
-    page.wait_for_timeout(300)
+CURSOR = """() => { const chart = document.querySelector('.js-plotly-plot'), line = chart.querySelector('.cursor');
+    const axis = chart._fullLayout.xaxis, left = line.getBoundingClientRect().x + 1 - chart.getBoundingClientRect().x;
+    return axis.p2d(left - axis._offset); }"""  # the epoch at which the line across the curves stands
+WATCH = f"""() => {{ window.seen = []; window.jumps = 0;
+    const cursor = {CURSOR}, height = () => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight;
+    const tall = height(), look = () => {{
+        const said = cursor().toFixed(1) + ' ' + location.search;
+        if (window.seen.at(-1) !== said) window.seen.push(said);
+        window.jumps += height() !== tall;
+        requestAnimationFrame(look);
+    }};
+    look(); }}"""
+
+
+def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(visit: Open) -> None:
+    page = visit("training?replay=digits-label&replay=digits-quadrant-1&epoch=20")
+    page.locator(".js-plotly-plot .cursor").wait_for()
+    before, at = sources(page)[:2], page.evaluate(CURSOR)
+    press(page, "After how many epochs", "ArrowLeft")
+    assert page.evaluate(CURSOR) < at
+    assert all(one != other for one, other in zip(before, sources(page)[:2], strict=True))
+    page.wait_for_function("() => location.search.endsWith('&epoch=16')")
+    page.locator(".js-plotly-plot .legendtoggle").first.click()
+    page.evaluate(WATCH)
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("() => !location.search.includes('epoch=')", timeout=60_000)
     settle(page)
-    assert sources(page)[0] != before
-    assert "stage-" in page.url
+    moments = [float(said.split()[0]) for said in page.evaluate("window.seen")]
+    assert moments == sorted(moments)
+    assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 150]
+    assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # the address rests
+    assert page.evaluate("window.jumps") == 0
+    assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # as it was left
+    slider = page.get_by_test_id("stSlider").locator("input[type=range]")
+    assert slider.input_value() == slider.get_attribute("max")
+    assert page.get_by_role("button", name="Play", exact=True).count() == 1
+
+
+def test_a_second_press_pauses_where_the_address_says(visit: Open) -> None:
+    page = visit("training?replay=digits-label&epoch=0")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_timeout(1200)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    page.wait_for_function("() => !location.search.includes('epoch=0&') && !location.search.endsWith('epoch=0')")
+    settle(page)
+    stopped = page.evaluate(CURSOR)
+    assert 0 < stopped < 150
+    assert float(page.url.split("epoch=")[1]) == pytest.approx(stopped, abs=0.1)
+    page.wait_for_timeout(1000)
+    assert page.evaluate(CURSOR) == stopped
 
 
 def test_a_live_cell_settles_while_another_visitor_is_served(

@@ -1,0 +1,92 @@
+"""A slider over the epochs of trainings, a button that lets them go by, and a cursor on the curves."""
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.decoder import source
+
+_EPOCH = "epoch"  # the slider's key and its name in the address
+_PLAYER = "player"  # the button's key
+_MOVED = "epoch-moved"  # in the session: how often a hand has moved the slider
+_BUTTON_WIDTH = 96
+
+_player = st.components.v2.component(
+    "cvae_player", html="<button>Play</button>", css=source("common.css"), js=source("component.js", "player.js")
+)
+
+
+def slider(epochs: Sequence[float]) -> int:
+    """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
+    labels = _labels(epochs)
+    chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH))
+    st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
+
+    def moved() -> None:
+        st.session_state[_MOVED] = _moves() + 1
+
+    return labels.index(st.select_slider("After how many epochs", labels, key=_EPOCH, on_change=moved))
+
+
+def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:
+    """Let the slider walk on from a position, a moment at a time; where it rests is kept in the address.
+
+    A line stands at its epoch across the Plotly chart of a key.
+
+    Called after the pictures, since it takes the next step as soon as it hears that a moment is shown.
+    """
+    key, labels = f"{_PLAYER}-{of}", _labels(epochs)
+
+    def step() -> None:
+        if (reached := stepped_to(st.session_state[key].at, len(epochs), _moves())) is not None:
+            st.session_state[_EPOCH] = labels[reached]
+
+    at = _player(
+        key=key,
+        data={
+            "moment": position,
+            "epoch": epochs[position],
+            "last": len(epochs) - 1,
+            "moved": _moves(),
+            "chart": chart,
+        },
+        on_at_change=step,
+        width=_BUTTON_WIDTH,
+    ).at
+    if not (isinstance(at, dict) and at.get("resting") is False):
+        _write(labels[position], default=labels[-1])
+
+
+def stepped_to(at: object, count: int, moves: int) -> int | None:
+    """Return the position that the button tells; None for what a hand's own move has overtaken, or only a forger sends."""
+    match at:
+        case {"moment": int(moment), "moved": moved} if 0 <= moment < count and moved == moves:
+            return moment
+    return None
+
+
+def _moves() -> int:
+    return int(st.session_state.get(_MOVED, 0))
+
+
+def _labels(epochs: Sequence[float]) -> list[str]:
+    return [f"{epoch:.4g}" for epoch in epochs]
+
+
+def _nearest(given: object, epochs: Sequence[float]) -> int:
+    """Return the position of the epoch that is nearest to a given one, of the last where that is no number."""
+    try:
+        wanted = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        wanted = math.nan
+    if not math.isfinite(wanted):
+        return len(epochs) - 1
+    return min(range(len(epochs)), key=lambda position: abs(epochs[position] - wanted))
+
+
+def _write(label: str, default: str) -> None:
+    if label == default:
+        st.query_params.pop(_EPOCH, None)
+    elif st.query_params.get(_EPOCH) != label:
+        st.query_params[_EPOCH] = label
