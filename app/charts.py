@@ -82,6 +82,34 @@ def rate_bars(rates: Sequence[float], unit: str) -> go.Figure:
     return figure
 
 
+def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
+    """Draw runs by β as marks (rate, distortion), each on the line of all that share its ELBO; one of them stands out."""
+    figure = go.Figure()
+    farthest = max(1.0, 1.2 * max(rate for rate, _ in marks.values()))
+    for beta, (rate, distortion) in marks.items():
+        colour = LINE_COLOURS[1] if beta == chosen else "#999999"
+        figure.add_trace(
+            go.Scatter(
+                x=[0, farthest], y=[rate + distortion, rate + distortion - farthest], mode="lines", hoverinfo="skip",
+                line={"color": colour, "dash": "dot", "width": 1.5 if beta == chosen else 1}, showlegend=False,
+            )
+        )  # fmt: skip
+    rates, distortions = zip(*marks.values(), strict=True)
+    figure.add_trace(
+        go.Scatter(
+            x=rates, y=distortions, mode="lines+markers+text", text=[f"β = {beta:g}" for beta in marks],
+            textposition="top right", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
+            marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
+            customdata=[rate + distortion for rate, distortion in marks.values()],
+            hovertemplate="rate %{x:.1f}, distortion %{y:.1f}, −ELBO %{customdata:.1f}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_layout(
+        **_layout(height), xaxis_title="rate, nats per image", yaxis_title="distortion, nats per image"
+    )
+    return figure
+
+
 def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
     """Draw one estimate per run as bars with their standard errors."""
     figure = go.Figure(

@@ -157,6 +157,8 @@ class TestGenerate:
         ("generate", "digit"),
         ("generate", "run"),
         ("inpaint", "visible-digits"),
+        ("why", "question"),
+        ("why", "beta"),
         ("latent", "method"),
         ("latent", "run"),
         ("training", "quantity"),
@@ -343,6 +345,44 @@ class TestLatent:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), status="running", rates=[], read_only=False))
         assert "measured when its training ends" in said(visit("latent", run="digits-label"))
+
+
+class TestWhy:
+    @pytest.fixture
+    def betas(self, own_runs: Path, untrained: Untrained) -> Path:
+        """Add runs that differ in β alone, under names that say nothing of it, and one that is not finished."""
+        for number, (beta, status) in enumerate(
+            [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
+        ):
+            config = configure("label", dataset="digits", width=8, depth=1, latent=2, beta=beta)
+            metrics = {"reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
+            untrained(config, f"any-{number}", root=own_runs, metrics=metrics, status=status)
+        return own_runs
+
+    def test_runs_that_differ_in_beta_alone_are_found_by_their_configuration(
+        self, without_mnist: None, betas: Path
+    ) -> None:
+        family = library.by_beta()
+        assert {beta: key.name for beta, key in family.items()} == {0.5: "any-0", 1.0: "any-1", 4.0: "any-2"}
+        assert library.rate_and_distortion(family[4.0]) == (2.5, 104.0)
+
+    def test_a_beta_shows_its_own_samples_and_reconstructions(
+        self, visit: Visit, without_mnist: None, betas: Path
+    ) -> None:
+        first, second = visit("why"), visit("why", beta="4")
+        assert "`any-1`, validation images: distortion 101.0 + rate 10.0 = −ELBO 111.0 nats" in said(first)
+        assert "`any-2`, validation images" in said(second)
+        assert len(pictures(first)) == 2
+        assert not set(pictures(first)) & set(pictures(second))
+        assert pictures(visit("why", beta="nonsense")) == pictures(visit("why", beta="")) == pictures(first)
+
+    def test_where_there_is_one_beta_the_page_says_how_to_train_others(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        visitor = visit("why")
+        assert "runs that differ in β alone" in said(visitor)
+        assert "train label --width 128 --epochs 20 --beta 784 --run label-beta-784" in visitor.code[0].value
+        assert visitor.get("plotly_chart")
 
 
 class TestTraining:
