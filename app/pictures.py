@@ -14,7 +14,7 @@ from app import charts, controls, library
 from app.library import RunKey
 from cvae_core import figures, gallery, quadrants
 from cvae_core.config import LabelConfig, QuadrantConfig
-from cvae_core.examples import held_out
+from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
 
@@ -124,6 +124,11 @@ def rate(key: RunKey, index: int) -> float:
     x, c = held_out(model.config, library.dataset(model.config.dataset).test, torch.tensor([index]))
     with torch.inference_mode():
         return float(model.infer(x, c, torch.zeros(1, 1, model.latent)).rate.sum())
+
+
+def one_of_each(dataset: str) -> tuple[int, ...]:
+    """Return the first test index of each label."""
+    return tuple(first_of_each_label(library.dataset(dataset).test).tolist())
 
 
 def condition_words(key: RunKey, label: int) -> str:
