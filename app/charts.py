@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import torch
 
+from cvae_core.distributions import cross_entropy
 from cvae_core.evaluation import Cell
 from cvae_core.latent import DEAD_RATE, Embedding
+from cvae_core.linear_gaussian import Settling
 from cvae_core.tables import ESTIMATORS
 
 # Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
@@ -84,11 +87,13 @@ def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     return figure
 
 
-def rate_bars(rates: Sequence[float], unit: str) -> go.Figure:
-    """Draw the rate per unit of z, highest first; dead ones grey."""
+def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
+    """Draw the rate per unit of z, highest first; dead ones grey, a chosen one in another colour."""
     order = np.argsort(rates)[::-1]
     values = np.asarray(rates)[order]
     colours = [LINE_COLOURS[0] if value >= DEAD_RATE else "#999999" for value in values]
+    if chosen is not None:
+        colours[order.tolist().index(chosen)] = LINE_COLOURS[1]
     bars = go.Bar(
         x=[f"z{dimension + 1}" for dimension in order],
         y=values,
@@ -97,6 +102,57 @@ def rate_bars(rates: Sequence[float], unit: str) -> go.Figure:
     )
     figure = go.Figure(bars)
     figure.update_layout(**_layout(HEIGHT), yaxis_title="rate, nats per image", xaxis_title=unit)
+    return figure
+
+
+def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
+    """Draw runs by β as marks (rate, distortion), each on the line of all that share its ELBO; one of them stands out."""
+    figure = go.Figure()
+    farthest = max(1.0, 1.2 * max(rate for rate, _ in marks.values()))
+    for beta, (rate, distortion) in marks.items():
+        colour = LINE_COLOURS[1] if beta == chosen else "#999999"
+        figure.add_trace(
+            go.Scatter(
+                x=[0, farthest], y=[rate + distortion, rate + distortion - farthest], mode="lines", hoverinfo="skip",
+                line={"color": colour, "dash": "dot", "width": 1.5 if beta == chosen else 1}, showlegend=False,
+            )
+        )  # fmt: skip
+    rates, distortions = zip(*marks.values(), strict=True)
+    figure.add_trace(
+        go.Scatter(
+            x=rates, y=distortions, mode="lines+markers+text", text=[f"β = {beta:g}" for beta in marks],
+            textposition="top right", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
+            marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
+            customdata=[rate + distortion for rate, distortion in marks.values()],
+            hovertemplate="rate %{x:.1f}, distortion %{y:.1f}, −ELBO %{customdata:.1f}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_layout(
+        **_layout(height), xaxis_title="rate, nats per image", yaxis_title="distortion, nats per image"
+    )
+    return figure
+
+
+def grey_cost(ink: float) -> go.Figure:
+    """Draw what a pixel of a grey intensity costs against the probability of ink, with its least cost."""
+    probabilities = torch.linspace(0.005, 0.995, 199, dtype=torch.float64)
+    grey = torch.tensor(ink, dtype=torch.float64)
+    floor = float(cross_entropy(grey, grey))
+    figure = go.Figure(
+        go.Scatter(
+            x=probabilities.tolist(), y=cross_entropy(grey, probabilities).tolist(), mode="lines", showlegend=False,
+            line={"color": LINE_COLOURS[0]}, hovertemplate="p = %{x:.2f}: %{y:.2f} nats<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=[ink], y=[floor], mode="markers+text", text=[f"p = x: {floor:.2f} nats"], textposition="top center",
+            marker={"size": 11, "color": LINE_COLOURS[1]}, showlegend=False, hoverinfo="skip", cliponaxis=False,
+        )
+    )  # fmt: skip
+    figure.update_layout(**_layout(HEIGHT), xaxis_title="p, probability of ink", yaxis_title="cost of the pixel, nats")
+    figure.update_xaxes(range=[0, 1])
+    figure.update_yaxes(range=[0, 3])
     return figure
 
 
@@ -195,6 +251,25 @@ def by_draws(cells: Sequence[Cell]) -> go.Figure:
         )
     title = "−log p(x | c), nats per image"
     figure.update_layout(**_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
+    figure.update_xaxes(type="log")
+    return figure
+
+
+def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
+    """Draw estimates of a known −log p(x) against the number of draws."""
+    flat = [1] * len(counts)
+    lines = {
+        "−ELBO": ([found.bound * one for one in flat], "solid"),
+        "importance sampling": (found.importance_sampling, "solid"),
+        "the truth": ([found.exact * one for one in flat], "dot"),
+    }
+    figure = go.Figure()
+    for number, (name, (values, dash)) in enumerate(lines.items()):
+        line: dict[str, Any] = {"color": LINE_COLOURS[number], "dash": dash}
+        figure.add_trace(go.Scatter(x=list(counts), y=values, mode="lines", line=line, name=name))
+    figure.update_layout(
+        **_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
+    )
     figure.update_xaxes(type="log")
     return figure
 

@@ -10,8 +10,9 @@ import streamlit as st
 from app import library
 from app.library import RunKey
 from cvae_core import data, noise
-from cvae_core.config import QuadrantConfig
+from cvae_core.config import Flavour, QuadrantConfig, any_set, is_gsnn
 from cvae_core.data import Split
+from cvae_core.evaluation import Cell
 from cvae_core.gallery import Pixels
 from cvae_core.latent import DEAD_RATE
 from cvae_core.quadrants import ANY, NAMES, PROPER_SETS, canonical, described
@@ -35,6 +36,29 @@ def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
     names = list(choices)
     return choices[or_default(st.selectbox(label, names, key=key, bind="query-params"), names[0])]
+
+
+def curve(curves: Mapping[str, Sequence[Cell]], first: str) -> tuple[str, Sequence[Cell]]:
+    """Choose of which run the estimates are shown as draws are added; there must be one."""
+    names = sorted(curves, key=lambda name: (name != first, name))
+    chosen = or_default(st.selectbox("Curve of", names, key="curve", bind="query-params"), names[0])
+    return chosen, curves[chosen]
+
+
+def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey | None:
+    """Choose a run of one flat z, learned from images that are here; say what to train where there is none."""
+    runs = library.run_keys(groups=0, **({"flavour": flavour} if flavour else {}))
+    configs = {name: library.config(runs[name]) for name in sorted(runs, key=lambda name: (name != first, name))}
+    good = {
+        name: runs[name]
+        for name, config in configs.items()
+        if data.on_disk(config.dataset) and not any_set(config) and not is_gsnn(config)
+    }
+    if not good:
+        command = f"python -m cvae_core train {flavour or 'label'} --dataset digits"
+        st.info(f"No run for this fits the images on this machine. Train one with: `{command}`")
+        return None
+    return run("Run", good, key=f"run-{topic}")
 
 
 def seed() -> int:

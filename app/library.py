@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -205,6 +206,23 @@ def curves_by_draws() -> dict[str, list[Cell]]:
             if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
                 found[name] = cells
     return found
+
+
+def by_beta() -> dict[float, RunKey]:
+    """Return finished label runs that differ in β alone, by β: those of most β, MNIST's before others."""
+    families: dict[Config, dict[float, RunKey]] = {}
+    for key in sorted(run_keys(flavour="label").values(), key=lambda key: (len(key.name), key.name)):
+        found = card(key)
+        if isinstance(found.config, LabelConfig) and found.status == "finished":
+            families.setdefault(replace(found.config, beta=1.0), {}).setdefault(found.config.beta, key)
+    chosen = max(families, key=lambda config: (len(families[config]), config.dataset == "mnist"), default=None)
+    return {} if chosen is None else dict(sorted(families[chosen].items()))
+
+
+def rate_and_distortion(key: RunKey) -> tuple[float, float]:
+    """Return what z costs and what the pixels still cost then, nats per validation image."""
+    metrics = card(key).metrics
+    return metrics["rate"], -metrics["reconstruction"]
 
 
 def headline() -> dict[str, Cell]:

@@ -37,6 +37,7 @@ PAGES = {
         Page("generate", "Generate", "grid_on", "What does z do when the digit is fixed?"),
         Page("inpaint", "Inpaint", "draw", "What can the rest of the digit be?"),
         Page("latent", "Latent space", "scatter_plot", "How is z arranged?"),
+        Page("why", "Why?", "help", "Why is it done like that?"),
         Page("training", "Training", "show_chart", "How did it get there?"),
         Page("cll", "CLL table", "table_chart", "How good is it, honestly?"),
     )

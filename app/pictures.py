@@ -15,7 +15,7 @@ from app.library import RunKey
 from cvae_core import figures, gallery, judging, quadrants, replay
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.data import Split
-from cvae_core.examples import held_out
+from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
 
@@ -213,6 +213,11 @@ def _readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int
     classifier = library.classifier(model.config.dataset)
     assert classifier is not None
     return judging.readings(model, classifier, c, seed)
+
+
+def one_of_each(dataset: str) -> tuple[int, ...]:
+    """Return the first test index of each label."""
+    return tuple(first_of_each_label(library.dataset(dataset).test).tolist())
 
 
 def condition_words(key: RunKey, label: int) -> str:

@@ -29,6 +29,15 @@ def standard_gaussian(reference: Tensor, dimensions: int) -> Gaussian:
     return Gaussian(zeros, zeros)
 
 
+def cross_entropy(ink: Tensor, probability: Tensor) -> Tensor:
+    """Return −x log p − (1 − x) log(1 − p), what an intensity x costs in nats: least at p = x, where it is x's entropy.
+
+    >>> cross_entropy(torch.tensor(0.5), torch.tensor([0.5, 0.9]))
+    tensor([0.6931, 1.2040])
+    """
+    return -torch.special.xlogy(ink, probability) - torch.special.xlogy(1 - ink, 1 - probability)
+
+
 class MaskedBernoulli:
     """Independent Bernoulli pixels of which only some are modelled and, of those, only the counted ones scored.
 

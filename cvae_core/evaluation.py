@@ -17,6 +17,7 @@ from torch import Tensor
 from cvae_core import files, noise, parallel
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
+from cvae_core.distributions import cross_entropy
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
@@ -209,5 +210,5 @@ def _noise(model: ConditionalVAE, rows: Tensor, samples: int, seed: int, use: st
 def _negative_entropy(model: ConditionalVAE, x: Tensor, counted: Tensor | None) -> Tensor:
     """Return the highest score that grey targets allow, x log x + (1 − x) log(1 − x) over the scored pixels."""
     ink = x[:, model.pixels].double()
-    terms = torch.special.xlogy(ink, ink) + torch.special.xlogy(1 - ink, 1 - ink)
+    terms = -cross_entropy(ink, ink)
     return (terms if counted is None else torch.where(counted, terms, 0.0)).sum(-1)

@@ -17,6 +17,8 @@ from cvae_core.data import Split
 from cvae_core.errors import ConfigError
 from cvae_core.examples import condition, held_out
 from cvae_core.figures import UNKNOWN, VISIBLE, as_bytes, papers
+from cvae_core.flat import FlatVAE
+from cvae_core.interventions import by_source, silenced
 from cvae_core.latent import slerp
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
 
@@ -96,6 +98,57 @@ def completions(
     rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers, spread])
     under = _papers(visible, (rows.shape[1], rows.shape[0]))
     return Sheet(rows, under.transpose(1, 0, 2))
+
+
+def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
+    """Complete test digits, a column each, with z from the posterior, the prior and N(0, I), the same base noise each time.
+
+    Rows: input, truth, then `count` samples from each of `interventions.SOURCES`.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
+    assert c.pixels is not None
+    epsilon = noise.normal((count, len(x), model.latent), seed, "sources")
+    with torch.inference_mode():
+        drawn = [as_bytes(completed(model.likelihood(z, c), c)) for z in by_source(model, x, c, epsilon)]
+    rows = np.concatenate([as_bytes(torch.stack([c.pixels, x])), *drawn])
+    return Sheet(rows, _papers(visible, (rows.shape[1], rows.shape[0])).transpose(1, 0, 2))
+
+
+def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], unit: int) -> Sheet:
+    """Show test digits, their reconstructions, and these with one dimension of z fixed to its prior mean, a row each."""
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    with torch.inference_mode():
+        whole = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        less = silenced(model, whole, c, unit)
+        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), less)]
+    return Sheet(as_bytes(torch.stack([x, *rows])))
+
+
+def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label: int) -> Sheet:
+    """Reconstruct test digits under their own label and under another, a column each.
+
+    Rows: image; reconstruction; the same z decoded under the other label; reconstruction with z inferred under it too.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    other = labelled(torch.full((len(x),), label))
+    with torch.inference_mode():
+        own = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise
+    rows = [as_bytes(x), _reconstructed(model, x, c), decoded(model, other, own)[0], _reconstructed(model, x, other)]
+    return Sheet(np.stack(rows))
+
+
+def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
+    """Complete test digits, a column each: what sampling and averaging do to a picture.
+
+    Rows: input, truth, the baseline's guess, the mean of `count` samples, the first of them, ink drawn from its pixel means.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
+    assert c.pixels is not None
+    drawn = decoded(model, c, noise.normal((count, len(x), model.latent), seed, "averages"))
+    ink = _pixels(drawn[:1], visible, "ink", seed)[0]
+    mean = drawn.mean(axis=0).round().astype(np.uint8)
+    rows = [as_bytes(c.pixels), as_bytes(x), _guesses(model, c)[0], mean, drawn[0], ink]
+    return Sheet(np.stack(rows), _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
 
 
 def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Pixels = "means") -> Sheet:

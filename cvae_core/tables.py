@@ -153,6 +153,19 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
     return tables
 
 
+def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
+    """Return each floor beside the lowest score of a model over as many images, and how far that is above it."""
+    columns = ["images", "scored", "floor", "model", "lowest figure", "above the floor"]
+    found = []
+    for pivot in pivots(rows):
+        floors = {e.scored: e for line in pivot.lines for e in line.cells.values() if e.model == FLOOR}
+        for best in sorted(pivot.best, key=lambda entry: entry.scored):
+            if (floor := floors.get(best.scored)) and floor.images == best.images:
+                gap = best.nats - floor.nats
+                found.append([best.dataset, best.scored, floor.nats, best.model, best.nats, gap])
+    return pd.DataFrame(found, columns=columns)
+
+
 def markdown(rows: Sequence[Entry]) -> str:
     """Return the readable tables as Markdown, a heading each, the best in bold."""
     tables = [

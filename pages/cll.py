@@ -74,9 +74,7 @@ def settling() -> None:
     if not curves:
         return
     st.subheader("Why prior Monte Carlo lies", anchor=False)
-    names = sorted(curves, key=lambda name: (name != FIRST_RUN, name))
-    chosen = controls.or_default(st.selectbox("Curve of", names, key="curve", bind="query-params"), names[0])
-    cells = curves[chosen]
+    chosen, cells = controls.curve(curves, FIRST_RUN)
     st.markdown(
         f"The first {cells[0].images} test images, `{chosen}`. A draw from the prior hardly ever explains the image, so the "
         "mean over draws is ruled by the few that do, and most are still missing: its logarithm is too low, by nats that "

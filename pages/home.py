@@ -20,6 +20,7 @@ TOUR = (
         "Look for a column where the network is grey and the samples disagree: there the quarter leaves it open.",
     ),
     ("latent", "Click a point of the VAE's map, then choose `label` as the run: the digits have left z."),
+    ("why", "Open *Blur* and average more and more samples: the network's answer appears."),
     ("training", "Press *Play*: blur, blobs, digits."),
     ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
 )
@@ -69,7 +70,7 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         display.link("inpaint", "Complete digits")
 
 library.rerun_when_runs_change()
-space, training, table = st.columns(3, gap="large")
+space, why = st.columns(2, gap="large")
 with space.container(border=True, height="stretch"), display.sentences():
     st.subheader("How is z arranged?", anchor=False)
     mapped = maps.first_stored()
@@ -79,6 +80,18 @@ with space.container(border=True, height="stretch"), display.sentences():
         key, embedding = mapped
         display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
         display.link("latent", f"Explore the space of {key.name}")
+with why.container(border=True, height="stretch"), display.sentences():
+    st.subheader("Why is it done like that?", anchor=False)
+    family = library.by_beta()
+    if not family:
+        st.info("No label run is finished yet: `python -m cvae_core train label`")
+    else:
+        marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
+        compact = charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)
+        st.plotly_chart(compact, config=charts.CONFIG | {"displayModeBar": False}, key="rate-distortion")
+        st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
+        display.link("why", "Ask why")
+training, table = st.columns(2, gap="large")
 with training.container(border=True, height="stretch"), display.sentences():
     st.subheader("How did it learn?", anchor=False)
     labelled = library.run_keys(flavour="label")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from cvae_core.runs import Run, find
 from tests.app.conftest import ROOT, Visit
 
 CHECKPOINTS = ROOT / "checkpoints"
+QUESTIONS = ("Sum or mean", "Prior at test", "ELBO or sampling", "Not zero", "Collapse", "No label", "Blur")
 TINY_LADDER: dict[str, Any] = {"dataset": "digits", "width": 8, "depth": 1, "latent": 2, "groups": 1}
 Untrained = Callable[..., Run]
 
@@ -203,6 +205,8 @@ def test_what_an_address_says_in_vain_is_told_once(
         ("generate", "digit"),
         ("generate", "run"),
         ("inpaint", "visible-digits"),
+        ("why", "question"),
+        ("why", "beta"),
         ("latent", "method"),
         ("latent", "run"),
         ("training", "quantity"),
@@ -409,6 +413,130 @@ class TestLatent:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), status="running", rates=[], read_only=False))
         assert "measured when its training ends" in said(visit("latent", run="digits-label"))
+
+
+class TestWhy:
+    @pytest.fixture
+    def betas(self, own_runs: Path, untrained: Untrained) -> Path:
+        """Add runs that differ in β alone, under names that say nothing of it, and one that is not finished."""
+        for number, (beta, status) in enumerate(
+            [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
+        ):
+            config = configure("label", dataset="digits", width=8, depth=1, latent=2, beta=beta)
+            metrics = {"reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
+            untrained(config, f"any-{number}", root=own_runs, metrics=metrics, status=status)
+        return own_runs
+
+    def test_runs_that_differ_in_beta_alone_are_found_by_their_configuration(
+        self, without_mnist: None, betas: Path
+    ) -> None:
+        family = library.by_beta()
+        assert {beta: key.name for beta, key in family.items()} == {0.5: "any-0", 1.0: "any-1", 4.0: "any-2"}
+        assert library.rate_and_distortion(family[4.0]) == (2.5, 104.0)
+
+    def test_a_beta_shows_its_own_samples_and_reconstructions(
+        self, visit: Visit, without_mnist: None, betas: Path
+    ) -> None:
+        first, second = visit("why"), visit("why", beta="4")
+        assert "`any-1`, validation images: distortion 101.0 + rate 10.0 = −ELBO 111.0 nats" in said(first)
+        assert "`any-2`, validation images" in said(second)
+        assert len(pictures(first)) == 2
+        assert not set(pictures(first)) & set(pictures(second))
+        assert pictures(visit("why", beta="nonsense")) == pictures(visit("why", beta="")) == pictures(first)
+
+    def test_where_there_is_one_beta_the_page_says_how_to_train_others(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        visitor = visit("why")
+        assert "runs that differ in β alone" in said(visitor)
+        assert "train label --width 128 --epochs 20 --beta 784 --run label-beta-784" in visitor.code[0].value
+        assert visitor.get("plotly_chart")
+
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_every_question_is_answered_by_the_embedded_runs(
+        self, visit: Visit, without_mnist: None, own_runs: Path, question: str
+    ) -> None:
+        visitor = visit("why", question=question)
+        assert pictures(visitor) or visitor.get("plotly_chart")
+        assert not visitor.error
+        assert visitor.latex
+        assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
+        assert len(visitor.subheader) == 1  # the open question alone
+
+    @pytest.mark.parametrize("question", QUESTIONS)
+    def test_every_question_says_what_is_missing_where_there_is_no_run(
+        self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, question: str
+    ) -> None:
+        monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
+        visitor = visit("why", question=question)
+        assert not visitor.error
+        assert re.search(r"python -m cvae_core (train|evaluate)", said(visitor))
+
+    def test_nonsense_in_the_address_is_ignored(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        nonsense = {"unit-16": "z99", "run-collapse": "../..", "grey": "7", "averaged": "3", "scale": "x", "digit": "x"}
+        for question in QUESTIONS:
+            assert pictures(visit("why", question=question, **nonsense)) == pictures(visit("why", question=question))
+
+    def test_z_from_three_sources_costs_what_it_has_not_seen(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("why", question="Prior at test")
+        leaves = re.search(
+            r"leaves ([\d.]+) nats, but its rate is ([\d.]+), together ([\d.]+), .* leaves ([\d.]+); .*, ([\d.]+)\.",
+            said(visitor),
+        )
+        assert leaves
+        posterior, rate, total, prior, ignorant = map(float, leaves.groups())
+        assert posterior + rate == pytest.approx(total, abs=0.11)
+        assert total < prior < ignorant
+        assert pictures(visit("why", question="Prior at test", seed="1")) != pictures(visitor)
+
+    def test_a_live_unit_is_missed_and_a_dead_one_is_not(self, visit: Visit, without_mnist: None) -> None:
+        address = {"question": "Collapse", "run-collapse": "digits-label"}
+        live = visit("why", **address)
+        order = live.selectbox(key="unit-16").options
+        dead = visit("why", **address, **{"unit-16": order[-1]})
+        assert re.search(r"−ELBO \*\*\+\d+\.\d\d\*\* nats per image. The unit is worth its rate", said(live))
+        assert re.search(r"rate 0\.00, so −ELBO \*\*\S?0\.\d\d\*\* nats per image. The unit is dead", said(dead))
+        assert pictures(live) != pictures(dead)
+
+    def test_a_wrong_label_loses_nats(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("why", question="No label", digit="8")
+        lost = re.search(r"when told 8, so the wrong word loses \*\*([\d.]+) nats", said(visitor))
+        assert lost
+        assert float(lost[1]) > 10
+        assert "train vae --dataset digits" in said(visitor)
+        assert pictures(visit("why", question="No label", digit="1")) != pictures(visitor)
+
+    def test_a_vae_stands_beside_the_label_run(
+        self, visit: Visit, without_mnist: None, own_runs: Path, untrained: Untrained
+    ) -> None:
+        untrained(configure("vae", dataset="digits", width=8, depth=1, latent=2), "plain", root=own_runs)
+        visitor = visit("why", question="No label")
+        assert "`plain` needs −ELBO" in said(visitor)
+        assert len(pictures(visitor)) == 2
+
+    def test_averaging_leads_to_the_networks_answer(self, visit: Visit, without_mnist: None) -> None:
+        apart = [
+            float(
+                re.search(r"by the ink of \*\*([\d.]+) pixels", said(visit("why", question="Blur", averaged=count)))[1]
+            )  # type: ignore[index]
+            for count in ("1", "16", "256")
+        ]
+        assert apart == sorted(apart, reverse=True)
+
+    def test_the_floors_are_those_that_are_stored(self, visit: Visit, without_mnist: None) -> None:
+        (table,) = (frame.value for frame in visit("why", question="Not zero").dataframe)
+        stored = next(c.mean for c in stored_cells(find("quadrant-1", CHECKPOINTS)) if c.estimator == "floor")
+        row = table[(table["images"] == "mnist") & (table["scored"] == "1 quadrant visible")]
+        assert row["floor"].item() == pytest.approx(stored)
+        assert (table["above the floor"] > 0).all()
+
+    def test_the_curve_of_a_run_is_shown_where_there_is_one(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        assert "evaluate RUN --curve" in said(visit("why", question="ELBO or sampling"))
+        run = find("digits-label", own_runs)
+        store(run, stored_cells(run), run.weights_digest(), CURVE)
+        assert len(visit("why", question="ELBO or sampling").get("plotly_chart")) == 2
 
 
 def cursor(visitor: AppTest) -> float:

@@ -20,7 +20,7 @@ def lines(visitor: AppTest) -> list[str]:
     return [block.value for block in visitor.code if "from cvae_core import figures" in block.value]
 
 
-@pytest.mark.parametrize("page", ["generate", "inpaint", "latent", "training"])
+@pytest.mark.parametrize("page", ["generate", "inpaint", "latent", "training", "why"])
 def test_every_picture_can_be_copied_as_python(visit: Visit, without_mnist: None, page: str) -> None:
     assert lines(visit(page)) or page == "latent"  # whose pictures need the images
 
@@ -44,10 +44,23 @@ def test_every_picture_can_be_copied_as_python(visit: Visit, without_mnist: None
         Figure(
             library.run_keys()["digits-label"], gallery.traversal, {"start": 1, "end": 4, "steps": 5}, "caption",
         ),
+        Figure(
+            library.run_keys()["digits-quadrant-1"], gallery.sources,
+            {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4}, "caption", rows=("one", *"abcde"),
+        ),
+        Figure(library.run_keys()["digits-quadrant-1"], gallery.without_unit, {"indices": (1, 2), "unit": 3}, "caption"),
+        Figure(library.run_keys()["digits-label"], gallery.relabelled, {"indices": (1, 2), "label": 3}, "caption"),
+        Figure(
+            library.run_keys()["digits-quadrant-1"], gallery.averages,
+            {"indices": (1, 2), "visible": "1", "count": 4, "seed": 0}, "caption",
+        ),
         Stage(library.run_keys()["digits-quadrant-1"], 3),
         Strip(library.run_keys()["digits-label"], "reconstructions"),
     ],
-    ids=["samples", "completions", "drawing", "traversal", "stage", "strip"],
+    ids=[
+        "samples", "completions", "drawing", "traversal", "sources", "without_unit", "relabelled", "averages", "stage",
+        "strip",
+    ],
 )  # fmt: skip
 def test_the_lines_draw_the_same_picture(figure: Picture, tmp_path: Path) -> None:
     file = tmp_path / "figure.png"

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 
 from cvae_core import noise
-from cvae_core.distributions import Gaussian, MaskedBernoulli, standard_gaussian
+from cvae_core.distributions import Gaussian, MaskedBernoulli, cross_entropy, standard_gaussian
 
 ALL_IMAGES = torch.tensor(list(product([0.0, 1.0], repeat=4)))  # (16, 4)
 LOGITS = torch.tensor([0.3, -1.2, 2.0, -0.1])
@@ -136,3 +136,13 @@ def test_pasting_writes_the_counted_pixels_over_a_background_that_stays() -> Non
 def test_probabilities_are_between_nothing_and_one_and_follow_the_logits() -> None:
     likelihood = MaskedBernoulli(LOGITS[None], torch.arange(4))
     torch.testing.assert_close(likelihood.probabilities, 1 / (1 + (-LOGITS[None]).exp()))
+
+
+@pytest.mark.parametrize("ink", [0.0, 0.3, 0.5, 1.0])
+def test_a_grey_pixel_costs_least_at_its_own_intensity_and_there_its_entropy(ink: float) -> None:
+    grey, probabilities = torch.tensor(ink).double(), torch.linspace(0.01, 0.99, 99).double()
+    floor = float(cross_entropy(grey, grey))
+    assert floor == pytest.approx(float(Bernoulli(grey).entropy()), abs=1e-6)
+    assert (cross_entropy(grey, probabilities) >= floor - 1e-12).all()
+    score = MaskedBernoulli(probabilities.logit()[:, None], torch.tensor([0])).log_prob(grey[None, None])
+    torch.testing.assert_close(cross_entropy(grey, probabilities), -score)

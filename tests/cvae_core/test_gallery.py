@@ -8,6 +8,7 @@ from cvae_core import gallery, noise
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError
 from cvae_core.figures import PLAIN, UNKNOWN, VISIBLE, as_bytes
+from cvae_core.flat import FlatVAE
 from cvae_core.models import ConditionalVAE, completed, labelled
 from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import default_root, find
@@ -77,6 +78,56 @@ def test_a_completion_keeps_what_is_visible_and_says_what_was_given(quadrant: Co
     assert set(papers[0, 0][seen]) == set(papers[3, 1][seen]) == {VISIBLE}
     assert set(papers[0, 0][~seen]) == {UNKNOWN}
     assert set(papers[3, 1][~seen]) == {PLAIN}
+
+
+def test_z_from_three_sources_completes_the_same_digits(quadrant: ConditionalVAE, digits: DataSet) -> None:
+    assert isinstance(quadrant, FlatVAE)
+    images, papers = gallery.sources(quadrant, digits.test, (4, 9, 11), "1", count=2, seed=0)
+    assert images.shape == papers.shape == (8, 3, 784)  # type: ignore[union-attr]
+    truth, seen = digits.test.images[[4, 9, 11]].numpy(), pixel_mask(flags("1")).numpy()
+    np.testing.assert_array_equal(images[1], truth)
+    for row in images[2:]:
+        np.testing.assert_array_equal(row[:, seen], truth[:, seen])
+    errors = [np.abs(images[row : row + 2].astype(float) - truth).mean() for row in (2, 4, 6)]
+    assert errors == sorted(errors)
+
+
+def test_silencing_a_dead_unit_changes_no_picture_and_a_live_one_does(label: ConditionalVAE, digits: DataSet) -> None:
+    ranked = np.argsort(find("digits-label", default_root()).card().rates)
+    quiet, loud = (gallery.without_unit(label, digits.test, range(10), int(ranked[n])).images for n in (0, -1))
+    np.testing.assert_array_equal(quiet[:2], loud[:2])
+    np.testing.assert_array_equal(quiet[0], digits.test.images[:10].numpy())
+    assert np.abs(quiet[1].astype(int) - quiet[2]).mean() < 1
+    assert np.abs(loud[1].astype(int) - loud[2]).mean() > 5
+
+
+def test_a_digit_told_its_own_label_is_reconstructed_and_told_another_becomes_another(
+    label: ConditionalVAE, digits: DataSet
+) -> None:
+    indices = (3, 5, 8)
+    own = int(digits.test.labels[3])
+    images, _ = gallery.relabelled(label, digits.test, indices, own)
+    assert images.shape == (4, 3, 784)
+    expected = gallery.reconstructions(label, digits.test, indices, columns=3).images
+    np.testing.assert_array_equal(images[:2], expected)
+    for row in images[2:]:
+        np.testing.assert_allclose(row[0].astype(int), images[1, 0].astype(int), atol=1)
+    other, _ = gallery.relabelled(label, digits.test, indices, (own + 1) % 10)
+    assert np.abs(other[2, 0].astype(int) - other[1, 0]).mean() > 10
+
+
+def test_the_more_samples_are_averaged_the_nearer_they_are_to_the_networks_answer(
+    quadrant: ConditionalVAE, digits: DataSet
+) -> None:
+    sheets = [gallery.averages(quadrant, digits.test, range(20), "1", count, seed=0).images for count in (1, 200)]
+    seen = pixel_mask(flags("1")).numpy()
+    one, many = (np.abs(images[3].astype(float) - images[2]).mean() for images in sheets)
+    assert many < 0.97 * one
+    np.testing.assert_array_equal(sheets[0][3], sheets[0][4])
+    np.testing.assert_array_equal(sheets[0][4:], sheets[1][4:])
+    ink = sheets[1][5]
+    assert set(np.unique(ink[:, ~seen])) == {0, 255}
+    np.testing.assert_array_equal(ink[:, seen], digits.test.images[:20].numpy()[:, seen])
 
 
 def test_a_drawing_is_completed_as_the_same_test_digit_is(quadrant: ConditionalVAE, digits: DataSet) -> None:

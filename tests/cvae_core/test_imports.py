@@ -22,7 +22,7 @@ ROWS = [
     {"training", "tables"},
     {"monitoring", "replay", "judging"},
     {"gallery"},
-    {"evaluation", "latent", "figures", "classifier"},
+    {"evaluation", "interventions", "linear_gaussian", "latent", "figures", "classifier"},
     {"runs", "objectives", "examples"},
     {"architectures"},
     {"ladder"},

@@ -17,6 +17,7 @@ from cvae_core.tables import (
     PYRO,
     Entry,
     Pivot,
+    above_floors,
     entries,
     latex,
     long_table,
@@ -217,6 +218,16 @@ def test_a_floor_is_shown_once_from_the_most_images(tiny: Tiny, untrained: Untra
     for order in ([few, many], [many, few]):
         floors = [entry for entry in entries(order) if entry.model == "floor"]
         assert [(floor.nats, floor.images) for floor in floors] == [(45.53, 10_000)]
+
+
+def test_floors_stand_beside_the_lowest_score_over_the_same_images(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"), "label")
+    store(run, [cell("floor", 40.0, samples=0), cell("elbo", 95.0), cell("importance", 91.0), cell("prior", 200.0)])
+    fewer = untrained(tiny("vae"), "vae")
+    store(fewer, [cell("importance", 80.0, images=100), cell("floor", 30.0, samples=0, images=100)])
+    table = above_floors(entries([run, fewer]))
+    assert table.to_numpy().tolist() == [["digits", "whole image", 40.0, "label CVAE mlp, 2 latents", 91.0, 51.0]]
+    assert above_floors([]).empty
 
 
 def test_no_stored_number_is_missing_from_the_readable_tables(tiny: Tiny, untrained: Untrained) -> None:

@@ -157,6 +157,19 @@ def test_more_samples_make_a_taller_figure(visit: Open) -> None:
     assert Image.open(io.BytesIO(content(page))).height > before
 
 
+def test_a_question_and_its_control_stand_in_the_address(visit: Open) -> None:
+    page = visit("why")
+    page.get_by_role("tab", name="Blur").click()
+    page.wait_for_timeout(300)
+    settle(page)
+    before = sources(page)
+    press(page, "Samples averaged", "End")
+    moved = sources(page)
+    assert moved != before
+    assert "question=Blur" in page.url
+    assert sources(visit(page.url[page.url.index("why") :])) == moved
+
+
 def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
     page.goto(f"{address}/nonsense")
     settle(page)
