@@ -1,6 +1,7 @@
 """What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
 
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +35,12 @@ Untrained = Callable[..., Run]
 def pictures(visitor: AppTest) -> list[str]:
     """Return the addresses of the pictures on a page: they name the pictures' content."""
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
+
+
+def figures_named(visitor: AppTest, key: str) -> list[dict[str, Any]]:
+    """Return the Plotly charts of a key as they are sent to the browser."""
+    charts = [element.proto for element in visitor.get("plotly_chart")]
+    return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
 
 
 def said(visitor: AppTest) -> str:
@@ -309,6 +316,86 @@ class TestLatent:
         table = pd.read_csv(io.BytesIO(maps.csv(embedding)))
         assert list(table.columns) == ["index", "label", "x", "y", "z1", "z2"]
         assert len(table) == len(embedding.indices) == 5000
+
+    def test_principal_components_are_there_in_three_dimensions_without_computing(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", **{"3d": "true"})
+        (figure,) = figures_named(visitor, "map-3d")
+        assert [trace["type"] for trace in figure["data"]] == ["scatter3d"] * 11  # ten digits and the ring
+        assert not figures_named(visitor, "map")
+        assert "PCA of 360 posterior means: the three directions" in said(visitor)
+        assert "Streamlit reports no selection" in said(visitor)
+        embedding = maps.stored(library.run_keys()["digits-label"], Layout(method="pca", dimensions=3))
+        assert embedding is not None
+        assert list(maps.table(embedding).columns[:5]) == ["index", "label", "x", "y", "depth"]
+        assert maps.table(embedding)["depth"].std() > 0
+
+    def test_the_number_of_an_image_rings_it_in_three_dimensions_too(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", point="7", **{"3d": "true"})
+        embedding = maps.stored(library.run_keys()["digits-label"], Layout(method="pca", dimensions=3))
+        assert embedding is not None
+        (figure,) = figures_named(visitor, "map-3d")
+        (arrow,) = figure["layout"]["scene"]["annotations"]
+        assert arrow["text"] == "test image 7"
+        np.testing.assert_allclose([arrow[axis] for axis in "xyz"], embedding.coordinates[7], rtol=1e-5)
+
+    def test_t_sne_in_three_dimensions_is_offered(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        visitor = visit("latent", run="digits-label", **{"3d": "true"})
+        assert [button.label for button in visitor.button if "Compute" in button.label] == ["Compute it, about 30 s"]
+        layout, key = Layout(dimensions=3), library.run_keys()["digits-label"]
+        solid = maps.stored(key, replace(layout, method="pca"))
+        assert solid is not None
+        store_embedding(find("digits-label", own_runs), layout, solid, key.weights)
+        assert figures_named(visit("latent", run="digits-label", **{"3d": "true"}), "map-3d")
+
+    def test_two_latents_have_no_map_in_three_dimensions(self, visit: Visit, without_mnist: None) -> None:
+        address = {"method": "PCA", "3d": "true"}
+        assert figures_named(visit("latent", run="label-2d", **address), "map")
+        others = visit("latent", run="label", beside="label-2d", **address)
+        assert "label-2d" not in others.selectbox(key="beside").options
+        assert "vae" in others.selectbox(key="beside").options
+        assert not figures_named(others, "map-beside")
+        assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
+
+    def test_draws_from_prior_and_posteriors_lie_over_each_other(self, visit: Visit, without_mnist: None) -> None:
+        address = {"run": "digits-quadrant-1", "method": "PCA"}
+        (means,) = figures_named(visit("latent", **address), "map")
+        assert [trace["name"] for trace in means["data"]] == [str(digit) for digit in range(10)]
+        visitor = visit("latent", prior="true", seed="3", beside="digits-label", **address)
+        (figure,) = figures_named(visitor, "map")
+        assert [trace["name"] for trace in figure["data"]] == ["prior", *(str(digit) for digit in range(10))]
+        assert figures_named(visitor, "map-beside")[0]["data"][0]["name"] == "prior"
+        assert "a draw from $q(z \\mid x, c)$ for each of 360 test images" in said(visitor)
+        (again,) = figures_named(visit("latent", prior="true", seed="3", **address), "map")
+        (other,) = figures_named(visit("latent", prior="true", seed="4", **address), "map")
+        assert again["data"][:2] == figure["data"][:2]
+        assert other["data"][0]["x"] != figure["data"][0]["x"]
+        assert other["data"][1]["x"] != figure["data"][1]["x"]
+
+    def test_a_map_of_draws_is_projected_as_the_means_are(self, without_mnist: None) -> None:
+        key = library.run_keys()["digits-label"]
+        means = maps.stored(key, Layout(method="pca"))
+        assert means is not None
+        shown, prior = maps.drawn(key, means, 0)
+        assert prior is not None
+        assert prior.shape == shown.coordinates.shape == (360, 2)
+        directions, *_ = np.linalg.lstsq(means.z - means.z.mean(0, np.float32), means.coordinates)
+        np.testing.assert_allclose((shown.z - means.z.mean(0, np.float32)) @ directions, shown.coordinates, atol=1e-2)
+        apart = shown.coordinates - means.coordinates
+        assert 0.1 < apart.std() < 1  # a posterior's spread
+        assert (np.abs(apart.mean(axis=0)) < 0.15).all()
+        assert maps.drawn(key, means, None) == (means, None)
+
+    def test_t_sne_has_no_place_for_the_priors_draws(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", prior="true")
+        assert "t-SNE cannot place new points" in said(visitor)
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
+    def test_without_images_no_draws_are_offered(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="label", method="PCA", prior="true", beside="digits-label")
+        assert "prior" not in [toggle.key for toggle in visitor.toggle]
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()
