@@ -16,6 +16,7 @@ DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 RED = "#d00000"  # of what the visitor has chosen or drawn
+GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT = 360, 620, 220
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
@@ -81,8 +82,8 @@ def embedding_map(
 
 def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
-    axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False}
-    axis |= {"gridcolor": "#88888844", "zerolinecolor": "#88888844"}
+    axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
+    axis |= {"gridcolor": GRID, "zerolinecolor": GRID}
     arrow = {
         "arrowcolor": RED,
         "ax": 40,
@@ -93,7 +94,7 @@ def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     }
     arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
     axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
-    return {"aspectmode": "data", "uirevision": "keep", "annotations": arrows, **axes}
+    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
 
 
 def _points(places: np.ndarray, **settings: Any) -> go.Scattergl | go.Scatter3d:

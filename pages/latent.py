@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, maps, pictures
+from app import charts, controls, display, drawing, library, maps, pictures, thumbnails
 from app.library import RunKey
 from app.pictures import Figure
 from cvae_core import data, figures, gallery
@@ -33,7 +33,8 @@ TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between cl
 PLANE_TOOLS = "Click a digit in the legend to hide it; the lasso above the map selects many."
 SOLID_TOOLS = (
     "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "
-    "reports no selection from charts in three dimensions. Give a test image's number instead, and a ring marks it."
+    "reports no selection from charts in three dimensions. Give a test image's number instead: an arrow leads to its ring, "
+    "in a view that starts anew."
 )
 
 
@@ -165,7 +166,8 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
             config=charts.CONFIG,
             key=controls.MAP,
         )
-    st.caption(words(embedding, layout, None if prior is None else len(prior)))
+    hint = " Move over a point to see its digit." if data.on_disk(images) else ""
+    st.caption(words(embedding, layout, None if prior is None else len(prior)) + hint)
     st.download_button(
         "CSV",
         data=partial(maps.csv, shown),
@@ -290,3 +292,5 @@ display.explanation(
     neighbours,
     gallery.point,
 )
+if embedding is not None and data.on_disk(library.config(key).dataset):
+    thumbnails.follow_the_pointer(library.config(key).dataset, len(embedding.indices))

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import library, live, maps
+from app import library, live, maps, thumbnails
 from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
@@ -164,7 +165,9 @@ class TestGenerate:
         ("generate", "digit"),
         ("generate", "run"),
         ("inpaint", "visible-digits"),
+        ("latent", "3d"),
         ("latent", "method"),
+        ("latent", "prior"),
         ("latent", "run"),
         ("training", "quantity"),
         ("training", "run"),
@@ -392,10 +395,32 @@ class TestLatent:
         assert "t-SNE cannot place new points" in said(visitor)
         assert len(figures_named(visitor, "map")[0]["data"]) == 10
 
+    def test_nonsense_in_the_address_is_the_map_of_the_means(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", prior="perhaps", seed="-3", **{"3d": "4"})
+        assert not visitor.error
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
     def test_without_images_no_draws_are_offered(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("latent", run="label", method="PCA", prior="true", beside="digits-label")
         assert "prior" not in [toggle.key for toggle in visitor.toggle]
         assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
+    def test_thumbnails_are_sent_where_the_images_are(self, visit: Visit, without_mnist: None) -> None:
+        def sent(run: str) -> list[bytes]:
+            parts = visit("latent", run=run).get("bidi_component")
+            return [part.proto.bytes for part in parts if part.proto.component_name == "cvae_thumbnail"]
+
+        (packed,) = sent("digits-label")
+        name, _, png = packed.partition(b"\n")
+        assert name == b"digits"
+        images = data.load("digits").test.images[:360].numpy()
+        places = np.asarray(Image.open(io.BytesIO(png)).convert("L")).reshape(6, 28, 64, 28).swapaxes(1, 2)
+        paper_to_ink = 255 - (places.reshape(-1, 784)[:360].astype(float) - 29) / (255 - 29) * 255
+        np.testing.assert_allclose(paper_to_ink, images, atol=10)
+        assert not sent("label")
+
+    def test_thumbnails_of_5000_digits_are_half_a_megabyte(self, with_mnist: None) -> None:
+        assert len(thumbnails.sprite(data.load("mnist").test.images[:5000].numpy())) < 600_000
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()
