@@ -19,7 +19,7 @@ from app import library, live, maps, thumbnails
 from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
-from cvae_core import data, tables
+from cvae_core import data, latent, tables
 from cvae_core.config import configure
 from cvae_core.errors import NotWritable
 from cvae_core.evaluation import CURVE, Scored, store, stored_cells
@@ -281,7 +281,9 @@ class TestLadder:
 
     def test_its_map_is_of_its_top_group(self, without_mnist: None, a_ladder: Path) -> None:
         key = library.run_keys()["wide"]
-        assert posterior_means(library.model(key), data.load("digits").test, torch.arange(3)).shape == (3, 2 * 49)
+        model, test = library.model(key), data.load("digits").test
+        assert posterior_means(model, test, torch.arange(3)).shape == (3, 2 * 49)
+        assert [drawn.shape for drawn in latent.draws(model, test, torch.arange(3), 0)] == [(3, 2 * 49)] * 2
 
 
 class TestLatent:
@@ -342,6 +344,16 @@ class TestLatent:
         (arrow,) = figure["layout"]["scene"]["annotations"]
         assert arrow["text"] == "test image 7"
         np.testing.assert_allclose([arrow[axis] for axis in "xyz"], embedding.coordinates[7], rtol=1e-5)
+
+    def test_a_drawing_has_a_place_in_three_dimensions(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", point="7", **{"3d": "true"})
+        visitor.session_state["ink"] = data.load("digits").test.images[4].numpy()
+        visitor.run()
+        assert not visitor.exception
+        (figure,) = figures_named(visitor, "map-3d")
+        assert figure["data"][-1]["name"] == "drawing"
+        assert figure["data"][-1]["type"] == "scatter3d"
+        assert [arrow["text"] for arrow in figure["layout"]["scene"]["annotations"]] == ["test image 7", "your drawing"]
 
     def test_t_sne_in_three_dimensions_is_offered(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         visitor = visit("latent", run="digits-label", **{"3d": "true"})
