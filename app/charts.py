@@ -18,56 +18,95 @@ from cvae_core.tables import ESTIMATORS
 DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
+RED = "#d00000"  # of what the visitor has chosen or drawn
+GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
+SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
 
 
-def embedding_map(embedding: Embedding, ringed: int | None, drawn: np.ndarray | None = None) -> go.Figure:
+def embedding_map(
+    embedding: Embedding,
+    ringed: int | None,
+    drawn: np.ndarray | None = None,
+    prior: np.ndarray | None = None,
+    images: str = "",
+) -> go.Figure:
     """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed.
 
-    `drawn` (2,) is the place of the visitor's drawing.
+    `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
+    `images` names the data set, for the thumbnails.
 
-    Dragging and the wheel are the page's, so that it scrolls on a phone too; the tools above the map zoom and pan.
+    On a plane dragging and the wheel are the page's, so that it scrolls on a phone too; the tools above it zoom and pan.
     """
+    solid = embedding.coordinates.shape[1] == 3
     figure = go.Figure()
+    if prior is not None:
+        grey = {"size": 2 if solid else 3, "color": "#999999", "opacity": 0.6}
+        figure.add_trace(_points(prior, name="prior", hoverinfo="skip", marker=grey))
+    size = 3 if solid else 5 if prior is None else 4
     for digit in range(10):
         rows = embedding.labels == digit
+        picked = {} if solid else {"selected": {"marker": {"size": 16}}, "unselected": {"marker": {"opacity": 0.8}}}
         figure.add_trace(
-            go.Scattergl(
-                x=embedding.coordinates[rows, 0],
-                y=embedding.coordinates[rows, 1],
+            _points(
+                embedding.coordinates[rows],
                 customdata=embedding.indices[rows],
-                mode="markers",
-                marker={"size": 5, "color": DIGIT_COLOURS[digit]},
-                selected={"marker": {"size": 16}},
-                unselected={"marker": {"opacity": 0.8}},
+                marker={"size": size, "color": DIGIT_COLOURS[digit]},
                 name=str(digit),
                 hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
+                **picked,
             )
         )
+    pointers = []
     position = np.flatnonzero(embedding.indices == ringed)
     if len(position):
-        x, y = embedding.coordinates[position[0]]
-        figure.add_trace(
-            go.Scattergl(
-                x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
-                marker={"size": 18, "symbol": "circle-open", "color": "#d00000", "line": {"width": 3}},
-            )
-        )  # fmt: skip
+        ring = {"size": 18, "symbol": "circle-open", "color": RED, "line": {"width": 3}}
+        places = embedding.coordinates[position]
+        figure.add_trace(_points(places, showlegend=False, hoverinfo="skip", marker=ring))
+        pointers.append((places[0], f"test image {ringed}"))
     if drawn is not None:
-        figure.add_trace(
-            go.Scattergl(
-                x=drawn[:1], y=drawn[1:], mode="markers", name="drawing", hovertemplate="your drawing<extra></extra>",
-                marker={"size": 16, "symbol": "star", "color": "#d00000", "line": {"width": 1, "color": "white"}},
-            )
-        )  # fmt: skip
+        star: dict[str, Any] = {"color": RED, "line": {"width": 1, "color": "white"}}
+        star |= {"size": 6, "symbol": "diamond"} if solid else {"size": 16, "symbol": "star"}
+        hover = "your drawing<extra></extra>"
+        figure.add_trace(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
+        pointers.append((drawn, "your drawing"))
     legend = {"title": {"text": "digit"}, "itemsizing": "constant"}
-    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, dragmode=False)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False, scaleanchor="x")
+    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, meta={"images": images})
+    if solid:
+        figure.update_layout(scene=_scene(pointers))
+    else:
+        figure.update_layout(dragmode=False)
+        figure.update_xaxes(visible=False)
+        figure.update_yaxes(visible=False, scaleanchor="x")
     return figure
+
+
+def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
+    """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
+    axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
+    axis |= {"gridcolor": GRID, "zerolinecolor": GRID}
+    arrow = {
+        "arrowcolor": RED,
+        "ax": 40,
+        "ay": -60,
+        "bgcolor": "white",
+        "bordercolor": RED,
+        "font": {"color": "#1b2130"},
+    }
+    arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
+    axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
+    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
+
+
+def _points(places: np.ndarray, **settings: Any) -> go.Scattergl | go.Scatter3d:
+    """Draw points (N, 2 or 3)."""
+    if places.shape[1] == 3:
+        x, y, z = places.T
+        return go.Scatter3d(x=x, y=y, z=z, mode="markers", **settings)
+    return go.Scattergl(x=places[:, 0], y=places[:, 1], mode="markers", **settings)
 
 
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:

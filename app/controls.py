@@ -349,10 +349,15 @@ def selected_points() -> tuple[int, ...]:
     return tuple(caught) if len(caught) > 1 else ()
 
 
+def chosen_point() -> int | None:
+    """Return the test index that `test_index` holds."""
+    return st.session_state.get(_POINT)
+
+
 def point_to_ring() -> int | None:
     """Return the test index that the map must ring: one that came by number or address, not by a click.
 
     A clicked point shows itself. To ring it would change the figure, and Streamlit then forgets its zoom and hidden digits.
     """
-    number = st.session_state.get(_POINT)
+    number = chosen_point()
     return None if number == st.session_state.get(_CLICKED, 0) else number

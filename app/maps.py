@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from app import controls, library, processes
 from app.library import RunKey
 from cvae_core import data, latent, runs
+from cvae_core.config import is_gsnn, is_ladder
 from cvae_core.errors import RunDamaged
-from cvae_core.latent import MIN_POINTS, USUAL, Embedding, Layout, Method
+from cvae_core.latent import MIN_POINTS, USUAL, Dimensions, Draws, Embedding, Layout, Method
 
-POINT_SECONDS = 0.003  # t-SNE's time per point on two cores: what the progress bar goes by
+POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
+LADDER_DRAWS = 1000  # images of which a ladder's z is drawn: some ten seconds
 KEPT = 12
 MAX_PERPLEXITY = 100
 METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
@@ -30,18 +34,56 @@ def runs_with_latents() -> dict[str, RunKey]:
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _read(key: RunKey, layout: Layout, changed: tuple[int, ...]) -> Embedding | None:
     run = runs.find(key.name, runs.default_root())
-    found = latent.stored_embedding(run, layout)
-    if found is None and layout.method == "pca":
-        other = latent.stored_embedding(run, replace(layout, method="tsne"))
-        return other and replace(other, coordinates=latent.principal_plane(other.z))
-    return found
+    if (found := latent.stored_embedding(run, layout)) is not None or layout.method != "pca":
+        return found
+    for other in _with_its_z(layout):
+        if (found := latent.stored_embedding(run, other)) is not None:
+            return replace(found, coordinates=latent.projection(found.z, layout.dimensions)(found.z))
+    return None
+
+
+def _with_its_z(layout: Layout) -> list[Layout]:
+    """Return the layouts of the same points: principal components are at once there where any of them is stored."""
+    solids: list[Dimensions] = [2, 3]
+    return [replace(layout, method=method, dimensions=dimensions) for method in METHODS for dimensions in solids]
 
 
 def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
     """Return a run's embedding, or None where there is none; read again when its file has changed."""
     run = runs.find(key.name, runs.default_root())
-    paths = [path for method in METHODS for path in run.result_paths(replace(layout, method=method).file)]
+    paths = [path for other in _with_its_z(layout) for path in run.result_paths(other.file)]
     return _read(key, layout, tuple(path.stat().st_mtime_ns for path in paths))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing z …")
+def _draws(key: RunKey, points: int, seed: int) -> Draws:
+    model = library.model(key)
+    rows = torch.arange(min(points, LADDER_DRAWS) if is_ladder(model.config) else points)
+    return latent.draws(model, library.dataset(model.config.dataset).test, rows, seed)
+
+
+def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embedding, np.ndarray | None]:
+    """Return a map of draws from the posteriors in place of their means, and where as many from the prior lie on it.
+
+    Both are projected as the means are. Without a seed, or where there is nothing to draw from, it is the means' map alone.
+    """
+    if seed is None or not _drawable(key):
+        return embedding, None
+    prior, posterior = _draws(key, len(embedding.indices), seed)
+    project = latent.projection(embedding.z, embedding.coordinates.shape[1])
+    some = slice(len(posterior))
+    shown = Embedding(embedding.indices[some], embedding.labels[some], posterior, project(posterior))
+    return shown, project(prior)
+
+
+def _drawable(key: RunKey) -> bool:
+    """Say whether a run has priors and posteriors to draw from: a GSNN has learned no posterior."""
+    return data.on_disk(library.config(key).dataset) and not is_gsnn(library.config(key))
+
+
+def share(embedding: Embedding) -> float:
+    """Return the share of z's variance that the coordinates of a linear map hold."""
+    return float(embedding.coordinates.var(axis=0).sum() / embedding.z.astype(np.float32).var(axis=0).sum())
 
 
 def first_stored() -> tuple[RunKey, Embedding] | None:
@@ -60,8 +102,8 @@ def label(embedding: Embedding, index: int) -> int:
 
 def table(embedding: Embedding) -> pd.DataFrame:
     """Return index, label, coordinates and z, one row per point."""
-    columns = {"index": embedding.indices, "label": embedding.labels, "x": embedding.coordinates[:, 0]}
-    columns["y"] = embedding.coordinates[:, 1]
+    columns = {"index": embedding.indices, "label": embedding.labels}
+    columns |= dict(zip(("x", "y", "depth"), embedding.coordinates.T, strict=False))
     columns |= {f"z{dimension + 1}": embedding.z[:, dimension] for dimension in range(embedding.z.shape[1])}
     return pd.DataFrame(columns)
 
@@ -81,9 +123,10 @@ def layout(key: RunKey) -> Layout:
         ),
         USUAL.method,
     )  # fmt: skip
+    dimensions = _dimensions(key)
     if not data.on_disk(library.config(key).dataset):
         st.caption("Maps with other settings need the images, which are not on this machine.")
-        return replace(USUAL, method=method)
+        return replace(USUAL, method=method, dimensions=dimensions)
     with st.expander("Settings of the map", icon=":material/tune:"):
         most = len(library.dataset(library.config(key).dataset).test)
         asked = st.number_input(
@@ -101,14 +144,42 @@ def layout(key: RunKey) -> Layout:
                     bind="query-params", help="How many neighbours each point is placed by, about",
                 )
             )  # fmt: skip
-    return Layout(method=method, points=points, perplexity=perplexity)
+    return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
+
+
+def _dimensions(key: RunKey) -> Dimensions:
+    """Choose between the plane and space, where z has as many dimensions."""
+    if not has_three(key):
+        return 2
+    return 3 if st.toggle("In three dimensions", key="3d", bind="query-params") else 2
+
+
+def has_three(key: RunKey) -> bool:
+    """Say whether a run's z can be mapped in three dimensions."""
+    return library.config(key).latents >= 3
+
+
+def overlay(key: RunKey, layout: Layout) -> int | None:
+    """Choose whether a map shows what prior and posteriors draw, in place of the means; return the seed, or None."""
+    if not _drawable(key):
+        return None
+    if layout.method == "tsne":
+        st.caption("t-SNE cannot place new points: PCA can show what the prior draws.")
+        return None
+    wanted = st.toggle(
+        "Prior and posteriors",
+        key="prior",
+        bind="query-params",
+        help="Draws from both, over each other, in place of means",
+    )
+    return controls.seed() if wanted else None
 
 
 def offer(key: RunKey, chosen: Layout) -> None:
     """Offer to compute a map that is not there yet, and show how far it is."""
     if not data.on_disk(library.config(key).dataset):
         return
-    due = 5 + (chosen.points * POINT_SECONDS if chosen.method == "tsne" else 0)
+    due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
     name = f"{METHODS[chosen.method]} of {key.name}"
     flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
     processes.offer(

@@ -3,7 +3,7 @@
     train vae|label|quadrant|baseline   train a run, or go on with one
     evaluate RUN                        estimate its conditional log-likelihoods and store them
     table [RUN …]                       print the table of stored results
-    embed RUN                           lay its latent space out in two dimensions
+    embed RUN                           lay its latent space out as a map
     classifier [DATASET]                train the classifier that judges generated digits
     judge RUN                           let it say whether a run's digits are what was asked for
     export RUN                          write a grid of samples or the stages of its training

@@ -126,19 +126,22 @@ class Evaluate:
 
 @dataclass(frozen=True, kw_only=True)
 class Embed:
-    """Lay a run's posterior means out in two dimensions and keep them with the run."""
+    """Lay a run's posterior means out in two or three dimensions and keep them with the run."""
 
     run: RunName
     method: Annotated[latent.Method, Doc("t-SNE or principal components")] = latent.USUAL.method
     points: Annotated[int, Doc("test images to lay out")] = latent.USUAL.points
     perplexity: Annotated[int, Doc("t-SNE's effective number of neighbours")] = latent.USUAL.perplexity
+    dimensions: Annotated[latent.Dimensions, Doc("of the map")] = latent.USUAL.dimensions
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Embed and store."""
         run = find(self.run, self.root)
         weights, model, dataset = run.weights_digest(), run.model(), run.images()
-        layout = latent.Layout(method=self.method, points=self.points, perplexity=self.perplexity)
+        layout = latent.Layout(
+            method=self.method, points=self.points, perplexity=self.perplexity, dimensions=self.dimensions
+        )
         with ticking(f"{self.method} of {self.points:,} points"):
             embedding = latent.embed(model, dataset.test, layout)
         latent.store_embedding(run, layout, embedding, weights)

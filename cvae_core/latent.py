@@ -1,13 +1,14 @@
 """The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core import files
+from cvae_core import files, noise
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
@@ -15,6 +16,7 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Run
 
 Method = Literal["tsne", "pca"]
+Dimensions = Literal[2, 3]
 MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
 EMBEDDING_SEED = 0
 MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
@@ -23,21 +25,22 @@ DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Posterior means of some test images, in z and in two dimensions."""
+    """Points of some test images, in z and in the two or three dimensions of a map; stored ones are posterior means."""
 
     indices: np.ndarray  # (N,) into the test split
     labels: np.ndarray  # (N,)
     z: np.ndarray  # (N, latent) float16, which is nearer than any neighbour
-    coordinates: np.ndarray  # (N, 2) float32
+    coordinates: np.ndarray  # (N, 2 or 3) float32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How posterior means are laid out in two dimensions: what tells one stored map of a run from another."""
+    """How posterior means are laid out: what tells one stored map of a run from another."""
 
     method: Method = "tsne"
     points: int = 5000  # the first of the test images, or all where there are fewer
     perplexity: int = 30  # t-SNE's effective number of neighbours
+    dimensions: Dimensions = 2
 
     @property
     def file(self) -> str:
@@ -45,7 +48,8 @@ class Layout:
         usual, settings = [Layout.points, Layout.perplexity], [self.points, self.perplexity]
         if self.method == "pca":
             usual, settings = usual[:1], settings[:1]
-        return f"embedding-{'-'.join([self.method, *map(str, settings if settings != usual else [])])}.npz"
+        solid = ["3d"] if self.dimensions == 3 else []
+        return f"embedding-{'-'.join([self.method, *map(str, settings if settings != usual else []), *solid])}.npz"
 
 
 USUAL = Layout()
@@ -62,11 +66,16 @@ def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor
 
 
 def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedding:
-    """Lay posterior means out in two dimensions (van der Maaten & Hinton 2008)."""
+    """Lay posterior means out in two or three dimensions (van der Maaten & Hinton 2008)."""
     from sklearn.manifold import TSNE
 
-    if model.latent < 2:
-        raise ConfigError("An embedding needs at least two latent dimensions: this model has fewer.")
+    if layout.dimensions not in (2, 3):
+        raise ConfigError(f"Dimensions cannot be {layout.dimensions}: an embedding has 2 or 3.")
+    if model.latent < layout.dimensions:
+        words = "two" if layout.dimensions == 2 else "three"
+        raise ConfigError(
+            f"A map in {layout.dimensions}-D needs at least {words} latent dimensions: this model has fewer."
+        )
     if not layout.points >= MIN_POINTS:
         raise ConfigError(f"Points cannot be {layout.points}: an embedding needs at least {MIN_POINTS}.")
     rows = torch.arange(min(layout.points, len(split)))
@@ -78,18 +87,44 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
     if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
         raise ConfigError("This model's z says next to nothing of the images: there is nothing to lay out.")
     if layout.method == "pca":
-        coordinates = principal_plane(z)
+        coordinates = projection(z, layout.dimensions)(z)
     else:
-        coordinates = TSNE(2, perplexity=layout.perplexity, init="pca", random_state=EMBEDDING_SEED).fit_transform(z)
+        tsne = TSNE(layout.dimensions, perplexity=layout.perplexity, init="pca", random_state=EMBEDDING_SEED)
+        coordinates = tsne.fit_transform(z)
     return Embedding(rows.numpy(), split.labels[rows].numpy(), z.astype(np.float16), coordinates.astype(np.float32))
 
 
-def principal_plane(z: np.ndarray) -> np.ndarray:
-    """Project points (N, latent) onto the two directions in which they vary most, (N, 2) float32."""
+def projection(z: np.ndarray, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the directions in which points (N, latent) vary most, and return what projects any points onto them.
+
+    Both take z of any precision; coordinates are (N, dimensions) float32.
+    """
     from sklearn.decomposition import PCA
 
-    projected: np.ndarray = PCA(2).fit_transform(z.astype(np.float32))
-    return projected
+    components = PCA(dimensions, random_state=EMBEDDING_SEED).fit(z.astype(np.float32))
+    return lambda points: components.transform(points.astype(np.float32))
+
+
+class Draws(NamedTuple):
+    """One point of z per image from its prior and one from its posterior, both given its own condition."""
+
+    prior: np.ndarray  # (N, latent), z ~ p(z | c); of a ladder, of its top group
+    posterior: np.ndarray  # (N, latent), z ~ q(z | x, c): over all images, the aggregate posterior
+
+
+@torch.no_grad()
+def draws(model: ConditionalVAE, split: Split, rows: Tensor, seed: int) -> Draws:
+    """Draw z from the prior and from the posterior of some images (Hoffman & Johnson 2016 on what the two must share).
+
+    An image's draws depend on its index and the seed alone.
+    """
+    prior, posterior = [], []
+    for some in rows.split(1000):
+        x, c = held_out(model.config, split, some)
+        ours, theirs = (noise.per_image(some, 1, model.latent, seed, "map", name) for name in ("posterior", "prior"))
+        posterior.append(model.infer(x, c, ours).z[0, :, : model.mapped])
+        prior.append(model.draw(c, theirs).z[0, :, : model.mapped])
+    return Draws(torch.cat(prior).numpy(), torch.cat(posterior).numpy())
 
 
 def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str) -> None:
@@ -121,7 +156,7 @@ def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
 
 
 def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
-    """Return where a point z (latent,) belongs on a map, (2,), and the test indices of its nearest neighbours there.
+    """Return where a point z (latent,) belongs on a map, (2 or 3,), and the test indices of its nearest neighbours there.
 
     Its place is the mean of theirs, weighted by one over their distance in z; t-SNE itself places no new points.
     """

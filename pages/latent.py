@@ -6,12 +6,22 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, maps, pictures
+from app import charts, controls, display, drawing, library, maps, pictures, thumbnails
 from app.library import RunKey
 from app.pictures import Figure, Walk
 from cvae_core import data, gallery
 from cvae_core.config import is_ladder
-from cvae_core.latent import DEAD_RATE, Embedding, Layout, embed, neighbours, placed, posterior_means
+from cvae_core.latent import (
+    DEAD_RATE,
+    USUAL,
+    Embedding,
+    Layout,
+    draws,
+    embed,
+    neighbours,
+    placed,
+    posterior_means,
+)
 from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
@@ -19,7 +29,13 @@ MOST_SHOWN, SELECTED_COLUMNS = 60, 20
 WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 DRAWN = "drawn"  # what the visitor says the drawing is
-TSNE_CAUTION = " In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
+TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
+PLANE_TOOLS = "Click a digit in the legend to hide it; the lasso above the map selects many."
+SOLID_TOOLS = (
+    "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "
+    "reports no selection from charts in three dimensions. Give a test image's number instead: an arrow leads to its ring, "
+    "in a view that starts anew."
+)
 
 
 def detail(key: RunKey, embedding: Embedding, index: int) -> None:
@@ -51,7 +67,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
 
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
-    """Return where the visitor's drawing belongs on the map, (2,), and its neighbours; None where nothing is drawn."""
+    """Return where the visitor's drawing belongs on the map, (2 or 3,), and its neighbours; None where nothing is drawn."""
     drawn, label = drawing.ink(), st.session_state.get(DRAWN) or 0
     if not drawn.any():
         return None
@@ -71,7 +87,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
             st.selectbox("It is a", range(LABELS), key=DRAWN, bind="query-params")
         if near:
             labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in near)
-            st.caption(f"The star is your drawing, placed among its nearest neighbours in z: {labels}.")
+            st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
 def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> None:
@@ -129,9 +145,58 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
         display.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
-def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> None:
-    """Show another run's map beside the chosen one."""
-    others = [NOBODY, *(name for name in choices if name != key.name)]
+def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | None, seed: int | None) -> Embedding:
+    """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
+    shown, prior = maps.drawn(key, embedding, seed)
+    images = library.config(key).dataset
+    if layout.dimensions == 3:
+        figure = charts.embedding_map(shown, controls.chosen_point(), star, prior, images)
+        st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d")
+    else:
+        st.plotly_chart(
+            charts.embedding_map(shown, controls.point_to_ring(), star, prior, images),
+            on_select=controls.take_point,
+            selection_mode=("points", "lasso", "box"),
+            config=charts.CONFIG,
+            key=controls.MAP,
+        )
+    hint = " Move over a point to see its digit." if data.on_disk(images) else ""
+    st.caption(words(embedding, layout, None if prior is None else len(prior)) + hint)
+    st.download_button(
+        "CSV",
+        data=partial(maps.csv, shown),
+        file_name=f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        help="Index, label, coordinates and z of every point",
+    )
+    return shown
+
+
+def words(embedding: Embedding, layout: Layout, drawn: int | None) -> str:
+    """Say what a map shows, of so many draws or of the means, and what can be done there."""
+    tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
+    if layout.method == "tsne":
+        return f"t-SNE of {len(embedding.indices):,} posterior means. {tools} {TSNE_CAUTION}"
+    number = "three" if layout.dimensions == 3 else "two"
+    plane = f"the {number} directions that hold most of the means' variance, {maps.share(embedding):.0%} of it"
+    if drawn is None:
+        means = "Draws from the posteriors would lie wider than their means do."
+        return f"PCA of {len(embedding.indices):,} posterior means: {plane}. {means} {tools}"
+    others = "" if layout.dimensions == embedding.z.shape[1] else " In the others they may still differ."
+    return (
+        f"In colour, a draw from $q(z \\mid x, c)$ for each of {drawn:,} test images: together, the aggregate posterior. "
+        "In grey, a draw from $p(z \\mid c)$ for each of the same images' conditions. Where grey is alone, the decoder is "
+        "asked for a $z$ that it has not learned; where colour is alone, the prior hardly ever draws. Both are projected as "
+        f"the posterior means are, onto {plane}.{others} {tools}"
+    )
+
+
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout, seed: int | None) -> None:
+    """Show another run's map beside the chosen one, laid out in the same way."""
+    possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
+    others = [NOBODY, *(name for name in possible if name != key.name)]
     name = controls.or_default(st.selectbox("Beside it", others, key="beside", bind="query-params"), NOBODY)
     if name == NOBODY:
         return
@@ -139,7 +204,9 @@ def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> None:
     if other is None:
         st.info(f"This map of `{name}` is not computed yet: choose it as the run, and compute it.")
         return
-    st.plotly_chart(charts.embedding_map(other, None), config=charts.CONFIG, key="map-beside")
+    other, prior = maps.drawn(choices[name], other, seed)
+    figure = charts.embedding_map(other, None, prior=prior, images=library.config(choices[name]).dataset)
+    st.plotly_chart(figure, config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG, key="map-beside")
     st.caption(
         f"`{name}`: {library.kind(library.config(choices[name]))}. A VAE must keep the digit in z, for nothing else tells "
         "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
@@ -168,10 +235,12 @@ if not choices:
         "No run with latents is trained yet. Train one with: `python -m cvae_core train vae`", icon=":material/info:"
     )
     st.stop()
+layout, seed = USUAL, None
 with st.sidebar:
     key = controls.run("Run", choices)
     with display.sentences():
         layout = maps.layout(key)
+        seed = maps.overlay(key, layout)
 library.rerun_when_runs_change()
 embedding = star = None
 with display.sentences():
@@ -187,26 +256,7 @@ with display.sentences():
             chosen = controls.test_index(int(embedding.indices.max()))
         with wide:
             star = drawing_placed(key, embedding)
-            st.plotly_chart(
-                charts.embedding_map(embedding, controls.point_to_ring(), star and star[0]),
-                on_select=controls.take_point,
-                selection_mode=("points", "lasso", "box"),
-                config=charts.CONFIG,
-                key=controls.MAP,
-            )
-            st.caption(
-                f"{maps.METHODS[layout.method]} of {len(embedding.indices):,} posterior means. Click a digit in the legend "
-                "to hide it; the lasso above the map selects many." + (TSNE_CAUTION if layout.method == "tsne" else "")
-            )
-            st.download_button(
-                "CSV",
-                data=partial(maps.csv, embedding),
-                file_name=f"{key.name}-{layout.method}.csv",
-                mime="text/csv",
-                on_click="ignore",
-                icon=":material/download:",
-                help="Index, label, coordinates and z of every point",
-            )
+            shown = chart(key, embedding, layout, star and star[0], seed)
         with narrow:  # after the map, which need not wait for it
             if chosen in embedding.indices:
                 with display.sentences():
@@ -215,21 +265,26 @@ with display.sentences():
                 st.info("Click a point, or give the number of a test image that is on the map.")
 with display.sentences():
     if embedding is not None:
-        if caught := controls.selected_points():
-            selection(key, embedding, caught)
+        if layout.dimensions == 2 and (caught := controls.selected_points()):
+            selection(key, shown, caught)
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])
-        beside(key, choices, layout)
+        beside(key, choices, layout, seed)
 with display.sentences():
     units(key)
 display.explanation(
-    "t-SNE (van der Maaten & Hinton 2008) and PCA lay the posterior means out in the plane; colours are the digits, which "
-    "neither of them is told. The bars are the mean rate of every latent dimension over the validation images: how many "
-    "nats it tells the decoder about an image. A unit with less than 0.01 is dead.",
+    "t-SNE (van der Maaten & Hinton 2008) and PCA lay the posterior means out in two or three dimensions; colours are the "
+    "digits, which neither of them is told. Samples are decoded from the prior: they are good where it draws what the "
+    "aggregate posterior, the mean of $q(z \\mid x, c)$ over images, has made the decoder learn. The bars are the mean rate "
+    "of every latent dimension over the validation images: how many nats it tells the decoder about an image. A unit with "
+    "less than 0.01 is dead.",
     r"\mathrm{rate}_j = \frac{1}{N} \sum_{n=1}^{N} \mathrm{KL}\big(q(z_j \mid x_n, c_n) \,\|\, p(z_j \mid c_n)\big)",
     posterior_means,
     embed,
+    draws,
     neighbours,
     gallery.point,
 )
+if embedding is not None and data.on_disk(library.config(key).dataset):
+    thumbnails.follow_the_pointer(library.config(key).dataset, len(embedding.indices))

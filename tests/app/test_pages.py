@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import library, live, maps, player
+from app import library, live, maps, player, thumbnails
 from app.navigation import PAGES
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
-from cvae_core import data, tables
+from cvae_core import data, latent, tables
 from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.config import configure
 from cvae_core.errors import NotWritable
@@ -38,6 +39,12 @@ Untrained = Callable[..., Run]
 def pictures(visitor: AppTest) -> list[str]:
     """Return the addresses of the pictures on a page: they name the pictures' content."""
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
+
+
+def figures_named(visitor: AppTest, key: str) -> list[dict[str, Any]]:
+    """Return the Plotly charts of a key as they are sent to the browser."""
+    charts = [element.proto for element in visitor.get("plotly_chart")]
+    return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
 
 
 def said(visitor: AppTest) -> str:
@@ -207,7 +214,9 @@ def test_what_an_address_says_in_vain_is_told_once(
         ("inpaint", "visible-digits"),
         ("why", "question"),
         ("why", "beta"),
+        ("latent", "3d"),
         ("latent", "method"),
+        ("latent", "prior"),
         ("latent", "run"),
         ("training", "quantity"),
         ("training", "replay"),
@@ -341,7 +350,9 @@ class TestLadder:
 
     def test_its_map_is_of_its_top_group(self, without_mnist: None, a_ladder: Path) -> None:
         key = library.run_keys()["wide"]
-        assert posterior_means(library.model(key), data.load("digits").test, torch.arange(3)).shape == (3, 2 * 49)
+        model, test = library.model(key), data.load("digits").test
+        assert posterior_means(model, test, torch.arange(3)).shape == (3, 2 * 49)
+        assert [drawn.shape for drawn in latent.draws(model, test, torch.arange(3), 0)] == [(3, 2 * 49)] * 2
 
 
 class TestLatent:
@@ -379,6 +390,118 @@ class TestLatent:
         table = pd.read_csv(io.BytesIO(maps.csv(embedding)))
         assert list(table.columns) == ["index", "label", "x", "y", "z1", "z2"]
         assert len(table) == len(embedding.indices) == 5000
+
+    def test_principal_components_are_there_in_three_dimensions_without_computing(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", **{"3d": "true"})
+        (figure,) = figures_named(visitor, "map-3d")
+        assert [trace["type"] for trace in figure["data"]] == ["scatter3d"] * 11  # ten digits and the ring
+        assert not figures_named(visitor, "map")
+        assert "PCA of 360 posterior means: the three directions" in said(visitor)
+        assert "Streamlit reports no selection" in said(visitor)
+        embedding = maps.stored(library.run_keys()["digits-label"], Layout(method="pca", dimensions=3))
+        assert embedding is not None
+        assert list(maps.table(embedding).columns[:5]) == ["index", "label", "x", "y", "depth"]
+        assert maps.table(embedding)["depth"].std() > 0
+
+    def test_the_number_of_an_image_rings_it_in_three_dimensions_too(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", point="7", **{"3d": "true"})
+        embedding = maps.stored(library.run_keys()["digits-label"], Layout(method="pca", dimensions=3))
+        assert embedding is not None
+        (figure,) = figures_named(visitor, "map-3d")
+        (arrow,) = figure["layout"]["scene"]["annotations"]
+        assert arrow["text"] == "test image 7"
+        np.testing.assert_allclose([arrow[axis] for axis in "xyz"], embedding.coordinates[7], rtol=1e-5)
+
+    def test_a_drawing_has_a_place_in_three_dimensions(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", point="7", **{"3d": "true"})
+        visitor.session_state["ink"] = data.load("digits").test.images[4].numpy()
+        visitor.run()
+        assert not visitor.exception
+        (figure,) = figures_named(visitor, "map-3d")
+        assert figure["data"][-1]["name"] == "drawing"
+        assert figure["data"][-1]["type"] == "scatter3d"
+        assert [arrow["text"] for arrow in figure["layout"]["scene"]["annotations"]] == ["test image 7", "your drawing"]
+
+    def test_t_sne_in_three_dimensions_is_offered(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
+        visitor = visit("latent", run="digits-label", **{"3d": "true"})
+        assert [button.label for button in visitor.button if "Compute" in button.label] == ["Compute it, about 30 s"]
+        layout, key = Layout(dimensions=3), library.run_keys()["digits-label"]
+        solid = maps.stored(key, replace(layout, method="pca"))
+        assert solid is not None
+        store_embedding(find("digits-label", own_runs), layout, solid, key.weights)
+        assert figures_named(visit("latent", run="digits-label", **{"3d": "true"}), "map-3d")
+
+    def test_two_latents_have_no_map_in_three_dimensions(self, visit: Visit, without_mnist: None) -> None:
+        address = {"method": "PCA", "3d": "true"}
+        assert figures_named(visit("latent", run="label-2d", **address), "map")
+        others = visit("latent", run="label", beside="label-2d", **address)
+        assert "label-2d" not in others.selectbox(key="beside").options
+        assert "vae" in others.selectbox(key="beside").options
+        assert not figures_named(others, "map-beside")
+        assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
+
+    def test_draws_from_prior_and_posteriors_lie_over_each_other(self, visit: Visit, without_mnist: None) -> None:
+        address = {"run": "digits-quadrant-1", "method": "PCA"}
+        (means,) = figures_named(visit("latent", **address), "map")
+        assert [trace["name"] for trace in means["data"]] == [str(digit) for digit in range(10)]
+        visitor = visit("latent", prior="true", seed="3", beside="digits-label", **address)
+        (figure,) = figures_named(visitor, "map")
+        assert [trace["name"] for trace in figure["data"]] == ["prior", *(str(digit) for digit in range(10))]
+        assert figures_named(visitor, "map-beside")[0]["data"][0]["name"] == "prior"
+        assert "a draw from $q(z \\mid x, c)$ for each of 360 test images" in said(visitor)
+        (again,) = figures_named(visit("latent", prior="true", seed="3", **address), "map")
+        (other,) = figures_named(visit("latent", prior="true", seed="4", **address), "map")
+        assert again["data"][:2] == figure["data"][:2]
+        assert other["data"][0]["x"] != figure["data"][0]["x"]
+        assert other["data"][1]["x"] != figure["data"][1]["x"]
+
+    def test_a_map_of_draws_is_projected_as_the_means_are(self, without_mnist: None) -> None:
+        key = library.run_keys()["digits-label"]
+        means = maps.stored(key, Layout(method="pca"))
+        assert means is not None
+        shown, prior = maps.drawn(key, means, 0)
+        assert prior is not None
+        assert prior.shape == shown.coordinates.shape == (360, 2)
+        directions, *_ = np.linalg.lstsq(means.z - means.z.mean(0, np.float32), means.coordinates)
+        np.testing.assert_allclose((shown.z - means.z.mean(0, np.float32)) @ directions, shown.coordinates, atol=1e-2)
+        apart = shown.coordinates - means.coordinates
+        assert 0.1 < apart.std() < 1  # a posterior's spread
+        assert (np.abs(apart.mean(axis=0)) < 0.15).all()
+        assert maps.drawn(key, means, None) == (means, None)
+
+    def test_t_sne_has_no_place_for_the_priors_draws(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", prior="true")
+        assert "t-SNE cannot place new points" in said(visitor)
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
+    def test_nonsense_in_the_address_is_the_map_of_the_means(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="digits-label", method="PCA", prior="perhaps", seed="-3", **{"3d": "4"})
+        assert not visitor.error
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
+    def test_without_images_no_draws_are_offered(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent", run="label", method="PCA", prior="true", beside="digits-label")
+        assert "prior" not in [toggle.key for toggle in visitor.toggle]
+        assert len(figures_named(visitor, "map")[0]["data"]) == 10
+
+    def test_thumbnails_are_sent_where_the_images_are(self, visit: Visit, without_mnist: None) -> None:
+        def sent(run: str) -> list[bytes]:
+            parts = visit("latent", run=run).get("bidi_component")
+            return [part.proto.bytes for part in parts if part.proto.component_name == "cvae_thumbnail"]
+
+        (packed,) = sent("digits-label")
+        name, _, png = packed.partition(b"\n")
+        assert name == b"digits"
+        images = data.load("digits").test.images[:360].numpy()
+        places = np.asarray(Image.open(io.BytesIO(png)).convert("L")).reshape(6, 28, 64, 28).swapaxes(1, 2)
+        paper_to_ink = 255 - (places.reshape(-1, 784)[:360].astype(float) - 29) / (255 - 29) * 255
+        np.testing.assert_allclose(paper_to_ink, images, atol=10)
+        assert not sent("label")
+
+    def test_thumbnails_of_5000_digits_are_half_a_megabyte(self, with_mnist: None) -> None:
+        assert len(thumbnails.sprite(data.load("mnist").test.images[:5000].numpy())) < 600_000
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()

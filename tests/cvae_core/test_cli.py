@@ -376,6 +376,8 @@ def test_an_embedding_is_stored_with_its_run(command: Command, root: Path) -> No
     stored = latent.stored_embedding(run, latent.Layout(method="pca", points=60))
     assert stored is not None
     assert stored.coordinates.shape == (60, 2)
+    flat = ["--method", "pca", "--points", 60, "--dimensions", 3, "--root", root]
+    assert "three latent dimensions" in refused(command("embed", "digits-label", *flat))
     assert "at least 50" in refused(command("embed", "digits-label", "--points", 3, "--root", root))
     assert "two latent dimensions" in refused(command("embed", "digits-baseline-1", "--root", root))
 

@@ -19,10 +19,12 @@ from cvae_core.latent import (
     USUAL,
     Embedding,
     Layout,
+    draws,
     embed,
     neighbours,
     placed,
     posterior_means,
+    projection,
     slerp,
     stored_embedding,
 )
@@ -104,6 +106,54 @@ def test_posterior_means_are_those_of_the_posterior_whoever_else_is_asked(
     torch.testing.assert_close(posterior_means(model, digits.test, rows[1:]), means[1:], rtol=1e-4, atol=1e-5)
 
 
+def test_where_the_posterior_is_the_prior_draws_of_both_are_alike(tiny: Tiny, digits: DataSet) -> None:
+    model = build(tiny("vae", latent=3))
+    with torch.no_grad():
+        model.recognition_head.linear.weight.zero_()
+        model.recognition_head.linear.bias.zero_()
+
+    def apart() -> float:
+        prior, posterior = draws(model, digits.test, torch.arange(360), 0)
+        assert prior.shape == posterior.shape == (360, 3)
+        assert abs(np.corrcoef(prior[:, 0], posterior[:, 0])[0, 1]) < 0.2  # alike, but not the same
+        points = np.quantile(prior, [0.1, 0.25, 0.5, 0.75, 0.9], axis=0)
+        return float(np.abs(points - np.quantile(posterior, [0.1, 0.25, 0.5, 0.75, 0.9], axis=0)).max())
+
+    alike = apart()
+    with torch.no_grad():
+        model.recognition_head.linear.bias.fill_(0.5)
+    assert alike < 0.3 < apart()  # three standard errors
+
+
+@pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
+def test_draws_are_of_each_images_own_condition_whoever_else_is_drawn(
+    flavour: str, tiny: Tiny, digits: DataSet
+) -> None:
+    learned = {"prior": "learned"} if flavour == "label" else {}
+    model = build(tiny(flavour, latent=3, **learned))
+    rows = torch.tensor([5, 1, 300])
+    found = draws(model, digits.test, rows, 7)
+    x, c = held_out(model.config, digits.test, rows)
+    with torch.no_grad():
+        prior = model.prior(model.context(c))
+        posterior = model.posterior(x, model.context(c))
+    for drawn, distribution, name in zip(found, (prior, posterior), ("prior", "posterior"), strict=True):
+        epsilon = noise.per_image(rows, 1, 3, 7, "map", name)[0]
+        np.testing.assert_allclose(drawn, distribution.at(epsilon).numpy(), atol=1e-5)
+        assert (drawn != getattr(draws(model, digits.test, rows, 8), name)).all()
+    for one, some in zip(draws(model, digits.test, rows[1:], 7), found, strict=True):
+        np.testing.assert_allclose(one, some[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_projection_places_new_points_where_the_map_has_old_ones(embedding: Embedding) -> None:
+    project = projection(embedding.z, 2)
+    np.testing.assert_allclose(project(embedding.z), embedding.coordinates, atol=5e-3)
+    middle = embedding.z.mean(axis=0, dtype=np.float64, keepdims=True)
+    np.testing.assert_allclose(project(middle), [[0, 0]], atol=1e-3)
+    apart = project(2 * embedding.z.astype(np.float32) - middle)
+    np.testing.assert_allclose(apart, 2 * embedding.coordinates, atol=1e-2)
+
+
 @pytest.fixture(scope="module")
 def embedding(tiny: Tiny, digits: DataSet) -> Embedding:
     return embed(build(tiny("label", latent=5)), digits.test, Layout(method="pca", points=60))
@@ -141,6 +191,20 @@ def test_t_sne_of_the_same_model_is_the_same_picture(tiny: Tiny, digits: DataSet
     np.testing.assert_array_equal(first.coordinates, again.coordinates)
 
 
+@pytest.mark.parametrize("layout", [Layout(points=60, dimensions=3), Layout(method="pca", points=60, dimensions=3)])
+def test_a_map_in_three_dimensions_has_a_third_coordinate(layout: Layout, tiny: Tiny, digits: DataSet) -> None:
+    solid = embed(build(tiny("label", latent=5)), digits.test, layout)
+    assert (solid.coordinates.shape, solid.coordinates.dtype) == ((60, 3), np.float32)
+    assert (solid.coordinates.std(axis=0) > 0).all()
+
+
+def test_the_first_two_of_three_principal_components_are_the_plane(
+    embedding: Embedding, tiny: Tiny, digits: DataSet
+) -> None:
+    solid = embed(build(tiny("label", latent=5)), digits.test, Layout(method="pca", points=60, dimensions=3))
+    np.testing.assert_allclose(solid.coordinates[:, :2], embedding.coordinates, atol=1e-4)
+
+
 def test_other_perplexities_lay_the_points_out_otherwise(tiny: Tiny, digits: DataSet) -> None:
     model = build(tiny("label", latent=5))
     few, many = (embed(model, digits.test, Layout(points=60, perplexity=perplexity)) for perplexity in (5, 30))
@@ -172,6 +236,13 @@ def test_no_more_points_are_shown_than_there_are(tiny: Tiny, digits: DataSet) ->
 def test_too_few_points_are_refused(points: int, tiny: Tiny, digits: DataSet) -> None:
     with pytest.raises(ConfigError, match=f"Points cannot be {points}: an embedding needs at least 50"):
         embed(build(tiny("vae")), digits.test, Layout(points=points))
+
+
+def test_dimensions_that_cannot_be_are_refused(tiny: Tiny, digits: DataSet) -> None:
+    with pytest.raises(ConfigError, match="at least three latent dimensions: this model has fewer"):
+        embed(build(tiny("vae", latent=2)), digits.test, Layout(dimensions=3))
+    with pytest.raises(ConfigError, match="Dimensions cannot be 4: an embedding has 2 or 3"):
+        embed(build(tiny("vae", latent=5)), digits.test, Layout(dimensions=4))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("flavour", ["baseline", "vae"])
@@ -219,11 +290,20 @@ def test_a_map_of_other_settings_lies_beside_the_usual_one(
 ) -> None:
     run = untrained(tiny("label", latent=5))
     layouts = [USUAL, PCA, Layout(points=60), Layout(perplexity=7), Layout(points=60, perplexity=7)]
+    layouts += [replace(layout, dimensions=3) for layout in layouts]
     for number, layout in enumerate(layouts):
         store_embedding(run, layout, replace(embedding, coordinates=embedding.coordinates + number))
     for number, layout in enumerate(layouts):
         assert equal(stored_embedding(run, layout), replace(embedding, coordinates=embedding.coordinates + number))
     assert Layout(method="pca", perplexity=7).file == PCA.file  # which has no perplexity
+
+
+def test_maps_in_the_plane_keep_their_file_names() -> None:
+    plane = [USUAL, PCA, Layout(points=60, perplexity=7), Layout(method="pca", points=60)]
+    names = ["embedding-tsne.npz", "embedding-pca.npz", "embedding-tsne-60-7.npz", "embedding-pca-60.npz"]
+    assert [layout.file for layout in plane] == names
+    solid = [replace(layout, dimensions=3).file for layout in plane]
+    assert solid == [name.replace(".npz", "-3d.npz") for name in names]
 
 
 def test_an_embedding_of_other_weights_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:

@@ -5,12 +5,14 @@ import re
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from app.navigation import PAGES
+from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
 from tests.walk.access import serious_faults
@@ -176,8 +178,8 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
     assert page.get_by_role("heading", name="The CVAE lab").count() == 1
 
 
-def click_on_a_point(page: Page, digit: int, number: int) -> int:
-    """Click on a point of the map as a hand would; return its test index."""
+def move_to_a_point(page: Page, digit: int, number: int) -> int:
+    """Move over a point of the map as a hand would; return its test index."""
     index, x, y = page.locator(".js-plotly-plot").first.evaluate(
         """(g, [digit, i]) => {
         const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
@@ -188,9 +190,15 @@ def click_on_a_point(page: Page, digit: int, number: int) -> int:
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
     page.wait_for_timeout(300)
+    return int(index)
+
+
+def click_on_a_point(page: Page, digit: int, number: int) -> int:
+    """Click on a point of the map; return its test index."""
+    index = move_to_a_point(page, digit, number)
     page.mouse.down()
     page.mouse.up()
-    return int(index)
+    return index
 
 
 def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
@@ -225,6 +233,58 @@ def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
     index = "g => g._fullData.slice(0, 10).flatMap(t => [...t.x].filter((_, i) => t.customdata[i] == 17))"
     assert ring == page.locator(".js-plotly-plot").first.evaluate(index)
     assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 1
+
+
+def test_the_digit_under_the_pointer_stands_beside_it(visit: Open) -> None:
+    page = visit("latent?run=digits-label")
+    thumbnail = page.locator(".thumbnail")
+    assert thumbnail.is_hidden()
+    move_to_a_point(page, digit=3, number=5)
+    thumbnail.wait_for()
+    shown, red = thumbnail.evaluate(
+        """root => [Number(root.dataset.index),
+        [...root.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0)]"""
+    )
+    test = data.load("digits").test
+    ink = 255 - (255 - 22) * (test.images[shown].numpy() / 255)  # from white paper to dark ink
+    np.testing.assert_allclose(red, ink, atol=9)  # sixteen shades
+    assert thumbnail.inner_text() == f"a {test.labels[shown]}"
+    box, map_box = thumbnail.bounding_box(), page.locator(".js-plotly-plot").first.bounding_box()
+    assert box is not None
+    assert map_box is not None
+    assert map_box["y"] < box["y"] < map_box["y"] + map_box["height"]
+    page.get_by_role("heading", name="The latent space").hover()
+    assert thumbnail.is_hidden()
+
+
+def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -> None:
+    page = visit("latent?run=digits-label&method=PCA&3d=true&point=7")
+    chart = page.locator(".js-plotly-plot").first
+    chosen = "g => g._fullLayout.scene.annotations.map(arrow => arrow.text)"
+    eye = "g => Object.values(g._fullLayout.scene._scene.getCamera().eye)"
+    assert chart.evaluate(chosen) == ["test image 7"]
+    before = chart.evaluate(eye)
+    box = chart.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100, y + 30, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    assert chart.evaluate(eye) != before
+    for step in range(40):  # over the cloud
+        page.mouse.move(x + 4 * step, y)
+        page.wait_for_timeout(50)
+        if page.locator(".thumbnail").is_visible():
+            break
+    assert page.locator(".thumbnail").is_visible()
+    number = page.get_by_label("Test image", exact=True)
+    number.fill("9")
+    number.press("Enter")
+    page.get_by_role("heading", name=re.compile("Test image 9, a")).wait_for()
+    settle(page)
+    assert chart.evaluate(chosen) == ["test image 9"]
 
 
 CURSOR = """() => { const chart = document.querySelector('.js-plotly-plot'), line = chart.querySelector('.cursor');
