@@ -5,7 +5,7 @@ import streamlit as st
 from app import charts, controls, display, library, nats, pictures
 from app.library import RunKey
 from app.pictures import Figure
-from cvae_core import gallery, noise
+from cvae_core import gallery
 from cvae_core.config import QuadrantConfig
 from cvae_core.flat import LabelCVAE
 from cvae_core.interventions import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
@@ -256,5 +256,5 @@ def blurred() -> None:
         r"\mathbb{E}[x_i \mid c] = \int p(x_i = 1 \mid z, c)\, p(z \mid c)\, \mathrm{d}z \approx "
         r"\frac{1}{S} \sum_{s=1}^{S} p(x_i = 1 \mid z_s, c), \qquad z_s \sim p(z \mid c)",
         gallery.averages,
-        noise.binarise,
+        gallery.thresholds,
     )
