@@ -33,7 +33,7 @@ PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
     ("CVAE", "elbo", 10, (71.8, 51.0, 24.2)),
 )
 WHOLE = "whole image"
-FLOOR, GAP = "floor", "gap, NN − "
+FLOOR, GAP = "floor", "gap, "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
            "visible", "seeds")  # fmt: skip
 ENOUGH_SEEDS = 3  # to speak of a deviation
@@ -252,20 +252,34 @@ def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[
 
 
 def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
-    """Return by how many nats each quadrant model is better than the baseline that is shown the same of the same images."""
+    """Return what models gain, over the same images: quadrant models on the baseline, label models on the VAE."""
 
-    def question(entry: Entry) -> tuple[object, ...]:
+    def against_baseline(entry: Entry) -> tuple[object, ...]:
         return entry.dataset, entry.pixels, entry.scored, entry.images, any_set(configs[str(entry.run)])
 
-    baselines = {question(entry): entry for entry in scores if entry.estimator == ESTIMATORS["baseline"]}
-    kind = f"{ESTIMATORS['baseline']} less {ESTIMATORS['importance']}"
-    return [
-        replace(
-            entry, model=f"{GAP}{entry.model}", estimator=kind, nats=baseline.nats - entry.nats, standard_error=None
-        )
-        for entry in scores
-        if entry.estimator == ESTIMATORS["importance"] and (baseline := baselines.get(question(entry)))
-    ]  # fmt: skip
+    def against_vae(entry: Entry) -> tuple[object, ...]:
+        config = configs[str(entry.run)]
+        return entry.dataset, entry.pixels, entry.images, entry.samples, config.preset, config.latents, config.flavour
+
+    sampled = [entry for entry in scores if entry.estimator == ESTIMATORS["importance"]]
+    baselines = {against_baseline(e): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
+    vaes = {against_vae(entry): entry for entry in sampled}
+    gaps = []
+    for entry in sampled:
+        *alike, flavour = against_vae(entry)
+        if baseline := baselines.get(against_baseline(entry)):
+            gaps.append(_gap("NN", baseline, entry))
+        if flavour == "label" and (vae := vaes.get((*alike, "vae"))):
+            gaps.append(_gap("VAE", vae, entry))
+    return gaps
+
+
+def _gap(name: str, other: Entry, entry: Entry) -> Entry:
+    same = other.estimator == entry.estimator
+    kind = f"difference of {entry.estimator}" if same else f"{other.estimator} less {entry.estimator}"
+    return replace(
+        entry, model=f"{GAP}{name} − {entry.model}", estimator=kind, nats=other.nats - entry.nats, standard_error=None
+    )
 
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:
@@ -275,7 +289,7 @@ def _references(scores: Sequence[Entry]) -> list[Entry]:
         place = ("mnist", "grey", _scored(visible))
         if place in {(e.dataset, e.pixels, e.scored) for e in scores}:
             published = [(model, ESTIMATORS[kind], draws, nats[position]) for model, kind, draws, nats in PYRO_ROWS]
-            published.append((f"{GAP}CVAE", "cross-entropy less −ELBO", 10, PYRO_GAP[position]))
+            published.append((f"{GAP}NN − CVAE", "cross-entropy less −ELBO", 10, PYRO_GAP[position]))
             rows += [
                 Entry(*place, f"{model}, {PYRO}", estimator, draws, 10_000, nats, None, None)
                 for model, estimator, draws, nats in published
