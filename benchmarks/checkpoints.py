@@ -13,7 +13,7 @@ from cvae_core import cli
 from cvae_core.classifier import classifier_path
 from cvae_core.config import any_set, train_command
 from cvae_core.data import load
-from cvae_core.evaluation import CURVE, RESULTS, stored_cells
+from cvae_core.evaluation import CURVE, RESULTS, Estimator, stored_cells
 from cvae_core.judging import stored_judgement
 from cvae_core.runs import Run, default_root, find, readable, run_at
 
@@ -72,7 +72,8 @@ HEAD = """# The pretrained runs
 Trained by `make checkpoints`, which runs these commands one after another and scores each run on the whole test set.
 A run is read-only: what you find out about it goes to `.cache/` beside it, and your own runs get names of their own.
 Nats per image, lower is better; −ELBO and importance sampling with S = 100 draws, mean ± standard error over the test
-images; a baseline's figure is its cross-entropy. Times are of training, on the device that the run's card names.
+images; a baseline's figure is its cross-entropy, and a model of any set of quadrants has three, for 1 / 2 / 3 of them.
+Times are of training, on the device that the run's card names.
 
 | run | command | minutes | −ELBO | importance sampling | weights |
 | --- | --- | --- | --- | --- | --- |
@@ -149,16 +150,19 @@ def sealed(root: Path) -> list[str]:
 def row(name: str, root: Path) -> str:
     run = find(name, root)
     card = run.card()
-    cells = {cell.estimator: cell for cell in stored_cells(run) if cell.split == "test" and cell.samples in (0, 100)}
-    said = {kind: f"{cell.mean:.2f} ± {cell.standard_error:.2f}" for kind, cell in cells.items()}
-    bound = said.get("elbo") or said.get("baseline", "–")
+    cells = [cell for cell in stored_cells(run) if cell.split == "test" and cell.samples in (0, 100)]
+
+    def said(*kinds: Estimator) -> str:
+        """Join the figures of a model of any set for 1, 2 and 3 quadrants."""
+        return " / ".join(f"{c.mean:.2f} ± {c.standard_error:.2f}" for c in cells if c.estimator in kinds) or "–"
+
     size = "not shipped"
     if name in RUNS and card.weights:
         size = f"{(run.folder / card.weights.file).stat().st_size / 1e6:.1f} MB"
     minutes = card.seconds / 60
     return (
-        f"| `{name}` | `{train_command(card.config, name)}` | {minutes:.1f} | {bound} | {said.get('importance', '–')} | "
-        f"{size} |\n"
+        f"| `{name}` | `{train_command(card.config, name)}` | {minutes:.1f} | {said('elbo', 'baseline')} | "
+        f"{said('importance')} | {size} |\n"
     )
 
 
