@@ -10,7 +10,7 @@ from cvae_core import tables
 from cvae_core.judging import stored_judgement
 from cvae_core.runs import Run, default_root, find, readable
 
-SPEED = Path(__file__).with_name("speed.json")
+SPEED, LOAD = (Path(__file__).with_name(name) for name in ("speed.json", "load.json"))
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -27,7 +27,7 @@ def scores(runs: Sequence[Run]) -> str:
 
 def judgements(runs: Sequence[Run]) -> str:
     """Return what the classifier found."""
-    rows = ["| run | measure | value | real digits or chance |", "| --- | --- | --- | --- |"]
+    rows = ["| run | measure | value | real or chance |", "| --- | --- | --- | --- |"]
     for run in runs:
         for finding in stored_judgement(run):
             if " read as " not in finding.name:
@@ -95,10 +95,31 @@ def _where(one: dict[str, float]) -> str:
     return f" ({one['reached']:.1f} after {one['epochs']:.0f} epochs)" if "reached" in one else ""
 
 
+def answers() -> str:
+    """Return how fast the dashboard answers, as last measured."""
+    if not LOAD.exists():
+        return ""
+    results = json.loads(LOAD.read_text())
+    machine, crowds = results["machine"], results["crowds"]
+    rows = ["| page | first visit after a start | next visit | its control, median |", "| --- | --- | --- | --- |"]
+    for page, found in results["pages"].items():
+        control = "–" if found["control"] is None else f"{1000 * found['control']:.0f} ms"
+        rows.append(f"| {page} | {found['cold']:.2f} s | {found['warm']:.2f} s | {control} |")
+    said = [
+        f"Ten visitors of {page}, each clicking one second after the last answer: half of the {found['clicks']} answers "
+        f"within {found['median']:.2f} s, 95 % within {found['p95']:.2f} s."
+        for page, found in crowds.items()
+    ]
+    return "\n".join(
+        [*rows, "", *said, f"Measured on {machine['date']}: {machine['processor']}, {machine['cores']} cores."]
+    )
+
+
 def written(text: str) -> str:
     """Return a README with its tables made anew between their markers."""
     runs = sealed()
-    for marker, table in {"table": scores(runs), "judged": judgements(runs), "speed": speed()}.items():
+    made = {"table": scores(runs), "judged": judgements(runs), "speed": speed(), "answers": answers()}
+    for marker, table in made.items():
         before, _, rest = text.partition(f"<!-- {marker} -->\n")
         _, end, after = rest.partition(f"\n<!-- /{marker} -->")
         if end:

@@ -11,11 +11,26 @@ from app.provenance import provenance
 from cvae_core import data, tables
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
 from cvae_core.runs import default_root, find
-from cvae_core.tables import Entry, Pivot
+from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
 WIDTHS = {"model": 190, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
+
+
+def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
+    """Choose the estimators whose rows are shown; differences go with what they are of, floors stand under all."""
+    there = {row.estimator for row in rows if row.model != FLOOR}
+    chosen = st.pills(
+        "Show only",
+        [name for name in ESTIMATORS.values() if name in there],
+        selection_mode="multi",
+        key="only",
+        bind="query-params",
+    )
+    if not chosen:
+        return list(rows)
+    return [row for row in rows if row.model == FLOOR or any(name in row.estimator for name in chosen)]
 
 
 def table(pivot: Pivot) -> None:
@@ -50,7 +65,7 @@ def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
 
 
 def exports(rows: Sequence[Entry]) -> None:
-    """Offer the whole table as files."""
+    """Offer the rows as files."""
     writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str]]] = {
         "CSV": ("csv", lambda rows: tables.long_table(rows).to_csv(index=False)),
         "Markdown": ("md", tables.markdown),
@@ -162,9 +177,10 @@ with display.sentences():
             icon=":material/info:",
         )
     else:
-        for pivot in tables.pivots(entries):
+        shown = of_estimators(entries)
+        for pivot in tables.pivots(shown):
             table(pivot)
-        exports(entries)
+        exports(shown)
 with display.sentences():
     settling()
 with display.sentences():

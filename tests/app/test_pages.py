@@ -782,6 +782,15 @@ class TestTable:
                 if cell.estimator != "floor":
                     assert f"{cell.mean:.2f} ± {cell.standard_error:.2f}" in shown, (name, cell)
 
+    def test_chosen_estimators_alone_are_shown_with_their_differences_and_the_floor(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        first = visit("cll", only=["importance sampling"]).dataframe[0].value
+        assert {"importance sampling", "cross-entropy less importance sampling", "entropy of the grey pixels"} == set(
+            first["estimator"]
+        )
+        assert len(first) < len(visit("cll").dataframe[0].value)
+
     def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
         shown = visit("cll").dataframe[0].value
         assert shown["model"].str.endswith("Pyro tutorial*").sum() == 3
@@ -799,8 +808,7 @@ class TestTable:
     ) -> None:
         visitor = visit("cll")
         assert "Live estimates of mnist runs need its images" in said(visitor)
-        (chooser,) = visitor.selectbox
-        assert all(name.startswith("digits-") for name in chooser.options)
+        assert all(name.startswith("digits-") for name in visitor.selectbox(key="run").options)
 
     def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path

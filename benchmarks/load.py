@@ -1,0 +1,140 @@
+"""How fast the dashboard answers: pages cold and warm, controls, ten visitors at once: `python -m benchmarks.load`.
+
+It starts a server of its own. A time runs from a visitor's asking to the end of the page's script and the last byte of its
+last new picture. Results go to benchmarks/load.json, from which the README's table is written.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from benchmarks.visitors import Visitor, visitor
+
+RESULTS = Path(__file__).with_name("load.json")
+HOME = Path(__file__).resolve().parents[1] / "app" / "Home.py"
+# A control of each page, as the protocol names its value, and what it is set to in turn.
+CONTROLS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = {
+    "generate": ("seed", "double_value", tuple(range(1, 1000))),
+    "inpaint": ("seed", "double_value", tuple(range(1, 1000))),
+    "latent": ("point", "double_value", tuple(range(1, 1000))),
+    "why": ("beta", "string_array_value", ({"data": ["0.1"]}, {"data": ["4"]})),
+    "training": ("epoch", "string_array_value", ({"data": ["1"]}, {"data": ["0"]})),
+    "cll": ("only", "string_array_value", ({"data": ["−ELBO"]}, {"data": ["importance sampling"]})),
+}
+PAGES = ("", *CONTROLS)
+CLICKS = 20
+VISITORS, SECONDS, REST = 10, 30, 1.0
+CROWDED = ("generate", "inpaint")  # the pages that draw most
+
+
+def main() -> None:
+    results: dict[str, Any] = {"machine": machine(), "pages": {}, "crowds": {}}
+    for page in PAGES:
+        with dashboard() as address:
+            cold, warm, clicks = asyncio.run(alone(address, page))
+        found = {"cold": cold, "warm": warm, "control": statistics.median(clicks) if clicks else None}
+        results["pages"][page or "home"] = found
+        print(page or "home", json.dumps(found), flush=True)
+    for page in CROWDED:
+        with dashboard() as address:
+            waits = asyncio.run(crowd(address, page))
+        found = {"clicks": len(waits), "median": statistics.median(waits), "p95": statistics.quantiles(waits, n=20)[-1]}
+        results["crowds"][page] = found
+        print(VISITORS, "visitors of", page, json.dumps(found), flush=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+@contextmanager
+def dashboard() -> Iterator[str]:
+    """Start a server; yield its address as soon as it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [str(Path(sys.executable).with_name("streamlit")), "run", str(HOME), "--server.port", str(port)]
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen([*words, "--server.headless", "true"], stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while True:
+                try:
+                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+async def alone(address: str, page: str) -> tuple[float, float, list[float]]:
+    """Return the seconds of a page's first opening, of another visitor's, and of each use of its control."""
+    async with visitor(address) as first:
+        cold = await first.open(page) + await pictures(first, set())
+    async with visitor(address) as second:
+        warm = await second.open(page) + await pictures(second, set())
+        return cold, warm, [await click(second, page, number) for number in range(CLICKS)] if page else []
+
+
+async def crowd(address: str, page: str) -> list[float]:
+    """Return what many visitors wait, each clicking again a second after the last answer."""
+    until = time.monotonic() + SECONDS
+
+    async def one(first: int) -> list[float]:
+        waits = []
+        async with visitor(address) as coming:
+            await coming.open(page)
+            for number in count(first):
+                await asyncio.sleep(REST)
+                waits.append(await click(coming, page, number))
+                if time.monotonic() > until:
+                    return waits
+        raise AssertionError("never ends")
+
+    waits = await asyncio.gather(*(one(100 * number) for number in range(VISITORS)))
+    return [wait for each in waits for wait in each]
+
+
+async def click(coming: Visitor, page: str, number: int) -> float:
+    """Use a page's control; return the seconds until all that is new is there."""
+    key, kind, values = CONTROLS[page]
+    known = set(coming.pictures)
+    answered = await coming.set(key, **{kind: values[number % len(values)]})
+    return answered + await pictures(coming, known)
+
+
+async def pictures(coming: Visitor, known: set[str]) -> float:
+    """Fetch the pictures that are not known yet; return the seconds, or raise where the page complains."""
+    if coming.faults:
+        sys.exit(f"The page says: {coming.faults}")
+    since = time.monotonic()
+    for picture in coming.pictures:
+        if picture not in known:
+            await coming.fetch(picture)
+    return time.monotonic() - since
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Visitors of the dashboard without a browser: they speak Streamlit's own protocol over a WebSocket.
+
+A visitor opens a page by its address, sets its widgets, and says how long each answer took, which pictures are shown and
+what went wrong. As a browser does, it runs a page's clockwork (`run_every`) and keeps messages that need not be sent twice.
+"""
+
+import asyncio
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from streamlit.proto.Alert_pb2 import Alert
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.asyncio.client import ClientConnection, connect
+
+PATIENCE = 60  # seconds for an answer
+
+
+class Visitor:
+    """One visitor on one page."""
+
+    def __init__(self, address: str, socket: ClientConnection) -> None:
+        self._address, self._socket = address, socket
+        self._state = ClientState()
+        self._widgets: dict[str, WidgetState] = {}
+        self._shown: dict[tuple[int, ...], Delta] = {}  # by place on the page
+        self._kept: dict[str, ForwardMsg] = {}
+        self._clocks: dict[str, asyncio.Task[None]] = {}
+        self._awaited = ""  # a fragment, or the whole page
+        self._answered = asyncio.Event()
+
+    async def open(self, page: str = "", query: str = "") -> float:
+        """Open a page; return the seconds until its script has run."""
+        self._state.page_name, self._state.query_string = page, query
+        return await self._ask()
+
+    async def set(self, key: str, **value: Any) -> float:
+        """Set the widget of a key, its value named as the protocol does; return the seconds until the script has run."""
+        widget, fragment = next(self._found(key))
+        self._widgets[widget] = WidgetState(id=widget, **value)
+        return await self._ask(fragment)
+
+    @property
+    def pictures(self) -> list[str]:
+        """Return the addresses of the page's pictures, which name their content."""
+        return [picture.url for _, delta in sorted(self._shown.items()) for picture in delta.new_element.imgs.imgs]
+
+    @property
+    def faults(self) -> list[str]:
+        """Return what the page complains of."""
+        elements = [delta.new_element for delta in self._shown.values()]
+        said = [element.exception.message for element in elements if element.HasField("exception")]
+        return said + [element.alert.body for element in elements if element.alert.format == Alert.ERROR]
+
+    async def fetch(self, picture: str) -> bytes:
+        """Return a picture's bytes."""
+        with await asyncio.to_thread(urllib.request.urlopen, self._address + picture) as answer:
+            content: bytes = answer.read()
+        return content
+
+    async def listen(self) -> None:
+        """Take what the server sends, until it is no longer wanted."""
+        async for frame in self._socket:
+            assert isinstance(frame, bytes)
+            self._take(ForwardMsg.FromString(frame))
+
+    def leave(self) -> None:
+        """Stop the clocks."""
+        for clock in self._clocks.values():
+            clock.cancel()
+
+    async def _ask(self, fragment: str = "") -> float:
+        self._awaited = fragment
+        self._answered.clear()
+        started = time.monotonic()
+        await self._send(fragment)
+        async with asyncio.timeout(PATIENCE):
+            await self._answered.wait()
+        return time.monotonic() - started
+
+    async def _send(self, fragment: str, by_the_clock: bool = False) -> None:
+        state = ClientState(fragment_id=fragment, is_auto_rerun=by_the_clock, cached_message_hashes=self._kept)
+        state.MergeFrom(self._state)
+        state.widget_states.widgets.extend(self._widgets.values())
+        await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
+
+    async def _tick(self, fragment: str, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            await self._send(fragment, by_the_clock=True)
+
+    def _take(self, message: ForwardMsg) -> None:
+        match message.WhichOneof("type"):
+            case "ref_hash":
+                kept = self._kept[message.ref_hash]
+                self._show(message, kept.delta)
+            case "delta":
+                if message.metadata.cacheable:
+                    self._kept[message.hash] = message
+                self._show(message, message.delta)
+            case "new_session":
+                if not message.metadata.run.fragment_ids:
+                    self._shown.clear()
+                    self.leave()
+            case "navigation":
+                self._state.page_script_hash = message.navigation.page_script_hash
+            case "page_info_changed":
+                self._state.query_string = message.page_info_changed.query_string
+            case "auto_rerun":
+                again = message.auto_rerun
+                self._clocks[again.fragment_id] = asyncio.create_task(self._tick(again.fragment_id, again.interval))
+            case "script_finished":
+                ran = message.metadata.run.fragment_ids
+                early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+                if not early and (self._awaited in ran if self._awaited else not ran):
+                    self._answered.set()
+
+    def _show(self, message: ForwardMsg, delta: Delta) -> None:
+        self._shown[tuple(message.metadata.delta_path)] = delta
+
+    def _found(self, key: str) -> Iterator[tuple[str, str]]:
+        """Return the widget of a key, and the fragment that it is in."""
+        for delta in self._shown.values():
+            for part in (delta.new_element, delta.add_block):
+                kind = part.WhichOneof("type")
+                name = getattr(getattr(part, kind), "id", "") if kind else ""
+                if name.split("-", 2)[2:] == [key]:
+                    yield name, delta.fragment_id
+
+
+@asynccontextmanager
+async def visitor(address: str) -> AsyncIterator[Visitor]:
+    """Let a visitor come to a dashboard, and leave it."""
+    socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    async with connect(socket, subprotocols=["streamlit"], max_size=None) as connection:  # type: ignore[list-item]
+        coming = Visitor(address, connection)
+        ears = asyncio.create_task(coming.listen())
+        try:
+            yield coming
+        finally:
+            coming.leave()
+            ears.cancel()
