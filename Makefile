@@ -20,6 +20,7 @@ checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are
 
 benchmark: $(STAMP)-benchmark  ## measure beside the Pyro tutorial and write the README's tables; about half an hour
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.readme
 
 clean:  ## remove the environment and what tools left; runs and data stay
