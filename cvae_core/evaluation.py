@@ -9,6 +9,8 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,7 +25,7 @@ from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
 from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import ANY, canonical, flags
-from cvae_core.runs import Run
+from cvae_core.runs import CARDS_KEPT, Run
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 RESULTS = "cll.json"
@@ -166,16 +168,21 @@ def stored_cells(run: Run, file: str = RESULTS) -> list[Cell]:
     card = run.card()
     cells: dict[tuple[object, ...], Cell] = {}
     for path in run.result_paths(file):
-        content = files.read_json(path)
-        if card.weights is None or content.get("weights") != card.weights.sha256:
-            continue
-        try:
-            read = [Cell(**cell) for cell in content["cells"]]
-        except (KeyError, TypeError) as error:
-            raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
-        for cell in read:
-            _keep(cells, cell)
+        if card.weights is not None:
+            for cell in _results(path, files.version(path), card.weights.sha256):
+                _keep(cells, cell)
     return list(cells.values())
+
+
+@lru_cache(CARDS_KEPT)
+def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequence[Cell]:
+    content = files.read_json(path)
+    if content.get("weights") != weights:
+        return ()
+    try:
+        return tuple(Cell(**cell) for cell in content["cells"])
+    except (KeyError, TypeError) as error:
+        raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
 
 
 def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:

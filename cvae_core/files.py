@@ -76,6 +76,15 @@ def read(path: Path) -> bytes:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
 
 
+def version(path: Path) -> tuple[int, int, int]:
+    """Return what differs whenever a file has been written anew, or zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def digest(content: bytes) -> str:
     """Return the SHA-256 of bytes as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from cvae_core.models import ConditionalVAE
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CACHE = ".cache"
+CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
 
@@ -90,6 +92,11 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
 
 
+@lru_cache(CARDS_KEPT)
+def _card(path: Path, version: tuple[int, int, int]) -> Card:
+    return card_from_json(files.read_json(path))
+
+
 @dataclass(frozen=True)
 class Run:
     """A run's folder; everything that is read from or written to it goes through here."""
@@ -107,8 +114,9 @@ class Run:
 
     def card(self) -> Card:
         """Read the card; raise RunDamaged where it cannot be."""
+        path = self.folder / "card.json"
         try:
-            return card_from_json(files.read_json(self.folder / "card.json"))
+            return _card(path, files.version(path))
         except ConfigError as error:
             raise RunDamaged(f"Run {self.name!r}: {error}") from error
 
