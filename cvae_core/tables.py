@@ -252,14 +252,23 @@ def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[
 
 
 def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
-    """Return what models gain, over the same images: quadrant models on the baseline, label models on the VAE."""
+    """Return what models gain, over the same images: quadrant models on the baseline, label models on their VAE."""
 
     def against_baseline(entry: Entry) -> tuple[object, ...]:
         return entry.dataset, entry.pixels, entry.scored, entry.images, any_set(configs[str(entry.run)])
 
     def against_vae(entry: Entry) -> tuple[object, ...]:
         config = configs[str(entry.run)]
-        return entry.dataset, entry.pixels, entry.images, entry.samples, config.preset, config.latents, config.flavour
+        size = config.preset, config.width, config.depth, config.latents
+        return (
+            entry.dataset,
+            entry.pixels,
+            entry.images,
+            entry.samples,
+            size,
+            getattr(config, "beta", 1.0),
+            config.flavour,
+        )
 
     sampled = [entry for entry in scores if entry.estimator == ESTIMATORS["importance"]]
     baselines = {against_baseline(e): e for e in scores if e.estimator == ESTIMATORS["baseline"]}

@@ -14,7 +14,7 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-WIDTHS = {"model": 190, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+WIDTHS = {"model": 235, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
@@ -45,6 +45,7 @@ def table(pivot: Pivot) -> None:
         key=f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}",  # another table forgets what was clicked on this one
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
+        column_order=["model", *pivot.columns, "estimator", "S", "N"],  # what a phone shows of it has a number
     )
     if pivot.note:
         st.caption(pivot.note.replace("*", "\\*"))

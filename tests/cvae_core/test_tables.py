@@ -124,7 +124,12 @@ def test_the_label_is_worth_what_the_vae_of_the_same_size_lacks(tiny: Tiny, untr
         return run
 
     label = scored("label", 84.0, pixels="binarised")
-    others = [scored("vae", 91.0), scored("vae", 88.0, pixels="binarised", latent=3)]
+    others = [
+        scored("vae", 91.0),
+        scored("vae", 88.0, pixels="binarised", latent=3),
+        scored("vae", 89.0, pixels="binarised", width=24),
+        scored("label", 99.0, pixels="binarised", beta=4.0),
+    ]
     twin = scored("vae", 86.5, pixels="binarised")
     gaps = {e.model: e.nats for e in entries([label, *others, twin]) if e.model.startswith(GAP)}
     assert gaps == {f"{GAP}VAE − label CVAE mlp, 2 latents": 2.5}
