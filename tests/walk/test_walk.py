@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -137,19 +138,58 @@ def test_a_link_is_the_same_picture_in_another_browser(visit: Open, browser: Bro
     assert mine == theirs
 
 
-def test_downloads_are_png_with_their_settings_inside(visit: Open) -> None:
-    for path in ("generate?seed=3", "inpaint?seed=3"):
-        page = visit(path)
-        for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
-            with page.expect_download() as download:
-                button.get_by_role("button").click()
-            with download.value.path().open("rb") as file:
-                picture = Image.open(io.BytesIO(file.read()))
-            picture.load()
-            assert picture.format == "PNG"
-            assert picture.text["Software"] == "CVAE lab"
-            assert picture.text["run"]
-            assert picture.width > 200
+def opened_png(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        assert picture.text["Software"] == "CVAE lab"
+        assert picture.text["run"]
+        assert picture.width > 200
+
+
+def opened_gif(path: Path) -> None:
+    with Image.open(path) as animation:
+        assert animation.format == "GIF"
+        assert animation.n_frames > 2
+
+
+def opened_csv(path: Path) -> None:
+    assert len(pd.read_csv(path)) > 10
+
+
+def opened_tables(path: Path) -> None:
+    text = path.read_text()
+    numbers = [f"{cell.mean:.2f}" for cell in stored_cells(find("quadrant-1", default_root()))]
+    assert all(words in text for words in ("importance sampling", "Pyro tutorial", *numbers))
+
+
+OPENED = {".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": opened_tables, ".tex": opened_tables}
+
+
+@pytest.mark.parametrize(
+    ("view", "endings"),
+    {
+        "generate?seed=3": ".png .png .png",
+        "inpaint?seed=3": ".png",
+        "latent": ".csv .png",
+        "why": ".png .png",
+        "training": ".csv .gif .gif .png .png .png .png",
+        "cll": ".csv .md .tex",
+    }.items(),
+)
+def test_every_export_of_a_page_opens_where_it_is_taken_to(
+    visit: Open, view: str, endings: str, tmp_path: Path
+) -> None:
+    page = visit(view)
+    found = []
+    for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
+        with page.expect_download() as download:
+            button.get_by_role("button").click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        OPENED[path.suffix](path)
+        found.append(path.suffix)
+    assert sorted(found) == endings.split()
 
 
 def test_more_samples_make_a_taller_figure(visit: Open) -> None:
