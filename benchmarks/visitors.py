@@ -34,6 +34,7 @@ class Visitor:
         self._clocks: dict[str, asyncio.Task[None]] = {}
         self._awaited = ""  # a fragment, or the whole page
         self._answered = asyncio.Event()
+        self._replaced = False  # the awaited run ended with the next one waiting
 
     async def open(self, page: str = "", query: str = "") -> float:
         """Open a page; return the seconds until its script has run."""
@@ -76,7 +77,7 @@ class Visitor:
             clock.cancel()
 
     async def _ask(self, fragment: str = "") -> float:
-        self._awaited = fragment
+        self._awaited, self._replaced = fragment, False
         self._answered.clear()
         started = time.monotonic()
         await self._send(fragment)
@@ -96,6 +97,7 @@ class Visitor:
             await self._send(fragment, by_the_clock=True)
 
     def _take(self, message: ForwardMsg) -> None:
+        ran = message.metadata.run.fragment_ids  # of this run; none: the whole page
         match message.WhichOneof("type"):
             case "ref_hash":
                 kept = self._kept[message.ref_hash]
@@ -105,9 +107,11 @@ class Visitor:
                     self._kept[message.hash] = message
                 self._show(message, message.delta)
             case "new_session":
-                if not message.metadata.run.fragment_ids:
+                if not ran:
                     self._shown.clear()
                     self.leave()
+                elif self._replaced and self._awaited not in ran:  # it had ended: what follows is a clock's
+                    self._answered.set()
             case "navigation":
                 self._state.page_script_hash = message.navigation.page_script_hash
             case "page_info_changed":
@@ -116,10 +120,10 @@ class Visitor:
                 again = message.auto_rerun
                 self._clocks[again.fragment_id] = asyncio.create_task(self._tick(again.fragment_id, again.interval))
             case "script_finished":
-                ran = message.metadata.run.fragment_ids
-                early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
-                if not early and (self._awaited in ran if self._awaited else not ran):
-                    self._answered.set()
+                if self._awaited in ran or not ran:
+                    self._replaced = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+                    if not self._replaced:
+                        self._answered.set()
 
     def _show(self, message: ForwardMsg, delta: Delta) -> None:
         self._shown[tuple(message.metadata.delta_path)] = delta

@@ -39,7 +39,7 @@ class Classifier(nn.Module):
 
 def _block(channels_in: int, channels_out: int, stride: int = 1) -> list[nn.Module]:
     convolution = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(channels_out), nn.ReLU()]
+    return [convolution, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)]
 
 
 @dataclass(frozen=True)

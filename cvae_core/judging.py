@@ -16,7 +16,7 @@ from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.figures import as_bytes
-from cvae_core.gallery import SPREAD_SAMPLES, completed_often
+from cvae_core.gallery import completed_often
 from cvae_core.latent import posterior_means
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled
 from cvae_core.runs import Run
@@ -27,6 +27,7 @@ TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
 COMPLETED, COMPLETIONS = 2000, 5  # test images, and samples for each
 PROBED = 5000  # test images on whose z a linear probe is tried, half of them to learn from
 AT_ONCE = 250
+READ = 32  # completions of a condition: shares to 3 %, while a visitor waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,8 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
 
 
 def readings(model: ConditionalVAE, classifier: Classifier, c: Condition, seed: int) -> np.ndarray:
-    """Return which digits the classifier reads in the completions that a picture's spread is of, shares (N, 10)."""
-    drawn = torch.from_numpy(completed_often(model, c, SPREAD_SAMPLES, seed)).float() / 255
+    """Return which digits the classifier reads in completions, the first of which a picture shows, shares (N, 10)."""
+    drawn = torch.from_numpy(completed_often(model, c, READ, seed)).float() / 255
     said = classified(classifier, drawn.flatten(0, 1)).unflatten(0, drawn.shape[:2])
     return F.one_hot(said, LABELS).double().mean(0).numpy()
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app import charts, controls, display, drawing, library, pictures
 from app.library import RunKey
 from app.pictures import Figure, Walk
-from cvae_core import data, gallery, quadrants
+from cvae_core import data, gallery, judging, quadrants
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
@@ -54,7 +54,7 @@ def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> Non
         if shares is not None:
             likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
             said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
-            st.caption(f"A classifier reads {gallery.SPREAD_SAMPLES} completions of it as {said}.")
+            st.caption(f"A classifier reads {judging.READ} completions of it as {said}.")
 
 
 def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
@@ -106,7 +106,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     st.plotly_chart(charts.readings(shares, names), config=charts.CONFIG, key="readings")
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
-        f"As which digits a classifier, which has seen real ones only, reads {gallery.SPREAD_SAMPLES} completions of each "
+        f"As which digits a classifier, which has seen real ones only, reads {judging.READ} completions of each "
         f"column. {changed} of {len(indices)} become another digit more often than not: what is visible left that open."
     )
 
