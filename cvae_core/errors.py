@@ -40,6 +40,10 @@ class NotWritable(LabError):
     """Say which file or folder could not be written and why."""
 
 
+class ArchiveRefused(LabError):
+    """Say what is wrong with an archive that is to be a run, or why a run is not to be made into one."""
+
+
 class Interrupted(LabError):
     """Say that a training was asked to stop and how to go on."""
 

@@ -31,10 +31,10 @@ def test_every_command_parses(command: str) -> None:
 def test_the_cheap_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cheap = [command for command in COMMANDS if command.split()[0] in ("table", "export", "list")]
-    assert len(cheap) == 3
+    assert len(cheap) == 4
     for command in cheap:
         assert cli.main(shlex.split(command)) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"table.tex", "grid.png", "stages.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == {"table.tex", "grid.png", "stages.gif", "label.zip"}
 
 
 def test_the_tables_are_what_the_runs_have_stored() -> None:
@@ -93,9 +93,7 @@ def test_the_recipe_for_completing_keeps_what_was_given(cooked: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("cooked", ["Score"], indirect=True)
-def test_the_recipe_for_scoring_gives_the_figures_of_the_table(
-    cooked: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_recipe_for_scoring_gives_the_figures_of_the_table(cooked: dict[str, Any]) -> None:
     cells = {cell.estimator: cell for cell in cooked["scored"].cells}
     assert cooked["nats"].shape == (50,)
     assert float(-cooked["nats"].mean()) == pytest.approx(cells["importance"].mean, abs=1e-3)
