@@ -6,7 +6,7 @@
     embed RUN                           lay its latent space out as a map
     classifier [DATASET]                train the classifier that judges generated digits
     judge RUN                           let it say whether a run's digits are what was asked for
-    export RUN                          write samples, the stages of its training, or all of it as an archive
+    export RUN                          write samples, stages, an archive, an ONNX graph, a TensorBoard log
     import FILE                         take in a run that somebody else exported
     list                                show the runs that are there
     download DATASET                    fetch a data set

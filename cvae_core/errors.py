@@ -50,3 +50,7 @@ class Interrupted(LabError):
 
 class Diverged(LabError):
     """Say that a training left the finite numbers, and what to change."""
+
+
+class ExtraMissing(LabError):
+    """Say which optional packages something needs and the command that installs them."""

@@ -3,11 +3,13 @@
 import ast
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from packaging.requirements import Requirement
 from PIL import Image
 
 from benchmarks import readme
@@ -31,10 +33,17 @@ def test_every_command_parses(command: str) -> None:
 def test_the_cheap_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cheap = [command for command in COMMANDS if command.split()[0] in ("table", "export", "list")]
-    assert len(cheap) == 4
+    assert len(cheap) == 5
     for command in cheap:
         assert cli.main(shlex.split(command)) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"table.tex", "grid.png", "stages.gif", "label.zip"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "table.tex",
+        "grid.png",
+        "stages.gif",
+        "label.zip",
+        "label.onnx",
+        "logs",
+    }
 
 
 def test_the_tables_are_what_the_runs_have_stored() -> None:
@@ -53,6 +62,15 @@ def test_make_has_the_targets_that_it_names() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`make (\w+)`", README)):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_pip_can_install_the_lab_with_the_extras_that_it_names() -> None:
+    dynamic = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["dynamic"]
+    extras = dynamic["optional-dependencies"]
+    assert set(",".join(re.findall(r"'\.\[([a-z,]+)\]'", README)).split(",")) == set(extras) == {"onnx", "tensorboard"}
+    for source in (dynamic["dependencies"], *extras.values()):
+        for line in (ROOT / source["file"][0]).read_text().splitlines():
+            assert line.startswith("#") or "==" in str(Requirement(line))  # pip's own -r is not for setuptools
 
 
 @pytest.fixture

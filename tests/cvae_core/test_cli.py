@@ -427,8 +427,9 @@ def test_the_stages_of_a_training_can_be_exported(command: Command, root: Path, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "Nothing to export: give --grid FILE.png, --stages FILE.gif or --zip FILE.zip."),
+        ([], "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or"),
         (["--grid", "x.jpg"], "x.jpg cannot be written: the file must end in .png."),
+        (["--onnx", "x.png"], "x.png cannot be written: the file must end in .onnx."),
         (["--zip", "x.png"], "x.png cannot be written: the file must end in .zip."),
         (["--stages", "x.png"], "x.png cannot be written: the file must end in .gif."),
         (["--grid", "x.png", "--scale", "0"], "Scale cannot be 0: it lies between 1 and 16."),

@@ -21,7 +21,7 @@ ROWS = [
     {"console"},
     {"sessions"},
     {"recording"},
-    {"training", "tables", "archives"},
+    {"training", "tables", "archives", "interchange"},
     {"soundness"},
     {"monitoring", "replay", "judging"},
     {"gallery"},
