@@ -30,7 +30,7 @@ $(STAMP)-run: requirements.txt pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(STAMP)-dev: requirements-dev.txt requirements.txt pyproject.toml | .venv
+$(STAMP)-dev: requirements-dev.txt requirements-onnx.txt requirements-tensorboard.txt requirements.txt pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(STAMP)-run
 

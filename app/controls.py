@@ -35,7 +35,10 @@ def or_default(chosen: Option | None, default: Option) -> Option:
 def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
     names = list(choices)
-    return choices[or_default(st.selectbox(label, names, key=key, bind="query-params"), names[0])]
+    chosen = choices[or_default(st.selectbox(label, names, key=key, bind="query-params"), names[0])]
+    if origin := library.card(chosen).imported:
+        st.caption(f"Somebody else's, imported `{origin}`")
+    return chosen
 
 
 def curve(curves: Mapping[str, Sequence[Cell]], first: str) -> tuple[str, Sequence[Cell]]:

@@ -213,7 +213,7 @@ def by_beta() -> dict[float, RunKey]:
     families: dict[Config, dict[float, RunKey]] = {}
     for key in sorted(run_keys(flavour="label").values(), key=lambda key: (len(key.name), key.name)):
         found = card(key)
-        if isinstance(found.config, LabelConfig) and found.status == "finished":
+        if isinstance(found.config, LabelConfig) and found.status == "finished" and not found.imported:
             families.setdefault(replace(found.config, beta=1.0), {}).setdefault(found.config.beta, key)
     chosen = max(families, key=lambda config: (len(families[config]), config.dataset == "mnist"), default=None)
     return {} if chosen is None else dict(sorted(families[chosen].items()))
@@ -226,13 +226,13 @@ def rate_and_distortion(key: RunKey) -> tuple[float, float]:
 
 
 def headline() -> dict[str, Cell]:
-    """Return the importance-sampling cell of each MNIST quadrant run that is a row of the table: S = 100, all images."""
+    """Return the importance-sampling cell of each own MNIST quadrant run that is a row of the table: S = 100, all images."""
     best: dict[str, Cell] = {}
-    for name in sorted(run_keys(flavour="quadrant", dataset="mnist")):
+    for name, key in sorted(run_keys(flavour="quadrant", dataset="mnist").items()):
         cells = []
         with suppress(RunDamaged):  # the table's page says which
             cells = stored_cells(runs.find(name, runs.default_root()))
         scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
-        if scored:
+        if scored and not card(key).imported:
             best[name] = max(scored, key=lambda cell: cell.images)
     return best

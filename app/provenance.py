@@ -22,6 +22,8 @@ def provenance(entry: Entry) -> str:
     shown = f" --visible {entry.visible}" if entry.visible else ""
     how = f"**{tables.number(entry)}** nats per image: {entry.estimator}, run `{entry.run}`, N = {entry.images:,} test images"
     how += f", S = {entry.samples:,} draws per image" if entry.samples else ""
+    if entry.imported:
+        how += f". Somebody else's figure, imported `{entry.imported}`: only computing it again shows that it is true"
     if entry.model.startswith(tables.GAP):
         return f"{how}. A difference of two rows above over the same images."
     return f"{how}. Again: `python -m cvae_core evaluate {entry.run}{draws}{images}{seed}{shown}`"

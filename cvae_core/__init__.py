@@ -5,12 +5,16 @@ Every model is p(x | c) = ∫ p(x | z, c) p(z | c) dz. Sohn, Lee & Yan (2015) wr
     here          x image    c condition    posterior q(z | x, c)    prior p(z | c)    likelihood p(x | z, c)
     the paper     y output   x input        recognition network      prior network     generation network
 
-All bounds and likelihoods are in nats per image.
+All bounds and likelihoods are in nats per image. `load` gives a run's model to a notebook.
 """
 
 import ctypes
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cvae_core.models import ConditionalVAE
 
 # Idle OpenMP threads spin while they wait, by default for longer than a step takes. Two busy processes on one machine
 # (a training and the dashboard, say) then wait for each other's spinning: epochs of 4 s were measured to take 60 to 270 s.
@@ -23,3 +27,15 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
 if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, 256 * 2**20)
     ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 32 * 2**20)
+
+
+def load(name: str, root: "str | os.PathLike[str] | None" = None) -> "ConditionalVAE":
+    """Return a run's model in evaluation mode, its weights checked against their digest; without a root the lab's own runs.
+
+    Raises ConfigError for what cannot be a run's name, RunNotFound, RunDamaged.
+    """
+    from pathlib import Path
+
+    from cvae_core.runs import default_root, find  # here, for whoever imports the package does not always want torch
+
+    return find(name, default_root() if root is None else Path(root)).model()

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import torch
+
 from cvae_core.config import Config, Flavour, is_ladder
 from cvae_core.flat import VAE, Baseline, LabelCVAE, QuadrantCVAE
 from cvae_core.ladder import LabelLadder, Ladder, QuadrantLadder
@@ -20,7 +22,21 @@ _LADDERS: Mapping[Flavour, type[ConditionalVAE]] = {"vae": Ladder, "label": Labe
 
 def build(config: Config) -> ConditionalVAE:
     """Build a configuration's model with the weights that its seed gives."""
-    kinds = _LADDERS if is_ladder(config) else _FLAT
-    model = kinds[config.flavour](config)
+    model = _kind(config)(config)
     initialise(model, config.seed)
     return model
+
+
+def shapes(config: Config) -> dict[str, torch.Size]:
+    """Return the names and shapes of a configuration's weights, without memory for a single one.
+
+    >>> from cvae_core.config import configure
+    >>> shapes(configure("label", width=8192))["output.weight"]
+    torch.Size([784, 8192])
+    """
+    with torch.device("meta"):
+        return {name: tensor.shape for name, tensor in _kind(config)(config).state_dict().items()}
+
+
+def _kind(config: Config) -> type[ConditionalVAE]:
+    return (_LADDERS if is_ladder(config) else _FLAT)[config.flavour]

@@ -6,7 +6,8 @@
     embed RUN                           lay its latent space out as a map
     classifier [DATASET]                train the classifier that judges generated digits
     judge RUN                           let it say whether a run's digits are what was asked for
-    export RUN                          write a grid of samples or the stages of its training
+    export RUN                          write samples, stages, an archive, an ONNX graph, a TensorBoard log
+    import FILE                         take in a run that somebody else exported
     list                                show the runs that are there
     download DATASET                    fetch a data set
 
@@ -36,6 +37,7 @@ COMMANDS: Mapping[str, type[Callable[[], None]]] = {
     "classifier": commands.LearnClassifier,
     "judge": commands.Judge,
     "export": outputs.Export,
+    "import": commands.Import,
     "list": outputs.List,
     "download": commands.Download,
 }

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import classifier, data, evaluation, judging, latent, parallel, tables
+from cvae_core import archives, classifier, data, evaluation, judging, latent, parallel, tables
 from cvae_core.config import Config, Dataset, train_command
 from cvae_core.console import Bar, Root, RunName, stop_signals, ticking
 from cvae_core.data import Split
@@ -184,6 +185,23 @@ class Judge:
         for finding in findings:
             beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
             print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Take in a run that somebody else exported with --zip, after checking every byte of it."""
+
+    archive: Annotated[Positional[Path], Doc("the file")]
+    run: Annotated[str | None, Doc("name of the run here; None: as it was called there")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Check, unpack, and say whose it is."""
+        run = archives.take_in(self.archive, self.root, self.run)
+        print(
+            f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. It arrived whole; whether its figures are "
+            f"true, evaluating it again would say: python -m cvae_core evaluate {run.name}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,9 +40,17 @@ class NotWritable(LabError):
     """Say which file or folder could not be written and why."""
 
 
+class ArchiveRefused(LabError):
+    """Say what is wrong with an archive that is to be a run, or why a run is not to be made into one."""
+
+
 class Interrupted(LabError):
     """Say that a training was asked to stop and how to go on."""
 
 
 class Diverged(LabError):
     """Say that a training left the finite numbers, and what to change."""
+
+
+class ExtraMissing(LabError):
+    """Say which optional packages something needs and the command that installs them."""

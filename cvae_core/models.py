@@ -89,7 +89,7 @@ class ConditionalVAE(nn.Module, ABC):
         self.config = config
         self.latent = config.latents
         hidden = None if any_set(config) else getattr(config, "visible", None)
-        generated = torch.ones(PIXELS, dtype=torch.bool) if hidden is None else ~pixel_mask(flags(hidden))
+        generated = torch.ones(PIXELS, dtype=torch.bool, device="cpu") if hidden is None else ~pixel_mask(flags(hidden))
         self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
     @abstractmethod

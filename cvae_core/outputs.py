@@ -1,6 +1,7 @@
 """The commands that show what is there: tables, pictures, lists; each a frozen dataclass of its flags."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import data, figures, files, noise, replay, tables
+from cvae_core import archives, data, figures, files, interchange, noise, replay, tables
 from cvae_core.console import Root, RunName
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
@@ -59,11 +60,14 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write a run's samples as a PNG, or the stages of its training as a GIF."""
+    """Write a run for use elsewhere: as pictures, as an archive, or for other tools."""
 
     run: RunName
     grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
     stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
+    zip: Annotated[Path | None, Doc("pack the run into FILE.zip for a colleague, who imports it")] = None
+    onnx: Annotated[Path | None, Doc("write its decoder, or its completion of images, to FILE.onnx")] = None
+    tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
     scale: Annotated[int, Doc("pixels of the picture per pixel of a digit")] = 3
     root: Root = field(default_factory=default_root)
@@ -71,8 +75,11 @@ class Export:
     def __call__(self) -> None:
         """Write what was asked for."""
         run = find(self.run, self.root)
-        if self.grid is None and self.stages is None:
-            raise ConfigError("Nothing to export: give --grid FILE.png or --stages FILE.gif.")
+        if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
+            raise ConfigError(
+                "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "
+                "--tensorboard FOLDER."
+            )
         if not 1 <= self.scale <= 16:
             raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
         if self.grid is not None:
@@ -84,6 +91,15 @@ class Export:
             config = run.card().config
             test = run.images().test if data.on_disk(config.dataset) else None
             _write(self.stages, figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test)))
+        if self.zip is not None:
+            _require_ending(self.zip, ".zip")
+            _write(self.zip, archives.packed(run))
+        if self.onnx is not None:
+            _require_ending(self.onnx, ".onnx")
+            _write(self.onnx, interchange.onnx(run))
+        if self.tensorboard is not None:
+            log = interchange.to_tensorboard(run, self.tensorboard)
+            print(f"{log} written; to look at it: tensorboard --logdir {shlex.quote(str(self.tensorboard))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +124,7 @@ class List:
             print(
                 f"{name:24} {card.status:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
+                f"{card.imported and f'  imported {card.imported}'}"
             )
 
 

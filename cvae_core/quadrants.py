@@ -39,7 +39,7 @@ def flags(visible: str) -> Tensor:
             f"No set of visible quadrants is called {visible!r}. Give 1, 2 or 3, or one to three different names of "
             f"{', '.join(NAMES)} joined by +, such as top-left+bottom-left."
         )
-    return torch.tensor([name in names for name in NAMES])
+    return torch.tensor([name in names for name in NAMES], device="cpu")  # wherever weights are just being made
 
 
 def canonical(visible: str) -> str:

@@ -75,6 +75,7 @@ class Card:
     weights: Weights | None = None
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
+    imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `card_from_json` reads back."""

@@ -136,18 +136,19 @@ def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
     if not run.exists():
         return False
     card = run.card()
-    if card.config != needed or card.data_fingerprint != data.fingerprint:
+    if card.config != needed or card.data_fingerprint != data.fingerprint or card.imported:
         raise RunInUse(
             f"The baseline that this run stands on would be called {run.name!r}, but that run has another configuration or "
-            f"other images: make it anew with {train_command(needed, run.name)} --force, or choose another --root."
+            f"other images, or is imported: make it anew with {train_command(needed, run.name)} --force, or choose another "
+            "--root."
         )
     return True
 
 
 def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:
-    """Return a finished run of an equal configuration on the same images, or None."""
+    """Return a finished run of an equal configuration on the same images, trained here, or None."""
     for name, card in readable(root)[0].items():
-        equal = card.config == config and card.data_fingerprint == data.fingerprint
+        equal = card.config == config and card.data_fingerprint == data.fingerprint and not card.imported
         if equal and card.status == "finished" and run_at(name, root).has_weights(card):
             return run_at(name, root)
     return None
@@ -162,6 +163,8 @@ def _train_locked(
             f"Run {run.name!r} has another configuration ({_difference(found.config, config)}): choose another name "
             "with --run, or --force to replace it."
         )
+    if found and found.imported:
+        raise RunInUse(f"Run {run.name!r} was imported {found.imported}: choose another name with --run, or --force.")
     if launch.resume != (found is not None):
         raise RunInUse(
             f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume goes on, --force starts anew."

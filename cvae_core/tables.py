@@ -14,7 +14,7 @@ from cvae_core.config import Config, any_set, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import Cell, Estimator, stored_cells
 from cvae_core.quadrants import ANY, described
-from cvae_core.runs import Run
+from cvae_core.runs import Card, Run
 
 ESTIMATORS: Mapping[Estimator, str] = {
     "floor": "entropy of the grey pixels",
@@ -35,7 +35,7 @@ PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
-           "visible", "seeds")  # fmt: skip
+           "visible", "seeds", "imported")  # fmt: skip
 ENOUGH_SEEDS = 3  # to speak of a deviation
 
 
@@ -58,11 +58,13 @@ class Entry:
     seeds: int = (
         1  # runs that differ in their seed alone; of several, nats are their mean and the error their deviation
     )
+    imported: str = ""  # when and from where, if the run is somebody else's
 
     @property
     def is_score(self) -> bool:
-        """Say whether the number scores a model of ours: no floor, difference, mean over seeds or reference."""
-        return self.run is not None and self.seeds == 1 and self.model != FLOOR and not self.model.startswith(GAP)
+        """Say whether the number scores a model of ours: no floor, difference, mean over seeds, reference or import."""
+        derived = self.seeds > 1 or self.model == FLOOR or self.model.startswith(GAP)
+        return self.run is not None and not derived and not self.imported
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,21 @@ class Pivot:
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
-    """Return all stored test cells of some runs, with the differences and reference rows that belong beside them."""
-    configs = {run.name: run.card().config for run in runs}
+    """Return all stored test cells of some runs, with the differences and reference rows that belong beside them.
+
+    Of imported runs there are scores alone: nothing is derived from somebody else's figures.
+    """
+    cards = {run.name: run.card() for run in runs}
+    configs = {name: card.config for name, card in cards.items()}
     found = [
-        _entry(configs[run.name], cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
+        _entry(cards[run.name], cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
     ]
-    floors = {(e.dataset, e.scored): e for e in sorted(found, key=lambda e: e.images) if e.model == FLOOR}
     scores = [entry for entry in found if entry.model != FLOOR]
-    first = [entry for entry in scores if not configs[str(entry.run)].seed]
-    return [*scores, *_over_seeds(scores, configs), *_gaps(first, configs), *floors.values(), *_references(scores)]
+    own = [entry for entry in found if not entry.imported]
+    floors = {(e.dataset, e.scored): e for e in sorted(own, key=lambda e: e.images) if e.model == FLOOR}
+    ours = [entry for entry in own if entry.model != FLOOR]
+    first = [entry for entry in ours if not configs[str(entry.run)].seed]
+    return [*scores, *_over_seeds(ours, configs), *_gaps(first, configs), *floors.values(), *_references(scores)]
 
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
@@ -197,13 +205,14 @@ def number(entry: Entry) -> str:
     return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
 
 
-def _entry(config: Config, cell: Cell, run: str) -> Entry:
-    model = FLOOR if cell.estimator == "floor" else _model_name(config)
+def _entry(card: Card, cell: Cell, run: str) -> Entry:
+    config = card.config
+    model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
         config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
         cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
-        cell.visible if any_set(config) and cell.visible != ANY else None,
+        cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
     )  # fmt: skip
 
 

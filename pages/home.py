@@ -137,7 +137,7 @@ table = pd.DataFrame(
     [
         {
             "run": name,
-            "kind": library.kind(card.config),
+            "kind": library.kind(card.config) + (card.imported and f", imported {card.imported}"),
             "images": card.config.dataset,
             "preset": card.config.preset,
             "latents": card.config.latents,

@@ -13,6 +13,7 @@ from cvae_core.classifier import accuracy, load_classifier
 from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.monitoring import validate
 from cvae_core.runs import find, readable
+from cvae_core.soundness import require_sound
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
@@ -36,6 +37,11 @@ def test_all_are_there_finished_sealed_and_undamaged() -> None:
         assert cards[name].status == "finished", name
         assert cards[name].read_only, name
         assert not (CHECKPOINTS / name / "state.safetensors").exists(), name
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_each_could_be_passed_on(name: str) -> None:
+    require_sound(find(name, CHECKPOINTS))
 
 
 def test_git_tracks_what_a_card_names_and_nothing_else() -> None:

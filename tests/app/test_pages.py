@@ -89,6 +89,20 @@ def test_every_page_has_a_formula_and_the_code_behind_it(visit: Visit, without_m
         assert any(block.value.startswith(("def ", "@")) for block in visitor.code), name
 
 
+def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist: None, own_runs: Path) -> None:
+    assert "Somebody else's" not in said(visit("generate"))
+    run = find("digits-label", own_runs)
+    run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
+    kinds = visit("home").dataframe[0].value.set_index("run")["kind"]
+    assert kinds["digits-label"] == "CVAE, label given, imported 2026-01-31 from a.zip"
+    assert "imported" not in kinds["digits-quadrant-1"]
+    assert "Somebody else's, imported `2026-01-31 from a.zip`" in said(visit("generate"))
+    (table,) = [
+        found.value for found in visit("cll").dataframe if "model" in found.value and "label" in str(found.value)
+    ]
+    assert table["model"].str.endswith(", imported").all()
+
+
 class TestGenerate:
     def test_a_slider_moves_the_picture(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("generate", live="false")
@@ -896,6 +910,13 @@ class TestTable:
         estimate = visitor.session_state["live"]
         stored = {cell.mean for cell in stored_cells(find("digits-label", CHECKPOINTS))}
         assert {cell.mean for cell in estimate.stored().values()} <= stored
+
+    def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
+        run = find("digits-label", own_runs)
+        run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
+        words = {entry.run: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])}
+        assert "Somebody else's figure, imported `2026-01-31 from a.zip`" in words["digits-label"]
+        assert "Somebody" not in words["digits-quadrant-1"]
 
     def test_a_number_says_where_it_comes_from(self) -> None:
         rows = tables.entries([find("quadrant-1", CHECKPOINTS)])

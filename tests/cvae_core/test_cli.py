@@ -31,7 +31,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
 
-COMMANDS = ["evaluate", "table", "embed", "export", "list", "download"]
+COMMANDS = ["evaluate", "table", "embed", "export", "import", "list", "download"]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
 TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
 
@@ -128,6 +128,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown data set": (["download", "emnist"], "emnist"),
     "missing value": (["list", "--root"], "--root"),
     "resume nothing": (["train", "label", *TINY, "--resume"], "There is no run 'digits-label' to resume"),
+    "nothing to import": (["import"], "the file"),
+    "an archive that is nowhere": (["import", "nowhere.zip"], "nowhere.zip is not imported: there is no such file."),
     "empty table": (["table"], "None of these runs has stored results"),
 }
 
@@ -425,8 +427,10 @@ def test_the_stages_of_a_training_can_be_exported(command: Command, root: Path, 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "Nothing to export: give --grid FILE.png or --stages FILE.gif."),
+        ([], "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or"),
         (["--grid", "x.jpg"], "x.jpg cannot be written: the file must end in .png."),
+        (["--onnx", "x.png"], "x.png cannot be written: the file must end in .onnx."),
+        (["--zip", "x.png"], "x.png cannot be written: the file must end in .zip."),
         (["--stages", "x.png"], "x.png cannot be written: the file must end in .gif."),
         (["--grid", "x.png", "--scale", "0"], "Scale cannot be 0: it lies between 1 and 16."),
         (["--grid", "x.png", "--scale", "17"], "Scale cannot be 17"),
@@ -436,6 +440,32 @@ def test_an_export_that_cannot_be_is_one_sentence(
     words: list[str], sentence: str, command: Command, root: Path
 ) -> None:
     assert sentence in refused(command("export", "digits-label", *words, "--root", root))
+
+
+def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
+    command: Command, root: Path, tmp_path: Path
+) -> None:
+    archive, there = tmp_path / "run.zip", tmp_path / "there"
+    code, out, err = command("export", "digits-label", "--zip", archive, "--root", root)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{archive} written, ")
+    code, out, err = command("import", archive, "--root", there)
+    assert (code, err) == (0, "")
+    assert re.match(
+        rf"Run 'digits-label' is in {there}/digits-label, imported [0-9-]{{10}} from run\.zip\. It arrived whole", out
+    )
+    assert "There is a run 'digits-label'" in refused(command("import", archive, "--root", there))
+    assert command("import", archive, "--run", "theirs", "--root", there)[0] == 0
+    _, out, _ = command("list", "--root", there)
+    assert [line.split()[0] for line in out.splitlines()] == ["digits-label", "theirs"]
+    assert all(re.search(r" imported [0-9-]{10} from run\.zip$", line) for line in out.splitlines())
+    _, out, _ = command("list", "--root", root)
+    assert "imported" not in out
+    assert command("evaluate", "theirs", "--samples", 2, "--images", 10, "--root", there)[0] == 0
+    archive.write_bytes(archive.read_bytes()[:-100])
+    assert "is not imported: it is not a run as this lab packs one" in refused(
+        command("import", archive, "--run", "other", "--root", there)
+    )
 
 
 def test_results_about_a_pretrained_run_are_stored_beside_it(command: Command, root: Path) -> None:

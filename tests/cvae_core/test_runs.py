@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from cvae_core import files, noise, runs
+from cvae_core import files, load, noise, runs
 from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet
@@ -349,3 +349,23 @@ def test_the_root_is_the_one_of_the_environment_or_of_the_repository(monkeypatch
     for unset in (lambda: monkeypatch.setenv("CVAE_RUNS", ""), lambda: monkeypatch.delenv("CVAE_RUNS")):
         unset()
         assert runs.default_root() == Path(runs.__file__).resolve().parents[1] / "checkpoints"
+
+
+def test_a_notebook_loads_a_model_by_its_runs_name(
+    tmp_path: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = untrained(tiny("label"), "mine")
+    expected = run.model().state_dict()
+    monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
+    for model in (load("mine"), load("mine", tmp_path), load("mine", str(tmp_path))):
+        assert not model.training
+        assert not any(weight.requires_grad for weight in model.parameters())
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
+    with pytest.raises(RunNotFound, match=r"No run named 'yours'.*There are: mine\."):
+        load("yours")
+    with pytest.raises(ConfigError, match="A run cannot be called"):
+        load("../mine")
+    (weights,) = run.folder.glob("weights-*")
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    with pytest.raises(RunDamaged, match="does not match the digest"):
+        load("mine")

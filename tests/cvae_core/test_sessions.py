@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from cvae_core import cli, files, monitoring, recording, sessions, training
-from cvae_core.config import Config, train_command
+from cvae_core.config import Config, baseline_for, train_command
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
@@ -476,6 +476,23 @@ def test_a_pretrained_run_is_not_trained_over(tiny: Tiny, untrained: Untrained, 
         with pytest.raises(ReadOnlyRun):
             list(reports(tiny("label", latent=3), tmp_path, **launch))
     assert files.read(run.folder / "card.json") == before
+
+
+def test_an_imported_run_is_neither_reused_nor_resumed_nor_stood_on(
+    tiny: Tiny, untrained: Untrained, tmp_path: Path
+) -> None:
+    origin = {"imported": "2026-01-31 from theirs.zip"}
+    theirs = untrained(tiny("label"), "theirs", **origin)
+    before = files.read(theirs.folder / "card.json")
+    for resume in (False, True):
+        with pytest.raises(RunInUse, match=r"'theirs' was imported 2026-01-31 from theirs\.zip: choose another name"):
+            list(reports(tiny("label"), tmp_path, "theirs", resume=resume))
+    assert files.read(theirs.folder / "card.json") == before
+    assert finish(tiny("label"), tmp_path).name == "digits-label"  # trained, not reused
+    needed = baseline_for(tiny("quadrant"))
+    untrained(needed, **origin)
+    with pytest.raises(RunInUse, match="or is imported: make it anew with"):
+        list(reports(tiny("quadrant"), tmp_path))
 
 
 @pytest.mark.parametrize("name", ["../x", "A", ""])

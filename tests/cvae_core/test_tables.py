@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -312,3 +313,21 @@ def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> 
         ):
             require_entries(rows)
     require_entries([Entry("digits", "grey", "whole image", "m", "−ELBO", 1, 1, 1.0, 0.1, "run")])
+
+
+def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them(runs: list[Run]) -> None:
+    def told(rows: list[Entry]) -> list[tuple[str, str, float]]:
+        return [(entry.model, entry.estimator, entry.nats) for entry in rows]
+
+    (best,) = [run for run in runs if run.name == "label"]
+    without = entries([run for run in runs if run is not best])
+    best.write_card(replace(best.card(), imported="2026-01-31 from best.zip"))
+    rows = entries(runs)
+    theirs = [entry for entry in rows if entry.imported]
+    assert {entry.run for entry in theirs} == {"label"}
+    assert {entry.imported for entry in theirs} == {"2026-01-31 from best.zip"}
+    assert all(entry.model.endswith(", imported") and not entry.is_score for entry in theirs)
+    assert told([entry for entry in rows if not entry.imported]) == told(without)
+    assert all(entry not in pivot.best for pivot in pivots(rows) for entry in theirs)
+    assert ", imported" in markdown(rows)
+    assert "2026-01-31 from best.zip" in long_table(rows).to_csv()

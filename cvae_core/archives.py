@@ -1,0 +1,167 @@
+"""A run as one file for a colleague, and back: what comes from elsewhere is measured before it is opened.
+
+An archive is a zip with one folder, the run's. Of somebody else's nothing is believed: names are compared with a list and
+sizes with limits before anything is unpacked, all in memory; then the files go to a folder beside, where `soundness` opens
+them, and which takes the run's name at the very end. What passes is whole and of this version of the lab. Whether its
+figures are true no digest says, so its card keeps where it came from.
+"""
+
+import io
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cvae_core import files
+from cvae_core.errors import ArchiveRefused, LabError, NotWritable, RunInUse
+from cvae_core.runs import NAME, Run, run_at
+from cvae_core.soundness import require_sound
+
+MEGABYTE = 2**20
+LIMITS: Mapping[str, int] = {  # what a run may have, and how many bytes of it; the first four it must have
+    r"card\.json": MEGABYTE,
+    r"curves\.csv": 4 * MEGABYTE,
+    r"stages\.npz": 64 * MEGABYTE,
+    r"weights-[0-9a-f]{8}\.safetensors": 256 * MEGABYTE,
+    r"(cll|draws|judgement)\.json": MEGABYTE,
+    r"embedding-(tsne|pca)(-[0-9]{1,6}){0,2}(-3d)?\.npz": 128 * MEGABYTE,
+}
+NEEDED = tuple(LIMITS)[:4]
+MAX_FILES = 32
+MAX_BYTES = 512 * MEGABYTE  # of an archive, and of all that is in it
+ARRAY, ARRAY_BYTES = r"[a-z0-9_]{1,32}\.npy", 128 * MEGABYTE  # in an .npz, which is a zip too
+_ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
+
+
+def packed(run: Run) -> bytes:
+    """Return a finished run as an archive, checked as it will be where it arrives.
+
+    Raises RunNotFound, RunDamaged, ArchiveRefused.
+    """
+    card = require_sound(run)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(run.folder.iterdir()):
+            stale = path.name.startswith("weights-") and card.weights and path.name != card.weights.file
+            if _limit(path.name) and not stale:
+                archive.writestr(f"{run.name}/{path.name}", files.read(path))
+    _unpacked(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
+    """Unpack an archive into a new run under `root`, called as it was or otherwise, after all checks.
+
+    Raises ArchiveRefused where it is not a run as `packed` writes it, RunInUse where there is one of that name, and
+    NotWritable; then everything is as it was before.
+    """
+    with _refusing(archive):
+        origin, contents = _unpacked(_read(archive))
+    run = run_at(origin if name is None else name, root)
+    if run.folder.exists():
+        raise RunInUse(f"There is a run {run.name!r} in {root} already: give another name to this one with --run NAME.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".importing-", dir=root) as beside:
+            arriving = Run(Path(beside) / run.name)
+            for file, content in contents.items():
+                files.write(arriving.folder / file, content)
+            with _refusing(archive, f"{beside}/"):
+                card = require_sound(arriving)
+            arriving.write_card(replace(card, imported=_origin(archive), read_only=False))
+            arriving.folder.rename(run.folder)
+    except OSError as error:
+        raise NotWritable(f"{run.folder} could not be written ({error.strerror}): choose another --root.") from error
+    return run
+
+
+@contextmanager
+def _refusing(archive: Path, beside: str = "") -> Iterator[None]:
+    """Turn whatever a stranger's bytes do to a reader into one sentence about the archive."""
+    try:
+        yield
+    except LabError as error:
+        reason = str(error).replace(beside, "").removesuffix(f" {files.REMEDY}")
+        raise ArchiveRefused(f"{archive} is not imported: {reason}") from error
+    except Exception as error:  # zipfile, NumPy, pandas and safetensors fail in more ways than can be listed
+        raise ArchiveRefused(f"{archive} is not imported: it is not a run as this lab packs one.") from error
+
+
+def _origin(archive: Path) -> str:
+    """Say when and out of which file a run came, in letters that mean nothing else wherever they are shown."""
+    return f"{datetime.now(UTC).date()} from {re.sub(r'[^A-Za-z0-9._-]', '_', archive.name)[:64]}"
+
+
+def _limit(file: str) -> int:
+    """Return how many bytes a run's file of that name may have; 0 where a run has none such."""
+    return next((limit for kind, limit in LIMITS.items() if re.fullmatch(kind, file)), 0)
+
+
+def _read(archive: Path) -> bytes:
+    if not archive.is_file():
+        raise ArchiveRefused("there is no such file.")
+    with archive.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ArchiveRefused(f"it has more than {MAX_BYTES // MEGABYTE} MB.")
+    return content
+
+
+def _unpacked(content: bytes) -> tuple[str, dict[str, bytes]]:
+    """Return the name of the run in an archive, and its files by name."""
+
+    def limit(name: str) -> int:
+        folder, _, file = name.partition("/")
+        return _limit(file) if NAME.fullmatch(folder) else 0
+
+    members = _members(content, limit)
+    folders = {name.partition("/")[0] for name in members}
+    contents = {name.partition("/")[2]: member for name, member in members.items()}
+    whole = all(sum(bool(re.fullmatch(kind, file)) for file in contents) == 1 for kind in NEEDED)
+    if len(folders) != 1 or not whole:
+        raise ArchiveRefused("it does not hold one whole run: a card, weights, curves and stages in one folder.")
+    for file, member in contents.items():
+        if file.endswith(".npz"):
+            _members(member, lambda name: ARRAY_BYTES if re.fullmatch(ARRAY, name) else 0)
+        if (
+            file.endswith(".safetensors") and int.from_bytes(member[:8], "little") > MEGABYTE
+        ):  # what its list of names has
+            raise ArchiveRefused(f"{file} in it is not a safetensors file of a model.")
+    return folders.pop(), contents
+
+
+def _members(content: bytes, limit: Callable[[str], int]) -> dict[str, bytes]:
+    """Read a zip whose every name has a limit in bytes: all are measured before the first is unpacked."""
+    if content.count(_ENTRY) > MAX_FILES:  # counted before zipfile makes an object of each
+        raise ArchiveRefused(f"it lists more than {MAX_FILES} files.")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        for entry in entries:
+            most, kind = limit(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
+            if not most or entry.orig_filename != entry.filename:
+                raise ArchiveRefused(f"it holds {entry.orig_filename[:80]!r}, and a run has no such file.")
+            if kind not in (0, stat.S_IFREG):
+                raise ArchiveRefused(f"{entry.filename} in it is not a plain file.")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ArchiveRefused(f"{entry.filename} in it is packed as the lab never packs.")
+            if entry.file_size > most:
+                raise ArchiveRefused(f"{entry.filename} in it has {entry.file_size:,} bytes, {most:,} are the most.")
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise ArchiveRefused("it holds two files of one name.")
+        if sum(entry.file_size for entry in entries) > MAX_BYTES:
+            raise ArchiveRefused(f"its files have more than {MAX_BYTES // MEGABYTE} MB.")
+        return {entry.filename: _bounded(archive, entry) for entry in entries}
+
+
+def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Read a file of a zip, no more of it than it says it has; zipfile compares its checksum at the end."""
+    with archive.open(entry) as file:
+        content = file.read(entry.file_size)
+    if len(content) != entry.file_size:
+        raise ArchiveRefused(f"{entry.filename} in it has fewer bytes than it says.")
+    return content

@@ -1,0 +1,123 @@
+"""A run in other tools' formats: the curves and stages of its training for TensorBoard, what it computes as ONNX.
+
+Both formats need packages that the lab itself does without: the extras `tensorboard` and `onnx`.
+"""
+
+import warnings
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cvae_core import replay
+from cvae_core.config import any_set
+from cvae_core.errors import ConfigError, ExtraMissing
+from cvae_core.models import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
+from cvae_core.quadrants import ANY, NAMES, PIXELS, flags
+from cvae_core.runs import Run
+
+QUANTITIES = ("bound", "reconstruction", "rate")  # by epoch and split, nats per image
+STAGE_SCALE = 2
+_BATCH = 2  # of the images that a graph is made with; it takes any number
+
+
+def to_tensorboard(run: Run, folder: Path) -> Path:
+    """Write a run's curves and stages for TensorBoard into a folder of its name, which is returned.
+
+    A step is an epoch; of the stages there is what the model made, not the digits that it was to make.
+    """
+    _require_extra("tensorboard", "A log for TensorBoard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    log = folder / run.name
+    if any(log.glob("events.out.tfevents.*")):
+        raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
+    card, curves, stages = run.card(), run.curves(), run.stages()
+    begun = datetime.fromisoformat(card.created).timestamp()
+    with SummaryWriter(str(log)) as writer:
+        for row in curves.to_dict("records"):
+            said = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+            for name, value in {**said, "learning_rate": row["learning_rate"]}.items():
+                writer.add_scalar(name, value, row["epoch"], walltime=begun + row["seconds"])
+        for index, epoch in enumerate(stages["epoch"]):
+            picture = replay.frame(stages, card.config, run.name, STAGE_SCALE, index=index)
+            writer.add_image("stages", np.asarray(picture), int(epoch), dataformats="HWC")
+    return log
+
+
+class Decoder(nn.Module):
+    """Pixel means (N, 784) from base noise (N, latent), under labels (N,) where the model is given them."""
+
+    def __init__(self, model: ConditionalVAE):
+        super().__init__()
+        self.model = model
+
+    def forward(self, epsilon: Tensor, label: Tensor | None = None) -> Tensor:
+        """Decode one z per image."""
+        return _means(self.model, nothing(len(epsilon)) if label is None else labelled(label), epsilon)
+
+
+class Completion(nn.Module):
+    """Images (N, 784) with their hidden quadrants completed from base noise (N, latent); what is hidden is not read.
+
+    A model of any set is told the visible quadrants, (N, 4) booleans; a baseline has one answer and takes no noise.
+    """
+
+    own: Tensor  # (4,) flags of the quadrants that the model was trained on
+
+    def __init__(self, model: ConditionalVAE):
+        super().__init__()
+        self.model = model
+        # To the models themselves the wrong set is an error, which a graph cannot raise: here no other set can come in.
+        getattr(model, "baseline", model).visible = ANY
+        visible: str = getattr(model.config, "visible", "1")
+        self.register_buffer("own", flags("1" if visible == ANY else visible))
+
+    def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
+        """Complete one answer per image."""
+        c = quadrants_of(image, self.own if visible is None else visible)
+        return _means(self.model, c, image[:, :0] if epsilon is None else epsilon)
+
+
+def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
+    return completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
+
+
+def onnx(run: Run) -> bytes:
+    """Return the decoder of a VAE or label model, the completion of a quadrant model or baseline, as an ONNX graph.
+
+    Inputs are called as in `Decoder` and `Completion`, in any number N of images; the output is `means` (N, 784).
+    """
+    _require_extra("onnx", "ONNX")
+    card, model = run.card(), run.model()
+    given = {"epsilon": torch.zeros(_BATCH, model.latent)} if model.latent else {}
+    part: nn.Module
+    if card.config.flavour in ("vae", "label"):
+        part = Decoder(model)
+        given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.flavour == "label" else {}
+    else:
+        part = Completion(model)
+        given = {"image": torch.zeros(_BATCH, PIXELS), **given}
+        given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if any_set(card.config) else {}
+    any_number = {name: {0: torch.export.Dim("N")} for name in given}
+    with warnings.catch_warnings(action="ignore"):  # of torch about itself
+        # Strict: only so does the number of images stay open where Python takes the length of a condition.
+        graph = torch.export.export(part.eval(), (), given, dynamic_shapes=any_number, strict=True)
+        program = torch.onnx.export(
+            graph, output_names=["means"], dynamic_shapes=any_number, external_data=False, verbose=False
+        )
+    assert program is not None and card.weights is not None
+    written = program.model_proto
+    for name, value in {"run": run.name, "weights": card.weights.sha256}.items():
+        written.metadata_props.add(key=name, value=value)
+    content: bytes = written.SerializeToString()
+    return content
+
+
+def _require_extra(extra: str, what: str) -> None:
+    needed = {"tensorboard": "tensorboard", "onnx": "onnxscript"}[extra]
+    if find_spec(needed) is None:
+        raise ExtraMissing(f"{what} needs an extra; in the lab's folder: pip install --editable '.[{extra}]'")
