@@ -1,7 +1,7 @@
 """What a link says: the widgets take from the address what they understand; of the rest a visitor is told."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ LONGEST = 40  # letters of nonsense that are repeated
 def remember() -> None:
     """Keep what the address says before a page's widgets take it."""
     if not st.session_state.get(_TOLD):
-        st.session_state.setdefault(_CAME_WITH, st.query_params.to_dict())
+        st.session_state.setdefault(_CAME_WITH, {name: st.query_params.get_all(name) for name in st.query_params})
 
 
 def tell() -> None:
@@ -21,16 +21,25 @@ def tell() -> None:
     if st.session_state.get(_TOLD):
         return
     st.session_state[_TOLD] = True
-    if left_out := [
-        f"{name}={text[:LONGEST]}" for name, text in _dropped(st.session_state.pop(_CAME_WITH, {})).items()
-    ]:
-        st.toast(f"Left out of the address, for it makes no sense here: {', '.join(left_out)}", duration="long")
+    if left_out := _dropped(st.session_state.pop(_CAME_WITH, {})):
+        quoted = ", ".join(f"`{words}`" for words in left_out)  # as code: a link must not become Markdown of the page
+        st.toast(f"Left out of the address, for it makes no sense here: {quoted}", duration="long")
 
 
-def _dropped(given: Mapping[str, str]) -> dict[str, str]:
+def _dropped(given: Mapping[str, Sequence[str]]) -> list[str]:
     """Return what the address said of widgets on the page that have another value."""
-    gone = {name: text for name, text in given.items() if name not in st.query_params and name in st.session_state}
-    return {name: text for name, text in gone.items() if not _says(text, st.session_state[name])}
+    left_out = []
+    for name, texts in given.items():
+        if name in st.session_state:
+            value = st.session_state[name]
+            if isinstance(value, list | tuple) or name not in st.query_params:
+                left_out += [_plain(f"{name}={text}") for text in texts if not _says(text, value)]
+    return left_out
+
+
+def _plain(text: str) -> str:
+    """Return a text, cut where it is long, that stays one piece of code in Markdown."""
+    return re.sub(r"[`\s]+", " ", text)[:LONGEST]
 
 
 def _says(text: str, value: object) -> bool:

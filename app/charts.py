@@ -109,13 +109,21 @@ def _points(places: np.ndarray, **settings: Any) -> go.Scattergl | go.Scatter3d:
     return go.Scattergl(x=places[:, 0], y=places[:, 1], mode="markers", **settings)
 
 
+def legible_on(colour: str) -> str:
+    """Return black or white, whichever has more contrast with a colour: 4.5 and more, by the luminance of WCAG 2."""
+    shades = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (shade / 12.92 if shade <= 0.04045 else ((shade + 0.055) / 1.055) ** 2.4 for shade in shades)
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
+
+
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     """Draw as which digits completions read, a stacked bar for each name; shares (N, 10), the digit told by its glyph too."""
     bars = [
         go.Bar(
             x=list(names), y=shares[:, digit], name=str(digit), marker_color=DIGIT_COLOURS[digit],
             text=[str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], textposition="inside",
-            textangle=0, insidetextfont={"color": "white"}, hovertemplate=f"read as {digit}: %{{y:.0%}}<extra></extra>",
+            textangle=0, insidetextfont={"color": legible_on(DIGIT_COLOURS[digit])},
+            hovertemplate=f"read as {digit}: %{{y:.0%}}<extra></extra>",
         )
         for digit in range(10)
     ]  # fmt: skip

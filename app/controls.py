@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -23,7 +23,8 @@ MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
 NOISE_STEP = 0.05
 PATIENCE = 3.0  # seconds for the browser to report that it shows live sliders
-_ASKED, _LATE = "live-asked", "live-late"
+_LATE = "live-late"  # in the session
+_PRESSES = "random-z"  # in the session: how often noise was asked for
 FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
 
 
@@ -96,7 +97,7 @@ def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[in
 
 def slider_words(rates: Sequence[float], dimension: int) -> str:
     """Name a latent dimension's slider by the nats that it carries."""
-    said = f"{rates[dimension]:.2f} nats" if rates[dimension] >= DEAD_RATE else "dead"
+    said = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "dead"
     return f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}"
 
 
@@ -114,6 +115,7 @@ def live_wanted() -> bool:
     """Choose pictures that move while a slider is dragged; where the browser does not show them, say so."""
     if st.session_state.get(_LATE):
         st.info("The live sliders did not start in this browser: ordinary ones stand in for them.")
+        st.button("Try live sliders again", on_click=lambda: st.session_state.pop(_LATE), width="stretch")
         return False
     return st.toggle(
         "Live", value=True, key="live", bind="query-params", help="Decode in the browser, while a slider is dragged"
@@ -121,15 +123,17 @@ def live_wanted() -> bool:
 
 
 def watch_for_the_browser(shown: bool) -> None:
-    """Let ordinary sliders stand in where the browser does not report within a few seconds that it shows live ones."""
+    """Let ordinary sliders stand in where the browser does not report within a few seconds that it shows live ones.
+
+    It is the browser that counts the seconds, from when it has the page: a busy server's are not its fault.
+    """
     if shown:
-        st.session_state.pop(_ASKED, None)
         return
-    asked = st.session_state.setdefault(_ASKED, time.monotonic())
+    asked = time.monotonic()
 
     @st.fragment(run_every=PATIENCE)
     def look() -> None:
-        if time.monotonic() - asked > PATIENCE:
+        if time.monotonic() - asked >= PATIENCE:
             st.session_state[_LATE] = True
             st.rerun()
 
@@ -180,18 +184,22 @@ def digit(options: Sequence[str]) -> str:
 
 
 def latent_buttons(dimensions: int, seed: int) -> None:
-    """Offer to set all latent sliders at once: to zero, or to noise drawn from the seed."""
+    """Offer to set all latent sliders at once: to zero, or to noise drawn from the seed, other noise at every press."""
 
-    def place(values: Sequence[float]) -> None:
-        for dimension, value in enumerate(values):
-            st.session_state[slider_key(dimension)] = on_slider(value)
+    def draw() -> None:
+        presses = st.session_state[_PRESSES] = st.session_state.get(_PRESSES, -1) + 1
+        place_sliders(noise.normal((dimensions,), seed, "sliders", presses).tolist())
 
-    drawn = noise.normal((dimensions,), seed, "sliders").tolist()
     left, right = st.columns(2)
-    left.button("Reset", on_click=place, args=([0.0] * dimensions,), icon=":material/restart_alt:", width="stretch")
-    right.button(
-        "Random z", on_click=place, args=(drawn,), icon=":material/casino:", width="stretch", help="Drawn from the seed"
-    )
+    zeros = [0.0] * dimensions
+    left.button("Reset", on_click=place_sliders, args=(zeros,), icon=":material/restart_alt:", width="stretch")
+    right.button("Random z", on_click=draw, icon=":material/casino:", width="stretch", help="Drawn from the seed")
+
+
+def place_sliders(values: Sequence[float]) -> None:
+    """Bring the ordinary latent sliders to some noise."""
+    for dimension, value in enumerate(values):
+        st.session_state[slider_key(dimension)] = on_slider(value)
 
 
 _PIXELS: Mapping[Pixels, str] = {"means": "means", "ink": "drawn ink"}
@@ -328,6 +336,7 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
 
 
 MAP = "map"  # key of the latent space's chart
+ROUTE, ROUTE_END = "route", "to"  # keys of the walk between two points, and of where it ends
 _POINT, _CLICKED = "point", "clicked-point"
 
 
@@ -338,18 +347,25 @@ def test_index(highest: int) -> int:
 
 
 def take_point() -> None:
-    """Write the clicked point's test index where `test_index` reads it."""
-    points = st.session_state[MAP].selection.points
-    if len(points) == 1 and isinstance(index := points[0].get("customdata"), int | float):
-        st.session_state[_POINT] = st.session_state[_CLICKED] = int(index)
+    """Write the clicked point's test index where `test_index` reads it; a second one is where to walk."""
+    caught = _caught(st.session_state[MAP])
+    if 0 < len(caught) <= 2:
+        st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
+    if len(caught) == 2:
+        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, caught[1]
 
 
 def selected_points() -> tuple[int, ...]:
     """Return the test indices that a lasso or a box has caught on the map; one clicked point is not a selection."""
     state = st.session_state.get(MAP)
-    points = state.selection.points if state else []
-    caught = [int(index) for point in points if isinstance(index := point.get("customdata"), int | float)]
-    return tuple(caught) if len(caught) > 1 else ()
+    caught = _caught(state) if state else ()
+    return caught if len(caught) > 1 else ()
+
+
+def _caught(state: Any) -> tuple[int, ...]:
+    """Return the test indices of a map's selected points."""
+    given = (point.get("customdata") for point in state.selection.points)
+    return tuple(int(index) for index in given if isinstance(index, int | float))
 
 
 def chosen_point() -> int | None:

@@ -120,8 +120,11 @@ def move_sliders(epsilon: Sequence[float]) -> None:
     st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
 
 
-def sliders(key: RunKey, label: int | None, epsilon: Sequence[float]) -> bool:
-    """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them."""
+def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]) -> bool:
+    """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them.
+
+    Where z has two dimensions there is a plane of it too, of digits of one label.
+    """
     name, rates = network_name(key), library.rates(key)
     units = [{"dimension": unit, "words": controls.slider_words(rates, unit)} for unit in controls.by_rate(rates)]
     send(key)
@@ -130,6 +133,7 @@ def sliders(key: RunKey, label: int | None, epsilon: Sequence[float]) -> bool:
         data={
             "network": name,
             "label": label,
+            "plane": plane,
             "labels": list(range(LABELS)),
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0),

@@ -28,6 +28,10 @@ class Picture(Protocol):
     def facts(self) -> dict[str, object]:
         """Return what is written into an exported picture's metadata."""
 
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes it."""
+
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw it from a shell."""
 
@@ -37,6 +41,10 @@ class Animation(Protocol):
 
     def gif(self, scale: int) -> bytes:
         """Draw it as a GIF, every pixel of a digit so many wide."""
+
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes it."""
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write it from a shell."""
@@ -72,7 +80,7 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
         key=f"png-{name}",
         help="Download this picture, larger, its settings in the caption and the metadata",
     )
-    _python(figure.python(large, f"{name}.png"), name, "PNG")
+    _python(figure.python(large, f"{name}.png"), figure.recipe, name, "PNG")
 
 
 def gif_button(animation: Animation, name: str, scale: int) -> None:
@@ -88,13 +96,20 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
             key=f"gif-{name}",
             help="Download it as an animation",
         )
-        _python(animation.python(scale, f"{name}.gif"), name, "GIF")
+        _python(animation.python(scale, f"{name}.gif"), animation.recipe, name, "GIF")
 
 
-def _python(lines: str, name: str, kind: str) -> None:
+def _python(lines: str, recipe: Callable[..., object], name: str, kind: str) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
         st.caption(f"These lines draw exactly the {kind}, from the lab's folder:")
         st.code(lines, language="python")
+        _source(recipe)
+
+
+def _source(function: Callable[..., object]) -> None:
+    """Show a function as it stands in the core."""
+    st.caption(f"`{function.__module__}.{function.__qualname__}`")
+    st.code(textwrap.dedent(inspect.getsource(inspect.unwrap(function))), language="python")
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
@@ -104,9 +119,7 @@ def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
         st.markdown(text)
     with st.expander("The code behind it", icon=":material/code:"):
         for function in code:
-            source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
-            st.caption(f"`{function.__module__}.{function.__qualname__}`")
-            st.code(source, language="python")
+            _source(function)
 
 
 def thumbnail(picture: Image.Image, alt: str) -> None:

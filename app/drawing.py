@@ -17,6 +17,7 @@ from cvae_core.gallery import Pixels
 from cvae_core.quadrants import PIXELS, SIDE, flags
 
 PAD, DOORS = "pad", "doors"  # the component's keys: a pad to draw on, and a digit whose quadrants open and close
+LABEL = "drawn"  # the key of what the visitor says the drawing is
 _INK = "ink"  # in the session: the drawing, 784 bytes
 _GIVEN = "ink-given"  # in the session: how often the lab, not the pen, has changed it
 _REOPENED = "reopened"  # in the session: the whole page must follow
@@ -77,7 +78,10 @@ def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
     """Show a digit (784,) uint8, told from others by a number, whose quadrants a click opens and closes."""
     _pad(
         key=DOORS,
-        data={**_sheet(image, number, quadrants), "fixed": True},
+        data={
+            **_sheet(image, number, quadrants),
+            "fixed": f"Test digit {number}, whose quadrants can be shown and hidden",
+        },
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(st.session_state[DOORS].visible),
         on_ready_change=lambda: None,
@@ -137,5 +141,6 @@ def _tools() -> None:
 
     def start() -> None:
         give(images.images[index].numpy())
+        st.session_state[LABEL] = int(images.labels[index])
 
     right.button("Start from it", on_click=start, icon=":material/draw:", width="stretch")

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import streamlit as st
@@ -79,6 +79,11 @@ class Walk:
     figure: Figure
     first: int = 0
 
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes the columns."""
+        return self.figure.recipe
+
     def gif(self, scale: int) -> bytes:
         """Draw it as a GIF."""
         images, papers = self.figure.sheet
@@ -114,6 +119,7 @@ class Stage:
 
     key: RunKey
     index: int
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frame)
 
     def draw(self, scale: int) -> Image.Image:
         """Draw reconstructions and samples, below the truth where the images are here."""
@@ -136,6 +142,7 @@ class Strip:
 
     key: RunKey
     part: replay.Part
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
 
     def draw(self, scale: int) -> Image.Image:
         """Draw a row per digit and a column per moment."""
@@ -159,6 +166,7 @@ class Animation:
     """All stages of a run's training, one after the other."""
 
     key: RunKey
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
 
     def gif(self, scale: int) -> bytes:
         """Draw them as a GIF."""

@@ -1,8 +1,9 @@
-"""Command lines started from a page: a process each, shared by all visitors, outliving the page that asked for it."""
+"""Command lines started from a page: a process at a time, shared by all visitors, outliving the page that asked for it."""
 
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
 POLL = "1s"
+_ONE_AT_A_TIME = threading.Lock()  # of whoever starts one
 
 
 @dataclass
@@ -73,8 +75,14 @@ def _panel(
             st.rerun()
         st.error(fault, icon=":material/error:")
     if st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
-        _works()[purpose] = _started(arguments)
-        st.rerun()
+        with _ONE_AT_A_TIME:
+            busy = any(work.running for work in _works().values())
+            if not busy:
+                _works()[purpose] = _started(arguments)
+        if busy:
+            st.info("Another computation is at work for a visitor: try again when it has ended.")
+        else:
+            st.rerun()
 
 
 def _started(arguments: tuple[str, ...]) -> Work:

@@ -1,5 +1,6 @@
 """What does z do when the digit is fixed?"""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -72,17 +73,10 @@ def live(key: RunKey, seed: int) -> None:
     st.subheader("Slide through z", anchor=False)
     with display.sentences():
         there = slid(controls.read_epsilon(library.config(key).latents))
-        shown = decoder.sliders(key, None if digit == ALL else wanted, there.epsilon)
+        shown = decoder.sliders(key, None if digit == ALL else wanted, wanted, there.epsilon)
         controls.watch_for_the_browser(shown)
         around(key, there, seed)
-        with st.expander(
-            "Draw a digit, and have all ten written in its style",
-            key="draw",
-            bind="query-params",
-            icon=":material/gesture:",
-        ) as box:
-            if box.open:
-                take_style(key)
+        style_of_a_drawing(key, decoder.move_sliders)
 
 
 def around(key: RunKey, there: Place, seed: int) -> None:
@@ -106,14 +100,22 @@ def all_labels(key: RunKey, there: Place) -> Figure:
     return Figure(key, gallery.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
 
 
-def take_style(key: RunKey) -> None:
-    """Offer to take the style of what the visitor draws, or of a test digit."""
+def style_of_a_drawing(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
+    """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
+    title = "Draw a digit, and have all ten written in its style"
+    with st.expander(title, key="draw", bind="query-params", icon=":material/gesture:") as box:
+        if box.open:
+            take_style(key, move)
+
+
+def take_style(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
+    """Show the pad, and a button that takes the style."""
     drawn = drawing.pad()
     left, right = st.columns(2, vertical_alignment="bottom")
-    label = int(left.selectbox("It is a", range(LABELS), index=wanted, key="drawn", bind="query-params") or 0)
+    label = int(left.selectbox("It is a", range(LABELS), index=wanted, key=drawing.LABEL, bind="query-params") or 0)
 
     def take() -> None:
-        decoder.move_sliders(pictures.style(key, drawn.tobytes(), label))
+        move(pictures.style(key, drawn.tobytes(), label))
 
     right.button(
         "Take its style",
@@ -245,6 +247,8 @@ with display.sentences():
             there = place(chosen, noise_seed)
         with picture:
             under_all_labels(chosen, there)
+        if not is_ladder(library.config(chosen)):
+            style_of_a_drawing(chosen, controls.place_sliders)
 views = {
     "Samples": lambda: samples(chosen, noise_seed),
     "VAE beside CVAE": lambda: beside_the_vae(chosen, noise_seed),

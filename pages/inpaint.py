@@ -16,6 +16,7 @@ from cvae_core.runs import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS, FRAME_SCALE = 3, 12, 6
+ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
 
 
 @st.fragment
@@ -75,13 +76,13 @@ def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None
         f"{key.name}: {quadrants.described(visible)} visible, {dataset} test digits "
         f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden; spread: twice the pixels' standard "
         f"deviation over {gallery.SPREAD_SAMPLES} samples.",
-        rows=("input", "truth", "NN", "CVAE, best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
+        rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
     display.picture(
         figure,
         name=f"{key.name}-seed{seed}",
         alt=f"Test digits of which the {quadrants.described(visible)} is visible, completed by the network and the CVAE",
-        scale=3,
+        scale=3 if len(indices) <= ROOMY else 2,
     )
     readings(key, indices, visible, seed)
     walk(key, indices, visible, seed)
@@ -140,16 +141,19 @@ def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
         display.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
-def quality(key: RunKey) -> None:
-    """Say how good the run is over all."""
+def quality(key: RunKey, visible: str) -> None:
+    """Say how good the run is over all where the same quadrants are visible."""
     cells = {
-        c.estimator: c for c in stored_cells(find(key.name, default_root())) if c.split == "test" and c.samples == 100
+        c.estimator: c
+        for c in stored_cells(find(key.name, default_root()))
+        if (c.split, c.samples, c.visible) == ("test", 100, visible)
     }
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good `{key.name}` is over all: −log p(hidden | visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats "
-            f"per image by importance sampling (S = {best.samples}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
+            f"How good `{key.name}` is over all, {quadrants.described(visible)} visible: −log p(hidden | visible) = "
+            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
+            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
 
 
@@ -176,7 +180,7 @@ with display.sentences():
         drawing_completed(key, dataset, visible, seed)
     else:
         digits_completed(key, dataset, visible, seed)
-    quality(key)
+    quality(key, visible)
 display.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
     "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "

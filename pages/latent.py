@@ -28,9 +28,11 @@ NEIGHBOURS = 8
 MOST_SHOWN, SELECTED_COLUMNS = 60, 20
 WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
-DRAWN = "drawn"  # what the visitor says the drawing is
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
-PLANE_TOOLS = "Click a digit in the legend to hide it; the lasso above the map selects many."
+PLANE_TOOLS = (
+    "Click a point, then another one with *Shift* to walk there; click a digit in the legend to hide it; the lasso above the "
+    "map selects many."
+)
 SOLID_TOOLS = (
     "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "
     "reports no selection from charts in three dimensions. Give a test image's number instead: an arrow leads to its ring, "
@@ -68,7 +70,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
     """Return where the visitor's drawing belongs on the map, (2 or 3,), and its neighbours; None where nothing is drawn."""
-    drawn, label = drawing.ink(), st.session_state.get(DRAWN) or 0
+    drawn, label = drawing.ink(), st.session_state.get(drawing.LABEL) or 0
     if not drawn.any():
         return None
     z = gallery.encoded(library.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
@@ -84,7 +86,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
             return
         drawing.pad()
         if library.config(key).flavour == "label":
-            st.selectbox("It is a", range(LABELS), key=DRAWN, bind="query-params")
+            st.selectbox("It is a", range(LABELS), key=drawing.LABEL, bind="query-params")
         if near:
             labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in near)
             st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
@@ -117,7 +119,7 @@ def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> Non
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Walk from the chosen point to another one."""
     with st.expander(
-        "Walk from this point to another", key="route", bind="query-params", icon=":material/route:"
+        "Walk from this point to another", key=controls.ROUTE, bind="query-params", icon=":material/route:"
     ) as box:
         if not box.open:
             return
@@ -125,7 +127,9 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
             return
         highest = int(embedding.indices.max())
-        end = int(st.number_input("To test image", 0, highest, value=1, key="to", bind="query-params") or 0)
+        end = int(
+            st.number_input("To test image", 0, highest, value=1, key=controls.ROUTE_END, bind="query-params") or 0
+        )
         if end not in embedding.indices:
             st.caption("That image is not on the map.")
             return

@@ -1,6 +1,6 @@
 // Sliders through z whose pictures are decoded here, without the server: they move while a slider is dragged.
 //
-// Python gives {network, label, labels, epsilon, given, units, first}; it is told `ready` once, and `epsilon` whenever a hand
+// Python gives {network, label, labels, plane, epsilon, given, units, first}; it is told `ready` once, and `epsilon` whenever a hand
 // lets go. Its `epsilon` is taken over only when the count `given` of those that it has chosen itself has grown, or another
 // network comes: any other is an echo, perhaps an old one, of what it was told.
 
@@ -26,7 +26,7 @@ class Panel extends Component {
   }
 
   take(data) {
-    const before = this.data, same = before && before.network === data.network && before.label === data.label;
+    const before = this.data, same = before && before.network === data.network && before.label === data.label && before.plane === data.plane;
     this.data = data;
     if (!before || data.given !== before.given || data.network !== before.network) {
       this.epsilon = Float32Array.from(data.epsilon);
@@ -49,7 +49,7 @@ class Panel extends Component {
   }
 
   build() {
-    const { label, labels, units } = this.data;
+    const { label, labels, plane, units } = this.data;
     this.large = label === null ? null : digitCanvas(`The digit ${label} that the sliders describe`);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
     this.small = labels.map((each) => digitCanvas(`The same z as a ${each}`));
@@ -58,16 +58,17 @@ class Panel extends Component {
     );
     this.sliders = new Map();
     const shown = units.slice(0, this.data.first), rest = units.slice(this.data.first);
-    const pad = this.network.latent === 2 ? [this.pad(label ?? labels[0])] : [];
+    const open = Boolean(this.hand.querySelector("details")?.open);
+    const pad = this.network.latent === 2 ? [this.pad(plane)] : [];
     this.hand.replaceChildren(this.buttons(), ...pad, ...shown.map((unit) => this.slider(unit)));
     if (rest.length) {
       const summary = element("summary", {}, `${rest.length} more dimensions, which say less`);
-      this.hand.append(element("details", {}, summary, ...rest.map((unit) => this.slider(unit))));
+      this.hand.append(element("details", open ? { open } : {}, summary, ...rest.map((unit) => this.slider(unit))));
     }
   }
 
   buttons() {
-    this.player = button("Play", () => (this.playing ? this.halt(true) : this.play()));
+    this.player = button(this.playing ? "Pause" : "Play", () => (this.playing ? this.halt(true) : this.play()));
     const reset = button("Reset", () => this.jump(() => 0));
     return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => rounded(gaussian()))), this.player);
   }
@@ -97,7 +98,8 @@ class Panel extends Component {
       paint(tile, pixels, i * PIXELS);
       plane.getContext("2d").drawImage(tile, 28 * (i % TILES), 28 * Math.floor(i / TILES));
     });
-    this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point of the plane of z" });
+    this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point of the plane of z",
+      "aria-valuemin": -RANGE, "aria-valuemax": RANGE });
     const pad = element("div", { class: "pad" }, plane, this.handle);
     const follow = (event) => {
       const box = pad.getBoundingClientRect();
@@ -107,11 +109,12 @@ class Panel extends Component {
       this.place();
     };
     pad.onpointerdown = (event) => {
+      if (event.button !== 0) return;
       pad.setPointerCapture(event.pointerId);
       follow(event);
     };
     pad.onpointermove = (event) => event.buttons & 1 && follow(event);
-    pad.onpointerup = () => this.tell();
+    pad.onpointerup = pad.onpointercancel = (event) => event.button <= 0 && this.tell();
     const ways = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowDown: [1, -1], ArrowUp: [1, 1] };
     this.handle.onkeydown = (event) => {
       const [dimension, way] = ways[event.key] ?? [];

@@ -1,13 +1,12 @@
 // A pad of 28×28 pixels to draw a digit on, and, beside a quadrant model, its completions as the pen moves.
 //
-// Python gives {ink, given, visible, sets, network, epsilons, thresholds, names}, or an image with `fixed`, of which only the
-// quadrants are opened and closed; it is told `ink` (784 bytes, base64) when the pen is lifted and `visible` (four flags) when
+// Python gives {ink, given, visible, sets, network, epsilons, thresholds, names}, or an image with `fixed`, words for it, of
+// which only the quadrants are opened and closed; it is told `ink` (784 bytes, base64) when the pen is lifted and `visible` (four flags) when
 // a quadrant is opened or closed. Its `ink` is taken over only when the count `given` of drawings that it has made itself
-// has grown: any other is an echo, perhaps an old one, of what it was told.
+// has grown, and its `visible` not before it is what was told last: any other is an echo, perhaps an old one.
 
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
-const FIXED = { tabindex: -1, role: "img", "aria-label": "The first of the test digits" };
 const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
@@ -33,7 +32,8 @@ class Pad extends Component {
       this.ink = decoded(data.ink);
       this.given = data.given;
     }
-    if (data.visible) this.visible = [...data.visible];
+    if (this.told && String(this.told) === String(data.visible)) this.told = null;
+    if (data.visible && !this.told) this.visible = [...data.visible];
     this.thresholds = data.thresholds && decoded(data.thresholds); // of ink, for every pixel of every answer; null: means
     this.begin();
   }
@@ -47,7 +47,8 @@ class Pad extends Component {
     );
     this.doors.hidden = !this.data.sets.length;
     this.root.classList.toggle("fixed", Boolean(this.data.fixed));
-    if (this.data.fixed) for (const [name, value] of Object.entries(FIXED)) this.canvas.setAttribute(name, value);
+    const fixed = this.data.fixed ? { tabindex: -1, role: "img", "aria-label": this.data.fixed } : {};
+    for (const [name, value] of Object.entries(fixed)) this.canvas.setAttribute(name, value);
     if (this.network && this.reported !== this.data.network) this.setStateValue("ready", (this.reported = this.data.network));
     this.dirty = true;
   }
@@ -78,6 +79,7 @@ class Pad extends Component {
       return [(event.clientX - box.left) / box.width * 28, (event.clientY - box.top) / box.height * 28];
     };
     this.canvas.onpointerdown = (event) => {
+      if (event.button !== 0) return;
       this.canvas.setPointerCapture(event.pointerId);
       this.marker.hidden = true;
       this.history.push(this.ink.slice());
@@ -143,7 +145,7 @@ class Pad extends Component {
     const possible = this.data.sets.filter((set) => set[which] === wish[which]);
     if (!possible.length) return;
     const changed = possible.reduce((best, set) => (distance(set) < distance(best) ? set : best));
-    this.visible = changed;
+    this.visible = this.told = changed;
     this.dirty = true;
     this.setStateValue("visible", changed);
   }

@@ -1,5 +1,6 @@
 """A download from a page: a process of its own, its progress, its end."""
 
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -45,6 +46,17 @@ def test_a_click_starts_one_download_and_its_progress_is_shown_to_every_visitor(
         assert not visitor.exception
         assert [bar.proto.value for bar in visitor.get("progress")] == [50]
         assert not visitor.button
+
+
+def test_one_computation_at_a_time_is_at_work(
+    visit: Visit, without_mnist: None, started: list[FakeProcess], own_runs: Path
+) -> None:
+    home, latent = visit("home"), visit("latent", run="digits-label", **{"points-360": "60"})
+    home.button(key="start download mnist").click().run()
+    start = next(button for button in latent.button if button.label.startswith("Compute it"))
+    start.click().run()
+    assert len(started) == 1
+    assert any("Another computation is at work" in info.value for info in latent.info)
 
 
 def test_a_failed_download_is_a_sentence_and_can_be_tried_again(

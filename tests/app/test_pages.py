@@ -185,6 +185,26 @@ class TestGenerate:
         assert "e12 in the address is no number from −3 to 3" in said(visitor)
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
 
+    def test_ordinary_sliders_take_other_noise_at_every_press_and_a_drawings_style(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("generate", live="false", draw="true")
+        seen = [pictures(visitor)[0]]
+        for words in ("Random z", "Random z", "Reset"):
+            next(button for button in visitor.button if button.label == words).click().run()
+            seen.append(pictures(visitor)[0])
+        assert len(set(seen)) == 3
+        assert seen[0] == seen[-1]
+        for words in ("Start from it", "Take its style"):
+            next(button for button in visitor.button if button.label == words).click().run()
+        assert pictures(visitor)[0] not in seen
+
+    def test_a_test_digit_brings_its_label(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("generate", draw="true")
+        visitor.number_input(key="index").set_value(5).run()
+        next(button for button in visitor.button if button.label == "Start from it").click().run()
+        assert visitor.selectbox(key="drawn").value == int(data.load("digits").test.labels[5])
+
     def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
@@ -198,21 +218,24 @@ class TestGenerate:
 @pytest.mark.parametrize(
     ("page", "query", "left_out"),
     [
-        ("generate", {"digit": "99", "seed": "abc", "run": "nope"}, "digit=99, seed=abc, run=nope"),
-        ("generate", {"digit": "9" * 500}, f"digit={'9' * 40}"),
+        ("generate", {"digit": "99", "seed": "abc", "run": "nope"}, "`digit=99`, `seed=abc`, `run=nope`"),
+        ("generate", {"digit": "9" * 500}, f"`digit={'9' * 34}`"),
+        ("generate", {"seed": "![a](http://b/c.png)"}, "`seed=![a](http://b/c.png)`"),
+        ("generate", {"seed": "`![a](http://b/c.png)"}, "`seed= ![a](http://b/c.png)`"),
+        ("training", {"replay": ["digits-label", "nope"]}, "`replay=nope`"),
         (
             "inpaint",
             {"samples": "99", "pixels": "xx", "visible-digits": "2"},
-            "samples=99, pixels=xx, visible-digits=2",
+            "`samples=99`, `pixels=xx`, `visible-digits=2`",
         ),
-        ("latent", {"method": "umap", "point": "-1"}, "method=umap, point=-1"),
+        ("latent", {"method": "umap", "point": "-1"}, "`method=umap`, `point=-1`"),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
         ("latent", {"method": "t-SNE", "point": "3"}, None),
     ],
 )
 def test_what_an_address_says_in_vain_is_told_once(
-    visit: Visit, without_mnist: None, page: str, query: dict[str, str], left_out: str | None
+    visit: Visit, without_mnist: None, page: str, query: dict[str, Any], left_out: str | None
 ) -> None:
     visitor = visit(page, straight=True, **query)
     told = [toast.value for toast in visitor.toast]
@@ -785,6 +808,22 @@ class TestTraining:
         assert "stages.npz is damaged" in visitor.error[0].value
         assert visitor.get("plotly_chart")
         assert len(pictures(visitor)) == 2
+
+
+def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
+    visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = {
+        cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"
+        for cell in stored_cells(find("quadrant-any", CHECKPOINTS))
+        if cell.estimator == "importance"
+    }
+    assert len(scored) == 3
+    for quadrants, visible in ((["bottom-left"], "1"), (["top-left", "bottom-left"], "2")):
+        address = {"visible-mnist": "any", "quadrants": quadrants}
+        assert scored[visible] in said(visit("inpaint", **address)), visible
+    address = {"visible-mnist": "any", "quadrants": ["top-left"]}
+    assert "is over all" not in said(visit("inpaint", **address))
 
 
 class TestTable:

@@ -1,8 +1,11 @@
 """The lines that a visitor copies draw the picture that the visitor sees."""
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from app import library, pictures
 from app.display import Picture
 from app.pictures import Animation, Figure, Stage, Strip, Walk
 from cvae_core import gallery
+from cvae_core.gallery import Sheet
 from tests.app.conftest import ROOT, Visit
 
 
@@ -20,72 +24,85 @@ def lines(visitor: AppTest) -> list[str]:
     return [block.value for block in visitor.code if "from cvae_core import figures" in block.value]
 
 
-@pytest.mark.parametrize("page", ["generate", "inpaint", "latent", "training", "why"])
+PICTURES = {"generate": 3, "inpaint": 1, "training": 6, "why": 1}  # a page's, without MNIST
+
+
+@pytest.mark.parametrize("page", PICTURES)
 def test_every_picture_can_be_copied_as_python(visit: Visit, without_mnist: None, page: str) -> None:
-    assert lines(visit(page)) or page == "latent"  # whose pictures need the images
+    assert len(lines(visit(page))) == PICTURES[page]
 
 
-@pytest.mark.parametrize(
-    "figure",
-    [
-        Figure(
-            library.run_keys()["digits-label"], gallery.samples, {"labels": (1, 2), "columns": 3, "seed": 4}, "a 'caption'",
-            rows=("one", "two"),
-        ),
-        Figure(
-            library.run_keys()["digits-quadrant-1"], gallery.completions,
-            {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4, "pixels": "ink"}, "caption",
-        ),
-        Figure(
-            library.run_keys()["digits-quadrant-1"], gallery.drawing,
-            {"ink": bytes(range(256)) * 3 + bytes(16), "visible": "1", "count": 2, "seed": 4}, "caption",
-            columns=tuple("abcde"),
-        ),
-        Figure(
-            library.run_keys()["digits-label"], gallery.traversal, {"start": 1, "end": 4, "steps": 5}, "caption",
-        ),
-        Figure(
-            library.run_keys()["digits-quadrant-1"], gallery.sources,
-            {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4}, "caption", rows=("one", *"abcde"),
-        ),
-        Figure(library.run_keys()["digits-quadrant-1"], gallery.without_unit, {"indices": (1, 2), "unit": 3}, "caption"),
-        Figure(library.run_keys()["digits-label"], gallery.relabelled, {"indices": (1, 2), "label": 3}, "caption"),
-        Figure(
-            library.run_keys()["digits-quadrant-1"], gallery.averages,
-            {"indices": (1, 2), "visible": "1", "count": 4, "seed": 0}, "caption",
-        ),
-        Stage(library.run_keys()["digits-quadrant-1"], 3),
-        Strip(library.run_keys()["digits-label"], "reconstructions"),
-    ],
-    ids=[
-        "samples", "completions", "drawing", "traversal", "sources", "without_unit", "relabelled", "averages", "stage",
-        "strip",
-    ],
-)  # fmt: skip
-def test_the_lines_draw_the_same_picture(figure: Picture, tmp_path: Path) -> None:
-    file = tmp_path / "figure.png"
-    subprocess.run([sys.executable, "-c", figure.python(3, str(file))], cwd=ROOT, check=True)
-    np.testing.assert_array_equal(np.asarray(Image.open(file)), np.asarray(figure.draw(3)))
+def test_beside_a_picture_stands_the_code_that_made_it(visit: Visit, without_mnist: None) -> None:
+    shown = [block.value for block in visit("generate", digit="all ten", view="Manifold of a 2-D z").code]
+    for recipe in (gallery.around, gallery.one_z, gallery.manifold):
+        assert inspect.getsource(recipe).strip() in shown
 
 
-@pytest.mark.parametrize(
-    "animation",
-    [
-        Animation(library.run_keys()["digits-label"]),
-        Walk(
-            Figure(
-                library.run_keys()["digits-quadrant-1"], gallery.completion_walks,
-                {"index": 1, "visible": "1", "rows": 2, "steps": 3, "seed": 0}, "",
-            ),
-            first=1,
-        ),
-    ],
-    ids=["stages", "walk"],
-)  # fmt: skip
-def test_the_lines_write_the_same_animation(animation: Animation | Walk, tmp_path: Path) -> None:
-    file = tmp_path / "animation.gif"
-    subprocess.run([sys.executable, "-c", animation.python(1, str(file))], cwd=ROOT, check=True)
-    assert file.read_bytes() == animation.gif(1)
+def of_run(name: str, recipe: Callable[..., Sheet], **settings: Any) -> Figure:
+    return Figure(library.run_keys()[name], recipe, settings, "a 'caption'")
+
+
+STYLE = {"epsilon": (0.5,) * 16, "labels": (1, 2), "columns": 2}
+SHOWN = {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4}
+INK = bytes(range(256)) * 3 + bytes(16)
+FIGURES: dict[str, Picture] = {
+    "samples": of_run("digits-label", gallery.samples, labels=(1, 2), columns=3, seed=4),
+    "one z": of_run("digits-label", gallery.one_z, **STYLE),
+    "around": of_run("digits-label", gallery.around, **STYLE, seed=4),
+    "block": of_run("digits-label", gallery.block, label=1, rows=2, columns=3, seed=4),
+    "interpolation": of_run("digits-label", gallery.interpolation, label=1, rows=2, steps=3, seed=4),
+    "manifold": of_run("label-2d", gallery.manifold, label=1, side=3),
+    "point": of_run("digits-label", gallery.point, index=1, close=tuple(range(8))),
+    "reconstructions": of_run("digits-label", gallery.reconstructions, indices=(1, 2), columns=2),
+    "traversal": of_run("digits-label", gallery.traversal, start=1, end=4, steps=5),
+    "relabelled": of_run("digits-label", gallery.relabelled, indices=(1, 2), label=3),
+    "completions": of_run("digits-quadrant-1", gallery.completions, **SHOWN, pixels="ink"),
+    "drawing": of_run("digits-quadrant-1", gallery.drawing, ink=INK, visible="1", count=2, seed=4),
+    "sources": of_run("digits-quadrant-1", gallery.sources, **SHOWN),
+    "averages": of_run("digits-quadrant-1", gallery.averages, **SHOWN),
+    "without unit": of_run("digits-quadrant-1", gallery.without_unit, indices=(1, 2), unit=3),
+    "titled": Figure(library.run_keys()["digits-label"], gallery.block, {"label": 1, "rows": 1, "columns": 2, "seed": 0},
+                     "caption", rows=("one",), columns=("two", "three")),
+    "stage": Stage(library.run_keys()["digits-quadrant-1"], 3),
+    "strip": Strip(library.run_keys()["digits-label"], "reconstructions"),
+}  # fmt: skip
+WALKED = of_run("digits-quadrant-1", gallery.completion_walks, index=1, visible="1", rows=2, steps=3, seed=0)
+ANIMATIONS: dict[str, Animation | Walk] = {
+    "stages": Animation(library.run_keys()["digits-label"]),
+    "walk": Walk(WALKED, first=1),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run all lines in a shell; return the folder of what they have drawn."""
+    folder = tmp_path_factory.mktemp("drawn")
+    texts = [figure.python(3, str(folder / f"{name}.png")) for name, figure in FIGURES.items()]
+    texts += [animation.python(1, str(folder / f"{name}.gif")) for name, animation in ANIMATIONS.items()]
+    subprocess.run([sys.executable, "-c", "\n".join(texts)], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_lines_draw_the_same_picture(name: str, drawn: Path) -> None:
+    expected = np.asarray(FIGURES[name].draw(3))
+    np.testing.assert_array_equal(np.asarray(Image.open(drawn / f"{name}.png")), expected)
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_the_lines_write_the_same_animation(name: str, drawn: Path) -> None:
+    assert (drawn / f"{name}.gif").read_bytes() == ANIMATIONS[name].gif(1)
+
+
+def test_no_recipe_that_makes_a_picture_is_left_out() -> None:
+    recipes = {name for name, made in vars(gallery).items() if get_return(made) is gallery.Sheet and name[0] != "_"}
+    assert recipes == {
+        picture.recipe.__name__ for picture in (*FIGURES.values(), WALKED) if isinstance(picture, Figure)
+    }
+
+
+def get_return(made: object) -> object:
+    return inspect.signature(made).return_annotation if inspect.isfunction(made) else None
 
 
 def test_a_strip_says_of_which_moments_it_is() -> None:

@@ -256,6 +256,21 @@ def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
     assert shown == index or near < 8  # points may lie over each other
 
 
+def test_two_clicked_points_are_the_ends_of_a_walk(visit: Open) -> None:
+    page = visit("latent")
+    click_on_a_point(page, digit=3, number=40)
+    page.wait_for_timeout(500)
+    settle(page)
+    page.keyboard.down("Shift")
+    click_on_a_point(page, digit=6, number=20)
+    page.keyboard.up("Shift")
+    page.get_by_alt_text(re.compile(r"Digits on the way from test image \d+ to \d+")).wait_for()
+    page.wait_for_function('() => location.search.includes("to=")')
+    start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
+    labels = data.load("mnist" if data.on_disk("mnist") else "digits").test.labels
+    assert (int(labels[start]), int(labels[end])) == (3, 6)
+
+
 def test_a_click_on_a_point_brings_no_hidden_digit_back(visit: Open) -> None:
     page = visit("latent")
     chart = page.locator(".js-plotly-plot").first
