@@ -66,7 +66,6 @@ def pad(
         },
         on_ink_change=lambda: take(st.session_state[PAD].ink),
         on_visible_change=reopened,
-        on_ready_change=lambda: None,
     )
     if st.session_state.pop(_REOPENED, False):
         st.rerun()
@@ -84,7 +83,6 @@ def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
         },
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(st.session_state[DOORS].visible),
-        on_ready_change=lambda: None,
     )
 
 

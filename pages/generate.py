@@ -17,7 +17,7 @@ from cvae_core.models import LABELS, ConditionalVAE, completed
 COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 11, 20, 15
 ALL = "all ten"
-TEACHERS_DIGIT = 3  # shown where one digit is needed and all ten are chosen
+TEACHERS_DIGIT = 3
 
 
 class Place(NamedTuple):
@@ -25,6 +25,11 @@ class Place(NamedTuple):
 
     epsilon: tuple[float, ...]
     words: str
+
+
+def label_of(digit: str) -> int:
+    """Return the label of a digit, or of the one that is shown where one is needed and all ten are chosen."""
+    return TEACHERS_DIGIT if digit == ALL else int(digit)
 
 
 def place(key: RunKey, seed: int) -> Place:
@@ -68,21 +73,21 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 
 
 @st.fragment
-def live(key: RunKey, seed: int) -> None:
+def live(key: RunKey, digit: str, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
     st.subheader("Slide through z", anchor=False)
     with display.sentences():
         there = slid(controls.read_epsilon(library.config(key).latents))
-        shown = decoder.sliders(key, None if digit == ALL else wanted, wanted, there.epsilon)
+        shown = decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
         controls.watch_for_the_browser(shown)
-        around(key, there, seed)
-        style_of_a_drawing(key, decoder.move_sliders)
+        around(key, there, digit, seed)
+        style_of_a_drawing(key, label_of(digit), decoder.move_sliders)
 
 
-def around(key: RunKey, there: Place, seed: int) -> None:
+def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     """Show digits of nearly the chosen style."""
     st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - gallery.FRESH:.0%} of it")
-    labels = gallery.ALL_LABELS if digit == ALL else (wanted,)
+    labels = gallery.ALL_LABELS if digit == ALL else (label_of(digit),)
     near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
     display.picture(
         Figure(key, gallery.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
@@ -100,22 +105,22 @@ def all_labels(key: RunKey, there: Place) -> Figure:
     return Figure(key, gallery.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
 
 
-def style_of_a_drawing(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
+def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
     title = "Draw a digit, and have all ten written in its style"
     with st.expander(title, key="draw", bind="query-params", icon=":material/gesture:") as box:
         if box.open:
-            take_style(key, move)
+            take_style(key, label, move)
 
 
-def take_style(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
+def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Show the pad, and a button that takes the style."""
     drawn = drawing.pad()
     left, right = st.columns(2, vertical_alignment="bottom")
-    label = int(left.selectbox("It is a", range(LABELS), index=wanted, key=drawing.LABEL, bind="query-params") or 0)
+    drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing.LABEL, bind="query-params") or 0
 
     def take() -> None:
-        move(pictures.style(key, drawn.tobytes(), label))
+        move(pictures.style(key, drawn.tobytes(), drawn_as))
 
     right.button(
         "Take its style",
@@ -127,22 +132,22 @@ def take_style(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
     )
 
 
-def under_all_labels(key: RunKey, there: Place) -> None:
+def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
     """Show the chosen digit large, and one style under all ten labels."""
     if digit != ALL:
         st.subheader(f"This z as a {digit}", anchor=False)
-        one = {"epsilon": there.epsilon, "labels": (wanted,), "columns": 1}
+        one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
         display.picture(
-            Figure(key, gallery.one_z, one, f"{key.name}: digit {wanted}, {there.words}"),
-            name=f"{key.name}-{wanted}",
-            alt=f"The digit {wanted} that the sliders describe",
+            Figure(key, gallery.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
+            name=f"{key.name}-{digit}",
+            alt=f"The digit {digit} that the sliders describe",
             scale=9,
         )
     st.subheader("The same z under all ten labels", anchor=False)
     display.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
 
 
-def samples(key: RunKey, seed: int) -> None:
+def samples(key: RunKey, digit: str, seed: int) -> None:
     """Show draws from the prior."""
     caption = f"{key.name}: samples, digit {digit}, seed {seed}"
     if digit == ALL:
@@ -151,7 +156,8 @@ def samples(key: RunKey, seed: int) -> None:
         figure = Figure(key, gallery.samples, settings, caption, rows=tuple(map(str, gallery.ALL_LABELS)))
     else:
         st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {digit}.")
-        figure = Figure(key, gallery.block, {"label": wanted, "rows": ROWS, "columns": COLUMNS, "seed": seed}, caption)
+        settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
+        figure = Figure(key, gallery.block, settings, caption)
     display.picture(
         figure,
         name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
@@ -160,7 +166,7 @@ def samples(key: RunKey, seed: int) -> None:
     )
 
 
-def beside_the_vae(key: RunKey, seed: int) -> None:
+def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     """Show what the label is good for: the same noise without and with it."""
     dataset = library.config(key).dataset
     twins = library.run_keys(flavour="vae", dataset=dataset)
@@ -171,39 +177,39 @@ def beside_the_vae(key: RunKey, seed: int) -> None:
         "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
         "gives the digit that was asked for."
     )
-    named = (("VAE", next(iter(twins.values()))), (f"CVAE, c = {wanted}", key))
+    named = (("VAE", next(iter(twins.values()))), (f"CVAE, c = {label}", key))
     for column, (name, run) in zip(st.columns(2), named, strict=True):
         with column:
             st.markdown(f"**{name}**")
-            block(run, name, seed)
+            block(run, name, label, seed)
 
 
-def block(run: RunKey, name: str, seed: int) -> None:
+def block(run: RunKey, name: str, label: int, seed: int) -> None:
     """Show a block of samples of one run."""
-    settings = {"label": wanted, "rows": 5, "columns": 6, "seed": seed}
+    settings = {"label": label, "rows": 5, "columns": 6, "seed": seed}
     display.picture(
         Figure(run, gallery.block, settings, f"{run.name}: {name}, seed {seed}"),
-        name=f"{run.name}-beside-{wanted}-seed{seed}",
+        name=f"{run.name}-beside-{label}-seed{seed}",
         alt=f"Samples of the {name}",
         scale=3,
     )
 
 
-def interpolation(key: RunKey, seed: int) -> None:
+def interpolation(key: RunKey, label: int, seed: int) -> None:
     """Show walks from one random z to another."""
     st.markdown(
         "Each row walks from one random $z$ to another in eleven steps, along the sphere near which the prior's points lie."
     )
-    settings = {"label": wanted, "rows": ROWS, "steps": STEPS, "seed": seed}
+    settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
     display.picture(
-        Figure(key, gallery.interpolation, settings, f"{key.name}: interpolation, digit {wanted}, seed {seed}"),
-        name=f"{key.name}-interpolation-{wanted}-seed{seed}",
-        alt=f"Three walks through the latent space, digit {wanted}",
+        Figure(key, gallery.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
+        name=f"{key.name}-interpolation-{label}-seed{seed}",
+        alt=f"Three walks through the latent space, digit {label}",
         scale=3,
     )
 
 
-def manifold(key: RunKey) -> None:
+def manifold(key: RunKey, label: int) -> None:
     """Show all that a model with two latents can write."""
     flat = library.run_keys(flavour="label", latent=2, groups=0)
     if not flat:
@@ -211,14 +217,14 @@ def manifold(key: RunKey) -> None:
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"All that `{surface.name}` can write as a {wanted}: its $z$ has two dimensions, laid out at equal steps of "
+        f"All that `{surface.name}` can write as a {label}: its $z$ has two dimensions, laid out at equal steps of "
         "probability, so that every tile is as likely as any other."
     )
-    settings = {"label": wanted, "side": MANIFOLD_SIDE}
+    settings = {"label": label, "side": MANIFOLD_SIDE}
     display.picture(
-        Figure(surface, gallery.manifold, settings, f"{surface.name}: the plane of z, digit {wanted}"),
-        name=f"{surface.name}-manifold-{wanted}",
-        alt=f"The digit {wanted} for every point of a two-dimensional latent space",
+        Figure(surface, gallery.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
+        name=f"{surface.name}-manifold-{label}",
+        alt=f"The digit {label} for every point of a two-dimensional latent space",
         scale=2,
     )
 
@@ -237,23 +243,23 @@ with st.sidebar:
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
     slides_live = not is_ladder(library.config(chosen)) and controls.live_wanted()
-wanted = TEACHERS_DIGIT if digit == ALL else int(digit)
+label = label_of(digit)
 with display.sentences():
     if slides_live:
-        live(chosen, noise_seed)
+        live(chosen, digit, noise_seed)
     else:
         picture, hand = st.columns([3, 2], gap="large")
         with hand:
             there = place(chosen, noise_seed)
         with picture:
-            under_all_labels(chosen, there)
+            under_all_labels(chosen, there, digit)
         if not is_ladder(library.config(chosen)):
-            style_of_a_drawing(chosen, controls.place_sliders)
+            style_of_a_drawing(chosen, label, controls.place_sliders)
 views = {
-    "Samples": lambda: samples(chosen, noise_seed),
-    "VAE beside CVAE": lambda: beside_the_vae(chosen, noise_seed),
-    "Interpolation": lambda: interpolation(chosen, noise_seed),
-    "Manifold of a 2-D z": lambda: manifold(chosen),
+    "Samples": lambda: samples(chosen, digit, noise_seed),
+    "VAE beside CVAE": lambda: beside_the_vae(chosen, label, noise_seed),
+    "Interpolation": lambda: interpolation(chosen, label, noise_seed),
+    "Manifold of a 2-D z": lambda: manifold(chosen, label),
 }
 for tab, show in zip(st.tabs(list(views), key="view", bind="query-params"), views.values(), strict=True):
     if tab.open:

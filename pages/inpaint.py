@@ -11,6 +11,7 @@ from cvae_core import data, gallery, judging, quadrants
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
+from cvae_core.gallery import Pixels
 from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
 
@@ -20,15 +21,16 @@ ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
 
 
 @st.fragment
-def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
+def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int) -> None:
     """Let the visitor draw, and complete the drawing."""
+    visible = opened.visible
     with display.sentences():
         st.markdown(
             f"Draw: the model sees the {quadrants.described(visible)} of your drawing, tinted, and completes the rest. "
             "The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
-        drawn = drawing.pad(key if live else None, quadrants_to_open(dataset, visible), seed, shown_as)
+        drawn = drawing.pad(key if live else None, opened, seed, shown_as)
         if not drawn.any():
             return
         settings = {
@@ -58,14 +60,15 @@ def drawing_completed(key: RunKey, dataset: str, visible: str, seed: int) -> Non
             st.caption(f"A classifier reads {judging.READ} completions of it as {said}.")
 
 
-def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None:
+def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int) -> None:
     """Complete test digits."""
+    dataset, visible = library.config(key).dataset, opened.visible
     test = library.dataset(dataset).test
     with st.sidebar:
         count = controls.samples_count()
         indices = controls.test_digits(test, seed)
         st.caption("Click a quadrant to show or hide it:")
-        drawing.doors(test.images[indices[0]].numpy(), indices[0], quadrants_to_open(dataset, visible))
+        drawing.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not data.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
     settings = {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as}
@@ -88,7 +91,7 @@ def digits_completed(key: RunKey, dataset: str, visible: str, seed: int) -> None
     walk(key, indices, visible, seed)
 
 
-def quadrants_to_open(dataset: str, visible: str) -> drawing.Quadrants:
+def quadrants_to_open(families: controls.Families, dataset: str, visible: str) -> drawing.Quadrants:
     """Return which quadrants are visible, and how others become so."""
     return drawing.Quadrants(
         visible,
@@ -173,13 +176,14 @@ if not families:
 with st.sidebar:
     subject = controls.subject()
     dataset, visible, key = controls.quadrant_run(families)
+    opened = quadrants_to_open(families, dataset, visible)
     shown_as = controls.pixels()
     seed = controls.seed()
 with display.sentences():
     if subject == controls.DRAWING:
-        drawing_completed(key, dataset, visible, seed)
+        drawing_completed(key, opened, shown_as, seed)
     else:
-        digits_completed(key, dataset, visible, seed)
+        digits_completed(key, opened, shown_as, seed)
     quality(key, visible)
 display.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "

@@ -49,7 +49,6 @@ class Pad extends Component {
     this.root.classList.toggle("fixed", Boolean(this.data.fixed));
     const fixed = this.data.fixed ? { tabindex: -1, role: "img", "aria-label": this.data.fixed } : {};
     for (const [name, value] of Object.entries(fixed)) this.canvas.setAttribute(name, value);
-    if (this.network && this.reported !== this.data.network) this.setStateValue("ready", (this.reported = this.data.network));
     this.dirty = true;
   }
 
