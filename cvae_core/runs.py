@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cvae_core import files
+from cvae_core import files, formats
 from cvae_core.architectures import build
 from cvae_core.config import Config, fills, from_json, train_command
 from cvae_core.data import DataSet, load
@@ -187,19 +187,19 @@ class Run:
 
     def curves(self) -> pd.DataFrame:
         """Read the curves: one row per epoch and split."""
-        return files.read_table(self.folder / "curves.csv")
+        return formats.read_table(self.folder / "curves.csv")
 
     def write_curves(self, table: pd.DataFrame) -> None:
         """Replace the curves."""
-        files.write_table(self.folder / "curves.csv", table)
+        formats.write_table(self.folder / "curves.csv", table)
 
     def stages(self) -> dict[str, np.ndarray]:
         """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
-        return files.read_arrays(self.folder / "stages.npz")
+        return formats.read_arrays(self.folder / "stages.npz")
 
     def write_stages(self, **arrays: np.ndarray) -> None:
         """Replace the stages."""
-        files.write_arrays(self.folder / "stages.npz", **arrays)
+        formats.write_arrays(self.folder / "stages.npz", **arrays)
 
     @property
     def state_file(self) -> Path:

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core import files
+from cvae_core import formats
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
@@ -114,7 +114,7 @@ def _follow(
     """Take this process's share of every step of a run that the leading process records."""
     learner = _learner(config, launch, data, baseline, torch.bfloat16 if agreed(False) else torch.float32)
     if agreed(False):
-        learner.load_state(*files.read_tensors(run.state_file))
+        learner.load_state(*formats.read_tensors(run.state_file))
     wait_for_all()
     yield from train(learner, data)
     wait_for_all()

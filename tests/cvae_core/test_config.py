@@ -28,7 +28,8 @@ from cvae_core.config import (
     train_command,
 )
 from cvae_core.errors import ConfigError
-from cvae_core.quadrants import NAMES, PROPER_SETS, canonical
+from cvae_core.quadrants import PROPER_SETS
+from cvae_core.visibility import NAMES, canonical
 
 FLAVOURS, PRESET_NAMES = get_args(Flavour), get_args(PresetName)
 every = pytest.mark.parametrize(

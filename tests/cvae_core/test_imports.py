@@ -33,7 +33,8 @@ ROWS = [
     {"models", "convolutions"},
     {"networks", "config", "data"},
     {"framing"},
-    {"distributions", "quadrants", "noise", "vision", "files", "parallel"},
+    {"distributions", "quadrants", "noise", "vision", "formats", "parallel"},
+    {"files", "visibility"},
     {"errors"},
 ]
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}
