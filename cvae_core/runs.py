@@ -9,7 +9,6 @@
 Pretrained runs are read-only: new results about them go to a cache folder beside them.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -30,16 +29,12 @@ from cvae_core.config import Config, fills, from_json, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.models import ConditionalVAE
+from cvae_core.roots import NAME, folder_of
+from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CACHE = ".cache"
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
-
-
-def default_root() -> Path:
-    """Return the folder of runs: $CVAE_RUNS, or checkpoints/ in the repository."""
-    return files.user_path("CVAE_RUNS", "checkpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,16 +250,8 @@ def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str)
 
 
 def run_at(name: str, root: Path) -> Run:
-    """Return the run of a name, there or not: the one place where a name becomes a path."""
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
-            "digit first."
-        )
-    folder = root / name
-    if folder.is_symlink():
-        raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")
-    return Run(folder)
+    """Return the run of a name, there or not."""
+    return Run(folder_of(name, root))
 
 
 def find(name: str, root: Path) -> Run:
