@@ -73,7 +73,8 @@ def _born(pid: int) -> str | None:
         asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True)
         state, _, born = asked.stdout.strip().partition(" ")
         return born.strip() if born and not state.startswith("Z") else None
-    return None if state in "ZX" else f"{boot()} {numbers[18]}"  # proc_pid_stat(5): field 22, in ticks after the start
+    # proc_pid_stat(5): field 20 counts threads, which may outlast the first one, field 22 is the birth in ticks.
+    return None if state in "ZX" and int(numbers[16]) <= 1 else f"{boot()} {numbers[18]}"
 
 
 @contextlib.contextmanager

@@ -179,7 +179,7 @@ def test_a_training_is_stopped_within_two_seconds_and_goes_on(
     since = time.monotonic()
     assert cli.main(["stop", "mine", *place]) == 0
     assert time.monotonic() - since < 2.0
-    assert process.poll() is not None
+    assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
     now = condition(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {now.resume}\n"
