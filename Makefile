@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test checkpoints benchmark clean browser
+.PHONY: run test soak checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser
@@ -12,8 +12,11 @@ run: $(STAMP)-run  ## the dashboard, opened in the browser
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not timed' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m timed
+
+soak: $(STAMP)-dev  ## the long versions of tests: twenty kills, twenty starts at once
+	$(BIN)/python -m pytest -m soak
 
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints

@@ -15,7 +15,8 @@ from cvae_core.data import Split
 from cvae_core.evaluation import Cell
 from cvae_core.gallery import Pixels
 from cvae_core.latent import DEAD_RATE
-from cvae_core.quadrants import ANY, NAMES, PROPER_SETS, canonical, described
+from cvae_core.quadrants import PROPER_SETS
+from cvae_core.visibility import ANY, NAMES, canonical, described
 
 Option = TypeVar("Option")
 MAX_SEED = 999_999

@@ -17,8 +17,8 @@ from cvae_core.errors import RunDamaged, RunNotFound
 from cvae_core.evaluation import CURVE, Cell, stored_cells
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
-from cvae_core.quadrants import ANY, described
 from cvae_core.runs import Card
+from cvae_core.visibility import ANY, described
 
 MODELS_KEPT = 12  # about 20 MB each
 KEPT_TABLES = 40

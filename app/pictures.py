@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from app import charts, controls, library
 from app.library import RunKey
-from cvae_core import figures, gallery, judging, quadrants, replay
+from cvae_core import figures, gallery, judging, quadrants, replay, visibility
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.data import Split
 from cvae_core.examples import first_of_each_label, held_out
@@ -234,7 +234,7 @@ def condition_words(key: RunKey, label: int) -> str:
         case LabelConfig():
             return f"the label {label}"
         case QuadrantConfig(visible=visible):
-            return f"its {quadrants.described(visible)}"
+            return f"its {visibility.described(visible)}"
     return "nothing"
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from cvae_core import parallel
+from cvae_core import processes
 from cvae_core.cli import main
 
-parallel.leave(main(sys.argv[1:]))
+processes.leave(main(sys.argv[1:]))

@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 
 from cvae_core import files
 from cvae_core.errors import ArchiveRefused, LabError, NotWritable, RunInUse
-from cvae_core.runs import NAME, Run, run_at
+from cvae_core.roots import NAME
+from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
 
 MEGABYTE = 2**20

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvae_core import files, noise
+from cvae_core import files, formats, noise
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import RunDamaged, RunNotFound
 from cvae_core.examples import shifted
@@ -86,7 +86,7 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
     weights = {name: weight.half() for name, weight in classifier.state_dict().items()}
     path = classifier_path(data.name, root)
     notes = {"images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
-    files.write_tensors(path, weights, **notes)
+    formats.write_tensors(path, weights, **notes)
     return path
 
 
@@ -97,7 +97,7 @@ def load_classifier(dataset: str, root: Path) -> Classifier:
         raise RunNotFound(
             f"There is no classifier of {dataset} in {root}: train it with python -m cvae_core classifier {dataset}"
         )
-    tensors, _ = files.read_tensors(path)
+    tensors, _ = formats.read_tensors(path)
     classifier = Classifier()
     try:
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})

@@ -1,6 +1,9 @@
 """The command line: python -m cvae_core COMMAND …
 
-    train vae|label|quadrant|baseline   train a run, or go on with one
+    train vae|label|quadrant|baseline   train a run, or go on with one, when nothing else trains
+    queue                               show what trains and what waits; put a run first, or take it out
+    stop RUN                            stop a run that trains or waits
+    sweep FILE.toml                     train a grid of runs, one after another
     evaluate RUN                        estimate its conditional log-likelihoods and store them
     table [RUN …]                       print the table of stored results
     embed RUN                           lay its latent space out as a map
@@ -24,23 +27,12 @@ from typing import Any, TypeVar, get_args
 
 import tyro
 
-from cvae_core import commands, outputs
+from cvae_core import starting
 from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
 
 Command = TypeVar("Command", bound=Callable[[], None])
 PROGRAM = "python -m cvae_core"
-COMMANDS: Mapping[str, type[Callable[[], None]]] = {
-    "evaluate": commands.Evaluate,
-    "table": outputs.Table,
-    "embed": commands.Embed,
-    "classifier": commands.LearnClassifier,
-    "judge": commands.Judge,
-    "export": outputs.Export,
-    "import": commands.Import,
-    "list": outputs.List,
-    "download": commands.Download,
-}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,9 +67,28 @@ def _parsed(words: list[str]) -> Callable[[], None]:
     name, *rest = words
     if name == "train":
         return _parsed_training(rest)
-    if name not in COMMANDS:
-        raise ConfigError(f"There is no command {name!r}: give train, {', '.join(COMMANDS)}, or --help.")
-    return _arguments(COMMANDS[name], rest, f"{PROGRAM} {name}")
+    light = {"queue": starting.Queue, "stop": starting.Stop, "sweep": starting.Sweep}
+    known = light if name in light else {**_heavy(), **light}
+    if name not in known:
+        raise ConfigError(f"There is no command {name!r}: give train, {', '.join(known)}, or --help.")
+    return _arguments(known[name], rest, f"{PROGRAM} {name}")
+
+
+def _heavy() -> Mapping[str, type[Callable[[], None]]]:
+    """Return the commands that need torch; a training that waits its turn must not have imported it."""
+    from cvae_core import commands, outputs
+
+    return {
+        "evaluate": commands.Evaluate,
+        "table": outputs.Table,
+        "embed": commands.Embed,
+        "classifier": commands.LearnClassifier,
+        "judge": commands.Judge,
+        "export": outputs.Export,
+        "import": commands.Import,
+        "list": outputs.List,
+        "download": commands.Download,
+    }
 
 
 def _parsed_training(words: list[str]) -> Callable[[], None]:
@@ -89,8 +100,8 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
         raise ConfigError(f"What to train comes first: {', '.join(flavours)}{given}.")
     flavour, *rest = words
     defaults = preset_of(flavour, _preset(rest))  # type: ignore[arg-type]
-    kind: Any = commands.Train[type(defaults)]  # type: ignore[misc]
-    return _arguments(kind, rest, f"{PROGRAM} train {flavour}", commands.Train(config=defaults))
+    kind: Any = starting.Train[type(defaults)]  # type: ignore[misc]
+    return _arguments(kind, rest, f"{PROGRAM} train {flavour}", starting.Train(config=defaults))
 
 
 def _preset(words: Sequence[str]) -> PresetName:

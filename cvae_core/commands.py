@@ -2,57 +2,49 @@
 
 import contextlib
 import json
-import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 import torch
 from tqdm import tqdm
 from typing_extensions import Doc
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import Positional
 
 from cvae_core import archives, classifier, data, evaluation, judging, latent, parallel, tables
 from cvae_core.config import Config, Dataset, train_command
-from cvae_core.console import Bar, Root, RunName, stop_signals, ticking
+from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
 from cvae_core.errors import Interrupted
 from cvae_core.evaluation import Cell
+from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.models import ConditionalVAE
-from cvae_core.runs import default_root, find
+from cvae_core.roots import default_root, in_root
+from cvae_core.runs import find
 from cvae_core.sessions import Launch, train_run
 
-AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) -> None:
+    """Train, printing a line per epoch; raise Interrupted, with the command that goes on, where a stop is requested."""
+    ensure_data(config.dataset)
+    with parallel.group(launch.device):
+        reports = train_run(config, launch)
+        with contextlib.closing(reports), Bar() as bar:
+            for report in reports:
+                if parallel.leads():
+                    bar.show(report)
+                if stop_requested():
+                    again = in_root(f"{train_command(config, launch.run)} --resume", launch.root)
+                    raise Interrupted(f"Stopped. Go on with: {again}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Train(Generic[AnyConfig]):
-    """Train a run, or go on with one; the data set is downloaded if it is missing."""
-
-    config: OmitArgPrefixes[AnyConfig]
-    run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
-    root: Root = field(default_factory=default_root)
-    resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
-    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
-    force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
-    device: Annotated[parallel.Device, Doc("where to compute; auto: a GPU if there is one")] = "auto"
-
-    def __call__(self) -> None:
-        """Train, printing a line per epoch; Ctrl-C and SIGTERM end it so that --resume can go on."""
-        _ensure_data(self.config.dataset)
-        name = self.run or self.config.run_name
-        place = "" if self.root == default_root() else f" --root {shlex.quote(str(self.root))}"
-        device = parallel.device(self.device)
-        launch = Launch(name, self.root, resume=self.resume, force=self.force, embed=self.embed, device=device)
-        with parallel.group(device), stop_signals() as stop_requested:
-            reports = train_run(self.config, launch)
-            with contextlib.closing(reports), Bar() as bar:
-                for report in reports:
-                    if parallel.leads():
-                        bar.show(report)
-                    if stop_requested():
-                        raise Interrupted(f"Stopped. Go on with: {train_command(self.config, name)}{place} --resume")
+def ensure_data(name: Dataset) -> None:
+    """Download a data set that is missing."""
+    if not data.on_disk(name):
+        print(f"{name} is not on this machine: downloading it into {data.folder()}", file=sys.stderr)
+        data.download(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +63,7 @@ class Evaluate:
         False
     )
     json: Annotated[bool, Doc("print the cells as JSON")] = False
-    device: Annotated[parallel.Device, Doc("where to compute; auto: a GPU if there is one")] = "auto"
+    device: OnDevice = "auto"
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
@@ -158,7 +150,7 @@ class LearnClassifier:
 
     def __call__(self) -> None:
         """Train with a line per epoch, then store."""
-        _ensure_data(self.dataset)
+        ensure_data(self.dataset)
         dataset = data.load(self.dataset)
         for learned in classifier.learn(dataset.train):
             right = classifier.accuracy(learned.classifier, dataset.validation)
@@ -214,9 +206,3 @@ class Download:
         """Fetch it unless it is there."""
         data.download(self.dataset)
         print(f"{self.dataset} is in {data.folder()}")
-
-
-def _ensure_data(name: Dataset) -> None:
-    if not data.on_disk(name):
-        print(f"{name} is not on this machine: downloading it into {data.folder()}", file=sys.stderr)
-        data.download(name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 from typing_extensions import Doc
 
 from cvae_core.errors import ConfigError
-from cvae_core.quadrants import ANY, canonical
+from cvae_core.visibility import ANY, canonical
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -1,15 +1,11 @@
-"""What a training shows on the terminal, how the terminal stops it, and the flags that most commands have."""
+"""What a training shows on the terminal."""
 
 import contextlib
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
 from tqdm import tqdm
-from typing_extensions import Doc
-from tyro.conf import Positional
 
 from cvae_core.recording import Finishing
 from cvae_core.runs import Card
@@ -17,8 +13,6 @@ from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.training import EpochEnded, Stepped
 
 TICK_SECONDS = 0.5
-Root = Annotated[Path, Doc("folder of runs")]
-RunName = Annotated[Positional[str], Doc("name of a run")]
 
 
 class Bar:
@@ -105,21 +99,3 @@ def ticking(what: str) -> Iterator[None]:
     finally:
         finished.set()
         thread.join()
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request that the loop sees between two steps."""
-    requested = False
-
-    def note(*_: object) -> None:
-        nonlocal requested
-        requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -24,8 +24,9 @@ from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
 from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
-from cvae_core.quadrants import ANY, canonical, flags
+from cvae_core.quadrants import flags
 from cvae_core.runs import CARDS_KEPT, Run
+from cvae_core.visibility import ANY, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 RESULTS = "cll.json"

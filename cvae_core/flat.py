@@ -11,7 +11,8 @@ from cvae_core.config import BaselineConfig, LabelConfig, QuadrantConfig, VAECon
 from cvae_core.distributions import Gaussian, standard_gaussian
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, seen
 from cvae_core.networks import Body, GaussianHead
-from cvae_core.quadrants import NAMES, PIXELS
+from cvae_core.quadrants import PIXELS
+from cvae_core.visibility import NAMES
 
 
 class FlatVAE(ConditionalVAE):

@@ -16,8 +16,9 @@ from cvae_core import replay
 from cvae_core.config import any_set
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
-from cvae_core.quadrants import ANY, NAMES, PIXELS, flags
+from cvae_core.quadrants import PIXELS, flags
 from cvae_core.runs import Run
+from cvae_core.visibility import ANY, NAMES
 
 QUANTITIES = ("bound", "reconstruction", "rate")  # by epoch and split, nats per image
 STAGE_SCALE = 2

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core import files, noise
+from cvae_core import formats, noise
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
@@ -131,14 +131,14 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str
     """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights)}
-    files.write_arrays(run.result_path(layout.file), **arrays)
+    formats.write_arrays(run.result_path(layout.file), **arrays)
 
 
 def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
     """Read the run's embedding, or None where there is none of its present weights."""
     weights = run.card().weights
     for path in reversed(run.result_paths(layout.file)):  # one that was made anew for a read-only run counts
-        arrays = files.read_arrays(path)
+        arrays = formats.read_arrays(path)
         if weights is not None and str(arrays.pop("weights", "")) == weights.sha256:
             if set(arrays) != {field.name for field in fields(Embedding)}:
                 raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")

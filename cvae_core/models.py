@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from cvae_core.config import Config, any_set
 from cvae_core.distributions import MaskedBernoulli
 from cvae_core.errors import ConfigError
-from cvae_core.quadrants import ANY, NAMES, PIXELS, described, flags, pixel_mask
+from cvae_core.quadrants import PIXELS, flags, pixel_mask
+from cvae_core.visibility import ANY, NAMES, described
 
 LABELS = 10
 

@@ -14,10 +14,10 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import archives, data, figures, files, interchange, noise, replay, tables
-from cvae_core.console import Root, RunName
+from cvae_core import archives, data, figures, files, interchange, jobs, noise, replay, tables
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
+from cvae_core.flags import Root, RunName
 from cvae_core.models import LABELS, completed, labelled, nothing
 from cvae_core.runs import Run, default_root, find, readable
 
@@ -121,11 +121,14 @@ class List:
             print(f"There are no runs in {self.root}. Train one with: python -m cvae_core train label")
         for name, card in cards.items():
             bound = f"{-card.metrics['elbo']:8.2f}" if "elbo" in card.metrics else "       –"
+            now = jobs.condition(self.root, name)
             print(
-                f"{name:24} {card.status:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
+                f"{name:24} {now.state:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
                 f"{card.imported and f'  imported {card.imported}'}"
             )
+            if now.state in ("died", "stalled", "failed"):
+                print(f"{'':24} {now.reason}" + (f"; go on with: {now.resume}" if now.resume else ""))
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

@@ -5,18 +5,17 @@ prints. Without torchrun there is one process, and all of this costs nothing.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from cvae_core.errors import ConfigError
+from cvae_core.flags import Device
+from cvae_core.processes import launched_together
 
-Device = Literal["auto", "cpu", "cuda"]
 CPU = torch.device("cpu")
 
 
@@ -74,7 +73,7 @@ def _meeting_place() -> torch.device:
 @contextmanager
 def group(where: torch.device) -> Iterator[None]:
     """Join the processes that torchrun started, if it did."""
-    if not _launched_together() or dist.is_initialized():
+    if not launched_together() or dist.is_initialized():
         yield
         return
     if where.type == "cuda":
@@ -84,20 +83,3 @@ def group(where: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
-
-
-def leave(code: int) -> NoReturn:
-    """End this process; one of several ends at once, without Python's own teardown.
-
-    DistributedDataParallel keeps gloo's threads beyond the group, and one of them that lets go of a tensor while Python is
-    torn down aborts the process (PyTorch's pull request 179291).
-    """
-    if not _launched_together():
-        sys.exit(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _launched_together() -> bool:
-    return int(os.environ.get("WORLD_SIZE", 1)) > 1

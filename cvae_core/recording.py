@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvae_core import files
+from cvae_core import formats
 from cvae_core.architectures import build
 from cvae_core.data import DataSet
 from cvae_core.errors import NotWritable, RunDamaged
@@ -56,7 +56,7 @@ class Recorder:
             self.card = replace(self.card, status="running", reason=None)
             self.start()
             return
-        tensors, notes = files.read_tensors(self.run.state_file)
+        tensors, notes = formats.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
             raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
         self.learner.load_state(tensors, notes)
@@ -87,7 +87,7 @@ class Recorder:
     def save(self) -> None:
         """Write everything that going on depends on."""
         tensors, notes = self.learner.state()
-        files.write_tensors(self.run.state_file, tensors, **notes)
+        formats.write_tensors(self.run.state_file, tensors, **notes)
         self.saved = time.monotonic()
 
     def stop(self, status: str, reason: str) -> None:

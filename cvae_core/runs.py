@@ -9,7 +9,6 @@
 Pretrained runs are read-only: new results about them go to a cache folder beside them.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -24,22 +23,18 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cvae_core import files
+from cvae_core import files, formats
 from cvae_core.architectures import build
 from cvae_core.config import Config, fills, from_json, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.models import ConditionalVAE
+from cvae_core.roots import NAME, folder_of
+from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CACHE = ".cache"
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
-
-
-def default_root() -> Path:
-    """Return the folder of runs: $CVAE_RUNS, or checkpoints/ in the repository."""
-    return files.user_path("CVAE_RUNS", "checkpoints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,19 +182,19 @@ class Run:
 
     def curves(self) -> pd.DataFrame:
         """Read the curves: one row per epoch and split."""
-        return files.read_table(self.folder / "curves.csv")
+        return formats.read_table(self.folder / "curves.csv")
 
     def write_curves(self, table: pd.DataFrame) -> None:
         """Replace the curves."""
-        files.write_table(self.folder / "curves.csv", table)
+        formats.write_table(self.folder / "curves.csv", table)
 
     def stages(self) -> dict[str, np.ndarray]:
         """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
-        return files.read_arrays(self.folder / "stages.npz")
+        return formats.read_arrays(self.folder / "stages.npz")
 
     def write_stages(self, **arrays: np.ndarray) -> None:
         """Replace the stages."""
-        files.write_arrays(self.folder / "stages.npz", **arrays)
+        formats.write_arrays(self.folder / "stages.npz", **arrays)
 
     @property
     def state_file(self) -> Path:
@@ -255,16 +250,8 @@ def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str)
 
 
 def run_at(name: str, root: Path) -> Run:
-    """Return the run of a name, there or not: the one place where a name becomes a path."""
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
-            "digit first."
-        )
-    folder = root / name
-    if folder.is_symlink():
-        raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")
-    return Run(folder)
+    """Return the run of a name, there or not."""
+    return Run(folder_of(name, root))
 
 
 def find(name: str, root: Path) -> Run:

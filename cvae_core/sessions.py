@@ -12,10 +12,11 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core import files
+from cvae_core import formats, pulse
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
+from cvae_core.jobs import RUN_LOCK
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
 from cvae_core.recording import Finishing, Recorder
@@ -114,7 +115,7 @@ def _follow(
     """Take this process's share of every step of a run that the leading process records."""
     learner = _learner(config, launch, data, baseline, torch.bfloat16 if agreed(False) else torch.float32)
     if agreed(False):
-        learner.load_state(*files.read_tensors(run.state_file))
+        learner.load_state(*formats.read_tensors(run.state_file))
     wait_for_all()
     yield from train(learner, data)
     wait_for_all()
@@ -177,26 +178,28 @@ def _train_locked(
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
     recorder = Recorder(run, learner, found or _new_card(config, launch, data, learner, baseline), data)
-    if found:
-        torch.set_num_threads(found.threads)
-        recorder.resume()
-    else:
-        recorder.start()
-    agreed(found is not None)  # the others then read the state
-    wait_for_all()
-    try:
-        yield Started(run=run, epoch=learner.epoch, step=learner.step)
-        for report in train(learner, data):
-            recorder.record(report)
-            yield report
-        yield from recorder.finish()
+    with pulse.beating(run.folder) as beat:
+        if found:
+            torch.set_num_threads(found.threads)
+            recorder.resume()
+        else:
+            recorder.start()
+        agreed(found is not None)  # the others then read the state
         wait_for_all()
-    except GeneratorExit:
-        recorder.stop("stopped", "stopped on request")
-        raise
-    except (LabError, OSError, RuntimeError) as error:
-        recorder.fail(str(error).splitlines()[0])
-        raise
+        try:
+            yield Started(run=run, epoch=learner.epoch, step=learner.step)
+            for report in train(learner, data):
+                recorder.record(report)
+                beat()
+                yield report
+            yield from recorder.finish()
+            wait_for_all()
+        except GeneratorExit:
+            recorder.stop("stopped", "stopped on request")
+            raise
+        except (LabError, OSError, RuntimeError, MemoryError) as error:
+            recorder.fail(pulse.reason_of(error))
+            raise
     if launch.embed:
         yield from _embed(run, data)
     yield Finished(run=run, card=recorder.card)
@@ -254,7 +257,7 @@ def _sole_trainer(run: Run) -> Iterator[None]:
     """Hold a run's lock while training it; the system lets go of it however the process ends."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run.folder / ".lock")
+        lock = FileLock(run.folder / RUN_LOCK)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise RunInUse(

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from cvae_core import files
+from cvae_core import files, formats
 from cvae_core.architectures import shapes
 from cvae_core.config import any_set
 from cvae_core.errors import ArchiveRefused
@@ -24,8 +24,9 @@ from cvae_core.judging import Finding, stored_judgement
 from cvae_core.latent import Embedding
 from cvae_core.models import LABELS, ConditionalVAE
 from cvae_core.monitoring import STAGE_COLUMNS, Measured
-from cvae_core.quadrants import PIXELS, canonical
+from cvae_core.quadrants import PIXELS
 from cvae_core.runs import Card, Run
+from cvae_core.visibility import canonical
 
 MAX_TEXT = 4000  # letters
 _METRICS = {"bound", "reconstruction", "rate", "elbo"}
@@ -48,7 +49,7 @@ def require_sound(run: Run) -> Card:
     _require_results(run, card)
     for path in run.folder.glob("embedding-*.npz"):
         dimensions = 3 if path.stem.endswith("-3d") else 2
-        _require(_is_embedding(files.read_arrays(path), card, (model.mapped, dimensions)), path.name)
+        _require(_is_embedding(formats.read_arrays(path), card, (model.mapped, dimensions)), path.name)
     return card
 
 

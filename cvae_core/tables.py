@@ -13,8 +13,8 @@ import pandas as pd
 from cvae_core.config import Config, any_set, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import Cell, Estimator, stored_cells
-from cvae_core.quadrants import ANY, described
 from cvae_core.runs import Card, Run
+from cvae_core.visibility import ANY, described
 
 ESTIMATORS: Mapping[Estimator, str] = {
     "floor": "entropy of the grey pixels",

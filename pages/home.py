@@ -10,7 +10,7 @@ from cvae_core import data, gallery
 from cvae_core.figures import grid
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
-from cvae_core.quadrants import described
+from cvae_core.visibility import described
 
 TOUR = (
     ("generate", "Press *Random z*: ten digits in one hand. Then drag the first slider: all ten lean."),

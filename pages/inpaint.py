@@ -7,7 +7,7 @@ import streamlit as st
 from app import charts, controls, display, drawing, library, pictures
 from app.library import RunKey
 from app.pictures import Figure, Walk
-from cvae_core import data, gallery, judging, quadrants
+from cvae_core import data, gallery, judging, visibility
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
@@ -26,7 +26,7 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
     visible = opened.visible
     with display.sentences():
         st.markdown(
-            f"Draw: the model sees the {quadrants.described(visible)} of your drawing, tinted, and completes the rest. "
+            f"Draw: the model sees the {visibility.described(visible)} of your drawing, tinted, and completes the rest. "
             "The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
@@ -44,7 +44,7 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
             key,
             gallery.drawing,
             settings,
-            f"{key.name}: a drawing of which the {quadrants.described(visible)} is visible, seed {seed}.",
+            f"{key.name}: a drawing of which the {visibility.described(visible)} is visible, seed {seed}.",
             columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS))),
         )
         name = f"{key.name}-drawing"
@@ -76,7 +76,7 @@ def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, s
         key,
         gallery.completions,
         settings,
-        f"{key.name}: {quadrants.described(visible)} visible, {dataset} test digits "
+        f"{key.name}: {visibility.described(visible)} visible, {dataset} test digits "
         f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden; spread: twice the pixels' standard "
         f"deviation over {gallery.SPREAD_SAMPLES} samples.",
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
@@ -84,7 +84,7 @@ def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, s
     display.picture(
         figure,
         name=f"{key.name}-seed{seed}",
-        alt=f"Test digits of which the {quadrants.described(visible)} is visible, completed by the network and the CVAE",
+        alt=f"Test digits of which the {visibility.described(visible)} is visible, completed by the network and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
     )
     readings(key, indices, visible, seed)
@@ -135,7 +135,7 @@ def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
             key,
             gallery.completion_walks,
             settings,
-            f"{key.name}: test digit {index}, {quadrants.described(visible)} visible, {WALKS} walks from one random z "
+            f"{key.name}: test digit {index}, {visibility.described(visible)} visible, {WALKS} walks from one random z "
             f"to another along the sphere in {WALK_STEPS} frames, seed {seed}",
         )
         name = f"{key.name}-walk-{index}-seed{seed}"
@@ -154,7 +154,7 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good `{key.name}` is over all, {quadrants.described(visible)} visible: −log p(hidden | visible) = "
+            f"How good `{key.name}` is over all, {visibility.described(visible)} visible: −log p(hidden | visible) = "
             f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
             f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )

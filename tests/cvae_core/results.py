@@ -1,8 +1,10 @@
-"""Storing results in tests: always under the run's present weights."""
+"""Results in tests: stored under the run's present weights, and all that a training leaves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from cvae_core import evaluation, latent
+from cvae_core import evaluation, files, latent
 from cvae_core.evaluation import Cell
 from cvae_core.latent import Embedding, Layout
 from cvae_core.runs import Run
@@ -14,3 +16,17 @@ def store(run: Run, cells: Sequence[Cell]) -> list[Cell]:
 
 def store_embedding(run: Run, layout: Layout, embedding: Embedding) -> None:
     latent.store_embedding(run, layout, embedding, run.weights_digest())
+
+
+def left(run: Run) -> dict[str, Any]:
+    """Return all that a run is, wall-clock columns and moments aside."""
+    card, stages = run.card(), run.stages()
+    assert card.weights is not None
+    timeless = replace(card, seconds=0, created="")
+    return {
+        "card": timeless.to_json(),
+        "weights": files.digest((run.folder / card.weights.file).read_bytes()),
+        "curves": run.curves().drop(columns="seconds").to_dict("list"),
+        "stages": {name: array.tolist() for name, array in stages.items()},
+        "files": sorted(path.name for path in run.folder.iterdir() if not path.name.startswith(".")),
+    }

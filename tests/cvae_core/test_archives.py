@@ -18,7 +18,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from cvae_core import archives, data, files, noise
+from cvae_core import archives, data, files, formats, noise
 from cvae_core.archives import packed, take_in
 from cvae_core.errors import ArchiveRefused, ConfigError, LabError, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import CURVE, evaluate
@@ -182,7 +182,7 @@ def signed_json(content: Mapping[str, Any]) -> bytes:
 
 def signed_arrays(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{**arrays, "sha256": np.array(files._arrays_digest(arrays))})  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **{**arrays, "sha256": np.array(formats._arrays_digest(arrays))})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

@@ -31,7 +31,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
 
-COMMANDS = ["evaluate", "table", "embed", "export", "import", "list", "download"]
+COMMANDS = ["queue", "stop", "sweep", "evaluate", "table", "embed", "export", "import", "list", "download"]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
 TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
 
@@ -126,6 +126,9 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown choice": (["train", "label", "--pixels", "gray"], "gray"),
     "unknown set": (["train", "quadrant", "--visible", "middle"], "'middle'"),
     "unknown data set": (["download", "emnist"], "emnist"),
+    "stop nothing": (["stop", "nosuch"], "Run 'nosuch' neither trains nor waits in"),
+    "hostile run to stop": (["stop", "../x"], "A run cannot be called '../x'"),
+    "no sweep": (["sweep", "nosuch.toml"], "nosuch.toml cannot be read"),
     "missing value": (["list", "--root"], "--root"),
     "resume nothing": (["train", "label", *TINY, "--resume"], "There is no run 'digits-label' to resume"),
     "nothing to import": (["import"], "the file"),

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from cvae_core import cli, data, runs
+from cvae_core import cli, data, roots
 from cvae_core.architectures import build
 from cvae_core.config import (
     DEFAULT_PRESET,
@@ -28,7 +28,8 @@ from cvae_core.config import (
     train_command,
 )
 from cvae_core.errors import ConfigError
-from cvae_core.quadrants import NAMES, PROPER_SETS, canonical
+from cvae_core.quadrants import PROPER_SETS
+from cvae_core.visibility import NAMES, canonical
 
 FLAVOURS, PRESET_NAMES = get_args(Flavour), get_args(PresetName)
 every = pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_every_configuration_has_a_name_of_its_own_that_a_run_can_have() -> None
         for visible in SETS if flavour in ("quadrant", "baseline") else [None]:
             which = {"visible": visible} if visible else {}
             config = configure(flavour, preset, dataset=dataset, pixels=pixels, **which)
-            assert runs.NAME.fullmatch(config.run_name), config.run_name
+            assert roots.NAME.fullmatch(config.run_name), config.run_name
             assert names.setdefault(config.run_name, config) == config
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from cvae_core import console
-from cvae_core.console import Bar, stop_signals
+from cvae_core.console import Bar
 from cvae_core.monitoring import Measured
+from cvae_core.processes import stop_signals
 from cvae_core.recording import Finishing
 from cvae_core.training import EpochEnded, Stepped
 

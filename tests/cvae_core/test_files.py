@@ -15,7 +15,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from cvae_core import files
+from cvae_core import files, formats
 from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 JSON = {"name": "runé", "numbers": [1, 2.5, -1e-7, None, True], "inside": {"b": 1, "a": 0.1}}
@@ -28,14 +28,14 @@ Kind = tuple[Callable[[Path], None], Callable[[Path], Any], Callable[[Any], obje
 KINDS: dict[str, Kind] = {  # how to write it, how to read it, and how to compare what was read
     "json": (lambda path: files.write_json(path, JSON), files.read_json, repr),
     "npz": (
-        lambda path: files.write_arrays(path, **ARRAYS),
-        files.read_arrays,
+        lambda path: formats.write_arrays(path, **ARRAYS),
+        formats.read_arrays,
         lambda arrays: {name: (array.dtype.str, array.tolist()) for name, array in arrays.items()},
     ),
-    "csv": (lambda path: files.write_table(path, TABLE), files.read_table, lambda table: table.to_dict()),
+    "csv": (lambda path: formats.write_table(path, TABLE), formats.read_table, lambda table: table.to_dict()),
     "safetensors": (
-        lambda path: files.write_tensors(path, TENSORS, **NOTES),
-        files.read_tensors,
+        lambda path: formats.write_tensors(path, TENSORS, **NOTES),
+        formats.read_tensors,
         lambda read: ({name: (str(t.dtype), t.shape, t.tolist()) for name, t in read[0].items()}, read[1]),
     ),
 }
@@ -63,15 +63,15 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folders" / "file"
     files.write_json(path, JSON)
     assert files.read_json(path) == JSON
-    files.write_arrays(path, **ARRAYS)
-    read = files.read_arrays(path)
+    formats.write_arrays(path, **ARRAYS)
+    read = formats.read_arrays(path)
     assert {name: (array.dtype, array.tolist()) for name, array in read.items()} == {
         name: (array.dtype, array.tolist()) for name, array in ARRAYS.items()
     }
-    files.write_table(path, TABLE)
-    pd.testing.assert_frame_equal(files.read_table(path), TABLE, check_exact=True)
-    files.write_tensors(path, TENSORS, **NOTES)
-    tensors, notes = files.read_tensors(path)
+    formats.write_table(path, TABLE)
+    pd.testing.assert_frame_equal(formats.read_table(path), TABLE, check_exact=True)
+    formats.write_tensors(path, TENSORS, **NOTES)
+    tensors, notes = formats.read_tensors(path)
     assert notes == NOTES
     assert all(torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items())
 
@@ -79,16 +79,16 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool])
 def test_tensors_keep_their_type_and_need_not_lie_in_one_piece(dtype: torch.dtype, tmp_path: Path) -> None:
     tensor = torch.arange(6).reshape(2, 3).to(dtype).T
-    files.write_tensors(tmp_path / "state", {"t": tensor})
-    read = files.read_tensors(tmp_path / "state")[0]["t"]
+    formats.write_tensors(tmp_path / "state", {"t": tensor})
+    read = formats.read_tensors(tmp_path / "state")[0]["t"]
     assert read.dtype == dtype
     assert torch.equal(read, tensor)
 
 
 def test_every_number_of_a_table_comes_back_exactly(tmp_path: Path) -> None:
     table = pd.DataFrame({"bound": -np.random.default_rng(1).gamma(2, 40, 5000)})
-    files.write_table(tmp_path / "curves.csv", table)
-    assert (files.read_table(tmp_path / "curves.csv") == table).all(axis=None)
+    formats.write_table(tmp_path / "curves.csv", table)
+    assert (formats.read_table(tmp_path / "curves.csv") == table).all(axis=None)
 
 
 @every
@@ -162,10 +162,10 @@ def test_content_that_its_digest_does_not_belong_to_is_damaged(sha256: str, tmp_
     path, archive = tmp_path / "file", io.BytesIO()
     np.savez(archive, **ARRAYS, sha256=np.array(sha256))  # type: ignore[arg-type]
     for content, read in (
-        (archive.getvalue(), files.read_arrays),
+        (archive.getvalue(), formats.read_arrays),
         (json.dumps({**JSON, "sha256": sha256}).encode(), files.read_json),
-        (f"a,b\n1,2\n# sha256 {sha256}\n".encode(), files.read_table),
-        (safetensors.torch.save(TENSORS, metadata={**NOTES, "sha256": sha256}), files.read_tensors),
+        (f"a,b\n1,2\n# sha256 {sha256}\n".encode(), formats.read_table),
+        (safetensors.torch.save(TENSORS, metadata={**NOTES, "sha256": sha256}), formats.read_tensors),
     ):
         path.write_bytes(content)
         with pytest.raises(RunDamaged, match="its content does not match its digest"):
@@ -199,13 +199,13 @@ def test_a_pickle_inside_an_archive_is_never_opened(tmp_path: Path) -> None:
     np.savez(buffer, allow_pickle=True, epoch=np.array([Bomb()], dtype=object), sha256=np.array("0" * 64))
     path.write_bytes(buffer.getvalue())
     with pytest.raises(RunDamaged, match=r"stages\.npz is damaged"):
-        files.read_arrays(path)
+        formats.read_arrays(path)
     assert not Bomb.exploded
 
 
 def test_objects_are_not_even_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
-        files.write_arrays(tmp_path / "stages.npz", epoch=np.array([Bomb()], dtype=object))
+        formats.write_arrays(tmp_path / "stages.npz", epoch=np.array([Bomb()], dtype=object))
     assert list(tmp_path.iterdir()) == []
 
 

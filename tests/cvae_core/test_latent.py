@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvae_core import files, latent, noise
+from cvae_core import formats, latent, noise
 from cvae_core.architectures import build
 from cvae_core.config import Config
 from cvae_core.data import DataSet
@@ -339,6 +339,6 @@ def test_an_embedding_of_another_version_is_said_to_be(tiny: Tiny, untrained: Un
     run = untrained(tiny("label"))
     weights = run.card().weights
     assert weights is not None
-    files.write_arrays(run.folder / "embedding-pca.npz", weights=np.array(weights.sha256), points=np.zeros(3))
+    formats.write_arrays(run.folder / "embedding-pca.npz", weights=np.array(weights.sha256), points=np.zeros(3))
     with pytest.raises(RunDamaged):
         stored_embedding(run, PCA)

@@ -80,7 +80,7 @@ def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
 def test_one_of_several_processes_leaves_with_all_said_and_without_python_s_teardown(processes: int, said: str) -> None:
     lines = "import atexit; atexit.register(print, ', torn down'); print('said', end=''); "
     ended = subprocess.run(
-        [sys.executable, "-c", f"{lines}from cvae_core import parallel; parallel.leave(3)"],
+        [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave(3)"],
         cwd=ROOT,
         env={**os.environ, "WORLD_SIZE": str(processes)},
         capture_output=True,

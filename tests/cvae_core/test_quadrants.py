@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cvae_core.errors import ConfigError
-from cvae_core.quadrants import NAMES, PROPER_SETS, PROTOCOL, QUADRANT_OF_PIXEL, canonical, described, flags, pixel_mask
+from cvae_core.quadrants import PROPER_SETS, QUADRANT_OF_PIXEL, flags, pixel_mask
+from cvae_core.visibility import NAMES, PROTOCOL, canonical, described
 
 TOP, BOTTOM = slice(0, 14), slice(14, 28)
 LEFT, RIGHT = slice(0, 14), slice(14, 28)

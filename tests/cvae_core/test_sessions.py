@@ -26,6 +26,7 @@ from cvae_core.recording import Finishing
 from cvae_core.runs import Card, Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
 from cvae_core.training import EpochEnded, Learner, Stepped
+from tests.cvae_core.results import left
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -53,20 +54,6 @@ def stop_after(count: int, config: Config, root: Path, kind: type = Stepped, **l
             break
     session.close()
     return run_at(config.run_name, root)
-
-
-def left(run: Run) -> dict[str, Any]:
-    """Return all that a run is, wall-clock columns and moments aside."""
-    card, stages = run.card(), run.stages()
-    assert card.weights is not None
-    timeless = replace(card, seconds=0, created="")
-    return {
-        "card": timeless.to_json(),
-        "weights": files.digest((run.folder / card.weights.file).read_bytes()),
-        "curves": run.curves().drop(columns="seconds").to_dict("list"),
-        "stages": {name: array.tolist() for name, array in stages.items()},
-        "files": sorted(path.name for path in run.folder.iterdir() if not path.name.startswith(".")),
-    }
 
 
 def test_a_session_starts_reports_every_step_and_finishes(tiny: Tiny, tmp_path: Path) -> None:

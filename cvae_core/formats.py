@@ -1,0 +1,102 @@
+"""Arrays, tables and tensors as files that say themselves what their bytes should add up to: NumPy, CSV, safetensors."""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from cvae_core import files
+from cvae_core.errors import RunDamaged
+from cvae_core.files import DIGEST, REMEDY
+
+_CSV_DIGEST = "# sha256 "
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write a compressed .npz with the digest of its arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{**arrays, DIGEST: np.array(_arrays_digest(arrays))})
+    files.write(path, buffer.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read what `write_arrays` wrote; raise RunDamaged if it is anything else."""
+    try:
+        with np.load(io.BytesIO(files.read(path)), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        said = str(arrays.pop(DIGEST))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,  # what zipfile says of encryption, versions and methods that were never written
+    ) as error:
+        raise RunDamaged(f"{path} is damaged: it is not the archive that was written. {REMEDY}") from error
+    files.compare(path, said, _arrays_digest(arrays))
+    return arrays
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write CSV with the digest of its rows in a comment at the end."""
+    rows = table.to_csv(index=False).encode()
+    files.write(path, rows + f"{_CSV_DIGEST}{files.digest(rows)}\n".encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote; raise RunDamaged if it is anything else."""
+    rows, marker, said = files.read(path).rpartition(_CSV_DIGEST.encode())
+    files.compare(path, said.decode(errors="replace").strip() if marker else "none", files.digest(rows))
+    return pd.read_csv(io.BytesIO(rows))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], **notes: str) -> None:
+    """Write tensors and short notes as safetensors, with the digest of both."""
+    path_notes = {**notes, DIGEST: _tensors_digest(tensors, notes)}
+    files.write(
+        path, safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}, metadata=path_notes)
+    )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and notes that `write_tensors` wrote; raise RunDamaged if they are anything else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise RunDamaged(f"{path} is damaged: it is not the safetensors file that was written. {REMEDY}") from error
+    files.compare(path, notes.pop(DIGEST, "none"), _tensors_digest(tensors, notes))
+    return tensors, notes
+
+
+def _arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    parts = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        parts.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        parts.update(array.tobytes())
+    return parts.hexdigest()
+
+
+def _tensors_digest(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> str:
+    parts = hashlib.sha256(json.dumps(dict(notes), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        parts.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        parts.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return parts.hexdigest()

@@ -1,0 +1,144 @@
+"""Trainings as processes of their own: started to outlive who started them, stopped for certain, seen to be dead or stuck.
+
+Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvae_core import files, pulse
+from cvae_core.errors import NotWritable, RunNotFound
+from cvae_core.processes import Process
+from cvae_core.queueing import FOLDER, cancel, locked, look
+from cvae_core.roots import folder_of, in_root
+
+RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
+GRACE = 1.4  # seconds that a training has to stop by itself
+SUNK = 10.0  # seconds within which a killed process is gone
+NICENESS = 10
+
+State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Say how a run stands, why, and which command goes on with it where one can."""
+
+    state: State
+    reason: str = ""
+    resume: str | None = None
+
+
+def stop(root: Path, run: str) -> None:
+    """Stop a run that trains, or take it out of the queue; return once its process is gone, with all so far usable.
+
+    It has a second or so to stop between two steps. One that does not, for it validates or lays out a map, is killed, which
+    costs what it did since it last saved. Raises RunNotFound where it does neither.
+    """
+    queue = look(root)
+    if queue.place(run):
+        with suppress(RunNotFound):  # its turn came in this moment
+            return cancel(root, run)
+    process = _trainer(root, run)
+    if process is None:
+        raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
+    process.send(signal.SIGTERM)
+    if not _gone(process, GRACE):
+        process.send(signal.SIGKILL)
+        _gone(process, SUNK)
+        for folder in {path.parent for path in root.glob(f"*/{pulse.FILE}")}:  # its own, or that of its baseline
+            if (found := pulse.read(folder)) and found.process == process:
+                _note_stopped(folder)
+    return None
+
+
+def start(root: Path, run: str, words: Sequence[str]) -> Path:
+    """Start `python -m cvae_core WORDS` as a process that outlives this one; return the file of what it says."""
+    said = root / FOLDER / f"{run}.log"
+    try:
+        said.parent.mkdir(parents=True, exist_ok=True)
+        with said.open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "cvae_core", *words],
+                cwd=Path(__file__).resolve().parents[1],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
+    with suppress(ProcessLookupError):  # it has ended already, and said why
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+    threading.Thread(target=child.wait, daemon=True).start()  # or it stays in the table of processes when it has ended
+    return said
+
+
+def condition(root: Path, run: str) -> Condition:
+    """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged."""
+    queue, folder = look(root), folder_of(run, root)
+    if place := queue.place(run):
+        return Condition("waiting", f"place {place} of {len(queue.waiting)}")
+    card = _card(folder)
+    if card is None or card["status"] != "running":
+        if queue.training and queue.training.run == run and (card is None or card["status"] != "finished"):
+            return Condition("training", "it begins, or its baseline trains first")
+        if card is None:
+            raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
+        return _closed(card, root)
+    found = pulse.read(folder)
+    if found and found.process.alive and not found.words:
+        if found.silent < pulse.STALLED_AFTER:
+            return Condition("training")
+        return Condition("stalled", f"no step for {found.silent:.0f} s, though process {found.process.pid} is there")
+    card = _card(folder) or card
+    if card["status"] != "running":  # it closed between the two looks
+        return _closed(card, root)
+    cause = found.cause() if found else "it ended without a word"
+    return Condition("died", cause, in_root(f"{card['command']} --resume", root))
+
+
+def _closed(card: dict[str, Any], root: Path) -> Condition:
+    going_on = card["status"] in ("stopped", "failed")
+    resume = in_root(f"{card['command']} --resume", root) if going_on else None
+    return Condition(card["status"], card["reason"] or "", resume)
+
+
+def _card(folder: Path) -> dict[str, Any] | None:
+    path = folder / "card.json"
+    return files.read_json(path) if path.exists() else None
+
+
+def _trainer(root: Path, run: str) -> Process | None:
+    """Return the process that trains a run, by its turn or, where torchrun skips the queue, by its pulse."""
+    training, found = look(root).training, pulse.read(folder_of(run, root))
+    if training and training.run == run:
+        return training.process
+    return found.process if found and found.process.alive else None
+
+
+def _gone(process: Process, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while process.alive:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _note_stopped(folder: Path) -> None:
+    """Say in the card of a training that was killed on request that it was stopped."""
+    with locked(folder / RUN_LOCK, folder.parent):
+        card = _card(folder)
+        if card and card["status"] == "running":
+            files.write_json(folder / "card.json", {**card, "status": "stopped", "reason": "stopped on request"})
+        pulse.remove(folder)

@@ -1,0 +1,113 @@
+"""This process and others: which one it is for certain, how it is asked to stop, how it ends; the standard library alone.
+
+A number alone names no process: the system gives it away again. Number and moment of birth together do.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """Name one process for good."""
+
+    pid: int
+    born: str
+
+    @property
+    def alive(self) -> bool:
+        """Say whether it is still at work: a dead one whose parent has not asked for its fate is not."""
+        return _born(self.pid) == self.born
+
+    def send(self, number: int) -> None:
+        """Send a signal to this very process, or to none if it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform != "linux":
+                if self.alive:
+                    os.kill(self.pid, number)
+                return
+            handle = os.pidfd_open(self.pid)  # from here on the number cannot pass to another process unnoticed
+            try:
+                if self.alive:
+                    signal.pidfd_send_signal(handle, number)
+            finally:
+                os.close(handle)
+
+
+def this() -> Process:
+    """Return the process that asks."""
+    return Process(os.getpid(), _born(os.getpid()) or "")
+
+
+def boot() -> str:
+    """Return what tells this start of the machine from all others, or nothing where the system does not say."""
+    with contextlib.suppress(OSError):
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def killed_for_memory() -> int:
+    """Return how many processes the system has killed for want of memory since it started; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        counts = dict(line.split() for line in (PROC / "vmstat").read_text().splitlines())
+        return int(counts.get("oom_kill", 0))
+    return 0
+
+
+def _born(pid: int) -> str | None:
+    """Return when a living process began, in the system's own words, or None."""
+    try:
+        state, *numbers = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        if PROC.joinpath("self/stat").exists():
+            return None
+        asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True)
+        state, _, born = asked.stdout.strip().partition(" ")
+        return born.strip() if born and not state.startswith("Z") else None
+    # proc_pid_stat(5): field 20 counts threads, which may outlast the first one, field 22 is the birth in ticks.
+    return None if state in "ZX" and int(numbers[16]) <= 1 else f"{boot()} {numbers[18]}"
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a request that the loop sees between two steps."""
+    requested = False
+
+    def note(*_: object) -> None:
+        nonlocal requested
+        requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def launched_together() -> bool:
+    """Say whether torchrun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1
+
+
+def leave(code: int) -> NoReturn:
+    """End this process; one of several ends at once, without Python's own teardown.
+
+    DistributedDataParallel keeps gloo's threads beyond the group, and one of them that lets go of a tensor while Python is
+    torn down aborts the process (PyTorch's pull request 179291).
+    """
+    if not launched_together():
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,112 @@
+"""A training's sign of life beside its run: who trains it, when it last moved, and what ended it; no torch.
+
+The file has its full size from the beginning and last words are written over it in place: they fit on a full disk.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvae_core import processes
+from cvae_core.errors import NotWritable
+from cvae_core.processes import Process
+
+FILE = ".pulse"
+BEAT_EVERY = 5.0  # seconds, at least
+STALLED_AFTER = 60.0  # seconds without a beat
+_SIZE, _LONGEST = 4096, 600  # bytes of the file, characters of last words
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Say what the file says."""
+
+    process: Process
+    boot: str
+    killed_for_memory: int  # processes of the whole machine, when the training began
+    words: str
+    beaten: float  # seconds since 1970
+
+    @property
+    def silent(self) -> float:
+        """Return the seconds since the last beat."""
+        return time.time() - self.beaten
+
+    def cause(self) -> str:
+        """Say why a training that is no more has ended, as far as it can be known."""
+        if self.words:
+            return self.words
+        if self.boot != processes.boot():
+            return "the machine was restarted, or lost its power"
+        if processes.killed_for_memory() > self.killed_for_memory:
+            return "killed without a word, most likely out of memory: the system has killed for want of it since"
+        return "killed by a signal, without a word"
+
+
+@contextmanager
+def beating(folder: Path) -> Iterator[Callable[[], None]]:
+    """Keep a sign of life in a run's folder and give what makes it beat; an error that ends it is its last words."""
+    path, process = folder / FILE, processes.this()
+    content = {
+        "pid": process.pid,
+        "born": process.born,
+        "boot": processes.boot(),
+        "killed_for_memory": processes.killed_for_memory(),
+        "words": "",
+    }
+    try:
+        path.write_bytes(_filled(content))
+    except OSError as error:
+        raise NotWritable(
+            f"{path} could not be written ({error.strerror}): make room or choose another --root."
+        ) from error
+    beaten = time.monotonic()
+
+    def beat() -> None:
+        nonlocal beaten
+        if time.monotonic() - beaten > BEAT_EVERY:
+            beaten = time.monotonic()
+            with suppress(FileNotFoundError):  # somebody has removed the run
+                os.utime(path)
+
+    try:
+        yield beat
+    except GeneratorExit:
+        path.unlink(missing_ok=True)
+        raise
+    except BaseException as error:
+        with suppress(FileNotFoundError), path.open("r+b") as file:
+            file.write(_filled({**content, "words": reason_of(error)[:_LONGEST]}))
+        raise
+    path.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> Pulse | None:
+    """Return the sign of life in a run's folder, or None where there is none to be read."""
+    path = folder / FILE
+    try:
+        beaten, content = path.stat().st_mtime, json.loads(path.read_bytes())
+        process = Process(content.pop("pid"), content.pop("born"))
+        return Pulse(process=process, beaten=beaten, **content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remove(folder: Path) -> None:
+    """Take the sign of life of a dead training away."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's first line, or what it is called where it says nothing."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _filled(content: dict[str, object]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode().ljust(_SIZE)

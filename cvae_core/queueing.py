@@ -1,0 +1,189 @@
+"""One training at a time in a root of runs; the others wait in a queue that everybody sees and may re-order. No torch.
+
+    ROOT/.queue/queue.json      who trains and who waits, in order; replaced whole, under ROOT/.queue/lock
+    ROOT/.queue/training.lock   held by whoever trains: the system lets go of it however that process ends
+
+An entry names a process for good, so that entries of the dead are known and swept by whoever comes next.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cvae_core import files, processes
+from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
+from cvae_core.processes import Process
+
+FOLDER = ".queue"
+POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
+POLL_AT_MOST = 1.0
+LOCK_TIMEOUT = 20.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Name a training that waits, or that trains since a moment (UTC, ISO 8601)."""
+
+    run: str
+    command: str
+    process: Process
+    created: str
+    since: str | None = None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Show what trains and what waits, next one first."""
+
+    training: Entry | None
+    waiting: tuple[Entry, ...]
+
+    def place(self, run: str) -> int | None:
+        """Return a waiting run's place from 1, or None."""
+        return next((place for place, entry in enumerate(self.waiting, 1) if entry.run == run), None)
+
+
+def look(root: Path) -> Queue:
+    """Return what trains and what waits in a root; nothing is written."""
+    alive = [entry for entry in _read(root) if entry.process.alive]
+    return Queue(
+        training=next((entry for entry in alive if entry.since), None),
+        waiting=tuple(entry for entry in alive if not entry.since),
+    )
+
+
+@contextmanager
+def turn(
+    root: Path,
+    run: str,
+    command: str,
+    *,
+    stop_requested: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[None]:
+    """Wait until nobody trains in a root and nobody is before this process, and have the root while it trains.
+
+    Tells its place whenever that changes. Raises RunInUse, NotWritable; Interrupted where it is asked to stop or taken out.
+    """
+    mine = Entry(run=run, command=command, process=processes.this(), created=_now())
+    with _changing(root) as entries:
+        if any(entry.run == run for entry in entries):
+            raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
+        entries.append(mine)
+    lock = FileLock(root / FOLDER / "training.lock")
+    try:
+        told = None
+        while not _begins(root, mine, lock):
+            if stop_requested():
+                raise Interrupted(f"Run {run!r} has left the queue and was not trained.")
+            queue = look(root)
+            place = queue.place(run)
+            if place is None:
+                raise Interrupted(f"Run {run!r} was taken out of the queue and was not trained.")
+            if place != told and (queue.training or place > 1):
+                first = queue.training or queue.waiting[0]
+                tell(f"Waits for {first.run!r} to finish, place {place} of {len(queue.waiting)}")
+                told = place
+            time.sleep(min(POLL * place, POLL_AT_MOST))
+        yield
+    finally:
+        with suppress(NotWritable), _changing(root) as entries:  # a full disk: others sweep the entry of the dead
+            entries[:] = [entry for entry in entries if not _same(entry, mine)]
+        lock.release()
+
+
+def move(root: Path, run: str, place: int) -> None:
+    """Put a waiting run at a place of the queue, from 1; raise RunNotFound where it does not wait."""
+    with _changing(root) as entries:
+        entry = _waiting(entries, run)
+        others = [other for other in entries if other != entry and not other.since]
+        if not 1 <= place <= len(others) + 1:
+            raise ConfigError(f"Place cannot be {place}: {len(others) + 1} trainings wait.")
+        others.insert(place - 1, entry)
+        entries[:] = [other for other in entries if other.since] + others
+
+
+def cancel(root: Path, run: str) -> None:
+    """Take a waiting run out of the queue: its process sees that and ends. Raises RunNotFound where it does not wait."""
+    with _changing(root) as entries:
+        entries.remove(_waiting(entries, run))
+
+
+def _begins(root: Path, mine: Entry, lock: FileLock) -> bool:
+    """Take the root if nobody has it and nobody is before this process."""
+    queue = look(root)
+    if queue.training or not queue.waiting or not _same(queue.waiting[0], mine):
+        return False
+    with _changing(root) as entries:
+        first = next((entry for entry in entries if not entry.since), None)
+        if first is None or not _same(first, mine):
+            return False
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        entries[entries.index(first)] = replace(first, since=_now())
+    return True
+
+
+def _waiting(entries: list[Entry], run: str) -> Entry:
+    for entry in entries:
+        if entry.run == run and not entry.since:
+            return entry
+    have = ", ".join(entry.run for entry in entries if not entry.since) or "none"
+    trains = f"{run!r} trains already: stop it with python -m cvae_core stop {run}. "
+    raise RunNotFound(
+        f"{trains if any(entry.run == run for entry in entries) else ''}No run {run!r} waits in the queue. There are: {have}."
+    )
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return (one.run, one.process) == (other.run, other.process)
+
+
+@contextmanager
+def _changing(root: Path) -> Iterator[list[Entry]]:
+    """Give the entries of the living to be changed, and write them back."""
+    with locked(root / FOLDER / "lock", root):
+        before = _read(root)
+        entries = [entry for entry in before if entry.process.alive]
+        yield entries
+        if entries != before:
+            files.write_json(root / FOLDER / "queue.json", {"entries": [asdict(entry) for entry in entries]})
+
+
+@contextmanager
+def locked(path: Path, root: Path) -> Iterator[None]:
+    """Hold a lock for a moment; raise NotWritable where it cannot be had."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=LOCK_TIMEOUT)
+        lock.acquire()
+    except Timeout as error:
+        raise NotWritable(f"{path} is held by another process that does not let go: end it.") from error
+    except OSError as error:
+        raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _read(root: Path) -> list[Entry]:
+    path = root / FOLDER / "queue.json"
+    if not path.exists():
+        return []
+    try:
+        found = files.read_json(path)["entries"]
+        return [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
+    except (KeyError, TypeError) as error:
+        raise RunDamaged(f"{path} is not of this version of the lab: delete it.") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

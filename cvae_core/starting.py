@@ -1,0 +1,154 @@
+"""The commands that start, line up, stop and sweep trainings; torch is imported when a training's turn has come."""
+
+import contextlib
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+from typing_extensions import Doc
+from tyro.conf import OmitArgPrefixes, Positional
+
+from cvae_core import jobs, processes, queueing, sweeps
+from cvae_core.config import Config, train_command
+from cvae_core.errors import ConfigError, Interrupted
+from cvae_core.flags import OnDevice, Root, RunName
+from cvae_core.roots import default_root, folder_of, in_root
+from cvae_core.sweeps import Planned
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Generic[AnyConfig]):
+    """Train a run, or go on with one; the data set is downloaded if it is missing."""
+
+    config: OmitArgPrefixes[AnyConfig]
+    run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
+    root: Root = field(default_factory=default_root)
+    resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
+    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
+    force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
+    device: OnDevice = "auto"
+
+    def __call__(self) -> None:
+        """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
+
+        Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
+        group of which one member waits gives up.
+        """
+        name = self.run or self.config.run_name
+        folder_of(name, self.root)  # a name that cannot be is refused before it waits
+        with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
+            if not processes.launched_together():
+                command = in_root(train_command(self.config, name), self.root)
+                turn = queueing.turn(self.root, name, command, stop_requested=stop_requested, tell=_tell)
+                until_the_end.enter_context(turn)
+            from cvae_core import commands, parallel, sessions
+
+            launch = sessions.Launch(
+                name,
+                self.root,
+                resume=self.resume,
+                force=self.force,
+                embed=self.embed,
+                device=parallel.device(self.device),
+            )
+            commands.train(self.config, launch, stop_requested)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Show what trains and what waits; or put a waiting run first, or take it out."""
+
+    first: Annotated[str | None, Doc("put this waiting run before all others")] = None
+    cancel: Annotated[str | None, Doc("take this waiting run out: its process ends")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Change what was asked for, then print what is."""
+        if self.first is not None:
+            queueing.move(self.root, self.first, 1)
+        if self.cancel is not None:
+            queueing.cancel(self.root, self.cancel)
+        queue = queueing.look(self.root)
+        if queue.training:
+            state = jobs.condition(self.root, queue.training.run)
+            reason = f": {state.reason}" if state.state == "stalled" else ""
+            print(f"trains    {queue.training.run:24} since {queue.training.since}  {queue.training.command}{reason}")
+        for place, entry in enumerate(queue.waiting, 1):
+            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.command}")
+        if not queue.training and not queue.waiting:
+            print(f"Nothing trains or waits in {self.root}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Stop a run that trains, or take it out of the queue; what it has done so far stays, and --resume goes on."""
+
+    run: RunName
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Stop it and say how to go on."""
+        waited = queueing.look(self.root).place(self.run) is not None
+        jobs.stop(self.root, self.run)
+        if waited or not (folder_of(self.run, self.root) / "card.json").exists():
+            print(f"Run {self.run!r} has left the queue.")
+            return
+        now = jobs.condition(self.root, self.run)
+        print(f"Run {self.run!r} is {now.state}." + (f" Go on with: {now.resume}" if now.resume else ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Train a grid of configurations out of a TOML file, one after another; given again, it goes on."""
+
+    file: Annotated[Positional[Path], Doc("settings of train; a list is an axis of the grid")]
+    dry_run: Annotated[bool, Doc("print the commands and train nothing")] = False
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
+        planned = sweeps.plan(self.file, self.root)
+        for run in planned:
+            print(run.command(self.root) + ("  # finished" if run.finished(self.root) else ""), flush=True)
+        if self.dry_run:
+            return
+        again = in_root(f"python -m cvae_core sweep {shlex.quote(str(self.file))}", self.root)
+        with processes.stop_signals() as stop_requested:
+            for run in planned:
+                while self._elsewhere(run) and not stop_requested():
+                    time.sleep(queueing.POLL_AT_MOST)
+                if not stop_requested() and not run.finished(self.root):
+                    _train_apart(run.command(self.root), stop_requested)
+                if stop_requested():
+                    raise Interrupted(f"Stopped. Go on with: {again}")
+        if missing := [run.run for run in planned if not run.finished(self.root)]:
+            raise ConfigError(
+                f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
+            )
+
+    def _elsewhere(self, run: Planned) -> bool:
+        """Say whether another process trains a run or waits for it: that of a sweep that was killed, say."""
+        queue = queueing.look(self.root)
+        return queue.place(run.run) is not None or (queue.training is not None and queue.training.run == run.run)
+
+
+def _train_apart(command: str, stop_requested: Callable[[], bool]) -> None:
+    """Run a command in a process of its own, which waits its turn as any other; pass a request to stop on."""
+    words = shlex.split(command)
+    with subprocess.Popen([sys.executable, *words[1:]]) as child:
+        while child.poll() is None:
+            if stop_requested():
+                child.terminate()
+                child.wait()
+            time.sleep(queueing.POLL)
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

@@ -1,0 +1,113 @@
+"""Sweeps: a small grid of configurations out of a TOML file, checked whole before any of it trains; no torch.
+
+    flavour = "label"           every key is a setting of `train`; a list is one axis of the grid
+    width = 128
+    beta = [0.5, 1, 4]
+    seed = [0, 1]               the last axis varies fastest
+
+A run is called after the file, its flavour and its place on the axes: a file means the same runs whenever it is read.
+"""
+
+import itertools
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from cvae_core import files
+from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, preset_of, train_command
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.roots import folder_of, in_root
+
+LARGEST = 100  # runs: who gives more has mistyped
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Name a run of a sweep and what it trains."""
+
+    run: str
+    config: Config
+
+    def command(self, root: Path) -> str:
+        """Return the command that trains it, from where it stands."""
+        card, command = folder_of(self.run, root) / "card.json", train_command(self.config, self.run)
+        begun = card.exists() and files.read_json(card).get("status") != "finished"
+        return in_root(f"{command} --resume" if begun else command, root)
+
+    def finished(self, root: Path) -> bool:
+        """Say whether a finished run of this configuration is in a root, under whatever name, trained here."""
+        for path in sorted(root.glob("*/card.json")):
+            try:
+                card = files.read_json(path)
+            except RunDamaged:
+                continue
+            weights = path.parent / Path((card.get("weights") or {}).get("file", "none")).name
+            ours = card.get("status") == "finished" and not card.get("imported")
+            if ours and card.get("config") == self.config.to_json() and weights.exists():
+                return True
+        return False
+
+
+def plan(file: Path, root: Path) -> list[Planned]:
+    """Return the runs of a sweep in order; raise ConfigError, naming key and value, where any of them cannot be."""
+    given = _read(file)
+    try:
+        return _planned(given, file.stem, root)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
+    axes = {key: value if isinstance(value, list) else [value] for key, value in given.items()}
+    for key, values in axes.items():
+        if not values:
+            raise ConfigError(f"{key} cannot be []: give at least one value.")
+        if len({repr(value) for value in values}) < len(values):
+            raise ConfigError(f"{key} cannot be {values}: a value is in it twice.")
+    if (count := math.prod(len(values) for values in axes.values())) > LARGEST:
+        raise ConfigError(f"These are {count} runs: at most {LARGEST} make a sweep.")
+    planned = []
+    for point in itertools.product(*axes.values()):
+        settings = dict(zip(axes, point, strict=True))
+        config = _configured(settings)
+        apart = [
+            f"{key}-{value}".lower() for key, value in settings.items() if len(axes[key]) > 1 and key not in _NAMED
+        ]
+        name = "-".join([stem, config.run_name, *apart]).replace("_", "-")
+        folder_of(name, root)  # a name that cannot be is refused before anything trains
+        planned.append(Planned(name, config))
+    if len({run.config.run_name + str(run.config) for run in planned}) < len(planned):
+        raise ConfigError("Two of its runs are one and the same: two values of an axis mean the same set of quadrants.")
+    return planned
+
+
+_NAMED = ("dataset", "flavour", "visible", "preset", "pixels")  # what `Config.run_name` says
+
+
+def _configured(values: Mapping[str, Any]) -> Config:
+    changes = dict(values)
+    flavour, preset = changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET)
+    if flavour not in get_args(Flavour):
+        raise ConfigError(f"flavour cannot be {flavour!r}: it is one of {', '.join(get_args(Flavour))}.")
+    if preset not in get_args(PresetName):
+        raise ConfigError(f"preset cannot be {preset!r}: it is one of {', '.join(get_args(PresetName))}.")
+    defaults = preset_of(flavour, preset)
+    known = [field.name for field in fields(defaults)]
+    for key, value in changes.items():
+        if key not in known:
+            raise ConfigError(f"{key} = {value!r} is no setting of a {flavour}: there are {', '.join(known)}.")
+        if isinstance(getattr(defaults, key), str) and not isinstance(value, str):
+            raise ConfigError(f"{key} cannot be {value!r}: it is text, in quotes.")
+    return configure(flavour, preset, **changes)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no TOML: {error}.") from error

@@ -1,0 +1,55 @@
+"""What sets of visible quadrants are called, in flags of the command line, in configurations and in words.
+
+Sohn, Lee & Yan (2015) and the Pyro tutorial condition on one quadrant (bottom left), two (the left half) or three (all but
+bottom right): `PROTOCOL`. Nothing here imports torch, so that a command line is parsed before torch is loaded.
+"""
+
+from cvae_core.errors import ConfigError
+
+NAMES = ("top-left", "top-right", "bottom-left", "bottom-right")
+ANY = "any"
+PROTOCOL = {
+    "1": ("bottom-left",),
+    "2": ("top-left", "bottom-left"),
+    "3": ("top-left", "top-right", "bottom-left"),
+}
+
+
+def shown(visible: str) -> tuple[bool, ...]:
+    """Turn "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
+
+    >>> shown("top-left+bottom-left") == shown("2") == (True, False, True, False)
+    True
+    """
+    names = PROTOCOL.get(visible) or tuple(visible.split("+"))
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or len(set(names)) != len(names) or len(names) == len(NAMES):
+        raise ConfigError(
+            f"No set of visible quadrants is called {visible!r}. Give 1, 2 or 3, or one to three different names of "
+            f"{', '.join(NAMES)} joined by +, such as top-left+bottom-left."
+        )
+    return tuple(name in names for name in NAMES)
+
+
+def canonical(visible: str) -> str:
+    """Return the one name of a set, so that equal sets have equal configurations.
+
+    >>> canonical("bottom-left+top-left"), canonical("bottom-right+top-right"), canonical("any")
+    ('2', 'top-right+bottom-right', 'any')
+    """
+    if visible == ANY:
+        return ANY
+    names = tuple(name for name, is_shown in zip(NAMES, shown(visible), strict=True) if is_shown)
+    return next((number for number, protocol in PROTOCOL.items() if protocol == names), "+".join(names))
+
+
+def described(visible: str) -> str:
+    """Name the visible quadrants in words.
+
+    >>> described("1"), described("2"), described("3"), described("top-left+bottom-right")
+    ('bottom left', 'left half', 'all but bottom right', 'top left and bottom right')
+    """
+    words = {"2": "left half", "3": "all but bottom right", ANY: "any set"}
+    name = canonical(visible)
+    plain = "+".join(PROTOCOL.get(name, (name,)))
+    return words.get(name) or plain.replace("-", " ").replace("+", " and ")

@@ -1,0 +1,248 @@
+"""How a run stands is read off the disk; what is stopped is gone in two seconds, and what is started stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvae_core import cli, jobs, processes, pulse, queueing
+from cvae_core.config import Config
+from cvae_core.errors import NotWritable, RunNotFound
+from cvae_core.jobs import Condition, condition
+from cvae_core.processes import Process
+from cvae_core.runs import Run, run_at
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+RESUME = "python -m cvae_core train --resume --root "
+DEAF = """
+import signal, sys, time
+from pathlib import Path
+from cvae_core import pulse, queueing
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+root = Path(sys.argv[1])
+with queueing.turn(root, "mine", "command"), pulse.beating(root / "mine"):
+    print("trains", flush=True)
+    time.sleep(600)
+"""
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def running(tiny: Tiny, untrained: Untrained) -> Run:
+    """Hold a run whose card says that it is being trained."""
+    return untrained(tiny("label"), "mine", status="running")
+
+
+def as_left_by(process: Process, run: Run, monkeypatch: pytest.MonkeyPatch, words: str = "") -> None:
+    """Leave the pulse that a process leaves which is killed, or dies of an error."""
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "this", lambda: process)
+        with pytest.raises(OSError), pulse.beating(run.folder):
+            raise OSError(words or "killed")
+    if not words:
+        path = run.folder / pulse.FILE
+        path.write_text(path.read_text().replace('"killed"', '""'))
+
+
+DEAD = Process(2**22 + 1, "never")
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed", "finished"])
+def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"), "mine", status=status, reason="so it was")
+    resume = None if status == "finished" else f"{RESUME}{run.folder.parent}"
+    assert condition(run.folder.parent, "mine") == Condition(status, "so it was", resume)  # type: ignore[arg-type]
+
+
+def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
+    running: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "BEAT_EVERY", -1.0)
+    path, root = running.folder / pulse.FILE, running.folder.parent
+    with pulse.beating(running.folder) as beat:
+        assert condition(root, "mine") == Condition("training")
+        os.utime(path, (time.time() - 70, time.time() - 70))
+        stalled = condition(root, "mine")
+        assert stalled.state == "stalled"
+        assert stalled.reason.startswith(f"no step for 70 s, though process {os.getpid()}")
+        beat()
+        assert condition(root, "mine") == Condition("training")
+    assert not path.exists()
+
+
+def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = running.folder.parent
+
+    def died() -> str:
+        now = condition(root, "mine")
+        assert (now.state, now.resume) == ("died", f"{RESUME}{root}")
+        return now.reason
+
+    assert died() == "it ended without a word"
+    as_left_by(DEAD, running, monkeypatch)
+    assert died() == "killed by a signal, without a word"
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "killed_for_memory", lambda: 10**9)
+        assert "most likely out of memory" in died()
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "boot", lambda: "another")
+        assert died() == "the machine was restarted, or lost its power"
+    as_left_by(DEAD, running, monkeypatch, "card.json could not be written (No space left on device)\nand more")
+    assert died() == "card.json could not be written (No space left on device)"
+
+
+def test_last_words_take_no_room(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pulse.beating(running.folder):
+        size = (running.folder / pulse.FILE).stat().st_size
+    as_left_by(DEAD, running, monkeypatch, "−" * 10_000)
+    assert (running.folder / pulse.FILE).stat().st_size == size
+    assert pulse.reason_of(MemoryError()) == "out of memory"
+    assert pulse.reason_of(ZeroDivisionError()) == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}'])
+def test_a_damaged_pulse_is_none(content: str, running: Run) -> None:
+    (running.folder / pulse.FILE).write_text(content)
+    assert pulse.read(running.folder) is None
+    assert condition(running.folder.parent, "mine").state == "died"
+
+
+def test_a_run_that_closes_while_it_is_looked_at_has_not_died(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closes(folder: Path) -> None:
+        card = running.card()
+        running.write_card(type(card)(**{**vars(card), "status": "finished"}))
+
+    monkeypatch.setattr(pulse, "read", closes)
+    assert condition(running.folder.parent, "mine") == Condition("finished")
+
+
+def test_a_run_that_waits_or_begins_has_no_card_yet(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFound, match="No run named 'mine' is in"):
+        condition(tmp_path, "mine")
+    with queueing.turn(tmp_path, "mine", "command"):
+        assert condition(tmp_path, "mine").state == "training"
+        with queueing._changing(tmp_path) as entries:
+            entries[:] = [type(entries[0])(**{**vars(entries[0]), "since": None})]
+        assert condition(tmp_path, "mine") == Condition("waiting", "place 1 of 1")
+
+
+def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    root = running.folder.parent
+    assert cli.main(["list", "--root", str(root)]) == 0
+    line, reason = capsys.readouterr().out.splitlines()
+    assert "died" in line
+    assert reason.strip() == f"it ended without a word; go on with: {RESUME}{root}"
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command and wait for a line of its output."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, line: str, **options: Any) -> subprocess.Popen[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith(line):
+            assert process.poll() is None
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+LONG = "-m cvae_core train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 9000 --no-embed --run mine"
+
+
+@pytest.mark.timed
+def test_a_training_is_stopped_within_two_seconds_and_goes_on(
+    trainer: Callable[..., "subprocess.Popen[str]"], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--root", str(tmp_path)]
+    process = trainer(*LONG.split(), *place, line="epoch   2/")
+    assert condition(tmp_path, "mine") == Condition("training")
+    since = time.monotonic()
+    assert cli.main(["stop", "mine", *place]) == 0
+    assert time.monotonic() - since < 2.0
+    assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
+    now = condition(tmp_path, "mine")
+    assert (now.state, now.reason) == ("stopped", "stopped on request")
+    assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {now.resume}\n"
+    assert now.resume is not None
+    assert run_at("mine", tmp_path).weights()  # of the epochs so far
+    process = trainer(*now.resume.split()[1:], line="Run 'mine' goes on after epoch")
+    jobs.stop(tmp_path, "mine")
+    assert cli.main(["stop", "mine", *place]) == 2
+    assert capsys.readouterr().err.startswith("Run 'mine' neither trains nor waits in")
+
+
+@pytest.mark.timed
+def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
+    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
+) -> None:
+    root = running.folder.parent
+    process = trainer("-c", DEAF, str(root), line="trains")
+    since = time.monotonic()
+    jobs.stop(root, "mine")
+    assert time.monotonic() - since < 2.0
+    assert process.wait() == -signal.SIGKILL
+    assert (running.card().status, running.card().reason) == ("stopped", "stopped on request")
+    assert not (running.folder / pulse.FILE).exists()
+
+
+def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_priority(tmp_path: Path) -> None:
+    with queueing.turn(tmp_path, "first", "command"):
+        said = jobs.start(tmp_path, "mine", [*LONG.split()[2:], "--root", str(tmp_path)])
+        until(lambda: "Waits for 'first'" in said.read_text())
+        (entry,) = queueing.look(tmp_path).waiting
+        try:
+            assert entry.run == "mine"
+            assert entry.command.startswith("python -m cvae_core train label --dataset digits ")
+            assert entry.command.endswith(f" --run mine --root {tmp_path}")
+            assert os.getsid(entry.process.pid) == entry.process.pid != os.getsid(0)
+            assert os.getpriority(os.PRIO_PROCESS, entry.process.pid) >= jobs.NICENESS
+            if sys.platform == "linux":
+                assert "torch" not in Path(f"/proc/{entry.process.pid}/maps").read_text()
+            jobs.stop(tmp_path, "mine")
+            until(lambda: not entry.process.alive)
+        finally:
+            entry.process.send(signal.SIGKILL)
+    assert said.read_text().splitlines()[-1] == "Run 'mine' was taken out of the queue and was not trained."
+
+
+def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotWritable, match="cannot be written"):
+        jobs.start(tmp_path / "file", "mine", [])
+
+
+def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def queue(*words: str) -> tuple[int, list[str], str]:
+        code = cli.main(["queue", *words, "--root", str(tmp_path)])
+        out, err = capsys.readouterr()
+        return code, [" ".join(line.split()[:2]) for line in out.splitlines()], err
+
+    assert queue() == (0, ["Nothing trains"], "")
+    with queueing.turn(tmp_path, "first", "command"):
+        with queueing._changing(tmp_path) as entries:  # entries of this process, to have living ones
+            entries += [type(entries[0])(**{**vars(entries[0]), "run": run, "since": None}) for run in ("b", "c")]
+        assert queue() == (0, ["trains first", "1 b", "2 c"], "")
+        assert queue("--first", "c") == (0, ["trains first", "1 c", "2 b"], "")
+        assert queue("--cancel", "b") == (0, ["trains first", "1 c"], "")
+        assert queue("--cancel", "b") == (2, [], "No run 'b' waits in the queue. There are: c.\n")
+        queueing.cancel(tmp_path, "c")

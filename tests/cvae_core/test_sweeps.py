@@ -1,0 +1,138 @@
+"""A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
+
+from pathlib import Path
+
+import pytest
+
+from cvae_core import cli, starting
+from cvae_core.config import configure
+from cvae_core.errors import ConfigError
+from cvae_core.runs import all_runs, run_at
+from cvae_core.sessions import Launch, train_run
+from cvae_core.sweeps import plan
+
+TINY = 'flavour = "label"\ndataset = "digits"\nwidth = 16\ndepth = 1\nlatent = 2\nepochs = 1\n'
+
+
+def written(folder: Path, text: str, name: str = "grid.toml") -> Path:
+    (folder / name).write_text(text)
+    return folder / name
+
+
+def test_lists_are_the_axes_of_a_grid_the_last_of_which_varies_fastest(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        'flavour = "quadrant"\nvisible = ["1", "top-left"]\npreset = ["mlp", "classic"]\nseed = [0, 7]\nepochs = 10\n',
+    )
+    planned = plan(file, tmp_path)
+    assert [run.run for run in planned] == [
+        f"grid-quadrant-{visible}{preset}-seed-{seed}"
+        for visible in ("1", "tl")
+        for preset in ("", "-classic")
+        for seed in (0, 7)
+    ]
+    assert planned[7].config == configure("quadrant", "classic", visible="top-left", seed=7, epochs=10)
+    assert planned[7].command(tmp_path) == (
+        "python -m cvae_core train quadrant --preset classic --epochs 10 --seed 7 --visible top-left "
+        f"--run grid-quadrant-tl-classic-seed-7 --root {tmp_path}"
+    )
+
+
+def test_numbers_and_words_make_names_that_runs_may_have(tmp_path: Path) -> None:
+    file = written(tmp_path, f"{TINY}beta = [0.5, 1, 4]\nresidual = [true, false]\nlearning_rate = [1e-5, 0.001]\n")
+    names = [run.run for run in plan(file, tmp_path)]
+    assert names[0] == "grid-digits-label-beta-0.5-residual-true-learning-rate-1e-05"
+    assert len(set(names)) == len(names) == 12
+
+
+BAD = {
+    "no TOML": ("flavour = ", "is no TOML"),
+    "no flavour": ("seed = 1", "flavour cannot be None: it is one of vae"),
+    "unknown flavour": ('flavour = ["label", "gan"]', "flavour cannot be 'gan'"),
+    "unknown preset": ('flavour = "vae"\npreset = "huge"', "preset cannot be 'huge'"),
+    "preset that a flavour lacks": ('flavour = "baseline"\npreset = "ladder"', "no ladder preset of a baseline"),
+    "unknown key": (f"{TINY}widht = [1, 2]", "widht = 1 is no setting of a label"),
+    "key of another flavour": (f'{TINY}visible = "1"', "visible = '1' is no setting of a label"),
+    "number for text": ('flavour = "quadrant"\nvisible = 1', "visible cannot be 1: it is text, in quotes"),
+    "text for a number": (TINY.replace("epochs = 1", 'epochs = "1"'), "Epochs cannot be '1': it is a whole number"),
+    "text for a fraction": (f'{TINY}beta = "1"', "Beta cannot be 1: it lies between"),
+    "out of bounds": (f"{TINY}seed = [0, -1]", "Seed cannot be -1"),
+    "a date": (f"{TINY}seed = 1979-05-27", "Seed cannot be datetime.date(1979, 5, 27)"),
+    "a table": (f"{TINY}[seed]\na = 1", "Seed cannot be {'a': 1}"),
+    "nothing": (f"{TINY}seed = []", "seed cannot be []"),
+    "twice": (f"{TINY}seed = [1, 1]", "seed cannot be [1, 1]: a value is in it twice"),
+    "twice the same set": (
+        'flavour = "quadrant"\nvisible = ["1", "bottom-left"]',
+        "Two of its runs are one and the same",
+    ),
+    "too many": (f"{TINY}seed = {list(range(101))}", "These are 101 runs: at most 100"),
+    "too many to count": ("\n".join([TINY, *(f"{key} = {list(range(99))}" for key in "abcdefgh")]), "at most 100"),
+    "too long a name": (f"{TINY}seed = [1, {2**62}]\nbatch_size = [100000, 1]", "Batch size cannot be 100000"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_sweep_that_cannot_be_names_key_and_value_before_anything_trains(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, sentence = BAD[case]
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        plan(file, tmp_path)
+    assert str(error.value).startswith(str(file))
+    assert sentence in str(error.value)
+    assert cli.main(["sweep", str(file), "--root", str(tmp_path)]) == 2
+    assert capsys.readouterr().out == ""
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_is_not_there_or_gives_no_name_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nosuch\.toml cannot be read \(No such file or directory\)"):
+        plan(tmp_path / "nosuch.toml", tmp_path)
+    with pytest.raises(ConfigError, match="A run cannot be called 'My grid-digits-label'"):
+        plan(written(tmp_path, TINY, "My grid.toml"), tmp_path)
+
+
+def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sweep", str(written(tmp_path, f"{TINY}seed = [0, 1]\n")), "--root", str(tmp_path / "runs")]
+    runs = [f"grid-digits-label-seed-{seed}" for seed in (0, 1)]
+
+    assert cli.main([*words, "--dry-run"]) == 0
+    commands = capfd.readouterr().out.splitlines()
+    assert [command.split(" --run ")[1].split()[0] for command in commands] == runs
+    assert all_runs(tmp_path / "runs") == []
+
+    config = plan(Path(words[1]), tmp_path / "runs")[0].config
+    session = train_run(config, Launch(run=runs[0], root=tmp_path / "runs"))
+    for _ in zip(range(3), session, strict=False):
+        pass
+    session.close()
+    assert cli.main(words) == 0
+    out = capfd.readouterr().out.splitlines()
+    assert out[:2] == [commands[0].replace(" --root", " --resume --root"), commands[1]]
+    assert [line for line in out if " starts" in line or " goes on " in line] == [
+        f"Run {runs[0]!r} goes on after epoch 0, step 1",
+        f"Run {runs[1]!r} starts",
+    ]
+    assert [run_at(run, tmp_path / "runs").card().status for run in runs] == ["finished", "finished"]
+
+    assert cli.main(words) == 0
+    assert capfd.readouterr().out.splitlines() == [f"{command}  # finished" for command in commands]
+
+
+def test_a_run_that_fails_does_not_keep_the_others_from_training(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "_train_apart", lambda command, _: cli.main(command.split()[3:]))
+    root, file = tmp_path / "runs", written(tmp_path, f"{TINY}seed = [0, 1]\n")
+    root.mkdir()
+    (root / "grid-digits-label-seed-0").write_text("in the way")
+    assert cli.main(["sweep", str(file), "--root", str(root)]) == 2
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last == (
+        "Of 2 runs 1 are not finished: grid-digits-label-seed-0. "
+        f"Go on with: python -m cvae_core sweep {file} --root {root}"
+    )
+    assert run_at("grid-digits-label-seed-1", root).card().status == "finished"
