@@ -29,16 +29,16 @@ benchmark: $(STAMP)-benchmark  ## measure beside the Pyro tutorial and write the
 clean:  ## remove the environment and what tools left; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-$(STAMP)-run: requirements.txt pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(STAMP)-run: requirements.txt requirements.lock pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements.txt
 	@touch $@
 
-$(STAMP)-dev: requirements-dev.txt requirements-onnx.txt requirements-tensorboard.txt requirements.txt pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(STAMP)-dev: requirements-dev.txt requirements-onnx.txt requirements-tensorboard.txt requirements.txt requirements.lock pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements-dev.txt
 	@touch $@ $(STAMP)-run
 
-$(STAMP)-benchmark: requirements-benchmark.txt requirements.txt pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-benchmark.txt
+$(STAMP)-benchmark: requirements-benchmark.txt requirements.txt requirements.lock pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements-benchmark.txt
 	@touch $@
 
 .venv:

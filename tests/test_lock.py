@@ -1,0 +1,44 @@
+"""The environment is what the lock says, package by package."""
+
+import re
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+INSTALLERS = {"pip", "wheel"}  # what a virtual environment brings along
+
+
+def pinned(file: str) -> dict[str, Requirement]:
+    lines = (ROOT / file).read_text().splitlines()
+    found = [Requirement(line) for line in lines if line and line[0] not in "#-"]
+    return {canonicalize_name(requirement.name): requirement for requirement in found}
+
+
+def test_everything_installed_is_in_the_lock_at_its_version() -> None:
+    lock = pinned("requirements.lock")
+    here = {canonicalize_name(one.name): one.version for one in distributions()}
+    ours = {
+        canonicalize_name(name) for name in re.findall(r'^name = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    }
+    for name, version in here.items():
+        if name not in INSTALLERS | ours:
+            assert name in lock, name
+            assert lock[name].specifier.contains(version, prereleases=True), (name, version)
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("requirements*.txt")))
+def test_what_is_asked_for_is_in_the_lock_at_the_same_version(file: str) -> None:
+    lock = pinned("requirements.lock")
+    for name, requirement in pinned(file).items():
+        assert str(requirement.specifier) == str(lock[name].specifier), name
+
+
+def test_only_exact_versions_are_locked_and_cuda_is_for_linux_alone() -> None:
+    for name, requirement in pinned("requirements.lock").items():
+        assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), name
+        if name.startswith("nvidia-") or name == "triton":
+            assert str(requirement.marker) == 'sys_platform == "linux"'
