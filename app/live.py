@@ -69,9 +69,10 @@ class Estimate:
             self.fault = f"This estimate is complete but not in the table. {error}"
 
     def stored(self) -> dict[str, Cell]:
-        """Return the run's stored cells of S = 100, by estimator."""
+        """Return the run's stored cells of S = 100 that ask what this estimate asks, by estimator."""
         cells = stored_cells(runs.find(self.key.name, runs.default_root()))
-        chosen = [cell for cell in cells if cell.split == "test" and cell.samples in (0, KEPT[0][0])]
+        shown = {cell.visible for cell in self.last.cells} if self.last else set()
+        chosen = [c for c in cells if c.split == "test" and c.samples in (0, KEPT[0][0]) and c.visible in shown]
         return {tables.ESTIMATORS[cell.estimator]: cell for cell in chosen}
 
 

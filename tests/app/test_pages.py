@@ -948,7 +948,17 @@ class TestTable:
         visitor.selectbox(key="run").select("digits-quadrant-1").run()
         estimate = visitor.session_state["live"]
         stored = {cell.mean for cell in stored_cells(find("digits-label", CHECKPOINTS))}
-        assert {cell.mean for cell in estimate.stored().values()} <= stored
+        dotted = {cell.mean for cell in estimate.stored().values()}
+        assert dotted
+        assert dotted <= stored
+
+    @pytest.mark.parametrize(("visible", "dotted"), [("2", {"2"}), ("any", set())])
+    def test_no_dotted_line_is_of_another_set_of_quadrants(self, visible: str, dotted: set[str]) -> None:
+        key = library.run_keys()["quadrant-any"]
+        cell = stored_cells(find("quadrant-any", CHECKPOINTS))[0]
+        last = Scored(done=1, images=1, cells=[replace(cell, visible=visible)])
+        estimate = live.Estimate(key, 100, iter(()), last)
+        assert {stored.visible for stored in estimate.stored().values()} == dotted
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)
