@@ -23,7 +23,7 @@ from cvae_core import cli, console, data, evaluation, files, latent, vision
 from cvae_core.config import PRESETS, Config
 from cvae_core.evaluation import stored_cells
 from cvae_core.examples import first_of_each_label
-from cvae_core.figures import INK, PAPERS, VISIBLE
+from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
 from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.training import Stepped
 
@@ -410,10 +410,10 @@ def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint
     assert command("export", "digits-quadrant-1", "--grid", path, "--scale", 1, "--root", root)[0] == 0
     page = np.array(Image.open(path)).astype(float)
     shown = digits.test.intensities(first_of_each_label(digits.test)).reshape(10, 28, 28)[:, 14:, :14].numpy()
-    left = page.shape[1] - 8 - (8 * 29 + 1)  # margin, then eight columns of 28 pixels and their lines
+    left = page.shape[1] - MARGIN - (8 * 29 + 1)  # margin, then eight columns of 28 pixels and their lines
     for row in range(10):
         for column in range(8):
-            top, start = 8 + row * 29 + 1 + 14, left + column * 29 + 1
+            top, start = MARGIN + row * 29 + 1 + 14, left + column * 29 + 1
             ink = shown[row][..., None]
             expected = PAPERS[VISIBLE] * (1 - ink) + INK * ink
             assert np.abs(page[top : top + 14, start : start + 14] - expected).max() <= 1
