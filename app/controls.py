@@ -354,6 +354,7 @@ def take_point() -> None:
         st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
     if len(caught) == 2:
         st.session_state[ROUTE], st.session_state[ROUTE_END] = True, caught[1]
+        st.query_params[ROUTE_END] = str(caught[1])
 
 
 def selected_points() -> tuple[int, ...]:

@@ -109,7 +109,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_timeout(700)
     assert shown(page) != start
-    page.get_by_test_id("stSidebar").get_by_role("button", name="7", exact=True).click()
+    page.get_by_role("radio", name="7", exact=True).click()
     settle(page)
     page.get_by_role("button", name="Pause", exact=True).click()
     page.wait_for_timeout(300)
