@@ -37,6 +37,7 @@ RUNS = {
     "quadrant-any": "quadrant --visible any --epochs 60",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
     "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
+    "quadrant-3-ladder": "quadrant --visible 3 --preset ladder --epochs 20",
     # What β does, in small: nearly an autoencoder, the ELBO, and a loss that takes the mean over pixels but not over z.
     **{
         f"label-beta-{beta}": f"label --width 128 --epochs 20 --beta {beta}" for beta in ("0.1", "0.4", "1", "4", "784")

@@ -24,6 +24,7 @@ PROMISED = {
     ("quadrant-2", "importance"): 44.5,
     ("quadrant-2-ladder", "importance"): 41.0,
     ("quadrant-3", "importance"): 20.2,
+    ("quadrant-3-ladder", "importance"): 19.0,
     ("label", "elbo"): 93.5,
     ("label", "importance"): 90.5,
 }
