@@ -43,7 +43,10 @@ class Visitor:
 
     async def set(self, key: str, **value: Any) -> float:
         """Set the widget of a key, its value named as the protocol does; return the seconds until the script has run."""
-        widget, fragment = next(self._found(key))
+        async with asyncio.timeout(PATIENCE):  # a page that is being drawn anew shows it again
+            while (found := next(self._found(key), None)) is None:
+                await asyncio.sleep(0.01)
+        widget, fragment = found
         self._widgets[widget] = WidgetState(id=widget, **value)
         return await self._ask(fragment)
 
