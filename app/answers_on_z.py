@@ -161,14 +161,9 @@ def without_the_label() -> None:
         f"{nats.first_images(config.dataset)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
         f"{other.total:.1f} when told {label}, so the wrong word loses **{other.total - own.total:.1f} nats** an image."
     )
-    twins = library.run_keys(flavour="vae", dataset=config.dataset, pixels=config.pixels, groups=0)
-    if not twins:
-        st.info(
-            f"No VAE is trained on {config.dataset}. Train one with: `python -m cvae_core train vae --dataset "
-            f"{config.dataset}`"
-        )
-    else:
-        beside_the_vae(key, next(iter(twins.values())), indices)
+    vae = controls.vae_of(config.dataset, pixels=config.pixels, groups=0)
+    if vae is not None:
+        beside_the_vae(key, vae, indices)
     display.explanation(
         "Each reconstruction is the pixel means at the posterior mean. *Same z*: inferred under the digit's own label, "
         "decoded under the other. *Inferred*: encoder and decoder are both told the other label. The differences of "

@@ -304,11 +304,10 @@ def by_draws(cells: Sequence[Cell]) -> go.Figure:
 
 def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
     """Draw estimates of a known −log p(x) against the number of draws."""
-    flat = [1] * len(counts)
     lines = {
-        "−ELBO": ([found.bound * one for one in flat], "solid"),
+        "−ELBO": ([found.bound] * len(counts), "solid"),
         "importance sampling": (found.importance_sampling, "solid"),
-        "the truth": ([found.exact * one for one in flat], "dot"),
+        "the truth": ([found.exact] * len(counts), "dot"),
     }
     figure = go.Figure()
     for number, (name, (values, dash)) in enumerate(lines.items()):

@@ -66,6 +66,14 @@ def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey |
     return run("Run", good, key=f"run-{topic}")
 
 
+def vae_of(dataset: str, **wanted: object) -> RunKey | None:
+    """Return the first VAE of a data set, its configuration as wanted; say what to train where there is none."""
+    found = library.run_keys(flavour="vae", dataset=dataset, **wanted)
+    if not found:
+        st.info(f"No VAE is trained on {dataset}. Train one with: `python -m cvae_core train vae --dataset {dataset}`")
+    return next(iter(found.values()), None)
+
+
 def seed() -> int:
     """Choose the seed of all noise on a page."""
     number = st.number_input(
@@ -354,7 +362,7 @@ def take_point() -> None:
         st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
     if len(caught) == 2:
         st.session_state[ROUTE], st.session_state[ROUTE_END] = True, caught[1]
-        st.query_params[ROUTE_END] = str(caught[1])
+        st.query_params[ROUTE_END] = str(caught[1])  # a widget that is yet to be shown does not write it
 
 
 def selected_points() -> tuple[int, ...]:

@@ -5,6 +5,7 @@ import logging
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Protocol
 
 import streamlit as st
@@ -70,15 +71,13 @@ def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
 def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
     """Offer a picture as PNG, larger and with its facts inside, and the lines of Python that draw it."""
     large = scale * EXPORT_FACTOR
-    st.download_button(
+    file_button(
         label,
-        data=lambda: figures.png(figure.draw(large), figure.facts),
-        file_name=f"{name}.png",
+        lambda: figures.png(figure.draw(large), figure.facts),
+        f"{name}.png",
         mime="image/png",
-        on_click="ignore",
-        icon=":material/download:",
         key=f"png-{name}",
-        help="Download this picture, larger, its settings in the caption and the metadata",
+        words="Download this picture, larger, its settings in the caption and the metadata",
     )
     _python(figure.python(large, f"{name}.png"), figure.recipe, name, "PNG")
 
@@ -86,17 +85,32 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
 def gif_button(animation: Animation, name: str, scale: int) -> None:
     """Offer pictures one after the other as GIF, and the lines of Python that draw it."""
     with st.container(horizontal=True):
-        st.download_button(
+        file_button(
             "GIF",
-            data=lambda: animation.gif(scale),
-            file_name=f"{name}.gif",
+            lambda: animation.gif(scale),
+            f"{name}.gif",
             mime="image/gif",
-            on_click="ignore",
             icon=":material/movie:",
             key=f"gif-{name}",
-            help="Download it as an animation",
+            words="Download it as an animation",
         )
         _python(animation.python(scale, f"{name}.gif"), animation.recipe, name, "GIF")
+
+
+def file_button(
+    label: str,
+    content: Callable[[], str | bytes],
+    file: str,
+    *,
+    mime: str = "text/csv",
+    icon: str = ":material/download:",
+    key: str | None = None,
+    words: str | None = None,
+) -> None:
+    """Offer a file that is made when it is asked for, without a rerun of the page; `words` say what it is."""
+    st.download_button(
+        label, data=content, file_name=file, mime=mime, on_click="ignore", icon=icon, key=key, help=words
+    )
 
 
 def _python(lines: str, recipe: Callable[..., object], name: str, kind: str) -> None:
@@ -109,7 +123,12 @@ def _python(lines: str, recipe: Callable[..., object], name: str, kind: str) -> 
 def _source(function: Callable[..., object]) -> None:
     """Show a function as it stands in the core."""
     st.caption(f"`{function.__module__}.{function.__qualname__}`")
-    st.code(textwrap.dedent(inspect.getsource(inspect.unwrap(function))), language="python")
+    st.code(_text(function), language="python")
+
+
+@cache  # a page shows the same few functions at every rerun
+def _text(function: Callable[..., object]) -> str:
+    return textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:

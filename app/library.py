@@ -237,11 +237,6 @@ def headline() -> dict[str, Cell]:
             cells = stored_cells(runs.find(name, runs.default_root()))
         scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
         for cell in scored:
-            title = f"{name}, {cell.visible} of 4" if any_set(config(key)) else name
-            if not card(key).imported and cell.visible != ANY and cell.images >= _images(best.get(title)):
-                best[title] = cell
+            if not card(key).imported and cell.visible != ANY:
+                best[f"{name}, {cell.visible} of 4" if any_set(config(key)) else name] = cell
     return best
-
-
-def _images(cell: Cell | None) -> int:
-    return cell.images if cell else 0

@@ -6,26 +6,20 @@ last new picture. Results go to benchmarks/load.json, from which the README's ta
 
 import asyncio
 import json
-import os
-import platform
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.machine import machine
 from benchmarks.visitors import Visitor, visitor
+from tests.server import dashboard
 
 RESULTS = Path(__file__).with_name("load.json")
-HOME = Path(__file__).resolve().parents[1] / "app" / "Home.py"
 # A control of each page, as the protocol names its value, and what it is set to in turn.
 CONTROLS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = {
     "generate": ("seed", "double_value", tuple(range(1, 1000))),
@@ -44,41 +38,18 @@ CROWDED = ("generate", "inpaint")  # the pages that draw most
 def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "pages": {}, "crowds": {}}
     for page in PAGES:
-        with dashboard() as address:
+        with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
             cold, warm, clicks = asyncio.run(alone(address, page))
         found = {"cold": cold, "warm": warm, "control": statistics.median(clicks) if clicks else None}
         results["pages"][page or "home"] = found
         print(page or "home", json.dumps(found), flush=True)
     for page in CROWDED:
-        with dashboard() as address:
+        with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
             waits = asyncio.run(crowd(address, page))
         found = {"clicks": len(waits), "median": statistics.median(waits), "p95": statistics.quantiles(waits, n=20)[-1]}
         results["crowds"][page] = found
         print(VISITORS, "visitors of", page, json.dumps(found), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-
-
-@contextmanager
-def dashboard() -> Iterator[str]:
-    """Start a server; yield its address as soon as it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = [str(Path(sys.executable).with_name("streamlit")), "run", str(HOME), "--server.port", str(port)]
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen([*words, "--server.headless", "true"], stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            while True:
-                try:
-                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                    break
-                except OSError:
-                    time.sleep(0.05)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(10)
 
 
 async def alone(address: str, page: str) -> tuple[float, float, list[float]]:
@@ -126,14 +97,6 @@ async def pictures(coming: Visitor, known: set[str]) -> float:
         if picture not in known:
             await coming.fetch(picture)
     return time.monotonic() - since
-
-
-def machine() -> dict[str, Any]:
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
 
 
 if __name__ == "__main__":

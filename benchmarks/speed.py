@@ -6,19 +6,18 @@ benchmarks/speed.json, from which the README's table is written.
 
 import argparse
 import json
-import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.machine import machine
 from cvae_core.config import Config, QuadrantConfig, baseline_for, configure
 from cvae_core.data import load
 from cvae_core.evaluation import evaluate
@@ -179,7 +178,8 @@ def measured(*measure: str) -> dict[str, float]:
     return found
 
 
-def machine() -> dict[str, Any]:
+def measured_machine() -> dict[str, Any]:
+    """Return where and when this is measured, and the rates of large matrix products here."""
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         a, since, count = torch.ones(1024, 1024, dtype=dtype), time.monotonic(), 0
@@ -187,13 +187,7 @@ def machine() -> dict[str, Any]:
             a @ a
             count += 1
         rates[str(dtype).removeprefix("torch.")] = round(2 * 1024**3 * count / (time.monotonic() - since) / 1e9)
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "gflops": rates,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+    return {**machine(), "threads": torch.get_num_threads(), "torch": torch.__version__, "gflops": rates}
 
 
 def main() -> None:
@@ -206,7 +200,7 @@ def main() -> None:
         found = found or (lab_scoring(*map(int, how)) if what == SCORING else MEASURES[what][int(how[0])]())
         print(json.dumps({**found, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
-    results: dict[str, Any] = {"machine": machine(), "beside": {}}
+    results: dict[str, Any] = {"machine": measured_machine(), "beside": {}}
     for name in MEASURES:
         peer, lab = measured(name, "0"), measured(name, "1")
         results["beside"][name] = {"peer": peer, "lab": lab}

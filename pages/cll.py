@@ -74,14 +74,7 @@ def exports(rows: Sequence[Entry]) -> None:
     }
     with st.container(horizontal=True):
         for name, (ending, write) in writers.items():
-            st.download_button(
-                name,
-                data=partial(write, rows),
-                file_name=f"cll.{ending}",
-                mime="text/plain",
-                on_click="ignore",
-                icon=":material/download:",
-            )
+            display.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
 
 
 def settling() -> None:

@@ -168,16 +168,14 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
 
 def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     """Show what the label is good for: the same noise without and with it."""
-    dataset = library.config(key).dataset
-    twins = library.run_keys(flavour="vae", dataset=dataset)
-    if not twins:
-        st.info(f"No VAE is trained on {dataset}. Train one with: `python -m cvae_core train vae --dataset {dataset}`")
+    vae = controls.vae_of(library.config(key).dataset)
+    if vae is None:
         return
     st.markdown(
         "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
         "gives the digit that was asked for."
     )
-    named = (("VAE", next(iter(twins.values()))), (f"CVAE, c = {label}", key))
+    named = (("VAE", vae), (f"CVAE, c = {label}", key))
     for column, (name, run) in zip(st.columns(2), named, strict=True):
         with column:
             st.markdown(f"**{name}**")

@@ -105,14 +105,11 @@ def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> Non
             f"{key.name}: selected test digits above their reconstructions{more}",
         )
         display.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
-    st.download_button(
+    display.file_button(
         "CSV of the selection",
-        data=partial(maps.csv, embedding, caught),
-        file_name=f"{key.name}-selected.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        help="Index, label, coordinates and z of every selected point",
+        partial(maps.csv, embedding, caught),
+        f"{key.name}-selected.csv",
+        words="Index, label, coordinates and z of every selected point",
     )
 
 
@@ -166,14 +163,11 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
         )
     hint = " Move over a point to see its digit." if data.on_disk(images) else ""
     st.caption(words(embedding, layout, None if prior is None else len(prior)) + hint)
-    st.download_button(
+    display.file_button(
         "CSV",
-        data=partial(maps.csv, shown),
-        file_name=f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        help="Index, label, coordinates and z of every point",
+        partial(maps.csv, shown),
+        f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
+        words="Index, label, coordinates and z of every point",
     )
     return shown
 

@@ -48,14 +48,11 @@ def compare(chosen: Sequence[RunKey]) -> None:
             "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
         )
         log = st.toggle("Log axis", key="log", bind="query-params")
-        st.download_button(
+        display.file_button(
             "CSV",
-            data=lambda: library.joined(tables).to_csv(index=False).encode(),
-            file_name="curves.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            help="Download these runs' curves",
+            lambda: library.joined(tables).to_csv(index=False).encode(),
+            "curves.csv",
+            words="Download these runs' curves",
         )
     figure = charts.curves(tables, best, controls.or_default(quantity, "bound"), log)
     st.plotly_chart(figure, config=charts.CONFIG, key=CURVES)

@@ -1,12 +1,5 @@
 """The dashboard as a user starts it, and a browser that notices what goes wrong on a page."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +8,12 @@ import pytest
 from playwright.sync_api import Page, Request
 
 from tests.browser import find_browser
+from tests.server import dashboard
 
-ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-START_SECONDS = 60
 Open = Callable[..., Page]
 
 
@@ -41,41 +33,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the server from a foreign folder with nothing but `streamlit run`; yield where it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Start the server; yield where it answers."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    if given := surroundings.get("CVAE_DATA"):
-        surroundings["CVAE_DATA"] = str(Path(given).resolve())
-    program = [str(Path(sys.executable).with_name("streamlit")), "run", str(ROOT / "app" / "Home.py")]
-    log = folder / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*program, "--server.port", str(port)],
-            cwd=folder,
-            env=surroundings,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(10 * START_SECONDS):
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the server did not start: {log.read_text()}")
+    with dashboard(folder) as url:
         yield url
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(10)
-    assert "Traceback" not in log.read_text()
+    assert "Traceback" not in (folder / "log").read_text()
 
 
 def settle(page: Page) -> None:
