@@ -10,21 +10,27 @@ from app.decoder import source
 _EPOCH = "epoch"  # the slider's key and its name in the address
 _PLAYER = "player"  # the button's key
 _MOVED = "epoch-moved"  # in the session: how often a hand has moved the slider
+_HEARD = "player-heard"  # in the session: what the button told before the latest run of the page
 _BUTTON_WIDTH = 96
 
 _player = st.components.v2.component(
-    "cvae_player", html="<button>Play</button>", css=source("common.css"), js=source("component.js", "player.js")
+    "cvae_player",
+    html="<button disabled>Play</button>",
+    css=source("common.css"),
+    js=source("component.js", "player.js"),
 )
 
 
-def slider(epochs: Sequence[float]) -> int:
+def slider(epochs: Sequence[float], *, of: str) -> int:
     """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
     labels = _labels(epochs)
+    st.session_state[_HEARD] = _told(of)
     chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH))
     st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
 
     def moved() -> None:
-        st.session_state[_MOVED] = _moves() + 1
+        if _told(of) == st.session_state[_HEARD]:  # else a step overtook the slider, which came along as it was before
+            st.session_state[_MOVED] = _moves() + 1
 
     return labels.index(st.select_slider("After how many epochs", labels, key=_EPOCH, on_change=moved))
 
@@ -36,14 +42,14 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
 
     Called after the pictures, since it takes the next step as soon as it hears that a moment is shown.
     """
-    key, labels = f"{_PLAYER}-{of}", _labels(epochs)
+    labels = _labels(epochs)
 
     def step() -> None:
-        if (reached := stepped_to(st.session_state[key].at, len(epochs), _moves())) is not None:
+        if (reached := stepped_to(_told(of), len(epochs), _moves())) is not None:
             st.session_state[_EPOCH] = labels[reached]
 
     at = _player(
-        key=key,
+        key=_key(of),
         data={
             "moment": position,
             "epoch": epochs[position],
@@ -64,6 +70,14 @@ def stepped_to(at: object, count: int, moves: int) -> int | None:
         case {"moment": int(moment), "moved": moved} if 0 <= moment < count and moved == moves:
             return moment
     return None
+
+
+def _key(of: str) -> str:
+    return f"{_PLAYER}-{of}"
+
+
+def _told(of: str) -> object:
+    return getattr(st.session_state.get(_key(of)), "at", None)
 
 
 def _moves() -> int:

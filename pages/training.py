@@ -74,15 +74,15 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
 @st.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
     """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
-    epochs = library.moments(list(replayed.values()))
+    epochs, of = library.moments(list(replayed.values())), "+".join(key.name for key in replayed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        position = player.slider(epochs)
+        position = player.slider(epochs, of=of)
         place = st.container(width="content")
     for column, (key, stages) in zip(st.columns(len(replayed)), replayed.items(), strict=True):
         with column, display.sentences():
             panel(key, stages, epochs[position], scale=1 if len(replayed) == MOST_RUNS else 2)
     with place:
-        player.button(epochs, position, of="+".join(key.name for key in replayed), chart=CURVES)
+        player.button(epochs, position, of=of, chart=CURVES)
 
 
 def side_by_side(replayed: Sequence[RunKey]) -> None:

@@ -11,6 +11,7 @@ class Player extends Component {
     this.line = document.createElement("div");
     this.line.className = "cursor";
     this.line.style.cssText = "position: absolute; width: 2px; margin-left: -1px; background: #d00000; pointer-events: none";
+    button.disabled = false;
     button.onclick = () => (this.walking ? this.tell(this.moment, true) : this.walk());
   }
 

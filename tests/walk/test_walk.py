@@ -380,9 +380,9 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
     assert page.get_by_role("button", name="Play", exact=True).count() == 1
 
 
-def test_a_second_press_pauses_where_the_address_says(visit: Open) -> None:
-    page = visit("training?replay=digits-label&epoch=0")
-    page.get_by_role("button", name="Play", exact=True).click()
+def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, watched: Callable) -> None:
+    watched(page).goto(f"{address}/training?replay=digits-label&epoch=0")
+    page.get_by_role("button", name="Play", exact=True).click()  # as soon as it can be pressed
     page.wait_for_timeout(1200)
     page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("button", name="Play", exact=True).wait_for()
@@ -393,6 +393,11 @@ def test_a_second_press_pauses_where_the_address_says(visit: Open) -> None:
     assert float(page.url.split("epoch=")[1]) == pytest.approx(stopped, abs=0.1)
     page.wait_for_timeout(1000)
     assert page.evaluate(CURSOR) == stopped
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # a hand on the slider ends it too
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    settle(page)
+    assert "epoch=" in page.url  # which the last moment's has not
 
 
 def test_a_live_cell_settles_while_another_visitor_is_served(
