@@ -1,6 +1,6 @@
 """Fetching a data set from a page, with progress by the bytes that arrive."""
 
-from app import processes
+from app import errands
 from cvae_core import data
 
 
@@ -12,4 +12,4 @@ def offer(name: str) -> None:
         done = data.downloaded_bytes(name)
         return done / total, f"Downloading {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
-    processes.offer(f"download {name}", f"Download {name} ({total / 1e6:.0f} MB)", progress, "download", name)
+    errands.offer(f"download {name}", f"Download {name} ({total / 1e6:.0f} MB)", progress, "download", name)

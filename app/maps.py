@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from app import controls, library, processes
+from app import controls, errands, library
 from app.library import RunKey
 from cvae_core import data, latent, runs
 from cvae_core.config import is_gsnn, is_ladder
@@ -182,7 +182,7 @@ def offer(key: RunKey, chosen: Layout) -> None:
     due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
     name = f"{METHODS[chosen.method]} of {key.name}"
     flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
-    processes.offer(
+    errands.offer(
         f"embed {key.name} {chosen.file}",
         f"Compute it, about {due:.0f} s",
         lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),

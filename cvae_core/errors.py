@@ -44,6 +44,10 @@ class ArchiveRefused(LabError):
     """Say what is wrong with an archive that is to be a run, or why a run is not to be made into one."""
 
 
+class NotStarted(LabError):
+    """Say why a training that was asked for did not start."""
+
+
 class Interrupted(LabError):
     """Say that a training was asked to stop and how to go on."""
 

@@ -3,28 +3,23 @@
 Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
 """
 
-import os
+import shlex
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvae_core import files, pulse
-from cvae_core.errors import NotWritable, RunNotFound
+from cvae_core import files, processes, pulse, transcripts
+from cvae_core.errors import NotStarted, NotWritable, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.queueing import FOLDER, cancel, locked, look
+from cvae_core.queueing import cancel, locked, look
 from cvae_core.roots import folder_of, in_root
 
 RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
 GRACE = 1.4  # seconds that a training has to stop by itself
 SUNK = 10.0  # seconds within which a killed process is gone
-NICENESS = 10
 
 State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
 
@@ -61,26 +56,20 @@ def stop(root: Path, run: str) -> None:
     return None
 
 
-def start(root: Path, run: str, words: Sequence[str]) -> Path:
-    """Start `python -m cvae_core WORDS` as a process that outlives this one; return the file of what it says."""
-    said = root / FOLDER / f"{run}.log"
+def start(root: Path, run: str, command: str) -> None:
+    """Start a training by its command, as a process that outlives this one; return once it trains or waits its turn.
+
+    Raises NotStarted with what it said where it refused, NotWritable.
+    """
     try:
-        said.parent.mkdir(parents=True, exist_ok=True)
-        with said.open("wb") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "cvae_core", *words],
-                cwd=Path(__file__).resolve().parents[1],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        with transcripts.opened(root, run, command) as said:
+            child = processes.launched(shlex.split(command)[3:], said)  # all after python -m cvae_core
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
-    with suppress(ProcessLookupError):  # it has ended already, and said why
-        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-    threading.Thread(target=child.wait, daemon=True).start()  # or it stays in the table of processes when it has ended
-    return said
+    while child.poll() is None and not look(root).has(run):
+        time.sleep(0.02)
+    if child.returncode:
+        raise NotStarted(transcripts.tail(root, run, lines=1) or f"Run {run!r} did not start and did not say why.")
 
 
 def condition(root: Path, run: str) -> Condition:
@@ -90,7 +79,7 @@ def condition(root: Path, run: str) -> Condition:
         return Condition("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
     if card is None or card["status"] != "running":
-        if queue.training and queue.training.run == run and (card is None or card["status"] != "finished"):
+        if queue.trains(run) and (card is None or card["status"] != "finished"):
             return Condition("training", "it begins, or its baseline trains first")
         if card is None:
             raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
@@ -120,9 +109,9 @@ def _card(folder: Path) -> dict[str, Any] | None:
 
 def _trainer(root: Path, run: str) -> Process | None:
     """Return the process that trains a run, by its turn or, where torchrun skips the queue, by its pulse."""
-    training, found = look(root).training, pulse.read(folder_of(run, root))
-    if training and training.run == run:
-        return training.process
+    queue, found = look(root), pulse.read(folder_of(run, root))
+    if queue.training and queue.trains(run):
+        return queue.training.process
     return found.process if found and found.process.alive else None
 
 

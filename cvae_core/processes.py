@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 PROC = Path("/proc")
+NICENESS = 10  # of what runs beside the pages
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,22 @@ def _born(pid: int) -> str | None:
         return born.strip() if born and not state.startswith("Z") else None
     # proc_pid_stat(5): field 20 counts threads, which may outlast the first one, field 22 is the birth in ticks.
     return None if state in "ZX" and int(numbers[16]) <= 1 else f"{boot()} {numbers[18]}"
+
+
+def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[bytes]":
+    """Start `python -m cvae_core WORDS` at low priority in a session of its own, so that it outlives who started it."""
+    child = subprocess.Popen(
+        [sys.executable, "-u", "-m", "cvae_core", *words],
+        cwd=Path(__file__).resolve().parents[1],
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    with contextlib.suppress(ProcessLookupError):  # it has ended already, and said why
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+    threading.Thread(target=child.wait, daemon=True).start()  # or it stays in the table of processes when it has ended
+    return child
 
 
 @contextlib.contextmanager

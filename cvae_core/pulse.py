@@ -1,14 +1,13 @@
-"""A training's sign of life beside its run: who trains it, when it last moved, and what ended it; no torch.
+"""A training's sign of life beside its run: who trains it, how far it is, when it last moved, what ended it; no torch.
 
-The file has its full size from the beginning and last words are written over it in place: they fit on a full disk.
+The file has its full size from the beginning and is written over in place: last words fit on a full disk.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cvae_core import processes
@@ -16,9 +15,19 @@ from cvae_core.errors import NotWritable
 from cvae_core.processes import Process
 
 FILE = ".pulse"
-BEAT_EVERY = 5.0  # seconds, at least
+BEAT_EVERY = 1.0  # seconds, at least
 STALLED_AFTER = 60.0  # seconds without a beat
+LOOKS = 3  # at a file that makes no sense
 _SIZE, _LONGEST = 4096, 600  # bytes of the file, characters of last words
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Say what a training does, which share of it is done, and how many seconds are left at most, where that is known."""
+
+    doing: str = "begins"
+    share: float = 0.0
+    left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Pulse:
     boot: str
     killed_for_memory: int  # processes of the whole machine, when the training began
     words: str
+    progress: Progress
     beaten: float  # seconds since 1970
 
     @property
@@ -48,15 +58,16 @@ class Pulse:
 
 
 @contextmanager
-def beating(folder: Path) -> Iterator[Callable[[], None]]:
+def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
     """Keep a sign of life in a run's folder and give what makes it beat; an error that ends it is its last words."""
     path, process = folder / FILE, processes.this()
-    content = {
+    content: dict[str, object] = {
         "pid": process.pid,
         "born": process.born,
         "boot": processes.boot(),
         "killed_for_memory": processes.killed_for_memory(),
         "words": "",
+        "progress": asdict(Progress()),
     }
     try:
         path.write_bytes(_filled(content))
@@ -66,12 +77,13 @@ def beating(folder: Path) -> Iterator[Callable[[], None]]:
         ) from error
     beaten = time.monotonic()
 
-    def beat() -> None:
+    def beat(progress: Progress) -> None:
         nonlocal beaten
         if time.monotonic() - beaten > BEAT_EVERY:
             beaten = time.monotonic()
-            with suppress(FileNotFoundError):  # somebody has removed the run
-                os.utime(path)
+            content["progress"] = asdict(progress)
+            with suppress(OSError):  # somebody has removed the run, say: that is no reason for it to end
+                _write_over(path, content)
 
     try:
         yield beat
@@ -79,8 +91,8 @@ def beating(folder: Path) -> Iterator[Callable[[], None]]:
         path.unlink(missing_ok=True)
         raise
     except BaseException as error:
-        with suppress(FileNotFoundError), path.open("r+b") as file:
-            file.write(_filled({**content, "words": reason_of(error)[:_LONGEST]}))
+        with suppress(FileNotFoundError):
+            _write_over(path, {**content, "words": reason_of(error)[:_LONGEST]})
         raise
     path.unlink(missing_ok=True)
 
@@ -88,12 +100,16 @@ def beating(folder: Path) -> Iterator[Callable[[], None]]:
 def read(folder: Path) -> Pulse | None:
     """Return the sign of life in a run's folder, or None where there is none to be read."""
     path = folder / FILE
-    try:
-        beaten, content = path.stat().st_mtime, json.loads(path.read_bytes())
-        process = Process(content.pop("pid"), content.pop("born"))
-        return Pulse(process=process, beaten=beaten, **content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    for _ in range(LOOKS):
+        try:
+            beaten, content = path.stat().st_mtime, json.loads(path.read_bytes())
+            process, progress = Process(content.pop("pid"), content.pop("born")), Progress(**content.pop("progress"))
+            return Pulse(process=process, progress=progress, beaten=beaten, **content)
+        except OSError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError):  # nonsense, or caught while it was written over
+            time.sleep(0.01)
+    return None
 
 
 def remove(folder: Path) -> None:
@@ -106,6 +122,11 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _write_over(path: Path, content: dict[str, object]) -> None:
+    with path.open("r+b", buffering=0) as file:
+        file.write(_filled(content))
 
 
 def _filled(content: dict[str, object]) -> bytes:

@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from cvae_core import files, processes
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
+from cvae_core.roots import QUEUE
 
-FOLDER = ".queue"
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
 POLL_AT_MOST = 1.0
 LOCK_TIMEOUT = 20.0  # seconds
@@ -46,6 +46,14 @@ class Queue:
     def place(self, run: str) -> int | None:
         """Return a waiting run's place from 1, or None."""
         return next((place for place, entry in enumerate(self.waiting, 1) if entry.run == run), None)
+
+    def trains(self, run: str) -> bool:
+        """Say whether it is a run of this name that trains."""
+        return self.training is not None and self.training.run == run
+
+    def has(self, run: str) -> bool:
+        """Say whether a run of this name trains or waits."""
+        return self.trains(run) or self.place(run) is not None
 
 
 def look(root: Path) -> Queue:
@@ -75,7 +83,7 @@ def turn(
         if any(entry.run == run for entry in entries):
             raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
         entries.append(mine)
-    lock = FileLock(root / FOLDER / "training.lock")
+    lock = FileLock(root / QUEUE / "training.lock")
     try:
         told = None
         while not _begins(root, mine, lock):
@@ -149,12 +157,12 @@ def _same(one: Entry, other: Entry) -> bool:
 @contextmanager
 def _changing(root: Path) -> Iterator[list[Entry]]:
     """Give the entries of the living to be changed, and write them back."""
-    with locked(root / FOLDER / "lock", root):
+    with locked(root / QUEUE / "lock", root):
         before = _read(root)
         entries = [entry for entry in before if entry.process.alive]
         yield entries
         if entries != before:
-            files.write_json(root / FOLDER / "queue.json", {"entries": [asdict(entry) for entry in entries]})
+            files.write_json(root / QUEUE / "queue.json", {"entries": [asdict(entry) for entry in entries]})
 
 
 @contextmanager
@@ -175,7 +183,7 @@ def locked(path: Path, root: Path) -> Iterator[None]:
 
 
 def _read(root: Path) -> list[Entry]:
-    path = root / FOLDER / "queue.json"
+    path = root / QUEUE / "queue.json"
     if not path.exists():
         return []
     try:

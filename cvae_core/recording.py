@@ -20,6 +20,7 @@ from cvae_core.runs import Card, Run, load_weights
 from cvae_core.training import EpochEnded, Learner, Report, Stepped
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
+SAVE_BEFORE_VALIDATION = 15.0  # seconds, since nothing is saved while a ladder validates for as long again
 HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
 
 
@@ -81,7 +82,9 @@ class Recorder:
                 self._end_epoch(report)
             case Stepped():
                 pass
-        if time.monotonic() - self.saved > SAVE_EVERY:
+        validates_next = isinstance(report, Stepped) and report.step == report.steps
+        allowed = min(SAVE_EVERY, SAVE_BEFORE_VALIDATION) if validates_next else SAVE_EVERY
+        if time.monotonic() - self.saved > allowed:
             self.save()
 
     def save(self) -> None:

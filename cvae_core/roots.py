@@ -7,6 +7,7 @@ from pathlib import Path
 from cvae_core.errors import ConfigError
 from cvae_core.files import user_path
 
+QUEUE = ".queue"  # in a root of runs: who trains and who waits
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

@@ -19,6 +19,7 @@ from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
+from cvae_core.pulse import Progress
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, readable, run_at
 from cvae_core.training import (
@@ -190,9 +191,11 @@ def _train_locked(
             yield Started(run=run, epoch=learner.epoch, step=learner.step)
             for report in train(learner, data):
                 recorder.record(report)
-                beat()
+                beat(_progress(learner))
                 yield report
-            yield from recorder.finish()
+            for finishing in recorder.finish():
+                beat(Progress(doing=finishing.what, share=1.0))
+                yield finishing
             wait_for_all()
         except GeneratorExit:
             recorder.stop("stopped", "stopped on request")
@@ -203,6 +206,14 @@ def _train_locked(
     if launch.embed:
         yield from _embed(run, data)
     yield Finished(run=run, card=recorder.card)
+
+
+def _progress(learner: Learner) -> Progress:
+    """Say how far a learner is; patience may end it before its last epoch."""
+    epochs = learner.config.epochs
+    share = (learner.epoch + learner.step / learner.steps) / epochs
+    left = learner.seconds * (1 / share - 1) if share else None
+    return Progress(f"epoch {min(learner.epoch + 1, epochs)} of {epochs}", share, left)
 
 
 def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:

@@ -13,7 +13,7 @@ from typing import Annotated, Generic, TypeVar
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import jobs, processes, queueing, sweeps
+from cvae_core import jobs, processes, queueing, sweeps, transcripts
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.flags import OnDevice, Root, RunName
@@ -48,6 +48,7 @@ class Train(Generic[AnyConfig]):
                 command = in_root(train_command(self.config, name), self.root)
                 turn = queueing.turn(self.root, name, command, stop_requested=stop_requested, tell=_tell)
                 until_the_end.enter_context(turn)
+                until_the_end.enter_context(transcripts.kept(self.root, name, command))
             from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
@@ -135,8 +136,7 @@ class Sweep:
 
     def _elsewhere(self, run: Planned) -> bool:
         """Say whether another process trains a run or waits for it: that of a sweep that was killed, say."""
-        queue = queueing.look(self.root)
-        return queue.place(run.run) is not None or (queue.training is not None and queue.training.run == run.run)
+        return queueing.look(self.root).has(run.run)
 
 
 def _train_apart(command: str, stop_requested: Callable[[], bool]) -> None:

@@ -1,21 +1,21 @@
 """A download from a page: a process of its own, its progress, its end."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pytest
 
-from app import processes
-from cvae_core import data
+from cvae_core import data, processes
 from tests.app.conftest import Visit
 
 
 class FakeProcess:
     """A download that is at work until it is told to end."""
 
-    def __init__(self, stderr: IO[bytes]) -> None:
+    def __init__(self, said: IO[bytes]) -> None:
         self.returncode: int | None = None
-        stderr.write(b"progress\nDownloading mnist failed: no route. Check the internet connection.\n")
+        said.write(b"progress\nDownloading mnist failed: no route. Check the internet connection.\n")
 
     def poll(self) -> int | None:
         return self.returncode
@@ -25,12 +25,12 @@ class FakeProcess:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
     begun: list[FakeProcess] = []
 
-    def start(*arguments: Any, **settings: Any) -> FakeProcess:
-        assert arguments[0][1:] == ["-m", "cvae_core", "download", "mnist"]
-        begun.append(FakeProcess(settings["stderr"]))
+    def start(words: Sequence[str], said: IO[bytes]) -> FakeProcess:
+        assert list(words) == ["download", "mnist"]
+        begun.append(FakeProcess(said))
         return begun[-1]
 
-    monkeypatch.setattr(processes.subprocess, "Popen", start)
+    monkeypatch.setattr(processes, "launched", start)
     return begun
 
 

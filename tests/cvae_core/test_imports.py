@@ -29,7 +29,7 @@ ROWS = [
     {"evaluation", "interventions", "linear_gaussian", "latent", "figures", "classifier"},
     {"runs", "objectives", "examples"},
     {"jobs"},
-    {"queueing", "pulse"},
+    {"queueing", "pulse", "transcripts"},
     {"architectures"},
     {"ladder"},
     {"flat"},

@@ -6,16 +6,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-from cvae_core import cli, jobs, processes, pulse, queueing
+from cvae_core import cli, jobs, processes, pulse, queueing, transcripts
 from cvae_core.config import Config
-from cvae_core.errors import NotWritable, RunNotFound
+from cvae_core.errors import NotStarted, NotWritable, RunNotFound
 from cvae_core.jobs import Condition, condition
 from cvae_core.processes import Process
+from cvae_core.pulse import Progress
+from cvae_core.roots import QUEUE, in_root
 from cvae_core.runs import Run, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -77,8 +80,11 @@ def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
         stalled = condition(root, "mine")
         assert stalled.state == "stalled"
         assert stalled.reason.startswith(f"no step for 70 s, though process {os.getpid()}")
-        beat()
+        beat(Progress("epoch 2 of 4", 0.25, 90.0))
         assert condition(root, "mine") == Condition("training")
+        found = pulse.read(running.folder)
+        assert found is not None
+        assert (found.process, found.progress) == (processes.this(), Progress("epoch 2 of 4", 0.25, 90.0))
     assert not path.exists()
 
 
@@ -207,28 +213,69 @@ def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
 
 def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_priority(tmp_path: Path) -> None:
     with queueing.turn(tmp_path, "first", "command"):
-        said = jobs.start(tmp_path, "mine", [*LONG.split()[2:], "--root", str(tmp_path)])
-        until(lambda: "Waits for 'first'" in said.read_text())
+        jobs.start(tmp_path, "mine", in_root(f"python {LONG}", tmp_path))
         (entry,) = queueing.look(tmp_path).waiting
         try:
             assert entry.run == "mine"
+            until(lambda: "Waits for 'first'" in transcripts.tail(tmp_path, "mine"))
             assert entry.command.startswith("python -m cvae_core train label --dataset digits ")
             assert entry.command.endswith(f" --run mine --root {tmp_path}")
             assert os.getsid(entry.process.pid) == entry.process.pid != os.getsid(0)
-            assert os.getpriority(os.PRIO_PROCESS, entry.process.pid) >= jobs.NICENESS
+            assert os.getpriority(os.PRIO_PROCESS, entry.process.pid) >= processes.NICENESS
             if sys.platform == "linux":
                 assert "torch" not in Path(f"/proc/{entry.process.pid}/maps").read_text()
             jobs.stop(tmp_path, "mine")
             until(lambda: not entry.process.alive)
         finally:
             entry.process.send(signal.SIGKILL)
-    assert said.read_text().splitlines()[-1] == "Run 'mine' was taken out of the queue and was not trained."
+    assert transcripts.tail(tmp_path, "mine").splitlines() == [
+        in_root(f"$ python {LONG}", tmp_path),
+        "Waits for 'first' to finish, place 1 of 1",
+        "Run 'mine' was taken out of the queue and was not trained.",
+    ]
 
 
 def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable, match="cannot be written"):
-        jobs.start(tmp_path / "file", "mine", [])
+        jobs.start(tmp_path / "file", "mine", "python -m cvae_core train label")
+
+
+def test_what_refuses_to_start_says_why(tmp_path: Path) -> None:
+    with pytest.raises(NotStarted, match=r"^Width cannot be 0: it lies between 1 and 8192\.$"):
+        jobs.start(tmp_path, "mine", "python -m cvae_core train label --width 0")
+
+
+def test_what_a_training_prints_is_kept_in_its_transcript_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with transcripts.kept(tmp_path, "mine", "the command"):
+        print("said −")
+        with (
+            (tmp_path / QUEUE / "mine.log").open("a") as file,
+            redirect_stdout(file),  # as where a page starts it
+            transcripts.kept(tmp_path, "mine", "the command"),
+        ):
+            print("once")
+    print("elsewhere")
+    assert capsys.readouterr().out == "said −\nelsewhere\n"
+    assert transcripts.tail(tmp_path, "mine") == "$ the command\nsaid −\nonce"
+    assert transcripts.tail(tmp_path, "mine", lines=1) == "once"
+    assert transcripts.tail(tmp_path, "another") == ""
+
+
+def test_a_transcript_that_cannot_be_written_to_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def full(*_: object) -> Iterator[IO[bytes]]:
+        with Path("/dev/full").open("wb", buffering=0) as device:
+            yield device
+
+    monkeypatch.setattr(transcripts, "opened", full)
+    with transcripts.kept(tmp_path, "mine", "the command"):
+        print("said")
+    assert capsys.readouterr().out == "said\n"
 
 
 def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from cvae_core import processes, queueing
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.queueing import look
+from cvae_core.roots import QUEUE
 
 HOLDER = """
 import sys
@@ -174,8 +175,8 @@ def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable, match="file cannot be written"), queueing.turn(tmp_path / "file", "one", ""):
         pytest.fail("it had a turn")
-    (tmp_path / queueing.FOLDER).mkdir()
-    (tmp_path / queueing.FOLDER / "queue.json").write_text("{}")
+    (tmp_path / QUEUE).mkdir()
+    (tmp_path / QUEUE / "queue.json").write_text("{}")
     with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
         look(tmp_path)
 

@@ -288,6 +288,11 @@ def test_state_is_saved_when_it_is_time_and_holds_the_place(
     )
     finish(tiny("label", epochs=1), tmp_path, "rarely")
     assert saved == [(0, 0)]
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "SAVE_BEFORE_VALIDATION", -1.0)
+        finish(tiny("label", epochs=2), tmp_path, "before-validation")
+    assert saved[1:] == [(0, 0), (0, 5), (1, 5)]
+    saved.clear()
     monkeypatch.setattr(recording, "SAVE_EVERY", -1.0)
     finish(tiny("label", epochs=1, seed=1), tmp_path, "always")
     assert set(saved[1:]) == {(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (0, 5), (1, 0)}

@@ -1,7 +1,6 @@
 """Command lines started from a page: a process at a time, shared by all visitors, outliving the page that asked for it."""
 
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[1]
+from cvae_core import processes
+
 POLL = "1s"
 _ONE_AT_A_TIME = threading.Lock()  # of whoever starts one
 
@@ -21,7 +21,7 @@ class Work:
     """A command at work or ended."""
 
     process: subprocess.Popen[bytes]
-    complaints: Path  # a file, since a pipe that nobody reads would stop the process once it is full
+    said: Path  # a file, since a pipe that nobody reads would stop the process once it is full
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -39,8 +39,8 @@ class Work:
         """Return the sentence with which it failed, or None where it succeeded."""
         if self.process.returncode == 0:
             return None
-        said = self.complaints.read_text(errors="replace").strip().splitlines()
-        return said[-1] if said else "It ended without a word."
+        lines = self.said.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "It ended without a word."
 
 
 @st.cache_resource
@@ -70,7 +70,7 @@ def _panel(
     if work:
         _works().pop(purpose, None)
         fault = work.fault
-        work.complaints.unlink(missing_ok=True)
+        work.said.unlink(missing_ok=True)
         if fault is None:
             st.rerun()
         st.error(fault, icon=":material/error:")
@@ -86,9 +86,5 @@ def _panel(
 
 
 def _started(arguments: tuple[str, ...]) -> Work:
-    program = [sys.executable, "-m", "cvae_core", *arguments]
-    with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as complaints:
-        process = subprocess.Popen(
-            program, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints
-        )
-    return Work(process, Path(complaints.name))
+    with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as said:
+        return Work(processes.launched(arguments, said), Path(said.name))

@@ -1,0 +1,73 @@
+"""What trainings say, kept beside the queue whoever started them, so that a page can show the end of it; no torch."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import IO, TextIO
+
+from cvae_core.roots import QUEUE, folder_of
+
+LAST_BYTES = 16_384  # of a transcript are looked at
+
+
+def path_of(root: Path, run: str) -> Path:
+    """Return where what a run's trainings say is kept, one after the other."""
+    return root / QUEUE / f"{folder_of(run, root).name}.log"
+
+
+@contextmanager
+def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
+    """Open a run's transcript for a process that is to be started, its command first. Raises OSError."""
+    path = path_of(root, run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab", buffering=0) as said:
+        said.write(f"$ {command}\n".encode())
+        yield said
+
+
+@contextmanager
+def kept(root: Path, run: str, command: str) -> Iterator[None]:
+    """Keep what this process prints in the run's transcript, too, unless that is where it goes already."""
+    if _leads_to(sys.stdout, path_of(root, run)):
+        yield
+        return
+    with opened(root, run, command) as said, redirect_stdout(_Both(sys.stdout, said)):
+        yield
+
+
+def tail(root: Path, run: str, lines: int = 12) -> str:
+    """Return the last lines of a run's transcript; nothing where there is none."""
+    try:
+        with path_of(root, run).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+class _Both(io.TextIOBase):
+    """Write to a terminal and to a transcript."""
+
+    def __init__(self, terminal: TextIO, said: IO[bytes]):
+        self.terminal, self.said = terminal, said
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):  # a full disk: the terminal hears it, and the training says so itself
+            self.said.write(text.encode(errors="replace"))
+        return self.terminal.write(text)
+
+    def flush(self) -> None:
+        self.terminal.flush()
+
+    def fileno(self) -> int:
+        return self.terminal.fileno()
+
+
+def _leads_to(stream: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except (OSError, ValueError):  # one of them is no file
+        return False
