@@ -11,6 +11,10 @@
     judge RUN                           let it say whether a run's digits are what was asked for
     export RUN                          write samples, stages, an archive, an ONNX graph, a TensorBoard log
     import FILE                         take in a run that somebody else exported
+    rename RUN NEW                      give a run another name
+    annotate RUN NOTE                   keep a note with a run
+    discard RUN                         put a run into the bin
+    restore [RUN]                       take it out again; without a name: show what is in the bin
     list                                show the runs that are there
     download DATASET                    fetch a data set
 
@@ -76,7 +80,7 @@ def _parsed(words: list[str]) -> Callable[[], None]:
 
 def _heavy() -> Mapping[str, type[Callable[[], None]]]:
     """Return the commands that need torch; a training that waits its turn must not have imported it."""
-    from cvae_core import commands, outputs
+    from cvae_core import commands, outputs, tidying
 
     return {
         "evaluate": commands.Evaluate,
@@ -86,6 +90,10 @@ def _heavy() -> Mapping[str, type[Callable[[], None]]]:
         "judge": commands.Judge,
         "export": outputs.Export,
         "import": commands.Import,
+        "rename": tidying.Rename,
+        "annotate": tidying.Annotate,
+        "discard": tidying.Discard,
+        "restore": tidying.Restore,
         "list": outputs.List,
         "download": commands.Download,
     }

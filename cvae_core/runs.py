@@ -70,6 +70,7 @@ class Card:
     weights: Weights | None = None
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
+    note: str = ""  # by whoever keeps the run
     imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
 
     def to_json(self) -> dict[str, Any]:

@@ -53,11 +53,25 @@ class Planned:
 
 def plan(file: Path, root: Path) -> list[Planned]:
     """Return the runs of a sweep in order; raise ConfigError, naming key and value, where any of them cannot be."""
-    given = _read(file)
     try:
-        return _planned(given, file.stem, root)
+        text = file.read_text()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no TOML: {error}.") from error
+    try:
+        return planned(text, file.stem, root)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
+
+
+def planned(text: str, name: str, root: Path) -> list[Planned]:
+    """Return the runs of a sweep of a name that is given as TOML; raise ConfigError as `plan` does."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"This is no TOML: {error}.") from error
+    return _planned(given, name, root)
 
 
 def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
@@ -102,12 +116,3 @@ def _configured(values: Mapping[str, Any]) -> Config:
         if isinstance(getattr(defaults, key), str) and not isinstance(value, str):
             raise ConfigError(f"{key} cannot be {value!r}: it is text, in quotes.")
     return configure(flavour, preset, **changes)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text())
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no TOML: {error}.") from error

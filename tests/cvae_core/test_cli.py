@@ -31,7 +31,10 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
 Command = Callable[..., Said]
 
-COMMANDS = ["queue", "stop", "sweep", "evaluate", "table", "embed", "export", "import", "list", "download"]
+COMMANDS = [
+    *("queue", "stop", "sweep", "evaluate", "table", "embed", "export", "import", "list", "download"),
+    *("rename", "annotate", "discard", "restore"),
+]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
 TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
 

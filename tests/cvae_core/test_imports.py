@@ -18,11 +18,12 @@ ROWS = [
     {"__main__", "__init__"},  # the two doors: a shell's and a notebook's
     {"cli"},
     {"starting"},
-    {"commands", "outputs"},
+    {"commands", "outputs", "tidying"},
     {"console", "sweeps"},
     {"sessions"},
     {"recording"},
-    {"training", "tables", "archives", "interchange"},
+    {"pace"},
+    {"training", "tables", "archives", "interchange", "upkeep"},
     {"soundness"},
     {"monitoring", "replay", "judging"},
     {"gallery"},
@@ -132,7 +133,7 @@ def test_nothing_is_ever_unpickled(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CORE, ids=names(CORE))
 def test_only_the_command_line_prints(path: Path) -> None:
-    if path.stem in ("cli", "starting", "commands", "outputs", "console"):
+    if path.stem in ("cli", "starting", "commands", "outputs", "tidying", "console"):
         return
     calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     assert [call.lineno for call in calls if call.func.id == "print"] == []  # type: ignore[attr-defined]

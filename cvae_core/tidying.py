@@ -1,0 +1,70 @@
+"""The commands that keep a folder of runs in order: each a frozen dataclass of its flags."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from typing_extensions import Doc
+from tyro.conf import Positional
+
+from cvae_core import upkeep
+from cvae_core.flags import Root, RunName
+from cvae_core.roots import default_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rename:
+    """Give a run another name."""
+
+    run: RunName
+    new: Annotated[Positional[str], Doc("its name from now on")]
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Rename."""
+        print(f"Run {self.run!r} is now {upkeep.rename(self.root, self.run, self.new).name!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotate:
+    """Keep a note with a run."""
+
+    run: RunName
+    note: Annotated[Positional[str], Doc("what to remember; empty: nothing")]
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Keep it."""
+        upkeep.annotate(self.root, self.run, self.note)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discard:
+    """Put a run into the bin, from where `restore` takes it back."""
+
+    run: RunName
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Put it there and say how it comes back."""
+        upkeep.discard(self.root, self.run)
+        print(f"Run {self.run!r} is in the bin. Take it back with: python -m cvae_core restore {self.run}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restore:
+    """Take a run out of the bin."""
+
+    run: Annotated[Positional[str | None], Doc("its name; None: show what is in the bin")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Take it out, or print what is there."""
+        if self.run is not None:
+            upkeep.restore(self.root, self.run)
+            print(f"Run {self.run!r} is back.")
+            return
+        found = upkeep.in_bin(self.root)
+        for binned in found:
+            print(f"{binned.run:24} since {binned.moment}")
+        if not found:
+            print(f"Nothing is in the bin of {self.root}.")

@@ -1,0 +1,123 @@
+"""A visitor's own runs renamed, annotated, thrown into a bin and taken back; pretrained ones stay as they are.
+
+ROOT/.bin/RUN@MOMENT    a run that was thrown away, as it was
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cvae_core import queueing
+from cvae_core.config import train_command
+from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
+from cvae_core.jobs import RUN_LOCK
+from cvae_core.roots import NAME, folder_of
+from cvae_core.runs import Run, find, run_at
+
+BIN = ".bin"  # in a root of runs
+LONGEST_NOTE = 500  # characters
+
+
+@dataclass(frozen=True)
+class Binned:
+    """Name a run in the bin, and the moment (UTC, ISO 8601 without separators) when it was thrown there."""
+
+    run: str
+    moment: str
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the bin."""
+        return f"{self.run}@{self.moment}"
+
+
+def rename(root: Path, name: str, new: str) -> Run:
+    """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
+    with _own(root, name) as run:
+        target = _vacant(root, new)
+        card = run.card()
+        run.write_card(replace(card, command=train_command(card.config, new)))
+        run.folder.rename(target)
+    return run_at(new, root)
+
+
+def annotate(root: Path, name: str, note: str) -> None:
+    """Keep a note with a run; an empty one takes it away. Raises ConfigError, RunInUse, ReadOnlyRun, NotWritable."""
+    line = " ".join(note.split())
+    if len(line) > LONGEST_NOTE:
+        raise ConfigError(f"The note has {len(line)} characters: {LONGEST_NOTE} are the most.")
+    with _own(root, name) as run:
+        run.write_card(replace(run.card(), note=line))
+
+
+def discard(root: Path, name: str) -> Binned:
+    """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
+    with _own(root, name) as run:
+        binned = Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+        (root / BIN).mkdir(exist_ok=True)
+        run.folder.rename(root / BIN / binned.name)
+    return binned
+
+
+def in_bin(root: Path) -> list[Binned]:
+    """Return what is in the bin, last thrown first."""
+    found = [path.name.partition("@") for path in (root / BIN).glob("*@*") if path.is_dir()]
+    good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
+    return sorted(good, key=lambda binned: binned.moment, reverse=True)
+
+
+def restore(root: Path, name: str) -> Run:
+    """Take the run of a name that was last thrown away out of the bin; raise RunNotFound, RunInUse, NotWritable."""
+    binned = next((binned for binned in in_bin(root) if binned.run == name), None)
+    if binned is None:
+        have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
+        raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
+    with _writing(root):
+        (root / BIN / binned.name).rename(_vacant(root, name))
+    return run_at(name, root)
+
+
+def empty_bin(root: Path) -> None:
+    """Delete for good what is in the bin."""
+    with _writing(root):
+        for binned in in_bin(root):
+            shutil.rmtree(root / BIN / binned.name)
+
+
+@contextmanager
+def _own(root: Path, name: str) -> Iterator[Run]:
+    """Hold a run that may be changed and that nobody trains, or waits to train."""
+    run = find(name, root)
+    run.require_writable()
+    if queueing.look(root).has(name):
+        raise RunInUse(f"Run {name!r} trains or waits: stop it with python -m cvae_core stop {name}.")
+    with _writing(root):
+        lock = FileLock(run.folder / RUN_LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunInUse(f"Run {name!r} is at work in another process: wait until it has ended.") from error
+        try:
+            yield run
+        finally:
+            lock.release()
+
+
+def _vacant(root: Path, name: str) -> Path:
+    folder = folder_of(name, root)
+    if folder.exists() or queueing.look(root).has(name):
+        raise RunInUse(f"There is a run {name!r} in {root} already: rename that one first, or choose another name.")
+    return folder
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error

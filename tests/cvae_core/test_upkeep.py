@@ -1,0 +1,105 @@
+"""Runs are renamed, annotated, thrown away and taken back, and nothing is lost on the way."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from cvae_core import cli, queueing, upkeep
+from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunInUse, RunNotFound
+from cvae_core.jobs import RUN_LOCK
+from cvae_core.runs import Run, all_runs, find
+
+
+def names(root: Path) -> list[str]:
+    return [run.name for run in all_runs(root)]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in ("card.json", RUN_LOCK)}
+
+
+def test_a_renamed_run_is_the_same_under_its_new_name(root: Path) -> None:
+    before, card = files_of(root / "digits-label"), find("digits-label", root).card()
+    run = upkeep.rename(root, "digits-label", "mine")
+    assert (files_of(run.folder), "digits-label" in names(root)) == (before, False)
+    assert run.card() == replace(card, command=f"{card.command} --run mine")
+    assert run.model().config == card.config
+
+
+def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:
+    upkeep.annotate(root, "digits-label", "too\n narrow ")
+    assert find("digits-label", root).card().note == "too narrow"
+    with pytest.raises(ConfigError, match="The note has 501 characters: 500 are the most"):
+        upkeep.annotate(root, "digits-label", "x" * 501)
+    assert upkeep.rename(root, "digits-label", "mine").card().note == "too narrow"
+
+
+def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
+    before = files_of(root / "digits-label")
+    upkeep.discard(root, "digits-label")
+    assert "digits-label" not in names(root)
+    (root / ".bin" / "no run").write_text("")
+    assert [binned.run for binned in upkeep.in_bin(root)] == ["digits-label"]
+    assert files_of(upkeep.restore(root, "digits-label").folder) == before
+    assert upkeep.in_bin(root) == []
+
+
+def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_name(root: Path) -> None:
+    for note in ("first", "second"):
+        upkeep.annotate(root, "digits-label", note)
+        upkeep.discard(root, "digits-label")
+        if note == "first":
+            upkeep.rename(root, "digits-vae", "digits-label")
+    assert upkeep.restore(root, "digits-label").card().note == "second"
+    with pytest.raises(RunInUse, match=r"There is a run 'digits-label' in .* already: rename that one first"):
+        upkeep.restore(root, "digits-label")
+    upkeep.empty_bin(root)
+    with pytest.raises(RunNotFound, match=r"No run 'digits-label' is in the bin of .* There are: none"):
+        upkeep.restore(root, "digits-label")
+
+
+CHANGES: dict[str, Callable[[Path, str], object]] = {
+    "rename": lambda root, name: upkeep.rename(root, name, "new"),
+    "annotate": lambda root, name: upkeep.annotate(root, name, "note"),
+    "discard": upkeep.discard,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_pretrained_runs_and_those_at_work_are_left_alone(change: str, root: Path) -> None:
+    run = find("digits-label", root)
+    card = run.card()
+    run.write_card(replace(card, read_only=True))
+    with pytest.raises(ReadOnlyRun, match="pretrained and read-only"):
+        CHANGES[change](root, "digits-label")
+    run.write_card(card)
+    with queueing.turn(root, "digits-label", "command"), pytest.raises(RunInUse, match="trains or waits: stop it"):
+        CHANGES[change](root, "digits-label")
+    with FileLock(run.folder / RUN_LOCK), pytest.raises(RunInUse, match="at work in another process"):
+        CHANGES[change](root, "digits-label")
+    assert (run.card(), upkeep.in_bin(root)) == (card, [])
+
+
+@pytest.mark.parametrize("new", ["digits-vae", "waiting", "../up", "A", ""])
+def test_a_name_that_is_taken_or_cannot_be_changes_nothing(new: str, root: Path) -> None:
+    card = find("digits-label", root).card()
+    with queueing.turn(root, "waiting", "command"), pytest.raises(LabError):
+        upkeep.rename(root, "digits-label", new)
+    assert find("digits-label", root).card() == card
+
+
+def test_the_command_line_says_what_it_did_and_how_to_undo_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*words: str) -> str:
+        assert cli.main([*words, "--root", str(root)]) == 0
+        return capsys.readouterr().out
+
+    assert said("rename", "digits-label", "mine") == "Run 'digits-label' is now 'mine'.\n"
+    assert said("annotate", "mine", "a note") == ""
+    assert said("discard", "mine") == "Run 'mine' is in the bin. Take it back with: python -m cvae_core restore mine\n"
+    assert said("restore").startswith("mine  ")
+    assert said("restore", "mine") == "Run 'mine' is back.\n"
+    assert said("restore") == f"Nothing is in the bin of {root}.\n"
+    assert Run(root / "mine").card().note == "a note"
