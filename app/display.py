@@ -146,6 +146,6 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
     st.image(figures.png(picture), output_format="PNG", alt=alt)
 
 
-def link(page: str, label: str) -> None:
-    """Lead to another page."""
-    st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:")
+def link(page: str, label: str, **query: str) -> None:
+    """Lead to another page, which its address may tell what to show."""
+    st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:", query_params=query)

@@ -1,5 +1,6 @@
 """Runs, models and images, each read once for all visitors."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cvae_core import data, runs
+from cvae_core import data, files, pace, runs
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
 from cvae_core.data import DataSet, Split
@@ -23,6 +24,7 @@ from cvae_core.visibility import ANY, described
 MODELS_KEPT = 12  # about 20 MB each
 KEPT_TABLES = 40
 SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
+PACE_KEPT = 600  # seconds: what else the machine does changes
 LOOK_EVERY = "4s"  # for new runs and results
 
 
@@ -48,6 +50,15 @@ def run_keys(**wanted: object) -> dict[str, RunKey]:
         and runs.run_at(name, runs.default_root()).has_weights(card)
         and all(getattr(card.config, field, None) == value for field, value in wanted.items())
     }
+
+
+def any_key(name: str) -> RunKey | None:
+    """Return the key of a run that may have no weights yet, or None where there is none."""
+    run = runs.run_at(name, runs.default_root())
+    if not run.exists():
+        return None
+    weights = run.card().weights
+    return RunKey(name, weights.sha256 if weights else "")
 
 
 def card(key: RunKey) -> Card:
@@ -141,13 +152,18 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
-def _stages(key: RunKey, epochs: int) -> dict[str, np.ndarray]:
+def _stages(key: RunKey, version: tuple[int, int, int]) -> dict[str, np.ndarray]:
     return runs.find(key.name, runs.default_root()).stages()
 
 
 def stages(key: RunKey) -> dict[str, np.ndarray]:
-    """Return the stages of a run's training; read again when an epoch has been added."""
-    return _stages(key, card(key).epochs)
+    """Return the stages of a run's training; read again when one has been added."""
+    return _stages(key, stages_version(key))
+
+
+def stages_version(key: RunKey) -> tuple[int, int, int]:
+    """Return what differs whenever a stage has been added; zeros while there is none."""
+    return files.version(runs.find(key.name, runs.default_root()).folder / "stages.npz")
 
 
 def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
@@ -206,6 +222,37 @@ def curves_by_draws() -> dict[str, list[Cell]]:
             if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
                 found[name] = cells
     return found
+
+
+def epoch_seconds(config: Config) -> float | None:
+    """Return about how long an epoch would take on this machine, or None where its images are not here."""
+    if not data.on_disk(config.dataset):
+        return None
+    paced = replace(config, epochs=1, patience=None, learning_rate=1e-3, seed=0)  # which change nothing of that
+    return _epoch_seconds(json.dumps(paced.to_json()), paced)
+
+
+@st.cache_data(max_entries=KEPT_TABLES, ttl=PACE_KEPT, show_spinner="Timing a second of its steps …")
+def _epoch_seconds(settings: str, _config: Config) -> float:
+    return pace.epoch_seconds(_config, dataset(_config.dataset))
+
+
+def quality(name: str) -> Cell | None:
+    """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None."""
+    cells: list[Cell] = []
+    with suppress(RunDamaged):  # the table's page says which
+        cells = stored_cells(runs.find(name, runs.default_root()))
+    wanted = [("importance", 100), ("baseline", 0)]
+    good = [cell for cell in cells if (cell.estimator, cell.samples) in wanted and cell.split == "test"]
+    return max(good, key=lambda cell: cell.images, default=None)
+
+
+def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
+    """Return the settings in which some runs differ, each with its value by run; what a run does not have is a dash."""
+    every = {name: config.to_json() for name, config in configs.items()}
+    settings = dict.fromkeys(setting for values in every.values() for setting in values)
+    told = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
+    return {setting: values for setting, values in told.items() if len(set(map(repr, values.values()))) > 1}
 
 
 def by_beta() -> dict[float, RunKey]:

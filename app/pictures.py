@@ -123,7 +123,7 @@ class Stage:
 
     def draw(self, scale: int) -> Image.Image:
         """Draw reconstructions and samples, below the truth where the images are here."""
-        return replay.frame(*_stages(self.key, scale), index=self.index)
+        return _stage(self.key, library.stages_version(self.key), self.index, scale)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -177,6 +177,11 @@ class Animation:
         given = _stages_in_words(self.key, scale)
         write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
         return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _stage(key: RunKey, version: tuple[int, int, int], index: int, scale: int) -> Image.Image:
+    return replay.frame(*_stages(key, scale), index=index)
 
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:

@@ -43,6 +43,11 @@ class Queue:
     training: Entry | None
     waiting: tuple[Entry, ...]
 
+    @property
+    def busy(self) -> bool:
+        """Say whether anything trains or waits."""
+        return self.training is not None or bool(self.waiting)
+
     def place(self, run: str) -> int | None:
         """Return a waiting run's place from 1, or None."""
         return next((place for place, entry in enumerate(self.waiting, 1) if entry.run == run), None)

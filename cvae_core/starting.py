@@ -117,7 +117,7 @@ class Sweep:
         """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
         planned = sweeps.plan(self.file, self.root)
         for run in planned:
-            print(run.command(self.root) + ("  # finished" if run.finished(self.root) else ""), flush=True)
+            print(run.command(self.root) + ("  # finished" if run.finished_as(self.root) else ""), flush=True)
         if self.dry_run:
             return
         again = in_root(f"python -m cvae_core sweep {shlex.quote(str(self.file))}", self.root)
@@ -125,11 +125,11 @@ class Sweep:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
-                if not stop_requested() and not run.finished(self.root):
+                if not stop_requested() and not run.finished_as(self.root):
                     _train_apart(run.command(self.root), stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
-        if missing := [run.run for run in planned if not run.finished(self.root)]:
+        if missing := [run.run for run in planned if not run.finished_as(self.root)]:
             raise ConfigError(
                 f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
             )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cvae_core import files
-from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, preset_of, train_command
+from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of, train_command
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.roots import folder_of, in_root
 
@@ -37,18 +37,19 @@ class Planned:
         begun = card.exists() and files.read_json(card).get("status") != "finished"
         return in_root(f"{command} --resume" if begun else command, root)
 
-    def finished(self, root: Path) -> bool:
-        """Say whether a finished run of this configuration is in a root, under whatever name, trained here."""
+    def finished_as(self, root: Path) -> str | None:
+        """Return the name of a finished run of this configuration in a root that was trained here, or None."""
         for path in sorted(root.glob("*/card.json")):
             try:
                 card = files.read_json(path)
-            except RunDamaged:
+                config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
+            except (RunDamaged, ConfigError, TypeError, ValueError):
                 continue
             weights = path.parent / Path((card.get("weights") or {}).get("file", "none")).name
             ours = card.get("status") == "finished" and not card.get("imported")
-            if ours and card.get("config") == self.config.to_json() and weights.exists():
-                return True
-        return False
+            if ours and config == self.config and weights.exists():
+                return path.parent.name
+        return None
 
 
 def plan(file: Path, root: Path) -> list[Planned]:

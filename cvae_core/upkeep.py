@@ -39,7 +39,7 @@ class Binned:
 def rename(root: Path, name: str, new: str) -> Run:
     """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
-        target = _vacant(root, new)
+        target = vacant(root, new)
         card = run.card()
         run.write_card(replace(card, command=train_command(card.config, new)))
         run.folder.rename(target)
@@ -78,7 +78,7 @@ def restore(root: Path, name: str) -> Run:
         have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
         raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
     with _writing(root):
-        (root / BIN / binned.name).rename(_vacant(root, name))
+        (root / BIN / binned.name).rename(vacant(root, name))
     return run_at(name, root)
 
 
@@ -108,7 +108,8 @@ def _own(root: Path, name: str) -> Iterator[Run]:
             lock.release()
 
 
-def _vacant(root: Path, name: str) -> Path:
+def vacant(root: Path, name: str) -> Path:
+    """Return the folder of a run that is yet to be; raise ConfigError, RunInUse where it cannot be called so."""
     folder = folder_of(name, root)
     if folder.exists() or queueing.look(root).has(name):
         raise RunInUse(f"There is a run {name!r} in {root} already: rename that one first, or choose another name.")

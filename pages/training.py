@@ -1,136 +1,20 @@
 """How did it get there?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 
 import streamlit as st
 
-from app import charts, controls, display, library, player
-from app.library import RunKey
-from app.pictures import Animation, Stage, Strip
-from cvae_core.monitoring import stage, validate
-from cvae_core.objectives import elbo
-from cvae_core.replay import Part, Stages
-from cvae_core.training import Learner
+from app import controls, following, overview, replaying, starting, sweeping
 
-PARTS: tuple[Part, ...] = ("samples", "reconstructions")
-QUANTITIES = ("bound", "reconstruction", "rate")
-FIRST_RUNS = ("label", "quadrant-1")
-MOST_RUNS = 3  # side by side
-CURVES = "curves"  # the chart's key
+VIEWS: dict[str, Callable[[], None]] = {
+    "Replay": replaying.show,
+    "Train": lambda: following.show(starting.form),
+    "Sweep": sweeping.show,
+    "Runs": overview.show,
+}
+FIRST = next(iter(VIEWS))
 
-
-def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
-    """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
-    names = list(keys)
-    replayed = st.multiselect(
-        "Replay",
-        names,
-        default=[name for name in FIRST_RUNS if name in names] or names[:2],
-        max_selections=MOST_RUNS,
-        key="replay",
-        bind="query-params",
-        help=f"Up to {MOST_RUNS}, side by side",
-    )
-    more = st.multiselect("More curves", names, key="runs", bind="query-params", help="Of runs that are not replayed")
-    return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
-
-
-def compare(chosen: Sequence[RunKey]) -> None:
-    """Show a quantity of the chosen runs over each other."""
-    tables, best = {}, {}
-    for key in chosen:
-        with display.sentences():
-            tables[key.name], best[key.name] = library.curves(key), library.card(key).best_epoch
-    if not tables:
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        quantity = st.segmented_control(
-            "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
-        )
-        log = st.toggle("Log axis", key="log", bind="query-params")
-        display.file_button(
-            "CSV",
-            lambda: library.joined(tables).to_csv(index=False).encode(),
-            "curves.csv",
-            words="Download these runs' curves",
-        )
-    figure = charts.curves(tables, best, controls.or_default(quantity, "bound"), log)
-    st.plotly_chart(figure, config=charts.CONFIG, key=CURVES)
-
-
-def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
-    """Show what a run could draw at an epoch."""
-    index = library.latest(stages, epoch)
-    st.markdown(f"**{key.name}**, its stage after {stages['epoch'][index]:.4g} epochs")
-    display.picture(
-        Stage(key, index),
-        name=f"{key.name}-stage",
-        alt=f"Reconstructions and samples of {key.name} after {stages['epoch'][index]:.4g} epochs",
-        scale=scale,
-    )
-    st.caption(library.stage_words(library.config(key)))
-
-
-@st.fragment
-def replay(replayed: Mapping[RunKey, Stages]) -> None:
-    """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
-    epochs, of = library.moments(list(replayed.values())), "+".join(key.name for key in replayed)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        position = player.slider(epochs, of=of)
-        place = st.container(width="content")
-    for column, (key, stages) in zip(st.columns(len(replayed)), replayed.items(), strict=True):
-        with column, display.sentences():
-            panel(key, stages, epochs[position], scale=1 if len(replayed) == MOST_RUNS else 2)
-    with place:
-        player.button(epochs, position, of=of, chart=CURVES)
-
-
-def side_by_side(replayed: Sequence[RunKey]) -> None:
-    """Show some moments of each run in one picture, and offer all of them as an animation."""
-    st.subheader("The whole training in one picture", anchor=False)
-    chosen = st.segmented_control("Of", PARTS, default=PARTS[0], required=True, key="part", bind="query-params")
-    part = controls.or_default(chosen, PARTS[0])
-    for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
-        with column, display.sentences():
-            alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
-            display.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=2)
-            display.gif_button(Animation(key), name=f"{key.name}-stages", scale=2)
-
-
-st.title("How it learned")
-st.markdown(
-    "The bound is *reconstruction − rate*. Early on the rate is nearly nothing, for $z$ has nothing to say yet; the "
-    "picture sharpens as it learns to say it. Where training and validation part, the model learns its images by heart. "
-    "Drag the slider or press *Play*: the line across the curves and the pictures of all runs go with it."
+view = st.segmented_control(
+    "View", list(VIEWS), default=FIRST, required=True, key="view", bind="query-params", label_visibility="collapsed"
 )
-keys = dict(sorted(library.run_keys().items()))
-if not keys:
-    st.info("No run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
-    st.stop()
-with st.sidebar:
-    replayed, drawn = choose(keys)
-library.rerun_when_runs_change()
-trainings: dict[RunKey, Stages] = {}
-for key in replayed:
-    with display.sentences():
-        trainings[key] = library.stages(key)
-if drawn:
-    compare(drawn)
-if trainings:
-    replay(trainings)
-    side_by_side(list(trainings))
-if not drawn:
-    st.info("Choose runs that you want to see.", icon=":material/info:")
-display.explanation(
-    "Solid lines are validation images, dashed ones training images, a star is the epoch whose weights were kept: the best "
-    "validation bound at the full weight of the rate. The red line is the moment that the slider stands at; every run shows "
-    "its latest stage until then. The curves are of the averaged weights where a preset averages; the stages are of the "
-    "weights themselves, and the last one of those that were kept. In every stage the same noise is decoded and the same ten "
-    "test digits are reconstructed from their posterior means, so that all change is learning.",
-    r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
-    r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
-    elbo,
-    Learner.learn,
-    validate,
-    stage,
-)
+VIEWS[controls.or_default(view, FIRST)]()

@@ -1,0 +1,182 @@
+"""Trainings followed while they run: who trains, who waits, how far it is, what it draws by now, and what it says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from app import charts, controls, display, library, permission
+from app.pictures import Stage
+from cvae_core import data, jobs, pulse, queueing, runs, transcripts
+from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core.errors import LabError
+from cvae_core.jobs import Condition
+from cvae_core.queueing import Queue
+from cvae_core.roots import default_root, folder_of
+
+FOLLOW = "follow"  # the key of the choice, and its name in the address
+EVERY, IDLE = "1s", library.LOOK_EVERY  # while something trains or waits, and otherwise
+LATEST = 8  # finished runs that are still offered
+WORDS = {
+    "waiting": (":material/hourglass_empty:", "waits"),
+    "queued": (":material/hourglass_empty:", "waits"),
+    "training": (":material/play_circle:", "trains"),
+    "stalled": (":material/warning:", "stalled"),
+    "died": (":material/error:", "died"),
+    "stopped": (":material/stop_circle:", "stopped"),
+    "failed": (":material/error:", "failed"),
+    "finished": (":material/check_circle:", "finished"),
+}
+GOING_ON = ("waiting", "training", "stalled")
+
+
+def show(form: Callable[[], None]) -> None:
+    """Show the view: what trains on top, and below it a form for what shall train next."""
+    st.title("Train a run")
+    st.markdown(
+        "A training is a process of its own: close this tab, lose the connection or restart the server, and it goes on. One "
+        "trains at a time, the others wait their turn. Stop it and nothing is lost: it goes on from the step where it stood."
+    )
+    root, place = default_root(), st.container()
+    if permission.may_train():
+        form()
+    else:
+        permission.tell()
+    with place, display.sentences():
+        queue = queueing.look(root)
+        if names := _followed(root, queue):
+            st.fragment(_panel, run_every=EVERY if queue.busy else IDLE)(root, names, queue.busy)
+
+
+def _followed(root: Path, queue: Queue) -> list[str]:
+    """Name what can be followed: what trains, what waits, what can go on, and what was finished last."""
+    present = [entry.run for entry in (queue.training, *queue.waiting) if entry]
+    cards = [(name, card) for name, card in runs.readable(root)[0].items() if not card.read_only and not card.imported]
+    cards.sort(key=lambda named: named[1].created, reverse=True)
+    unfinished = [name for name, card in cards if card.status != "finished"]
+    finished = [name for name, card in cards if card.status == "finished"][:LATEST]
+    return list(dict.fromkeys([*present, *unfinished, *finished]))
+
+
+def _panel(root: Path, names: list[str], busy: bool) -> None:
+    with display.sentences():
+        queue = queueing.look(root)
+        if queue.busy != busy or _followed(root, queue) != names:
+            st.rerun()
+        name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
+        now = jobs.condition(root, name)
+        _state(root, name, now)
+        if now.state == "finished":
+            _onward(name)
+        _pictures(name)
+        if said := transcripts.tail(root, name):
+            with st.expander("What it says", icon=":material/terminal:", expanded=now.state in ("failed", "died")):
+                st.code(said, language=None, wrap_lines=True)
+        _queue(root, queue)
+
+
+def _queue(root: Path, queue: Queue) -> None:
+    """Show who waits, with what can be done about it."""
+    if not queue.waiting:
+        return
+    st.subheader("Next in the queue", anchor=False)
+    for place, entry in enumerate(queue.waiting, 1):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{place}. `{entry.run}`", width="stretch")
+            if not permission.may_train():
+                continue
+            if place > 1:
+                _button("Earlier", ":material/arrow_upward:", entry.run, queueing.move, root, entry.run, place - 1)
+            if place < len(queue.waiting):
+                _button("Later", ":material/arrow_downward:", entry.run, queueing.move, root, entry.run, place + 1)
+            _button("Cancel", ":material/close:", entry.run, queueing.cancel, root, entry.run)
+
+
+def _state(root: Path, name: str, now: Condition) -> None:
+    """Show how a run stands, how far it is, and what can be done about it."""
+    icon, word = WORDS[now.state]
+    why = now.reason and now.state not in ("stopped", "finished")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{icon} **{name}** {word}" + (f": {now.reason}" if why else ""), width="stretch")
+        if permission.may_train():
+            if now.state in GOING_ON:
+                _button("Stop training", ":material/stop:", name, _stop, root, name)
+            elif now.resume:
+                _button("Resume training", ":material/play_arrow:", name, jobs.start, root, name, now.resume)
+    found = pulse.read(folder_of(name, root))
+    if now.state == "training" and found:
+        st.progress(min(found.progress.share, 1.0), text=_progress_words(found))
+    if now.resume:
+        st.code(now.resume, language="bash", wrap_lines=True)
+
+
+def _stop(root: Path, name: str) -> None:
+    jobs.stop(root, name)
+    if not (folder_of(name, root) / "card.json").exists():
+        st.toast(f"Run {name!r} had not begun yet, and has left the queue.", icon=":material/info:", duration="long")
+
+
+def _onward(name: str) -> None:
+    """Lead to the pages that can use a finished run."""
+    config = runs.find(name, default_root()).card().config
+    with st.container(horizontal=True):
+        match config:
+            case QuadrantConfig(dataset=dataset, visible=visible):
+                display.link(
+                    "inpaint",
+                    "Complete digits",
+                    **{"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name},
+                )
+            case LabelConfig():
+                display.link("generate", "Generate digits", run=name)
+        if config.latents:
+            display.link("latent", "See its latent space", run=name)
+        if data.on_disk(config.dataset):
+            images = len(library.dataset(config.dataset).test)
+            display.link("cll", "Score it", run=name, draws="100", images=str(images))
+
+
+def _progress_words(found: pulse.Pulse) -> str:
+    left = found.progress.left
+    return found.progress.doing if left is None else f"{found.progress.doing}, at most {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Say how long something takes, as exactly as anybody wants to know."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _pictures(name: str) -> None:
+    """Show a run's curves and its latest stage side by side, as far as there are any."""
+    key = library.any_key(name)
+    if key is None:
+        return
+    left, right = st.columns(2)
+    with left, display.sentences():
+        if library.card(key).epochs:
+            table, best = library.curves(key), library.card(key).best_epoch
+            st.plotly_chart(
+                charts.curves({name: table}, {name: best}, "bound", log=False), config=charts.CONFIG, key="followed"
+            )
+        else:
+            st.caption("The curves begin with the first epoch's end.")
+    with right, display.sentences():
+        if not any(library.stages_version(key)):
+            st.caption("The first pictures come with the first step.")
+            return
+        stages = library.stages(key)
+        index = len(stages["epoch"]) - 1
+        display.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
+        st.caption(f"After {stages['epoch'][index]:.4g} epochs. {library.stage_words(library.config(key))}")
+
+
+def _button(label: str, icon: str, run: str, act: Callable[..., object], *given: object) -> None:
+    """Offer to do something to a run; what goes wrong is a sentence that stays while the view goes on."""
+    if st.button(label, icon=icon, key=f"{label} {run}"):
+        try:
+            act(*given)
+        except LabError as error:
+            st.toast(str(error), icon=":material/error:", duration="long")
+        st.rerun()

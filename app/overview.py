@@ -1,0 +1,147 @@
+"""All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import display, library, permission, replaying
+from app.following import WORDS
+from cvae_core import jobs, runs, upkeep
+from cvae_core.errors import LabError
+from cvae_core.roots import default_root
+from cvae_core.runs import Card
+
+TABLE = "runs-table"
+
+
+def show() -> None:
+    """Show the view."""
+    st.title("All runs")
+    st.markdown(
+        "Best values, not last ones: of every run the validation −ELBO of the weights that were kept, and on the test images "
+        "importance sampling with 100 draws where it was evaluated. Sort by a click on a column; choose rows to compare."
+    )
+    library.rerun_when_runs_change()
+    root = default_root()
+    cards, damaged = runs.readable(root)
+    for fault in damaged:
+        st.error(str(fault), icon=":material/error:")
+    with display.sentences():
+        rows = [_row(root, name, card) for name, card in cards.items()]
+        chosen = _chosen(pd.DataFrame(rows), list(cards))
+        if len(chosen) > 1:
+            _differences({name: cards[name] for name in chosen})
+        if keys := [key for name in chosen if (key := library.any_key(name)) and cards[name].epochs]:
+            replaying.compare(keys)
+        if permission.may_train():
+            _upkeep(root, chosen, cards)
+            _bin(root)
+
+
+def _row(root: Path, name: str, card: Card) -> dict[str, object]:
+    config, quality = card.config, library.quality(name)
+    state = "pretrained" if card.read_only else "imported" if card.imported else ""
+    return {
+        "run": name,
+        "model": library.kind(config),
+        "state": state or WORDS[jobs.condition(root, name).state][1],
+        "validation −ELBO": -card.metrics["elbo"] if "elbo" in card.metrics else None,
+        "test CLL": quality.mean if quality else None,
+        "±": quality.standard_error if quality else None,
+        "minutes": card.seconds / 60,
+        "parameters": card.parameters,
+        "best epoch": card.best_epoch,
+        "data set": config.dataset,
+        "preset": config.preset,
+        "pixels": config.pixels,
+        "note": card.note,
+    }
+
+
+def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Show the table and return the names of the runs that are chosen in it."""
+    number = st.column_config.NumberColumn
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="",
+        key=TABLE,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "run": st.column_config.TextColumn(pinned=True),
+            "parameters": number(format="compact"),
+            "minutes": number(format="%.1f"),
+            "validation −ELBO": number(format="%.1f", help="nats per image, lower is better"),
+            "test CLL": number(format="%.1f", help="−log p(x | c) by importance sampling, S = 100, in nats per test image; "
+                               "of a baseline its cross-entropy"),
+            "±": number(format="%.2f", help="standard error over images"),
+        },
+    )  # fmt: skip
+    display.file_button("CSV", lambda: table.to_csv(index=False).encode(), "runs.csv", words="Download this table")
+    return [names[row] for row in picked["selection"]["rows"] if row < len(names)]
+
+
+def _differences(cards: Mapping[str, Card]) -> None:
+    """Show the settings in which some runs differ, what the first one has not in bold."""
+    differing = library.differences({name: card.config for name, card in cards.items()})
+    st.subheader("What sets them apart", anchor=False)
+    if not differing:
+        st.caption("They have the same settings.")
+        return
+    table = pd.DataFrame(differing).T.map(str)
+    first = table.columns[0]
+    table.index = table.index.str.replace("_", " ")
+    bold = table.style.apply(
+        lambda row: ["font-weight: bold" if value != row[first] else "" for value in row],
+        axis=1,
+    )
+    st.table(bold)
+    st.caption(f"Of all settings these differ; bold is what {first} has not.")
+
+
+def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
+    """Offer to rename, annotate or throw away the one run that is chosen, if it is one's own."""
+    if len(chosen) != 1:
+        st.caption("Choose one run of your own to rename it, to note something down, or to put it into the bin.")
+        return
+    (name,) = chosen
+    if cards[name].read_only:
+        st.caption(f"`{name}` is pretrained and read-only.")
+        return
+    with st.container(horizontal=True):
+        with st.popover("Rename", icon=":material/edit:"):
+            new = st.text_input("New name", value=name, key=f"rename {name}")
+            _act("Rename it", upkeep.rename, root, name, new.strip())
+        with st.popover("Note", icon=":material/sticky_note_2:"):
+            note = st.text_area("Note", value=cards[name].note, key=f"note {name}", max_chars=upkeep.LONGEST_NOTE)
+            _act("Keep it", upkeep.annotate, root, name, note)
+        _act("Put into the bin", upkeep.discard, root, name)
+
+
+def _bin(root: Path) -> None:
+    """Offer to take back what is in the bin."""
+    found = upkeep.in_bin(root)
+    if not found:
+        return
+    with st.expander(f"The bin, {len(found)} runs", icon=":material/delete:"):
+        for name in dict.fromkeys(binned.run for binned in found):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"`{name}`", width="stretch")
+                _act("Restore", upkeep.restore, root, name)
+        with st.popover("Empty the bin", icon=":material/delete_forever:"):
+            st.markdown("What is in it is lost then.")
+            _act("Delete for good", upkeep.empty_bin, root)
+
+
+def _act(label: str, act: Callable[..., object], *given: object) -> None:
+    """Offer to do something; what goes wrong is a sentence."""
+    if st.button(label, key=f"{label} {given[1:2]}"):
+        try:
+            act(*given)
+        except LabError as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            st.rerun()

@@ -1,0 +1,140 @@
+"""A form for a new training: validated while it is filled in, with its command and about how long it will take."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import streamlit as st
+
+from app import display, library
+from app.following import FOLLOW, duration
+from cvae_core import data, jobs, upkeep
+from cvae_core.config import (
+    DEFAULT_PRESET,
+    PRESETS,
+    Config,
+    Dataset,
+    Flavour,
+    Pixels,
+    PresetName,
+    QuadrantConfig,
+    baseline_for,
+    configure,
+    preset_of,
+    train_command,
+)
+from cvae_core.errors import LabError, RunInUse
+from cvae_core.roots import default_root, in_root
+from cvae_core.sweeps import Planned
+from cvae_core.visibility import ANY, PROTOCOL, described
+
+SETS = (*PROTOCOL, ANY)
+KINDS: Mapping[Flavour, str] = {
+    "label": "CVAE of labels",
+    "quadrant": "CVAE of quadrants",
+    "vae": "VAE",
+    "baseline": "NN baseline",
+}
+STARTED = "started"  # in the session: how many runs, since each has a name of its own
+ELBO = "ELBO"
+OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
+    ELBO: {},
+    "IWAE, 5 draws": {"draws": 5},
+    "hybrid, half GSNN": {"alpha": 0.5},
+    "GSNN": {"alpha": 0.0},
+}
+MORE = ("width", "depth", "batch_size")
+
+
+def form() -> None:
+    """Offer to start a new run."""
+    st.subheader("A new run", anchor=False)
+    root = default_root()
+    try:
+        config = _config()
+        name = _name(config, root)
+        upkeep.vacant(root, name)
+        if twin := Planned(name, config).finished_as(root):
+            raise RunInUse(
+                f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
+            )
+    except LabError as error:
+        st.warning(str(error), icon=":material/edit:")
+        return
+    command = in_root(train_command(config, name), root)
+    st.code(command, language="bash", wrap_lines=True)
+    if st.button("Start", icon=":material/play_arrow:", type="primary"):
+        with display.sentences(), st.spinner("One moment …"):
+            jobs.start(root, name, command)
+            st.session_state[FOLLOW] = name
+            st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
+            st.rerun()
+    with display.sentences():
+        st.caption(_estimate(config, root))
+
+
+def _config() -> Config:
+    """Show a setting after the other; those that presets give begin with what the preset says."""
+    with st.container(horizontal=True):
+        flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
+        presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
+        preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
+        changes: dict[str, Any] = {"dataset": st.selectbox("Data set", get_args(Dataset), key="new-dataset")}
+    defaults, form = preset_of(flavour, preset), f"{flavour}-{preset}"
+    with st.container(horizontal=True):
+        if hasattr(defaults, "visible"):
+            changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")
+        if hasattr(defaults, "latent"):
+            changes |= _objective(defaults, flavour)
+            changes["latent"] = st.number_input("Latent dimensions", value=defaults.latent, key=f"new-latent-{form}")
+    with st.container(horizontal=True):
+        changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
+        changes["patience"] = st.number_input(
+            "Patience", value=defaults.patience, step=1, placeholder="never stop early", key=f"new-patience-{form}",
+            help="Epochs without a better validation bound before it stops by itself; empty: never",
+        )  # fmt: skip
+        changes["learning_rate"] = st.number_input(
+            "Learning rate", value=defaults.learning_rate, format="%.5f", step=1e-4, key=f"new-rate-{form}"
+        )
+        changes["seed"] = st.number_input("Seed", value=0, key="new-seed")
+    with st.expander("More settings", icon=":material/tune:"):
+        with st.container(horizontal=True):
+            for field in MORE:
+                label = field.replace("_", " ").capitalize()
+                changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
+            changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
+        st.caption("The command line has all the others: `python -m cvae_core train label --help`")
+    return configure(flavour, preset, **changes)
+
+
+def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
+    names = [name for name, given in OBJECTIVES.items() if all(hasattr(defaults, field) for field in given)]
+    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What it is trained by")
+    if chosen != ELBO:
+        return OBJECTIVES[chosen]
+    return {"beta": st.number_input("β", value=1.0, key="new-beta", help="Weight of the rate; 1 is the ELBO")}
+
+
+def _name(config: Config, root: Path) -> str:
+    """Show the run's name; without one it is called after what sets it apart, and the next free number."""
+    free = next(name for name in _names(config.run_name) if not (root / name).exists())
+    return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
+
+
+def _names(stem: str) -> Any:
+    yield stem
+    yield from (f"{stem}-{number}" for number in range(2, 10_000))
+
+
+def _estimate(config: Config, root: Path) -> str:
+    """Say about how long a training will take, its baseline included where that is not there yet."""
+    seconds = library.epoch_seconds(config)
+    if seconds is None:
+        return f"{config.dataset} is not on this machine ({data.folder()}): the run begins with its download."
+    whole, words = seconds * config.epochs, f"{config.epochs:,} epochs of {duration(seconds)}"
+    if isinstance(config, QuadrantConfig):
+        baseline = baseline_for(config)
+        if not Planned(baseline.run_name, baseline).finished_as(root):
+            first = (library.epoch_seconds(baseline) or 0.0) * baseline.epochs
+            whole, words = whole + first, f"{words}, and its baseline's {duration(first)} before"
+    return f"About {duration(whole)}: {words}, by a second of its steps timed on this machine beside whatever else it does."

@@ -1,0 +1,120 @@
+"""Sweeps: a grid of settings lined up as runs of the one queue, and a table that fills while they train."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import controls, display, library, permission
+from app.following import EVERY, IDLE, WORDS
+from cvae_core import files, jobs, queueing, sweeps
+from cvae_core.errors import ConfigError, RunNotFound
+from cvae_core.roots import NAME, default_root
+from cvae_core.sweeps import Planned
+
+FOLDER = ".sweeps"  # in a root of runs: NAME.toml
+MOST = 20  # runs lined up from a page: each waits as a process
+EXAMPLE = """flavour = "label"
+dataset = "digits"
+width = 64
+epochs = 60
+beta = [0.5, 1, 2]
+seed = [0, 1]
+"""
+NEW = "a new one"
+CHOICE, NEXT = "sweep", "sweep-next"  # in the session: the key of the choice, and what it shall be in the next run
+
+
+def show() -> None:
+    """Show the view."""
+    st.title("Sweep")
+    st.markdown(
+        "A sweep is a grid: every key is a setting of `train`, a list is an axis. Its runs line up in the one queue; what is "
+        "finished is left alone when the sweep is lined up again."
+    )
+    root = default_root()
+    kept = sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem))
+    if NEXT in st.session_state:
+        st.session_state[CHOICE] = st.session_state.pop(NEXT)
+    chosen = controls.or_default(st.selectbox("Sweep", [*kept, NEW], key=CHOICE, bind="query-params"), NEW)
+    with display.sentences():
+        name, text = _given(root, chosen)
+        planned = sweeps.planned(text, name, root)
+        if len(planned) > MOST:
+            raise ConfigError(
+                f"These are {len(planned)} runs: from a page {MOST} are the most, the command line takes more."
+            )
+        if permission.may_train():
+            _offer(root, name, text, planned)
+        else:
+            permission.tell()
+        busy = queueing.look(root).busy
+        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy)
+
+
+def _given(root: Path, chosen: str) -> tuple[str, str]:
+    """Show the sweep's name and its TOML, to be changed where it is new."""
+    if chosen != NEW:
+        text = (root / FOLDER / f"{chosen}.toml").read_text()
+        st.code(text, language="toml")
+        return chosen, text
+    name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
+    return name, st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+
+
+def _offer(root: Path, name: str, text: str, planned: list[Planned]) -> None:
+    """Offer to line up what is neither finished nor in the queue."""
+    path, queue = root / FOLDER / f"{name}.toml", queueing.look(root)
+    if path.exists() and path.read_text() != text:
+        raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
+    missing = [run for run in planned if not queue.has(run.run) and not run.finished_as(root)]
+    if st.button(
+        f"Line up {len(missing)} of {len(planned)} runs", icon=":material/playlist_add:", disabled=not missing
+    ):
+        files.write(path, text.encode())
+        bar = st.progress(0.0)
+        for number, run in enumerate(missing):
+            bar.progress(number / len(missing), text=run.run)
+            jobs.start(root, run.run, run.command(root))
+        st.session_state[NEXT] = name
+        st.rerun()
+
+
+def _table(root: Path, planned: list[Planned], busy: bool) -> None:
+    """Show how each run stands, what sets it apart and how good it is by now."""
+    if queueing.look(root).busy != busy:
+        st.rerun()
+    rows = []
+    axes = library.differences({run.run: run.config for run in planned})
+    for run in planned:
+        finished, card = run.finished_as(root), None
+        try:
+            now = jobs.condition(root, run.run)
+        except RunNotFound:
+            state = "finished" if finished else "not lined up"
+        else:
+            state = WORDS[now.state][1]
+        name = finished or run.run
+        if key := library.any_key(name):
+            card = library.card(key)
+        rows.append(
+            {
+                "run": name,
+                **{axis: str(axes[axis][run.run]) for axis in axes},
+                "state": state,
+                "epoch": card.epochs if card else None,
+                "validation −ELBO": -card.metrics["elbo"] if card and "elbo" in card.metrics else None,
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "validation −ELBO": st.column_config.NumberColumn(format="%.2f", help="nats per image, best epoch")
+        },
+    )
+    st.caption(
+        f"{sum(row['state'] == 'finished' for row in rows)} of {len(rows)} finished. From a shell: "
+        f"`python -m cvae_core sweep FILE.toml` does the same with up to {sweeps.LARGEST} runs."
+    )

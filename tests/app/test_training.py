@@ -1,0 +1,272 @@
+"""Trainings from the page: what a form makes of its settings, what is followed, and who may do what."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import following, library, permission
+from cvae_core import files, jobs, pace, pulse, queueing, transcripts
+from cvae_core.config import Config
+from cvae_core.errors import NotStarted
+from cvae_core.pulse import Progress
+from cvae_core.runs import Run, find
+from tests.app.conftest import Visit
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(permission.VARIABLE, "on")
+    monkeypatch.setattr(pace, "epoch_seconds", lambda config, data: 30.0)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """List what is started instead of starting it."""
+    begun: list[tuple[str, str]] = []
+    monkeypatch.setattr(jobs, "start", lambda root, run, command: begun.append((run, command)))
+    return begun
+
+
+def form(visit: Visit, **settings: object) -> AppTest:
+    """Open the form and give some settings by their labels."""
+    visitor = visit("training", view="Train")
+    visitor.selectbox(key="new-dataset").select("digits").run()
+    for label, value in settings.items():
+        said = label.replace("_", " ")
+        (widget,) = [w for w in (*visitor.number_input, *visitor.text_input, *visitor.selectbox) if w.label == said]
+        widget.set_value(value).run()
+    assert not visitor.exception
+    return visitor
+
+
+def press(visitor: AppTest, label: str) -> AppTest:
+    next(button for button in visitor.button if button.label == label).click().run()
+    assert not visitor.exception
+    return visitor
+
+
+def labels(visitor: AppTest) -> list[str]:
+    return [button.label for button in visitor.button]
+
+
+def said(visitor: AppTest) -> str:
+    return "\n".join(str(part.value) for part in (*visitor.markdown, *visitor.caption, *visitor.code, *visitor.info))
+
+
+def test_the_form_starts_the_command_that_it_shows(
+    visit: Visit, own_runs: Path, started: list[tuple[str, str]]
+) -> None:
+    visitor = form(visit, Name="mine", Seed=3)
+    visitor.number_input(key="new-epochs-label-mlp").set_value(7).run()
+    command = "python -m cvae_core train label --dataset digits --epochs 7 --seed 3 --run mine"
+    assert visitor.code[-1].value == command
+    assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
+    press(visitor, "Start")
+    assert started == [("mine", command)]
+    assert visitor.session_state[following.FOLLOW] == "mine"
+
+
+def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(visit: Visit, own_runs: Path) -> None:
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "About 20 minutes: 40 epochs of 30 s, by" in said(visitor)
+    visitor.selectbox(key="new-visible").select("2").run()
+    assert "About 30 minutes: 40 epochs of 30 s, and its baseline's 10 minutes before, by" in said(visitor)
+    visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
+    assert "--alpha 0.0" in visitor.code[-1].value
+
+
+def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
+    assert visit("training", view="Train").text_input[0].placeholder == "label"
+    assert form(visit).text_input[0].placeholder == "digits-label-2"
+
+
+REFUSED = {
+    "a width": ({"Width": 0}, "width cannot be 0: it lies between 1 and 8192"),
+    "latents": ({"Latent_dimensions": -1}, "latent cannot be -1"),
+    "a rate": ({"Learning_rate": 0.0}, "learning rate cannot be 0.0"),
+    "a path": ({"Name": "../mine"}, "A run cannot be called '../mine'"),
+    "a name in use": ({"Name": "digits-label"}, "There is a run 'digits-label'"),
+    "twins": (
+        {"Width": 128, "Batch_size": 64, "Epochs,_at_most": 150},
+        "Run 'digits-label' has exactly these settings and is finished",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_trained_is_a_sentence_and_nothing_to_press(case: str, visit: Visit, own_runs: Path) -> None:
+    settings, sentence = REFUSED[case]
+    visitor = form(visit, **settings)
+    assert sentence.casefold() in visitor.warning[0].value.casefold()
+    assert "Start" not in labels(visitor)
+
+
+def test_what_does_not_start_says_why(visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise NotStarted("No room for it.")
+
+    monkeypatch.setattr(jobs, "start", refuse)
+    assert press(form(visit, Name="mine"), "Start").error[0].value == "No room for it."
+
+
+@pytest.mark.parametrize(
+    ("address", "wish", "may"),
+    [
+        *[("127.0.0.1", "", True), ("::1", "", True), ("localhost", "", True), ("127.0.0.1", "off", False)],
+        *[("0.0.0.0", "", False), (None, "", False), ("lab.example", "", False), ("0.0.0.0", "on", True)],
+    ],
+)
+def test_visitors_from_elsewhere_may_train_only_where_that_was_switched_on(
+    address: str | None, wish: str, may: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(permission.VARIABLE, wish)
+    monkeypatch.setattr(st, "get_option", {"server.address": address}.__getitem__)
+    assert permission.may_train() is may
+
+
+@pytest.mark.parametrize("view", ["Train", "Sweep", "Runs"])
+def test_where_training_is_off_nothing_can_be_changed(
+    view: str, visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(permission.VARIABLE, "off")
+    with queueing.turn(own_runs, "somebody", "command"):
+        visitor = visit("training", view=view)
+    assert not labels(visitor)
+    if view != "Runs":
+        assert "shows trainings and changes none" in visitor.info[0].value
+
+
+@pytest.fixture
+def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Hold a run that this process trains, as if started from a shell."""
+    monkeypatch.setattr(pulse, "BEAT_EVERY", -1.0)
+    run = untrained(tiny("label"), "shell", root=own_runs, status="running")
+    with queueing.turn(own_runs, "shell", "command"), pulse.beating(run.folder) as beat:
+        with transcripts.kept(own_runs, "shell", "command"):
+            print("epoch 2 is over")
+        beat(Progress("epoch 3 of 40", 0.05, 400.0))
+        yield run
+
+
+def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: Run) -> None:
+    for visitor in (visit("training", view="Train"), visit("training", view="Train")):
+        (bar,) = visitor.get("progress")
+        assert (bar.proto.value, bar.proto.text) == (5, "epoch 3 of 40, at most 7 minutes left")
+        assert ":material/play_circle: **shell** trains" in said(visitor)
+        assert "epoch 2 is over" in said(visitor)
+        assert "Stop training" in labels(visitor)
+
+
+def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:
+    os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
+    assert re.search(r"\*\*shell\*\* stalled: no step for 7\d s", said(visit("training", view="Train")))
+
+
+def test_a_run_that_died_says_why_and_goes_on_at_a_press(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, started: list[tuple[str, str]]
+) -> None:
+    run = untrained(tiny("label"), "mine", root=own_runs, status="running")
+    with pytest.raises(OSError), pulse.beating(run.folder):
+        raise OSError("no space left")
+    visitor = visit("training", view="Train")
+    assert ":material/error: **mine** died: no space left" in said(visitor)
+    press(visitor, "Resume training")
+    assert started == [("mine", "python -m cvae_core train --resume")]
+
+
+def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
+    root = running.folder.parent
+    with queueing._changing(root) as entries:  # entries of this process, to have living ones
+        entries += [type(entries[0])(**{**vars(entries[0]), "run": run, "since": None}) for run in ("b", "c")]
+    visitor = visit("training", view="Train")
+    visitor.button(key="Earlier c").click().run()
+    assert [entry.run for entry in queueing.look(root).waiting] == ["c", "b"]
+    visitor.button(key="Cancel c").click().run()
+    assert [entry.run for entry in queueing.look(root).waiting] == ["b"]
+    visitor.button(key="Cancel b").click().run()
+    assert not visitor.exception
+
+
+def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("quadrant"), "mine", root=own_runs)
+    visitor = visit("training", view="Train", follow="mine")
+    links = [(link.proto.label, link.proto.query_string) for link in visitor.get("page_link")]
+    assert links == [
+        ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
+        ("See its latent space", "run=mine"),
+        ("Score it", "run=mine&draws=100&images=360"),
+    ]
+
+
+def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
+    visit: Visit, own_runs: Path, started: list[tuple[str, str]]
+) -> None:
+    visitor = visit("training", view="Sweep")
+    assert len(visitor.dataframe[0].value) == 6
+    text = 'flavour = "label"\ndataset = "digits"\nwidth = 128\nbatch_size = 64\nepochs = [2, 150]\n'
+    visitor.text_area(key="sweep-text").set_value(text).run()
+    press(visitor, "Line up 1 of 2 runs")
+    command = "python -m cvae_core train label --dataset digits --width 128 --epochs 2 --batch-size 64"
+    assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2")]
+    assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
+    table = visit("training", view="Sweep", sweep="grid").dataframe[0].value
+    assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
+        ["grid-digits-label-epochs-2", "2", "not lined up"],
+        ["digits-label", "150", "finished"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("grid", "flavour = ", "This is no TOML"),
+        ("grid", 'flavour = "labels"', "flavour cannot be 'labels'"),
+        ("../grid", 'flavour = "label"', "A run cannot be called"),
+        ("grid", f'flavour = "label"\nseed = {list(range(21))}', "These are 21 runs: from a page 20 are the most"),
+        ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_a_sentence(
+    name: str, text: str, sentence: str, visit: Visit, own_runs: Path
+) -> None:
+    files.write(own_runs / ".sweeps" / "kept.toml", b'flavour = "vae"\n')
+    visitor = visit("training", view="Sweep", sweep="a new one")
+    visitor.text_input(key="sweep-name").set_value(name).run()
+    visitor.text_area(key="sweep-text").set_value(text).run()
+    assert not visitor.exception
+    assert sentence in visitor.error[0].value
+    assert not labels(visitor)
+
+
+def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs: Path) -> None:
+    visitor = visit("training", view="Runs")
+    table = visitor.dataframe[0].value.set_index("run")
+    card = find("digits-label", own_runs).card()
+    assert table.index.tolist() == ["digits-baseline-1", "digits-label", "digits-quadrant-1"]
+    assert table.loc["digits-label", "validation −ELBO"] == -card.metrics["elbo"]
+    assert table.loc["digits-label", "state"] == "pretrained"
+    assert table["test CLL"].notna().all()
+
+
+def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
+    told = library.differences({"a": tiny("label", seed=1), "b": tiny("vae")})
+    assert told == {
+        "flavour": {"a": "label", "b": "vae"},
+        "seed": {"a": 1, "b": 0},
+        "prior": {"a": "standard", "b": "–"},
+    }
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")])
+def test_a_duration_is_said_as_exactly_as_anybody_wants_to_know(seconds: float, words: str) -> None:
+    assert following.duration(seconds) == words

@@ -1,0 +1,89 @@
+"""A run started on the page, followed, stopped, resumed, found again by another server, and used by the other pages."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from cvae_core import jobs, queueing
+from tests.server import dashboard
+from tests.walk.conftest import settle
+
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+POINTS = "() => document.querySelector('.st-key-followed .js-plotly-plot')?._fullData?.at(0)?.x?.length ?? 0"
+DEADLINE = 60_000  # milliseconds
+
+
+@pytest.fixture
+def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the dashboard serve a folder of runs of its own, and leave nothing at work in it."""
+    root = tmp_path / "runs"
+    shutil.copytree(CHECKPOINTS / "digits-label", root / "digits-label")
+    monkeypatch.setenv("CVAE_RUNS", str(root))
+    return root
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def fill(page: Page, label: str, text: str) -> None:
+    field = page.get_by_label(label, exact=True)
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
+
+
+def grown(page: Page, beyond: int) -> int:
+    page.wait_for_function(f"() => ({POINTS})() > {beyond}", timeout=DEADLINE)
+    return int(page.evaluate(POINTS))
+
+
+def test_a_run_is_started_followed_stopped_resumed_and_used(
+    page: Page, own_root: Path, tmp_path: Path, browser_type_launch_args: dict
+) -> None:
+    try:
+        with dashboard(tmp_path) as address:
+            page.goto(f"{address}/training?view=Train")
+            settle(page)
+            page.get_by_role("combobox", name="Data set").click()
+            page.get_by_role("option", name="digits").click()
+            settle(page)
+            fill(page, "Epochs, at most", "250")
+            fill(page, "Latent dimensions", "2")
+            page.get_by_text("More settings").click()
+            fill(page, "Width", "32")
+            fill(page, "Name", "mine")
+            expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible(
+                timeout=DEADLINE
+            )  # how long it will take
+            button(page, "Start").click()
+            button(page, "Stop training").wait_for(timeout=DEADLINE)
+            grown(page, grown(page, 1))
+            expect(page.get_by_role("progressbar")).to_be_visible()
+            page.get_by_text("What it says").click()
+            expect(page.get_by_text("best so far").first).to_be_visible(timeout=DEADLINE)
+            button(page, "Stop training").click()
+            button(page, "Resume training").wait_for(timeout=DEADLINE)
+            settle(page)
+            assert jobs.condition(own_root, "mine").state == "stopped"
+            button(page, "Resume training").click()
+            button(page, "Stop training").wait_for(timeout=DEADLINE)
+            points = grown(page, int(page.evaluate(POINTS)))
+        assert queueing.look(own_root).trains("mine")  # though the server is gone
+        with dashboard(tmp_path) as address:
+            page.goto(f"{address}/training?view=Train")
+            grown(page, points)
+            page.get_by_role("link", name="Generate digits").click(timeout=3 * DEADLINE)  # once it has finished
+            settle(page)
+            assert "run=mine" in page.url
+            expect(page.get_by_role("combobox", name="Run")).to_have_value("mine")
+            page.goto(f"{address}/cll?run=mine&draws=100&images=360")
+            settle(page)
+            expect(page.get_by_text("Not scored yet: mine")).to_be_visible()
+            button(page, "Estimate").click()
+            expect(page.get_by_text("Not scored yet: mine")).to_be_hidden(timeout=DEADLINE)
+    finally:
+        if queueing.look(own_root).has("mine"):
+            jobs.stop(own_root, "mine")
