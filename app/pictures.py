@@ -123,7 +123,8 @@ class Stage:
 
     def draw(self, scale: int) -> Image.Image:
         """Draw reconstructions and samples, below the truth where the images are here."""
-        return _stage(self.key, library.stages_version(self.key), self.index, scale)
+        has_truth = library.test_images(self.key) is not None
+        return _stage(self.key, library.stages_version(self.key), has_truth, self.index, scale)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -180,7 +181,7 @@ class Animation:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _stage(key: RunKey, version: tuple[int, int, int], index: int, scale: int) -> Image.Image:
+def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: int, scale: int) -> Image.Image:
     return replay.frame(*_stages(key, scale), index=index)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -111,10 +112,14 @@ class Sweep:
 
     file: Annotated[Positional[Path], Doc("settings of train; a list is an axis of the grid")]
     dry_run: Annotated[bool, Doc("print the commands and train nothing")] = False
+    launcher: Annotated[str, Doc("what starts each run: python, or torchrun and its flags for several processes")] = (
+        "python"
+    )
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
+        launcher = _program(self.launcher)
         planned = sweeps.plan(self.file, self.root)
         for run in planned:
             print(run.command(self.root) + ("  # finished" if run.finished_as(self.root) else ""), flush=True)
@@ -126,7 +131,7 @@ class Sweep:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
                 if not stop_requested() and not run.finished_as(self.root):
-                    _train_apart(run.command(self.root), stop_requested)
+                    _train_apart(launcher, run.command(self.root), stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
         if missing := [run.run for run in planned if not run.finished_as(self.root)]:
@@ -139,10 +144,22 @@ class Sweep:
         return queueing.look(self.root).has(run.run)
 
 
-def _train_apart(command: str, stop_requested: Callable[[], bool]) -> None:
+def _program(launcher: str) -> list[str]:
+    """Return the words of a program that starts Python modules; raise ConfigError where there is none such."""
+    try:
+        words = shlex.split(launcher)
+    except ValueError as error:
+        raise ConfigError(f"Launcher cannot be {launcher!r}: {error}.") from error
+    if words == ["python"]:
+        return [sys.executable]
+    if not words or shutil.which(words[0]) is None:
+        raise ConfigError(f"Launcher cannot be {launcher!r}: there is no such program here.")
+    return words
+
+
+def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[], bool]) -> None:
     """Run a command in a process of its own, which waits its turn as any other; pass a request to stop on."""
-    words = shlex.split(command)
-    with subprocess.Popen([sys.executable, *words[1:]]) as child:
+    with subprocess.Popen([*launcher, *shlex.split(command)[1:]]) as child:
         while child.poll() is None:
             if stop_requested():
                 child.terminate()

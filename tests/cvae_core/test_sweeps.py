@@ -1,5 +1,6 @@
 """A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
 def test_a_run_that_fails_does_not_keep_the_others_from_training(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "_train_apart", lambda command, _: cli.main(command.split()[3:]))
+    monkeypatch.setattr(starting, "_train_apart", lambda _, command, __: cli.main(command.split()[3:]))
     root, file = tmp_path / "runs", written(tmp_path, f"{TINY}seed = [0, 1]\n")
     root.mkdir()
     (root / "grid-digits-label-seed-0").write_text("in the way")
@@ -136,3 +137,19 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
         f"Go on with: python -m cvae_core sweep {file} --root {root}"
     )
     assert run_at("grid-digits-label-seed-1", root).card().status == "finished"
+
+
+def test_a_launcher_starts_each_run_in_the_place_of_python(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    note = f"{sys.executable} -c 'import sys; print(sys.argv[1:])' --nproc-per-node 2"
+    words = ["sweep", str(written(tmp_path, TINY)), "--root", str(tmp_path / "runs")]
+    assert cli.main([*words, "--launcher", note]) == 2  # since it trains nothing
+    said = capfd.readouterr().out.splitlines()[-1]
+    assert said.startswith("['--nproc-per-node', '2', '-m', 'cvae_core', 'train', 'label', ")
+
+
+@pytest.mark.parametrize("launcher", ["", "'", "no-such-program --nproc-per-node 2"])
+def test_a_launcher_that_is_none_is_a_sentence(
+    launcher: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["sweep", str(written(tmp_path, TINY)), "--launcher", launcher]) == 2
+    assert capfd.readouterr().err.startswith(f"Launcher cannot be {launcher!r}: ")
