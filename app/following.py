@@ -13,6 +13,7 @@ from cvae_core.errors import LabError
 from cvae_core.jobs import Condition
 from cvae_core.queueing import Queue
 from cvae_core.roots import default_root, folder_of
+from cvae_core.training import train
 
 FOLLOW = "follow"  # the key of the choice, and its name in the address
 EVERY, IDLE = "1s", library.LOOK_EVERY  # while something trains or waits, and otherwise
@@ -46,6 +47,16 @@ def show(form: Callable[[], None]) -> None:
         queue = queueing.look(root)
         if names := _followed(root, queue):
             st.fragment(_panel, run_every=EVERY if queue.busy else IDLE)(root, names, queue.busy)
+    display.explanation(
+        "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
+        "weights are kept. Noise, order and schedules follow from the seed and the step alone, and what else a step depends "
+        "on is saved at least every minute: so a training that was stopped or killed goes on to the same weights, to the "
+        "bit, on the same machine. The queue is a file that the waiting processes read; none of them has loaded torch.",
+        r"-\text{bound} = \beta\, \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) - "
+        r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
+        train,
+        queueing.turn,
+    )
 
 
 def _followed(root: Path, queue: Queue) -> list[str]:

@@ -67,7 +67,8 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
         table,
         hide_index=True,
         placeholder="",
-        key=TABLE,
+        height="content",
+        key=f"{TABLE}-{hash(tuple(names))}",  # what is chosen is kept by row: with other runs they are other rows
         on_select="rerun",
         selection_mode="multi-row",
         column_config={

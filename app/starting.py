@@ -90,7 +90,7 @@ def _config() -> Config:
     with st.container(horizontal=True):
         changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
         changes["patience"] = st.number_input(
-            "Patience", value=defaults.patience, step=1, placeholder="never stop early", key=f"new-patience-{form}",
+            "Patience", value=defaults.patience, step=1, placeholder="never", key=f"new-patience-{form}",
             help="Epochs without a better validation bound before it stops by itself; empty: never",
         )  # fmt: skip
         changes["learning_rate"] = st.number_input(

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import following, library, permission
+from app import following, library, overview, permission
 from cvae_core import files, jobs, pace, pulse, queueing, transcripts
 from cvae_core.config import Config
 from cvae_core.errors import NotStarted
@@ -61,13 +61,18 @@ def said(visitor: AppTest) -> str:
     return "\n".join(str(part.value) for part in (*visitor.markdown, *visitor.caption, *visitor.code, *visitor.info))
 
 
+def command_of(visitor: AppTest) -> str:
+    (command,) = [str(code.value) for code in visitor.code if code.language == "bash"]
+    return command
+
+
 def test_the_form_starts_the_command_that_it_shows(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = form(visit, Name="mine", Seed=3)
     visitor.number_input(key="new-epochs-label-mlp").set_value(7).run()
     command = "python -m cvae_core train label --dataset digits --epochs 7 --seed 3 --run mine"
-    assert visitor.code[-1].value == command
+    assert command_of(visitor) == command
     assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
     press(visitor, "Start")
     assert started == [("mine", command)]
@@ -80,7 +85,7 @@ def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(vi
     visitor.selectbox(key="new-visible").select("2").run()
     assert "About 30 minutes: 40 epochs of 30 s, and its baseline's 10 minutes before, by" in said(visitor)
     visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
-    assert "--alpha 0.0" in visitor.code[-1].value
+    assert "--alpha 0.0" in command_of(visitor)
 
 
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
@@ -256,6 +261,47 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
     assert table.loc["digits-label", "validation −ELBO"] == -card.metrics["elbo"]
     assert table.loc["digits-label", "state"] == "pretrained"
     assert table["test CLL"].notna().all()
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Choose the runs of these names in the table, as a visitor's clicks do in a browser."""
+    names: list[str] = []
+    monkeypatch.setattr(overview, "_chosen", lambda _, there: [name for name in names if name in there])
+    return names
+
+
+def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, chosen: list[str]
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs)
+    chosen[:] = ["mine", "yours"]
+    visitor = visit("training", view="Runs")
+    visitor.text_area(key="note mine").set_value("the first one").run()
+    press(visitor, "Keep it")
+    visitor.text_input(key="rename mine").set_value("digits-label").run()
+    assert "There is a run 'digits-label'" in press(visitor, "Rename it").error[0].value
+    visitor.text_input(key="rename mine").set_value("yours").run()
+    press(visitor, "Rename it")
+    assert find("yours", own_runs).card().note == "the first one"
+    press(visitor, "Put into the bin")
+    assert "yours" not in library.cards()[0]
+    press(visitor, "Restore")
+    assert find("yours", own_runs).card().note == "the first one"
+
+
+def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
+    chosen[:] = ["digits-label"]
+    visitor = visit("training", view="Runs")
+    assert "`digits-label` is pretrained and read-only." in said(visitor)
+    assert "Put into the bin" not in labels(visitor)
+
+
+def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
+    chosen[:] = ["digits-label", "digits-quadrant-1"]
+    (table,) = visit("training", view="Runs").table
+    assert "width" not in table.value.index  # they have the same
+    assert table.value.loc["flavour"].tolist() == ["label", "quadrant"]
 
 
 def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
