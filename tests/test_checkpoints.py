@@ -68,7 +68,11 @@ def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
         assert files == expected
 
 
-@pytest.mark.parametrize("name", [name for name in RUNS if not name.endswith("ladder")] + ["quadrant-1-ladder"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in RUNS if not name.endswith("ladder")]
+    + [pytest.param("quadrant-1-ladder", marks=pytest.mark.soak)],
+)
 def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
     card = run.card()
