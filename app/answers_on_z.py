@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, controls, display, library, nats, pictures
+from app import charts, controls, display, library, nats, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
 from cvae_core import gallery
@@ -92,7 +92,12 @@ def collapsed() -> None:
     unit, config = units[name], library.config(key)
     wide, narrow = st.columns(2, gap="large")
     with wide:
-        st.plotly_chart(charts.rate_bars(rates, "latent dimension", unit), config=charts.CONFIG, key="rates")
+        display.chart(
+            charts.rate_bars(rates, "latent dimension", unit),
+            snippets.rates(key),
+            key="rates",
+            alt=f"The rate of every latent dimension of {key.name}, highest first",
+        )
     with narrow:
         display.picture(
             Figure(

@@ -109,13 +109,11 @@ def load_classifier(dataset: str, root: Path) -> Classifier:
 
 def _folded(classifier: Classifier) -> Classifier:
     """Fold normalisations into the convolutions before them and lay maps out by pixel: the same logits, a third sooner."""
-    maps = list(classifier.maps)
-    folded = [
-        part
-        for convolution, norm, relu in zip(maps[::3], maps[1::3], maps[2::3], strict=True)
-        for part in (fuse_conv_bn_eval(convolution, norm), relu)
-    ]
-    classifier.maps = nn.Sequential(*folded).to(memory_format=torch.channels_last)
+    convolutions = [part for part in classifier.maps if isinstance(part, nn.Conv2d)]
+    norms = [part for part in classifier.maps if isinstance(part, nn.BatchNorm2d)]
+    folded = [fuse_conv_bn_eval(*pair) for pair in zip(convolutions, norms, strict=True)]
+    classifier.maps = nn.Sequential(*(part for each in folded for part in (each, nn.ReLU(inplace=True))))
+    classifier.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return classifier
 
 

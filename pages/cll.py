@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import charts, controls, display, downloads, library, live
+from app import charts, controls, display, downloads, library, live, snippets
 from app.provenance import provenance
 from cvae_core import data, tables
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
@@ -90,7 +90,8 @@ def settling() -> None:
         "shrink with the logarithm of S only. Draws from the recognition network explain the image, and weighing them "
         "makes up for where they came from."
     )
-    st.plotly_chart(charts.by_draws(cells), config=charts.CONFIG, key="by-draws")
+    alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
+    display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)
 
 
 def judged() -> None:

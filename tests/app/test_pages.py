@@ -957,7 +957,7 @@ class TestTable:
         key = library.run_keys()["quadrant-any"]
         cell = stored_cells(find("quadrant-any", CHECKPOINTS))[0]
         last = Scored(done=1, images=1, cells=[replace(cell, visible=visible)])
-        estimate = live.Estimate(key, 100, iter(()), last)
+        estimate = live.Estimate(key, 100, 0, iter(()), last)
         assert {stored.visible for stored in estimate.stored().values()} == dotted
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
