@@ -14,7 +14,7 @@ from cvae_core.models import LABELS, ConditionalVAE
 from cvae_core.monitoring import rates as rates_of_units
 from cvae_core.objectives import elbo
 
-COLUMNS, SEED = 8, 0
+COLUMNS, SEED = 6, 0
 COUNTS = tuple(2**power for power in range(9))  # of samples averaged
 
 

@@ -54,6 +54,20 @@ class Animation(Protocol):
         """Return the lines that write it from a shell."""
 
 
+# Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
+# pixel enlarges it then, and browsers smooth what they enlarge. What a phone with two of them makes smaller must be smoothed.
+_CRISP = """<style>
+@media (min-resolution: 1.5dppx) and (min-width: 640px), (min-resolution: 2.5dppx) {
+    [data-testid="stImage"] img { image-rendering: pixelated; }
+}
+</style>"""
+
+
+def keep_pixels_crisp() -> None:
+    """Let no screen smooth the pixels of digits that it enlarges."""
+    st.html(_CRISP)
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""

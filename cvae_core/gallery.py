@@ -55,11 +55,6 @@ def samples(model: ConditionalVAE, labels: Sequence[int], columns: int, seed: in
     return Sheet(decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2))
 
 
-def styles(model: ConditionalVAE, labels: Sequence[int], rows: int, seed: int) -> Sheet:
-    """Draw a row per base noise, the same one under some labels."""
-    return Sheet(samples(model, labels, rows, seed).images.swapaxes(0, 1))
-
-
 def block(model: ConditionalVAE, label: int, rows: int, columns: int, seed: int) -> Sheet:
     """Draw rows and columns of samples of one label."""
     epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")

@@ -24,7 +24,8 @@ TOUR = (
     ("training", "Press *Play*: blur, blobs, digits."),
     ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
 )
-STYLES, DIGITS, STRIP_DIGITS, SEED = 8, (2, 4, 17, 61, 15, 8), (0, 3, 5, 8), 7
+STYLES, DIGITS, STRIP_DIGITS, SEED = 7, (2, 4, 17, 61, 15, 8), (0, 3, 5, 8), 7
+ANSWERS = 6
 BARE = {**charts.CONFIG, "displayModeBar": False}
 
 st.title("The CVAE lab")
@@ -32,7 +33,7 @@ st.markdown(
     "A **conditional variational auto-encoder** learns all that an image $x$ can be once something about it, the condition "
     "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer."
 )
-label, quadrant = st.columns(2, gap="large")
+label, quadrant = st.columns(2, gap="medium")
 with label.container(border=True, height="stretch"), display.sentences():
     st.subheader("c is the label", anchor=False)
     runs = library.run_keys(flavour="label")
@@ -40,13 +41,13 @@ with label.container(border=True, height="stretch"), display.sentences():
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
     else:
-        st.markdown(f"“Write a 3”: but how? Each row is one $z$ under all ten labels, drawn live from `{key.name}`.")
+        st.markdown(f"“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from `{key.name}`.")
         caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
-        settings = {"labels": gallery.ALL_LABELS, "rows": STYLES, "seed": SEED}
+        settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
         display.picture(
-            Figure(key, gallery.styles, settings, caption),
+            Figure(key, gallery.samples, settings, caption),
             name=f"{key.name}-styles",
-            alt="Eight styles of handwriting, the digits 0 to 9 in each",
+            alt="Seven styles of handwriting, the digits 0 to 9 in each",
             scale=2,
         )
         display.link("generate", "Slide through z")
@@ -63,8 +64,8 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
             f"each sample of `{completing.name}` is one answer."
         )
         caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
-        settings = {"indices": DIGITS, "visible": visible, "count": 3, "seed": SEED}
-        rows = {"input": 0, "truth": 1, "NN": 2, "CVAE, 1": 4, "CVAE, 2": 5, "CVAE, 3": 6}
+        settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
+        rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {number}": 3 + number for number in range(1, ANSWERS + 1)}
         display.picture(
             Figure(completing, gallery.completions, settings, caption, rows=tuple(rows), only=tuple(rows.values())),
             name=f"{completing.name}-completed",
@@ -74,7 +75,7 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         display.link("inpaint", "Complete digits")
 
 library.rerun_when_runs_change()
-space, why = st.columns(2, gap="large")
+space, why = st.columns(2, gap="medium")
 with space.container(border=True, height="stretch"), display.sentences():
     st.subheader("How is z arranged?", anchor=False)
     mapped = maps.first_stored()
@@ -102,7 +103,7 @@ with why.container(border=True, height="stretch"), display.sentences():
         )
         st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
         display.link("why", "Ask why")
-training, table = st.columns(2, gap="large")
+training, table = st.columns(2, gap="medium")
 with training.container(border=True, height="stretch"), display.sentences():
     st.subheader("How did it learn?", anchor=False)
     labelled = library.run_keys(flavour="label")

@@ -145,7 +145,7 @@ def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
         )
         name = f"{key.name}-walk-{index}-seed{seed}"
         alt = f"Completions of test digit {index} on walks through z"
-        display.picture(figure, name=name, alt=alt, scale=3)
+        display.picture(figure, name=name, alt=alt, scale=2)
         display.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
 
 

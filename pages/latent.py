@@ -25,7 +25,7 @@ from cvae_core.latent import (
 from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
-MOST_SHOWN, SELECTED_COLUMNS = 60, 20
+MOST_SHOWN, SELECTED_COLUMNS = 60, 16
 WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."

@@ -53,7 +53,6 @@ FIGURES: dict[str, Picture] = {
     "samples": of_run("digits-label", gallery.samples, labels=(1, 2), columns=3, seed=4),
     "one z": of_run("digits-label", gallery.one_z, **STYLE),
     "around": of_run("digits-label", gallery.around, **STYLE, seed=4),
-    "styles": of_run("digits-label", gallery.styles, labels=(1, 2), rows=3, seed=4),
     "block": of_run("digits-label", gallery.block, label=1, rows=2, columns=3, seed=4),
     "interpolation": of_run("digits-label", gallery.interpolation, label=1, rows=2, steps=3, seed=4),
     "manifold": of_run("label-2d", gallery.manifold, label=1, side=3),

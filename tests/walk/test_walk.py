@@ -25,6 +25,7 @@ from tests.walk.conftest import Open, settle
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 WARM_SECONDS, MAP_SECONDS, CONTROL_SECONDS = 2, 1, 0.25
 VISITS = 6
+AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 
 
@@ -86,7 +87,24 @@ def test_every_page_opens_in_every_look(
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     red = int(background.removeprefix("rgb(").split(",")[0])
     assert (red < 128) == (look == "dark")
+    if look == "light" and name != "training":  # whose runs stand beside each other, however many they are
+        assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
     assert not serious_faults(page, look)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "points", "rendering"), [(1400, 2, "pixelated"), (390, 3, "pixelated"), (390, 2, "auto")]
+)
+def test_no_screen_smooths_the_pixels_that_it_enlarges(
+    browser: Browser, visit: Open, width: int, points: int, rendering: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, device_scale_factor=points)
+    page = visit("inpaint", context.new_page())
+    picture = page.get_by_test_id("stImage").locator("img").first
+    assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
+    enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
+    assert enlarged == (rendering == "pixelated")
     context.close()
 
 
