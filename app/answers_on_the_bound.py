@@ -127,9 +127,9 @@ def elbo_or_sampling() -> None:
         alt="Importance sampling comes down from −ELBO to the truth as draws are added",
     )
     st.caption(
-        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.3f} nats, "
-        f"−ELBO {found.bound:.3f}; importance sampling {found.importance_sampling[0]:.3f} with one draw, "
-        f"{found.importance_sampling[-1]:.3f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
+        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.2f} nats, "
+        f"−ELBO {found.bound:.2f}; importance sampling {found.importance_sampling[0]:.2f} with one draw, "
+        f"{found.importance_sampling[-1]:.2f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
         "slowly."
     )
     curves = library.curves_by_draws()

@@ -162,9 +162,10 @@ def without_the_label() -> None:
         scale=2,
     )
     own, other = nats.of_label(key, label)
+    lost = f"{other.total - own.total:.1f}".replace("-", "−")
     st.caption(
         f"{nats.first_images(config.dataset)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
-        f"{other.total:.1f} when told {label}, so the wrong word loses **{other.total - own.total:.1f} nats** an image."
+        f"{other.total:.1f} when told {label}, so the wrong word loses **{lost} nats** an image."
     )
     vae = controls.vae_of(config.dataset, pixels=config.pixels, groups=0)
     if vae is not None:

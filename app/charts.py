@@ -245,6 +245,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
     figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
     figure.update_yaxes(type="log" if log else "linear")
@@ -275,6 +276,7 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
     figure.update_layout(
         **_layout(HEIGHT), hovermode="x unified", xaxis_title="test images", yaxis_title="−log p(x | c), nats per image"
     )
+    figure.update_layout(yaxis_hoverformat=".2f")
     return figure
 
 
@@ -296,6 +298,7 @@ def by_draws(cells: Sequence[Cell]) -> go.Figure:
         )
     title = "−log p(x | c), nats per image"
     figure.update_layout(**_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
+    figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
     return figure
 
@@ -314,6 +317,7 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
     figure.update_layout(
         **_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
     )
+    figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
     return figure
 

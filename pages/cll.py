@@ -14,7 +14,7 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-WIDTHS = {"model": 235, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+WIDTHS = {"model": 205, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 

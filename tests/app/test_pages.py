@@ -814,7 +814,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
     visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = {
-        cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"
+        cell.visible: f"{cell.mean:.2f} ± {cell.standard_error:.2f} nats"
         for cell in stored_cells(find("quadrant-any", CHECKPOINTS))
         if cell.estimator == "importance"
     }
