@@ -22,6 +22,7 @@ RED = "#d00000"  # of what the visitor has chosen or drawn
 GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
+BAR_HEIGHT = 26  # of one whose number can be read
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
@@ -216,7 +217,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
             hovertemplate="%{y}: %{x:.2f} nats per image<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(THUMBNAIL_HEIGHT))
+    figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2))))
     figure.update_yaxes(autorange="reversed")
     return figure
 
