@@ -13,6 +13,7 @@ from app import address, display  # noqa: E402
 from app.navigation import PAGES  # noqa: E402
 
 st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
+display.keep_pixels_crisp()
 address.remember()
 with display.sentences():  # the last resort: what a page did not expect is still a sentence
     st.navigation([page.streamlit_page() for page in PAGES.values()]).run()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, controls, display, library, pictures
+from app import charts, controls, display, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
 from cvae_core import data, gallery, tables
@@ -14,7 +14,7 @@ from cvae_core.quadrants import PIXELS
 from cvae_core.runs import default_root, find
 
 BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer asks for
-COLUMNS, SEED = 8, 0
+COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
@@ -47,7 +47,12 @@ def sum_or_mean() -> None:
     marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
     wide, narrow = st.columns(2, gap="large")
     with wide:
-        st.plotly_chart(charts.rate_distortion(marks, beta), config=charts.CONFIG, key="rate-distortion")
+        display.chart(
+            charts.rate_distortion(marks, beta),
+            snippets.rate_and_distortion(family),
+            key="rate-distortion",
+            alt="The distortion of runs against their rate, a mark for each weight β",
+        )
         rate, distortion = marks[beta]
         st.caption(
             f"`{key.name}`, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
@@ -113,19 +118,28 @@ def elbo_or_sampling() -> None:
         "Scale of q(z | x), 1 is right", 0.2, 2.0, value=0.5, step=0.1, key="scale", bind="query-params",
         help="Of a model with one z, whose integral is known",
     )  # fmt: skip
-    found = settling(round(float(chosen), 1), DRAWS, SEED)
-    st.plotly_chart(charts.known_settling(DRAWS, found), config=charts.CONFIG, key="known")
+    scale = round(float(chosen), 1)
+    found = settling(scale, DRAWS, SEED)
+    display.chart(
+        charts.known_settling(DRAWS, found),
+        snippets.known_settling(scale, DRAWS, SEED),
+        key="known",
+        alt="Importance sampling comes down from −ELBO to the truth as draws are added",
+    )
     st.caption(
-        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.3f} nats, "
-        f"−ELBO {found.bound:.3f}; importance sampling {found.importance_sampling[0]:.3f} with one draw, "
-        f"{found.importance_sampling[-1]:.3f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
+        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.2f} nats, "
+        f"−ELBO {found.bound:.2f}; importance sampling {found.importance_sampling[0]:.2f} with one draw, "
+        f"{found.importance_sampling[-1]:.2f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
         "slowly."
     )
     curves = library.curves_by_draws()
     if curves:
         name, cells = controls.curve(curves, "quadrant-1")
-        st.plotly_chart(
-            charts.by_draws([cell for cell in cells if cell.estimator != "prior"]), config=charts.CONFIG, key="by-draws"
+        display.chart(
+            charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
+            snippets.by_draws(name),
+            key="by-draws",
+            alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images} test images, `{name}`; the bars are standard errors over them.")
     else:
@@ -153,7 +167,12 @@ def not_zero() -> None:
         "black and white. Summed over the pixels that is a floor below which no model goes."
     )
     grey = float(st.slider("Grey of the pixel, x", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params"))
-    st.plotly_chart(charts.grey_cost(grey), config=charts.CONFIG, key="grey-cost")
+    display.chart(
+        charts.grey_cost(grey),
+        snippets.grey_cost(grey),
+        key="grey-cost",
+        alt=f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
+    )
     scored, _ = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
     floors = tables.above_floors(tables.entries(scored))
     if floors.empty:

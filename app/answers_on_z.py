@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, controls, display, library, nats, pictures
+from app import charts, controls, display, library, nats, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
 from cvae_core import gallery
@@ -14,7 +14,7 @@ from cvae_core.models import LABELS, ConditionalVAE
 from cvae_core.monitoring import rates as rates_of_units
 from cvae_core.objectives import elbo
 
-COLUMNS, SEED = 8, 0
+COLUMNS, SEED = 6, 0
 COUNTS = tuple(2**power for power in range(9))  # of samples averaged
 
 
@@ -92,7 +92,12 @@ def collapsed() -> None:
     unit, config = units[name], library.config(key)
     wide, narrow = st.columns(2, gap="large")
     with wide:
-        st.plotly_chart(charts.rate_bars(rates, "latent dimension", unit), config=charts.CONFIG, key="rates")
+        display.chart(
+            charts.rate_bars(rates, "latent dimension", unit),
+            snippets.rates(key),
+            key="rates",
+            alt=f"The rate of every latent dimension of {key.name}, highest first",
+        )
     with narrow:
         display.picture(
             Figure(
@@ -157,9 +162,10 @@ def without_the_label() -> None:
         scale=2,
     )
     own, other = nats.of_label(key, label)
+    lost = f"{other.total - own.total:.1f}".replace("-", "−")
     st.caption(
         f"{nats.first_images(config.dataset)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
-        f"{other.total:.1f} when told {label}, so the wrong word loses **{other.total - own.total:.1f} nats** an image."
+        f"{other.total:.1f} when told {label}, so the wrong word loses **{lost} nats** an image."
     )
     vae = controls.vae_of(config.dataset, pixels=config.pixels, groups=0)
     if vae is not None:

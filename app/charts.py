@@ -22,6 +22,7 @@ RED = "#d00000"  # of what the visitor has chosen or drawn
 GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
+BAR_HEIGHT = 26  # of one whose number can be read
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
@@ -119,19 +120,17 @@ def legible_on(colour: str) -> str:
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     """Draw as which digits completions read, a stacked bar for each name; shares (N, 10), the digit told by its glyph too."""
     bars = [
-        go.Bar(
-            x=list(names), y=shares[:, digit], name=str(digit), marker_color=DIGIT_COLOURS[digit],
-            text=[str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], textposition="inside",
-            textangle=0, insidetextfont={"color": legible_on(DIGIT_COLOURS[digit])},
-            hovertemplate=f"read as {digit}: %{{y:.0%}}<extra></extra>",
-        )
-        for digit in range(10)
+        {
+            "type": "bar", "x": list(names), "y": shares[:, digit], "name": str(digit), "marker": {"color": colour},
+            "text": [str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], "textposition": "inside",
+            "textangle": 0, "insidetextfont": {"color": legible_on(colour)},
+            "hovertemplate": f"read as {digit}: %{{y:.0%}}<extra></extra>",
+        }
+        for digit, colour in enumerate(DIGIT_COLOURS)
     ]  # fmt: skip
-    figure = go.Figure(bars)
-    figure.update_layout(**_layout(READINGS_HEIGHT), barmode="stack", showlegend=False)
-    figure.update_xaxes(type="category", tickangle=0)
-    figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return figure
+    axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
+    layout = {**_layout(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
+    return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
@@ -218,7 +217,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
             hovertemplate="%{y}: %{x:.2f} nats per image<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(THUMBNAIL_HEIGHT))
+    figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2))))
     figure.update_yaxes(autorange="reversed")
     return figure
 
@@ -247,6 +246,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
     figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
     figure.update_yaxes(type="log" if log else "linear")
@@ -277,6 +277,7 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
     figure.update_layout(
         **_layout(HEIGHT), hovermode="x unified", xaxis_title="test images", yaxis_title="−log p(x | c), nats per image"
     )
+    figure.update_layout(yaxis_hoverformat=".2f")
     return figure
 
 
@@ -298,6 +299,7 @@ def by_draws(cells: Sequence[Cell]) -> go.Figure:
         )
     title = "−log p(x | c), nats per image"
     figure.update_layout(**_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
+    figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
     return figure
 
@@ -316,6 +318,7 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
     figure.update_layout(
         **_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
     )
+    figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
     return figure
 

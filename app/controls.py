@@ -154,7 +154,8 @@ def read_epsilon(dimensions: int) -> tuple[float, ...]:
     names = [slider_key(dimension) for dimension in range(dimensions)]
     given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
     if nonsense := [name for name, value in given.items() if value is None]:
-        st.warning(f"{', '.join(nonsense)} in the address is no number from −3 to 3, and is left out.")
+        limits = f"−{NOISE_RANGE:g} to {NOISE_RANGE:g}"
+        st.warning(f"{', '.join(nonsense)} in the address is no number from {limits}, and is left out.")
     return tuple(given.get(name) or 0.0 for name in names)
 
 

@@ -139,6 +139,8 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "given": st.session_state.get(_GIVEN, 0),
             "units": units,
             "first": controls.FIRST_SLIDERS,
+            "range": controls.NOISE_RANGE,
+            "step": controls.NOISE_STEP,
         },
         on_epsilon_change=lambda: controls.write_epsilon(st.session_state[LIVE].epsilon, len(rates)),
         on_ready_change=lambda: None,

@@ -3,20 +3,23 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
+import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
+from app import charts
 from app.navigation import PAGES
 from cvae_core import figures
 from cvae_core.errors import LabError
 
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
+_DRAW = "These lines draw exactly the"
 
 
 class Picture(Protocol):
@@ -51,6 +54,20 @@ class Animation(Protocol):
         """Return the lines that write it from a shell."""
 
 
+# Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
+# pixel enlarges it then, and browsers smooth what they enlarge. What a phone with two of them makes smaller must be smoothed.
+_CRISP = """<style>
+@media (min-resolution: 1.5dppx) and (min-width: 640px), (min-resolution: 2.5dppx) {
+    [data-testid="stImage"] img { image-rendering: pixelated; }
+}
+</style>"""
+
+
+def keep_pixels_crisp() -> None:
+    """Let no screen smooth the pixels of digits that it enlarges."""
+    st.html(_CRISP)
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""
@@ -79,7 +96,7 @@ def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> No
         key=f"png-{name}",
         words="Download this picture, larger, its settings in the caption and the metadata",
     )
-    _python(figure.python(large, f"{name}.png"), figure.recipe, name, "PNG")
+    _python(figure.python(large, f"{name}.png"), f"{_DRAW} PNG", name, figure.recipe)
 
 
 def gif_button(animation: Animation, name: str, scale: int) -> None:
@@ -94,7 +111,18 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
             key=f"gif-{name}",
             words="Download it as an animation",
         )
-        _python(animation.python(scale, f"{name}.gif"), animation.recipe, name, "GIF")
+        _python(animation.python(scale, f"{name}.gif"), f"{_DRAW} GIF", name, animation.recipe)
+
+
+def chart(figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[str, Any] = charts.CONFIG) -> None:
+    """Show a chart with the lines of Python that compute its numbers."""
+    st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
+    numbers(lines, key)
+
+
+def numbers(lines: str, name: str) -> None:
+    """Offer the lines of Python that compute what a chart shows."""
+    _python(lines, "These lines compute the numbers of the chart", name)
 
 
 def file_button(
@@ -113,11 +141,12 @@ def file_button(
     )
 
 
-def _python(lines: str, recipe: Callable[..., object], name: str, kind: str) -> None:
+def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | None = None) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
-        st.caption(f"These lines draw exactly the {kind}, from the lab's folder:")
+        st.caption(f"{words}, from the lab's folder:")
         st.code(lines, language="python")
-        _source(recipe)
+        if recipe:
+            _source(recipe)
 
 
 def _source(function: Callable[..., object]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from app import charts, display, library
+from app import charts, display, library, snippets
 from app.library import RunKey
 from cvae_core import runs, tables
 from cvae_core.errors import LabError
@@ -26,6 +26,7 @@ class Estimate:
 
     key: RunKey
     samples: int
+    seed: int
     work: Iterator[Scored]
     last: Scored | None = None
     history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
@@ -82,7 +83,7 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     test = library.dataset(model.config.dataset).test
     runs.find(key.name, runs.default_root()).require_images(library.dataset(model.config.dataset).fingerprint)
     work = evaluate(model, test, samples=samples, images=images, seed=seed)
-    st.session_state[_STATE] = Estimate(key, samples, work)
+    st.session_state[_STATE] = Estimate(key, samples, seed, work)
 
 
 def show() -> None:
@@ -110,7 +111,9 @@ def _panel(estimate: Estimate) -> None:
     with display.sentences():
         if all(len(history) > 1 for history in estimate.history.values()):
             figure = charts.settling(estimate.history, estimate.stored())
-            st.plotly_chart(figure, config=charts.CONFIG, key="settling")
+            lines = snippets.settling(estimate.key, estimate.samples, last.images, estimate.seed)
+            alt = f"How the estimates of {estimate.key.name} settle as images are added"
+            display.chart(figure, lines, key="settling", alt=alt)
     if was_running and not estimate.running:
         st.rerun()
 

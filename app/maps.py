@@ -48,6 +48,13 @@ def _with_its_z(layout: Layout) -> list[Layout]:
     return [replace(layout, method=method, dimensions=dimensions) for method in METHODS for dimensions in solids]
 
 
+def kept_as(key: RunKey, layout: Layout) -> Layout:
+    """Return the layout whose file holds the z that a map shows: its own, or that of another map of the same points."""
+    run = runs.find(key.name, runs.default_root())
+    kept = (other for other in (layout, *_with_its_z(layout)) if run.result_paths(other.file))
+    return next(kept, layout)
+
+
 def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
     """Return a run's embedding, or None where there is none; read again when its file has changed."""
     run = runs.find(key.name, runs.default_root())

@@ -19,7 +19,7 @@ from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
 
-STRIP_DIGITS, THUMBNAIL = (0, 3, 5, 8), (300, 220)
+THUMBNAIL = (300, 220)
 _FROM_RUNS = "from cvae_core.runs import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 
@@ -34,11 +34,16 @@ class Figure:
     caption: str
     rows: Sequence[str] = field(default=())
     columns: Sequence[str] = field(default=())
+    only: Sequence[int] = field(default=())  # rows that are shown of a recipe that has papers; none named: all
 
     @property
     def sheet(self) -> Sheet:
         """Return the pixels."""
-        return _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()))
+        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()))
+        if not self.only:
+            return made
+        assert made.papers is not None
+        return Sheet(made.images[list(self.only)], made.papers[list(self.only)])
 
     def draw(self, scale: int) -> Image.Image:
         """Draw the picture, every pixel of a digit so many wide."""
@@ -69,6 +74,7 @@ class Figure:
             "",
             f"run = find({self.key.name!r}, default_root())",
             f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})",
+            *([f"images, papers = images[{list(self.only)}], papers[{list(self.only)}]"] if self.only else []),
         ]
 
 
@@ -143,11 +149,12 @@ class Strip:
 
     key: RunKey
     part: replay.Part
+    digits: Sequence[int] = gallery.ALL_LABELS
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
 
     def draw(self, scale: int) -> Image.Image:
         """Draw a row per digit and a column per moment."""
-        return replay.strip(*_stages(self.key, scale), part=self.part)
+        return replay.strip(*_stages(self.key, scale), part=self.part, digits=self.digits)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -159,7 +166,8 @@ class Strip:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
-        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}).save({file!r})")
+        shown = f", digits={self.digits!r}" if self.digits != gallery.ALL_LABELS else ""
+        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}{shown}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -242,11 +250,6 @@ def condition_words(key: RunKey, label: int) -> str:
         case QuadrantConfig(visible=visible):
             return f"its {visibility.described(visible)}"
     return "nothing"
-
-
-def stage_strip(key: RunKey) -> Image.Image:
-    """Draw a few digits of a run at eight moments of its training, small."""
-    return replay.strip(library.stages(key), library.config(key), key.name, scale=1, digits=STRIP_DIGITS)
 
 
 def map_thumbnail(embedding: Embedding) -> Image.Image:

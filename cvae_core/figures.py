@@ -18,7 +18,9 @@ from cvae_core.quadrants import SIDE, pixel_mask
 PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # papers: generated, given to the model, hidden from it
 PAPERS = np.array([[255, 255, 255], [205, 226, 245], [214, 214, 214]], np.float32)
 INK = np.array([22, 28, 45], np.float32)
-BORDER = (150, 158, 170)
+_SHARES = np.arange(256, dtype=np.float32)[:, None] / 255
+SHADES = (PAPERS[:, None] * (1 - _SHARES) + INK * _SHARES).round().astype(np.uint8)  # (papers, inks, 3)
+BORDER = np.array([150, 158, 170], np.uint8)
 PAGE, TEXT = (255, 255, 255), (60, 66, 80)
 FONT_SIZE = 13
 MARGIN = 7
@@ -50,17 +52,15 @@ def grid(
     `scale` is how many pixels wide a digit's pixel becomes.
     """
     height, width = images.shape[:2]
-    cell, line = SIDE * scale, max(1, scale // 3)
-    ink = images.reshape(height, width, SIDE, SIDE, 1).astype(np.float32) / 255
-    paper = PAPERS[np.zeros_like(images, np.uint8) if papers is None else papers].reshape(height, width, SIDE, SIDE, 3)
-    tiles = (paper * (1 - ink) + INK * ink).round().astype(np.uint8)
-    tiles = tiles.repeat(scale, axis=2).repeat(scale, axis=3)  # (R, C, cell, cell, 3)
-    table = np.full((height * (cell + line) + line, width * (cell + line) + line, 3), BORDER, np.uint8)
-    for row in range(height):
-        for column in range(width):
-            top, left = row * (cell + line) + line, column * (cell + line) + line
-            table[top : top + cell, left : left + cell] = tiles[row, column]
-    return _framed(table, cell + line, rows, columns, caption)
+    line = max(1, scale // 3)
+    pitch = SIDE * scale + line
+    digits = _words(SHADES)[np.zeros_like(images, np.uint8) if papers is None else papers, images]
+    digits = digits.reshape(height, width, SIDE, SIDE).swapaxes(1, 2)  # (R, 28, C, 28)
+    cells = np.full((height, pitch, width, pitch), _words(BORDER))
+    cells[:, line:, :, line:] = digits.repeat(scale, axis=1).repeat(scale, axis=3)
+    table = np.pad(cells.reshape(height * pitch, width * pitch), (0, line), constant_values=_words(BORDER))
+    picture = Image.frombuffer("RGB", table.shape[::-1], table, "raw", "RGBX", 0, 1)
+    return _framed(picture, pitch, rows, columns, caption)
 
 
 def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> bytes:
@@ -69,7 +69,7 @@ def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> byte
     for name, value in {"Software": "CVAE lab", **(facts or {})}.items():
         info.add_itxt(name, str(value))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=info)  # its best compression takes eight times as long for 2 % fewer bytes
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=1)  # twice as quick as the usual 6, for a fifth more bytes
     return buffer.getvalue()
 
 
@@ -90,23 +90,28 @@ def columns(images: np.ndarray, papers: np.ndarray | None, first: int, scale: in
     ]
 
 
-def _framed(table: np.ndarray, pitch: int, rows: Sequence[str], columns: Sequence[str], caption: str) -> Image.Image:
+def _words(colours: np.ndarray) -> np.ndarray:
+    """Return colours (..., 3) uint8 as a number each, four bytes of which one is idle: whole pixels are quicker to copy."""
+    return np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=-1).view(np.uint32)[..., 0]
+
+
+def _framed(table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequence[str], caption: str) -> Image.Image:
     font = ImageFont.load_default(FONT_SIZE)
     line_height = FONT_SIZE + 5
     left = MARGIN + (round(max(font.getlength(label) for label in rows)) + MARGIN if rows else 0)
     top = MARGIN + (line_height if columns else 0)
-    width = left + table.shape[1] + MARGIN
+    width = left + table.width + MARGIN
     lines = _wrapped(caption, font, width - 2 * MARGIN)
-    height = top + table.shape[0] + MARGIN + len(lines) * line_height
+    height = top + table.height + MARGIN + len(lines) * line_height
     page = Image.new("RGB", (width, height), PAGE)
-    page.paste(Image.fromarray(table), (left, top))
+    page.paste(table, (left, top))
     draw = ImageDraw.Draw(page)
     for index, label in enumerate(rows):
         draw.text((left - MARGIN, top + (index + 0.5) * pitch), label, TEXT, font, anchor="rm")
     for index, label in enumerate(columns):
         draw.text((left + (index + 0.5) * pitch, top - 4), label, TEXT, font, anchor="ms")
     for index, text in enumerate(lines):
-        draw.text((MARGIN, top + table.shape[0] + 5 + index * line_height), text, TEXT, font)
+        draw.text((MARGIN, top + table.height + 5 + index * line_height), text, TEXT, font)
     return page
 
 

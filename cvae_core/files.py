@@ -18,13 +18,14 @@ from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 TEMPORARY = ".tmp"
 REMEDY = "Put back a copy of it, or delete it and make it anew."
 DIGEST = "sha256"
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def user_path(variable: str, folder: str) -> Path:
     """Return the path in an environment variable, `~` expanded, or a folder of the repository where it is empty."""
     given = os.environ.get(variable)
     if not given:
-        return Path(__file__).resolve().parents[1] / folder
+        return REPOSITORY / folder
     try:
         return Path(given).expanduser()
     except RuntimeError as error:

@@ -201,7 +201,7 @@ def require_entries(rows: Sequence[Entry]) -> None:
 def number(entry: Entry) -> str:
     """Write nats ± standard error with the digits that the error leaves meaningful."""
     if entry.standard_error is None:
-        return f"{entry.nats:.1f}"
+        return f"{entry.nats:.1f}".replace("-", "−")
     return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
 
 

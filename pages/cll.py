@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import charts, controls, display, downloads, library, live
+from app import charts, controls, display, downloads, library, live, snippets
 from app.provenance import provenance
 from cvae_core import data, tables
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
@@ -14,7 +14,8 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-WIDTHS = {"model": 235, "estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+WIDTHS = {"estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+MODEL_WIDTH, BESIDE_MANY = 250, 205  # of models' names, which are shorter where there are several columns of numbers
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
@@ -37,6 +38,7 @@ def table(pivot: Pivot) -> None:
     """Show one table; a click on a number says how it was computed."""
     st.subheader(pivot.title, anchor=False)
     frame = pivot.frame()
+    widths = {"model": MODEL_WIDTH if len(pivot.columns) == 1 else BESIDE_MANY, **WIDTHS}
     chosen = st.dataframe(
         frame.style.apply(emphasis, pivot=pivot, axis=None),
         hide_index=True,
@@ -44,7 +46,7 @@ def table(pivot: Pivot) -> None:
         selection_mode="single-cell",
         key=f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}",  # another table forgets what was clicked on this one
         height="content",
-        column_config={name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()},
+        column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
         column_order=["model", *pivot.columns, "estimator", "S", "N"],  # what a phone shows of it has a number
     )
     if pivot.note:
@@ -90,7 +92,8 @@ def settling() -> None:
         "shrink with the logarithm of S only. Draws from the recognition network explain the image, and weighing them "
         "makes up for where they came from."
     )
-    st.plotly_chart(charts.by_draws(cells), config=charts.CONFIG, key="by-draws")
+    alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
+    display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)
 
 
 def judged() -> None:

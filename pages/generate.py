@@ -15,7 +15,7 @@ from cvae_core.latent import slerp
 from cvae_core.models import LABELS, ConditionalVAE, completed
 
 COLUMNS, ROWS = 10, 3
-STEPS, WALK_STEPS, MANIFOLD_SIDE = 11, 20, 15
+STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
 ALL = "all ten"
 TEACHERS_DIGIT = 3
 
@@ -184,7 +184,7 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
 
 def block(run: RunKey, name: str, label: int, seed: int) -> None:
     """Show a block of samples of one run."""
-    settings = {"label": label, "rows": 5, "columns": 6, "seed": seed}
+    settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
     display.picture(
         Figure(run, gallery.block, settings, f"{run.name}: {name}, seed {seed}"),
         name=f"{run.name}-beside-{label}-seed{seed}",
@@ -196,7 +196,7 @@ def block(run: RunKey, name: str, label: int, seed: int) -> None:
 def interpolation(key: RunKey, label: int, seed: int) -> None:
     """Show walks from one random z to another."""
     st.markdown(
-        "Each row walks from one random $z$ to another in eleven steps, along the sphere near which the prior's points lie."
+        "Each row walks from one random $z$ to another in ten steps, along the sphere near which the prior's points lie."
     )
     settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
     display.picture(

@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from app import charts, controls, display, downloads, library, maps, pictures
+from app import charts, controls, display, downloads, library, maps, pictures, snippets
 from app.navigation import PAGES
-from app.pictures import Figure
+from app.pictures import Figure, Strip
 from cvae_core import data, gallery
-from cvae_core.figures import grid
+from cvae_core.latent import USUAL
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
 from cvae_core.visibility import described
@@ -24,14 +24,16 @@ TOUR = (
     ("training", "Press *Play*: blur, blobs, digits."),
     ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
 )
-STYLES, DIGITS, SEED = 8, (2, 4, 17, 61, 15, 8), 7
+STYLES, DIGITS, STRIP_DIGITS, SEED = 7, (2, 4, 17, 61, 15, 8), (0, 3, 5, 8), 7
+ANSWERS = 6
+BARE = {**charts.CONFIG, "displayModeBar": False}
 
 st.title("The CVAE lab")
 st.markdown(
     "A **conditional variational auto-encoder** learns all that an image $x$ can be once something about it, the condition "
     "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer."
 )
-label, quadrant = st.columns(2, gap="large")
+label, quadrant = st.columns(2, gap="medium")
 with label.container(border=True, height="stretch"), display.sentences():
     st.subheader("c is the label", anchor=False)
     runs = library.run_keys(flavour="label")
@@ -39,12 +41,14 @@ with label.container(border=True, height="stretch"), display.sentences():
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
     else:
-        st.markdown(f"“Write a 3”: but how? Each row is one $z$ under all ten labels, drawn live from `{key.name}`.")
+        st.markdown(f"“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from `{key.name}`.")
         caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
         settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
-        styles = Figure(key, gallery.samples, settings, caption).sheet.images.transpose(1, 0, 2)
-        display.thumbnail(
-            grid(styles, scale=2, caption=caption), "Eight styles of handwriting, the digits 0 to 9 in each"
+        display.picture(
+            Figure(key, gallery.samples, settings, caption),
+            name=f"{key.name}-styles",
+            alt="Seven styles of handwriting, the digits 0 to 9 in each",
+            scale=2,
         )
         display.link("generate", "Slide through z")
 with quadrant.container(border=True, height="stretch"), display.sentences():
@@ -60,17 +64,18 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
             f"each sample of `{completing.name}` is one answer."
         )
         caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
-        settings = {"indices": DIGITS, "visible": visible, "count": 3, "seed": SEED}
-        pixels, papers = Figure(completing, gallery.completions, settings, caption).sheet
-        assert papers is not None
-        rows = {"input": 0, "truth": 1, "NN": 2, "CVAE, 1": 4, "CVAE, 2": 5, "CVAE, 3": 6}
-        shown = list(rows.values())
-        picture = grid(pixels[shown], papers=papers[shown], scale=2, rows=list(rows), caption=caption)
-        display.thumbnail(picture, "Quarters of digits, completed by the network and the CVAE")
+        settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
+        rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {number}": 3 + number for number in range(1, ANSWERS + 1)}
+        display.picture(
+            Figure(completing, gallery.completions, settings, caption, rows=tuple(rows), only=tuple(rows.values())),
+            name=f"{completing.name}-completed",
+            alt="Quarters of digits, completed by the network and the CVAE",
+            scale=2,
+        )
         display.link("inpaint", "Complete digits")
 
 library.rerun_when_runs_change()
-space, why = st.columns(2, gap="large")
+space, why = st.columns(2, gap="medium")
 with space.container(border=True, height="stretch"), display.sentences():
     st.subheader("How is z arranged?", anchor=False)
     mapped = maps.first_stored()
@@ -79,6 +84,7 @@ with space.container(border=True, height="stretch"), display.sentences():
     else:
         key, embedding = mapped
         display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
+        display.numbers(snippets.places(key, USUAL), "map")
         display.link("latent", f"Explore the space of {key.name}")
 with why.container(border=True, height="stretch"), display.sentences():
     st.subheader("Why is it done like that?", anchor=False)
@@ -88,10 +94,16 @@ with why.container(border=True, height="stretch"), display.sentences():
     else:
         marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
         compact = charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)
-        st.plotly_chart(compact, config=charts.CONFIG | {"displayModeBar": False}, key="rate-distortion")
+        display.chart(
+            compact,
+            snippets.rate_and_distortion(family),
+            key="rate-distortion",
+            alt="The distortion of runs against their rate, a mark for each weight β",
+            config=BARE,
+        )
         st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
         display.link("why", "Ask why")
-training, table = st.columns(2, gap="large")
+training, table = st.columns(2, gap="medium")
 with training.container(border=True, height="stretch"), display.sentences():
     st.subheader("How did it learn?", anchor=False)
     labelled = library.run_keys(flavour="label")
@@ -99,8 +111,11 @@ with training.container(border=True, height="stretch"), display.sentences():
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
     else:
-        display.thumbnail(
-            pictures.stage_strip(key), f"Samples of {key.name} from the first steps of training to the last"
+        display.picture(
+            Strip(key, "samples", STRIP_DIGITS),
+            name=f"{key.name}-strip",
+            alt=f"Samples of {key.name} from the first steps of training to the last",
+            scale=1,
         )
         display.link("training", "Replay the training")
 with table.container(border=True, height="stretch"), display.sentences():
@@ -109,7 +124,13 @@ with table.container(border=True, height="stretch"), display.sentences():
     if not figures:
         st.info("Nothing is scored yet: `python -m cvae_core evaluate RUN`")
     else:
-        st.plotly_chart(charts.headline_bars(figures), config=charts.CONFIG | {"displayModeBar": False}, key="headline")
+        display.chart(
+            charts.headline_bars(figures),
+            snippets.headline(figures),
+            key="headline",
+            alt="The importance-sampling estimates of the quadrant runs as bars",
+            config=BARE,
+        )
         cell = next(iter(figures.values()))
         st.caption(
             f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples} over "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, pictures
+from app import charts, controls, display, drawing, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure, Walk
 from cvae_core import data, gallery, judging, visibility
@@ -107,7 +107,12 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
         return
     labels = library.dataset(library.config(key).dataset).test.labels
     names = [f"{position + 1}: a {int(labels[index])}" for position, index in enumerate(indices)]
-    st.plotly_chart(charts.readings(shares, names), config=charts.CONFIG, key="readings")
+    display.chart(
+        charts.readings(shares, names),
+        snippets.readings(key, library.config(key).dataset, indices, visible, seed),
+        key="readings",
+        alt="As which digits the completions of each column read",
+    )
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
         f"As which digits a classifier, which has seen real ones only, reads {judging.READ} completions of each "
@@ -140,7 +145,7 @@ def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
         )
         name = f"{key.name}-walk-{index}-seed{seed}"
         alt = f"Completions of test digit {index} on walks through z"
-        display.picture(figure, name=name, alt=alt, scale=3)
+        display.picture(figure, name=name, alt=alt, scale=2)
         display.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
@@ -155,8 +160,8 @@ def quality(key: RunKey, visible: str) -> None:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
             f"How good `{key.name}` is over all, {visibility.described(visible)} visible: −log p(hidden | visible) = "
-            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
-            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
+            f"{best.mean:.2f} ± {best.standard_error:.2f} nats per image by importance sampling (S = {best.samples}, "
+            f"N = {best.images:,}), −ELBO {bound.mean:.2f}."
         )
 
 

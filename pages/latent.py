@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, maps, pictures, thumbnails
+from app import charts, controls, display, drawing, library, maps, pictures, snippets, thumbnails
 from app.library import RunKey
 from app.pictures import Figure, Walk
 from cvae_core import data, gallery
@@ -25,7 +25,7 @@ from cvae_core.latent import (
 from cvae_core.models import LABELS
 
 NEIGHBOURS = 8
-MOST_SHOWN, SELECTED_COLUMNS = 60, 20
+MOST_SHOWN, SELECTED_COLUMNS = 60, 16
 WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
@@ -149,10 +149,11 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
 def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | None, seed: int | None) -> Embedding:
     """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
     shown, prior = maps.drawn(key, embedding, seed)
-    images = library.config(key).dataset
+    drawn = None if prior is None else len(prior)
+    images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
     if layout.dimensions == 3:
         figure = charts.embedding_map(shown, controls.chosen_point(), star, prior, images)
-        st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d")
+        st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
         st.plotly_chart(
             charts.embedding_map(shown, controls.point_to_ring(), star, prior, images),
@@ -160,15 +161,18 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
             selection_mode=("points", "lasso", "box"),
             config=charts.CONFIG,
             key=controls.MAP,
+            alt=alt,
         )
     hint = " Move over a point to see its digit." if data.on_disk(images) else ""
-    st.caption(words(embedding, layout, None if prior is None else len(prior)) + hint)
-    display.file_button(
-        "CSV",
-        partial(maps.csv, shown),
-        f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
-        words="Index, label, coordinates and z of every point",
-    )
+    st.caption(words(embedding, layout, drawn) + hint)
+    with st.container(horizontal=True):
+        display.file_button(
+            "CSV",
+            partial(maps.csv, shown),
+            f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
+            words="Index, label, coordinates and z of every point",
+        )
+        display.numbers(snippets.places(key, layout, drawn, seed), "map")
     return shown
 
 
@@ -204,7 +208,13 @@ def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout, seed: int
         return
     other, prior = maps.drawn(choices[name], other, seed)
     figure = charts.embedding_map(other, None, prior=prior, images=library.config(choices[name]).dataset)
-    st.plotly_chart(figure, config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG, key="map-beside")
+    display.chart(
+        figure,
+        snippets.places(choices[name], layout, None if prior is None else len(prior), seed),
+        key="map-beside",
+        alt=f"The latent space of {name}, a colour per digit",
+        config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG,
+    )
     st.caption(
         f"`{name}`: {library.kind(library.config(choices[name]))}. A VAE must keep the digit in z, for nothing else tells "
         "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
@@ -219,7 +229,8 @@ def units(key: RunKey) -> None:
         return
     st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
     unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
-    st.plotly_chart(charts.rate_bars(rates, unit), config=charts.CONFIG, key="rates")
+    alt = f"The rate of every {unit} of {key.name}, highest first"
+    display.chart(charts.rate_bars(rates, unit), snippets.rates(key), key="rates", alt=alt)
 
 
 st.title("The latent space")

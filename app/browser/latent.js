@@ -1,13 +1,11 @@
 // Sliders through z whose pictures are decoded here, without the server: they move while a slider is dragged.
 //
-// Python gives {network, label, labels, plane, epsilon, given, units, first}; it is told `ready` once, and `epsilon` whenever a hand
-// lets go. Its `epsilon` is taken over only when the count `given` of those that it has chosen itself has grown, or another
-// network comes: any other is an echo, perhaps an old one, of what it was told.
+// Python gives {network, label, labels, plane, epsilon, given, units, first, range, step}; it is told `ready` once, and
+// `epsilon` whenever a hand lets go. Its `epsilon` is taken over only when the count `given` of those that it has chosen itself
+// has grown, or another network comes: any other is an echo, perhaps an old one, of what it was told.
 
-const RANGE = 3, STEP = 0.05, PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
+const PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-const limited = (value) => Math.min(RANGE, Math.max(-RANGE, value));
-const rounded = (value) => Math.round(limited(value) / STEP) * STEP;
 const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
 class Panel extends Component {
@@ -19,6 +17,9 @@ class Panel extends Component {
     this.row = root.querySelector(".row");
     root.panel = this; // for whoever wants to measure it
   }
+
+  limited = (value) => Math.min(this.data.range, Math.max(-this.data.range, value));
+  rounded = (value) => Math.round(this.limited(value) / this.data.step) * this.data.step;
 
   tick(now) {
     if (this.playing) this.walk(now);
@@ -70,12 +71,12 @@ class Panel extends Component {
   buttons() {
     this.player = button(this.playing ? "Pause" : "Play", () => (this.playing ? this.halt(true) : this.play()));
     const reset = button("Reset", () => this.jump(() => 0));
-    return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => rounded(gaussian()))), this.player);
+    return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => this.rounded(gaussian()))), this.player);
   }
 
   slider({ dimension, words }) {
-    const id = `z${dimension}`;
-    const input = element("input", { type: "range", id, min: -RANGE, max: RANGE, step: STEP });
+    const id = `z${dimension}`, { range, step } = this.data;
+    const input = element("input", { type: "range", id, min: -range, max: range, step });
     const value = element("output", { for: id });
     input.oninput = () => {
       this.halt();
@@ -90,8 +91,9 @@ class Panel extends Component {
 
   // A plane of z to move over, for a model with two dimensions.
   pad(label) {
+    const { range, step } = this.data;
     const plane = element("canvas", { width: 28 * TILES, height: 28 * TILES, "aria-hidden": "true" });
-    const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * RANGE);
+    const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * range);
     const points = steps.toReversed().flatMap((up) => steps.map((right) => [right, up]));
     const pixels = this.network.decodeAll(points, label), tile = element("canvas", { width: 28, height: 28 });
     points.forEach((_, i) => {
@@ -99,13 +101,13 @@ class Panel extends Component {
       plane.getContext("2d").drawImage(tile, 28 * (i % TILES), 28 * Math.floor(i / TILES));
     });
     this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point of the plane of z",
-      "aria-valuemin": -RANGE, "aria-valuemax": RANGE });
+      "aria-valuemin": -range, "aria-valuemax": range });
     const pad = element("div", { class: "pad" }, plane, this.handle);
     const follow = (event) => {
       const box = pad.getBoundingClientRect();
       this.halt();
-      this.epsilon[0] = rounded(((event.clientX - box.left) / box.width * 2 - 1) * RANGE);
-      this.epsilon[1] = rounded((1 - (event.clientY - box.top) / box.height * 2) * RANGE);
+      this.epsilon[0] = this.rounded(((event.clientX - box.left) / box.width * 2 - 1) * range);
+      this.epsilon[1] = this.rounded((1 - (event.clientY - box.top) / box.height * 2) * range);
       this.place();
     };
     pad.onpointerdown = (event) => {
@@ -121,7 +123,7 @@ class Panel extends Component {
       if (dimension === undefined) return;
       event.preventDefault();
       this.halt();
-      this.epsilon[dimension] = rounded(this.epsilon[dimension] + 2 * STEP * way);
+      this.epsilon[dimension] = this.rounded(this.epsilon[dimension] + 2 * step * way);
       this.place();
     };
     this.handle.onkeyup = (event) => ways[event.key] && this.tell();
@@ -135,8 +137,8 @@ class Panel extends Component {
       value.textContent = said(this.epsilon[dimension]);
     });
     if (this.handle && this.network.latent === 2) {
-      this.handle.style.left = `${(this.epsilon[0] / RANGE + 1) * 50}%`;
-      this.handle.style.top = `${(1 - this.epsilon[1] / RANGE) * 50}%`;
+      this.handle.style.left = `${(this.epsilon[0] / this.data.range + 1) * 50}%`;
+      this.handle.style.top = `${(1 - this.epsilon[1] / this.data.range) * 50}%`;
       this.handle.setAttribute("aria-valuetext", `${said(this.epsilon[0])}, ${said(this.epsilon[1])}`);
       this.handle.setAttribute("aria-valuenow", this.epsilon[0]);
     }
@@ -175,7 +177,7 @@ class Panel extends Component {
   walk(now) {
     const { from, to, since } = this.playing, share = Math.max(0, (now - since) / 1000 / PLAY_SECONDS);
     if (share >= 1) {
-      this.epsilon = to.map(limited);
+      this.epsilon = to.map(this.limited);
       this.playing = { from: this.epsilon.slice(), to: to.map(gaussian), since: now };
     } else {
       const length = (z) => Math.hypot(...z), dot = from.reduce((sum, value, i) => sum + value * to[i], 0);
@@ -183,7 +185,7 @@ class Panel extends Component {
       const [a, b] = angle < 1e-3 || !length(from)
         ? [1 - share, share]
         : [Math.sin((1 - share) * angle) / Math.sin(angle), Math.sin(share * angle) / Math.sin(angle)];
-      this.epsilon = from.map((value, i) => limited(a * value + b * to[i]));
+      this.epsilon = from.map((value, i) => this.limited(a * value + b * to[i]));
     }
     this.place();
   }
@@ -193,14 +195,14 @@ class Panel extends Component {
     this.playing = null;
     this.player.textContent = "Play";
     if (tell) {
-      this.epsilon = this.epsilon.map(rounded);
+      this.epsilon = this.epsilon.map(this.rounded);
       this.place();
       this.tell();
     }
   }
 
   tell() {
-    const epsilon = [...this.epsilon].map((value) => Number(rounded(value).toFixed(2)));
+    const epsilon = [...this.epsilon].map((value) => Number(this.rounded(value).toFixed(2)));
     this.setStateValue("epsilon", epsilon);
   }
 }

@@ -5,6 +5,8 @@ import tomllib
 import pytest
 
 from app import charts
+from cvae_core.evaluation import stored_cells
+from cvae_core.runs import default_root, find
 from tests.app.conftest import ROOT
 
 
@@ -33,3 +35,10 @@ def test_a_digits_colour_stands_out_from_both_papers_and_its_glyph_from_it(colou
 def test_the_theme_has_the_digits_colours() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     assert tuple(theme["chartCategoricalColors"]) == charts.DIGIT_COLOURS
+
+
+def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
+    cell = stored_cells(find("digits-label", default_root()))[0]
+    for count in (1, 9, 30):
+        figure = charts.headline_bars({f"run-{number}": cell for number in range(count)})
+        assert figure.layout.height >= count * charts.BAR_HEIGHT

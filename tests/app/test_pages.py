@@ -814,7 +814,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
     visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = {
-        cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"
+        cell.visible: f"{cell.mean:.2f} ± {cell.standard_error:.2f} nats"
         for cell in stored_cells(find("quadrant-any", CHECKPOINTS))
         if cell.estimator == "importance"
     }
@@ -957,7 +957,7 @@ class TestTable:
         key = library.run_keys()["quadrant-any"]
         cell = stored_cells(find("quadrant-any", CHECKPOINTS))[0]
         last = Scored(done=1, images=1, cells=[replace(cell, visible=visible)])
-        estimate = live.Estimate(key, 100, iter(()), last)
+        estimate = live.Estimate(key, 100, 0, iter(()), last)
         assert {stored.visible for stored in estimate.stored().values()} == dotted
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:

@@ -12,11 +12,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import library, pictures
+from app import charts, library, maps, pictures, snippets
 from app.display import Picture
 from app.pictures import Animation, Figure, Stage, Strip, Walk
-from cvae_core import gallery
+from cvae_core import data, gallery, linear_gaussian
+from cvae_core.classifier import Classifier, store_classifier
+from cvae_core.evaluation import CURVE, evaluate, stored_cells
 from cvae_core.gallery import Sheet
+from cvae_core.latent import USUAL, Layout
+from cvae_core.runs import default_root, find
 from tests.app.conftest import ROOT, Visit
 
 
@@ -24,7 +28,7 @@ def lines(visitor: AppTest) -> list[str]:
     return [block.value for block in visitor.code if "from cvae_core import figures" in block.value]
 
 
-PICTURES = {"generate": 3, "inpaint": 1, "training": 6, "why": 1}  # a page's, without MNIST
+PICTURES = {"home": 3, "generate": 3, "inpaint": 1, "training": 6, "why": 1}  # a page's, without MNIST
 
 
 @pytest.mark.parametrize("page", PICTURES)
@@ -64,7 +68,9 @@ FIGURES: dict[str, Picture] = {
     "titled": Figure(library.run_keys()["digits-label"], gallery.block, {"label": 1, "rows": 1, "columns": 2, "seed": 0},
                      "caption", rows=("one",), columns=("two", "three")),
     "stage": Stage(library.run_keys()["digits-quadrant-1"], 3),
+    "some rows": Figure(library.run_keys()["digits-quadrant-1"], gallery.completions, SHOWN, "caption", only=(0, 2, 3)),
     "strip": Strip(library.run_keys()["digits-label"], "reconstructions"),
+    "short strip": Strip(library.run_keys()["label"], "samples", (0, 3)),
 }  # fmt: skip
 WALKED = of_run("digits-quadrant-1", gallery.completion_walks, index=1, visible="1", rows=2, steps=3, seed=0)
 ANIMATIONS: dict[str, Animation | Walk] = {
@@ -119,3 +125,65 @@ def test_every_recipe_of_the_gallery_is_cached_by_its_settings() -> None:
     other = Figure(key, gallery.block, {"label": 1, "rows": 1, "columns": 2, "seed": 1}, "")
     assert (first.sheet.images != other.sheet.images).any()
     assert (first.sheet.images == pictures.Figure(key, gallery.block, first.settings, "other").sheet.images).all()
+
+
+def estimated() -> list[Any]:
+    run = find("digits-label", default_root())
+    return [scored.cells for scored in evaluate(run.model(), run.images().test, samples=2, images=30, seed=5)]
+
+
+DIGITS = library.run_keys()["digits-label"]
+CHARTS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "rates": (snippets.rates(DIGITS), lambda: library.rates(DIGITS)),
+    "rate and distortion": (
+        snippets.rate_and_distortion(library.by_beta()),
+        lambda: {beta: library.rate_and_distortion(key) for beta, key in library.by_beta().items()},
+    ),
+    "by draws": (snippets.by_draws("quadrant-1"), lambda: stored_cells(find("quadrant-1", default_root()), CURVE)),
+    "headline": (snippets.headline(library.headline()), lambda: list(library.headline().values())),
+    "a known integral": (
+        snippets.known_settling(0.5, (1, 10), 3), lambda: linear_gaussian.settling(0.5, (1, 10), 3)
+    ),
+    "grey cost": (snippets.grey_cost(0.3), lambda: np.array(charts.grey_cost(0.3).data[0].y)),
+    "settling": (snippets.settling(DIGITS, samples=2, images=30, seed=5), estimated),
+    "map": (snippets.places(DIGITS, USUAL), lambda: placed(USUAL)),
+    "map of another method": (snippets.places(DIGITS, Layout(method="pca")), lambda: placed(Layout(method="pca"))),
+    "map of draws": (
+        snippets.places(DIGITS, Layout(method="pca"), drawn=360, seed=2), lambda: placed(Layout(method="pca"), seed=2)
+    ),
+}  # fmt: skip
+
+
+def placed(layout: Layout, seed: int | None = None) -> Any:
+    embedding = maps.stored(DIGITS, layout)
+    assert embedding is not None
+    shown, prior = maps.drawn(DIGITS, embedding, seed)
+    return shown.coordinates if prior is None else (shown.coordinates, prior)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_the_lines_compute_the_numbers_of_the_chart(name: str) -> None:
+    lines, expected = CHARTS[name]
+    np.testing.assert_equal(run(lines), expected())
+
+
+def test_the_lines_read_completions_as_the_page_does(own_runs: Path) -> None:
+    store_classifier(Classifier(), data.load("digits"), own_runs)
+    key = library.run_keys()["digits-quadrant-1"]
+    lines = snippets.readings(key, "digits", (1, 2), "1", seed=4)
+    np.testing.assert_equal(run(lines), pictures.readings(key, (1, 2), "1", seed=4))
+
+
+CHARTED = {"home": 3, "generate": 0, "latent": 2, "cll": 1}  # a page's charts, without MNIST
+
+
+@pytest.mark.parametrize("name", CHARTED)
+def test_every_chart_can_be_copied_as_python(visit: Visit, without_mnist: None, name: str) -> None:
+    assert len([block for block in visit(name).code if "\nshown = " in block.value]) == CHARTED[name]
+
+
+def run(lines: str) -> Any:
+    """Run the lines of a chart; return what they call `shown`."""
+    found: dict[str, Any] = {}
+    exec(lines, found)
+    return found["shown"]

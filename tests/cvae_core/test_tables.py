@@ -315,6 +315,11 @@ def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> 
     require_entries([Entry("digits", "grey", "whole image", "m", "−ELBO", 1, 1, 1.0, 0.1, "run")])
 
 
+def test_a_difference_below_zero_has_a_true_minus() -> None:
+    gap = Entry("digits", "grey", "whole image", "gap", "importance sampling", 1, 1, -1.26, None, "run")
+    assert number(gap) == "−1.3"
+
+
 def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them(runs: list[Run]) -> None:
     def told(rows: list[Entry]) -> list[tuple[str, str, float]]:
         return [(entry.model, entry.estimator, entry.nats) for entry in rows]

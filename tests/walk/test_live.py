@@ -8,6 +8,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, WebSocket
 
+from app import controls
 from cvae_core import noise
 from cvae_core.models import completed, labelled
 from cvae_core.runs import default_root, find
@@ -121,6 +122,8 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
 def test_a_reload_shows_the_same_z(visit: Open) -> None:
     page = visit("generate?digit=5&e3=1.5&e12=-2")
     before = shown(page)
+    limits = page.locator(".slider input").first.evaluate("input => [input.min, input.max, input.step].map(Number)")
+    assert limits == [-controls.NOISE_RANGE, controls.NOISE_RANGE, controls.NOISE_STEP]
     page.reload()
     settle(page)
     assert shown(page) == before

@@ -1,7 +1,9 @@
 """The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
 
+import asyncio
 import io
 import re
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from app.navigation import PAGES
+from benchmarks import load
 from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
@@ -20,8 +23,9 @@ from tests.walk.access import serious_faults
 from tests.walk.conftest import Open, settle
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
-WARM_SECONDS, MAP_SECONDS = 2, 1
+WARM_SECONDS, MAP_SECONDS, CONTROL_SECONDS = 2, 1, 0.25
 VISITS = 6
+AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 
 
@@ -83,7 +87,24 @@ def test_every_page_opens_in_every_look(
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     red = int(background.removeprefix("rgb(").split(",")[0])
     assert (red < 128) == (look == "dark")
+    if look == "light" and name != "training":  # whose runs stand beside each other, however many they are
+        assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
     assert not serious_faults(page, look)
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "points", "rendering"), [(1400, 2, "pixelated"), (390, 3, "pixelated"), (390, 2, "auto")]
+)
+def test_no_screen_smooths_the_pixels_that_it_enlarges(
+    browser: Browser, visit: Open, width: int, points: int, rendering: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, device_scale_factor=points)
+    page = visit("inpaint", context.new_page())
+    picture = page.get_by_test_id("stImage").locator("img").first
+    assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
+    enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
+    assert enlarged == (rendering == "pixelated")
     context.close()
 
 
@@ -108,6 +129,16 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
     drawn(visit("latent"))
     assert any(come_from_home() < MAP_SECONDS for _ in range(VISITS))
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("name", load.CONTROLS)
+def test_a_control_shows_its_effect_at_once(address: str, name: str) -> None:
+    def median() -> float:
+        _, _, waits = asyncio.run(load.alone(address, name))
+        return statistics.median(waits)
+
+    assert any(median() < CONTROL_SECONDS for _ in range(VISITS))
 
 
 def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
