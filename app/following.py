@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import charts, controls, display, library, permission
+from app import charts, controls, display, library, permission, snippets
 from app.pictures import Stage
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import LabelConfig, QuadrantConfig
@@ -168,9 +168,8 @@ def _pictures(name: str) -> None:
     with left, display.sentences():
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
-            st.plotly_chart(
-                charts.curves({name: table}, {name: best}, "bound", log=False), config=charts.CONFIG, key="followed"
-            )
+            figure = charts.curves({name: table}, {name: best}, "bound", log=False)
+            display.chart(figure, snippets.curves([name]), key="followed", alt=f"The bound of {name} by now")
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, display.sentences():

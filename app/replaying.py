@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app import charts, controls, display, library, player
+from app import charts, controls, display, library, player, snippets
 from app.library import RunKey
 from app.pictures import Animation, Stage, Strip
 from cvae_core.monitoring import stage, validate
@@ -54,8 +54,13 @@ def compare(chosen: Sequence[RunKey]) -> None:
             "curves.csv",
             words="Download these runs' curves",
         )
-    figure = charts.curves(tables, best, controls.or_default(quantity, "bound"), log)
-    st.plotly_chart(figure, config=charts.CONFIG, key=CURVES)
+    chosen_quantity = controls.or_default(quantity, "bound")
+    display.chart(
+        charts.curves(tables, best, chosen_quantity, log),
+        snippets.curves(tables),
+        key=CURVES,
+        alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
+    )
 
 
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:

@@ -15,6 +15,16 @@ def rates(key: RunKey) -> str:
     return _lines(_RUNS, "", f"shown = {_found(key)}.card().rates")
 
 
+def curves(names: Iterable[str]) -> str:
+    """Read how the trainings of some runs went: a row per epoch and split."""
+    return _lines(
+        _RUNS,
+        "",
+        f"curves = {{name: find(name, default_root()).curves() for name in {list(names)!r}}}",
+        'shown = {name: table.to_dict("list") for name, table in curves.items()}',
+    )
+
+
 def rate_and_distortion(family: Mapping[float, RunKey]) -> str:
     """Compute rate and distortion by β, nats per validation image."""
     return _lines(

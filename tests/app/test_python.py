@@ -134,6 +134,7 @@ def estimated() -> list[Any]:
 
 DIGITS = library.run_keys()["digits-label"]
 CHARTS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "curves": (snippets.curves(["digits-label"]), lambda: {"digits-label": library.curves(DIGITS).to_dict("list")}),
     "rates": (snippets.rates(DIGITS), lambda: library.rates(DIGITS)),
     "rate and distortion": (
         snippets.rate_and_distortion(library.by_beta()),
@@ -174,7 +175,7 @@ def test_the_lines_read_completions_as_the_page_does(own_runs: Path) -> None:
     np.testing.assert_equal(run(lines), pictures.readings(key, (1, 2), "1", seed=4))
 
 
-CHARTED = {"home": 3, "generate": 0, "latent": 2, "cll": 1}  # a page's charts, without MNIST
+CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a page's charts, without MNIST
 
 
 @pytest.mark.parametrize("name", CHARTED)
