@@ -9,7 +9,6 @@ from app import charts, controls, display, library, permission, snippets
 from app.pictures import Stage
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import LabelConfig, QuadrantConfig
-from cvae_core.errors import LabError
 from cvae_core.jobs import Condition
 from cvae_core.queueing import Queue
 from cvae_core.roots import default_root, folder_of
@@ -77,6 +76,9 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)
+        entries = [entry for entry in (queue.training, *queue.waiting) if entry and entry.run == name]
+        if command := now.resume or next((entry.command for entry in entries), None):
+            st.code(command, language="bash", wrap_lines=True)
         if now.state == "finished":
             _onward(name)
         _pictures(name)
@@ -94,13 +96,15 @@ def _queue(root: Path, queue: Queue) -> None:
     for place, entry in enumerate(queue.waiting, 1):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{place}. `{entry.run}`", width="stretch")
-            if not permission.may_train():
-                continue
             if place > 1:
-                _button("Earlier", ":material/arrow_upward:", entry.run, queueing.move, root, entry.run, place - 1)
+                permission.offer(
+                    "Earlier", queueing.move, root, entry.run, place - 1, run=entry.run, icon=":material/arrow_upward:"
+                )
             if place < len(queue.waiting):
-                _button("Later", ":material/arrow_downward:", entry.run, queueing.move, root, entry.run, place + 1)
-            _button("Cancel", ":material/close:", entry.run, queueing.cancel, root, entry.run)
+                permission.offer(
+                    "Later", queueing.move, root, entry.run, place + 1, run=entry.run, icon=":material/arrow_downward:"
+                )
+            permission.offer("Cancel", queueing.cancel, root, entry.run, run=entry.run, icon=":material/close:")
 
 
 def _state(root: Path, name: str, now: Condition) -> None:
@@ -109,16 +113,15 @@ def _state(root: Path, name: str, now: Condition) -> None:
     why = now.reason and now.state not in ("stopped", "finished")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{icon} **{name}** {word}" + (f": {now.reason}" if why else ""), width="stretch")
-        if permission.may_train():
-            if now.state in GOING_ON:
-                _button("Stop training", ":material/stop:", name, _stop, root, name)
-            elif now.resume:
-                _button("Resume training", ":material/play_arrow:", name, jobs.start, root, name, now.resume)
+        if now.state in GOING_ON:
+            permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
+        elif now.resume:
+            permission.offer(
+                "Resume training", jobs.start, root, name, now.resume, run=name, icon=":material/play_arrow:"
+            )
     found = pulse.read(folder_of(name, root))
     if now.state == "training" and found:
         st.progress(min(found.progress.share, 1.0), text=_progress_words(found))
-    if now.resume:
-        st.code(now.resume, language="bash", wrap_lines=True)
 
 
 def _stop(root: Path, name: str) -> None:
@@ -180,13 +183,3 @@ def _pictures(name: str) -> None:
         index = len(stages["epoch"]) - 1
         display.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
         st.caption(f"After {stages['epoch'][index]:.4g} epochs. {library.stage_words(library.config(key))}")
-
-
-def _button(label: str, icon: str, run: str, act: Callable[..., object], *given: object) -> None:
-    """Offer to do something to a run; what goes wrong is a sentence that stays while the view goes on."""
-    if st.button(label, icon=icon, key=f"{label} {run}"):
-        try:
-            act(*given)
-        except LabError as error:
-            st.toast(str(error), icon=":material/error:", duration="long")
-        st.rerun()

@@ -1,6 +1,6 @@
 """All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,6 @@ import streamlit as st
 from app import display, library, permission, replaying
 from app.following import WORDS
 from cvae_core import jobs, runs, upkeep
-from cvae_core.errors import LabError
 from cvae_core.roots import default_root
 from cvae_core.runs import Card
 
@@ -115,11 +114,11 @@ def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> Non
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
             new = st.text_input("New name", value=name, key=f"rename {name}")
-            _act("Rename it", upkeep.rename, root, name, new.strip())
+            permission.offer("Rename it", upkeep.rename, root, name, new.strip(), run=name)
         with st.popover("Note", icon=":material/sticky_note_2:"):
             note = st.text_area("Note", value=cards[name].note, key=f"note {name}", max_chars=upkeep.LONGEST_NOTE)
-            _act("Keep it", upkeep.annotate, root, name, note)
-        _act("Put into the bin", upkeep.discard, root, name)
+            permission.offer("Keep it", upkeep.annotate, root, name, note, run=name)
+        permission.offer("Put into the bin", upkeep.discard, root, name, run=name, icon=":material/delete:")
 
 
 def _bin(root: Path) -> None:
@@ -131,18 +130,7 @@ def _bin(root: Path) -> None:
         for name in dict.fromkeys(binned.run for binned in found):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"`{name}`", width="stretch")
-                _act("Restore", upkeep.restore, root, name)
+                permission.offer("Restore", upkeep.restore, root, name, run=name)
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
             st.markdown("What is in it is lost then.")
-            _act("Delete for good", upkeep.empty_bin, root)
-
-
-def _act(label: str, act: Callable[..., object], *given: object) -> None:
-    """Offer to do something; what goes wrong is a sentence."""
-    if st.button(label, key=f"{label} {given[1:2]}"):
-        try:
-            act(*given)
-        except LabError as error:
-            st.error(str(error), icon=":material/error:")
-        else:
-            st.rerun()
+            permission.offer("Delete for good", upkeep.empty_bin, root, run="all")

@@ -2,8 +2,11 @@
 
 import ipaddress
 import os
+from collections.abc import Callable
 
 import streamlit as st
+
+from cvae_core.errors import LabError
 
 VARIABLE = "CVAE_TRAINING"  # on, off, or nothing: on where only this machine is served
 
@@ -21,6 +24,16 @@ def tell() -> None:
         f"it switches training on with {VARIABLE}=on.",
         icon=":material/lock:",
     )
+
+
+def offer(label: str, act: Callable[..., object], *given: object, run: str, icon: str | None = None) -> None:
+    """Offer those who may to do something to a run; what goes wrong is a sentence that stays while the page goes on."""
+    if may_train() and st.button(label, icon=icon, key=f"{label} {run}"):
+        try:
+            act(*given)
+        except LabError as error:
+            st.toast(str(error), icon=":material/error:", duration="long")
+        st.rerun()
 
 
 def _serves_this_machine_only(address: str | None) -> bool:

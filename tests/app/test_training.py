@@ -62,8 +62,7 @@ def said(visitor: AppTest) -> str:
 
 
 def command_of(visitor: AppTest) -> str:
-    (command,) = [str(code.value) for code in visitor.code if code.language == "bash"]
-    return command
+    return [str(code.value) for code in visitor.code if code.language == "bash"][-1]
 
 
 def test_the_form_starts_the_command_that_it_shows(
@@ -166,6 +165,7 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
         (bar,) = visitor.get("progress")
         assert (bar.proto.value, bar.proto.text) == (5, "epoch 3 of 40, at most 7 minutes left")
         assert ":material/play_circle: **shell** trains" in said(visitor)
+        assert visitor.code[0].value == "command"
         assert "epoch 2 is over" in said(visitor)
         assert "Stop training" in labels(visitor)
 
@@ -280,7 +280,7 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
     visitor.text_area(key="note mine").set_value("the first one").run()
     press(visitor, "Keep it")
     visitor.text_input(key="rename mine").set_value("digits-label").run()
-    assert "There is a run 'digits-label'" in press(visitor, "Rename it").error[0].value
+    assert "There is a run 'digits-label'" in press(visitor, "Rename it").toast[0].value
     visitor.text_input(key="rename mine").set_value("yours").run()
     press(visitor, "Rename it")
     assert find("yours", own_runs).card().note == "the first one"
