@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,18 @@ def test_every_page_opens_in_every_look(
     assert (red < 128) == (look == "dark")
     if look == "light" and name != "training":  # whose runs stand beside each other, however many they are
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
+    assert not serious_faults(page, look)
+    context.close()
+
+
+@pytest.mark.parametrize(("view", "look"), [("Train", "dark"), ("Sweep", "phone"), ("Runs", "light")])
+def test_the_other_views_of_trainings_are_for_everybody(
+    browser: Browser, visit: Open, view: str, look: Literal["light", "dark", "phone"]
+) -> None:
+    wide, scheme = look != "phone", "dark" if look == "dark" else "light"
+    context = browser.new_context(viewport={"width": 1400 if wide else 390, "height": 900}, color_scheme=scheme)
+    page = visit(f"training?view={view}", context.new_page())
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     assert not serious_faults(page, look)
     context.close()
 
