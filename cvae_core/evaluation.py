@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cvae_core import files, noise, parallel
+from cvae_core.annotations import fits
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.distributions import cross_entropy
@@ -181,9 +182,11 @@ def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequenc
     if content.get("weights") != weights:
         return ()
     try:
-        return tuple(Cell(**cell) for cell in content["cells"])
+        cells = tuple(Cell(**cell) for cell in content["cells"])
     except (KeyError, TypeError) as error:
         raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
+    files.require(all(fits(cell, Cell) for cell in cells), path)
+    return cells
 
 
 def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:

@@ -7,6 +7,7 @@ SHA-256 of its content: neither JSON, NumPy nor safetensors notices a flipped bi
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 TEMPORARY = ".tmp"
 REMEDY = "Put back a copy of it, or delete it and make it anew."
+FOREIGN = "does not hold what this version of the lab writes into it"
 DIGEST = "sha256"
 
 
@@ -58,11 +60,22 @@ def write(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> bytes:
-    """Read a whole file; raise RunDamaged where it is missing or unreadable."""
+    """Read a whole file; raise RunDamaged where it is missing, unreadable, or no plain file."""
+    require_plain(path)
     try:
         return path.read_bytes()
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def require_plain(path: Path) -> None:
+    """Raise RunDamaged unless there is a file: a pipe has no end, and a link leads anywhere."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
+    if not stat.S_ISREG(mode):
+        raise RunDamaged(f"{path} cannot be read: it is a folder, a link or a device and not a file. {REMEDY}")
 
 
 def version(path: Path) -> tuple[int, int, int]:
@@ -93,6 +106,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise RunDamaged(f"{path} is damaged: it is not the JSON that was written. {REMEDY}") from error
     compare(path, said, _json_digest(content))
     return dict(content)
+
+
+def require(holds: bool, path: Path) -> None:
+    """Raise RunDamaged unless a file, whose digest is right, holds what belongs into it."""
+    if not holds:
+        raise RunDamaged(f"{path} {FOREIGN}. {REMEDY}")
 
 
 def compare(path: Path, said: object, found: str) -> None:

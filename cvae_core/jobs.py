@@ -110,12 +110,16 @@ def condition(root: Path, run: str) -> Condition:
 def _closed(card: dict[str, Any], root: Path) -> Condition:
     going_on = card["status"] in ("stopped", "failed")
     resume = in_root(f"{card['command']} --resume", root) if going_on else None
-    return Condition(card["status"], card["reason"] or "", resume)
+    return Condition(card["status"], card.get("reason") or "", resume)
 
 
 def _card(folder: Path) -> dict[str, Any] | None:
     path = folder / "card.json"
-    return files.read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    card = files.read_json(path)
+    files.require(all(isinstance(card.get(name), str) for name in ("status", "command")), path)
+    return card
 
 
 def _trainer(root: Path, run: str) -> Process | None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core import files, noise
+from cvae_core.annotations import fits
 from cvae_core.architectures import Completer
 from cvae_core.classifier import Classifier, accuracy, classified, learn
 from cvae_core.config import LabelConfig, QuadrantConfig
@@ -154,7 +155,9 @@ def stored_judgement(run: Run) -> list[Finding]:
         content = files.read_json(path)
         if weights is not None and content.get("weights") == weights.sha256:
             try:
-                return [Finding(**finding) for finding in content["findings"]]
+                findings = [Finding(**finding) for finding in content["findings"]]
             except (KeyError, TypeError) as error:
                 raise RunDamaged(f"{path} is not of this version of the lab: judge the run anew.") from error
+            files.require(all(fits(finding, Finding) for finding in findings), path)
+            return findings
     return []

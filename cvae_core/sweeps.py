@@ -44,7 +44,10 @@ class Planned:
                 card = files.read_json(path)
             except RunDamaged:
                 continue
-            weights = path.parent / Path((card.get("weights") or {}).get("file", "none")).name
+            named = card.get("weights")
+            weights = (
+                path.parent / Path(str(named["file"]) if isinstance(named, dict) and "file" in named else "none").name
+            )
             ours = card.get("status") == "finished" and not card.get("imported")
             if ours and card.get("config") == self.config.to_json() and weights.exists():
                 return True

@@ -15,6 +15,7 @@ from cvae_core.config import PRESETS, Config, Flavour, configure
 from cvae_core.runs import Card, Run
 from cvae_core.sessions import Launch, train_run
 
+pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
 

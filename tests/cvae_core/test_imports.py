@@ -33,12 +33,13 @@ ROWS = [
     {"architectures"},
     {"ladder"},
     {"flat"},
+    {"histories"},
     {"models", "convolutions"},
     {"networks", "config", "data"},
     {"framing"},
     {"distributions", "quadrants", "noise", "vision", "formats", "parallel"},
     {"roots", "visibility"},
-    {"files", "flags", "processes"},
+    {"files", "flags", "processes", "annotations"},
     {"errors"},
 ]
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}
