@@ -5,6 +5,7 @@ better. Noise is a function of (seed, image, estimator), so an image's estimate 
 scored, and the first 1,000 images of a larger cell are the cell of 1,000.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ from cvae_core.runs import CARDS_KEPT, Run
 from cvae_core.visibility import ANY, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
+LOG = logging.getLogger(__name__)
 RESULTS = "cll.json"
 CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
@@ -200,6 +202,7 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
         _keep(cells, cell)
     kept = list(cells.values())
     files.write_json(run.result_path(file), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
+    LOG.info("run %s: %d cells evaluated, %d in %s", run.name, len(new), len(kept), file)
     return kept
 
 

@@ -3,6 +3,7 @@
 Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from cvae_core.processes import Process
 from cvae_core.queueing import FOLDER, cancel, locked, look
 from cvae_core.roots import folder_of, in_root
 
+LOG = logging.getLogger(__name__)
 RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
 GRACE = 1.4  # seconds that a training has to stop by itself
 SUNK = 10.0  # seconds within which a killed process is gone
@@ -51,8 +53,10 @@ def stop(root: Path, run: str) -> None:
     process = _trainer(root, run)
     if process is None:
         raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
+    LOG.info("run %s is asked to stop", run)
     process.send(signal.SIGTERM)
     if not _gone(process, GRACE):
+        LOG.warning("run %s does not stop and is killed", run)
         process.send(signal.SIGKILL)
         _gone(process, SUNK)
         for folder in {path.parent for path in root.glob(f"*/{pulse.FILE}")}:  # its own, or that of its baseline

@@ -1,5 +1,6 @@
 """What an independent classifier says of generated digits: are they what was asked for, and as varied as real ones?"""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -22,6 +23,7 @@ from cvae_core.latent import posterior_means
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled
 from cvae_core.runs import Run
 
+LOG = logging.getLogger(__name__)
 RESULTS = "judgement.json"
 PER_LABEL = 1000  # samples that are judged
 TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
@@ -146,6 +148,7 @@ def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None
     run.require_weights(weights)
     content = {"weights": weights, "findings": [asdict(finding) for finding in findings]}
     files.write_json(run.result_path(RESULTS), content)
+    LOG.info("run %s: judged, %d findings", run.name, len(findings))
 
 
 def stored_judgement(run: Run) -> list[Finding]:

@@ -1,5 +1,6 @@
 """The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from cvae_core.histories import are_test_images
 from cvae_core.models import LABELS, ConditionalVAE
 from cvae_core.runs import Card, Run
 
+LOG = logging.getLogger(__name__)
 Method = Literal["tsne", "pca"]
 Dimensions = Literal[2, 3]
 MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
@@ -134,6 +136,7 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights)}
     formats.write_arrays(run.result_path(layout.file), **arrays)
+    LOG.info("run %s: %d points laid out in %s", run.name, len(embedding.indices), layout.file)
 
 
 def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:

@@ -9,6 +9,7 @@
 Pretrained runs are read-only: new results about them go to a cache folder beside them.
 """
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,7 +36,9 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.roots import NAME, folder_of
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
+LOG = logging.getLogger(__name__)
 CACHE = ".cache"
+METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a finished run
 CARD, CURVES, STAGES = "card.json", "curves.csv", "stages.npz"
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
@@ -89,8 +92,8 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
         card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
-        if not fits(card, Card):
-            raise TypeError("values of other types")
+        if not fits(card, Card) or (card.status == "finished" and not set(card.metrics) >= METRICS):
+            raise TypeError("other values")
         return card
     except (ConfigError, TypeError, ValueError) as error:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
@@ -130,6 +133,14 @@ class Run:
         digests = {path.name: files.digest(files.read(path)) for path in parts if path.exists()}
         card = replace(card, parts=digests)
         files.write_json(self.folder / CARD, card.to_json())
+        between = card.status == "running" and card.epochs > 0
+        LOG.log(
+            logging.DEBUG if between else logging.INFO,
+            "run %s is %s after epoch %d",
+            self.name,
+            card.status,
+            card.epochs,
+        )
         return card
 
     def write_weights(self, card: Card, weights: Mapping[str, Tensor], dtype: torch.dtype, **news: Any) -> Card:

@@ -89,7 +89,7 @@ def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
             dtype="float32",
             threads=1,
             parameters=0,
-            metrics={"elbo": -100.0},
+            metrics={"bound": -100.0, "reconstruction": -90.0, "rate": 10.0, "elbo": -100.0},
         )
         run.write_weights(card, build(config).state_dict(), torch.float32)
         run.write_card(replace(run.card(), **news))

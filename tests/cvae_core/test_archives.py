@@ -472,7 +472,7 @@ for name, (changes, sentence) in {
     "a card with very much to say": ({"command": "python" * 10_000}, NOT_WRITTEN_BY_US),
     "a card with a bound that is a text": ({"metrics": {"elbo": "-90"}}, "not of this version of the lab"),
     "a card with a bound that is none": ({"metrics": {"elbo": float("nan")}}, "not of this version of the lab"),
-    "a card without a bound": ({"metrics": {}}, NOT_WRITTEN_BY_US),
+    "a card without a bound": ({"metrics": {}}, "not of this version of the lab"),
     "a card with too many rates": ({"rates": [0.1] * 1000}, NOT_WRITTEN_BY_US),
     "a card of no day": ({"created": "yesterday"}, "not a run as this lab packs one"),
     "a card without weights": ({"weights": None}, "has no weights yet"),
