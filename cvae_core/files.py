@@ -7,6 +7,7 @@ SHA-256 of its content: neither JSON, NumPy nor safetensors notices a flipped bi
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 from collections.abc import Mapping
@@ -36,10 +37,11 @@ def user_path(variable: str, folder: str) -> Path:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step; raise NotWritable where the folder or disk refuses."""
+    """Replace a file in one step; raise NotWritable where the folder or disk refuses. What the dead left beside it goes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -57,6 +59,19 @@ def write(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):  # gone, as it should be, or never there
             temporary.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        if found := re.fullmatch(rf"\..+\.(\d+)-\d+{re.escape(TEMPORARY)}", path.name):
+            try:
+                os.kill(int(found[1]), 0)  # asks whether it lives
+            except (ProcessLookupError, OverflowError):
+                with suppress(OSError):  # somebody else was quicker
+                    path.unlink()
+            except PermissionError:  # it lives, and is somebody else's
+                pass
 
 
 def read(path: Path) -> bytes:

@@ -583,7 +583,7 @@ class TestWhy:
             [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
         ):
             config = configure("label", dataset="digits", width=8, depth=1, latent=2, beta=beta)
-            metrics = {"reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
+            metrics = {"bound": -110.0, "reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
             untrained(config, f"any-{number}", root=own_runs, metrics=metrics, status=status)
         return own_runs
 
