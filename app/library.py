@@ -1,5 +1,6 @@
 """Runs, models and images, each read once for all visitors."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Card
 from cvae_core.visibility import ANY, described
 
+LOG = logging.getLogger(__name__)
 MODELS_KEPT = 12  # about 20 MB each
 KEPT_TABLES = 40
 SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
@@ -72,6 +74,7 @@ def model(key: RunKey) -> ConditionalVAE:
     run = runs.find(key.name, runs.default_root())
     if (weights := run.card().weights) is None or weights.sha256 != key.weights:
         raise RunNotFound(f"Run {key.name!r} has been trained anew meanwhile: reload the page.")
+    LOG.info("run %s: its weights are read", key.name)
     return run.model()
 
 
