@@ -137,4 +137,5 @@ def test_no_nonsense_is_more_than_left_out(every: int, server: Server, measured:
     log = server.log.read_text()
     assert "app.faults" not in log
     assert "Traceback" not in log
+    measured("names", in_addresses=2 * len(ADDRESSES[::every]) // 3, on_a_page=len(NAMES) // every)
     measured("inputs", inputs=inputs, exceptions=len(faults), megabytes_grown=max(grown, 0.0))
