@@ -1,9 +1,10 @@
 """Controls that several pages have; each keeps its value in the page's address."""
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -79,11 +80,23 @@ def whole_number(
     label: str, least: int, most: int, *, default: int, key: str, step: int = 1, words: str | None = None
 ) -> int:
     """Choose a whole number, which an address can empty; what a forger has put there and cannot be is the default."""
+    if endless := any(map(_endless, st.query_params.get_all(key))):
+        del st.query_params[key]
+    free = st.session_state.setdefault(f"{key}-not-bound", endless)  # while the page holds what its address began with
     held = st.session_state.get(key)
     if held is not None and not least <= held <= most:
         st.session_state[key] = default
-    chosen = st.number_input(label, least, most, default, step, key=key, bind="query-params", help=words)
+    bind: Literal["query-params"] | None = None if free else "query-params"
+    chosen = st.number_input(label, least, most, default, step, key=key, bind=bind, help=words)
     return least if chosen is None else int(chosen)
+
+
+def _endless(text: str) -> bool:
+    """Say whether a text is a number without end or none, inf, 1e400 or nan, at which Streamlit's field would raise."""
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return False  # no number at all: Streamlit drops it
 
 
 def seed() -> int:

@@ -229,6 +229,9 @@ class TestGenerate:
             "`samples=99`, `pixels=xx`, `visible-digits=2`",
         ),
         ("latent", {"method": "umap", "point": "-1"}, "`method=umap`, `point=-1`"),
+        ("generate", {"seed": "inf"}, "`seed=inf`"),
+        ("latent", {"point": "nan"}, "`point=nan`"),
+        ("inpaint", {"seed": "1e400"}, "`seed=1e400`"),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
         ("latent", {"method": "t-SNE", "point": "3"}, None),
