@@ -15,8 +15,8 @@ test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m timed
 
-soak: $(STAMP)-dev  ## the long versions of tests: twenty kills, twenty starts at once
-	$(BIN)/python -m pytest -m soak
+soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is promised with what they measured
+	$(BIN)/python -m pytest -m 'soak or promise' --promises
 
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints

@@ -1,9 +1,10 @@
 """Controls that several pages have; each keeps its value in the page's address."""
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ from cvae_core.visibility import ANY, NAMES, canonical, described
 
 Option = TypeVar("Option")
 MAX_SEED = 999_999
+MAX_INDEX = 9999  # of a test image
 MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
 NOISE_STEP = 0.05
@@ -74,18 +76,33 @@ def vae_of(dataset: str, **wanted: object) -> RunKey | None:
     return next(iter(found.values()), None)
 
 
+def whole_number(
+    label: str, least: int, most: int, *, default: int, key: str, step: int = 1, words: str | None = None
+) -> int:
+    """Choose a whole number, which an address can empty; what a forger has put there and cannot be is the default."""
+    if endless := any(map(_endless, st.query_params.get_all(key))):
+        del st.query_params[key]
+    free = st.session_state.setdefault(f"{key}-not-bound", endless)  # while the page holds what its address began with
+    held = st.session_state.get(key)
+    if held is not None and not least <= held <= most:
+        st.session_state[key] = default
+    bind: Literal["query-params"] | None = None if free else "query-params"
+    chosen = st.number_input(label, least, most, default, step, key=key, bind=bind, help=words)
+    return least if chosen is None else int(chosen)
+
+
+def _endless(text: str) -> bool:
+    """Say whether a text is a number without end or none, inf, 1e400 or nan, at which Streamlit's field would raise."""
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return False  # no number at all: Streamlit drops it
+
+
 def seed() -> int:
     """Choose the seed of all noise on a page."""
-    number = st.number_input(
-        "Seed",
-        0,
-        MAX_SEED,
-        value=0,
-        key="seed",
-        bind="query-params",
-        help="The same seed gives the same picture anywhere",
-    )
-    return int(number or 0)
+    words = "The same seed gives the same picture anywhere"
+    return whole_number("Seed", 0, MAX_SEED, default=0, key="seed", words=words)
 
 
 def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
@@ -352,8 +369,7 @@ _POINT, _CLICKED = "point", "clicked-point"
 
 def test_index(highest: int) -> int:
     """Choose a test image by its number; a click on the map writes it."""
-    number = st.number_input("Test image", 0, highest, value=0, key=_POINT, bind="query-params")
-    return int(number or 0)
+    return whole_number("Test image", 0, highest, default=0, key=_POINT)
 
 
 def take_point() -> None:
@@ -375,8 +391,11 @@ def selected_points() -> tuple[int, ...]:
 
 def _caught(state: Any) -> tuple[int, ...]:
     """Return the test indices of a map's selected points."""
-    given = (point.get("customdata") for point in state.selection.points)
-    return tuple(int(index) for index in given if isinstance(index, int | float))
+    match state:
+        case {"selection": {"points": [*points]}}:
+            given = [point.get("customdata") for point in points if isinstance(point, Mapping)]
+            return tuple(int(index) for index in given if isinstance(index, int | float) and 0 <= index <= MAX_INDEX)
+    return ()  # as only a forger sends it
 
 
 def chosen_point() -> int | None:

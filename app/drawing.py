@@ -1,14 +1,13 @@
 """A pad to draw a digit on; beside a quadrant model its completions move with the pen."""
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from app import decoder, library
+from app import controls, decoder, library
 from app.decoder import source
 from app.library import RunKey
 from cvae_core import data, gallery, noise
@@ -96,7 +95,7 @@ def take(text: object) -> None:
     """Keep what the pad tells; what is no drawing of 784 bytes, as only a forger sends it, is ignored."""
     try:
         raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except binascii.Error:
+    except ValueError:  # of letters that are not ASCII, or not of base 64
         return
     if len(raw) == PIXELS:
         st.session_state[_INK] = np.frombuffer(raw, np.uint8)
@@ -135,7 +134,8 @@ def _tools() -> None:
         help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
     )
     images = library.dataset("mnist" if data.on_disk("mnist") else "digits").test
-    index = int(middle.number_input("Test digit", 0, len(images) - 1, key="index", bind="query-params") or 0)
+    with middle:
+        index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
 
     def start() -> None:
         give(images.images[index].numpy())

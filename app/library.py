@@ -1,6 +1,7 @@
 """Runs, models and images, each read once for all visitors."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +22,7 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Card
 from cvae_core.visibility import ANY, described
 
+LOG = logging.getLogger(__name__)
 MODELS_KEPT = 12  # about 20 MB each
 KEPT_TABLES = 40
 SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
@@ -83,6 +85,7 @@ def model(key: RunKey) -> ConditionalVAE:
     run = runs.find(key.name, runs.default_root())
     if (weights := run.card().weights) is None or weights.sha256 != key.weights:
         raise RunNotFound(f"Run {key.name!r} has been trained anew meanwhile: reload the page.")
+    LOG.info("run %s: its weights are read", key.name)
     return run.model()
 
 

@@ -136,10 +136,8 @@ def layout(key: RunKey) -> Layout:
         return replace(USUAL, method=method, dimensions=dimensions)
     with st.expander("Settings of the map", icon=":material/tune:"):
         most = len(library.dataset(library.config(key).dataset).test)
-        asked = st.number_input(
-            "Points", MIN_POINTS, most, min(USUAL.points, most), step=50, key=f"points-{most}", bind="query-params"
-        )
-        points = int(asked or MIN_POINTS)
+        usual = min(USUAL.points, most)
+        points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
         if points == min(USUAL.points, most):
             points = USUAL.points
         perplexity = USUAL.perplexity

@@ -61,9 +61,9 @@ async def alone(address: str, page: str) -> tuple[float, float, list[float]]:
         return cold, warm, [await click(second, page, number) for number in range(CLICKS)] if page else []
 
 
-async def crowd(address: str, page: str) -> list[float]:
+async def crowd(address: str, page: str, visitors: int = VISITORS, seconds: float = SECONDS) -> list[float]:
     """Return what many visitors wait, each clicking again a second after the last answer."""
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
 
     async def one(first: int) -> list[float]:
         waits = []
@@ -76,7 +76,7 @@ async def crowd(address: str, page: str) -> list[float]:
                     return waits
         raise AssertionError("never ends")
 
-    waits = await asyncio.gather(*(one(100 * number) for number in range(VISITORS)))
+    waits = await asyncio.gather(*(one(100 * number) for number in range(visitors)))
     return [wait for each in waits for wait in each]
 
 

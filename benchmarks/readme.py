@@ -120,11 +120,15 @@ def written(text: str) -> str:
     runs = sealed()
     made = {"table": scores(runs), "judged": judgements(runs), "speed": speed(), "answers": answers()}
     for marker, table in made.items():
-        before, _, rest = text.partition(f"<!-- {marker} -->\n")
-        _, end, after = rest.partition(f"\n<!-- /{marker} -->")
-        if end:
-            text = f"{before}<!-- {marker} -->\n{table}{end}{after}"
+        text = between(text, marker, table)
     return text
+
+
+def between(text: str, marker: str, table: str) -> str:
+    """Return a text with a table in place of what stands between two markers, if they are there."""
+    before, _, rest = text.partition(f"<!-- {marker} -->\n")
+    _, end, after = rest.partition(f"\n<!-- /{marker} -->")
+    return f"{before}<!-- {marker} -->\n{table}{end}{after}" if end else text
 
 
 if __name__ == "__main__":

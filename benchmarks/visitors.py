@@ -121,6 +121,8 @@ class Visitor:
                 self._state.query_string = message.page_info_changed.query_string
             case "auto_rerun":
                 again = message.auto_rerun
+                if replaced := self._clocks.get(again.fragment_id):
+                    replaced.cancel()
                 self._clocks[again.fragment_id] = asyncio.create_task(self._tick(again.fragment_id, again.interval))
             case "script_finished":
                 if self._awaited in ran or not ran:

@@ -7,6 +7,7 @@ figures are true no digest says, so its card keeps where it came from.
 """
 
 import io
+import logging
 import re
 import stat
 import zipfile
@@ -23,6 +24,7 @@ from cvae_core.roots import NAME
 from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
 
+LOG = logging.getLogger(__name__)
 MEGABYTE = 2**20
 LIMITS: Mapping[str, int] = {  # what a run may have, and how many bytes of it; the first four it must have
     r"card\.json": MEGABYTE,
@@ -52,6 +54,7 @@ def packed(run: Run) -> bytes:
             if _limit(path.name) and not stale:
                 archive.writestr(f"{run.name}/{path.name}", files.read(path))
     _unpacked(buffer.getvalue())
+    LOG.info("run %s: packed, %d bytes", run.name, len(buffer.getvalue()))
     return buffer.getvalue()
 
 
@@ -78,6 +81,7 @@ def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
             arriving.folder.rename(run.folder)
     except OSError as error:
         raise NotWritable(f"{run.folder} could not be written ({error.strerror}): choose another --root.") from error
+    LOG.info("run %s: imported", run.name)
     return run
 
 

@@ -104,6 +104,7 @@ def load_classifier(dataset: str, root: Path) -> Classifier:
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:
         raise RunDamaged(f"{path} is not a classifier of this version of the lab. {files.REMEDY}") from error
+    files.require(all(bool(tensor.isfinite().all()) for tensor in tensors.values()), path)
     return _folded(classifier.eval())
 
 

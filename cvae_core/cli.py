@@ -18,7 +18,8 @@
     list                                show the runs that are there
     download DATASET                    fetch a data set
 
-Add --help to any of them. What goes wrong by a user's hand is one sentence on standard error and exit code 2.
+Add --help to any of them, or --log-level info for a line about each event that matters. What goes wrong by a user's hand is
+one sentence on standard error and exit code 2.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ from typing import Any, TypeVar, get_args
 
 import tyro
 
-from cvae_core import starting
+from cvae_core import logs, starting
 from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without − or ± shows ? for them and goes on
             stream.reconfigure(errors="replace")
     try:
-        _parsed(list(arguments))()
+        _parsed(logs.taken_out(list(arguments)))()
     except BrokenPipeError:  # the reader, `head` say, has seen enough; nothing more can be told to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LabError, OSError) as error:

@@ -5,6 +5,7 @@ scikit-learn's handwritten digits lie inside its wheel, so that the lab runs wit
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from cvae_core.files import user_path
 from cvae_core.framing import BOX, centred
 from cvae_core.quadrants import PIXELS, SIDE
 
+LOG = logging.getLogger(__name__)
 NAMES = ("mnist", "fashion", "kmnist", "digits")
 EMBEDDED = "digits"
 SPLITS = ("train", "validation", "test")
@@ -133,6 +135,7 @@ def download(name: str) -> None:
             f"yourself the right to write, or set CVAE_DATA to another folder."
         ) from error
     _check_files(name)
+    LOG.info("%s is downloaded into %s", name, _raw(name))
 
 
 def downloaded_bytes(name: str) -> int:

@@ -5,6 +5,7 @@ better. Noise is a function of (seed, image, estimator), so an image's estimate 
 scored, and the first 1,000 images of a larger cell are the cell of 1,000.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from cvae_core import files, noise, parallel
+from cvae_core.annotations import fits
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.distributions import cross_entropy
@@ -29,6 +31,7 @@ from cvae_core.runs import CARDS_KEPT, Run
 from cvae_core.visibility import ANY, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
+LOG = logging.getLogger(__name__)
 RESULTS = "cll.json"
 CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
@@ -181,9 +184,11 @@ def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequenc
     if content.get("weights") != weights:
         return ()
     try:
-        return tuple(Cell(**cell) for cell in content["cells"])
+        cells = tuple(Cell(**cell) for cell in content["cells"])
     except (KeyError, TypeError) as error:
         raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
+    files.require(all(fits(cell, Cell) for cell in cells), path)
+    return cells
 
 
 def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:
@@ -197,6 +202,7 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
         _keep(cells, cell)
     kept = list(cells.values())
     files.write_json(run.result_path(file), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
+    LOG.info("run %s: %d cells evaluated, %d in %s", run.name, len(new), len(kept), file)
     return kept
 
 

@@ -7,6 +7,8 @@ SHA-256 of its content: neither JSON, NumPy nor safetensors notices a flipped bi
 import hashlib
 import json
 import os
+import re
+import stat
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +19,7 @@ from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 TEMPORARY = ".tmp"
 REMEDY = "Put back a copy of it, or delete it and make it anew."
+FOREIGN = "does not hold what this version of the lab writes into it"
 DIGEST = "sha256"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,10 +38,11 @@ def user_path(variable: str, folder: str) -> Path:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step; raise NotWritable where the folder or disk refuses."""
+    """Replace a file in one step; raise NotWritable where the folder or disk refuses. What the dead left beside it goes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -58,12 +62,36 @@ def write(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        if found := re.fullmatch(rf"\..+\.(\d+)-\d+{re.escape(TEMPORARY)}", path.name):
+            try:
+                os.kill(int(found[1]), 0)  # asks whether it lives
+            except (ProcessLookupError, OverflowError):
+                with suppress(OSError):  # somebody else was quicker
+                    path.unlink()
+            except PermissionError:  # it lives, and is somebody else's
+                pass
+
+
 def read(path: Path) -> bytes:
-    """Read a whole file; raise RunDamaged where it is missing or unreadable."""
+    """Read a whole file; raise RunDamaged where it is missing, unreadable, or no plain file."""
+    require_plain(path)
     try:
         return path.read_bytes()
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def require_plain(path: Path) -> None:
+    """Raise RunDamaged unless there is a file: a pipe has no end, and a link leads anywhere."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
+    if not stat.S_ISREG(mode):
+        raise RunDamaged(f"{path} cannot be read: it is a folder, a link or a device and not a file. {REMEDY}")
 
 
 def version(path: Path) -> tuple[int, int, int]:
@@ -94,6 +122,12 @@ def read_json(path: Path) -> dict[str, Any]:
         raise RunDamaged(f"{path} is damaged: it is not the JSON that was written. {REMEDY}") from error
     compare(path, said, _json_digest(content))
     return dict(content)
+
+
+def require(holds: bool, path: Path) -> None:
+    """Raise RunDamaged unless a file, whose digest is right, holds what belongs into it."""
+    if not holds:
+        raise RunDamaged(f"{path} {FOREIGN}. {REMEDY}")
 
 
 def compare(path: Path, said: object, found: str) -> None:

@@ -3,6 +3,7 @@
 Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
 """
 
+import logging
 import shlex
 import signal
 import time
@@ -17,6 +18,7 @@ from cvae_core.processes import Process
 from cvae_core.queueing import cancel, locked, look
 from cvae_core.roots import folder_of, in_root
 
+LOG = logging.getLogger(__name__)
 RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
 GRACE = 1.4  # seconds that a training has to stop by itself
 SUNK = 10.0  # seconds within which a killed process is gone
@@ -46,8 +48,10 @@ def stop(root: Path, run: str) -> None:
     process = _trainer(root, run)
     if process is None:
         raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
+    LOG.info("run %s is asked to stop", run)
     process.send(signal.SIGTERM)
     if not _gone(process, GRACE):
+        LOG.warning("run %s does not stop and is killed", run)
         process.send(signal.SIGKILL)
         _gone(process, SUNK)
         for folder in {path.parent for path in root.glob(f"*/{pulse.FILE}")}:  # its own, or that of its baseline
@@ -99,12 +103,16 @@ def condition(root: Path, run: str) -> Condition:
 def _closed(card: dict[str, Any], root: Path) -> Condition:
     going_on = card["status"] in ("stopped", "failed")
     resume = in_root(f"{card['command']} --resume", root) if going_on else None
-    return Condition(card["status"], card["reason"] or "", resume)
+    return Condition(card["status"], card.get("reason") or "", resume)
 
 
 def _card(folder: Path) -> dict[str, Any] | None:
     path = folder / "card.json"
-    return files.read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    card = files.read_json(path)
+    files.require(all(isinstance(card.get(name), str) for name in ("status", "command")), path)
+    return card
 
 
 def _trainer(root: Path, run: str) -> Process | None:

@@ -1,5 +1,6 @@
 """What an independent classifier says of generated digits: are they what was asked for, and as varied as real ones?"""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core import files, noise
+from cvae_core.annotations import fits
 from cvae_core.architectures import Completer
 from cvae_core.classifier import Classifier, accuracy, classified, learn
 from cvae_core.config import LabelConfig, QuadrantConfig
@@ -21,6 +23,7 @@ from cvae_core.latent import posterior_means
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled
 from cvae_core.runs import Run
 
+LOG = logging.getLogger(__name__)
 RESULTS = "judgement.json"
 PER_LABEL = 1000  # samples that are judged
 TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
@@ -145,6 +148,7 @@ def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None
     run.require_weights(weights)
     content = {"weights": weights, "findings": [asdict(finding) for finding in findings]}
     files.write_json(run.result_path(RESULTS), content)
+    LOG.info("run %s: judged, %d findings", run.name, len(findings))
 
 
 def stored_judgement(run: Run) -> list[Finding]:
@@ -154,7 +158,9 @@ def stored_judgement(run: Run) -> list[Finding]:
         content = files.read_json(path)
         if weights is not None and content.get("weights") == weights.sha256:
             try:
-                return [Finding(**finding) for finding in content["findings"]]
+                findings = [Finding(**finding) for finding in content["findings"]]
             except (KeyError, TypeError) as error:
                 raise RunDamaged(f"{path} is not of this version of the lab: judge the run anew.") from error
+            files.require(all(fits(finding, Finding) for finding in findings), path)
+            return findings
     return []

@@ -1,20 +1,24 @@
 """The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core import formats, noise
+from cvae_core import files, formats, noise
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
-from cvae_core.models import ConditionalVAE
-from cvae_core.runs import Run
+from cvae_core.histories import are_test_images
+from cvae_core.models import LABELS, ConditionalVAE
+from cvae_core.runs import Card, Run
 
+LOG = logging.getLogger(__name__)
 Method = Literal["tsne", "pca"]
 Dimensions = Literal[2, 3]
 MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
@@ -132,18 +136,42 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights)}
     formats.write_arrays(run.result_path(layout.file), **arrays)
+    LOG.info("run %s: %d points laid out in %s", run.name, len(embedding.indices), layout.file)
 
 
 def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
     """Read the run's embedding, or None where there is none of its present weights."""
     weights = run.card().weights
     for path in reversed(run.result_paths(layout.file)):  # one that was made anew for a read-only run counts
-        arrays = formats.read_arrays(path)
-        if weights is not None and str(arrays.pop("weights", "")) == weights.sha256:
-            if set(arrays) != {field.name for field in fields(Embedding)}:
-                raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
-            return Embedding(**arrays)
+        embedding, of = read_embedding(path, run.card())
+        if weights is not None and of == weights.sha256:
+            return embedding
     return None
+
+
+def read_embedding(path: Path, card: Card) -> tuple[Embedding, str]:
+    """Read a map and the digest of the weights that it is of; raise RunDamaged where it is none of a card's test images."""
+    arrays = formats.read_arrays(path)
+    weights = str(arrays.pop("weights", ""))
+    if set(arrays) != {field.name for field in fields(Embedding)}:
+        raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
+    embedding = Embedding(**arrays)
+    files.require(_is_map(embedding, card.config.dataset, 3 if path.stem.endswith("-3d") else 2), path)
+    return embedding, weights
+
+
+def _is_map(embedding: Embedding, dataset: str, dimensions: int) -> bool:
+    """Say whether test images each have a label, and a finite point in z and on the map."""
+    indices, labels, points = embedding.indices, embedding.labels, (embedding.z, embedding.coordinates)
+    return (
+        are_test_images(indices, dataset)
+        and labels.shape == indices.shape
+        and labels.dtype == np.int64
+        and bool(((labels >= 0) & (labels < LABELS)).all())
+        and all(each.ndim == 2 and len(each) == len(indices) and each.dtype.kind == "f" for each in points)
+        and all(bool(np.isfinite(each).all()) for each in points)
+        and embedding.z.shape[1] >= dimensions == embedding.coordinates.shape[1]
+    )
 
 
 def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:

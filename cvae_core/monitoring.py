@@ -8,10 +8,10 @@ from torch import Tensor
 from cvae_core import noise
 from cvae_core.data import DataSet, Split
 from cvae_core.examples import first_of_each_label, held_out
+from cvae_core.histories import STAGE_COLUMNS as STAGE_COLUMNS
 from cvae_core.models import ConditionalVAE, completed, labelled, nothing
 from cvae_core.objectives import objective, objective_draws
 
-STAGE_COLUMNS = 8  # samples per row
 VALIDATION_BATCH = 500
 
 

@@ -6,6 +6,7 @@
 An entry names a process for good, so that entries of the dead are known and swept by whoever comes next.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, 
 from cvae_core.processes import Process
 from cvae_core.roots import QUEUE
 
+LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
 POLL_AT_MOST = 1.0
 LOCK_TIMEOUT = 20.0  # seconds
@@ -88,6 +90,7 @@ def turn(
         if any(entry.run == run for entry in entries):
             raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
         entries.append(mine)
+    LOG.info("run %s joins the queue", run)
     lock = FileLock(root / QUEUE / "training.lock")
     try:
         told = None
@@ -103,6 +106,7 @@ def turn(
                 tell(f"Waits for {first.run!r} to finish, place {place} of {len(queue.waiting)}")
                 told = place
             time.sleep(min(POLL * place, POLL_AT_MOST))
+        LOG.info("run %s has the turn", run)
         yield
     finally:
         with suppress(NotWritable), _changing(root) as entries:  # a full disk: others sweep the entry of the dead
@@ -119,12 +123,14 @@ def move(root: Path, run: str, place: int) -> None:
             raise ConfigError(f"Place cannot be {place}: {len(others) + 1} trainings wait.")
         others.insert(place - 1, entry)
         entries[:] = [other for other in entries if other.since] + others
+    LOG.info("run %s is moved to place %d of the queue", run, place)
 
 
 def cancel(root: Path, run: str) -> None:
     """Take a waiting run out of the queue: its process sees that and ends. Raises RunNotFound where it does not wait."""
     with _changing(root) as entries:
         entries.remove(_waiting(entries, run))
+    LOG.info("run %s is taken out of the queue", run)
 
 
 def _begins(root: Path, mine: Entry, lock: FileLock) -> bool:

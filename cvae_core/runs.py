@@ -9,6 +9,8 @@
 Pretrained runs are read-only: new results about them go to a cache folder beside them.
 """
 
+import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -24,15 +26,20 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cvae_core import files, formats
-from cvae_core.architectures import build
+from cvae_core.annotations import fits
+from cvae_core.architectures import build, shapes
 from cvae_core.config import Config, fills, from_json, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
+from cvae_core.histories import are_curves, are_stages
 from cvae_core.models import ConditionalVAE
 from cvae_core.roots import NAME, folder_of
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
+LOG = logging.getLogger(__name__)
 CACHE = ".cache"
+METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a finished run
+CARD, CURVES, STAGES = "card.json", "curves.csv", "stages.npz"
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
@@ -68,6 +75,7 @@ class Card:
     metrics: Mapping[str, float] = field(default_factory=dict)  # validation split, nats per image
     rates: Sequence[float] = ()  # mean rate per latent dimension on the validation split, nats
     weights: Weights | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of a finished run's curves and stages
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
     note: str = ""  # by whoever keeps the run
@@ -84,7 +92,10 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         if not fills(Card, content):
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
-        return Card(**{**content, "config": from_json(content["config"]), "weights": weights})
+        card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
+        if not fits(card, Card) or (card.status == "finished" and not set(card.metrics) >= METRICS):
+            raise TypeError("other values")
+        return card
     except (ConfigError, TypeError, ValueError) as error:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
 
@@ -106,20 +117,32 @@ class Run:
         return self.folder.name
 
     def exists(self) -> bool:
-        """Say whether there is a card."""
-        return (self.folder / "card.json").is_file()
+        """Say whether there is a card, readable or not."""
+        return os.path.lexists(self.folder / CARD)
 
     def card(self) -> Card:
         """Read the card; raise RunDamaged where it cannot be."""
-        path = self.folder / "card.json"
+        path = self.folder / CARD
         try:
             return _card(path, files.version(path))
         except ConfigError as error:
-            raise RunDamaged(f"Run {self.name!r}: {error}") from error
+            raise RunDamaged(f"Run {self.name!r}: {error} The card is {path}.") from error
 
-    def write_card(self, card: Card) -> None:
-        """Replace the card: the step that makes what it names so."""
-        files.write_json(self.folder / "card.json", card.to_json())
+    def write_card(self, card: Card) -> Card:
+        """Replace the card, the step that makes what it names so, and return it; a finished run's names its other parts."""
+        parts = [self.folder / file for file in (CURVES, STAGES)] if card.status == "finished" else []
+        digests = {path.name: files.digest(files.read(path)) for path in parts if path.exists()}
+        card = replace(card, parts=digests)
+        files.write_json(self.folder / CARD, card.to_json())
+        between = card.status == "running" and card.epochs > 0
+        LOG.log(
+            logging.DEBUG if between else logging.INFO,
+            "run %s is %s after epoch %d",
+            self.name,
+            card.status,
+            card.epochs,
+        )
+        return card
 
     def write_weights(self, card: Card, weights: Mapping[str, Tensor], dtype: torch.dtype, **news: Any) -> Card:
         """Write weights, commit them with a card that names them, drop the file they replace; return the card."""
@@ -131,7 +154,7 @@ class Run:
         )
         files.write(self.folder / named.file, content)
         card = replace(card, weights=named, **news)
-        self.write_card(card)
+        card = self.write_card(card)
         self.sweep(card)
         return card
 
@@ -149,18 +172,21 @@ class Run:
         if named is None:
             raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
         path = self.folder / Path(named.file).name
-        if not path.exists():
+        if not os.path.lexists(path):
             raise RunNotFound(
-                f"Run {self.name!r} is here as its card and scores, without its weights: train it with "
+                f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
                 f"{train_command((card or self.card()).config, f'my-{self.name}')}"
             )
         content = files.read(path)
         if files.digest(content) != named.sha256:
             raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card. {files.REMEDY}")
         try:
-            return {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+            weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
         except (SafetensorError, ValueError) as error:
             raise RunDamaged(f"{path} is damaged: it is not a safetensors file. {files.REMEDY}") from error
+        if fault := _fault(weights, shapes((card or self.card()).config)):
+            raise RunDamaged(f"{path} is damaged: the weights of run {self.name!r} {fault}. {files.REMEDY}")
+        return weights
 
     def has_weights(self, card: Card | None = None) -> bool:
         """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
@@ -177,25 +203,39 @@ class Run:
     def model(self) -> ConditionalVAE:
         """Rebuild the model with its best weights, for evaluation only."""
         card = self.card()
+        weights = self.weights(card)  # first, for a card can ask for a model that no machine has memory for
         model = build(card.config)
-        load_weights(model, self.weights(card), self.name)
+        load_weights(model, weights, self.name)
         return model.eval().requires_grad_(False)
 
     def curves(self) -> pd.DataFrame:
         """Read the curves: one row per epoch and split."""
-        return formats.read_table(self.folder / "curves.csv")
+        path = self._part(CURVES)
+        table, card = formats.read_table(path), self.card()
+        files.require(are_curves(table, card.epochs if card.status == "finished" else None), path)
+        return table
 
     def write_curves(self, table: pd.DataFrame) -> None:
         """Replace the curves."""
-        formats.write_table(self.folder / "curves.csv", table)
+        formats.write_table(self.folder / CURVES, table)
 
     def stages(self) -> dict[str, np.ndarray]:
         """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
-        return formats.read_arrays(self.folder / "stages.npz")
+        path = self._part(STAGES)
+        arrays = formats.read_arrays(path)
+        files.require(are_stages(arrays, self.card().config.dataset), path)
+        return arrays
 
     def write_stages(self, **arrays: np.ndarray) -> None:
         """Replace the stages."""
-        formats.write_arrays(self.folder / "stages.npz", **arrays)
+        formats.write_arrays(self.folder / STAGES, **arrays)
+
+    def _part(self, file: str) -> Path:
+        """Return the path of a file after comparing it with what the card says of it: no other run's takes its place."""
+        path, parts = self.folder / file, self.card().parts
+        if file in parts:
+            files.compare(path, parts[file], files.digest(files.read(path)))
+        return path
 
     @property
     def state_file(self) -> Path:
@@ -209,7 +249,7 @@ class Run:
     def result_paths(self, file: str) -> list[Path]:
         """Return where results of that name are found, the run's own before the cached ones."""
         candidates = [self.folder / file, self.folder.parent / CACHE / self.name / file]
-        return [path for path in candidates if path.is_file()]
+        return [path for path in candidates if os.path.lexists(path)]
 
     def require_weights(self, sha256: str) -> None:
         """Raise RunInUse if the run has other weights than those of a digest."""
@@ -242,12 +282,18 @@ class Run:
 
 def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str) -> None:
     """Put weights into a model, checked for names, shapes and finite values; raise RunDamaged otherwise."""
-    expected = model.state_dict()
-    if {n: t.shape for n, t in weights.items()} != {n: t.shape for n, t in expected.items()}:
-        raise RunDamaged(f"The weights of run {run!r} are not those of its configuration: train it anew.")
-    if not all(bool(t.isfinite().all()) for t in weights.values()):
-        raise RunDamaged(f"The weights of run {run!r} hold values that are not finite: train it anew.")
+    if fault := _fault(weights, {name: tensor.shape for name, tensor in model.state_dict().items()}):
+        raise RunDamaged(f"The weights of run {run!r} {fault}: train it anew.")
     model.load_state_dict(dict(weights))
+
+
+def _fault(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> str:
+    """Say what is wrong with weights, in words, or nothing."""
+    if {name: tensor.shape for name, tensor in weights.items()} != expected:
+        return "are not those of its configuration"
+    return (
+        "" if all(bool(tensor.isfinite().all()) for tensor in weights.values()) else "hold values that are not finite"
+    )
 
 
 def run_at(name: str, root: Path) -> Run:

@@ -42,7 +42,7 @@ class Train(Generic[AnyConfig]):
         Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
         group of which one member waits gives up.
         """
-        name = self.run or self.config.run_name
+        name = self.config.run_name if self.run is None else self.run
         folder_of(name, self.root)  # a name that cannot be is refused before it waits
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():

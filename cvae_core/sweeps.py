@@ -45,7 +45,10 @@ class Planned:
                 config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
             except (RunDamaged, ConfigError, TypeError, ValueError):
                 continue
-            weights = path.parent / Path((card.get("weights") or {}).get("file", "none")).name
+            named = card.get("weights")
+            weights = (
+                path.parent / Path(str(named["file"]) if isinstance(named, dict) and "file" in named else "none").name
+            )
             ours = card.get("status") == "finished" and not card.get("imported")
             if ours and config == self.config and weights.exists():
                 return path.parent.name

@@ -137,14 +137,12 @@ def estimate_anew() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = controls.run("Run", here)
-        samples = st.number_input("S, draws per image", 1, MAX_SAMPLES, LIVE_SAMPLES, key="draws", bind="query-params")
+        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
         most = len(library.dataset(library.config(key).dataset).test)
-        images = int(
-            st.number_input("N, test images", 1, most, min(LIVE_IMAGES, most), key="images", bind="query-params") or 1
-        )
+        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="images")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
-            live.begin(key, int(samples or 1), images, seed)
+            live.begin(key, samples, images, seed)
     kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in live.KEPT)
     st.caption(
         f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."

@@ -124,9 +124,7 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
             return
         highest = int(embedding.indices.max())
-        end = int(
-            st.number_input("To test image", 0, highest, value=1, key=controls.ROUTE_END, bind="query-params") or 0
-        )
+        end = controls.whole_number("To test image", 0, highest, default=1, key=controls.ROUTE_END)
         if end not in embedding.indices:
             st.caption("That image is not on the map.")
             return

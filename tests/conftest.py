@@ -15,6 +15,7 @@ from cvae_core.config import PRESETS, Config, Flavour, configure
 from cvae_core.runs import Card, Run
 from cvae_core.sessions import Launch, train_run
 
+pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
 
@@ -88,7 +89,7 @@ def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
             dtype="float32",
             threads=1,
             parameters=0,
-            metrics={"elbo": -100.0},
+            metrics={"bound": -100.0, "reconstruction": -90.0, "rate": 10.0, "elbo": -100.0},
         )
         run.write_weights(card, build(config).state_dict(), torch.float32)
         run.write_card(replace(run.card(), **news))

@@ -14,11 +14,12 @@ Visit = Callable[..., AppTest]
 
 
 @pytest.fixture(autouse=True)
-def forgetful() -> Iterator[None]:
-    """Let no test see what another one cached."""
+def forgetful(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Let no test see what another one cached, and none pass in which a page raised what nobody expected."""
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
+    assert [record.exc_text for record in caplog.get_records("call") if record.name == "app.faults"] == []
 
 
 @pytest.fixture

@@ -229,6 +229,9 @@ class TestGenerate:
             "`samples=99`, `pixels=xx`, `visible-digits=2`",
         ),
         ("latent", {"method": "umap", "point": "-1"}, "`method=umap`, `point=-1`"),
+        ("generate", {"seed": "inf"}, "`seed=inf`"),
+        ("latent", {"point": "nan"}, "`point=nan`"),
+        ("inpaint", {"seed": "1e400"}, "`seed=1e400`"),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
         ("latent", {"method": "t-SNE", "point": "3"}, None),
@@ -583,7 +586,7 @@ class TestWhy:
             [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
         ):
             config = configure("label", dataset="digits", width=8, depth=1, latent=2, beta=beta)
-            metrics = {"reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
+            metrics = {"bound": -110.0, "reconstruction": -100.0 - beta, "rate": 10 / beta, "elbo": -100.0}
             untrained(config, f"any-{number}", root=own_runs, metrics=metrics, status=status)
         return own_runs
 

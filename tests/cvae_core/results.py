@@ -22,7 +22,7 @@ def left(run: Run) -> dict[str, Any]:
     """Return all that a run is, wall-clock columns and moments aside."""
     card, stages = run.card(), run.stages()
     assert card.weights is not None
-    timeless = replace(card, seconds=0, created="")
+    timeless = replace(card, seconds=0, created="", parts={})
     return {
         "card": timeless.to_json(),
         "weights": files.digest((run.folder / card.weights.file).read_bytes()),

@@ -18,7 +18,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from cvae_core import archives, data, files, formats, noise
+from cvae_core import archives, data, files, noise
 from cvae_core.archives import packed, take_in
 from cvae_core.errors import ArchiveRefused, ConfigError, LabError, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import CURVE, evaluate
@@ -27,6 +27,7 @@ from cvae_core.judging import Finding, store_judgement
 from cvae_core.latent import Layout, embed
 from cvae_core.models import completed
 from cvae_core.runs import Run, all_runs, run_at
+from tests.cvae_core.forging import signed_arrays, signed_json, signed_table
 from tests.cvae_core.results import store, store_embedding
 
 Contents = dict[str, bytes]
@@ -50,9 +51,10 @@ def complete(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 @pytest.fixture(scope="module")
 def contents(complete: Run) -> Contents:
-    """Be what a good archive holds, by name."""
+    """Be what a good archive holds, by name; its card vouches for nothing but the weights, as an older version's."""
     with zipfile.ZipFile(io.BytesIO(packed(complete))) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        found = {name: archive.read(name) for name in archive.namelist()}
+    return {**found, f"{NAME}/card.json": signed_json({**card_of(found), "parts": {}})}
 
 
 def everything(root: Path) -> dict[str, str]:
@@ -174,21 +176,6 @@ def directory_says(archive: bytes, name: str, offset: int, layout: str, value: i
 
 
 FLAGS, METHOD, SIZE, HEADER_AT = (8, "H"), (10, "H"), (24, "I"), (42, "I")  # of an entry: where, and as what
-
-
-def signed_json(content: Mapping[str, Any]) -> bytes:
-    return json.dumps({**content, "sha256": files._json_digest(content)}).encode()
-
-
-def signed_arrays(**arrays: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{**arrays, "sha256": np.array(formats._arrays_digest(arrays))})  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def signed_table(table: pd.DataFrame) -> bytes:
-    rows = table.to_csv(index=False).encode()
-    return rows + f"# sha256 {files.digest(rows)}\n".encode()
 
 
 def arrays_of(contents: Contents, file: str) -> dict[str, np.ndarray]:
@@ -427,7 +414,7 @@ def array_claiming(header: str) -> Forger:
 
 FORGED["an array that claims a petabyte"] = (
     array_claiming("{'descr': '<f8', 'fortran_order': False, 'shape': (140737488355328,), }"),
-    "not a run as this lab packs one",
+    "stages.npz is damaged",
 )
 FORGED["an array whose header is no literal"] = (array_claiming("__import__('os').abort()"), "stages.npz is damaged")
 FORGED["an array whose header is nested deeply"] = (array_claiming("(" * 100 + ")" * 10), "imported: ")
@@ -479,13 +466,13 @@ for name, (changes, sentence) in {
     "a card without a configuration": ({"config": None}, "not of this version of the lab"),
     "a card of a width that is none": ({"config": {"width": "16"}}, "not of this version of the lab"),
     "a card of a running run": ({"status": "running"}, "is running: only finished runs are passed on"),
-    "a card of a status that is none": ({"status": "<b>"}, NOT_WRITTEN_BY_US),
+    "a card of a status that is none": ({"status": "<b>"}, "not of this version of the lab"),
     "a card with two lines in one": ({"reason": "fine\nRun 'x' is finished"}, NOT_WRITTEN_BY_US),
     "a card that reads backwards": ({"command": "\u202egnihtemos"}, NOT_WRITTEN_BY_US),
     "a card with very much to say": ({"command": "python" * 10_000}, NOT_WRITTEN_BY_US),
-    "a card with a bound that is a text": ({"metrics": {"elbo": "-90"}}, NOT_WRITTEN_BY_US),
-    "a card with a bound that is none": ({"metrics": {"elbo": float("nan")}}, NOT_WRITTEN_BY_US),
-    "a card without a bound": ({"metrics": {}}, NOT_WRITTEN_BY_US),
+    "a card with a bound that is a text": ({"metrics": {"elbo": "-90"}}, "not of this version of the lab"),
+    "a card with a bound that is none": ({"metrics": {"elbo": float("nan")}}, "not of this version of the lab"),
+    "a card without a bound": ({"metrics": {}}, "not of this version of the lab"),
     "a card with too many rates": ({"rates": [0.1] * 1000}, NOT_WRITTEN_BY_US),
     "a card of no day": ({"created": "yesterday"}, "not a run as this lab packs one"),
     "a card without weights": ({"weights": None}, "has no weights yet"),
@@ -493,7 +480,7 @@ for name, (changes, sentence) in {
         {"weights": {"file": "../../etc/passwd", "sha256": "0" * 64, "dtype": "float16"}}, "without its weights",
     ),
     "a card of more epochs than there are": ({"epochs": 10**12}, NOT_WRITTEN_BY_US),
-    "a card with seconds that are true": ({"seconds": True}, NOT_WRITTEN_BY_US),
+    "a card with seconds that are true": ({"seconds": True}, "not of this version of the lab"),
 }.items():  # fmt: skip
     FORGED[name] = (lambda contents, changes=changes: with_card(contents, **changes), sentence)
 
@@ -538,12 +525,12 @@ def weights_that_end_too_soon(contents: Contents) -> bytes:
     return with_weights(contents, safetensors.torch.save(weights_of(contents))[:-10])
 
 
-@forged(NOT_WRITTEN_BY_US)
+@forged("are not those of its configuration")
 def weights_of_another_model(contents: Contents) -> bytes:
     return with_weights(contents, safetensors.torch.save({"a": torch.zeros(3)}))
 
 
-@forged(NOT_WRITTEN_BY_US)
+@forged("are not those of its configuration")
 def a_model_larger_than_any_memory(contents: Contents) -> bytes:
     return with_weights(contents, safetensors.torch.save(weights_of(contents)), width=8192, depth=64, latent=2)
 
@@ -597,7 +584,7 @@ for name, changes in {
     "a figure with a negative error": {"standard_error": -1.0},
 }.items():
     FORGED[name] = (with_cell(**changes), NOT_WRITTEN_BY_US)
-FORGED["a figure with a list of splits"] = (with_cell(split=["test"]), "not a run as this lab packs one")
+FORGED["a figure with a list of splits"] = (with_cell(split=["test"]), NOT_WRITTEN_BY_US)
 FORGED["a figure with a field more"] = (with_cell(colour="red"), "not of this version of the lab")
 
 

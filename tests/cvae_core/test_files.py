@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -305,3 +306,15 @@ def test_threads_of_one_process_may_write_the_same_file_and_readers_see_whole_on
         thread.join()
     assert faults == []
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_dead_left_is_gone_with_the_next_file_and_what_the_living_write_is_not(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    for name in (f".a.json.{dead.pid}-1.tmp", f".b.npz.{dead.pid}-77.tmp", f".c.{'9' * 30}-1.tmp"):
+        (tmp_path / name).write_text("half")
+    kept = {f".a.json.{os.getpid()}-1.tmp", ".mine.tmp", "b.tmp", "a.json"}
+    for name in kept:
+        (tmp_path / name).write_text("kept")
+    files.write(tmp_path / "a.json", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == kept

@@ -22,6 +22,7 @@ from cvae_core.runs import Run, run_at
 from cvae_core.sessions import Launch, Started, train_run
 from cvae_core.training import EpochEnded
 from tests.cvae_core.results import left
+from tests.measuring import Measured
 
 Tiny = Callable[..., Config]
 
@@ -93,7 +94,7 @@ def interrupted(file: str, times: int, config: Config, root: Path, reports: int)
     ],
 )
 def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
-    file: str, times: int, whole: tuple[Run, int], tmp_path: Path
+    file: str, times: int, whole: tuple[Run, int], tmp_path: Path, measured: Measured
 ) -> None:
     config = whole[0].card().config
     code = interrupted(file, times, config, tmp_path, whole[1])
@@ -109,6 +110,7 @@ def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
         assert now.resume is not None
         list(train_run(config, Launch(run=config.run_name, root=tmp_path, resume=True)))
     assert left(run_at(config.run_name, tmp_path)) == left(whole[0])
+    measured("kills", kills=int(code == -signal.SIGKILL), unreadable=0)
 
 
 @pytest.mark.parametrize("count", [5, pytest.param(20, marks=pytest.mark.soak)])

@@ -291,10 +291,15 @@ def test_a_map_of_other_settings_lies_beside_the_usual_one(
     run = untrained(tiny("label", latent=5))
     layouts = [USUAL, PCA, Layout(points=60), Layout(perplexity=7), Layout(points=60, perplexity=7)]
     layouts += [replace(layout, dimensions=3) for layout in layouts]
-    for number, layout in enumerate(layouts):
-        store_embedding(run, layout, replace(embedding, coordinates=embedding.coordinates + number))
-    for number, layout in enumerate(layouts):
-        assert equal(stored_embedding(run, layout), replace(embedding, coordinates=embedding.coordinates + number))
+    points = np.pad(embedding.coordinates, ((0, 0), (0, 1)))
+    maps = [
+        replace(embedding, coordinates=points[:, : layout.dimensions] + number, z=np.pad(embedding.z, ((0, 0), (0, 3))))
+        for number, layout in enumerate(layouts)
+    ]
+    for layout, one in zip(layouts, maps, strict=True):
+        store_embedding(run, layout, one)
+    for layout, one in zip(layouts, maps, strict=True):
+        assert equal(stored_embedding(run, layout), one)
     assert Layout(method="pca", perplexity=7).file == PCA.file  # which has no perplexity
 
 

@@ -73,7 +73,10 @@ def test_only_folders_with_a_card_and_a_proper_name_are_runs(tmp_path: Path, tin
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     (tmp_path / "odd" / "card.json").mkdir(parents=True)
-    assert [run.name for run in all_runs(tmp_path)] == ["a", "b"]
+    assert [run.name for run in all_runs(tmp_path)] == ["a", "b", "odd"]
+    cards, damaged = readable(tmp_path)
+    assert list(cards) == ["a", "b"]
+    assert ["odd/card.json cannot be read: it is a folder" in str(fault) for fault in damaged] == [True]
     assert all_runs(tmp_path / "nowhere") == all_runs(tmp_path / "file") == []
 
 
@@ -173,7 +176,8 @@ def test_of_a_run_without_its_weights_the_scores_are_there_and_the_model_says_ho
     assert not run.has_weights()
     assert run.weights_digest() == sha256
     with pytest.raises(
-        RunNotFound, match=r"without its weights: train it with python -m cvae_core train label .*--run my-"
+        RunNotFound,
+        match=r"without its weights \(weights-.*\): train it with python -m cvae_core train label .*--run my-",
     ):
         run.model()
 
@@ -316,10 +320,17 @@ def test_weights_that_do_not_fit_or_are_not_finite_are_refused(
 
 def test_curves_and_stages_are_read_as_they_were_written(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("vae"))
-    curves = pd.DataFrame({"epoch": [1, 1], "split": ["train", "validation"], "bound": [-1 / 3, -2 / 3]})
+    run.write_card(replace(run.card(), epochs=1))
+    numbers = {name: [-1 / 3, -2 / 3] for name in ("bound", "reconstruction", "rate", "seconds", "learning_rate")}
+    curves = pd.DataFrame({"epoch": [1, 1], "split": ["train", "validation"], **numbers})
     run.write_curves(curves)
     pd.testing.assert_frame_equal(run.curves(), curves, check_exact=True)
-    run.write_stages(epoch=np.array([0.0, 0.5]), samples=np.zeros((2, 10, 8, 784), np.uint8))
+    run.write_stages(
+        epoch=np.array([0.0, 0.5]),
+        samples=np.zeros((2, 10, 8, 784), np.uint8),
+        reconstructions=np.zeros((2, 10, 784), np.uint8),
+        test_indices=np.arange(10),
+    )
     assert run.stages()["samples"].shape == (2, 10, 8, 784)
     for name, read in (("curves.csv", run.curves), ("stages.npz", run.stages)):
         (run.folder / name).unlink()

@@ -1,0 +1,97 @@
+"""What the lab promises of reliability and security, and what `make soak` measured: `python -m benchmarks.promises`.
+
+Tests marked `soak` measure, by the fixture `measured`; the run as a whole, where all have passed, goes to
+benchmarks/promises.json, from which the table in SECURITY.md is written.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.readme import between
+
+RESULTS = Path(__file__).with_name("promises.json")
+SECURITY = Path(__file__).resolve().parents[1] / "SECURITY.md"
+Figures = Mapping[str, Mapping[str, int | float]]
+PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
+    "damage": (
+        "damaged run folders: bit flips, truncation, zeroed blocks, swapped files, wrong shapes, NaN, pickles, lying "
+        "headers, empty files, folders, links and pipes in the place of files, a card of another version",
+        "≥ 500 inputs, none accepted silently; one sentence that names the file; the other runs are shown",
+    ),
+    "kills": (
+        "kill -9 while anything is written: run, embedding, evaluation, queue, export",
+        "100 kills: no unreadable state, no stale temporary file after the next start",
+    ),
+    "names": (
+        "hostile run names and paths: command line, address, page, imported archive",
+        "≥ 60 at each entrance, and hypothesis on top: none leaves the folder",
+    ),
+    "inputs": (
+        "hostile drawings, uploads, addresses, component states",
+        "≥ 200: no exception, memory growth under 50 MB",
+    ),
+    "flags": ("a shell of garbage in every flag of the command line", "exit 0 or 2, never a traceback"),
+    "visitors": (
+        "10 visitors, each clicking one second after the last answer; 50 idle and 5 active; 20 on the same cold cache",
+        "p95 < 2.5 s on the heaviest page; < 1.5 s; computed once; no error",
+    ),
+    "isolation": ("10 visitors, different seeds and runs", "500 pictures, each equal to its single-visitor reference"),
+    "endurance": (
+        "1,000 reruns, 300 visitors, 20 runs opened in turn",
+        "memory growth after warm-up under 50 MB, open files constant",
+    ),
+    "misfortune": (
+        "disk full, read-only folder, no MNIST, half-downloaded MNIST, no internet, clock set back",
+        "one sentence, nothing lost, the rest works",
+    ),
+    "server": (
+        "foreign Host and Origin, path traversal, oversize messages, uploads without token",
+        "refused; loopback and local hosts only, no telemetry",
+    ),
+    "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
+}
+
+
+def added(before: Mapping[str, int | float], more: Mapping[str, int | float]) -> dict[str, int | float]:
+    """Join two tests' figures of one promise: whole numbers count and add up, of others the largest is the worst.
+
+    >>> added({"inputs": 60, "megabytes": 3.5}, {"inputs": 2, "megabytes": 1.0})
+    {'inputs': 62, 'megabytes': 3.5}
+    """
+    joined = dict(before)
+    for name, value in more.items():
+        known = joined.get(name, 0)
+        joined[name] = known + value if isinstance(value, int) else max(known, value)
+    return joined
+
+
+def table(measured: Figures) -> str:
+    """Return the promises with what was measured of each as a Markdown table."""
+    rows = ["| what | promised | measured |", "| --- | --- | --- |"]
+    for key, (what, promised) in PROMISES.items():
+        rows.append(f"| {what} | {promised} | {said(measured.get(key, {}))} |")
+    return "\n".join(rows)
+
+
+def said(figures: Mapping[str, int | float]) -> str:
+    """Return figures in words."""
+    words = (f"{name.replace('_', ' ')}: {value:,}" for name, value in figures.items() if isinstance(value, int))
+    decimals = (
+        f"{name.replace('_', ' ')}: {value:,.2f}" for name, value in figures.items() if isinstance(value, float)
+    )
+    return "; ".join([*words, *decimals]) or "not measured"
+
+
+def written(text: str) -> str:
+    """Return SECURITY.md with its table made anew."""
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"measured": {}}
+    lines = table(results["measured"])
+    if machine := results.get("machine"):
+        lines += f"\n\nMeasured on {machine['date']}: {machine['processor']}, {machine['cores']} cores."
+    return between(text, "promises", lines)
+
+
+if __name__ == "__main__":
+    SECURITY.write_text(written(SECURITY.read_text()))

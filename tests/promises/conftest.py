@@ -1,0 +1,60 @@
+"""A dashboard as a user starts it, for those who come without a browser, and what its process holds."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.server import dashboard
+
+
+@dataclass(frozen=True)
+class Server:
+    """A dashboard's process."""
+
+    address: str
+    log: Path
+
+    @property
+    def megabytes(self) -> float:
+        """Return the memory that it holds."""
+        (line,) = (line for line in (self._proc / "status").read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+    @property
+    def open_files(self) -> int:
+        """Return how many files it has open besides the connections of those who are there."""
+        return len([path for path in (self._proc / "fd").iterdir() if "socket" not in str(path.readlink())])
+
+    @property
+    def _proc(self) -> Path:
+        port = str(urlsplit(self.address).port)
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if "--server.port" in words and port in words:
+                return path.parent
+        raise ProcessLookupError("the dashboard is gone")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a dashboard. Nothing unexpected may happen in it."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with dashboard(folder) as url:
+        yield Server(url, folder / "log")
+    assert "app.faults" not in (folder / "log").read_text()
+
+
+@pytest.fixture
+def address(server: Server) -> str:
+    """Return where it answers."""
+    return server.address
+
+
+def settled(server: Server, seconds: float = 3.0) -> float:
+    """Return the memory that it holds once the last visitor's session is over."""
+    time.sleep(seconds)
+    return server.megabytes

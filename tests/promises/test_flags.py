@@ -1,0 +1,79 @@
+"""Whatever a shell passes to whichever flag, the command line ends with 0 or 2 and has said why in a sentence."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cvae_core import cli, commands, data, starting
+from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core.errors import LabError
+from tests.measuring import Measured
+from tests.promises.hostile import words
+
+LIGHT = {"queue": starting.Queue, "stop": starting.Stop, "sweep": starting.Sweep}
+FLAGS = {
+    **{name: [field.name for field in fields(kind)] for name, kind in {**cli._heavy(), **LIGHT}.items()},  # type: ignore[arg-type]
+    "train label": [*(field.name for field in fields(LabelConfig)), "run", "root", "device"],
+    "train quadrant": [*(field.name for field in fields(QuadrantConfig)), "run", "root", "device"],
+}
+# Of what is right, one word to begin with: else hardly any command would go beyond its first flag.
+GOOD = ["digits-label", "digits", "1", "2", "50", "a.png", "a.gif", "a.zip", "a.md", "pca", "cpu", "test"]
+
+
+def refuse(what: str) -> Callable[..., NoReturn]:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise LabError(f"It would {what} now.")
+
+    return fail
+
+
+lines = st.sampled_from(sorted(FLAGS)).flatmap(
+    lambda name: st.tuples(
+        st.just(name.split()),
+        st.lists(st.one_of(words, st.sampled_from(GOOD)), max_size=2),
+        st.lists(
+            st.tuples(
+                st.sampled_from([f"--{flag.replace('_', '-')}" for flag in FLAGS[name]]),
+                st.one_of(words, st.sampled_from(GOOD)),
+            ),
+            max_size=3,
+        ),
+    ).map(lambda parts: [*parts[0], *parts[1], *(word for pair in parts[2] for word in pair)])
+)
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(1500, marks=pytest.mark.soak)])
+def test_a_shell_of_garbage_ends_with_a_sentence(
+    count: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CVAE_RUNS", str(root))
+    monkeypatch.setattr(commands, "train", refuse("train"))
+    monkeypatch.setattr(data, "download", refuse("download"))
+    monkeypatch.setattr("cvae_core.classifier.learn", refuse("learn"))
+    monkeypatch.setattr(starting, "_train_apart", refuse("train"))
+    codes: list[int] = []
+
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(lines)
+    def ends(line: list[str]) -> None:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                codes.append(cli.main(line))
+            except SystemExit as leave:  # how --help ends
+                codes.append(int(leave.code or 0))
+        assert codes[-1] in (0, 2)
+        assert "Traceback" not in said.getvalue()
+        assert codes[-1] == 0 or said.getvalue().strip()
+
+    ends()
+    assert set(codes) == {0, 2}
+    measured("flags", lines=len(codes), other_exits=sum(code not in (0, 2) for code in codes))

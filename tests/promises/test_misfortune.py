@@ -1,0 +1,140 @@
+"""Whatever a machine lacks is one sentence; nothing is lost by it, and all that does not need it works."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from cvae_core import archives, cli, data, files, jobs, pulse, vision
+from cvae_core.evaluation import stored_cells
+from cvae_core.queueing import look, turn
+from cvae_core.runs import find
+from tests.measuring import Measured
+
+pytestmark = pytest.mark.promise
+WRITING = [
+    "evaluate digits-label --images 20 --samples 2", "embed digits-label --method pca --points 60", "judge digits-label",
+    "export digits-label --grid a.png", "export digits-label --zip b.zip", "import theirs.zip --run theirs",
+    "table --out t.md", "train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 1 --run new",
+]  # fmt: skip
+READING = ["list", "table", "queue"]
+
+
+@pytest.fixture
+def said(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[int, str]]:
+    """Give a command in a folder of runs of which one is scored and one is an archive; return its code and complaint."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CVAE_RUNS", str(root))
+    (tmp_path / "theirs.zip").write_bytes(archives.packed(find("digits-vae", root)))
+
+    def command(line: str) -> tuple[int, str]:
+        code = cli.main(line.split())
+        return code, capsys.readouterr().err
+
+    assert command("evaluate digits-vae --images 20 --samples 2")[0] == 0
+    command("queue")
+    return command
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(path): files.digest(path.read_bytes())
+        for path in folder.rglob("*") if path.is_file() and path.parent.name != ".queue" and path.name != ".lock"
+    }  # fmt: skip
+
+
+def no_room(*_: object) -> NoReturn:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.fixture(params=["full disk", "read-only folder"])
+def unwritable(request: pytest.FixtureRequest, said: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let nothing be written from now on; yield what the system says of it."""
+    if request.param == "full disk":
+        monkeypatch.setattr(os, "fsync", no_room)
+        yield "No space left on device"
+        return
+    opened = Path.open
+
+    def refused(self: Path, mode: str = "r", *more: Any, **words: Any) -> Any:
+        if set(mode) & set("wax+"):
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode, *more, **words)
+
+    monkeypatch.setattr(Path, "open", refused)
+    yield "Permission denied"
+
+
+def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
+    unwritable: str, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, measured: Measured
+) -> None:
+    before = content(tmp_path)
+    for line in WRITING:
+        if line.startswith("judge"):
+            continue  # it needs a classifier, which would have to be written first
+        code, complaint = said(line)
+        assert code == 2, line
+        assert complaint.count("\n") == 1, (line, complaint)
+        assert unwritable in complaint, (line, complaint)
+    for line in READING:
+        assert said(line) == (0, ""), line
+    assert content(tmp_path) == before
+    assert not (root / "new" / "card.json").exists()
+    measured("misfortune", commands_tried=len(WRITING) - 1 + len(READING), files_lost=0)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["no MNIST", "half-downloaded MNIST"])
+def test_without_mnist_what_needs_it_says_so_and_the_rest_works(
+    half: bool, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    measured: Measured,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "data"))
+    if half:
+        for name in data._SHAPES:
+            files.write(tmp_path / "data" / "MNIST" / "raw" / name, b"\0\0\x08\x03" + bytes(5000))
+
+    def unreachable(*_: object) -> NoReturn:
+        raise ConnectionError("the network is unreachable")
+
+    monkeypatch.setattr(vision, "download", unreachable)
+    before = content(tmp_path)
+    for line in ("train label --run new", "download mnist", "classifier mnist"):
+        code, complaint = said(line)
+        assert code == 2, line
+        sentences = [
+            text for text in complaint.splitlines() if not text.startswith("mnist is not on this machine: down")
+        ]
+        assert len(sentences) == 1, complaint
+        assert ("ubyte" if half else "Check the internet connection") in complaint
+    assert content(tmp_path) == before
+    for line in ("evaluate digits-label --images 20 --samples 2", "export digits-label --grid a.png", *READING):
+        assert said(line)[0] == 0, line
+    measured("misfortune", commands_tried=5 + len(READING), files_lost=0)
+
+
+def test_a_clock_that_is_set_back_loses_nothing(
+    said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
+) -> None:
+    run, now = find("digits-label", root), time.time
+    assert said("evaluate digits-label --images 20 --samples 2")[0] == 0
+    monkeypatch.setattr(time, "time", lambda: now() - 10 * 365 * 86_400)
+    assert said("evaluate digits-label --images 20 --samples 3")[0] == 0
+    os.utime(run.folder / "cll.json", (0, 0))  # as if it had been written long before it was read
+    assert {cell.samples for cell in stored_cells(run)} == {0, 2, 3}
+    with pulse.beating(run.folder) as beat, turn(root, "digits-label", "python -m cvae_core train label"):
+        beat()
+        found = pulse.read(run.folder)
+        assert found is not None
+        assert found.silent < pulse.STALLED_AFTER
+        training = look(root).training
+        assert training is not None
+        assert training.run == "digits-label"
+    assert jobs.condition(root, "digits-label").state == "finished"
+    for line in READING:
+        assert said(line)[0] == 0, line
+    measured("misfortune", commands_tried=2 + len(READING), files_lost=0)

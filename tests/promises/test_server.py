@@ -1,0 +1,148 @@
+"""The server answers this machine's own pages and nobody else, and gives away no file."""
+
+import asyncio
+import contextlib
+import http.client
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks.visitors import visitor
+from tests.measuring import Measured
+
+pytestmark = pytest.mark.promise
+ROOT = Path(__file__).resolve().parents[2]
+EVIL = "http://evil.example"
+# What a page of somebody else's can have a browser say: its origin, and a host that its own name server points here.
+PAIRS = [
+    ("localhost:{port}", "http://localhost:{port}", True),
+    ("127.0.0.1:{port}", None, True),
+    ("127.0.0.1:{port}", EVIL, False),
+    ("localhost:{port}", EVIL, False),
+    ("evil.example:{port}", "http://evil.example:{port}", False),
+    ("evil.example", None, False),
+]
+UPWARDS = (
+    "..",
+    "%2e%2e",
+    "%252e%252e",
+    "..%2f..",
+    "..%5c..",
+    ".%2e",
+    "..;",
+    "%c0%ae%c0%ae",
+    "....//",
+    "..%00",
+    "~",
+    "C:",
+)
+ENTRIES = ("media", "app/static", "static", "component", "_stcore/bidi-components", "_stcore/upload_file", "")
+FILES = ("etc/passwd", "cvae_core/files.py", "pyproject.toml")
+
+
+def handshake(address: str, host: str, origin: str | None) -> int:
+    """Ask for a WebSocket in somebody's name; return the status."""
+    port = urlsplit(address).port
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    asking.putrequest("GET", "/_stcore/stream", skip_host=True)
+    headers = {"Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} | ({"Origin": origin} if origin else {})  # fmt: skip
+    for name, value in headers.items():
+        asking.putheader(name, value.format(port=port))
+    asking.endheaders()
+    status = asking.sock.recv(64).split()[1]
+    asking.close()
+    return int(status)
+
+
+def get(address: str, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
+    asking = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=10)
+    with contextlib.closing(asking):
+        asking.putrequest(method, path)
+        if body is not None:
+            asking.putheader("Content-Length", str(len(body)))
+        asking.endheaders(body)
+        answer = asking.getresponse()
+        return answer.status, answer.read()
+
+
+def test_strangers_pages_get_no_connection(address: str, measured: Measured) -> None:
+    statuses = [handshake(address, host, origin) for host, origin, _ in PAIRS]
+    assert statuses == [101 if ours else 403 for *_, ours in PAIRS]
+    measured("server", pairs_of_host_and_origin=len(PAIRS))
+
+
+def test_no_address_leads_to_a_file(address: str, measured: Measured) -> None:
+    secrets = [Path("/", file).read_bytes() if file.startswith("etc") else (ROOT / file).read_bytes() for file in FILES]
+    paths = [
+        f"/{entry}/{'/'.join([upwards] * depth)}/{file}".replace("//", "/")
+        for entry in ENTRIES for upwards in UPWARDS for file in FILES for depth in (1, 4, 8)
+    ]  # fmt: skip
+    paths += [f"//{file}" for file in FILES] + [f"/{entry}//etc/passwd" for entry in ENTRIES]
+    for path in paths:
+        status, body = get(address, path)
+        assert status < 500, path
+        assert not any(secret[:200] in body for secret in secrets), path
+    measured("server", addresses_of_files=len(paths))
+
+
+def test_nothing_is_uploaded_without_the_token_that_a_page_has(address: str, measured: Measured) -> None:
+    attempts = [
+        (method, f"/_stcore/upload_file/{where}") for method in ("PUT", "POST", "DELETE") for where in ("a/b", "x")
+    ]
+    for method, path in attempts:
+        status, _ = get(address, path, method, b"ink")
+        assert 400 <= status < 500, (method, path, status)
+    assert get(address, "/_stcore/upload_file/a/b", "PUT", b"ink")[0] == 403
+    measured("server", uploads_without_token=len(attempts))
+
+
+def test_an_oversize_message_ends_its_connection_and_no_other(address: str, measured: Measured) -> None:
+    async def shout() -> None:
+        async with visitor(address) as calm:
+            await calm.open("generate", "live=false")
+            url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+            async with connect(url, subprotocols=["streamlit"], max_size=None) as loud:  # type: ignore[list-item]
+                with pytest.raises(ConnectionClosed):
+                    await loud.send(bytes(33 * 2**20))
+                    while True:
+                        await loud.recv()
+            await calm.set("seed", double_value=5)
+            assert calm.pictures
+            assert not calm.faults
+
+    asyncio.run(asyncio.wait_for(shout(), 60))
+    measured("server", oversize_messages=1)
+
+
+def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: str) -> None:
+    async def babble() -> None:
+        url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+        for noise in (b"", b"\xff" * 100, b"\x08\x96\x01", bytes(range(256))):
+            async with connect(url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+                await socket.send(noise)
+        async with visitor(address) as calm:
+            await calm.open("generate")
+            assert not calm.faults
+
+    asyncio.run(babble())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux who listens")
+def test_it_listens_on_this_machine_alone_and_tells_nobody(address: str) -> None:
+    config = tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())
+    assert config["server"]["address"] == "127.0.0.1"
+    assert config["server"]["allowedHosts"] == ["localhost", "127.0.0.1"]
+    assert config["server"]["enableCORS"] and config["server"]["enableXsrfProtection"]
+    assert not config["browser"]["gatherUsageStats"]
+    port = urlsplit(address).port
+    table = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    listening = {line[1].split(":")[0] for line in table if line[3] == "0A" and int(line[1].split(":")[1], 16) == port}
+    assert listening == {"0100007F"}  # 127.0.0.1 and nothing else

@@ -1,0 +1,156 @@
+"""Many visitors at once: each sees its own pictures, what several want is computed once, and nobody waits for long.
+
+A few come here, all of them by `make soak`, which alone holds a stopwatch and a pair of scales.
+"""
+
+import asyncio
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load import crowd
+from benchmarks.visitors import visitor
+from tests.measuring import Measured
+from tests.promises.conftest import Server
+from tests.server import dashboard
+
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+RUNS = ("digits-label", "label", "label-2d")
+SESSIONS_END = 65  # seconds, after which the server has forgotten who has left
+COPIES = [f"copy-{number:02}" for number in range(20)]
+
+
+def p95(waits: list[float]) -> float:
+    return statistics.quantiles(waits, n=20)[-1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a dashboard over the pretrained runs and twenty copies of one."""
+    folder = tmp_path_factory.mktemp("visited")
+    shutil.copytree(CHECKPOINTS, folder / "runs")
+    for copy in COPIES:
+        shutil.copytree(CHECKPOINTS / "digits-label", folder / "runs" / copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CVAE_RUNS", str(folder / "runs"))
+        with dashboard(folder) as url:
+            yield Server(url, folder / "log")
+    assert "app.faults" not in (folder / "log").read_text()
+
+
+@pytest.mark.parametrize(("visitors", "run"), [(4, COPIES[0]), pytest.param(20, COPIES[1], marks=pytest.mark.soak)])
+def test_what_visitors_want_at_the_same_time_is_computed_once(
+    visitors: int, run: str, server: Server, measured: Measured
+) -> None:
+    async def come(address: str) -> list[list[str]]:
+        async def one() -> list[str]:
+            async with visitor(address) as coming:
+                await coming.open("generate", f"live=false&run={run}&seed=3")
+                assert coming.faults == []
+                return coming.pictures
+
+        return await asyncio.gather(*(one() for _ in range(visitors)))
+
+    shown = asyncio.run(come(server.address))
+    assert shown == [shown[0]] * visitors
+    read = server.log.read_text().count(f"run {run}: its weights are read")
+    assert read == 1
+    measured("visitors", on_a_cold_cache=visitors, times_computed=read)
+
+
+@pytest.mark.soak
+def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds(
+    server: Server, measured: Measured
+) -> None:
+    waits = asyncio.run(crowd(server.address, "inpaint"))
+    measured("visitors", p95_seconds_of_ten_on_inpaint=p95(waits))
+    assert p95(waits) < 2.5
+
+
+@pytest.mark.soak
+def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, measured: Measured) -> None:
+    async def come() -> list[float]:
+        async with AsyncExitStack() as idle:
+            for _ in range(50):
+                sitting = await idle.enter_async_context(visitor(server.address))
+                await sitting.open("generate")
+            return await crowd(server.address, "generate", visitors=5)
+
+    waits = asyncio.run(come())
+    measured("visitors", p95_seconds_of_five_beside_fifty=p95(waits))
+    assert p95(waits) < 1.5
+
+
+async def seen(address: str, number: int, clicks: int) -> list[list[str]]:
+    """Return the pictures that a visitor sees, each with seeds and a run of its own."""
+    async with visitor(address) as coming:
+        await coming.open("generate", f"live=false&run={RUNS[number % len(RUNS)]}&seed={1000 * number}")
+        shown = [coming.pictures]
+        for click in range(1, clicks):
+            await coming.set("seed", double_value=1000 * number + click)
+            assert coming.faults == []
+            shown.append(coming.pictures)
+        return shown
+
+
+@pytest.mark.parametrize(("visitors", "clicks"), [(2, 2), pytest.param(10, 25, marks=pytest.mark.soak)])
+def test_every_visitor_sees_what_it_would_see_alone(
+    visitors: int, clicks: int, server: Server, tmp_path: Path, measured: Measured
+) -> None:
+    async def together(address: str) -> list[list[list[str]]]:
+        return await asyncio.gather(*(seen(address, number, clicks) for number in range(visitors)))
+
+    async def one_by_one(address: str) -> list[list[list[str]]]:
+        return [await seen(address, number, clicks) for number in range(visitors)]
+
+    shown = asyncio.run(together(server.address))
+    with dashboard(tmp_path) as other:  # which has nothing of theirs in its cache
+        alone = asyncio.run(one_by_one(other))
+    pairs = [
+        (picture, reference)
+        for ours, theirs in zip(shown, alone, strict=True)
+        for pictures, references in zip(ours, theirs, strict=True)
+        for picture, reference in zip(pictures, references, strict=True)
+    ]
+    names = [picture.rpartition("/")[2] for picture, _ in pairs]
+    equal = sum(name == reference.rpartition("/")[2] for name, (_, reference) in zip(names, pairs, strict=True))
+    assert equal == len(pairs) >= 2 * visitors * clicks
+    assert len(set(names)) > visitors * clicks  # names say what a picture shows
+    measured("isolation", pictures=len(pairs), equal_to_their_reference=equal)
+
+
+@pytest.mark.parametrize(("visitors", "reruns"), [(3, 5), pytest.param(300, 1000, marks=pytest.mark.soak)])
+def test_a_long_day_costs_no_memory_and_no_open_files(
+    visitors: int, reruns: int, server: Server, measured: Measured
+) -> None:
+    async def day(visitors: int, reruns: int, runs: list[str]) -> None:
+        for run in runs:
+            async with visitor(server.address) as coming:
+                await coming.open("generate", f"live=false&run={run}")
+                assert coming.faults == []
+        for number in range(visitors):
+            async with visitor(server.address) as coming:
+                await coming.open(("generate", "training", "cll", "latent", "why", "inpaint", "")[number % 7])
+                assert coming.faults == []
+        async with visitor(server.address) as coming:
+            await coming.open("generate", "live=false")
+            for number in range(reruns):
+                await coming.set("seed", double_value=number + 1)
+
+    long = visitors >= 300
+    asyncio.run(day(60 if long else 3, 450 if long else 5, COPIES if long else COPIES[:1]))  # fills the caches
+    time.sleep(SESSIONS_END if long else 0)
+    before, files = server.megabytes, server.open_files
+    asyncio.run(day(visitors, reruns, COPIES if long else COPIES[:1]))
+    time.sleep(SESSIONS_END if long else 0)
+    grown, more = server.megabytes - before, server.open_files - files
+    measured(
+        "endurance", reruns=reruns, visitors=visitors, more_open_files=max(more, 0), megabytes_grown=max(grown, 0.0)
+    )
+    assert grown < 50
+    assert more <= 0 or not long  # the last sessions have not ended
