@@ -70,6 +70,7 @@ def start(root: Path, run: str, command: str) -> None:
             child = processes.launched(shlex.split(command)[3:], said)  # all after python -m cvae_core
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
+    LOG.info("run %s is started as process %d", run, child.pid)
     while child.poll() is None and not look(root).has(run):
         time.sleep(0.02)
     if child.returncode:

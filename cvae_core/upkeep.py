@@ -3,6 +3,7 @@
 ROOT/.bin/RUN@MOMENT    a run that was thrown away, as it was
 """
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from cvae_core.jobs import RUN_LOCK
 from cvae_core.roots import NAME, folder_of
 from cvae_core.runs import Run, find, run_at
 
+LOG = logging.getLogger(__name__)
 BIN = ".bin"  # in a root of runs
 LONGEST_NOTE = 500  # characters
 
@@ -43,6 +45,7 @@ def rename(root: Path, name: str, new: str) -> Run:
         card = run.card()
         run.write_card(replace(card, command=train_command(card.config, new)))
         run.folder.rename(target)
+    LOG.info("run %s is renamed %s", name, new)
     return run_at(new, root)
 
 
@@ -61,6 +64,7 @@ def discard(root: Path, name: str) -> Binned:
         binned = Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
         (root / BIN).mkdir(exist_ok=True)
         run.folder.rename(root / BIN / binned.name)
+    LOG.info("run %s is put into the bin", name)
     return binned
 
 
@@ -79,6 +83,7 @@ def restore(root: Path, name: str) -> Run:
         raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
     with _writing(root):
         (root / BIN / binned.name).rename(vacant(root, name))
+    LOG.info("run %s is taken out of the bin", name)
     return run_at(name, root)
 
 
@@ -87,6 +92,7 @@ def empty_bin(root: Path) -> None:
     with _writing(root):
         for binned in in_bin(root):
             shutil.rmtree(root / BIN / binned.name)
+            LOG.info("run %s is deleted for good", binned.run)
 
 
 @contextmanager

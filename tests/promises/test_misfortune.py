@@ -127,7 +127,7 @@ def test_a_clock_that_is_set_back_loses_nothing(
     os.utime(run.folder / "cll.json", (0, 0))  # as if it had been written long before it was read
     assert {cell.samples for cell in stored_cells(run)} == {0, 2, 3}
     with pulse.beating(run.folder) as beat, turn(root, "digits-label", "python -m cvae_core train label"):
-        beat()
+        beat(pulse.Progress())
         found = pulse.read(run.folder)
         assert found is not None
         assert found.silent < pulse.STALLED_AFTER
