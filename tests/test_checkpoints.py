@@ -18,6 +18,7 @@ from cvae_core.soundness import require_sound
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
 # Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
+LADDERS = [name for name in RUNS if name.endswith("ladder")]  # which take their time
 PROMISED = {
     ("quadrant-1", "importance"): 64.0,
     ("quadrant-1-ladder", "importance"): 59.0,
@@ -70,8 +71,7 @@ def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in RUNS if not name.endswith("ladder")]
-    + [pytest.param("quadrant-1-ladder", marks=pytest.mark.soak)],
+    [name for name in RUNS if name not in LADDERS] + [pytest.param(LADDERS[0], marks=pytest.mark.soak)],
 )
 def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
@@ -101,7 +101,9 @@ def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> 
     assert cells[0].mean <= PROMISED[name, estimator]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LADDERS[1:] else name for name in RUNS]
+)
 def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
     dataset = run.card().config.dataset

@@ -314,7 +314,7 @@ for report in sessions.train_run(config, sessions.Launch(run=name, root=root, re
 """
 
 
-@pytest.mark.parametrize("save_every", ["0.01", "0.1"])
+@pytest.mark.parametrize("save_every", ["0.01", pytest.param("0.1", marks=pytest.mark.soak)])
 def test_a_killed_trainer_loses_nothing_but_time(
     save_every: str, tiny: Tiny, untrained: Untrained, tmp_path: Path
 ) -> None:
