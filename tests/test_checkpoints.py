@@ -17,8 +17,8 @@ from cvae_core.soundness import require_sound
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
-# Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
 LADDERS = [name for name in RUNS if name.endswith("ladder")]  # which take their time
+# Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
 PROMISED = {
     ("quadrant-1", "importance"): 64.0,
     ("quadrant-1-ladder", "importance"): 59.0,
