@@ -44,7 +44,13 @@ RUNS = {
     },
 }
 # Rows of the table that no page opens: only their cards and cells are committed.
-SCORED: dict[str, str] = {}
+SCORED = {
+    "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
+    "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
+    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # which trains its baseline, scored after it
+    "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
+    "label-binarised": "label --pixels binarised --latent 32 --prior learned",
+}
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
 CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
 JUDGED = ("label", "label-2d", "quadrant-1")

@@ -148,10 +148,10 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
-    """Return the readable tables, one per data set, pixel protocol and kind of model."""
+    """Return the readable tables, one per data set, pixel protocol and kind of model; grey before binarised."""
     tables = []
     for dataset, pixels in sorted(
-        {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names)
+        {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names[0], names[1] != "grey")
     ):
         averaged = {run for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
         chosen = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels) and e.run not in averaged]
