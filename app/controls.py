@@ -26,6 +26,7 @@ MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior
 NOISE_STEP = 0.05
 PATIENCE = 3.0  # seconds for the browser to report that it shows live sliders
+_HELD = "epsilon"  # in the session: the base noise of all sliders, for the address is empty on another page
 _LATE = "live-late"  # in the session
 _PRESSES = "random-z"  # in the session: how often noise was asked for
 FIRST_SLIDERS = 8  # the dimensions that say most; the rest wait in an expander
@@ -105,17 +106,16 @@ def seed() -> int:
     return whole_number("Seed", 0, MAX_SEED, default=0, key="seed", words=words)
 
 
-def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
-    """Show a slider per latent dimension, in base noise, with the nats that it carries; return their values."""
+def latent_sliders(rates: Sequence[float], dimensions: Sequence[int], epsilon: Sequence[float]) -> dict[int, float]:
+    """Show a slider per latent dimension, in base noise, with the nats that it carries; return their values.
+
+    They begin at `epsilon` and are not bound to the address, which `write_epsilon` keeps for both kinds of sliders.
+    """
+    for dimension in dimensions:
+        st.session_state.setdefault(slider_key(dimension), epsilon[dimension])
     return {
         dimension: st.slider(
-            slider_words(rates, dimension),
-            -NOISE_RANGE,
-            NOISE_RANGE,
-            value=0.0,
-            step=NOISE_STEP,
-            key=slider_key(dimension),
-            bind="query-params",
+            slider_words(rates, dimension), -NOISE_RANGE, NOISE_RANGE, step=NOISE_STEP, key=slider_key(dimension)
         )
         for dimension in dimensions
     }
@@ -167,9 +167,11 @@ def watch_for_the_browser(shown: bool) -> None:
 
 
 def read_epsilon(dimensions: int) -> tuple[float, ...]:
-    """Return the base noise that the address holds, zero where it says nothing; say what of it makes no sense."""
+    """Return the base noise that the address holds, or what it held on an earlier visit; say what of it makes no sense."""
     names = [slider_key(dimension) for dimension in range(dimensions)]
     given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
+    if not given:
+        given = {name: value for name, value in st.session_state.get(_HELD, {}).items() if name in names}
     if nonsense := [name for name, value in given.items() if value is None]:
         limits = f"−{NOISE_RANGE:g} to {NOISE_RANGE:g}"
         st.warning(f"{', '.join(nonsense)} in the address is no number from {limits}, and is left out.")
@@ -183,6 +185,7 @@ def write_epsilon(values: object, dimensions: int) -> None:
     noises = {slider_key(dimension): _noise(value) for dimension, value in enumerate(values)}
     if None in noises.values():
         return
+    st.session_state[_HELD] = noises
     st.query_params.update({name: f"{value:g}" for name, value in noises.items() if value})
     for name in [name for name, value in noises.items() if not value and name in st.query_params]:
         del st.query_params[name]
@@ -373,8 +376,11 @@ def test_index(highest: int) -> int:
 
 
 def take_point() -> None:
-    """Write the clicked point's test index where `test_index` reads it; a second one is where to walk."""
-    caught = _caught(st.session_state[MAP])
+    """Write the clicked point's test index where `test_index` reads it; a second one is where to walk.
+
+    The map tells them digit by digit, in no order of clicks: of two, the one that was clicked before is the first.
+    """
+    caught = sorted(_caught(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
     if 0 < len(caught) <= 2:
         st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
     if len(caught) == 2:

@@ -57,7 +57,7 @@ class Animation(Protocol):
 # Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
 # pixel enlarges it then, and browsers smooth what they enlarge. What a phone with two of them makes smaller must be smoothed.
 _CRISP = """<style>
-@media (min-resolution: 1.5dppx) and (min-width: 640px), (min-resolution: 2.5dppx) {
+@media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2.5dppx) {
     [data-testid="stImage"] img { image-rendering: pixelated; }
 }
 </style>"""

@@ -11,6 +11,7 @@ from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import LabelConfig, QuadrantConfig
 from cvae_core.jobs import Condition
 from cvae_core.queueing import Queue
+from cvae_core.replay import epochs
 from cvae_core.roots import default_root, folder_of
 from cvae_core.training import train
 
@@ -65,7 +66,8 @@ def _followed(root: Path, queue: Queue) -> list[str]:
     cards.sort(key=lambda named: named[1].created, reverse=True)
     unfinished = [name for name, card in cards if card.status != "finished"]
     finished = [name for name, card in cards if card.status == "finished"][:LATEST]
-    return list(dict.fromkeys([*present, *unfinished, *finished]))
+    unborn = [name for name in transcripts.recent(root)[:LATEST] if not runs.run_at(name, root).exists()]
+    return list(dict.fromkeys([*present, *unfinished, *unborn, *finished]))
 
 
 def _panel(root: Path, names: list[str], busy: bool) -> None:
@@ -157,6 +159,8 @@ def _progress_words(found: pulse.Pulse) -> str:
 
 def duration(seconds: float) -> str:
     """Say how long something takes, as exactly as anybody wants to know."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
@@ -182,4 +186,4 @@ def _pictures(name: str) -> None:
         stages = library.stages(key)
         index = len(stages["epoch"]) - 1
         display.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
-        st.caption(f"After {stages['epoch'][index]:.4g} epochs. {library.stage_words(library.config(key))}")
+        st.caption(f"After {epochs(stages['epoch'][index])}. {library.stage_words(library.config(key))}")

@@ -1,6 +1,7 @@
 """All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import streamlit as st
 from app import display, library, permission, replaying
 from app.following import WORDS
 from cvae_core import jobs, runs, upkeep
+from cvae_core.errors import LabError
 from cvae_core.roots import default_root
 from cvae_core.runs import Card
 
@@ -41,11 +43,13 @@ def show() -> None:
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
-    state = "pretrained" if card.read_only else "imported" if card.imported else ""
+    state: str = "pretrained" if card.read_only else "imported" if card.imported else card.status
+    with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
+        state = state if card.read_only or card.imported else WORDS[jobs.condition(root, name).state][1]
     return {
         "run": name,
         "model": library.kind(config),
-        "state": state or WORDS[jobs.condition(root, name).state][1],
+        "state": state,
         "validation −ELBO": -card.metrics["elbo"] if "elbo" in card.metrics else None,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,

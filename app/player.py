@@ -9,8 +9,6 @@ from app.decoder import source
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
 _PLAYER = "player"  # the button's key
-_MOVED = "epoch-moved"  # in the session: how often a hand has moved the slider
-_HEARD = "player-heard"  # in the session: what the button told before the latest run of the page
 _BUTTON_WIDTH = 96
 
 _player = st.components.v2.component(
@@ -21,18 +19,12 @@ _player = st.components.v2.component(
 )
 
 
-def slider(epochs: Sequence[float], *, of: str) -> int:
+def slider(epochs: Sequence[float]) -> int:
     """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
     labels = _labels(epochs)
-    st.session_state[_HEARD] = _told(of)
     chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH))
     st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
-
-    def moved() -> None:
-        if _told(of) == st.session_state[_HEARD]:  # else a step overtook the slider, which came along as it was before
-            st.session_state[_MOVED] = _moves() + 1
-
-    return labels.index(st.select_slider("After how many epochs", labels, key=_EPOCH, on_change=moved))
+    return labels.index(st.select_slider("After how many epochs", labels, key=_EPOCH))
 
 
 def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:
@@ -42,20 +34,20 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
 
     Called after the pictures, since it takes the next step as soon as it hears that a moment is shown.
     """
-    labels = _labels(epochs)
+    key, labels = f"{_PLAYER}-{of}", _labels(epochs)
 
     def step() -> None:
-        if (reached := stepped_to(_told(of), len(epochs), _moves())) is not None:
+        if (reached := stepped_to(st.session_state[key].at, len(epochs))) is not None:
             st.session_state[_EPOCH] = labels[reached]
 
     at = _player(
-        key=_key(of),
+        key=key,
         data={
             "moment": position,
             "epoch": epochs[position],
             "last": len(epochs) - 1,
-            "moved": _moves(),
             "chart": chart,
+            "slider": _EPOCH,
         },
         on_at_change=step,
         width=_BUTTON_WIDTH,
@@ -64,24 +56,12 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
         _write(labels[position], default=labels[-1])
 
 
-def stepped_to(at: object, count: int, moves: int) -> int | None:
-    """Return the position that the button tells; None for what a hand's own move has overtaken, or only a forger sends."""
+def stepped_to(at: object, count: int) -> int | None:
+    """Return the position that the button tells; None where a hand has ended the walk, or where only a forger says so."""
     match at:
-        case {"moment": int(moment), "moved": moved} if 0 <= moment < count and moved == moves:
+        case {"moment": int(moment)} if 0 <= moment < count:
             return moment
     return None
-
-
-def _key(of: str) -> str:
-    return f"{_PLAYER}-{of}"
-
-
-def _told(of: str) -> object:
-    return getattr(st.session_state.get(_key(of)), "at", None)
-
-
-def _moves() -> int:
-    return int(st.session_state.get(_MOVED, 0))
 
 
 def _labels(epochs: Sequence[float]) -> list[str]:

@@ -9,7 +9,7 @@ from app.library import RunKey
 from app.pictures import Animation, Stage, Strip
 from cvae_core.monitoring import stage, validate
 from cvae_core.objectives import elbo
-from cvae_core.replay import Part, Stages
+from cvae_core.replay import Part, Stages, epochs
 from cvae_core.training import Learner
 
 PARTS: tuple[Part, ...] = ("samples", "reconstructions")
@@ -66,11 +66,11 @@ def compare(chosen: Sequence[RunKey]) -> None:
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
     index = library.latest(stages, epoch)
-    st.markdown(f"**{key.name}**, its stage after {stages['epoch'][index]:.4g} epochs")
+    st.markdown(f"**{key.name}**, its stage after {epochs(stages['epoch'][index])}")
     display.picture(
         Stage(key, index),
         name=f"{key.name}-stage",
-        alt=f"Reconstructions and samples of {key.name} after {stages['epoch'][index]:.4g} epochs",
+        alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
         scale=scale,
     )
     st.caption(library.stage_words(library.config(key)))
@@ -79,15 +79,15 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
 @st.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
     """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
-    epochs, of = library.moments(list(replayed.values())), "+".join(key.name for key in replayed)
+    moments, of = library.moments(list(replayed.values())), "+".join(key.name for key in replayed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        position = player.slider(epochs, of=of)
+        position = player.slider(moments)
         place = st.container(width="content")
     for column, (key, stages) in zip(st.columns(len(replayed)), replayed.items(), strict=True):
         with column, display.sentences():
-            panel(key, stages, epochs[position], scale=1 if len(replayed) == MOST_RUNS else 2)
+            panel(key, stages, moments[position], scale=2 if len(replayed) == 1 else 1)
     with place:
-        player.button(epochs, position, of=of, chart=CURVES)
+        player.button(moments, position, of=of, chart=CURVES)
 
 
 def side_by_side(replayed: Sequence[RunKey]) -> None:
@@ -95,11 +95,12 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
     st.subheader("The whole training in one picture", anchor=False)
     chosen = st.segmented_control("Of", PARTS, default=PARTS[0], required=True, key="part", bind="query-params")
     part = controls.or_default(chosen, PARTS[0])
+    scale = 2 if len(replayed) == 1 else 1  # side by side they fit their columns pixel by pixel
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, display.sentences():
             alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
-            display.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=2)
-            display.gif_button(Animation(key), name=f"{key.name}-stages", scale=2)
+            display.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=scale)
+            display.gif_button(Animation(key), name=f"{key.name}-stages", scale=scale)
 
 
 def show() -> None:

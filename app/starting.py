@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, upkeep
+from cvae_core import data, jobs, queueing, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -117,7 +117,8 @@ def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
 
 def _name(config: Config, root: Path) -> str:
     """Show the run's name; without one it is called after what sets it apart, and the next free number."""
-    free = next(name for name in _names(config.run_name) if not (root / name).exists())
+    queue = queueing.look(root)
+    free = next(name for name in _names(config.run_name) if not (root / name).exists() and not queue.has(name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
 from cvae_core import files, jobs, queueing, sweeps
-from cvae_core.errors import ConfigError, RunNotFound
+from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.roots import NAME, default_root
 from cvae_core.sweeps import Planned
 
@@ -49,7 +49,7 @@ def show() -> None:
         else:
             permission.tell()
         busy = queueing.look(root).busy
-        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy)
+        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, len(_missing(root, planned)))
 
 
 def _given(root: Path, chosen: str) -> tuple[str, str]:
@@ -64,10 +64,10 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
 
 def _offer(root: Path, name: str, text: str, planned: list[Planned]) -> None:
     """Offer to line up what is neither finished nor in the queue."""
-    path, queue = root / FOLDER / f"{name}.toml", queueing.look(root)
+    path = root / FOLDER / f"{name}.toml"
     if path.exists() and path.read_text() != text:
         raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
-    missing = [run for run in planned if not queue.has(run.run) and not run.finished_as(root)]
+    missing = _missing(root, planned)
     if st.button(
         f"Line up {len(missing)} of {len(planned)} runs", icon=":material/playlist_add:", disabled=not missing
     ):
@@ -80,10 +80,25 @@ def _offer(root: Path, name: str, text: str, planned: list[Planned]) -> None:
         st.rerun()
 
 
-def _table(root: Path, planned: list[Planned], busy: bool) -> None:
+def _missing(root: Path, planned: list[Planned]) -> list[Planned]:
+    """Return what is neither finished nor in the queue; raise RunInUse where a name belongs to other settings."""
+    for run in planned:
+        key = library.any_key(run.run)
+        if key and library.card(key).config != run.config:
+            raise RunInUse(f"There is a run {run.run!r} of other settings already: give the sweep another name.")
+    queue = queueing.look(root)
+    return [run for run in planned if not queue.has(run.run) and not run.finished_as(root)]
+
+
+def _table(root: Path, planned: list[Planned], busy: bool, missing: int) -> None:
+    with display.sentences():
+        if queueing.look(root).busy != busy or len(_missing(root, planned)) != missing:
+            st.rerun()
+        _fill(root, planned)
+
+
+def _fill(root: Path, planned: list[Planned]) -> None:
     """Show how each run stands, what sets it apart and how good it is by now."""
-    if queueing.look(root).busy != busy:
-        st.rerun()
     rows = []
     axes = library.differences({run.run: run.config for run in planned})
     for run in planned:

@@ -30,7 +30,7 @@ def user_path(variable: str, folder: str) -> Path:
     if not given:
         return REPOSITORY / folder
     try:
-        return Path(given).expanduser()
+        return Path(given).expanduser().absolute()  # a process that is started elsewhere means the same
     except RuntimeError as error:
         raise ConfigError(
             f"{variable} cannot be {given!r}: there is no such user. Give the folder's full path."

@@ -71,7 +71,7 @@ def start(root: Path, run: str, command: str) -> None:
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
     LOG.info("run %s is started as process %d", run, child.pid)
-    while child.poll() is None and not look(root).has(run):
+    while child.poll() is None and not look(root).holds(child.pid):
         time.sleep(0.02)
     if child.returncode:
         raise NotStarted(transcripts.tail(root, run, lines=1) or f"Run {run!r} did not start and did not say why.")
@@ -87,7 +87,7 @@ def condition(root: Path, run: str) -> Condition:
         if queue.trains(run) and (card is None or card["status"] != "finished"):
             return Condition("training", "it begins, or its baseline trains first")
         if card is None:
-            raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
+            return _unborn(root, run)
         return _closed(card, root)
     found = pulse.read(folder)
     if found and found.process.alive and not found.words:
@@ -99,6 +99,14 @@ def condition(root: Path, run: str) -> Condition:
         return _closed(card, root)
     cause = found.cause() if found else "it ended without a word"
     return Condition("died", cause, in_root(f"{card['command']} --resume", root))
+
+
+def _unborn(root: Path, run: str) -> Condition:
+    """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
+    if (command := transcripts.last_command(root, run)) is None:
+        raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
+    said = transcripts.tail(root, run, lines=1)
+    return Condition("failed", "it ended before it began" if said.startswith(transcripts.PROMPT) else said, command)
 
 
 def _closed(card: dict[str, Any], root: Path) -> Condition:

@@ -5,21 +5,31 @@ from collections.abc import Callable
 
 import torch
 
+from cvae_core.architectures import shapes
 from cvae_core.config import Config
 from cvae_core.data import DataSet
+from cvae_core.errors import ConfigError
 from cvae_core.monitoring import VALIDATION_BATCH, validate
 from cvae_core.training import Learner, fast_dtype, steps_per_epoch
 
 SECONDS = 1.0  # of steps are timed
+MOST_WEIGHTS = 50_000_000  # and a training holds each four times
 IMAGES = 2048  # of the training split take part: enough for the largest batches, few for a baseline to guess first
 
 
 def epoch_seconds(config: Config, data: DataSet) -> float:
-    """Estimate the seconds of one epoch of a configuration, validation included; what else works here slows it down."""
+    """Estimate the seconds of one epoch of a configuration, validation included; what else works here slows it down.
+
+    Raises ConfigError where the networks are too large to be built beside other things.
+    """
+    if (weights := sum(shape.numel() for shape in shapes(config).values())) > MOST_WEIGHTS:
+        raise ConfigError(
+            f"Networks of {weights:,} weights are too large to be timed here: make width or depth smaller."
+        )
     steps = steps_per_epoch(config, len(data.train))
     learner = Learner(config, steps, dtype=fast_dtype(), frozen={})
     few = data.train.part(slice(IMAGES))
-    rows = torch.arange(config.batch_size) % len(few)
+    rows = torch.arange(min(config.batch_size, len(data.train))) % len(few)
     held_out = data.validation.part(slice(VALIDATION_BATCH))
     a_step = _seconds_of(lambda: learner.learn(few, rows), SECONDS)
     a_batch = _seconds_of(lambda: validate(learner.evaluated, held_out), 0.0)

@@ -58,6 +58,10 @@ class Queue:
         """Say whether it is a run of this name that trains."""
         return self.training is not None and self.training.run == run
 
+    def holds(self, pid: int) -> bool:
+        """Say whether a process of this number trains or waits."""
+        return any(entry.process.pid == pid for entry in (self.training, *self.waiting) if entry)
+
     def has(self, run: str) -> bool:
         """Say whether a run of this name trains or waits."""
         return self.trains(run) or self.place(run) is not None

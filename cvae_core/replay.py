@@ -34,7 +34,7 @@ def frame(
     images, under = _after(given, np.stack([stages["reconstructions"][index], *samples]))
     first = "NN" if config.flavour == "baseline" else "recon."
     rows = [*names, first, *["samples", *[""] * len(samples)][: len(samples)]]
-    caption = f"{name}, after {said(stages['epoch'][index])} epochs"
+    caption = f"{name}, after {epochs(stages['epoch'][index])}"
     return grid(images, papers=under, scale=scale, rows=rows, caption=caption)
 
 
@@ -73,6 +73,11 @@ def strip_moments(stages: Stages) -> np.ndarray:
 def said(epoch: float) -> str:
     """Write an epoch in four characters: two figures, or what stands before the point."""
     return f"{epoch:.0f}" if epoch >= 10 else f"{epoch:.2g}"
+
+
+def epochs(count: float) -> str:
+    """Say how many epochs, one of them in the singular."""
+    return f"{said(count)} epoch{'' if count == 1 else 's'}"
 
 
 def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str], Sheet]:

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -280,3 +280,7 @@ def _sole_trainer(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if not run.exists():  # it was refused: a folder without a card would keep its name from everybody
+            with suppress(OSError):
+                (run.folder / RUN_LOCK).unlink()
+                run.folder.rmdir()

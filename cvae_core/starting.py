@@ -159,7 +159,9 @@ def _program(launcher: str) -> list[str]:
 
 def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[], bool]) -> None:
     """Run a command in a process of its own, which waits its turn as any other; pass a request to stop on."""
-    with subprocess.Popen([*launcher, *shlex.split(command)[1:]]) as child:
+    option, module, *words = shlex.split(command)[1:]
+    apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # which would take --run for its own --run-path
+    with subprocess.Popen([*launcher, option, *apart, module, *words]) as child:
         while child.poll() is None:
             if stop_requested():
                 child.terminate()

@@ -28,7 +28,10 @@ from cvae_core.monitoring import Measured, Staged, stage, validate
 from cvae_core.objectives import Elbo, objective, objective_draws
 from cvae_core.parallel import CPU
 
-STAGE_EPOCHS = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50)
+STAGE_EPOCHS = (
+    *(0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50),
+    *(75, 100, 150, 200, 300, 500, 1000, 2000, 5000),
+)
 WARM_UP_SHARE = 0.1  # of the one-cycle schedule
 GUESSES_AT_ONCE = 2048
 

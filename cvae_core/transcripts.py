@@ -8,8 +8,9 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from cvae_core.roots import QUEUE, folder_of
+from cvae_core.roots import NAME, QUEUE, folder_of
 
+PROMPT = "$ "  # before a command
 LAST_BYTES = 16_384  # of a transcript are looked at
 
 
@@ -24,7 +25,7 @@ def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
     path = path_of(root, run)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as said:
-        said.write(f"$ {command}\n".encode())
+        said.write(f"{PROMPT}{command}\n".encode())
         yield said
 
 
@@ -46,6 +47,23 @@ def tail(root: Path, run: str, lines: int = 12) -> str:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def last_command(root: Path, run: str) -> str | None:
+    """Return the command of a run's latest training, or None where none is known."""
+    lines = tail(root, run, lines=LAST_BYTES).splitlines()
+    return next((line.removeprefix(PROMPT) for line in reversed(lines) if line.startswith(PROMPT)), None)
+
+
+def forget(root: Path, run: str) -> None:
+    """Delete what a run's trainings have said, since the name is another's from now on."""
+    path_of(root, run).unlink(missing_ok=True)
+
+
+def recent(root: Path) -> list[str]:
+    """Return the names of runs that have said something, latest first."""
+    found = [(path.stat().st_mtime, path.stem) for path in (root / QUEUE).glob("*.log")]
+    return [name for _, name in sorted(found, reverse=True) if NAME.fullmatch(name)]
 
 
 class _Both(io.TextIOBase):

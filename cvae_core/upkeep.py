@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cvae_core import queueing
+from cvae_core import queueing, transcripts
 from cvae_core.config import train_command
 from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
@@ -45,6 +45,7 @@ def rename(root: Path, name: str, new: str) -> Run:
         card = run.card()
         run.write_card(replace(card, command=train_command(card.config, new)))
         run.folder.rename(target)
+        transcripts.forget(root, name)
     LOG.info("run %s is renamed %s", name, new)
     return run_at(new, root)
 
@@ -64,6 +65,7 @@ def discard(root: Path, name: str) -> Binned:
         binned = Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
         (root / BIN).mkdir(exist_ok=True)
         run.folder.rename(root / BIN / binned.name)
+        transcripts.forget(root, name)
     LOG.info("run %s is put into the bin", name)
     return binned
 

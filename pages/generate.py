@@ -58,11 +58,14 @@ def sliders(key: RunKey, seed: int) -> Place:
     ranked = controls.by_rate(rates)
     st.subheader("Slide through z", anchor=False)
     controls.latent_buttons(len(rates), seed)
-    values = controls.latent_sliders(rates, ranked[: controls.FIRST_SLIDERS])
+    held = controls.read_epsilon(len(rates))
+    values = controls.latent_sliders(rates, ranked[: controls.FIRST_SLIDERS], held)
     if len(ranked) > controls.FIRST_SLIDERS:
         with st.expander(f"{len(ranked) - controls.FIRST_SLIDERS} more dimensions, which say less"):
-            values |= controls.latent_sliders(rates, ranked[controls.FIRST_SLIDERS :])
-    return slid(tuple(values[dimension] for dimension in range(len(rates))))
+            values |= controls.latent_sliders(rates, ranked[controls.FIRST_SLIDERS :], held)
+    epsilon = tuple(values[dimension] for dimension in range(len(rates)))
+    controls.write_epsilon(epsilon, len(rates))
+    return slid(epsilon)
 
 
 def slid(epsilon: tuple[float, ...]) -> Place:

@@ -116,7 +116,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
         f"As which digits a classifier, which has seen real ones only, reads {judging.READ} completions of each "
-        f"column. {changed} of {len(indices)} become another digit more often than not: what is visible left that open."
+        f"column. {changed} of {len(indices)} read most often as another digit: what is visible left that open."
     )
 
 

@@ -95,9 +95,9 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
 def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> None:
     """Show the digits that a lasso has caught, each above its reconstruction, and offer them as CSV."""
     st.subheader(f"{len(caught):,} selected", anchor=False)
-    shown = caught[:MOST_SHOWN]
+    shown = caught[:: -(-len(caught) // MOST_SHOWN)]  # they come digit by digit: the first ones would all be of one
     if data.on_disk(library.config(key).dataset):
-        more = f", the first {MOST_SHOWN} of {len(caught):,}" if len(caught) > MOST_SHOWN else ""
+        more = f", {len(shown)} of {len(caught):,}" if len(caught) > MOST_SHOWN else ""
         figure = Figure(
             key,
             gallery.reconstructions,

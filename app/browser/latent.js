@@ -140,7 +140,7 @@ class Panel extends Component {
       this.handle.style.left = `${(this.epsilon[0] / this.data.range + 1) * 50}%`;
       this.handle.style.top = `${(1 - this.epsilon[1] / this.data.range) * 50}%`;
       this.handle.setAttribute("aria-valuetext", `${said(this.epsilon[0])}, ${said(this.epsilon[1])}`);
-      this.handle.setAttribute("aria-valuenow", this.epsilon[0]);
+      this.handle.setAttribute("aria-valuenow", this.epsilon[0].toFixed(2));
     }
     this.dirty = true;
   }

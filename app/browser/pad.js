@@ -78,18 +78,19 @@ class Pad extends Component {
       return [(event.clientX - box.left) / box.width * 28, (event.clientY - box.top) / box.height * 28];
     };
     this.canvas.onpointerdown = (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || this.last) return; // a second finger draws nothing
+      this.finger = event.pointerId;
       this.canvas.setPointerCapture(event.pointerId);
       this.marker.hidden = true;
       this.history.push(this.ink.slice());
       this.stroke((this.last = place(event)));
     };
     this.canvas.onpointermove = (event) => {
-      if (!this.last) return;
+      if (!this.last || event.pointerId !== this.finger) return;
       for (const each of event.getCoalescedEvents?.() ?? [event]) this.stroke(place(each));
     };
-    this.canvas.onpointerup = this.canvas.onpointercancel = () => {
-      if (!this.last) return;
+    this.canvas.onpointerup = this.canvas.onpointercancel = (event) => {
+      if (!this.last || event.pointerId !== this.finger) return;
       this.last = null;
       this.tell();
     };

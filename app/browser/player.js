@@ -1,9 +1,10 @@
 // A button that lets a slider of the page walk through its moments, and a line across a chart at the epoch of the moment.
 //
-// Python gives {moment, epoch, last, moved, chart}. It is told `at` {moment, moved, resting} at every step, and the next step waits until
-// Python has shown that moment. A count `moved` that has grown says that a hand has moved the slider: the walk ends there.
+// Python gives {moment, epoch, last, chart, slider}. It is told `at` {moment, resting} at every step, and the next step waits until
+// Python has shown that moment. A hand on the slider ends the walk, and `at` is told without a moment: the slider says where it is.
+// It is heard here, for a slider that Python sees moving may only lag behind the walk.
 
-const STEP_MILLISECONDS = 450;
+const STEP_MILLISECONDS = 450, HANDS = ["pointerdown", "keydown"];
 
 class Player extends Component {
   constructor(button, setStateValue) {
@@ -12,25 +13,27 @@ class Player extends Component {
     this.line.className = "cursor";
     this.line.style.cssText = "position: absolute; width: 2px; margin-left: -1px; background: #d00000; pointer-events: none";
     button.disabled = false;
+    this.hand = (event) => this.walking && event.target.closest?.(`.st-key-${this.data.slider}`) && this.tell(null, true);
+    HANDS.forEach((kind) => document.addEventListener(kind, this.hand, true));
     button.onclick = () => (this.walking ? this.tell(this.moment, true) : this.walk());
   }
 
   begin() {}
 
   take(data) {
-    const moved = this.data && data.moved !== this.data.moved;
     this.data = data;
-    if (this.walking && moved) this.tell(data.moment, true);
   }
 
   stop() {
     super.stop();
+    HANDS.forEach((kind) => document.removeEventListener(kind, this.hand, true));
     this.line.remove();
   }
 
   tick(now) {
     this.point();
     if (!this.walking || this.moment !== this.data.moment || now - this.since < STEP_MILLISECONDS) return;
+    if (![...document.images].every((image) => image.complete)) return;
     this.step(this.moment + 1);
   }
 
@@ -62,7 +65,7 @@ class Player extends Component {
     this.moment = moment;
     this.walking = !resting;
     this.root.textContent = resting ? "Play" : "Pause";
-    this.setStateValue("at", { moment, moved: this.data.moved, resting });
+    this.setStateValue("at", { moment, resting });
   }
 }
 

@@ -87,6 +87,15 @@ def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(vi
     assert "--alpha 0.0" in command_of(visitor)
 
 
+def test_networks_too_large_to_be_timed_are_a_sentence(
+    visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv(permission.VARIABLE, "on")
+    monkeypatch.setenv("CVAE_RUNS", str(own_runs))
+    assert "too large to be timed here" in form(visit, Width=8192, Name="mine").error[0].value
+
+
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
     assert visit("training", view="Train").text_input[0].placeholder == "label"
     assert form(visit).text_input[0].placeholder == "digits-label-2"
@@ -187,6 +196,17 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     assert started == [("mine", "python -m cvae_core train --resume")]
 
 
+def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
+    visit: Visit, own_runs: Path, started: list[tuple[str, str]]
+) -> None:
+    with transcripts.opened(own_runs, "mine", "python -m cvae_core train label --seed 5 --run mine") as log:
+        log.write(b"There is no internet.\n")
+    visitor = visit("training", view="Train")
+    assert "**mine** failed: There is no internet." in said(visitor)
+    press(visitor, "Resume training")
+    assert started == [("mine", "python -m cvae_core train label --seed 5 --run mine")]
+
+
 def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
     root = running.folder.parent
     with queueing._changing(root) as entries:  # entries of this process, to have living ones
@@ -239,6 +259,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
         ("../grid", 'flavour = "label"', "A run cannot be called"),
         ("grid", f'flavour = "label"\nseed = {list(range(21))}', "These are 21 runs: from a page 20 are the most"),
         ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
+        ("digits", 'flavour = "label"', "There is a run 'digits-label' of other settings already"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_a_sentence(
@@ -313,6 +334,8 @@ def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
     }
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")]
+)
 def test_a_duration_is_said_as_exactly_as_anybody_wants_to_know(seconds: float, words: str) -> None:
     assert following.duration(seconds) == words

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cvae_core import cli, queueing, upkeep
+from cvae_core import cli, queueing, transcripts, upkeep
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.runs import Run, all_runs, find
@@ -45,6 +45,14 @@ def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
     assert [binned.run for binned in upkeep.in_bin(root)] == ["digits-label"]
     assert files_of(upkeep.restore(root, "digits-label").folder) == before
     assert upkeep.in_bin(root) == []
+
+
+def test_what_a_run_has_said_goes_with_its_name(root: Path) -> None:
+    for change in (lambda: upkeep.discard(root, "digits-vae"), lambda: upkeep.rename(root, "digits-label", "mine")):
+        with transcripts.kept(root, "digits-vae", "command"), transcripts.kept(root, "digits-label", "command"):
+            pass
+        change()
+    assert transcripts.recent(root) == ["digits-vae"]
 
 
 def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_name(root: Path) -> None:
