@@ -12,7 +12,7 @@ run: $(STAMP)-run  ## the dashboard, opened in the browser
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m timed
 
 soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is promised with what they measured

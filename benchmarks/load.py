@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.machine import machine
-from benchmarks.visitors import Visitor, visitor
+from benchmarks.visitors import Visitor, finished, visitor
 from tests.server import dashboard
 
 RESULTS = Path(__file__).with_name("load.json")
@@ -39,13 +39,13 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "pages": {}, "crowds": {}}
     for page in PAGES:
         with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
-            cold, warm, clicks = asyncio.run(alone(address, page))
+            cold, warm, clicks = finished(alone(address, page))
         found = {"cold": cold, "warm": warm, "control": statistics.median(clicks) if clicks else None}
         results["pages"][page or "home"] = found
         print(page or "home", json.dumps(found), flush=True)
     for page in CROWDED:
         with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
-            waits = asyncio.run(crowd(address, page))
+            waits = finished(crowd(address, page))
         found = {"clicks": len(waits), "median": statistics.median(waits), "p95": statistics.quantiles(waits, n=20)[-1]}
         results["crowds"][page] = found
         print(VISITORS, "visitors of", page, json.dumps(found), flush=True)

@@ -7,9 +7,10 @@ what went wrong. As a browser does, it runs a page's clockwork (`run_every`) and
 import asyncio
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -19,6 +20,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
+Result = TypeVar("Result")
 PATIENCE = 60  # seconds for an answer
 
 
@@ -155,3 +157,9 @@ async def visitor(address: str) -> AsyncIterator[Visitor]:
         finally:
             coming.leave()
             ears.cancel()
+
+
+def finished(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do what visitors do and return what they found, in a thread of its own: the caller's may belong to a browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -13,7 +13,7 @@ class Player extends Component {
     this.line.className = "cursor";
     this.line.style.cssText = "position: absolute; width: 2px; margin-left: -1px; background: #d00000; pointer-events: none";
     button.disabled = false;
-    this.hand = (event) => this.walking && event.target.closest?.(`.st-key-${this.data.slider}`) && this.tell(null, true);
+    this.hand = (event) => this.walking && event.target.closest?.(`.st-key-${this.data.slider}`) && this.halt();
     HANDS.forEach((kind) => document.addEventListener(kind, this.hand, true));
     button.onclick = () => (this.walking ? this.tell(this.moment, true) : this.walk());
   }
@@ -59,6 +59,13 @@ class Player extends Component {
   step(moment) {
     this.since = performance.now();
     this.tell(moment, moment >= this.data.last);
+  }
+
+  // The slider's own news goes first: pictures of a run that is overtaken are gone before they can be shown.
+  halt() {
+    this.walking = false;
+    this.root.textContent = "Play";
+    setTimeout(() => this.walking || this.tell(null, true), STEP_MILLISECONDS);
   }
 
   tell(moment, resting) {

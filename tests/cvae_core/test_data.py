@@ -177,7 +177,7 @@ def test_torchvision_is_imported_only_when_it_is_needed() -> None:
 
 def test_cvae_data_is_respected_and_ignored_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVAE_DATA", "elsewhere")
-    assert data.folder() == Path("elsewhere")
+    assert data.folder() == Path.cwd() / "elsewhere"
     monkeypatch.setenv("CVAE_DATA", "~/elsewhere")
     assert data.folder() == Path.home() / "elsewhere"
     monkeypatch.setenv("CVAE_DATA", "")

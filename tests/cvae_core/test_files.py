@@ -278,7 +278,7 @@ def test_a_folder_of_that_name_is_said_in_a_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_of_the_environment_may_begin_with_a_user_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     repository = Path(files.__file__).resolve().parents[1]
-    for given, expected in (("~/x", Path.home() / "x"), ("x/y", Path("x/y")), ("", repository / "data")):
+    for given, expected in (("~/x", Path.home() / "x"), ("x/y", Path.cwd() / "x/y"), ("", repository / "data")):
         monkeypatch.setenv("CVAE_SOMETHING", given)
         assert files.user_path("CVAE_SOMETHING", "data") == expected
     monkeypatch.setenv("CVAE_SOMETHING", "~nobody-of-that-name/x")

@@ -3,7 +3,6 @@
 Some of it is tried here, all by `make soak`.
 """
 
-import asyncio
 import base64
 import json
 from random import Random
@@ -12,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from benchmarks.visitors import Visitor, visitor
+from benchmarks.visitors import Visitor, finished, visitor
 from tests.measuring import Measured
 from tests.promises.conftest import Server
 from tests.promises.hostile import NAMES
@@ -131,7 +130,7 @@ def test_no_nonsense_is_more_than_left_out(every: int, server: Server, measured:
                 faults.extend((key, fault) for fault in await told(coming, key, kind, some))
                 inputs += len(some)
 
-    asyncio.run(come())
+    finished(come())
     grown = server.megabytes - before
     assert faults == []
     assert grown < 50 or every > 1  # the few that come here meet empty caches

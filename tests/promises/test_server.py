@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.visitors import visitor
+from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
 
 pytestmark = pytest.mark.promise
@@ -116,7 +116,7 @@ def test_an_oversize_message_ends_its_connection_and_no_other(address: str, meas
             assert calm.pictures
             assert not calm.faults
 
-    asyncio.run(asyncio.wait_for(shout(), 60))
+    finished(asyncio.wait_for(shout(), 60))
     measured("server", oversize_messages=1)
 
 
@@ -130,7 +130,7 @@ def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: s
             await calm.open("generate")
             assert not calm.faults
 
-    asyncio.run(babble())
+    finished(babble())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux who listens")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.load import crowd
-from benchmarks.visitors import visitor
+from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
 from tests.promises.conftest import Server
 from tests.server import dashboard
@@ -56,7 +56,7 @@ def test_what_visitors_want_at_the_same_time_is_computed_once(
 
         return await asyncio.gather(*(one() for _ in range(visitors)))
 
-    shown = asyncio.run(come(server.address))
+    shown = finished(come(server.address))
     assert shown == [shown[0]] * visitors
     read = server.log.read_text().count(f"run {run}: its weights are read")
     assert read == 1
@@ -67,7 +67,7 @@ def test_what_visitors_want_at_the_same_time_is_computed_once(
 def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds(
     server: Server, measured: Measured
 ) -> None:
-    waits = asyncio.run(crowd(server.address, "inpaint"))
+    waits = finished(crowd(server.address, "inpaint"))
     measured("visitors", p95_seconds_of_ten_on_inpaint=p95(waits))
     assert p95(waits) < 2.5
 
@@ -81,7 +81,7 @@ def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, me
                 await sitting.open("generate")
             return await crowd(server.address, "generate", visitors=5)
 
-    waits = asyncio.run(come())
+    waits = finished(come())
     measured("visitors", p95_seconds_of_five_beside_fifty=p95(waits))
     assert p95(waits) < 1.5
 
@@ -108,9 +108,9 @@ def test_every_visitor_sees_what_it_would_see_alone(
     async def one_by_one(address: str) -> list[list[list[str]]]:
         return [await seen(address, number, clicks) for number in range(visitors)]
 
-    shown = asyncio.run(together(server.address))
+    shown = finished(together(server.address))
     with dashboard(tmp_path) as other:  # which has nothing of theirs in its cache
-        alone = asyncio.run(one_by_one(other))
+        alone = finished(one_by_one(other))
     pairs = [
         (picture, reference)
         for ours, theirs in zip(shown, alone, strict=True)
@@ -143,10 +143,10 @@ def test_a_long_day_costs_no_memory_and_no_open_files(
                 await coming.set("seed", double_value=number + 1)
 
     long = visitors >= 300
-    asyncio.run(day(60 if long else 3, 450 if long else 5, COPIES if long else COPIES[:1]))  # fills the caches
+    finished(day(60 if long else 3, 450 if long else 5, COPIES if long else COPIES[:1]))  # fills the caches
     time.sleep(SESSIONS_END if long else 0)
     before, files = server.megabytes, server.open_files
-    asyncio.run(day(visitors, reruns, COPIES if long else COPIES[:1]))
+    finished(day(visitors, reruns, COPIES if long else COPIES[:1]))
     time.sleep(SESSIONS_END if long else 0)
     grown, more = server.megabytes - before, server.open_files - files
     measured(

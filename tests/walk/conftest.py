@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "walk" in Path(item.path).parts:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: "walk" not in Path(item.path).parts)  # whose files take longest: they start first
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             page.get_by_role("combobox", name="Data set").click()
             page.get_by_role("option", name="digits").click()
             settle(page)
-            fill(page, "Epochs, at most", "250")
+            fill(page, "Epochs, at most", "160")
             fill(page, "Latent dimensions", "2")
             page.get_by_text("More settings").click()
             fill(page, "Width", "32")

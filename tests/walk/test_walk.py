@@ -1,6 +1,5 @@
 """The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
 
-import asyncio
 import io
 import re
 import statistics
@@ -17,6 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from app.navigation import PAGES
 from benchmarks import load
+from benchmarks.visitors import finished
 from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
@@ -148,7 +148,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 @pytest.mark.parametrize("name", load.CONTROLS)
 def test_a_control_shows_its_effect_at_once(address: str, name: str) -> None:
     def median() -> float:
-        _, _, waits = asyncio.run(load.alone(address, name))
+        _, _, waits = finished(load.alone(address, name))
         return statistics.median(waits)
 
     assert any(median() < CONTROL_SECONDS for _ in range(VISITS))
@@ -438,6 +438,7 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     page.wait_for_timeout(1000)
     assert page.evaluate(CURSOR) == stopped
     page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function(f"() => ({CURSOR})() > {stopped}")
     page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # a hand on the slider ends it too
     page.get_by_role("button", name="Play", exact=True).wait_for()
     settle(page)
