@@ -515,6 +515,7 @@ def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> 
     page = visit("latent?point=3&to=5")
     page.get_by_text("Walk from this point to another").click()
     page.get_by_alt_text("Digits on the way from test image 3 to 5").wait_for()
+    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="GIF", exact=True).click()
     animation = Image.open(io.BytesIO(download.value.path().read_bytes()))
