@@ -129,10 +129,15 @@ class Run:
             raise RunDamaged(f"Run {self.name!r}: {error} The card is {path}.") from error
 
     def write_card(self, card: Card) -> Card:
-        """Replace the card, the step that makes what it names so, and return it; a finished run's names its other parts."""
-        parts = [self.folder / file for file in (CURVES, STAGES)] if card.status == "finished" else []
-        digests = {path.name: files.digest(files.read(path)) for path in parts if path.exists()}
-        card = replace(card, parts=digests)
+        """Replace the card, the step that makes what it names so, and return it.
+
+        The first card that says that a run is finished names its other parts; later ones keep to what that one found.
+        """
+        if card.status != "finished":
+            card = replace(card, parts={})
+        elif not card.parts:
+            parts = [path for path in (self.folder / CURVES, self.folder / STAGES) if path.exists()]
+            card = replace(card, parts={path.name: files.digest(files.read(path)) for path in parts})
         files.write_json(self.folder / CARD, card.to_json())
         between = card.status == "running" and card.epochs > 0
         LOG.log(
@@ -153,8 +158,7 @@ class Run:
             file=f"weights-{sha256[:8]}.safetensors", sha256=sha256, dtype=str(dtype).removeprefix("torch.")
         )
         files.write(self.folder / named.file, content)
-        card = replace(card, weights=named, **news)
-        card = self.write_card(card)
+        card = self.write_card(replace(card, weights=named, **news))
         self.sweep(card)
         return card
 

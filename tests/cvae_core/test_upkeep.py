@@ -1,5 +1,6 @@
 """Runs are renamed, annotated, thrown away and taken back, and nothing is lost on the way."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from cvae_core import cli, queueing, transcripts, upkeep
-from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunInUse, RunNotFound
+from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.runs import Run, all_runs, find
 
@@ -35,6 +36,13 @@ def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:
     with pytest.raises(ConfigError, match="The note has 501 characters: 500 are the most"):
         upkeep.annotate(root, "digits-label", "x" * 501)
     assert upkeep.rename(root, "digits-label", "mine").card().note == "too narrow"
+
+
+def test_a_note_lends_no_seal_to_what_has_taken_the_place_of_a_part(root: Path) -> None:
+    shutil.copy(root / "digits-vae" / "stages.npz", root / "digits-label" / "stages.npz")
+    upkeep.annotate(root, "digits-label", "looks different")
+    with pytest.raises(RunDamaged, match=r"stages\.npz"):
+        find("digits-label", root).stages()
 
 
 def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
