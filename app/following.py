@@ -8,7 +8,7 @@ import streamlit as st
 from app import charts, controls, display, library, permission, snippets
 from app.pictures import Stage
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
-from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.jobs import Condition
 from cvae_core.queueing import Queue
 from cvae_core.replay import epochs
@@ -61,7 +61,7 @@ def show(form: Callable[[], None]) -> None:
 
 def _followed(root: Path, queue: Queue) -> list[str]:
     """Name what can be followed: what trains, what waits, what can go on, and what was finished last."""
-    present = [entry.run for entry in (queue.training, *queue.waiting) if entry]
+    present = [entry.run for entry in queue.entries]
     cards = [(name, card) for name, card in runs.readable(root)[0].items() if not card.read_only and not card.imported]
     cards.sort(key=lambda named: named[1].created, reverse=True)
     unfinished = [name for name, card in cards if card.status != "finished"]
@@ -78,11 +78,10 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)
-        entries = [entry for entry in (queue.training, *queue.waiting) if entry and entry.run == name]
-        if command := now.resume or next((entry.command for entry in entries), None):
+        if command := now.resume or next((entry.command for entry in queue.entries if entry.run == name), None):
             st.code(command, language="bash", wrap_lines=True)
         if now.state == "finished":
-            _onward(name)
+            _onward(name, runs.find(name, root).card().config)
         _pictures(name)
         if said := transcripts.tail(root, name):
             with st.expander("What it says", icon=":material/terminal:", expanded=now.state in ("failed", "died")):
@@ -128,13 +127,12 @@ def _state(root: Path, name: str, now: Condition) -> None:
 
 def _stop(root: Path, name: str) -> None:
     jobs.stop(root, name)
-    if not (folder_of(name, root) / "card.json").exists():
+    if not runs.run_at(name, root).exists():
         st.toast(f"Run {name!r} had not begun yet, and has left the queue.", icon=":material/info:", duration="long")
 
 
-def _onward(name: str) -> None:
+def _onward(name: str, config: Config) -> None:
     """Lead to the pages that can use a finished run."""
-    config = runs.find(name, default_root()).card().config
     with st.container(horizontal=True):
         match config:
             case QuadrantConfig(dataset=dataset, visible=visible):

@@ -43,13 +43,10 @@ def show() -> None:
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
-    state: str = "pretrained" if card.read_only else "imported" if card.imported else card.status
-    with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
-        state = state if card.read_only or card.imported else WORDS[jobs.condition(root, name).state][1]
     return {
         "run": name,
         "model": library.kind(config),
-        "state": state,
+        "state": _state(root, name, card),
         "validation −ELBO": -card.metrics["elbo"] if "elbo" in card.metrics else None,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
@@ -61,6 +58,14 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "pixels": config.pixels,
         "note": card.note,
     }
+
+
+def _state(root: Path, name: str, card: Card) -> str:
+    if card.read_only or card.imported:
+        return "pretrained" if card.read_only else "imported"
+    with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
+        return WORDS[jobs.condition(root, name).state][1]
+    return card.status
 
 
 def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """A form for a new training: validated while it is filled in, with its command and about how long it will take."""
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -8,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, queueing, upkeep
+from cvae_core import data, jobs, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -117,14 +118,9 @@ def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
 
 def _name(config: Config, root: Path) -> str:
     """Show the run's name; without one it is called after what sets it apart, and the next free number."""
-    queue = queueing.look(root)
-    free = next(name for name in _names(config.run_name) if not (root / name).exists() and not queue.has(name))
+    names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
+    free = next(name for name in names if upkeep.is_vacant(root, name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
-
-
-def _names(stem: str) -> Any:
-    yield stem
-    yield from (f"{stem}-{number}" for number in range(2, 10_000))
 
 
 def _estimate(config: Config, root: Path) -> str:

@@ -1,5 +1,6 @@
 """Sweeps: a grid of settings lined up as runs of the one queue, and a table that fills while they train."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
 from cvae_core import files, jobs, queueing, sweeps
+from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.roots import NAME, default_root
 from cvae_core.sweeps import Planned
@@ -44,12 +46,13 @@ def show() -> None:
             raise ConfigError(
                 f"These are {len(planned)} runs: from a page {MOST} are the most, the command line takes more."
             )
+        missing = _missing(root, planned, sweeps.finished(root))
         if permission.may_train():
-            _offer(root, name, text, planned)
+            _offer(root, name, text, missing, of=len(planned))
         else:
             permission.tell()
         busy = queueing.look(root).busy
-        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, len(_missing(root, planned)))
+        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, missing)
 
 
 def _given(root: Path, chosen: str) -> tuple[str, str]:
@@ -62,15 +65,12 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
     return name, st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
 
 
-def _offer(root: Path, name: str, text: str, planned: list[Planned]) -> None:
-    """Offer to line up what is neither finished nor in the queue."""
+def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:
+    """Offer to line up what of a sweep is neither finished nor in the queue."""
     path = root / FOLDER / f"{name}.toml"
     if path.exists() and path.read_text() != text:
         raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
-    missing = _missing(root, planned)
-    if st.button(
-        f"Line up {len(missing)} of {len(planned)} runs", icon=":material/playlist_add:", disabled=not missing
-    ):
+    if st.button(f"Line up {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
         files.write(path, text.encode())
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
@@ -80,36 +80,36 @@ def _offer(root: Path, name: str, text: str, planned: list[Planned]) -> None:
         st.rerun()
 
 
-def _missing(root: Path, planned: list[Planned]) -> list[Planned]:
+def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> list[Planned]:
     """Return what is neither finished nor in the queue; raise RunInUse where a name belongs to other settings."""
     for run in planned:
         key = library.any_key(run.run)
         if key and library.card(key).config != run.config:
             raise RunInUse(f"There is a run {run.run!r} of other settings already: give the sweep another name.")
     queue = queueing.look(root)
-    return [run for run in planned if not queue.has(run.run) and not run.finished_as(root)]
+    return [run for run in planned if not queue.has(run.run) and run.config not in finished]
 
 
-def _table(root: Path, planned: list[Planned], busy: bool, missing: int) -> None:
+def _table(root: Path, planned: list[Planned], busy: bool, missing: list[Planned]) -> None:
     with display.sentences():
-        if queueing.look(root).busy != busy or len(_missing(root, planned)) != missing:
+        finished = sweeps.finished(root)  # read once a second for all rows
+        if queueing.look(root).busy != busy or _missing(root, planned, finished) != missing:
             st.rerun()
-        _fill(root, planned)
+        _fill(root, planned, finished)
 
 
-def _fill(root: Path, planned: list[Planned]) -> None:
+def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> None:
     """Show how each run stands, what sets it apart and how good it is by now."""
     rows = []
     axes = library.differences({run.run: run.config for run in planned})
     for run in planned:
-        finished, card = run.finished_as(root), None
+        card, name = None, finished.get(run.config, run.run)
         try:
             now = jobs.condition(root, run.run)
         except RunNotFound:
-            state = "finished" if finished else "not lined up"
+            state = "finished" if run.config in finished else "not lined up"
         else:
             state = WORDS[now.state][1]
-        name = finished or run.run
         if key := library.any_key(name):
             card = library.card(key)
         rows.append(

@@ -46,9 +46,14 @@ class Queue:
     waiting: tuple[Entry, ...]
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Return what trains and what waits, in this order."""
+        return (*([self.training] if self.training else []), *self.waiting)
+
+    @property
     def busy(self) -> bool:
         """Say whether anything trains or waits."""
-        return self.training is not None or bool(self.waiting)
+        return bool(self.entries)
 
     def place(self, run: str) -> int | None:
         """Return a waiting run's place from 1, or None."""
@@ -60,11 +65,11 @@ class Queue:
 
     def holds(self, pid: int) -> bool:
         """Say whether a process of this number trains or waits."""
-        return any(entry.process.pid == pid for entry in (self.training, *self.waiting) if entry)
+        return any(entry.process.pid == pid for entry in self.entries)
 
     def has(self, run: str) -> bool:
         """Say whether a run of this name trains or waits."""
-        return self.trains(run) or self.place(run) is not None
+        return any(entry.run == run for entry in self.entries)
 
 
 def look(root: Path) -> Queue:

@@ -39,20 +39,24 @@ class Planned:
 
     def finished_as(self, root: Path) -> str | None:
         """Return the name of a finished run of this configuration in a root that was trained here, or None."""
-        for path in sorted(root.glob("*/card.json")):
-            try:
-                card = files.read_json(path)
-                config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
-            except (RunDamaged, ConfigError, TypeError, ValueError):
-                continue
-            named = card.get("weights")
-            weights = (
-                path.parent / Path(str(named["file"]) if isinstance(named, dict) and "file" in named else "none").name
-            )
-            ours = card.get("status") == "finished" and not card.get("imported")
-            if ours and config == self.config and weights.exists():
-                return path.parent.name
-        return None
+        return finished(root).get(self.config)
+
+
+def finished(root: Path) -> dict[Config, str]:
+    """Return the first name of each configuration that was trained to its end in a root and has its weights there."""
+    names: dict[Config, str] = {}
+    for path in sorted(root.glob("*/card.json")):
+        try:
+            card = files.read_json(path)
+            config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
+        except (RunDamaged, ConfigError, TypeError, ValueError):
+            continue
+        weights = card.get("weights")
+        named = str(weights["file"]) if isinstance(weights, dict) and "file" in weights else "none"
+        ours = card.get("status") == "finished" and not card.get("imported")
+        if ours and (path.parent / Path(named).name).exists():
+            names.setdefault(config, path.parent.name)
+    return names
 
 
 def plan(file: Path, root: Path) -> list[Planned]:

@@ -41,18 +41,23 @@ def kept(root: Path, run: str, command: str) -> Iterator[None]:
 
 def tail(root: Path, run: str, lines: int = 12) -> str:
     """Return the last lines of a run's transcript; nothing where there is none."""
-    try:
-        with path_of(root, run).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""
+    return "\n".join(_end(root, run)[-lines:])
 
 
 def last_command(root: Path, run: str) -> str | None:
     """Return the command of a run's latest training, or None where none is known."""
-    lines = tail(root, run, lines=LAST_BYTES).splitlines()
-    return next((line.removeprefix(PROMPT) for line in reversed(lines) if line.startswith(PROMPT)), None)
+    said = reversed(_end(root, run))
+    return next((line.removeprefix(PROMPT) for line in said if line.startswith(PROMPT)), None)
+
+
+def _end(root: Path, run: str) -> list[str]:
+    """Return the lines at the end of a run's transcript; none where there is none."""
+    try:
+        with path_of(root, run).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+            return file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def forget(root: Path, run: str) -> None:

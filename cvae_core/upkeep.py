@@ -116,10 +116,15 @@ def _own(root: Path, name: str) -> Iterator[Run]:
             lock.release()
 
 
+def is_vacant(root: Path, name: str) -> bool:
+    """Say whether a name is free: nothing in the root has it, nor waits to."""
+    return not (folder_of(name, root).exists() or queueing.look(root).has(name))
+
+
 def vacant(root: Path, name: str) -> Path:
     """Return the folder of a run that is yet to be; raise ConfigError, RunInUse where it cannot be called so."""
     folder = folder_of(name, root)
-    if folder.exists() or queueing.look(root).has(name):
+    if not is_vacant(root, name):
         raise RunInUse(f"There is a run {name!r} in {root} already: rename that one first, or choose another name.")
     return folder
 
