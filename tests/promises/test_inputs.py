@@ -44,8 +44,9 @@ NAMED = {  # what an address may say of a page
     "training": ("replay", "runs", "epoch", "quantity", "log", "part"),
     "cll": ("run", "only", "samples", "images", "curve"),
 }  # fmt: skip
+QUOTED = {name: quote(name.replace(chr(0), "")) for name in [*NUMBERS, *NAMES]}
 ADDRESSES = [
-    (page, f"{name}={quote(value.replace(chr(0), ''))}")
+    (page, f"{name}={QUOTED[value]}")
     for number, (page, name) in enumerate((page, name) for page, names in NAMED.items() for name in names)
     for value in (NUMBERS[number % len(NUMBERS)], NAMES[number % len(NAMES)], NAMES[-1 - number % len(NAMES)])
 ]
@@ -111,11 +112,11 @@ async def told(coming: Visitor, key: str, kind: str, lies: list[dict[str, Any]])
 
 @pytest.mark.parametrize("every", [80, pytest.param(1, marks=pytest.mark.soak)])
 def test_no_nonsense_is_more_than_left_out(every: int, server: Server, measured: Measured) -> None:
-    inputs, faults, before = 0, [], 0.0
+    inputs, on_a_page, faults, before = 0, 0, [], 0.0
+    chosen = ADDRESSES[::every]
 
     async def come() -> None:
-        nonlocal inputs, before
-        chosen = ADDRESSES[::every]
+        nonlocal inputs, on_a_page, before
         for page, query in chosen:
             async with visitor(server.address) as coming:
                 await coming.open(page, query)
@@ -129,6 +130,7 @@ def test_no_nonsense_is_more_than_left_out(every: int, server: Server, measured:
                 some = lies[:: 1 + every // 3]
                 faults.extend((key, fault) for fault in await told(coming, key, kind, some))
                 inputs += len(some)
+                on_a_page += len(some) if key == "run" else 0
 
     finished(come())
     grown = server.megabytes - before
@@ -138,5 +140,6 @@ def test_no_nonsense_is_more_than_left_out(every: int, server: Server, measured:
     log = server.log.read_text()
     assert "app.faults" not in log
     assert "Traceback" not in log
-    measured("names", in_addresses=2 * len(ADDRESSES[::every]) // 3, on_a_page=len(NAMES) // every)
+    hostile = {QUOTED[name] for name in NAMES}
+    measured("names", in_addresses=sum(query.partition("=")[2] in hostile for _, query in chosen), on_a_page=on_a_page)
     measured("inputs", inputs=inputs, exceptions=len(faults), megabytes_grown=max(grown, 0.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from tests.browser import find_browser
 from tests.server import dashboard
@@ -30,6 +30,30 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if path is None:
         pytest.skip("no Chromium or Chrome here: install one, or set CHROMIUM to its path")
     return browser_type_launch_args | {"executable_path": path, "args": FLAGS.split()}
+
+
+@pytest.fixture(scope="session")
+def wide(browser: Browser) -> Iterator[BrowserContext]:
+    """Open windows of one visitor, whose browser fetches Streamlit's own files once."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def narrow(browser: Browser) -> Iterator[BrowserContext]:
+    """Open windows as wide as a phone."""
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(wide: BrowserContext) -> Iterator[Page]:
+    """Open a window, in place of the plugin's, which belongs to a new visitor each time and fetches all anew."""
+    page = wide.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +98,14 @@ def watched(address: str) -> Iterator[Callable[[Page], Page]]:
 
     yield watch
     assert not faults
+
+
+@pytest.fixture
+def phone(narrow: BrowserContext, watched: Callable[[Page], Page]) -> Iterator[Page]:
+    """Open a window as wide as a phone."""
+    page = watched(narrow.new_page())
+    yield page
+    page.close()
 
 
 @pytest.fixture

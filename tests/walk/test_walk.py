@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +38,12 @@ def content(page: Page, number: int = 0) -> bytes:
     return page.request.get(sources(page)[number]).body()
 
 
+def fits(page: Page) -> bool:
+    """Say whether nothing reaches beyond the window's right edge."""
+    within: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    return within
+
+
 def press(page: Page, label: str, key: str) -> None:
     """Focus the slider of a label and press a key, then wait for what it changes."""
     slider = page.get_by_test_id("stSlider").filter(has_text=label).locator("input[type=range]").first
@@ -67,43 +72,46 @@ def drawn(page: Page) -> None:
     )
 
 
+def background(page: Page) -> int:
+    """Return how much red of 255 is behind a page's words."""
+    colour = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    return int(colour.removeprefix("rgb(").split(",")[0])
+
+
 @pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize("look", ["light", "dark", "phone"])
-def test_every_page_opens_in_every_look(
-    browser: Browser, address: str, watched: Callable, name: str, look: str
-) -> None:
-    width = 390 if look == "phone" else 1400
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme="dark" if look == "dark" else "light"
-    )
-    page = watched(context.new_page())
-    started = time.monotonic()
-    page.goto(f"{address}/{PATHS[name]}")
-    settle(page)
-    assert time.monotonic() - started < 60
-    assert page.get_by_test_id("stException").count() == 0
-    assert page.get_by_test_id("stAlertContentError").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+def test_every_page_opens_in_light_and_turns_dark_with_the_system(visit: Open, name: str) -> None:
+    page = visit(PATHS[name])
+    assert background(page) > 200
+    assert fits(page)
     assert sources(page) or page.get_by_test_id("stDataFrame").count()
-    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
-    red = int(background.removeprefix("rgb(").split(",")[0])
-    assert (red < 128) == (look == "dark")
-    if look == "light" and name != "training":  # whose runs stand beside each other, however many they are
+    if name != "training":  # whose runs stand beside each other, however many they are
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
-    assert not serious_faults(page, look)
-    context.close()
+    assert not serious_faults(page, "light")
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    assert background(page) < 50
+    assert not serious_faults(page, "dark")
 
 
-@pytest.mark.parametrize(("view", "look"), [("Train", "dark"), ("Sweep", "phone"), ("Runs", "light")])
-def test_the_other_views_of_trainings_are_for_everybody(
-    browser: Browser, visit: Open, view: str, look: Literal["light", "dark", "phone"]
-) -> None:
-    wide, scheme = look != "phone", "dark" if look == "dark" else "light"
-    context = browser.new_context(viewport={"width": 1400 if wide else 390, "height": 900}, color_scheme=scheme)
-    page = visit(f"training?view={view}", context.new_page())
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
-    assert not serious_faults(page, look)
-    context.close()
+@pytest.mark.parametrize("name", PATHS)
+def test_every_page_opens_on_a_phone(visit: Open, phone: Page, name: str) -> None:
+    visit(PATHS[name], phone)
+    assert fits(phone)
+    assert sources(phone) or phone.get_by_test_id("stDataFrame").count()
+    assert not serious_faults(phone, "light")
+
+
+@pytest.mark.parametrize("view", ["Train", "Sweep", "Runs"])
+def test_the_other_views_of_trainings_are_for_everybody(visit: Open, phone: Page, view: str) -> None:
+    path = f"training?view={view}"
+    page = visit(path)
+    assert fits(page)
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    assert not serious_faults(page, "dark")
+    visit(path, phone)
+    assert fits(phone)
+    assert not serious_faults(phone, "light")
 
 
 @pytest.mark.parametrize(
