@@ -49,6 +49,7 @@ def speed() -> str:
             _beside(results["beside"]),
             _step(results["step"], machine["gflops"]),
             _scoring(results["scoring"]),
+            _shared(results["shared"]),
             f"Measured on {machine['date']}: {said}.",
         ]
     )
@@ -89,6 +90,15 @@ def _scoring(found: Sequence[Mapping[str, float]]) -> str:
             f"{one['megabytes'] / 1000:.1f} GB |"
         )
     return "\n".join(rows)
+
+
+def _shared(found: Sequence[Mapping[str, float]]) -> str:
+    one, two = found
+    gain = one["seconds"] / two["seconds"]
+    return (
+        f"An epoch of `label` takes one process of one thread {one['seconds']:.1f} s and two that `torchrun` starts "
+        f"{two['seconds']:.1f} s, {gain:.2f} times as fast; they exchange {two['exchanged']:.1f} MB of gradients a step."
+    )
 
 
 def _where(one: dict[str, float]) -> str:

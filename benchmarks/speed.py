@@ -6,12 +6,14 @@ benchmarks/speed.json, from which the README's table is written.
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -31,7 +33,8 @@ EPOCHS = 3  # timed, the fastest counts
 DRAWS = 10  # of the tutorial's table
 WARM_STEPS = 20
 GROWTH = ((100, 1000), (1000, 1000), (5000, 1000), (100, 10_000))  # draws and images that are scored
-STEP, SCORING = "step", "scoring"
+STEP, SCORING, SHARED = "step", "scoring", "shared"
+SHARED_RUN = "train label --epochs 3 --no-embed --run shared --root"
 
 
 def learner(config: Config) -> Learner:
@@ -162,6 +165,19 @@ def lab_scoring(samples: int, images: int) -> dict[str, float]:
     return {"samples": samples, "images": images, "seconds": time.monotonic() - since}
 
 
+def lab_shared(processes: int) -> dict[str, float]:
+    """Return the seconds of an epoch that processes of one thread each share, and the megabytes that a step exchanges."""
+    launcher = (
+        ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "--"] if processes > 1 else ["-m"]
+    )
+    with TemporaryDirectory() as folder:
+        words = [sys.executable, *launcher, "cvae_core", *SHARED_RUN.split(), folder]
+        subprocess.run(words, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        run = find("shared", Path(folder))
+        seconds = run.curves().drop_duplicates("epoch")["seconds"].diff().min()
+        return {"processes": processes, "seconds": seconds, "exchanged": 4 * run.card().parameters / 1e6}
+
+
 MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[str, float]]]] = {
     "baseline epoch": (peer_baseline_epoch, lab_baseline_epoch),
     "CVAE epoch": (peer_epoch, lab_epoch),
@@ -196,8 +212,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.measure:
         what, *how = arguments.measure
-        found = lab_step() if what == STEP else None
-        found = found or (lab_scoring(*map(int, how)) if what == SCORING else MEASURES[what][int(how[0])]())
+        numbers = [int(word) for word in how]
+        alone = {STEP: lab_step, SCORING: lab_scoring, SHARED: lab_shared}
+        found = alone[what](*numbers) if what in alone else MEASURES[what][numbers[0]]()
         print(json.dumps({**found, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
     results: dict[str, Any] = {"machine": measured_machine(), "beside": {}}
@@ -209,6 +226,8 @@ def main() -> None:
     print(STEP, json.dumps(results[STEP]), flush=True)
     results[SCORING] = [measured(SCORING, str(samples), str(images)) for samples, images in GROWTH]
     print(SCORING, json.dumps(results[SCORING]), flush=True)
+    results[SHARED] = [measured(SHARED, str(processes)) for processes in (1, 2)]
+    print(SHARED, json.dumps(results[SHARED]), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 
