@@ -173,8 +173,9 @@ def _pictures(name: str) -> None:
     with left, display.sentences():
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
-            figure = charts.curves({name: table}, {name: best}, "bound", log=False)
-            display.chart(figure, snippets.curves([name]), key="followed", alt=f"The bound of {name} by now")
+            option = charts.growing_curve(name, table, best)
+            alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
+            display.growing_chart(option, snippets.curves([name]), key="followed", alt=alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, display.sentences():
