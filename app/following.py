@@ -44,9 +44,10 @@ def show(form: Callable[[], None]) -> None:
     else:
         permission.tell()
     with place, display.sentences():
-        queue = queueing.look(root)
+        queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            st.fragment(_panel, run_every=EVERY if queue.busy else IDLE)(root, names, queue.busy)
+            busy = queue.busy or damage is not None  # something may be
+            st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     display.explanation(
         "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
         "weights are kept. Noise, order and schedules follow from the seed and the step alone, and what else a step depends "
@@ -72,9 +73,11 @@ def _followed(root: Path, queue: Queue) -> list[str]:
 
 def _panel(root: Path, names: list[str], busy: bool) -> None:
     with display.sentences():
-        queue = queueing.look(root)
-        if queue.busy != busy or _followed(root, queue) != names:
+        queue, damage = queueing.readable(root)
+        if (queue.busy or damage is not None) != busy or _followed(root, queue) != names:
             st.rerun()
+        if damage:
+            st.error(str(damage), icon=":material/error:")
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)

@@ -80,7 +80,7 @@ class Queue:
         queue = queueing.look(self.root)
         if queue.training:
             state = jobs.condition(self.root, queue.training.run)
-            reason = f": {state.reason}" if state.state == "stalled" else ""
+            reason = state.reason and f": {state.reason}"
             print(f"trains    {queue.training.run:24} since {queue.training.since}  {queue.training.command}{reason}")
         for place, entry in enumerate(queue.waiting, 1):
             print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.command}")
@@ -97,7 +97,7 @@ class Stop:
 
     def __call__(self) -> None:
         """Stop it and say how to go on."""
-        waited = queueing.look(self.root).place(self.run) is not None
+        waited = queueing.readable(self.root)[0].place(self.run) is not None
         jobs.stop(self.root, self.run)
         if waited or not (folder_of(self.run, self.root) / "card.json").exists():
             print(f"Run {self.run!r} has left the queue.")

@@ -15,6 +15,7 @@ from cvae_core import files, jobs, pace, pulse, queueing, transcripts
 from cvae_core.config import Config
 from cvae_core.errors import NotStarted
 from cvae_core.pulse import Progress
+from cvae_core.roots import QUEUE
 from cvae_core.runs import Run, find
 from tests.app.conftest import Visit
 
@@ -177,6 +178,15 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
         assert visitor.code[0].value == "command"
         assert "epoch 2 is over" in said(visitor)
         assert "Stop training" in labels(visitor)
+
+
+def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, running: Run) -> None:
+    (running.folder.parent / QUEUE / "queue.json").write_text("{")
+    visitor = visit("training", view="Train")
+    assert "queue.json is damaged" in visitor.error[0].value
+    assert "**shell** trains" in said(visitor)
+    assert visitor.get("progress")
+    assert "Stop training" in labels(visitor)
 
 
 def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:

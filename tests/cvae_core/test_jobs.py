@@ -14,7 +14,7 @@ import pytest
 
 from cvae_core import cli, jobs, processes, pulse, queueing, transcripts
 from cvae_core.config import Config
-from cvae_core.errors import NotStarted, NotWritable, RunNotFound
+from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import Condition, condition
 from cvae_core.processes import Process
 from cvae_core.pulse import Progress
@@ -86,6 +86,33 @@ def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
         assert found is not None
         assert (found.process, found.progress) == (processes.this(), Progress("epoch 2 of 4", 0.25, 90.0))
     assert not path.exists()
+
+
+def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_there(
+    running: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = running.folder.parent
+    monkeypatch.setattr(processes, "host", lambda: "box pid:[1]")
+    with pulse.beating(running.folder), monkeypatch.context() as elsewhere:
+        elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # another container of that name, say
+        assert condition(root, "mine") == Condition("training", "on box, out of reach from here")
+        os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
+        reason = "no step for 70 s; only box can tell whether it is still there"
+        assert condition(root, "mine") == Condition("stalled", reason, f"{RESUME}{root}")
+        with pytest.raises(RunInUse, match=r"trains on box, out of reach from here: stop it there with .+ stop mine"):
+            jobs.stop(root, "mine")
+        path = running.folder / pulse.FILE
+        path.write_text(path.read_text().replace('"words": ""', '"words": "no space"'))
+        assert condition(root, "mine").reason == "no space"
+
+
+def test_a_run_that_trains_is_followed_though_the_queue_is_damaged(running: Run) -> None:
+    root = running.folder.parent
+    with queueing.turn(root, "mine", "command"), pulse.beating(running.folder):
+        (root / QUEUE / "queue.json").write_text("{")
+        assert condition(root, "mine") == Condition("training")
+        with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
+            condition(root, "unborn")  # it may wait
 
 
 def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,11 +225,14 @@ def test_a_training_is_stopped_within_two_seconds_and_goes_on(
 
 
 @pytest.mark.timed
+@pytest.mark.parametrize("queue", ["good", "damaged"])
 def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
-    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
+    queue: str, trainer: Callable[..., "subprocess.Popen[str]"], running: Run
 ) -> None:
     root = running.folder.parent
     process = trainer("-c", DEAF, str(root), line="trains")
+    if queue == "damaged":
+        (root / QUEUE / "queue.json").write_text("{")
     since = time.monotonic()
     jobs.stop(root, "mine")
     assert time.monotonic() - since < 2.0
