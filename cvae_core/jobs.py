@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core import files, processes, pulse, transcripts
-from cvae_core.errors import NotStarted, NotWritable, RunInUse, RunNotFound
+from cvae_core.config import from_json, other_flags
+from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.pulse import Pulse
 from cvae_core.queueing import WAITS, cancel, locked, look, readable
@@ -106,6 +107,14 @@ def condition(root: Path, run: str) -> Condition:
         return _closed(card, root)
     cause = found.cause() if found else "it ended without a word"
     return Condition("died", cause, in_root(f"{card['command']} --resume", root))
+
+
+def begun_with(root: Path, run: str) -> list[str]:
+    """Return the flags beside configuration and name with which a run was last trained; none where no card says so."""
+    with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
+        if card := _card(folder_of(run, root)):
+            return other_flags(card["command"], from_json(card.get("config", {})), run)
+    return []
 
 
 def _going_on(found: Pulse, resume: str) -> Condition:

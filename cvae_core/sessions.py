@@ -41,6 +41,11 @@ class Launch:
     force: bool = False
     embed: bool = False  # lay the latent space out at the end
     device: torch.device = CPU
+    flags: tuple[str, ...] = ()  # of its command beside those of configuration and name, for who goes on with it
+
+    def command(self, config: Config) -> str:
+        """Return the command that trains a configuration so."""
+        return train_command(config, self.run, *self.flags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +183,10 @@ def _train_locked(
     dtype = getattr(torch, found.dtype) if found else fast_dtype(launch.device)
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
-    recorder = Recorder(run, learner, found or _new_card(config, launch, data, learner, baseline), data)
+    card = (
+        replace(found, command=launch.command(config)) if found else _new_card(config, launch, data, learner, baseline)
+    )
+    recorder = Recorder(run, learner, card, data)
     with pulse.beating(run.folder) as beat:
         if found:
             torch.set_num_threads(found.threads)
@@ -238,7 +246,7 @@ def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, b
     return Card(
         config=config,
         status="running",
-        command=train_command(config, launch.run),
+        command=launch.command(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_fingerprint=data.fingerprint,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},

@@ -31,10 +31,21 @@ class Train(Generic[AnyConfig]):
     config: OmitArgPrefixes[AnyConfig]
     run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
-    resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
+    resume: Annotated[bool, Doc("go on with a run that was stopped or died; its --device and --no-embed stay")] = False
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
     device: OnDevice = "auto"
+
+    @property
+    def name(self) -> str:
+        """Return what the run is called."""
+        return self.config.run_name if self.run is None else self.run
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return the flags that a resumed run has again: how it trains, and not what."""
+        device = () if self.device == Train.device else ("--device", self.device)
+        return (*(() if self.embed else ("--no-embed",)), *device)
 
     def __call__(self) -> None:
         """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
@@ -42,11 +53,11 @@ class Train(Generic[AnyConfig]):
         Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
         group of which one member waits gives up.
         """
-        name = self.config.run_name if self.run is None else self.run
+        name = self.name
         folder_of(name, self.root)  # a name that cannot be is refused before it waits
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
-                command = in_root(train_command(self.config, name), self.root)
+                command = in_root(train_command(self.config, name, *self.flags), self.root)
                 turn = queueing.turn(self.root, name, command, stop_requested=stop_requested, tell=_tell)
                 until_the_end.enter_context(turn)
                 until_the_end.enter_context(transcripts.kept(self.root, name, command))
@@ -59,6 +70,7 @@ class Train(Generic[AnyConfig]):
                 force=self.force,
                 embed=self.embed,
                 device=parallel.device(self.device),
+                flags=self.flags,
             )
             commands.train(self.config, launch, stop_requested)
 
