@@ -23,8 +23,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 
 @pytest.fixture(autouse=True)
-def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(permission.VARIABLE, "on")
+def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "epoch_seconds", lambda config, data: 30.0)
 
 
