@@ -1,6 +1,7 @@
 """The commands that start, line up, stop and sweep trainings; torch is imported when a training's turn has come."""
 
 import contextlib
+import functools
 import shlex
 import shutil
 import subprocess
@@ -53,18 +54,14 @@ class Train(Generic[AnyConfig]):
         Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
         group of which one member waits gives up.
         """
-        name = self.name
-        folder_of(name, self.root)  # a name that cannot be is refused before it waits
+        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
-                command = in_root(train_command(self.config, name, *self.flags), self.root)
-                turn = queueing.turn(self.root, name, command, stop_requested=stop_requested, tell=_tell)
-                until_the_end.enter_context(turn)
-                until_the_end.enter_context(transcripts.kept(self.root, name, command))
+                self._wait(until_the_end, stop_requested)
             from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
-                name,
+                self.name,
                 self.root,
                 resume=self.resume,
                 force=self.force,
@@ -73,6 +70,22 @@ class Train(Generic[AnyConfig]):
                 flags=self.flags,
             )
             commands.train(self.config, launch, stop_requested)
+
+    def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
+        """Wait for the turn, which is this process's until the end, as is a transcript."""
+        command = in_root(train_command(self.config, self.name, *self.flags), self.root)
+
+        @functools.cache
+        def keep() -> None:
+            until_the_end.enter_context(transcripts.kept(self.root, self.name, command))
+
+        def tell(sentence: str) -> None:
+            keep()  # where it dies before its turn, its command is known
+            print(sentence, file=sys.stderr, flush=True)
+
+        turn = queueing.turn(self.root, self.name, command, stop_requested=stop_requested, tell=tell)
+        until_the_end.enter_context(turn)
+        keep()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +192,3 @@ def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[],
                 child.terminate()
                 child.wait()
             time.sleep(queueing.POLL)
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

@@ -105,6 +105,7 @@ def test_a_waiting_training_that_is_taken_out_ends_with_a_sentence(hold: Hold, t
 
 def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
     hold("one")
+    until(lambda: training(tmp_path) == "one")
     with (
         pytest.raises(Interrupted, match="'two' has left the queue and was not trained"),
         queueing.turn(tmp_path, "two", "command", stop_requested=lambda: True),
