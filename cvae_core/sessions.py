@@ -95,7 +95,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
         if agreed(baseline is None):
-            unfinished = agreed(_unfinished_baseline(needed, data, launch.root))
+            unfinished = agreed(is_begun(needed, launch.root, data))
             yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
@@ -137,13 +137,13 @@ def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None
     )
 
 
-def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
-    """Say whether the baseline was begun; raise RunInUse where its name belongs to something else."""
+def is_begun(needed: Config, root: Path, data: DataSet | None = None) -> bool:
+    """Say whether a baseline was begun; raise RunInUse where its name belongs to something else, if only to other images."""
     run = run_at(needed.run_name, root)
     if not run.exists():
         return False
     card = run.card()
-    if card.config != needed or card.data_fingerprint != data.fingerprint or card.imported:
+    if card.config != needed or card.imported or (data and card.data_fingerprint != data.fingerprint):
         raise RunInUse(
             f"The baseline that this run stands on would be called {run.name!r}, but that run has another configuration or "
             f"other images, or is imported: make it anew with {train_command(needed, run.name)} --force, or choose another "

@@ -87,6 +87,17 @@ def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(vi
     assert "--alpha 0.0" in command_of(visitor)
 
 
+def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refused_before_it_starts(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("baseline", visible="2"), "digits-baseline-2", root=own_runs)
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "Start" in labels(visitor)
+    visitor.selectbox(key="new-visible").select("2").run()
+    assert "would be called 'digits-baseline-2', but that run has another configuration" in visitor.warning[0].value
+    assert "Start" not in labels(visitor)
+
+
 def test_networks_too_large_to_be_timed_are_a_sentence(
     visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
