@@ -302,6 +302,8 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
     assert table.loc["digits-label", "validation −ELBO"] == -card.metrics["elbo"]
     assert table.loc["digits-label", "state"] == "pretrained"
     assert table["test CLL"].notna().all()
+    asked = ["data set", "preset", "state", "validation −ELBO", "test CLL", "±", "minutes", "parameters"]
+    assert list(table.columns[:8]) == asked  # which a window of 1,280 pixels shows
 
 
 @pytest.fixture
