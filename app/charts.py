@@ -266,22 +266,29 @@ def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str,
     line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
     star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
     starred = [point for point in lines["validation"] if point[0] == best]
+    names = {part: f"{name}, {part}" for part in ("training", "validation", "best epoch")}
     middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
     return {
         "animation": False,
         "color": [LINE_COLOURS[0]],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
-        "legend": {"top": 0, "left": 0},
+        "legend": {
+            "top": 0, "left": 0,
+            # Without its mark a line shows whether it is dashed.
+            "data": [{"name": names[part], "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
+            + [{"name": names["best epoch"]}],
+        },
         "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
         "xAxis": {
             "type": "value", "name": "epoch", "min": 0, "max": "dataMax", "minInterval": 1, "nameGap": 26,
-            "axisLabel": {"hideOverlap": True}, **middle,
+            "axisLabel": {"hideOverlap": True}, "axisPointer": {"label": {"formatter": "epoch {value}", "precision": 0}},
+            **middle,
         },
         "yAxis": {"type": "value", "name": "−bound, nats per image", "scale": True, "nameGap": 44, **middle},
         "series": [
-            {**line, "name": f"{name}, training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
-            {**line, "name": f"{name}, validation", "data": lines["validation"]},
-            {**star, "name": f"{name}, best epoch", "data": starred},
+            {**line, "name": names["training"], "data": lines["train"], "lineStyle": {"type": "dashed"}},
+            {**line, "name": names["validation"], "data": lines["validation"]},
+            {**star, "name": names["best epoch"], "data": starred},
         ],
     }  # fmt: skip
 

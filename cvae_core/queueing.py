@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from cvae_core import files, processes
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.roots import QUEUE
+from cvae_core.roots import QUEUE, folder_of
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
@@ -241,12 +241,12 @@ def _is_present(root: Path, entry: Entry) -> bool:
         return entry.process.alive
     try:
         return time.time() - _sign_of_life(root, entry.run).stat().st_mtime < GONE_AFTER
-    except OSError:
+    except (OSError, ConfigError):  # there is none, or no run can be called so
         return False
 
 
 def _sign_of_life(root: Path, run: str) -> Path:
-    return root / QUEUE / f"{run}.alive"
+    return root / QUEUE / f"{folder_of(run, root).name}.alive"
 
 
 def _beat(root: Path, run: str) -> None:
