@@ -1,4 +1,4 @@
-"""The pages' Plotly figures: one look, one colour per digit, axes with units."""
+"""The pages' charts, of Plotly but for one that grows: one look, one colour per digit, axes with units."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +23,7 @@ GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
 BAR_HEIGHT = 26  # of one whose number can be read
+STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has none of its own
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
 SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
@@ -251,6 +252,45 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
     figure.update_yaxes(type="log" if log else "linear")
     return figure
+
+
+def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str, Any]:
+    """Draw minus the bound of a run that trains as `curves` does, as an ECharts option.
+
+    Streamlit makes a Plotly chart anew whenever its numbers change, under the visitor's pointer; this one takes them in.
+    """
+    lines: dict[str, list[list[float]]] = {}
+    for split in ("train", "validation"):
+        rows = table[table["split"] == split]
+        lines[split] = list(map(list, zip(rows["epoch"].tolist(), (-rows["bound"]).round(2).tolist(), strict=True)))
+    line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
+    star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
+    starred = [point for point in lines["validation"] if point[0] == best]
+    names = {part: f"{name}, {part}" for part in ("training", "validation", "best epoch")}
+    middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
+    return {
+        "animation": False,
+        "color": [LINE_COLOURS[0]],
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
+        "legend": {
+            "top": 0, "left": 0,
+            # Without its mark a line shows whether it is dashed.
+            "data": [{"name": names[part], "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
+            + [{"name": names["best epoch"]}],
+        },
+        "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
+        "xAxis": {
+            "type": "value", "name": "epoch", "min": 0, "max": "dataMax", "minInterval": 1, "nameGap": 26,
+            "axisLabel": {"hideOverlap": True}, "axisPointer": {"label": {"formatter": "epoch {value}", "precision": 0}},
+            **middle,
+        },
+        "yAxis": {"type": "value", "name": "−bound, nats per image", "scale": True, "nameGap": 44, **middle},
+        "series": [
+            {**line, "name": names["training"], "data": lines["train"], "lineStyle": {"type": "dashed"}},
+            {**line, "name": names["validation"], "data": lines["validation"]},
+            {**star, "name": names["best epoch"], "data": starred},
+        ],
+    }  # fmt: skip
 
 
 def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]) -> go.Figure:

@@ -120,6 +120,12 @@ def chart(figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[
     numbers(lines, key)
 
 
+def growing_chart(option: Mapping[str, Any], lines: str, *, key: str, alt: str) -> None:
+    """Show a chart that takes in new numbers where it stands, with the lines of Python that compute them."""
+    st.echarts_chart(option, height=charts.CURVES_HEIGHT, key=key, alt=alt)
+    numbers(lines, key)
+
+
 def numbers(lines: str, name: str) -> None:
     """Offer the lines of Python that compute what a chart shows."""
     _python(lines, "These lines compute the numbers of the chart", name)

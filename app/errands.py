@@ -1,4 +1,7 @@
-"""Command lines started from a page: a process at a time, shared by all visitors, outliving the page that asked for it."""
+"""Command lines started from a page: a process at a time, shared by all visitors, outliving the page that asked for it.
+
+They write into the lab's folders and take the machine's time: whoever may not train may not start them either.
+"""
 
 import subprocess
 import tempfile
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import permission
 from cvae_core import processes
 
 POLL = "1s"
@@ -50,7 +54,7 @@ def _works() -> dict[str, Work]:
 
 
 def offer(purpose: str, label: str, progress: Callable[[float], tuple[float, str]], *arguments: str) -> None:
-    """Offer to run `python -m cvae_core` with some arguments: a button, then a bar, then the page anew.
+    """Offer those who may to run `python -m cvae_core` with some arguments: a button, then a bar, then the page anew.
 
     `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
     """
@@ -74,7 +78,9 @@ def _panel(
         if fault is None:
             st.rerun()
         st.error(fault, icon=":material/error:")
-    if st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
+    if not permission.may_train():
+        permission.tell("fetches and computes nothing that stays")
+    elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
         with _ONE_AT_A_TIME:
             busy = any(work.running for work in _works().values())
             if not busy:

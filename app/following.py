@@ -44,9 +44,10 @@ def show(form: Callable[[], None]) -> None:
     else:
         permission.tell()
     with place, display.sentences():
-        queue = queueing.look(root)
+        queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            st.fragment(_panel, run_every=EVERY if queue.busy else IDLE)(root, names, queue.busy)
+            busy = queue.busy or damage is not None  # something may be
+            st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     display.explanation(
         "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
         "weights are kept. Noise, order and schedules follow from the seed and the step alone, and what else a step depends "
@@ -72,9 +73,11 @@ def _followed(root: Path, queue: Queue) -> list[str]:
 
 def _panel(root: Path, names: list[str], busy: bool) -> None:
     with display.sentences():
-        queue = queueing.look(root)
-        if queue.busy != busy or _followed(root, queue) != names:
+        queue, damage = queueing.readable(root)
+        if (queue.busy or damage is not None) != busy or _followed(root, queue) != names:
             st.rerun()
+        if damage:
+            st.error(str(damage), icon=":material/error:")
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)
@@ -173,8 +176,9 @@ def _pictures(name: str) -> None:
     with left, display.sentences():
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
-            figure = charts.curves({name: table}, {name: best}, "bound", log=False)
-            display.chart(figure, snippets.curves([name]), key="followed", alt=f"The bound of {name} by now")
+            option = charts.growing_curve(name, table, best)
+            alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
+            display.growing_chart(option, snippets.curves([name]), key="followed", alt=alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, display.sentences():

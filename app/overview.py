@@ -43,18 +43,18 @@ def show() -> None:
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
-    return {
+    return {  # what runs are compared by comes first: a narrow window shows no more without scrolling
         "run": name,
-        "model": library.kind(config),
+        "data set": config.dataset,
+        "preset": config.preset,
         "state": _state(root, name, card),
         "validation −ELBO": -card.metrics["elbo"] if "elbo" in card.metrics else None,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
         "minutes": card.seconds / 60,
         "parameters": card.parameters,
+        "model": library.kind(config),
         "best epoch": card.best_epoch,
-        "data set": config.dataset,
-        "preset": config.preset,
         "pixels": config.pixels,
         "note": card.note,
     }

@@ -1,4 +1,4 @@
-"""Whether visitors may train and tidy up: those of this machine may, unless whoever runs the server says otherwise."""
+"""Whether visitors may train, tidy up and start errands: those of this machine may, unless its server was told otherwise."""
 
 import ipaddress
 import os
@@ -12,16 +12,16 @@ VARIABLE = "CVAE_TRAINING"  # on, off, or nothing: on where only this machine is
 
 
 def may_train() -> bool:
-    """Say whether pages may start, stop and change runs."""
+    """Say whether pages may start, stop and change runs, and start errands."""
     wish = os.environ.get(VARIABLE, "").strip().lower()
     return wish == "on" or (wish != "off" and _serves_this_machine_only(st.get_option("server.address")))
 
 
-def tell() -> None:
-    """Say why the buttons that change something are missing."""
+def tell(what: str = "shows trainings and changes none") -> None:
+    """Say why the buttons that change something are missing: what the server does instead."""
     st.info(
-        "This server shows trainings and changes none: it answers other machines than its own, or was told so. Whoever runs "
-        f"it switches training on with {VARIABLE}=on.",
+        f"This server {what}: it answers other machines than its own, or was told so. Whoever runs it switches that on with "
+        f"{VARIABLE}=on.",
         icon=":material/lock:",
     )
 

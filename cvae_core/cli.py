@@ -32,7 +32,7 @@ from typing import Any, TypeVar, get_args
 
 import tyro
 
-from cvae_core import logs, starting
+from cvae_core import jobs, logs, starting
 from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
 
@@ -110,7 +110,11 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     flavour, *rest = words
     defaults = preset_of(flavour, _preset(rest))  # type: ignore[arg-type]
     kind: Any = starting.Train[type(defaults)]  # type: ignore[misc]
-    return _arguments(kind, rest, f"{PROGRAM} train {flavour}", starting.Train(config=defaults))
+    program, usual = f"{PROGRAM} train {flavour}", starting.Train(config=defaults)
+    training = _arguments(kind, rest, program, usual)
+    if training.resume and (before := jobs.begun_with(training.root, training.name)):
+        return _arguments(kind, [*before, *rest], program, usual)  # what is given anew comes last, and holds
+    return training
 
 
 def _preset(words: Sequence[str]) -> PresetName:

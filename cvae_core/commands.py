@@ -14,7 +14,7 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from cvae_core import archives, classifier, data, evaluation, judging, latent, parallel, tables
-from cvae_core.config import Config, Dataset, train_command
+from cvae_core.config import Config, Dataset
 from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
 from cvae_core.errors import Interrupted
@@ -36,7 +36,7 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
                 if parallel.leads():
                     bar.show(report)
                 if stop_requested():
-                    again = in_root(f"{train_command(config, launch.run)} --resume", launch.root)
+                    again = in_root(f"{launch.command(config)} --resume", launch.root)
                     raise Interrupted(f"Stopped. Go on with: {again}")
 
 

@@ -275,8 +275,8 @@ def preset_of(flavour: Flavour, preset: PresetName) -> Config:
     return PRESETS[preset][flavour]
 
 
-def train_command(config: Config, run: str) -> str:
-    """Return the command that trains a configuration: the flags in which it differs from its preset.
+def train_command(config: Config, run: str, *flags: str) -> str:
+    """Return the command that trains a configuration: the flags in which it differs from its preset, and others given.
 
     >>> train_command(configure("label", latent=2), "label-2d")
     'python -m cvae_core train label --latent 2 --run label-2d'
@@ -289,7 +289,17 @@ def train_command(config: Config, run: str) -> str:
         if value != getattr(preset, name):
             words.append(f"--{flag} {value}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{flag}")
     words += [] if run == config.run_name else [f"--run {run}"]
-    return " ".join(words)
+    return " ".join([*words, *flags])
+
+
+def other_flags(command: str, config: Config, run: str) -> list[str]:
+    """Return the words of a command beside those of its configuration and run: they say how it trains, and not what.
+
+    >>> other_flags("python -m cvae_core train label --run mine --device cpu", configure("label"), "mine")
+    ['--device', 'cpu']
+    """
+    what = train_command(config, run)
+    return command.removeprefix(what).split() if command.startswith(f"{what} ") else []
 
 
 def from_json(card: Mapping[str, Any]) -> Config:

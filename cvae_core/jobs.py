@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core import files, processes, pulse, transcripts
-from cvae_core.errors import NotStarted, NotWritable, RunNotFound
+from cvae_core.config import from_json, other_flags
+from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.queueing import cancel, locked, look
+from cvae_core.pulse import Pulse
+from cvae_core.queueing import WAITS, cancel, locked, look, readable
 from cvae_core.roots import folder_of, in_root
 
 LOG = logging.getLogger(__name__)
@@ -39,15 +41,18 @@ def stop(root: Path, run: str) -> None:
     """Stop a run that trains, or take it out of the queue; return once its process is gone, with all so far usable.
 
     It has a second or so to stop between two steps. One that does not, for it validates or lays out a map, is killed, which
-    costs what it did since it last saved. Raises RunNotFound where it does neither.
+    costs what it did since it last saved. Raises RunNotFound where it does neither, RunInUse where it trains out of reach.
     """
-    queue = look(root)
+    queue, _ = readable(root)
     if queue.place(run):
         with suppress(RunNotFound):  # its turn came in this moment
             return cancel(root, run)
     process = _trainer(root, run)
     if process is None:
         raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
+    if not process.here:
+        command = in_root(f"python -m cvae_core stop {run}", root)
+        raise RunInUse(f"Run {run!r} trains on {process.place}, out of reach from here: stop it there with {command}")
     LOG.info("run %s is asked to stop", run)
     process.send(signal.SIGTERM)
     if not _gone(process, GRACE):
@@ -78,8 +83,11 @@ def start(root: Path, run: str, command: str) -> None:
 
 
 def condition(root: Path, run: str) -> Condition:
-    """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged."""
-    queue, folder = look(root), folder_of(run, root)
+    """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged.
+
+    What the queue's file would say is unknown where that is damaged; a run's own card and pulse still say what they say.
+    """
+    (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
         return Condition("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
@@ -87,13 +95,13 @@ def condition(root: Path, run: str) -> Condition:
         if queue.trains(run) and (card is None or card["status"] != "finished"):
             return Condition("training", "it begins, or its baseline trains first")
         if card is None:
+            if damage:
+                raise damage
             return _unborn(root, run)
         return _closed(card, root)
     found = pulse.read(folder)
-    if found and found.process.alive and not found.words:
-        if found.silent < pulse.STALLED_AFTER:
-            return Condition("training")
-        return Condition("stalled", f"no step for {found.silent:.0f} s, though process {found.process.pid} is there")
+    if found and found.goes_on:
+        return _going_on(found, in_root(f"{card['command']} --resume", root))
     card = _card(folder) or card
     if card["status"] != "running":  # it closed between the two looks
         return _closed(card, root)
@@ -101,12 +109,34 @@ def condition(root: Path, run: str) -> Condition:
     return Condition("died", cause, in_root(f"{card['command']} --resume", root))
 
 
+def begun_with(root: Path, run: str) -> list[str]:
+    """Return the flags beside configuration and name with which a run was last trained; none where no card says so."""
+    with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
+        if card := _card(folder_of(run, root)):
+            return other_flags(card["command"], from_json(card.get("config", {})), run)
+    return []
+
+
+def _going_on(found: Pulse, resume: str) -> Condition:
+    """Say whether a training moves; one on another host that does not may be dead, and then somebody goes on with it."""
+    process, still = found.process, f"no step for {found.silent:.0f} s"
+    if found.silent < pulse.STALLED_AFTER:
+        return Condition("training", "" if process.here else f"on {process.place}, out of reach from here")
+    if process.here:
+        return Condition("stalled", f"{still}, though process {process.pid} is there")
+    return Condition("stalled", f"{still}; only {process.place} can tell whether it is still there", resume)
+
+
 def _unborn(root: Path, run: str) -> Condition:
     """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
     if (command := transcripts.last_command(root, run)) is None:
         raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
     said = transcripts.tail(root, run, lines=1)
-    return Condition("failed", "it ended before it began" if said.startswith(transcripts.PROMPT) else said, command)
+    if said.startswith(transcripts.PROMPT):
+        said = "it ended before it began"
+    elif said.startswith(WAITS):
+        said = "it ended while it waited, without a word"
+    return Condition("failed", said, command)
 
 
 def _closed(card: dict[str, Any], root: Path) -> Condition:
@@ -126,10 +156,10 @@ def _card(folder: Path) -> dict[str, Any] | None:
 
 def _trainer(root: Path, run: str) -> Process | None:
     """Return the process that trains a run, by its turn or, where torchrun skips the queue, by its pulse."""
-    queue, found = look(root), pulse.read(folder_of(run, root))
+    (queue, _), found = readable(root), pulse.read(folder_of(run, root))
     if queue.training and queue.trains(run):
         return queue.training.process
-    return found.process if found and found.process.alive else None
+    return found.process if found and found.goes_on else None
 
 
 def _gone(process: Process, seconds: float) -> bool:

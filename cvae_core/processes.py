@@ -1,10 +1,12 @@
 """This process and others: which one it is for certain, how it is asked to stop, how it ends; the standard library alone.
 
-A number alone names no process: the system gives it away again. Number and moment of birth together do.
+A number alone names no process: the system gives it away again. Number and moment of birth together do, on one host: other
+machines, and containers on this one, number processes of their own.
 """
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -24,11 +26,22 @@ class Process:
 
     pid: int
     born: str
+    host: str = ""  # where the system does not say, and in files of older versions: this one
+
+    @property
+    def here(self) -> bool:
+        """Say whether it is on this host, where it can be seen and signalled."""
+        return self.host in ("", host())
+
+    @property
+    def place(self) -> str:
+        """Return the name of its machine or container."""
+        return self.host.partition(" ")[0] or platform.node()
 
     @property
     def alive(self) -> bool:
-        """Say whether it is still at work: a dead one whose parent has not asked for its fate is not."""
-        return _born(self.pid) == self.born
+        """Say whether it is at work on this host: a dead one whose parent has not asked for its fate is not."""
+        return self.here and _born(self.pid) == self.born
 
     def send(self, number: int) -> None:
         """Send a signal to this very process, or to none if it has ended."""
@@ -47,7 +60,14 @@ class Process:
 
 def this() -> Process:
     """Return the process that asks."""
-    return Process(os.getpid(), _born(os.getpid()) or "")
+    return Process(os.getpid(), _born(os.getpid()) or "", host())
+
+
+def host() -> str:
+    """Return what tells where the numbers of processes are this process's: a name and a namespace, or nothing."""
+    with contextlib.suppress(OSError):
+        return f"{platform.node()} {(PROC / 'self/ns/pid').readlink()}"
+    return ""
 
 
 def boot() -> str:

@@ -46,6 +46,11 @@ class Pulse:
         """Return the seconds since the last beat."""
         return time.time() - self.beaten
 
+    @property
+    def goes_on(self) -> bool:
+        """Say whether its process is there, or may be: of one on another host only the beat can be seen."""
+        return not self.words and (self.process.alive or not self.process.here)
+
     def cause(self) -> str:
         """Say why a training that is no more has ended, as far as it can be known."""
         if self.words:
@@ -64,6 +69,7 @@ def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
     content: dict[str, object] = {
         "pid": process.pid,
         "born": process.born,
+        "host": process.host,
         "boot": processes.boot(),
         "killed_for_memory": processes.killed_for_memory(),
         "words": "",
@@ -103,7 +109,8 @@ def read(folder: Path) -> Pulse | None:
     for _ in range(LOOKS):
         try:
             beaten, content = path.stat().st_mtime, json.loads(path.read_bytes())
-            process, progress = Process(content.pop("pid"), content.pop("born")), Progress(**content.pop("progress"))
+            process = Process(content.pop("pid"), content.pop("born"), content.pop("host", ""))
+            progress = Progress(**content.pop("progress"))
             return Pulse(process=process, progress=progress, beaten=beaten, **content)
         except OSError:
             return None

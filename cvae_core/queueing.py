@@ -2,11 +2,14 @@
 
     ROOT/.queue/queue.json      who trains and who waits, in order; replaced whole, under ROOT/.queue/lock
     ROOT/.queue/training.lock   held by whoever trains: the system lets go of it however that process ends
+    ROOT/.queue/RUN.alive       touched every few seconds by whoever trains or waits, for those who look from another host
 
-An entry names a process for good, so that entries of the dead are known and swept by whoever comes next.
+An entry names a process for good, so that entries of the dead are known and swept by whoever comes next; one of another
+host, whose processes cannot be seen from here, is swept after a minute without a sign of life.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +22,14 @@ from filelock import FileLock, Timeout
 from cvae_core import files, processes
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.roots import QUEUE
+from cvae_core.roots import QUEUE, folder_of
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
 POLL_AT_MOST = 1.0
 LOCK_TIMEOUT = 20.0  # seconds
+BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between signs of life, and without one
+WAITS = "Waits for"  # begins what a waiting process tells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +69,8 @@ class Queue:
         return self.training is not None and self.training.run == run
 
     def holds(self, pid: int) -> bool:
-        """Say whether a process of this number trains or waits."""
-        return any(entry.process.pid == pid for entry in self.entries)
+        """Say whether the process of this number on this host trains or waits."""
+        return any(entry.process.pid == pid and entry.process.here for entry in self.entries)
 
     def has(self, run: str) -> bool:
         """Say whether a run of this name trains or waits."""
@@ -73,12 +78,20 @@ class Queue:
 
 
 def look(root: Path) -> Queue:
-    """Return what trains and what waits in a root; nothing is written."""
-    alive = [entry for entry in _read(root) if entry.process.alive]
+    """Return what trains and what waits in a root; nothing is written. Raises RunDamaged."""
+    present = [entry for entry in _read(root) if _is_present(root, entry)]
     return Queue(
-        training=next((entry for entry in alive if entry.since), None),
-        waiting=tuple(entry for entry in alive if not entry.since),
+        training=next((entry for entry in present if entry.since), None),
+        waiting=tuple(entry for entry in present if not entry.since),
     )
+
+
+def readable(root: Path) -> tuple[Queue, RunDamaged | None]:
+    """Return what trains and what waits, as far as that can be read, and what is wrong with the file."""
+    try:
+        return look(root), None
+    except RunDamaged as error:
+        return Queue(None, ()), error
 
 
 @contextmanager
@@ -92,15 +105,18 @@ def turn(
 ) -> Iterator[None]:
     """Wait until nobody trains in a root and nobody is before this process, and have the root while it trains.
 
-    Tells its place whenever that changes. Raises RunInUse, NotWritable; Interrupted where it is asked to stop or taken out.
+    Tells its place whenever that changes. Raises RunInUse, RunDamaged, NotWritable; Interrupted where it is asked to stop or
+    taken out.
     """
     mine = Entry(run=run, command=command, process=processes.this(), created=_now())
     with _changing(root) as entries:
         if any(entry.run == run for entry in entries):
             raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
         entries.append(mine)
+        _beat(root, run)
     LOG.info("run %s joins the queue", run)
-    lock = FileLock(root / QUEUE / "training.lock")
+    lock, ended = FileLock(root / QUEUE / "training.lock"), threading.Event()
+    threading.Thread(target=_beat_until, args=(ended, root, run), daemon=True).start()
     try:
         told = None
         while not _begins(root, mine, lock):
@@ -112,14 +128,17 @@ def turn(
                 raise Interrupted(f"Run {run!r} was taken out of the queue and was not trained.")
             if place != told and (queue.training or place > 1):
                 first = queue.training or queue.waiting[0]
-                tell(f"Waits for {first.run!r} to finish, place {place} of {len(queue.waiting)}")
+                tell(f"{WAITS} {first.run!r} to finish, place {place} of {len(queue.waiting)}")
                 told = place
             time.sleep(min(POLL * place, POLL_AT_MOST))
         LOG.info("run %s has the turn", run)
         yield
     finally:
-        with suppress(NotWritable), _changing(root) as entries:  # a full disk: others sweep the entry of the dead
+        ended.set()
+        # On a full disk, or where the file is damaged, others sweep the entry of the dead.
+        with suppress(NotWritable, RunDamaged), _changing(root) as entries:
             entries[:] = [entry for entry in entries if not _same(entry, mine)]
+            _sign_of_life(root, run).unlink(missing_ok=True)
         lock.release()
 
 
@@ -176,10 +195,10 @@ def _same(one: Entry, other: Entry) -> bool:
 
 @contextmanager
 def _changing(root: Path) -> Iterator[list[Entry]]:
-    """Give the entries of the living to be changed, and write them back."""
+    """Give the entries of those present to be changed, and write them back."""
     with locked(root / QUEUE / "lock", root):
         before = _read(root)
-        entries = [entry for entry in before if entry.process.alive]
+        entries = [entry for entry in before if _is_present(root, entry)]
         yield entries
         if entries != before:
             files.write_json(root / QUEUE / "queue.json", {"entries": [asdict(entry) for entry in entries]})
@@ -209,8 +228,35 @@ def _read(root: Path) -> list[Entry]:
     try:
         found = files.read_json(path)["entries"]
         return [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
-    except (KeyError, TypeError) as error:
-        raise RunDamaged(f"{path} is not of this version of the lab: delete it.") from error
+    except (RunDamaged, KeyError, TypeError) as error:
+        raise RunDamaged(
+            f"{path} is damaged, or not of this version of the lab: delete it. What trains goes on and can be stopped; what "
+            "waited is to be started again."
+        ) from error
+
+
+def _is_present(root: Path, entry: Entry) -> bool:
+    """Say whether the process of an entry is there; of another host's, whether it has lately shown that it is."""
+    if entry.process.here:
+        return entry.process.alive
+    try:
+        return time.time() - _sign_of_life(root, entry.run).stat().st_mtime < GONE_AFTER
+    except (OSError, ConfigError):  # there is none, or no run can be called so
+        return False
+
+
+def _sign_of_life(root: Path, run: str) -> Path:
+    return root / QUEUE / f"{folder_of(run, root).name}.alive"
+
+
+def _beat(root: Path, run: str) -> None:
+    with suppress(OSError):  # a full disk, say: here nobody needs it
+        _sign_of_life(root, run).touch()
+
+
+def _beat_until(ended: threading.Event, root: Path, run: str) -> None:
+    while not ended.wait(BEAT_EVERY):
+        _beat(root, run)
 
 
 def _now() -> str:

@@ -41,6 +41,11 @@ class Launch:
     force: bool = False
     embed: bool = False  # lay the latent space out at the end
     device: torch.device = CPU
+    flags: tuple[str, ...] = ()  # of its command beside those of configuration and name, for who goes on with it
+
+    def command(self, config: Config) -> str:
+        """Return the command that trains a configuration so."""
+        return train_command(config, self.run, *self.flags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
         if agreed(baseline is None):
-            unfinished = agreed(_unfinished_baseline(needed, data, launch.root))
+            unfinished = agreed(is_begun(needed, launch.root, data))
             yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
@@ -132,13 +137,13 @@ def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None
     )
 
 
-def _unfinished_baseline(needed: Config, data: DataSet, root: Path) -> bool:
-    """Say whether the baseline was begun; raise RunInUse where its name belongs to something else."""
+def is_begun(needed: Config, root: Path, data: DataSet | None = None) -> bool:
+    """Say whether a baseline was begun; raise RunInUse where its name belongs to something else, if only to other images."""
     run = run_at(needed.run_name, root)
     if not run.exists():
         return False
     card = run.card()
-    if card.config != needed or card.data_fingerprint != data.fingerprint or card.imported:
+    if card.config != needed or card.imported or (data and card.data_fingerprint != data.fingerprint):
         raise RunInUse(
             f"The baseline that this run stands on would be called {run.name!r}, but that run has another configuration or "
             f"other images, or is imported: make it anew with {train_command(needed, run.name)} --force, or choose another "
@@ -178,7 +183,10 @@ def _train_locked(
     dtype = getattr(torch, found.dtype) if found else fast_dtype(launch.device)
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
-    recorder = Recorder(run, learner, found or _new_card(config, launch, data, learner, baseline), data)
+    card = (
+        replace(found, command=launch.command(config)) if found else _new_card(config, launch, data, learner, baseline)
+    )
+    recorder = Recorder(run, learner, card, data)
     with pulse.beating(run.folder) as beat:
         if found:
             torch.set_num_threads(found.threads)
@@ -238,7 +246,7 @@ def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, b
     return Card(
         config=config,
         status="running",
-        command=train_command(config, launch.run),
+        command=launch.command(config),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_fingerprint=data.fingerprint,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},

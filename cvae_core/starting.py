@@ -1,6 +1,7 @@
 """The commands that start, line up, stop and sweep trainings; torch is imported when a training's turn has come."""
 
 import contextlib
+import functools
 import shlex
 import shutil
 import subprocess
@@ -31,10 +32,21 @@ class Train(Generic[AnyConfig]):
     config: OmitArgPrefixes[AnyConfig]
     run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
-    resume: Annotated[bool, Doc("go on with a run that was stopped or died")] = False
+    resume: Annotated[bool, Doc("go on with a run that was stopped or died; its --device and --no-embed stay")] = False
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
     device: OnDevice = "auto"
+
+    @property
+    def name(self) -> str:
+        """Return what the run is called."""
+        return self.config.run_name if self.run is None else self.run
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return the flags that a resumed run has again: how it trains, and not what."""
+        device = () if self.device == Train.device else ("--device", self.device)
+        return (*(() if self.embed else ("--no-embed",)), *device)
 
     def __call__(self) -> None:
         """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
@@ -42,25 +54,38 @@ class Train(Generic[AnyConfig]):
         Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
         group of which one member waits gives up.
         """
-        name = self.config.run_name if self.run is None else self.run
-        folder_of(name, self.root)  # a name that cannot be is refused before it waits
+        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
-                command = in_root(train_command(self.config, name), self.root)
-                turn = queueing.turn(self.root, name, command, stop_requested=stop_requested, tell=_tell)
-                until_the_end.enter_context(turn)
-                until_the_end.enter_context(transcripts.kept(self.root, name, command))
+                self._wait(until_the_end, stop_requested)
             from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
-                name,
+                self.name,
                 self.root,
                 resume=self.resume,
                 force=self.force,
                 embed=self.embed,
                 device=parallel.device(self.device),
+                flags=self.flags,
             )
             commands.train(self.config, launch, stop_requested)
+
+    def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
+        """Wait for the turn, which is this process's until the end, as is a transcript."""
+        command = in_root(train_command(self.config, self.name, *self.flags), self.root)
+
+        @functools.cache
+        def keep() -> None:
+            until_the_end.enter_context(transcripts.kept(self.root, self.name, command))
+
+        def tell(sentence: str) -> None:
+            keep()  # where it dies before its turn, its command is known
+            print(sentence, file=sys.stderr, flush=True)
+
+        turn = queueing.turn(self.root, self.name, command, stop_requested=stop_requested, tell=tell)
+        until_the_end.enter_context(turn)
+        keep()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +105,7 @@ class Queue:
         queue = queueing.look(self.root)
         if queue.training:
             state = jobs.condition(self.root, queue.training.run)
-            reason = f": {state.reason}" if state.state == "stalled" else ""
+            reason = state.reason and f": {state.reason}"
             print(f"trains    {queue.training.run:24} since {queue.training.since}  {queue.training.command}{reason}")
         for place, entry in enumerate(queue.waiting, 1):
             print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.command}")
@@ -97,7 +122,7 @@ class Stop:
 
     def __call__(self) -> None:
         """Stop it and say how to go on."""
-        waited = queueing.look(self.root).place(self.run) is not None
+        waited = queueing.readable(self.root)[0].place(self.run) is not None
         jobs.stop(self.root, self.run)
         if waited or not (folder_of(self.run, self.root) / "card.json").exists():
             print(f"Run {self.run!r} has left the queue.")
@@ -167,7 +192,3 @@ def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[],
                 child.terminate()
                 child.wait()
             time.sleep(queueing.POLL)
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)

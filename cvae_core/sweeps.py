@@ -87,10 +87,11 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
     for key, values in axes.items():
         if not values:
             raise ConfigError(f"{key} cannot be []: give at least one value.")
-        if len({repr(value) for value in values}) < len(values):
-            raise ConfigError(f"{key} cannot be {values}: a value is in it twice.")
     if (count := math.prod(len(values) for values in axes.values())) > LARGEST:
         raise ConfigError(f"These are {count} runs: at most {LARGEST} make a sweep.")
+    for key, values in axes.items():
+        if any(value in values[:place] for place, value in enumerate(values)):  # 1 and 1.0 are the same
+            raise ConfigError(f"{key} cannot be {values}: a value is in it twice.")
     planned = []
     for point in itertools.product(*axes.values()):
         settings = dict(zip(axes, point, strict=True))
@@ -101,7 +102,7 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
         name = "-".join([stem, config.run_name, *apart]).replace("_", "-")
         folder_of(name, root)  # a name that cannot be is refused before anything trains
         planned.append(Planned(name, config))
-    if len({run.config.run_name + str(run.config) for run in planned}) < len(planned):
+    if len({run.config for run in planned}) < len(planned):
         raise ConfigError("Two of its runs are one and the same: two values of an axis mean the same set of quadrants.")
     return planned
 

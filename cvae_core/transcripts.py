@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
+from cvae_core.errors import LabError
 from cvae_core.roots import NAME, QUEUE, folder_of
 
 PROMPT = "$ "  # before a command
@@ -31,12 +32,17 @@ def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def kept(root: Path, run: str, command: str) -> Iterator[None]:
-    """Keep what this process prints in the run's transcript, too, unless that is where it goes already."""
+    """Keep what this process prints, and the error that ends it, in the run's transcript, too, if it goes elsewhere."""
     if _leads_to(sys.stdout, path_of(root, run)):
         yield
         return
     with opened(root, run, command) as said, redirect_stdout(_Both(sys.stdout, said)):
-        yield
+        try:
+            yield
+        except LabError as error:
+            with suppress(OSError):
+                said.write(f"{error}\n".encode())
+            raise
 
 
 def tail(root: Path, run: str, lines: int = 12) -> str:

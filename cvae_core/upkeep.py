@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvae_core import queueing, transcripts
-from cvae_core.config import train_command
+from cvae_core.config import other_flags, train_command
 from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.roots import NAME, folder_of
@@ -43,7 +43,8 @@ def rename(root: Path, name: str, new: str) -> Run:
     with _own(root, name) as run:
         target = vacant(root, new)
         card = run.card()
-        run.write_card(replace(card, command=train_command(card.config, new)))
+        flags = other_flags(card.command, card.config, name)
+        run.write_card(replace(card, command=train_command(card.config, new, *flags)))
         run.folder.rename(target)
         transcripts.forget(root, name)
     LOG.info("run %s is renamed %s", name, new)

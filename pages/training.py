@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import controls, following, overview, replaying, starting, sweeping
+from app import controls, following, form, overview, replaying, sweeping
 
 VIEWS: dict[str, Callable[[], None]] = {
     "Replay": replaying.show,
-    "Train": lambda: following.show(starting.form),
+    "Train": lambda: following.show(form.show),
     "Sweep": sweeping.show,
     "Runs": overview.show,
 }

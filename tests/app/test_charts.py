@@ -42,3 +42,13 @@ def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
     for count in (1, 9, 30):
         figure = charts.headline_bars({f"run-{number}": cell for number in range(count)})
         assert figure.layout.height >= count * charts.BAR_HEIGHT
+
+
+def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
+    table = find("digits-label", default_root()).curves()
+    still = charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
+    growing = charts.growing_curve("mine", table, 3)["series"]
+    assert [line["name"] for line in growing] == [trace.name for trace in still.data]
+    for line, trace in zip(growing, still.data, strict=True):
+        assert [epoch for epoch, _ in line["data"]] == list(trace.x)
+        assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)

@@ -6,6 +6,7 @@ from typing import IO
 
 import pytest
 
+from app import permission
 from cvae_core import data, processes
 from tests.app.conftest import Visit
 
@@ -68,3 +69,12 @@ def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
     home.run()
     assert home.error[0].value == "Downloading mnist failed: no route. Check the internet connection."
     assert home.button(key="start download mnist")
+
+
+def test_whoever_may_not_train_may_not_start_errands_either(
+    visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(permission.VARIABLE, "off")
+    for visitor in (visit("home"), visit("latent", run="digits-label", **{"points-360": "60"})):
+        assert "This server fetches and computes nothing that stays" in visitor.info[-1].value
+        assert not [button.label for button in visitor.button if button.label.startswith(("Download", "Compute"))]

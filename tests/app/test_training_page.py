@@ -15,6 +15,7 @@ from cvae_core import files, jobs, pace, pulse, queueing, transcripts
 from cvae_core.config import Config
 from cvae_core.errors import NotStarted
 from cvae_core.pulse import Progress
+from cvae_core.roots import QUEUE
 from cvae_core.runs import Run, find
 from tests.app.conftest import Visit
 
@@ -22,8 +23,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 
 @pytest.fixture(autouse=True)
-def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(permission.VARIABLE, "on")
+def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "epoch_seconds", lambda config, data: 30.0)
 
 
@@ -85,6 +85,17 @@ def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(vi
     assert "About 30 minutes: 40 epochs of 30 s, and its baseline's 10 minutes before, by" in said(visitor)
     visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
     assert "--alpha 0.0" in command_of(visitor)
+
+
+def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refused_before_it_starts(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("baseline", visible="2"), "digits-baseline-2", root=own_runs)
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "Start" in labels(visitor)
+    visitor.selectbox(key="new-visible").select("2").run()
+    assert "would be called 'digits-baseline-2', but that run has another configuration" in visitor.warning[0].value
+    assert "Start" not in labels(visitor)
 
 
 def test_networks_too_large_to_be_timed_are_a_sentence(
@@ -177,6 +188,15 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
         assert visitor.code[0].value == "command"
         assert "epoch 2 is over" in said(visitor)
         assert "Stop training" in labels(visitor)
+
+
+def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, running: Run) -> None:
+    (running.folder.parent / QUEUE / "queue.json").write_text("{")
+    visitor = visit("training", view="Train")
+    assert "queue.json is damaged" in visitor.error[0].value
+    assert "**shell** trains" in said(visitor)
+    assert visitor.get("progress")
+    assert "Stop training" in labels(visitor)
 
 
 def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:
@@ -282,6 +302,8 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
     assert table.loc["digits-label", "validation −ELBO"] == -card.metrics["elbo"]
     assert table.loc["digits-label", "state"] == "pretrained"
     assert table["test CLL"].notna().all()
+    asked = ["data set", "preset", "state", "validation −ELBO", "test CLL", "±", "minutes", "parameters"]
+    assert list(table.columns[:8]) == asked  # which a window of 1,280 pixels shows
 
 
 @pytest.fixture

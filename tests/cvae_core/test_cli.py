@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from cvae_core import cli, console, data, evaluation, files, latent, vision
-from cvae_core.config import PRESETS, Config
+from cvae_core.config import PRESETS, Config, train_command
 from cvae_core.evaluation import stored_cells
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
@@ -220,10 +220,30 @@ def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
     assert run.card().status == "stopped"
     sentence = re.fullmatch(r"Stopped\. Go on with: python -m cvae_core (.+)\n", err)
     assert sentence is not None
-    code, out, err = command(*shlex.split(sentence[1]))
+    code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # the card says so
     assert (code, err) == (0, "")
     assert out.startswith("Run 'mine' goes on after epoch 1, step 1\n")
     assert run.card().status == "finished"
+    assert latent.stored_embedding(run) is None
+    assert run.card().command.endswith(" --run mine --no-embed")
+
+
+def test_a_resumed_run_has_the_flags_that_it_was_begun_with_unless_they_are_given_anew(
+    tiny: Tiny, untrained: Untrained
+) -> None:
+    what = train_command(tiny("label"), "mine")
+    run = untrained(tiny("label"), "mine", status="stopped", command=f"{what} --no-embed --device cuda")
+
+    def begun(*words: str) -> tuple[bool, str]:
+        training: Any = cli._parsed([*what.split()[3:], "--root", str(run.folder.parent), *words])
+        return training.embed, training.device
+
+    assert begun("--resume") == (False, "cuda")
+    assert begun("--resume", "--device", "cpu") == (False, "cpu")
+    assert begun("--resume", "--embed") == (True, "cuda")
+    assert begun("--force") == (True, "auto")
+    run.folder.joinpath("card.json").write_text("{")
+    assert begun("--resume") == (True, "auto")  # and when it is trained it is refused
 
 
 def test_a_list_has_a_line_per_run_and_names_damaged_ones_aside(command: Command, root: Path) -> None:

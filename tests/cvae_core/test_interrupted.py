@@ -49,13 +49,14 @@ def mortal(path, content):
 files.write = mortal
 sys.exit(cli.main(sys.argv[3:]))
 """
+FLAGS = ("--no-embed",)
 WRITES = [("weights", 2), ("state", 3), ("weights", 7), ("card", 4), ("curves", 3), ("stages", 4)]
 MOMENTS: list[tuple[str, int]] = [*WRITES, *[("", index) for index in range(14)]]  # a file, or at random
 SHORT = (*WRITES[:2], ("", 0))
 
 
 def process(root: Path, config: Config, *words: str, name: str = "nothing", times: int = 0) -> "subprocess.Popen[str]":
-    line = [*train_command(config, config.run_name).split()[3:], "--no-embed", "--root", str(root), *words]
+    line = [*train_command(config, config.run_name, *FLAGS).split()[3:], "--root", str(root), *words]
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, name, str(times), *line],
         stdout=subprocess.PIPE,
@@ -69,7 +70,7 @@ def process(root: Path, config: Config, *words: str, name: str = "nothing", time
 def whole(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, int]:
     """Hold a run that nothing interrupted, and how many reports it made."""
     config, root = tiny("label", epochs=6, averaging=0.9), tmp_path_factory.mktemp("whole")
-    count = len(list(train_run(config, Launch(run=config.run_name, root=root))))
+    count = len(list(train_run(config, Launch(run=config.run_name, root=root, flags=FLAGS))))
     return run_at(config.run_name, root), count
 
 
@@ -108,7 +109,7 @@ def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
         assert now.reason.startswith("killed")
     if now.state != "finished":
         assert now.resume is not None
-        list(train_run(config, Launch(run=config.run_name, root=tmp_path, resume=True)))
+        list(train_run(config, Launch(run=config.run_name, root=tmp_path, resume=True, flags=FLAGS)))
     assert left(run_at(config.run_name, tmp_path)) == left(whole[0])
     measured("kills", kills=int(code == -signal.SIGKILL), unreadable=0)
 

@@ -1,6 +1,7 @@
 """How a run stands is read off the disk; what is stopped is gone in two seconds, and what is started stays."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from cvae_core import cli, jobs, processes, pulse, queueing, transcripts
 from cvae_core.config import Config
-from cvae_core.errors import NotStarted, NotWritable, RunNotFound
+from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import Condition, condition
 from cvae_core.processes import Process
 from cvae_core.pulse import Progress
@@ -88,6 +89,33 @@ def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
     assert not path.exists()
 
 
+def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_there(
+    running: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = running.folder.parent
+    monkeypatch.setattr(processes, "host", lambda: "box pid:[1]")
+    with pulse.beating(running.folder), monkeypatch.context() as elsewhere:
+        elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # another container of that name, say
+        assert condition(root, "mine") == Condition("training", "on box, out of reach from here")
+        os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
+        reason = "no step for 70 s; only box can tell whether it is still there"
+        assert condition(root, "mine") == Condition("stalled", reason, f"{RESUME}{root}")
+        with pytest.raises(RunInUse, match=r"trains on box, out of reach from here: stop it there with .+ stop mine"):
+            jobs.stop(root, "mine")
+        path = running.folder / pulse.FILE
+        path.write_text(path.read_text().replace('"words": ""', '"words": "no space"'))
+        assert condition(root, "mine").reason == "no space"
+
+
+def test_a_run_that_trains_is_followed_though_the_queue_is_damaged(running: Run) -> None:
+    root = running.folder.parent
+    with queueing.turn(root, "mine", "command"), pulse.beating(running.folder):
+        (root / QUEUE / "queue.json").write_text("{")
+        assert condition(root, "mine") == Condition("training")
+        with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
+            condition(root, "unborn")  # it may wait
+
+
 def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     root = running.folder.parent
 
@@ -154,15 +182,15 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start a command and wait for a line of its output."""
+    """Start a command and wait for a line of its output, if one is named."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*words: str, line: str, **options: Any) -> subprocess.Popen[str]:
+    def start(*words: str, line: str = "", **options: Any) -> subprocess.Popen[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment)
         started.append(process)
         assert process.stdout is not None
-        while not process.stdout.readline().startswith(line):
+        while line and not process.stdout.readline().startswith(line):
             assert process.poll() is None
         return process
 
@@ -198,11 +226,14 @@ def test_a_training_is_stopped_within_two_seconds_and_goes_on(
 
 
 @pytest.mark.timed
+@pytest.mark.parametrize("queue", ["good", "damaged"])
 def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
-    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
+    queue: str, trainer: Callable[..., "subprocess.Popen[str]"], running: Run
 ) -> None:
     root = running.folder.parent
     process = trainer("-c", DEAF, str(root), line="trains")
+    if queue == "damaged":
+        (root / QUEUE / "queue.json").write_text("{")
     since = time.monotonic()
     jobs.stop(root, "mine")
     assert time.monotonic() - since < 2.0
@@ -219,7 +250,7 @@ def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_prio
             assert entry.run == "mine"
             until(lambda: "Waits for 'first'" in transcripts.tail(tmp_path, "mine"))
             assert entry.command.startswith("python -m cvae_core train label --dataset digits ")
-            assert entry.command.endswith(f" --run mine --root {tmp_path}")
+            assert entry.command.endswith(f" --run mine --no-embed --root {tmp_path}")
             assert os.getsid(entry.process.pid) == entry.process.pid != os.getsid(0)
             assert os.getpriority(os.PRIO_PROCESS, entry.process.pid) >= processes.NICENESS
             if sys.platform == "linux":
@@ -233,6 +264,28 @@ def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_prio
         "Waits for 'first' to finish, place 1 of 1",
         "Run 'mine' was taken out of the queue and was not trained.",
     ]
+
+
+@pytest.mark.parametrize("starter", ["page", "shell"])
+def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
+    starter: str, trainer: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    command = in_root(f"python {LONG}", tmp_path)
+    with queueing.turn(tmp_path, "first", "command"):
+        if starter == "page":
+            jobs.start(tmp_path, "mine", command)
+        else:
+            trainer(*shlex.split(command)[1:])
+        until(lambda: transcripts.last_command(tmp_path, "mine") and queueing.look(tmp_path).waiting)
+        if starter == "page":
+            until(lambda: "Waits for" in transcripts.tail(tmp_path, "mine"))
+        (entry,) = queueing.look(tmp_path).waiting
+        entry.process.send(signal.SIGKILL)
+        until(lambda: not entry.process.alive)
+    now = condition(tmp_path, "mine")
+    why = "it ended while it waited, without a word" if starter == "page" else "it ended before it began"
+    assert (now.state, now.reason) == ("failed", why)
+    assert now.resume == (command if starter == "page" else entry.command)
 
 
 def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:
@@ -262,6 +315,9 @@ def test_what_a_training_prints_is_kept_in_its_transcript_once(
     assert transcripts.tail(tmp_path, "mine") == "$ the command\nsaid −\nonce"
     assert transcripts.tail(tmp_path, "mine", lines=1) == "once"
     assert transcripts.tail(tmp_path, "another") == ""
+    with pytest.raises(NotWritable), transcripts.kept(tmp_path, "mine", "the command"):
+        raise NotWritable("There is no room.")
+    assert transcripts.tail(tmp_path, "mine", lines=1) == "There is no room."
 
 
 def test_a_transcript_that_cannot_be_written_to_ends_nothing(

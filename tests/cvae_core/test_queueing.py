@@ -105,6 +105,7 @@ def test_a_waiting_training_that_is_taken_out_ends_with_a_sentence(hold: Hold, t
 
 def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
     hold("one")
+    until(lambda: training(tmp_path) == "one")
     with (
         pytest.raises(Interrupted, match="'two' has left the queue and was not trained"),
         queueing.turn(tmp_path, "two", "command", stop_requested=lambda: True),
@@ -121,6 +122,31 @@ def test_the_dead_hold_nobody_up(hold: Hold, tmp_path: Path) -> None:
     until(lambda: training(tmp_path) == "three")
     assert waiting(tmp_path) == []
     end(three)
+
+
+def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queueing, "BEAT_EVERY", 600.0)
+    with queueing.turn(tmp_path, "far", "command"), monkeypatch.context() as elsewhere:
+        elsewhere.setattr(processes, "host", lambda: "near pid:[1]")
+        (far,) = look(tmp_path).entries
+        assert not far.process.alive
+        assert not look(tmp_path).holds(far.process.pid)  # that number is another process's here
+        with pytest.raises(Interrupted), queueing.turn(tmp_path, "near", "command", stop_requested=lambda: True):
+            pytest.fail("it had a turn")
+        assert training(tmp_path) == "far"
+        os.utime(tmp_path / QUEUE / "far.alive", (time.time() - 70, time.time() - 70))
+        assert look(tmp_path) == queueing.Queue(None, ())
+    assert not (tmp_path / QUEUE / "far.alive").exists()
+
+
+def test_whoever_trains_or_waits_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queueing, "BEAT_EVERY", 0.01)
+    with queueing.turn(tmp_path, "one", "command"):
+        path = tmp_path / QUEUE / "one.alive"
+        os.utime(path, (0, 0))
+        until(lambda: path.stat().st_mtime > 0)
 
 
 def test_of_ten_at_once_exactly_one_trains(tmp_path: Path) -> None:
@@ -177,8 +203,22 @@ def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_pat
         pytest.fail("it had a turn")
     (tmp_path / QUEUE).mkdir()
     (tmp_path / QUEUE / "queue.json").write_text("{}")
-    with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
+    with pytest.raises(RunDamaged, match=r"queue\.json is damaged, or .+: delete it\. What trains goes on"):
         look(tmp_path)
+
+
+def test_a_damaged_queue_ends_no_training_and_deleted_lets_no_other_one_begin(tmp_path: Path) -> None:
+    with queueing.turn(tmp_path, "one", "command"):
+        (tmp_path / QUEUE / "queue.json").write_text("{")
+        with pytest.raises(RunDamaged), queueing.turn(tmp_path, "two", "command"):
+            pytest.fail("it had a turn")
+        (tmp_path / QUEUE / "queue.json").unlink()
+        with (
+            pytest.raises(Interrupted),
+            queueing.turn(tmp_path, "two", "command", stop_requested=lambda: True),
+        ):
+            pytest.fail("it had a turn")
+        (tmp_path / QUEUE / "queue.json").write_text("{")
 
 
 def test_a_training_that_fails_leaves_the_queue(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ BAD = {
     "a table": (f"{TINY}[seed]\na = 1", "Seed cannot be {'a': 1}"),
     "nothing": (f"{TINY}seed = []", "seed cannot be []"),
     "twice": (f"{TINY}seed = [1, 1]", "seed cannot be [1, 1]: a value is in it twice"),
+    "twice, written differently": (f"{TINY}beta = [1, 1.0]", "beta cannot be [1, 1.0]: a value is in it twice"),
     "twice the same set": (
         'flavour = "quadrant"\nvisible = ["1", "bottom-left"]',
         "Two of its runs are one and the same",

@@ -9,9 +9,12 @@ import pytest
 from filelock import FileLock
 
 from cvae_core import cli, queueing, transcripts, upkeep
+from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.runs import Run, all_runs, find
+
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 
 def names(root: Path) -> list[str]:
@@ -28,6 +31,12 @@ def test_a_renamed_run_is_the_same_under_its_new_name(root: Path) -> None:
     assert (files_of(run.folder), "digits-label" in names(root)) == (before, False)
     assert run.card() == replace(card, command=f"{card.command} --run mine")
     assert run.model().config == card.config
+
+
+def test_a_renamed_run_keeps_the_flags_of_its_command(untrained: Untrained, tiny: Tiny) -> None:
+    run = untrained(tiny("label"), "mine", command=train_command(tiny("label"), "mine", "--no-embed"))
+    yours = upkeep.rename(run.folder.parent, "mine", "yours")
+    assert yours.card().command == train_command(tiny("label"), "yours", "--no-embed")
 
 
 def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:

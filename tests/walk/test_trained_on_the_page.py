@@ -11,7 +11,8 @@ from tests.server import dashboard
 from tests.walk.conftest import settle
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
-POINTS = "() => document.querySelector('.st-key-followed .js-plotly-plot')?._fullData?.at(0)?.x?.length ?? 0"
+CURVE = ".st-key-followed canvas"
+EPOCHS = "() => Number(document.querySelector('.st-key-followed [role=img]')?.ariaLabel.split(' ').at(-1) ?? 0)"
 DEADLINE = 60_000  # milliseconds
 
 
@@ -36,8 +37,8 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def grown(page: Page, beyond: int) -> int:
-    page.wait_for_function(f"() => ({POINTS})() > {beyond}", timeout=DEADLINE)
-    return int(page.evaluate(POINTS))
+    page.wait_for_function(f"() => ({EPOCHS})() > {beyond}", timeout=DEADLINE)
+    return int(page.evaluate(EPOCHS))
 
 
 def test_a_run_is_started_followed_stopped_resumed_and_used(
@@ -60,7 +61,11 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             )  # how long it will take
             button(page, "Start").click()
             button(page, "Stop training").wait_for(timeout=DEADLINE)
-            grown(page, grown(page, 1))
+            epochs, curve = grown(page, 1), page.locator(CURVE).element_handle()
+            drawn = curve.evaluate("canvas => canvas.toDataURL()")
+            grown(page, epochs)
+            page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
+            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it grows where it stands
             expect(page.get_by_role("progressbar")).to_be_visible()
             page.get_by_text("What it says").click()
             expect(page.get_by_text("best so far").first).to_be_visible(timeout=DEADLINE)
@@ -70,11 +75,11 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             assert jobs.condition(own_root, "mine").state == "stopped"
             button(page, "Resume training").click()
             button(page, "Stop training").wait_for(timeout=DEADLINE)
-            points = grown(page, int(page.evaluate(POINTS)))
+            epochs = grown(page, int(page.evaluate(EPOCHS)))
         assert queueing.look(own_root).trains("mine")  # though the server is gone
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?view=Train")
-            grown(page, points)
+            grown(page, epochs)
             page.get_by_role("link", name="Generate digits").click(timeout=3 * DEADLINE)  # once it has finished
             settle(page)
             assert "run=mine" in page.url

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, upkeep
+from cvae_core import data, jobs, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -47,7 +47,7 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
 MORE = ("width", "depth", "batch_size")
 
 
-def form() -> None:
+def show() -> None:
     """Offer to start a new run."""
     st.subheader("A new run", anchor=False)
     root = default_root()
@@ -59,6 +59,8 @@ def form() -> None:
             raise RunInUse(
                 f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
             )
+        if baseline := _missing_baseline(config, root):
+            sessions.is_begun(baseline, root)
     except LabError as error:
         st.warning(str(error), icon=":material/edit:")
         return
@@ -71,7 +73,7 @@ def form() -> None:
             st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
             st.rerun()
     with display.sentences():
-        st.caption(_estimate(config, root))
+        st.caption(_estimate(config, baseline))
 
 
 def _config() -> Config:
@@ -123,15 +125,21 @@ def _name(config: Config, root: Path) -> str:
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
 
 
-def _estimate(config: Config, root: Path) -> str:
-    """Say about how long a training will take, its baseline included where that is not there yet."""
+def _missing_baseline(config: Config, root: Path) -> Config | None:
+    """Return what a run trains before itself, or None."""
+    if not isinstance(config, QuadrantConfig):
+        return None
+    baseline = baseline_for(config)
+    return None if Planned(baseline.run_name, baseline).finished_as(root) else baseline
+
+
+def _estimate(config: Config, baseline: Config | None) -> str:
+    """Say about how long a training will take, with that of a baseline before it."""
     seconds = library.epoch_seconds(config)
     if seconds is None:
         return f"{config.dataset} is not on this machine ({data.folder()}): the run begins with its download."
     whole, words = seconds * config.epochs, f"{config.epochs:,} epochs of {duration(seconds)}"
-    if isinstance(config, QuadrantConfig):
-        baseline = baseline_for(config)
-        if not Planned(baseline.run_name, baseline).finished_as(root):
-            first = (library.epoch_seconds(baseline) or 0.0) * baseline.epochs
-            whole, words = whole + first, f"{words}, and its baseline's {duration(first)} before"
+    if baseline:
+        first = (library.epoch_seconds(baseline) or 0.0) * baseline.epochs
+        whole, words = whole + first, f"{words}, and its baseline's {duration(first)} before"
     return f"About {duration(whole)}: {words}, by a second of its steps timed on this machine beside whatever else it does."
