@@ -120,7 +120,7 @@ def test_every_visitor_sees_what_it_would_see_alone(
     names = [picture.rpartition("/")[2] for picture, _ in pairs]
     equal = sum(name == reference.rpartition("/")[2] for name, (_, reference) in zip(names, pairs, strict=True))
     assert equal == len(pairs) >= 2 * visitors * clicks
-    assert len(set(names)) > visitors * clicks  # names say what a picture shows
+    assert len(set(names)) >= 2 * visitors * clicks  # names say what a picture shows
     measured("isolation", pictures=len(pairs), equal_to_their_reference=equal)
 
 
