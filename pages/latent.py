@@ -193,28 +193,31 @@ def words(embedding: Embedding, layout: Layout, drawn: int | None) -> str:
     )
 
 
-def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout, seed: int | None) -> None:
-    """Show another run's map beside the chosen one, laid out in the same way."""
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
+    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
     possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    name = controls.or_default(st.selectbox("Beside it", others, key="beside", bind="query-params"), NOBODY)
-    if name == NOBODY:
+    chosen = st.selectbox("Beside it", others, key="beside", bind="query-params")
+    return choices.get(controls.or_default(chosen, NOBODY))
+
+
+def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
+    """Show the map of the run that stands beside the first one."""
+    embedding = maps.stored(key, layout)
+    if embedding is None:
+        st.info(f"This map of `{key.name}` is not computed yet: choose it as the run, and compute it.")
         return
-    other = maps.stored(choices[name], layout)
-    if other is None:
-        st.info(f"This map of `{name}` is not computed yet: choose it as the run, and compute it.")
-        return
-    other, prior = maps.drawn(choices[name], other, seed)
-    figure = charts.embedding_map(other, None, prior=prior, images=library.config(choices[name]).dataset)
+    embedding, prior = maps.drawn(key, embedding, seed)
+    figure = charts.embedding_map(embedding, None, prior=prior, images=library.config(key).dataset)
     display.chart(
         figure,
-        snippets.places(choices[name], layout, None if prior is None else len(prior), seed),
+        snippets.places(key, layout, None if prior is None else len(prior), seed),
         key="map-beside",
-        alt=f"The latent space of {name}, a colour per digit",
+        alt=f"The latent space of {key.name}, a colour per digit",
         config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG,
     )
     st.caption(
-        f"`{name}`: {library.kind(library.config(choices[name]))}. A VAE must keep the digit in z, for nothing else tells "
+        f"`{key.name}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for nothing else tells "
         "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
     )
 
@@ -242,12 +245,13 @@ if not choices:
         "No run with latents is trained yet. Train one with: `python -m cvae_core train vae`", icon=":material/info:"
     )
     st.stop()
-layout, seed = USUAL, None
+layout, seed, other = USUAL, None, None
 with st.sidebar:
     key = controls.run("Run", choices)
     with display.sentences():
         layout = maps.layout(key)
         seed = maps.overlay(key, layout)
+        other = beside(key, choices, layout)
 library.rerun_when_runs_change()
 embedding = star = None
 with display.sentences():
@@ -258,13 +262,17 @@ with display.sentences():
     if embedding is None:
         maps.offer(key, layout)
     else:
-        wide, narrow = st.columns([3, 2], gap="large")
-        with narrow:
+        first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
+        point = second if other is None else st.container()
+        with point:
             chosen = controls.test_index(int(embedding.indices.max()))
-        with wide:
+        with first:
             star = drawing_placed(key, embedding)
             shown = chart(key, embedding, layout, star and star[0], seed)
-        with narrow:  # after the map, which need not wait for it
+        if other is not None:
+            with second, display.sentences():
+                second_chart(other, layout, seed)
+        with point:  # after the maps, which need not wait for it
             if chosen in embedding.indices:
                 with display.sentences():
                     detail(key, embedding, chosen)
@@ -277,7 +285,6 @@ with display.sentences():
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])
-        beside(key, choices, layout, seed)
 with display.sentences():
     units(key)
 display.explanation(

@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from app import library, live, maps, player, thumbnails
 from app.navigation import PAGES
@@ -41,7 +42,7 @@ def pictures(visitor: AppTest) -> list[str]:
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
 
 
-def figures_named(visitor: AppTest, key: str) -> list[dict[str, Any]]:
+def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
     """Return the Plotly charts of a key as they are sent to the browser."""
     charts = [element.proto for element in visitor.get("plotly_chart")]
     return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
@@ -481,6 +482,13 @@ class TestLatent:
         assert "vae" in others.selectbox(key="beside").options
         assert not figures_named(others, "map-beside")
         assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
+
+    def test_another_runs_map_stands_in_the_column_beside(self, visit: Visit, without_mnist: None) -> None:
+        first, second = visit("latent", run="digits-label", beside="digits-quadrant-1").columns
+        assert figures_named(first, "map")
+        assert figures_named(second, "map-beside")
+        (alone, _) = visit("latent", run="digits-label").columns
+        assert figures_named(alone, "map")
 
     def test_draws_from_prior_and_posteriors_lie_over_each_other(self, visit: Visit, without_mnist: None) -> None:
         address = {"run": "digits-quadrant-1", "method": "PCA"}
