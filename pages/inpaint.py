@@ -106,7 +106,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     if shares is None:
         return
     labels = library.dataset(library.config(key).dataset).test.labels
-    names = [f"{position + 1}: a {int(labels[index])}" for position, index in enumerate(indices)]
+    names = [f"{position + 1}<br>a {int(labels[index])}" for position, index in enumerate(indices)]
     display.chart(
         charts.readings(shares, names),
         snippets.readings(key, library.config(key).dataset, indices, visible, seed),

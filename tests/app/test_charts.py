@@ -2,10 +2,12 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 
-from app import charts
+from app import charts, library, maps
 from cvae_core.evaluation import stored_cells
+from cvae_core.latent import Embedding
 from cvae_core.runs import default_root, find
 from tests.app.conftest import ROOT
 
@@ -42,3 +44,27 @@ def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
     for count in (1, 9, 30):
         figure = charts.headline_bars({f"run-{number}": cell for number in range(count)})
         assert figure.layout.height >= count * charts.BAR_HEIGHT
+
+
+@pytest.mark.parametrize("name", ["vae", "label"])
+def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
+    embedding = maps.stored(library.run_keys()[name])
+    assert embedding is not None
+    glyphs = charts.embedding_map(embedding, None).layout.annotations
+    assert [glyph.text for glyph in glyphs] == [f"<b>{digit}</b>" for digit in range(10)]
+    assert [glyph.bordercolor for glyph in glyphs] == list(charts.DIGIT_COLOURS)
+    assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
+    places = np.array([(glyph.x, glyph.y) for glyph in glyphs])
+    extent = np.ptp(embedding.coordinates, axis=0).max()
+    assert np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min() > 0.079 * extent
+    medians = [np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in range(10)]
+    moved = np.linalg.norm(places - medians, axis=-1)
+    assert (moved == 0).all() if name == "vae" else (moved < 0.25 * extent).all()
+
+
+def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
+    embedding = maps.stored(library.run_keys()["vae"])
+    assert embedding is not None
+    some = embedding.labels < 3
+    few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
+    assert len(charts.embedding_map(few, None).layout.annotations) == 3
