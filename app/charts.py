@@ -167,6 +167,11 @@ def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
 
 
+def reading(share: np.ndarray) -> go.Figure:
+    """Draw as which digits the completions of one drawing read, a bar for each; share (10,)."""
+    return readings(np.diag(share), list(map(str, range(len(share)))))
+
+
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
     """Draw the rate per unit of z, highest first; dead ones grey, a chosen one in another colour."""
     order = np.argsort(rates)[::-1]

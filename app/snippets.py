@@ -90,19 +90,24 @@ def grey_cost(ink: float) -> str:
     )
 
 
-def readings(key: RunKey, dataset: str, indices: Sequence[int], visible: str, seed: int) -> str:
-    """Compute as which digits completions of test digits read."""
+def readings(key: RunKey, dataset: str, given: Sequence[int] | bytes, visible: str, seed: int) -> str:
+    """Compute as which digits completions of test digits, or of a drawing, read."""
+    condition = [f"c = gallery.drawn_condition(run.model(), {given!r}, {visible!r})"]
+    if not isinstance(given, bytes):
+        condition = [
+            f"rows = torch.tensor({list(given)!r})",
+            f"_, c = held_out(run.card().config, run.images().test, rows, flags({visible!r}))",
+        ]
     return _lines(
         "import torch",
-        "from cvae_core import judging",
+        "from cvae_core import gallery, judging",
         "from cvae_core.classifier import load_classifier",
         "from cvae_core.examples import held_out",
         "from cvae_core.quadrants import flags",
         _RUNS,
         "",
         f"run, classifier = {_found(key)}, load_classifier({dataset!r}, default_root())",
-        f"rows = torch.tensor({list(indices)!r})",
-        f"_, c = held_out(run.card().config, run.images().test, rows, flags({visible!r}))",
+        *condition,
         f"shown = judging.readings(run.model(), classifier, c, seed={seed})",
     )
 

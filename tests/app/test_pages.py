@@ -317,6 +317,23 @@ class TestInpaint:
         _, second = pictures(visit("inpaint", **settings, column="2"))
         assert first != second
 
+    def test_a_drawing_has_the_rows_the_readings_and_the_walk_that_a_test_digit_has(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        store_classifier(Classifier(), data.load("digits"), own_runs)
+        visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
+        assert not pictures(visitor)
+        visitor.session_state["ink"] = data.load("digits").test.images[5].numpy()
+        visitor.run()
+        assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
+            "Your drawing, its completions and where they disagree",
+            "Completions of one digit on walks through z",
+        ]
+        (figure,) = figures_named(visitor, "reading")
+        assert figure["data"][0]["x"] == list("0123456789")
+        (glyph,) = {word for bar in figure["data"] for word in bar["text"]} - {""}
+        assert f"completions of it as **{glyph}** 100%" in said(visitor)
+
     def test_two_visitors_with_the_same_address_see_the_same(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", seed="4")) == pictures(visit("inpaint", seed="4"))
 

@@ -63,6 +63,7 @@ FIGURES: dict[str, Picture] = {
     "relabelled": of_run("digits-label", gallery.relabelled, indices=(1, 2), label=3),
     "completions": of_run("digits-quadrant-1", gallery.completions, **SHOWN, pixels="ink"),
     "drawing": of_run("digits-quadrant-1", gallery.drawing, ink=INK, visible="1", count=2, seed=4),
+    "drawing walks": of_run("digits-quadrant-1", gallery.drawing_walks, ink=INK, visible="1", rows=2, steps=3, seed=4),
     "sources": of_run("digits-quadrant-1", gallery.sources, **SHOWN),
     "averages": of_run("digits-quadrant-1", gallery.averages, **SHOWN),
     "without unit": of_run("digits-quadrant-1", gallery.without_unit, indices=(1, 2), unit=3),
@@ -176,11 +177,12 @@ def test_the_lines_compute_the_numbers_of_the_chart(name: str) -> None:
     np.testing.assert_equal(untimed(run(lines)), untimed(expected()))
 
 
-def test_the_lines_read_completions_as_the_page_does(own_runs: Path) -> None:
+@pytest.mark.parametrize("given", [(1, 2), INK])
+def test_the_lines_read_completions_as_the_page_does(own_runs: Path, given: tuple[int, ...] | bytes) -> None:
     store_classifier(Classifier(), data.load("digits"), own_runs)
     key = library.run_keys()["digits-quadrant-1"]
-    lines = snippets.readings(key, "digits", (1, 2), "1", seed=4)
-    np.testing.assert_equal(run(lines), pictures.readings(key, (1, 2), "1", seed=4))
+    lines = snippets.readings(key, "digits", given, "1", seed=4)
+    np.testing.assert_equal(run(lines), pictures.readings(key, given, "1", seed=4))
 
 
 CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a page's charts, without MNIST
