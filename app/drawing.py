@@ -91,6 +91,11 @@ def ink() -> np.ndarray:
     return drawn
 
 
+def source_of_digits() -> str:
+    """Return the name of the data set whose test digits are drawn on, or encoded."""
+    return "mnist" if data.on_disk("mnist") else "digits"
+
+
 def take(text: object) -> None:
     """Keep what the pad tells; what is no drawing of 784 bytes, as only a forger sends it, is ignored."""
     try:
@@ -133,7 +138,7 @@ def _tools() -> None:
         width="stretch",
         help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
     )
-    images = library.dataset("mnist" if data.on_disk("mnist") else "digits").test
+    images = library.dataset(source_of_digits()).test
     with middle:
         index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
 

@@ -19,6 +19,7 @@ from streamlit.testing.v1.element_tree import Block
 
 from app import library, live, maps, player, thumbnails
 from app.navigation import PAGES
+from app.pictures import style
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
 from cvae_core import data, latent, tables
@@ -205,6 +206,19 @@ class TestGenerate:
         visitor.number_input(key="index").set_value(5).run()
         next(button for button in visitor.button if button.label == "Start from it").click().run()
         assert visitor.selectbox(key="drawn").value == int(data.load("digits").test.labels[5])
+
+    @pytest.mark.parametrize("live", ["true", "false"])
+    def test_a_test_digit_is_encoded_by_one_number_and_one_click(
+        self, visit: Visit, without_mnist: None, live: str
+    ) -> None:
+        visitor = visit("generate", run="digits-label", live=live, encode="5")
+        before = pictures(visitor)
+        next(button for button in visitor.button if button.label == "Encode it").click().run()
+        assert pictures(visitor)[0] != before[0]
+        test = data.load("digits").test
+        z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
+        for dimension, value in enumerate(z):
+            assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == value
 
     def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
         visitor = visit("generate", draw="true")

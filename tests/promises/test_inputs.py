@@ -36,7 +36,7 @@ NUMBERS = [
     "1;2",
 ]
 NAMED = {  # what an address may say of a page
-    "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1"),
+    "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1", "encode"),
     "inpaint": ("of", "images", "visible-mnist", "visible-digits", "quadrants", "seed", "samples", "digits", "indices",
                 "random", "pixels", "column", "index", "completion-walk"),
     "latent": ("run", "method", "3d", "point", "to", "route", "prior", "beside", "draw", "drawn"),
