@@ -253,7 +253,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
             insidetextanchor="start",
             marker_color=LINE_COLOURS[0],
             orientation="h",
-            hovertemplate="%{y}: %{x:.2f} nats per image<extra></extra>",
+            hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
         )
     )
     figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)))

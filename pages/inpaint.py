@@ -174,8 +174,8 @@ def quality(key: RunKey, visible: str) -> None:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
             f"How good `{key.name}` is over all, {visibility.described(visible)} visible: −log p(hidden | visible) = "
-            f"{best.mean:.2f} ± {best.standard_error:.2f} nats per image by importance sampling (S = {best.samples}, "
-            f"N = {best.images:,}), −ELBO {bound.mean:.2f}."
+            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
+            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
 
 

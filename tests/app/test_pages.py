@@ -664,6 +664,7 @@ class TestWhy:
         assert visitor.latex
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # the open question alone
+        assert set(re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))) <= {"0.01"}  # of a dead unit
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
@@ -696,8 +697,8 @@ class TestWhy:
         live = visit("why", **address)
         order = live.selectbox(key="unit-16").options
         dead = visit("why", **address, **{"unit-16": order[-1]})
-        assert re.search(r"−ELBO \*\*\+\d+\.\d\d\*\* nats per image. The unit is worth its rate", said(live))
-        assert re.search(r"rate 0\.00, so −ELBO \*\*\S?0\.\d\d\*\* nats per image. The unit is dead", said(dead))
+        assert re.search(r"−ELBO \*\*\+\d+\.\d\*\* nats per image. The unit is worth its rate", said(live))
+        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is dead", said(dead))
         assert pictures(live) != pictures(dead)
 
     def test_a_wrong_label_loses_nats(self, visit: Visit, without_mnist: None) -> None:
@@ -856,7 +857,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
     visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = {
-        cell.visible: f"{cell.mean:.2f} ± {cell.standard_error:.2f} nats"
+        cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"
         for cell in stored_cells(find("quadrant-any", CHECKPOINTS))
         if cell.estimator == "importance"
     }
