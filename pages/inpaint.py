@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import charts, controls, display, drawing, library, pictures, snippets
 from app.library import RunKey
@@ -72,13 +73,16 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     st.caption(f"A classifier, which has seen real digits only, reads {judging.READ} completions of it as {said}.")
 
 
-def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int) -> None:
-    """Complete test digits."""
+def digits_completed(
+    key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int, place: DeltaGenerator
+) -> None:
+    """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
     dataset, visible = library.config(key).dataset, opened.visible
     test = library.dataset(dataset).test
     with st.sidebar:
         count = controls.samples_count()
         indices = controls.test_digits(test, seed)
+    with place:
         st.caption("Click a quadrant to show or hide it:")
         drawing.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not data.on_disk("mnist"):
@@ -194,6 +198,7 @@ if not families:
     st.stop()
 with st.sidebar:
     subject = controls.subject()
+    place = st.container()
     dataset, visible, key = controls.quadrant_run(families)
     opened = quadrants_to_open(families, dataset, visible)
     shown_as = controls.pixels()
@@ -202,7 +207,7 @@ with display.sentences():
     if subject == controls.DRAWING:
         drawing_completed(key, opened, shown_as, seed)
     else:
-        digits_completed(key, opened, shown_as, seed)
+        digits_completed(key, opened, shown_as, seed, place)
     quality(key, visible)
 display.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "

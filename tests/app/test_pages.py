@@ -296,6 +296,11 @@ class TestInpaint:
         by_set = {tuple(pictures(visit("inpaint", **{"visible-mnist": number}))) for number in "123"}
         assert len(by_set) == 3
 
+    def test_the_digit_whose_quadrants_open_stands_high_in_the_sidebar(self, visit: Visit, without_mnist: None) -> None:
+        keys = [getattr(element, "key", None) for element in visit("inpaint").sidebar]
+        shown = [key for key in keys if key]
+        assert shown[:3] == ["of", "doors", "visible-digits"]
+
     def test_another_seed_shows_other_digits(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", seed="1")) != pictures(visit("inpaint", seed="2"))
 
@@ -664,7 +669,8 @@ class TestWhy:
         assert visitor.latex
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # the open question alone
-        assert set(re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))) <= {"0.01"}  # of a dead unit
+        precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
+        assert set(precise) <= {"0.01"}  # of a dead unit
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
