@@ -49,7 +49,7 @@ def sum_or_mean() -> None:
     with wide:
         display.chart(
             charts.rate_distortion(marks, beta),
-            snippets.rate_and_distortion(family),
+            snippets.rate_and_distortion(family, beta),
             key="rate-distortion",
             alt="The distortion of runs against their rate, a mark for each weight β",
         )
@@ -137,7 +137,7 @@ def elbo_or_sampling() -> None:
         name, cells = controls.curve(curves, "quadrant-1")
         display.chart(
             charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
-            snippets.by_draws(name),
+            snippets.by_draws(name, hidden="prior"),
             key="by-draws",
             alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )

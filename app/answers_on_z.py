@@ -94,7 +94,7 @@ def collapsed() -> None:
     with wide:
         display.chart(
             charts.rate_bars(rates, "latent dimension", unit),
-            snippets.rates(key),
+            snippets.rates(key, "latent dimension", unit),
             key="rates",
             alt=f"The rate of every latent dimension of {key.name}, highest first",
         )

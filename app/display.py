@@ -115,14 +115,14 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
 
 
 def chart(figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[str, Any] = charts.CONFIG) -> None:
-    """Show a chart with the lines of Python that compute its numbers."""
+    """Show a chart with the lines of Python that compute its numbers and write it."""
     st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
     numbers(lines, key)
 
 
 def numbers(lines: str, name: str) -> None:
-    """Offer the lines of Python that compute what a chart shows."""
-    _python(lines, "These lines compute the numbers of the chart", name)
+    """Offer the lines of Python that compute what a chart shows, and write it."""
+    _python(lines, "These lines compute the numbers of the chart and write it as a page of its own", name)
 
 
 def file_button(

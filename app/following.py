@@ -174,7 +174,9 @@ def _pictures(name: str) -> None:
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
             figure = charts.curves({name: table}, {name: best}, "bound", log=False)
-            display.chart(figure, snippets.curves([name]), key="followed", alt=f"The bound of {name} by now")
+            display.chart(
+                figure, snippets.curves([name], "bound", log=False), key="followed", alt=f"The bound of {name} by now"
+            )
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, display.sentences():

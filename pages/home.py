@@ -94,7 +94,7 @@ with why.container(border=True, height="stretch"), display.sentences():
         marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
         display.chart(
             charts.bare(charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)),
-            snippets.rate_and_distortion(family),
+            snippets.rate_and_distortion(family, 1.0),
             key="rate-distortion",
             alt="The distortion of runs against their rate, a mark for each weight β",
             config=charts.BARE_CONFIG,

@@ -124,7 +124,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     names = [f"{position + 1}<br>a {int(labels[index])}" for position, index in enumerate(indices)]
     display.chart(
         charts.readings(shares, names),
-        snippets.readings(key, library.config(key).dataset, indices, visible, seed),
+        snippets.readings(key, library.config(key).dataset, indices, visible, seed, names),
         key="readings",
         alt="As which digits the completions of each column read",
     )

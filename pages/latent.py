@@ -149,12 +149,13 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
     shown, prior = maps.drawn(key, embedding, seed)
     drawn = None if prior is None else len(prior)
     images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
+    ringed = controls.chosen_point() if layout.dimensions == 3 else controls.point_to_ring()
+    figure = charts.embedding_map(shown, ringed, star, prior, images)
     if layout.dimensions == 3:
-        figure = charts.embedding_map(shown, controls.chosen_point(), star, prior, images)
         st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
         st.plotly_chart(
-            charts.embedding_map(shown, controls.point_to_ring(), star, prior, images),
+            figure,
             on_select=controls.take_point,
             selection_mode=("points", "lasso", "box"),
             config=charts.CONFIG,
@@ -170,7 +171,7 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
             f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
             words="Index, label, coordinates and z of every point",
         )
-        display.numbers(snippets.places(key, layout, drawn, seed), "map")
+        display.numbers(snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
 
 
@@ -231,7 +232,7 @@ def units(key: RunKey) -> None:
     st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
     unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
     alt = f"The rate of every {unit} of {key.name}, highest first"
-    display.chart(charts.rate_bars(rates, unit), snippets.rates(key), key="rates", alt=alt)
+    display.chart(charts.rate_bars(rates, unit), snippets.rates(key, unit), key="rates", alt=alt)
 
 
 st.title("The latent space")
