@@ -26,7 +26,8 @@ TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch scr
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
 BAR_HEIGHT = 26  # of one whose number can be read
 LEGIBLE = 0.12  # of a bar's height holds a glyph
-APART, SHOVES = 0.08, 100  # of a map's extent lies between two glyphs, after so many steps at most
+APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
+SHOVES, SHOVE = 300, 0.1  # to bring them so far apart, in steps that leave them close
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
@@ -115,7 +116,7 @@ def apart(places: np.ndarray, least: float) -> np.ndarray:
         lacking = np.where((distances > 0) & (distances < least), least - distances, 0)
         if not lacking.any():
             break
-        places = places + (offsets / np.maximum(distances, 1e-9) * lacking).sum(axis=1) / 2
+        places = places + SHOVE * (offsets / np.maximum(distances, 1e-9) * lacking).sum(axis=1)
     return places
 
 
@@ -262,7 +263,10 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
 
 
 def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], quantity: str, log: bool) -> go.Figure:
-    """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked."""
+    """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked.
+
+    The legend has one entry for each run, which hides all of it: a phone has no room for more.
+    """
     sign = 1 if quantity == "rate" else -1
     figure = go.Figure()
     for number, (name, table) in enumerate(tables.items()):
@@ -273,18 +277,20 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
             figure.add_trace(
                 go.Scatter(
                     x=rows["epoch"], y=sign * rows[quantity], mode="lines+markers" if len(rows) == 1 else "lines",
-                    line=line, name=f"{name}, {'training' if split == 'train' else split}",
+                    line=line, name=f"{name}, training" if split == "train" else name, legendgroup=name,
+                    showlegend=split == "validation",
                 )
             )  # fmt: skip
             if split == "validation" and (marked := rows[rows["epoch"] == best[name]]).size:
                 figure.add_trace(
                     go.Scatter(
                         x=marked["epoch"], y=sign * marked[quantity], mode="markers", name=f"{name}, best epoch",
-                        marker={"color": colour, "size": 11, "symbol": "star"}, showlegend=False,
+                        marker={"color": colour, "size": 11, "symbol": "star"}, legendgroup=name, showlegend=False,
                     )
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
-    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    epochs = "epoch (dashed: training, solid: validation)"
+    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title=epochs, yaxis_title=title)
     figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end

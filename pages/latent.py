@@ -30,8 +30,8 @@ WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
 PLANE_TOOLS = (
-    "Click a point, then another one with *Shift* to walk there; click a digit in the legend to hide it; the lasso above the "
-    "map selects many."
+    "Each glyph stands amid its digit's points, or next to others where they mix. Click a point, then another one with "
+    "*Shift* to walk there; click a digit in the legend to hide it; the lasso above the map selects many."
 )
 SOLID_TOOLS = (
     "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "

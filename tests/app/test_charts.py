@@ -56,7 +56,9 @@ def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(
     assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
     places = np.array([(glyph.x, glyph.y) for glyph in glyphs])
     extent = np.ptp(embedding.coordinates, axis=0).max()
-    assert np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min() > 0.079 * extent
+    assert (
+        np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min() > 0.99 * charts.APART * extent
+    )
     medians = [np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in range(10)]
     moved = np.linalg.norm(places - medians, axis=-1)
     assert (moved == 0).all() if name == "vae" else (moved < 0.25 * extent).all()
@@ -68,3 +70,16 @@ def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
     some = embedding.labels < 3
     few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
     assert len(charts.embedding_map(few, None).layout.annotations) == 3
+
+
+def test_curves_of_many_runs_have_a_legend_of_one_entry_for_each() -> None:
+    keys = {name: library.run_keys()[name] for name in ("digits-label", "label", "vae")}
+    tables = {name: library.curves(key) for name, key in keys.items()}
+    figure = charts.curves(
+        tables, {name: library.card(key).best_epoch for name, key in keys.items()}, "bound", log=False
+    )
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == list(keys)
+    for name in keys:
+        assert (
+            len([trace for trace in figure.data if trace.legendgroup == name]) == 3
+        )  # training, validation, best epoch
