@@ -49,7 +49,7 @@ def sum_or_mean() -> None:
     with wide:
         display.chart(
             charts.rate_distortion(marks, beta),
-            snippets.rate_and_distortion(family),
+            snippets.rate_and_distortion(family, beta),
             key="rate-distortion",
             alt="The distortion of runs against their rate, a mark for each weight β",
         )
@@ -127,9 +127,9 @@ def elbo_or_sampling() -> None:
         alt="Importance sampling comes down from −ELBO to the truth as draws are added",
     )
     st.caption(
-        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.2f} nats, "
-        f"−ELBO {found.bound:.2f}; importance sampling {found.importance_sampling[0]:.2f} with one draw, "
-        f"{found.importance_sampling[-1]:.2f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
+        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.1f} nats, "
+        f"−ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
+        f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
         "slowly."
     )
     curves = library.curves_by_draws()
@@ -137,7 +137,7 @@ def elbo_or_sampling() -> None:
         name, cells = controls.curve(curves, "quadrant-1")
         display.chart(
             charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
-            snippets.by_draws(name),
+            snippets.by_draws(name, hidden="prior"),
             key="by-draws",
             alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )
@@ -181,10 +181,11 @@ def not_zero() -> None:
         )
     else:
         numbers = ("floor", "lowest figure", "above the floor")
-        columns = {name: st.column_config.NumberColumn(format="%.2f") for name in numbers}
+        columns = {name: st.column_config.NumberColumn(format="%.1f") for name in numbers}
         st.dataframe(floors, hide_index=True, height="content", column_config=columns)
         st.caption(
-            "Test images, nats per image. The lowest stored figure of the table beside the entropy of the same pixels."
+            "Test images, nats per image. The lowest stored figure of the table beside the entropy of the same pixels; the "
+            "difference is taken before all three are rounded."
         )
         display.link("cll", "See the whole table")
     display.explanation(

@@ -94,7 +94,7 @@ def collapsed() -> None:
     with wide:
         display.chart(
             charts.rate_bars(rates, "latent dimension", unit),
-            snippets.rates(key),
+            snippets.rates(key, "latent dimension", unit),
             key="rates",
             alt=f"The rate of every latent dimension of {key.name}, highest first",
         )
@@ -120,7 +120,10 @@ def collapsed() -> None:
             f"{nats.signed(less.rate - whole.rate)}, so −ELBO **{nats.signed(less.total - whole.total)}** nats per image. "
             f"The unit is {worth}."
         )
-        st.caption(f"{nats.first_images(config.dataset)}, one draw from the recognition network each.")
+        st.caption(
+            f"{nats.first_images(config.dataset)}, one draw from the recognition network each. Every number is rounded by "
+            "itself, the sum too."
+        )
     display.explanation(
         f"The bars are the mean rate of each unit over validation images; one with less than {DEAD_RATE} nats is grey, dead. "
         "Fixing a unit to its prior mean makes a smaller model, whose ELBO has no rate for it: a unit is worth having where "

@@ -19,14 +19,23 @@ DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 RED = "#d00000"  # of what the visitor has chosen or drawn
+INK = "#1b2130"  # of words on white, which stand on a map in any theme
 GRID = "#888888"  # seen on light paper and dark; transparent lines are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
-HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 360, 300, 620, 220, 190
+TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch screen shows all the time
+HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
 BAR_HEIGHT = 26  # of one whose number can be read
 STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has none of its own
 LEGIBLE = 0.12  # of a bar's height holds a glyph
-CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "png", "scale": 3}}
+APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
+SHOVES, SHOVE = 300, 0.1  # to bring them so far apart, in steps that leave them close
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
+    "toImageButtonOptions": {"format": "png", "scale": 3},
+}
 SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
+BARE_CONFIG = {**CONFIG, "displayModeBar": False}
 
 
 def embedding_map(
@@ -41,7 +50,8 @@ def embedding_map(
     `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
     `images` names the data set, for the thumbnails.
 
-    On a plane dragging and the wheel are the page's, so that it scrolls on a phone too; the tools above it zoom and pan.
+    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. Dragging and
+    the wheel are the page's there, so that it scrolls on a phone too; the tools above it zoom and pan.
     """
     solid = embedding.coordinates.shape[1] == 3
     figure = go.Figure()
@@ -75,15 +85,40 @@ def embedding_map(
         hover = "your drawing<extra></extra>"
         figure.add_trace(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
         pointers.append((drawn, "your drawing"))
-    legend = {"title": {"text": "digit"}, "itemsizing": "constant"}
-    figure.update_layout(**{**_layout(MAP_HEIGHT), "legend": legend}, meta={"images": images})
+    layout = _layout(MAP_HEIGHT)
+    layout["legend"] |= {"title": {"text": "digit"}, "itemsizing": "constant"}
+    figure.update_layout(**layout, meta={"images": images})
     if solid:
         figure.update_layout(scene=_scene(pointers))
     else:
-        figure.update_layout(dragmode=False)
+        figure.update_layout(dragmode=False, annotations=_glyphs(embedding))
         figure.update_xaxes(visible=False)
         figure.update_yaxes(visible=False, scaleanchor="x")
     return figure
+
+
+def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
+    """Return the glyph of every digit on a plane as an annotation, at the median of its points or next to it."""
+    present = np.unique(embedding.labels).tolist()
+    medians = np.array([np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in present])
+    places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
+    look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
+    return [
+        {"x": x, "y": y, "text": f"<b>{digit}</b>", "bordercolor": DIGIT_COLOURS[digit], **look}
+        for digit, (x, y) in zip(present, places.tolist(), strict=True)
+    ]
+
+
+def apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Push points (N, 2) off each other until any two are so far apart."""
+    for _ in range(SHOVES):
+        offsets = places[:, None] - places
+        distances = np.linalg.norm(offsets, axis=-1, keepdims=True)
+        lacking = np.where((distances > 0) & (distances < least), least - distances, 0)
+        if not lacking.any():
+            break
+        places = places + SHOVE * (offsets / np.maximum(distances, 1e-9) * lacking).sum(axis=1)
+    return places
 
 
 def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
@@ -96,7 +131,7 @@ def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
         "ay": -60,
         "bgcolor": "white",
         "bordercolor": RED,
-        "font": {"color": "#1b2130"},
+        "font": {"color": INK},
     }
     arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
     axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
@@ -134,6 +169,11 @@ def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
 
 
+def reading(share: np.ndarray) -> go.Figure:
+    """Draw as which digits the completions of one drawing read, a bar for each; share (10,)."""
+    return readings(np.diag(share), list(map(str, range(len(share)))))
+
+
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
     """Draw the rate per unit of z, highest first; dead ones grey, a chosen one in another colour."""
     order = np.argsort(rates)[::-1]
@@ -155,7 +195,7 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
     """Draw runs by β as marks (rate, distortion), each on the line of all that share its ELBO; one of them stands out."""
     figure = go.Figure()
-    farthest = max(1.0, 1.2 * max(rate for rate, _ in marks.values()))
+    farthest = max(1.0, 1.4 * max(rate for rate, _ in marks.values()))
     for beta, (rate, distortion) in marks.items():
         colour = LINE_COLOURS[1] if beta == chosen else "#999999"
         figure.add_trace(
@@ -167,7 +207,7 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
     rates, distortions = zip(*marks.values(), strict=True)
     figure.add_trace(
         go.Scatter(
-            x=rates, y=distortions, mode="lines+markers+text", text=[f"β = {beta:g}" for beta in marks],
+            x=rates, y=distortions, mode="lines+markers+text", text=[f"β {beta:g}" for beta in marks],
             textposition="top right", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
             marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
             customdata=[rate + distortion for rate, distortion in marks.values()],
@@ -215,16 +255,19 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
             insidetextanchor="start",
             marker_color=LINE_COLOURS[0],
             orientation="h",
-            hovertemplate="%{y}: %{x:.2f} nats per image<extra></extra>",
+            hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2))))
+    figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)))
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
 def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], quantity: str, log: bool) -> go.Figure:
-    """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked."""
+    """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked.
+
+    The legend has one entry for each run, which hides all of it: a phone has no room for more.
+    """
     sign = 1 if quantity == "rate" else -1
     figure = go.Figure()
     for number, (name, table) in enumerate(tables.items()):
@@ -235,18 +278,20 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
             figure.add_trace(
                 go.Scatter(
                     x=rows["epoch"], y=sign * rows[quantity], mode="lines+markers" if len(rows) == 1 else "lines",
-                    line=line, name=f"{name}, {'training' if split == 'train' else split}",
+                    line=line, name=f"{name}, training" if split == "train" else name, legendgroup=name,
+                    showlegend=split == "validation",
                 )
             )  # fmt: skip
             if split == "validation" and (marked := rows[rows["epoch"] == best[name]]).size:
                 figure.add_trace(
                     go.Scatter(
                         x=marked["epoch"], y=sign * marked[quantity], mode="markers", name=f"{name}, best epoch",
-                        marker={"color": colour, "size": 11, "symbol": "star"}, showlegend=False,
+                        marker={"color": colour, "size": 11, "symbol": "star"}, legendgroup=name, showlegend=False,
                     )
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
-    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title="epoch", yaxis_title=title)
+    epochs = "epoch (dashed: training, solid: validation)"
+    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title=epochs, yaxis_title=title)
     figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
@@ -363,9 +408,14 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
     return figure
 
 
+def bare(figure: go.Figure) -> go.Figure:
+    """Take from a figure the room for the tools, which `BARE_CONFIG` leaves out."""
+    return figure.update_layout(margin_t=8, height=figure.layout.height - TOOLS_HEIGHT + 8)
+
+
 def _layout(height: int) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 0, "r": 0, "t": 8, "b": 40},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        "margin": {"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 40},
+        "legend": {"orientation": "h", "yref": "container", "y": 1 - TOOLS_HEIGHT / height, "yanchor": "top"},
     }

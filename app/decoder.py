@@ -114,6 +114,14 @@ def send(key: RunKey) -> None:
     _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
 
 
+def news(component: str, name: str) -> object:
+    """Return what a component has told by that name; None where a forger tells what is no news."""
+    match st.session_state[component].get(name):
+        case {"value": value}:
+            return value
+    return None
+
+
 def move_sliders(epsilon: Sequence[float]) -> None:
     """Bring the live sliders to a base noise."""
     controls.write_epsilon(epsilon, len(epsilon))
@@ -142,7 +150,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "range": controls.NOISE_RANGE,
             "step": controls.NOISE_STEP,
         },
-        on_epsilon_change=lambda: controls.write_epsilon(st.session_state[LIVE].epsilon, len(rates)),
+        on_epsilon_change=lambda: controls.write_epsilon(news(LIVE, "epsilon"), len(rates)),
         on_ready_change=lambda: None,
     )
     return shown.ready == name

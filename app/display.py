@@ -115,7 +115,7 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
 
 
 def chart(figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[str, Any] = charts.CONFIG) -> None:
-    """Show a chart with the lines of Python that compute its numbers."""
+    """Show a chart with the lines of Python that compute its numbers and write it."""
     st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
     numbers(lines, key)
 
@@ -127,8 +127,8 @@ def growing_chart(option: Mapping[str, Any], lines: str, *, key: str, alt: str) 
 
 
 def numbers(lines: str, name: str) -> None:
-    """Offer the lines of Python that compute what a chart shows."""
-    _python(lines, "These lines compute the numbers of the chart", name)
+    """Offer the lines of Python that compute what a chart shows, and write it."""
+    _python(lines, "These lines compute the numbers of the chart and write it as a page of its own", name)
 
 
 def file_button(

@@ -46,7 +46,7 @@ def pad(
 
     def reopened() -> None:
         if quadrants is not None:
-            quadrants.choose(st.session_state[PAD].visible)
+            quadrants.choose(decoder.news(PAD, "visible"))
             st.session_state[_REOPENED] = True
 
     epsilons: list[list[float]] = []
@@ -63,7 +63,7 @@ def pad(
             "thresholds": _encoded(gallery.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         },
-        on_ink_change=lambda: take(st.session_state[PAD].ink),
+        on_ink_change=lambda: take(decoder.news(PAD, "ink")),
         on_visible_change=reopened,
     )
     if st.session_state.pop(_REOPENED, False):
@@ -81,7 +81,7 @@ def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
             "fixed": f"Test digit {number}, whose quadrants can be shown and hidden",
         },
         on_ink_change=lambda: None,
-        on_visible_change=lambda: quadrants.choose(st.session_state[DOORS].visible),
+        on_visible_change=lambda: quadrants.choose(decoder.news(DOORS, "visible")),
     )
 
 
@@ -89,6 +89,11 @@ def ink() -> np.ndarray:
     """Return what the visitor has drawn, (784,) uint8."""
     drawn: np.ndarray = st.session_state.get(_INK, np.zeros(PIXELS, np.uint8))
     return drawn
+
+
+def source_of_digits() -> str:
+    """Return the name of the data set whose test digits are drawn on, or encoded."""
+    return "mnist" if data.on_disk("mnist") else "digits"
 
 
 def take(text: object) -> None:
@@ -133,7 +138,7 @@ def _tools() -> None:
         width="stretch",
         help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
     )
-    images = library.dataset("mnist" if data.on_disk("mnist") else "digits").test
+    images = library.dataset(source_of_digits()).test
     with middle:
         index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
 

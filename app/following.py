@@ -178,7 +178,7 @@ def _pictures(name: str) -> None:
             table, best = library.curves(key), library.card(key).best_epoch
             option = charts.growing_curve(name, table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
-            display.growing_chart(option, snippets.curves([name]), key="followed", alt=alt)
+            display.growing_chart(option, snippets.curves([name], "bound", log=False), key="followed", alt=alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, display.sentences():

@@ -71,7 +71,7 @@ def first_images(dataset: str) -> str:
 
 def signed(difference: float) -> str:
     """Write a difference with its sign; what rounds to nothing has none."""
-    return f"{difference:+.2f}".replace("-", "−") if abs(difference) >= 0.005 else "0.00"
+    return f"{difference:+.1f}".replace("-", "−") if abs(difference) >= 0.05 else "0.0"
 
 
 def _first(key: RunKey) -> tuple[ConditionalVAE, Tensor, Condition, Tensor]:

@@ -57,7 +57,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
     chosen_quantity = controls.or_default(quantity, "bound")
     display.chart(
         charts.curves(tables, best, chosen_quantity, log),
-        snippets.curves(tables),
+        snippets.curves(tables, chosen_quantity, log),
         key=CURVES,
         alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
     )

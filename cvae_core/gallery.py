@@ -92,10 +92,7 @@ def completions(
     """
     x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
     assert c.pixels is not None
-    drawn = completed_often(model, c, max(count, SPREAD_SAMPLES), seed)
-    spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
-    answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
-    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers, spread])
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_answers(model, c, visible, count, seed, pixels)])
     under = _papers(visible, (rows.shape[1], rows.shape[0]))
     return Sheet(rows, under.transpose(1, 0, 2))
 
@@ -152,10 +149,9 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
 
 
 def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Pixels = "means") -> Sheet:
-    """Complete a drawing of 784 bytes: itself, the baseline's guess, the best guess (ε = 0) and samples, in one row."""
-    c = drawn_condition(model, ink, visible)
-    answers = np.stack([*_guesses(model, c), *completed_often(model, c, count, seed)])
-    row = np.concatenate([np.frombuffer(ink, np.uint8)[None], _pixels(answers, visible, pixels, seed)[:, 0]])[None]
+    """Complete a drawing of 784 bytes: itself, then what is in the lower rows of `completions`, in one row."""
+    answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels)[:, 0]
+    row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
     return Sheet(row, _papers(visible, row.shape[:2]))
 
 
@@ -164,13 +160,12 @@ def completion_walks(
 ) -> Sheet:
     """Walk along the sphere from one completion of a test digit to another, a row for each walk, the input first."""
     _, c = held_out(model.config, test, torch.tensor([index]), quadrants.flags(visible))
-    assert c.pixels is not None
-    ends = noise.normal((rows, 2, model.latent), seed, "walk")
-    walks = torch.cat([slerp(start, end, steps) for start, end in ends])
-    answers = decoded(model, c, walks[:, None]).reshape(rows, steps, -1)
-    given = np.broadcast_to(as_bytes(c.pixels), (rows, 1, answers.shape[-1]))
-    sheet = np.concatenate([given, answers], axis=1)
-    return Sheet(sheet, _papers(visible, sheet.shape[:2]))
+    return _walks(model, c, visible, rows, steps, seed)
+
+
+def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
+    """Walk from one completion of a drawing of 784 bytes to another, as `completion_walks` does for a test digit."""
+    return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
 
 
 def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
@@ -242,6 +237,25 @@ def intensities(ink: bytes) -> Tensor:
     if len(ink) != quadrants.PIXELS:
         raise ConfigError(f"A drawing has {quadrants.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
     return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+
+
+def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: int, seed: int) -> Sheet:
+    """Return walks between random base noises under one condition, what is given of the digit first."""
+    assert c.pixels is not None
+    ends = noise.normal((rows, 2, model.latent), seed, "walk")
+    walks = torch.cat([slerp(start, end, steps) for start, end in ends])
+    answers = decoded(model, c, walks[:, None]).reshape(rows, steps, -1)
+    given = np.broadcast_to(as_bytes(c.pixels), (rows, 1, answers.shape[-1]))
+    sheet = np.concatenate([given, answers], axis=1)
+    return Sheet(sheet, _papers(visible, sheet.shape[:2]))
+
+
+def _answers(model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Pixels) -> np.ndarray:
+    """Return both guesses, samples, and twice the pixels' standard deviation over many, (count + 3, N, 784) uint8."""
+    drawn = completed_often(model, c, max(count, SPREAD_SAMPLES), seed)
+    spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
+    answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
+    return np.concatenate([answers, spread[None]])
 
 
 def _pixels(means: np.ndarray, visible: str, pixels: Pixels, seed: int) -> np.ndarray:

@@ -18,6 +18,7 @@ COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
 ALL = "all ten"
 TEACHERS_DIGIT = 3
+MEAN_OF_POSTERIOR = "The mean of q(z | x, c): what of the {} its label does not say"
 
 
 class Place(NamedTuple):
@@ -83,6 +84,7 @@ def live(key: RunKey, digit: str, seed: int) -> None:
         there = slid(controls.read_epsilon(library.config(key).latents))
         shown = decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
         controls.watch_for_the_browser(shown)
+        style_of_a_test_digit(key, decoder.move_sliders)
         around(key, there, digit, seed)
         style_of_a_drawing(key, label_of(digit), decoder.move_sliders)
 
@@ -108,6 +110,22 @@ def all_labels(key: RunKey, there: Place) -> Figure:
     return Figure(key, gallery.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
 
 
+def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
+    """Offer to move the sliders to the style of a test digit, by its number."""
+    name = drawing.source_of_digits()
+    highest = controls.MAX_INDEX if name == "mnist" else len(library.dataset(name).test) - 1
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls.whole_number("Test digit", 0, highest, default=0, key="encode")
+
+        def encode() -> None:
+            index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # what the field holds by now
+            with display.sentences():
+                test = library.dataset(name).test  # not before: it is long to read, and most visitors go without
+                move(pictures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
+
+        st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
+
+
 def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
     title = "Draw a digit, and have all ten written in its style"
@@ -131,7 +149,7 @@ def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None])
         icon=":material/gesture:",
         disabled=not drawn.any(),
         width="stretch",
-        help="The mean of q(z | x, c): what of the drawing its label does not say",
+        help=MEAN_OF_POSTERIOR.format("drawing"),
     )
 
 
@@ -255,6 +273,7 @@ with display.sentences():
         with picture:
             under_all_labels(chosen, there, digit)
         if not is_ladder(library.config(chosen)):
+            style_of_a_test_digit(chosen, controls.place_sliders)
             style_of_a_drawing(chosen, label, controls.place_sliders)
 views = {
     "Samples": lambda: samples(chosen, digit, noise_seed),

@@ -26,7 +26,6 @@ TOUR = (
 )
 STYLES, DIGITS, STRIP_DIGITS, SEED = 7, (2, 4, 17, 61, 15, 8), (0, 3, 5, 8), 7
 ANSWERS = 6
-BARE = {**charts.CONFIG, "displayModeBar": False}
 
 st.title("The CVAE lab")
 st.markdown(
@@ -93,13 +92,12 @@ with why.container(border=True, height="stretch"), display.sentences():
         st.info("No label run is finished yet: `python -m cvae_core train label`")
     else:
         marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
-        compact = charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)
         display.chart(
-            compact,
-            snippets.rate_and_distortion(family),
+            charts.bare(charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)),
+            snippets.rate_and_distortion(family, 1.0),
             key="rate-distortion",
             alt="The distortion of runs against their rate, a mark for each weight β",
-            config=BARE,
+            config=charts.BARE_CONFIG,
         )
         st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
         display.link("why", "Ask why")
@@ -125,11 +123,11 @@ with table.container(border=True, height="stretch"), display.sentences():
         st.info("Nothing is scored yet: `python -m cvae_core evaluate RUN`")
     else:
         display.chart(
-            charts.headline_bars(figures),
+            charts.bare(charts.headline_bars(figures)),
             snippets.headline(figures),
             key="headline",
             alt="The importance-sampling estimates of the quadrant runs as bars",
-            config=BARE,
+            config=charts.BARE_CONFIG,
         )
         cell = next(iter(figures.values()))
         st.caption(

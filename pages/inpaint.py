@@ -1,8 +1,10 @@
 """What can the rest of the digit be?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import charts, controls, display, drawing, library, pictures, snippets
 from app.library import RunKey
@@ -11,12 +13,13 @@ from cvae_core import data, gallery, judging, visibility
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
-from cvae_core.gallery import Pixels
+from cvae_core.gallery import Pixels, Sheet
 from cvae_core.models import ConditionalVAE, completed, quadrants_of
 from cvae_core.runs import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS, FRAME_SCALE = 3, 12, 6
+SPREAD = f"Spread: twice the pixels' standard deviation over {gallery.SPREAD_SAMPLES} samples."
 ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
 
 
@@ -44,29 +47,42 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
             key,
             gallery.drawing,
             settings,
-            f"{key.name}: a drawing of which the {visibility.described(visible)} is visible, seed {seed}.",
-            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS))),
+            f"{key.name}: a drawing of which the {visibility.described(visible)} is visible, seed {seed}. {SPREAD}",
+            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing.ANSWERS)), "spread"),
         )
-        name = f"{key.name}-drawing"
-        if live:
-            with st.container(horizontal=True):
-                display.png_button(figure, name, 2)
-        else:
-            display.picture(figure, name=name, alt="Your drawing and its completions", scale=2)
-        shares = pictures.readings(key, drawn.tobytes(), visible, seed)
-        if shares is not None:
-            likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
-            said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
-            st.caption(f"A classifier reads {judging.READ} completions of it as {said}.")
+        alt = "Your drawing, its completions and where they disagree"
+        display.picture(figure, name=f"{key.name}-drawing", alt=alt, scale=2)
+        drawing_read(key, drawn.tobytes(), visible, seed)
+        given = {"ink": drawn.tobytes(), "visible": visible, "seed": seed}
+        walk("Walk through z with it", lambda: walks(key, gallery.drawing_walks, "a drawing", given))
 
 
-def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int) -> None:
-    """Complete test digits."""
+def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
+    """Show which digits the completions of a drawing read as."""
+    shares = pictures.readings(key, ink, visible, seed)
+    if shares is None:
+        return
+    display.chart(
+        charts.reading(shares[0]),
+        snippets.readings(key, library.config(key).dataset, ink, visible, seed),
+        key="reading",
+        alt="As which digits the completions of your drawing read",
+    )
+    likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
+    said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
+    st.caption(f"A classifier, which has seen real digits only, reads {judging.READ} completions of it as {said}.")
+
+
+def digits_completed(
+    key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, seed: int, place: DeltaGenerator
+) -> None:
+    """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
     dataset, visible = library.config(key).dataset, opened.visible
     test = library.dataset(dataset).test
     with st.sidebar:
         count = controls.samples_count()
         indices = controls.test_digits(test, seed)
+    with place:
         st.caption("Click a quadrant to show or hide it:")
         drawing.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not data.on_disk("mnist"):
@@ -77,8 +93,7 @@ def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, s
         gallery.completions,
         settings,
         f"{key.name}: {visibility.described(visible)} visible, {dataset} test digits "
-        f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden; spread: twice the pixels' standard "
-        f"deviation over {gallery.SPREAD_SAMPLES} samples.",
+        f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
     display.picture(
@@ -88,7 +103,7 @@ def digits_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, s
         scale=3 if len(indices) <= ROOMY else 2,
     )
     readings(key, indices, visible, seed)
-    walk(key, indices, visible, seed)
+    walk("Walk through z with one of them", lambda: walks_of_one(key, indices, visible, seed))
 
 
 def quadrants_to_open(families: controls.Families, dataset: str, visible: str) -> drawing.Quadrants:
@@ -106,10 +121,10 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     if shares is None:
         return
     labels = library.dataset(library.config(key).dataset).test.labels
-    names = [f"{position + 1}: a {int(labels[index])}" for position, index in enumerate(indices)]
+    names = [f"{position + 1}<br>a {int(labels[index])}" for position, index in enumerate(indices)]
     display.chart(
         charts.readings(shares, names),
-        snippets.readings(key, library.config(key).dataset, indices, visible, seed),
+        snippets.readings(key, library.config(key).dataset, indices, visible, seed, names),
         key="readings",
         alt="As which digits the completions of each column read",
     )
@@ -120,33 +135,36 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     )
 
 
-def walk(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Walk through z with one of the digits."""
-    with st.expander(
-        "Walk through z with one of them", key="completion-walk", bind="query-params", icon=":material/route:"
-    ) as box:
+def walk(title: str, choose: Callable[[], Figure]) -> None:
+    """Offer walks through z, which are chosen once they are asked for."""
+    with st.expander(title, key="completion-walk", bind="query-params", icon=":material/route:") as box:
         if not box.open:
             return
-        columns = [str(position + 1) for position in range(len(indices))]
-        chosen = controls.or_default(
-            st.segmented_control(
-                "Column", columns, default=columns[0], required=True, key="column", bind="query-params"
-            ),
-            columns[0],
-        )
-        index = indices[int(chosen) - 1]
-        settings = {"index": index, "visible": visible, "rows": WALKS, "steps": WALK_STEPS, "seed": seed}
-        figure = Figure(
-            key,
-            gallery.completion_walks,
-            settings,
-            f"{key.name}: test digit {index}, {visibility.described(visible)} visible, {WALKS} walks from one random z "
-            f"to another along the sphere in {WALK_STEPS} frames, seed {seed}",
-        )
-        name = f"{key.name}-walk-{index}-seed{seed}"
-        alt = f"Completions of test digit {index} on walks through z"
-        display.picture(figure, name=name, alt=alt, scale=2)
+        figure = choose()
+        name = f"{figure.key.name}-walk-{figure.settings.get('index', 'drawing')}-seed{figure.settings['seed']}"
+        display.picture(figure, name=name, alt="Completions of one digit on walks through z", scale=2)
         display.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
+
+
+def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> Figure:
+    """Choose one of the test digits; return walks with it."""
+    columns = [str(position + 1) for position in range(len(indices))]
+    chosen = st.segmented_control(
+        "Column", columns, default=columns[0], required=True, key="column", bind="query-params"
+    )
+    index = indices[int(controls.or_default(chosen, columns[0])) - 1]
+    return walks(
+        key, gallery.completion_walks, f"test digit {index}", {"index": index, "visible": visible, "seed": seed}
+    )
+
+
+def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mapping[str, Any]) -> Figure:
+    """Return walks from one random z to another."""
+    caption = (
+        f"{key.name}: {words}, {visibility.described(settings['visible'])} visible, {WALKS} walks from one random z "
+        f"to another along the sphere in {WALK_STEPS} frames, seed {settings['seed']}"
+    )
+    return Figure(key, recipe, {**settings, "rows": WALKS, "steps": WALK_STEPS}, caption)
 
 
 def quality(key: RunKey, visible: str) -> None:
@@ -160,8 +178,8 @@ def quality(key: RunKey, visible: str) -> None:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
             f"How good `{key.name}` is over all, {visibility.described(visible)} visible: −log p(hidden | visible) = "
-            f"{best.mean:.2f} ± {best.standard_error:.2f} nats per image by importance sampling (S = {best.samples}, "
-            f"N = {best.images:,}), −ELBO {bound.mean:.2f}."
+            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
+            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
 
 
@@ -180,6 +198,7 @@ if not families:
     st.stop()
 with st.sidebar:
     subject = controls.subject()
+    place = st.container()
     dataset, visible, key = controls.quadrant_run(families)
     opened = quadrants_to_open(families, dataset, visible)
     shown_as = controls.pixels()
@@ -188,7 +207,7 @@ with display.sentences():
     if subject == controls.DRAWING:
         drawing_completed(key, opened, shown_as, seed)
     else:
-        digits_completed(key, opened, shown_as, seed)
+        digits_completed(key, opened, shown_as, seed, place)
     quality(key, visible)
 display.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "

@@ -30,8 +30,8 @@ WALK_STEPS, FRAME_SCALE = 11, 6
 NOBODY = "no other run"
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
 PLANE_TOOLS = (
-    "Click a point, then another one with *Shift* to walk there; click a digit in the legend to hide it; the lasso above the "
-    "map selects many."
+    "Each glyph stands amid its digit's points, or next to others where they mix. Click a point, then another one with "
+    "*Shift* to walk there; click a digit in the legend to hide it; the lasso above the map selects many."
 )
 SOLID_TOOLS = (
     "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "
@@ -149,12 +149,13 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
     shown, prior = maps.drawn(key, embedding, seed)
     drawn = None if prior is None else len(prior)
     images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
+    ringed = controls.chosen_point() if layout.dimensions == 3 else controls.point_to_ring()
+    figure = charts.embedding_map(shown, ringed, star, prior, images)
     if layout.dimensions == 3:
-        figure = charts.embedding_map(shown, controls.chosen_point(), star, prior, images)
         st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
         st.plotly_chart(
-            charts.embedding_map(shown, controls.point_to_ring(), star, prior, images),
+            figure,
             on_select=controls.take_point,
             selection_mode=("points", "lasso", "box"),
             config=charts.CONFIG,
@@ -170,7 +171,7 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
             f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
             words="Index, label, coordinates and z of every point",
         )
-        display.numbers(snippets.places(key, layout, drawn, seed), "map")
+        display.numbers(snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
 
 
@@ -193,28 +194,31 @@ def words(embedding: Embedding, layout: Layout, drawn: int | None) -> str:
     )
 
 
-def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout, seed: int | None) -> None:
-    """Show another run's map beside the chosen one, laid out in the same way."""
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
+    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
     possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    name = controls.or_default(st.selectbox("Beside it", others, key="beside", bind="query-params"), NOBODY)
-    if name == NOBODY:
+    chosen = st.selectbox("Beside it", others, key="beside", bind="query-params")
+    return choices.get(controls.or_default(chosen, NOBODY))
+
+
+def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
+    """Show the map of the run that stands beside the first one."""
+    embedding = maps.stored(key, layout)
+    if embedding is None:
+        st.info(f"This map of `{key.name}` is not computed yet: choose it as the run, and compute it.")
         return
-    other = maps.stored(choices[name], layout)
-    if other is None:
-        st.info(f"This map of `{name}` is not computed yet: choose it as the run, and compute it.")
-        return
-    other, prior = maps.drawn(choices[name], other, seed)
-    figure = charts.embedding_map(other, None, prior=prior, images=library.config(choices[name]).dataset)
+    embedding, prior = maps.drawn(key, embedding, seed)
+    figure = charts.embedding_map(embedding, None, prior=prior, images=library.config(key).dataset)
     display.chart(
         figure,
-        snippets.places(choices[name], layout, None if prior is None else len(prior), seed),
+        snippets.places(key, layout, None if prior is None else len(prior), seed),
         key="map-beside",
-        alt=f"The latent space of {name}, a colour per digit",
+        alt=f"The latent space of {key.name}, a colour per digit",
         config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG,
     )
     st.caption(
-        f"`{name}`: {library.kind(library.config(choices[name]))}. A VAE must keep the digit in z, for nothing else tells "
+        f"`{key.name}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for nothing else tells "
         "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
     )
 
@@ -228,7 +232,7 @@ def units(key: RunKey) -> None:
     st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
     unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
     alt = f"The rate of every {unit} of {key.name}, highest first"
-    display.chart(charts.rate_bars(rates, unit), snippets.rates(key), key="rates", alt=alt)
+    display.chart(charts.rate_bars(rates, unit), snippets.rates(key, unit), key="rates", alt=alt)
 
 
 st.title("The latent space")
@@ -242,12 +246,13 @@ if not choices:
         "No run with latents is trained yet. Train one with: `python -m cvae_core train vae`", icon=":material/info:"
     )
     st.stop()
-layout, seed = USUAL, None
+layout, seed, other = USUAL, None, None
 with st.sidebar:
     key = controls.run("Run", choices)
     with display.sentences():
         layout = maps.layout(key)
         seed = maps.overlay(key, layout)
+        other = beside(key, choices, layout)
 library.rerun_when_runs_change()
 embedding = star = None
 with display.sentences():
@@ -258,13 +263,17 @@ with display.sentences():
     if embedding is None:
         maps.offer(key, layout)
     else:
-        wide, narrow = st.columns([3, 2], gap="large")
-        with narrow:
+        first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
+        point = second if other is None else st.container()
+        with point:
             chosen = controls.test_index(int(embedding.indices.max()))
-        with wide:
+        with first:
             star = drawing_placed(key, embedding)
             shown = chart(key, embedding, layout, star and star[0], seed)
-        with narrow:  # after the map, which need not wait for it
+        if other is not None:
+            with second, display.sentences():
+                second_chart(other, layout, seed)
+        with point:  # after the maps, which need not wait for it
             if chosen in embedding.indices:
                 with display.sentences():
                     detail(key, embedding, chosen)
@@ -277,7 +286,6 @@ with display.sentences():
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])
-        beside(key, choices, layout, seed)
 with display.sentences():
     units(key)
 display.explanation(

@@ -13,6 +13,11 @@ class Component {
     this.frame = requestAnimationFrame(loop);
   }
 
+  // Tell Python, which hears of nothing that is what it was told last, though it may have moved on since: so the time goes along.
+  news(name, value) {
+    this.setStateValue(name, { value, at: Date.now() });
+  }
+
   stop() {
     cancelAnimationFrame(this.frame);
     window.removeEventListener("cvae-network", this.arrived);

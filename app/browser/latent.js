@@ -203,7 +203,7 @@ class Panel extends Component {
 
   tell() {
     const epsilon = [...this.epsilon].map((value) => Number(this.rounded(value).toFixed(2)));
-    this.setStateValue("epsilon", epsilon);
+    this.news("epsilon", epsilon);
   }
 }
 

@@ -147,7 +147,7 @@ class Pad extends Component {
     const changed = possible.reduce((best, set) => (distance(set) < distance(best) ? set : best));
     this.visible = this.told = changed;
     this.dirty = true;
-    this.setStateValue("visible", changed);
+    this.news("visible", changed);
   }
 
   draw() {
@@ -169,7 +169,7 @@ class Pad extends Component {
   }
 
   tell() {
-    this.setStateValue("ink", encoded(this.ink));
+    this.news("ink", encoded(this.ink));
   }
 }
 

@@ -2,10 +2,12 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 
-from app import charts
+from app import charts, library, maps
 from cvae_core.evaluation import stored_cells
+from cvae_core.latent import Embedding
 from cvae_core.runs import default_root, find
 from tests.app.conftest import ROOT
 
@@ -48,7 +50,46 @@ def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
     table = find("digits-label", default_root()).curves()
     still = charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
     growing = charts.growing_curve("mine", table, 3)["series"]
-    assert [line["name"] for line in growing] == [trace.name for trace in still.data]
+    assert [line["name"] for line in growing] == ["mine, training", "mine, validation", "mine, best epoch"]
     for line, trace in zip(growing, still.data, strict=True):
         assert [epoch for epoch, _ in line["data"]] == list(trace.x)
         assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["vae", "label"])
+def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
+    embedding = maps.stored(library.run_keys()[name])
+    assert embedding is not None
+    glyphs = charts.embedding_map(embedding, None).layout.annotations
+    assert [glyph.text for glyph in glyphs] == [f"<b>{digit}</b>" for digit in range(10)]
+    assert [glyph.bordercolor for glyph in glyphs] == list(charts.DIGIT_COLOURS)
+    assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
+    places = np.array([(glyph.x, glyph.y) for glyph in glyphs])
+    extent = np.ptp(embedding.coordinates, axis=0).max()
+    assert (
+        np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min() > 0.99 * charts.APART * extent
+    )
+    medians = [np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in range(10)]
+    moved = np.linalg.norm(places - medians, axis=-1)
+    assert (moved == 0).all() if name == "vae" else (moved < 0.25 * extent).all()
+
+
+def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
+    embedding = maps.stored(library.run_keys()["vae"])
+    assert embedding is not None
+    some = embedding.labels < 3
+    few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
+    assert len(charts.embedding_map(few, None).layout.annotations) == 3
+
+
+def test_curves_of_many_runs_have_a_legend_of_one_entry_for_each() -> None:
+    keys = {name: library.run_keys()[name] for name in ("digits-label", "label", "vae")}
+    tables = {name: library.curves(key) for name, key in keys.items()}
+    figure = charts.curves(
+        tables, {name: library.card(key).best_epoch for name, key in keys.items()}, "bound", log=False
+    )
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == list(keys)
+    for name in keys:
+        assert (
+            len([trace for trace in figure.data if trace.legendgroup == name]) == 3
+        )  # training, validation, best epoch

@@ -15,9 +15,11 @@ import pytest
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from app import library, live, maps, player, thumbnails
 from app.navigation import PAGES
+from app.pictures import style
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
 from cvae_core import data, latent, tables
@@ -41,7 +43,7 @@ def pictures(visitor: AppTest) -> list[str]:
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
 
 
-def figures_named(visitor: AppTest, key: str) -> list[dict[str, Any]]:
+def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
     """Return the Plotly charts of a key as they are sent to the browser."""
     charts = [element.proto for element in visitor.get("plotly_chart")]
     return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
@@ -205,6 +207,19 @@ class TestGenerate:
         next(button for button in visitor.button if button.label == "Start from it").click().run()
         assert visitor.selectbox(key="drawn").value == int(data.load("digits").test.labels[5])
 
+    @pytest.mark.parametrize("live", ["true", "false"])
+    def test_a_test_digit_is_encoded_by_one_number_and_one_click(
+        self, visit: Visit, without_mnist: None, live: str
+    ) -> None:
+        visitor = visit("generate", run="digits-label", live=live, encode="5")
+        before = pictures(visitor)
+        next(button for button in visitor.button if button.label == "Encode it").click().run()
+        assert pictures(visitor)[0] != before[0]
+        test = data.load("digits").test
+        z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
+        for dimension, value in enumerate(z):
+            assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == value
+
     def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
@@ -281,6 +296,11 @@ class TestInpaint:
         by_set = {tuple(pictures(visit("inpaint", **{"visible-mnist": number}))) for number in "123"}
         assert len(by_set) == 3
 
+    def test_the_digit_whose_quadrants_open_stands_high_in_the_sidebar(self, visit: Visit, without_mnist: None) -> None:
+        keys = [getattr(element, "key", None) for element in visit("inpaint").sidebar]
+        shown = [key for key in keys if key]
+        assert shown[:3] == ["of", "doors", "visible-digits"]
+
     def test_another_seed_shows_other_digits(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", seed="1")) != pictures(visit("inpaint", seed="2"))
 
@@ -315,6 +335,23 @@ class TestInpaint:
         _, first = pictures(visit("inpaint", **settings))
         _, second = pictures(visit("inpaint", **settings, column="2"))
         assert first != second
+
+    def test_a_drawing_has_the_rows_the_readings_and_the_walk_that_a_test_digit_has(
+        self, visit: Visit, without_mnist: None, own_runs: Path
+    ) -> None:
+        store_classifier(Classifier(), data.load("digits"), own_runs)
+        visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
+        assert not pictures(visitor)
+        visitor.session_state["ink"] = data.load("digits").test.images[5].numpy()
+        visitor.run()
+        assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
+            "Your drawing, its completions and where they disagree",
+            "Completions of one digit on walks through z",
+        ]
+        (figure,) = figures_named(visitor, "reading")
+        assert figure["data"][0]["x"] == list("0123456789")
+        (glyph,) = {word for bar in figure["data"] for word in bar["text"]} - {""}
+        assert f"completions of it as **{glyph}** 100%" in said(visitor)
 
     def test_two_visitors_with_the_same_address_see_the_same(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", seed="4")) == pictures(visit("inpaint", seed="4"))
@@ -482,6 +519,13 @@ class TestLatent:
         assert not figures_named(others, "map-beside")
         assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
 
+    def test_another_runs_map_stands_in_the_column_beside(self, visit: Visit, without_mnist: None) -> None:
+        first, second = visit("latent", run="digits-label", beside="digits-quadrant-1").columns
+        assert figures_named(first, "map")
+        assert figures_named(second, "map-beside")
+        (alone, _) = visit("latent", run="digits-label").columns
+        assert figures_named(alone, "map")
+
     def test_draws_from_prior_and_posteriors_lie_over_each_other(self, visit: Visit, without_mnist: None) -> None:
         address = {"run": "digits-quadrant-1", "method": "PCA"}
         (means,) = figures_named(visit("latent", **address), "map")
@@ -625,6 +669,8 @@ class TestWhy:
         assert visitor.latex
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # the open question alone
+        precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
+        assert set(precise) <= {"0.01"}  # of a dead unit
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
@@ -657,8 +703,8 @@ class TestWhy:
         live = visit("why", **address)
         order = live.selectbox(key="unit-16").options
         dead = visit("why", **address, **{"unit-16": order[-1]})
-        assert re.search(r"−ELBO \*\*\+\d+\.\d\d\*\* nats per image. The unit is worth its rate", said(live))
-        assert re.search(r"rate 0\.00, so −ELBO \*\*\S?0\.\d\d\*\* nats per image. The unit is dead", said(dead))
+        assert re.search(r"−ELBO \*\*\+\d+\.\d\*\* nats per image. The unit is worth its rate", said(live))
+        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is dead", said(dead))
         assert pictures(live) != pictures(dead)
 
     def test_a_wrong_label_loses_nats(self, visit: Visit, without_mnist: None) -> None:
@@ -817,7 +863,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
     visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = {
-        cell.visible: f"{cell.mean:.2f} ± {cell.standard_error:.2f} nats"
+        cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"
         for cell in stored_cells(find("quadrant-any", CHECKPOINTS))
         if cell.estimator == "importance"
     }

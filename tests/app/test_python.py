@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import charts, library, maps, pictures, snippets
+from app import charts, library, live, maps, pictures, snippets
 from app.display import Picture
 from app.pictures import Animation, Figure, Stage, Strip, Walk
 from cvae_core import data, gallery, linear_gaussian
 from cvae_core.classifier import Classifier, store_classifier
-from cvae_core.evaluation import CURVE, Cell, evaluate, stored_cells
+from cvae_core.evaluation import CURVE, Cell, Scored, evaluate, stored_cells
 from cvae_core.gallery import Sheet
-from cvae_core.latent import USUAL, Layout
+from cvae_core.latent import USUAL, Embedding, Layout
 from cvae_core.runs import default_root, find
 from tests.app.conftest import ROOT, Visit
 
@@ -63,6 +64,7 @@ FIGURES: dict[str, Picture] = {
     "relabelled": of_run("digits-label", gallery.relabelled, indices=(1, 2), label=3),
     "completions": of_run("digits-quadrant-1", gallery.completions, **SHOWN, pixels="ink"),
     "drawing": of_run("digits-quadrant-1", gallery.drawing, ink=INK, visible="1", count=2, seed=4),
+    "drawing walks": of_run("digits-quadrant-1", gallery.drawing_walks, ink=INK, visible="1", rows=2, steps=3, seed=4),
     "sources": of_run("digits-quadrant-1", gallery.sources, **SHOWN),
     "averages": of_run("digits-quadrant-1", gallery.averages, **SHOWN),
     "without unit": of_run("digits-quadrant-1", gallery.without_unit, indices=(1, 2), unit=3),
@@ -135,52 +137,133 @@ def untimed(shown: Any) -> Any:
     return replace(shown, seconds=0.0) if isinstance(shown, Cell) else shown
 
 
-def estimated() -> list[Any]:
+def estimated() -> list[Scored]:
     run = find("digits-label", default_root())
-    return [scored.cells for scored in evaluate(run.model(), run.images().test, samples=2, images=30, seed=5)]
+    return list(evaluate(run.model(), run.images().test, samples=2, images=30, seed=5))
+
+
+def settled() -> go.Figure:
+    estimate = live.Estimate(DIGITS, 2, 5, iter(()))
+    for scored in estimated():
+        estimate.note(scored)
+    return charts.settling(estimate.history, estimate.stored())
+
+
+def curves(quantity: str, log: bool) -> go.Figure:
+    tables, best = {"digits-label": library.curves(DIGITS)}, {"digits-label": library.card(DIGITS).best_epoch}
+    return charts.curves(tables, best, quantity, log)
+
+
+def marks() -> dict[float, tuple[float, float]]:
+    return {beta: library.rate_and_distortion(key) for beta, key in library.by_beta().items()}
+
+
+def by_draws() -> list[Cell]:
+    return stored_cells(find("quadrant-1", default_root()), CURVE)
 
 
 DIGITS = library.run_keys()["digits-label"]
-CHARTS: dict[str, tuple[str, Callable[[], Any]]] = {
-    "curves": (snippets.curves(["digits-label"]), lambda: {"digits-label": library.curves(DIGITS).to_dict("list")}),
-    "rates": (snippets.rates(DIGITS), lambda: library.rates(DIGITS)),
+PCA = Layout(method="pca")
+# By name: the lines, the numbers that they compute, the chart that they write.
+CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
+    "curves": (
+        snippets.curves(["digits-label"], "rate", log=True),
+        lambda: {"digits-label": library.curves(DIGITS).to_dict("list")},
+        lambda: curves("rate", log=True),
+    ),
+    "rates": (
+        snippets.rates(DIGITS, "latent dimension", 3),
+        lambda: library.rates(DIGITS),
+        lambda: charts.rate_bars(library.rates(DIGITS), "latent dimension", 3),
+    ),
     "rate and distortion": (
-        snippets.rate_and_distortion(library.by_beta()),
-        lambda: {beta: library.rate_and_distortion(key) for beta, key in library.by_beta().items()},
+        snippets.rate_and_distortion(library.by_beta(), 0.4), marks, lambda: charts.rate_distortion(marks(), 0.4)
     ),
-    "by draws": (snippets.by_draws("quadrant-1"), lambda: stored_cells(find("quadrant-1", default_root()), CURVE)),
-    "headline": (snippets.headline(library.headline()), lambda: list(library.headline().values())),
+    "by draws": (snippets.by_draws("quadrant-1"), by_draws, lambda: charts.by_draws(by_draws())),
+    "by draws, without the prior's": (
+        snippets.by_draws("quadrant-1", hidden="prior"),
+        by_draws,
+        lambda: charts.by_draws([cell for cell in by_draws() if cell.estimator != "prior"]),
+    ),
+    "headline": (
+        snippets.headline(library.headline()),
+        lambda: list(library.headline().values()),
+        lambda: charts.headline_bars(library.headline()),
+    ),
     "a known integral": (
-        snippets.known_settling(0.5, (1, 10), 3), lambda: linear_gaussian.settling(0.5, (1, 10), 3)
+        snippets.known_settling(0.5, (1, 10), 3),
+        lambda: linear_gaussian.settling(0.5, (1, 10), 3),
+        lambda: charts.known_settling((1, 10), linear_gaussian.settling(0.5, (1, 10), 3)),
     ),
-    "grey cost": (snippets.grey_cost(0.3), lambda: np.array(charts.grey_cost(0.3).data[0].y)),
-    "settling": (snippets.settling(DIGITS, samples=2, images=30, seed=5), estimated),
-    "map": (snippets.places(DIGITS, USUAL), lambda: placed(USUAL)),
-    "map of another method": (snippets.places(DIGITS, Layout(method="pca")), lambda: placed(Layout(method="pca"))),
+    "grey cost": (
+        snippets.grey_cost(0.3), lambda: np.array(charts.grey_cost(0.3).data[0].y), lambda: charts.grey_cost(0.3)
+    ),
+    "settling": (
+        snippets.settling(DIGITS, samples=2, images=30, seed=5),
+        lambda: [scored.cells for scored in estimated()],
+        settled,
+    ),
+    "map": (snippets.places(DIGITS, USUAL, ringed=7), lambda: placed(USUAL), lambda: mapped(USUAL, ringed=7)),
+    "map of another method": (snippets.places(DIGITS, PCA), lambda: placed(PCA), lambda: mapped(PCA)),
     "map of draws": (
-        snippets.places(DIGITS, Layout(method="pca"), drawn=360, seed=2), lambda: placed(Layout(method="pca"), seed=2)
+        snippets.places(DIGITS, PCA, drawn=360, seed=2), lambda: placed(PCA, seed=2), lambda: mapped(PCA, seed=2)
     ),
 }  # fmt: skip
 
 
-def placed(layout: Layout, seed: int | None = None) -> Any:
+def shown_on(layout: Layout, seed: int | None) -> tuple[Embedding, np.ndarray | None]:
     embedding = maps.stored(DIGITS, layout)
     assert embedding is not None
-    shown, prior = maps.drawn(DIGITS, embedding, seed)
+    return maps.drawn(DIGITS, embedding, seed)
+
+
+def placed(layout: Layout, seed: int | None = None) -> Any:
+    shown, prior = shown_on(layout, seed)
     return shown.coordinates if prior is None else (shown.coordinates, prior)
 
 
+def mapped(layout: Layout, seed: int | None = None, ringed: int | None = None) -> go.Figure:
+    shown, prior = shown_on(layout, seed)
+    return charts.embedding_map(shown, ringed, prior=prior)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
+    """Run the lines of a chart somewhere; return what they name, when they have written the chart as a page of its own."""
+
+    def in_a_folder(lines: str) -> dict[str, Any]:
+        monkeypatch.chdir(tmp_path)
+        found: dict[str, Any] = {}
+        exec(lines, found)
+        (page,) = tmp_path.glob("*.html")
+        assert "Plotly.newPlot(" in page.read_text()
+        return found
+
+    return in_a_folder
+
+
 @pytest.mark.parametrize("name", CHARTS)
-def test_the_lines_compute_the_numbers_of_the_chart(name: str) -> None:
-    lines, expected = CHARTS[name]
-    np.testing.assert_equal(untimed(run(lines)), untimed(expected()))
+def test_the_lines_compute_the_numbers_of_the_chart_and_write_it(
+    name: str, run: Callable[[str], dict[str, Any]]
+) -> None:
+    lines, numbers, figure = CHARTS[name]
+    found = run(lines)
+    np.testing.assert_equal(untimed(found["shown"]), untimed(numbers()))
+    assert found["figure"].to_json() == figure().to_json()
 
 
-def test_the_lines_read_completions_as_the_page_does(own_runs: Path) -> None:
+@pytest.mark.parametrize("given", [(1, 2), INK])
+def test_the_lines_read_completions_as_the_page_does(
+    own_runs: Path, given: tuple[int, ...] | bytes, run: Callable[[str], dict[str, Any]]
+) -> None:
     store_classifier(Classifier(), data.load("digits"), own_runs)
-    key = library.run_keys()["digits-quadrant-1"]
-    lines = snippets.readings(key, "digits", (1, 2), "1", seed=4)
-    np.testing.assert_equal(run(lines), pictures.readings(key, (1, 2), "1", seed=4))
+    key, names = library.run_keys()["digits-quadrant-1"], ["one", "two"]
+    found = run(snippets.readings(key, "digits", given, "1", seed=4, names=names))
+    shares = pictures.readings(key, given, "1", seed=4)
+    assert shares is not None
+    np.testing.assert_equal(found["shown"], shares)
+    expected = charts.reading(shares[0]) if isinstance(given, bytes) else charts.readings(shares, names)
+    assert found["figure"].to_json() == expected.to_json()
 
 
 CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a page's charts, without MNIST
@@ -189,10 +272,3 @@ CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a 
 @pytest.mark.parametrize("name", CHARTED)
 def test_every_chart_can_be_copied_as_python(visit: Visit, without_mnist: None, name: str) -> None:
     assert len([block for block in visit(name).code if "\nshown = " in block.value]) == CHARTED[name]
-
-
-def run(lines: str) -> Any:
-    """Run the lines of a chart; return what they call `shown`."""
-    found: dict[str, Any] = {}
-    exec(lines, found)
-    return found["shown"]

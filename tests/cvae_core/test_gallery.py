@@ -134,9 +134,19 @@ def test_a_drawing_is_completed_as_the_same_test_digit_is(quadrant: ConditionalV
     ink = digits.test.images[4].numpy().tobytes()
     images, papers = gallery.drawing(quadrant, ink, "1", count=3, seed=0)
     expected, _ = gallery.completions(quadrant, digits.test, (4,), "1", count=3, seed=0)
-    assert images.shape == papers.shape == (1, 6, 784)  # type: ignore[union-attr]
+    assert images.shape == papers.shape == (1, 7, 784)  # type: ignore[union-attr]
     np.testing.assert_array_equal(images[0, 0], digits.test.images[4].numpy())
-    np.testing.assert_array_equal(images[0, 1:3], expected[2:4, 0])
+    np.testing.assert_array_equal(images[0, 1:], expected[2:, 0])  # guesses, samples and spread
+
+
+def test_a_drawing_walks_through_z_as_the_same_test_digit_does(quadrant: ConditionalVAE, digits: DataSet) -> None:
+    ink, settings = digits.test.images[3].numpy().tobytes(), {"visible": "1", "rows": 2, "steps": 4, "seed": 1}
+    drawn, digit = (
+        gallery.drawing_walks(quadrant, ink, **settings),  # type: ignore[arg-type]
+        gallery.completion_walks(quadrant, digits.test, 3, **settings),  # type: ignore[arg-type]
+    )
+    np.testing.assert_array_equal(drawn.images, digit.images)
+    np.testing.assert_array_equal(drawn.papers, digit.papers)  # type: ignore[arg-type]
 
 
 def test_ink_is_drawn_from_the_means_and_only_where_the_model_made_them(

@@ -36,7 +36,7 @@ NUMBERS = [
     "1;2",
 ]
 NAMED = {  # what an address may say of a page
-    "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1"),
+    "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1", "encode"),
     "inpaint": ("of", "images", "visible-mnist", "visible-digits", "quadrants", "seed", "samples", "digits", "indices",
                 "random", "pixels", "column", "index", "completion-walk"),
     "latent": ("run", "method", "3d", "point", "to", "route", "prior", "beside", "draw", "drawn"),
@@ -55,18 +55,18 @@ Random(0).shuffle(ADDRESSES)
 # say, ends the forger's own session with a sentence, before a line of the lab has run.
 LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("inpaint", "of=My drawing"): ("pad", "json_value", [
-        *({"ink": ink} for ink in (
+        *({"ink": {"value": ink}} for ink in (
             base64.b64encode(bytes(783)).decode(), base64.b64encode(bytes(785)).decode(), "!" * 1048, "é", "", None, 7, [1],
             {"a": 1}, [[[]]], True, "A" * 3_000_000, base64.b64encode(b"\xff" * 784).decode()[:-2])),
-        *({"visible": flags} for flags in (
+        *({"visible": {"value": flags}} for flags in (
             None, [], [True], [1, 1, 1, 1], [0, 0, 0, 0], "text", {"0": 1}, [None] * 4, ["x"] * 4, [[1]] * 4, [1] * 9999, 3)),
-        {}, {"more": 1}, {"ink": None, "visible": None},
+        {}, {"more": 1}, {"ink": None, "visible": {}}, {"ink": [{"value": 1}]},
     ]),
     ("inpaint", "seed=1"): ("doors", "json_value", [
-        *({"visible": flags} for flags in (None, [2, 3, 4, 5], [float("inf")] * 4, "....", {}, -1)), {"ink": "x"},
+        *({"visible": {"value": flags}} for flags in (None, [2, 3, 4, 5], [float("inf")] * 4, "....", {}, -1)), {"ink": "x"},
     ]),
     ("generate", "run=digits-label"): ("live-sliders", "json_value", [
-        *({"epsilon": values} for values in (
+        *({"epsilon": {"value": values}} for values in (
             None, "text", [1], [1e9] * 16, ["x"] * 16, {"a": 1}, [None] * 16, [[]] * 16, [True] * 16, [1] * 100_000,
             [float("nan")] * 16, [float("inf")] * 16, ["1e400"] * 16, 5, [{}] * 16, ["2.1"] * 16)),
         {"shown": "x"}, {},

@@ -119,6 +119,20 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     assert shown(page) == still
 
 
+def test_a_test_digit_is_encoded_by_one_click_and_reset_as_often_as_one_likes(visit: Open) -> None:
+    page = visit("generate")
+    middle = shown(page)
+    page.get_by_role("button", name="Reset", exact=True).click()
+    for _ in range(2):
+        page.get_by_role("button", name="Encode it").click()
+        page.wait_for_function("() => /[?&]e[0-9]+=/.test(location.search)")
+        settle(page)
+        assert shown(page) != middle
+        page.get_by_role("button", name="Reset", exact=True).click()
+        page.wait_for_function("() => !/[?&]e[0-9]+=/.test(location.search)")
+        assert shown(page) == middle
+
+
 def test_a_reload_shows_the_same_z(visit: Open) -> None:
     page = visit("generate?digit=5&e3=1.5&e12=-2")
     before = shown(page)
@@ -148,7 +162,7 @@ def test_what_a_forger_tells_is_ignored(visit: Open) -> None:
     page = visit("generate?e3=1.5")
     before = shown(page)
     for nonsense in ('"text"', "[1]", "null", "[" + "1e9," * 15 + "1]", '{"a": 1}', "[" + '"x",' * 15 + '"x"]'):
-        page.eval_on_selector(".lab", f"root => root.panel.setStateValue('epsilon', {nonsense})")
+        page.eval_on_selector(".lab", f"root => root.panel.news('epsilon', {nonsense})")
         page.wait_for_timeout(200)
     settle(page)
     assert page.get_by_test_id("stException").count() == 0

@@ -26,6 +26,9 @@ PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 WARM_SECONDS, MAP_SECONDS, CONTROL_SECONDS = 2, 1, 0.25
 VISITS = 6
 AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
+CLEAR_OF_TOOLS = """charts => charts.every(chart => {
+    const box = (what) => chart.querySelector(what)?.getBoundingClientRect(), tools = box(".modebar");
+    return !tools || [".legend", ".nsewdrag"].map(box).every(each => !each || each.top >= tools.bottom); })"""
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 
 
@@ -86,6 +89,7 @@ def test_every_page_opens_in_light_and_turns_dark_with_the_system(visit: Open, n
     assert sources(page) or page.get_by_test_id("stDataFrame").count()
     if name != "training":  # whose runs stand beside each other, however many they are
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
+    assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
     assert not serious_faults(page, "light")
     page.emulate_media(color_scheme="dark")
     settle(page)
@@ -98,6 +102,7 @@ def test_every_page_opens_on_a_phone(visit: Open, phone: Page, name: str) -> Non
     visit(PATHS[name], phone)
     assert fits(phone)
     assert sources(phone) or phone.get_by_test_id("stDataFrame").count()
+    assert phone.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
     assert not serious_faults(phone, "light")
 
 
@@ -530,7 +535,13 @@ def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> 
     assert (animation.format, animation.n_frames) == ("GIF", 11)
 
 
-def test_another_runs_map_stands_beside(visit: Open) -> None:
-    page = visit("latent?beside=label")
+def test_another_runs_map_stands_beside(visit: Open, page: Page) -> None:
+    page.set_viewport_size({"width": 1000, "height": 900})
+    visit("latent?beside=label")
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 3")
     assert page.get_by_text("its map mixes all ten").count() == 1
+    first, second = (page.locator(".js-plotly-plot").nth(number).bounding_box() for number in (0, 1))
+    assert first is not None
+    assert second is not None
+    assert first["y"] == second["y"]
+    assert first["x"] + first["width"] <= second["x"]
