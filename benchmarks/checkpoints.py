@@ -45,6 +45,9 @@ RUNS = {
 }
 # Rows of the table that no page opens: only their cards and cells are committed.
 SCORED = {
+    **{f"quadrant-1-seed-{seed}": f"quadrant --visible 1 --seed {seed}" for seed in (1, 2)},
+    **{f"quadrant-2-seed-{seed}": f"quadrant --visible 2 --epochs 30 --seed {seed}" for seed in (1, 2)},
+    **{f"quadrant-3-seed-{seed}": f"quadrant --visible 3 --width 256 --epochs 30 --seed {seed}" for seed in (1, 2)},
     "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
     "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
     "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # which trains its baseline, scored after it
