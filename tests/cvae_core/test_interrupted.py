@@ -172,7 +172,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
 ) -> None:
     config = whole[0].card().config
     run = run_at(config.run_name, small_disk)
-    session = train_run(config, Launch(run=run.name, root=small_disk))
+    session = train_run(config, Launch(run=run.name, root=small_disk, flags=FLAGS))
     next(report for report in session if isinstance(report, EpochEnded))
     before = run.weights()
     filler = fill(small_disk, room)
@@ -185,7 +185,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     with process(small_disk, config, "--resume") as again:
         assert again.wait(timeout=120) == 2  # there is no room yet
     filler.unlink()
-    session = train_run(config, Launch(run=run.name, root=small_disk, resume=True))
+    session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, flags=FLAGS))
     assert isinstance(next(session), Started)
     list(session)
     assert left(run) == left(whole[0])
