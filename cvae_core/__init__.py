@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # glibc hands large freed blocks back to the system at once, and the next step has every page of them faulted in and zeroed
-# again: 9,500 faults and 12 % of a ladder's step, a third of the time of scoring. Up to 256 MB stay with the process.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
+# again: 9,500 faults and 12 % of a ladder's step, a third of the time of scoring. Up to 256 MB stay with the process, in two
+# arenas: of the many that the dashboard's threads would have by default, each keeps some, and a long day keeps adding to it.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as in malloc.h
 if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, 256 * 2**20)
     ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 32 * 2**20)
+    ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
 def load(name: str, root: "str | os.PathLike[str] | None" = None) -> "ConditionalVAE":

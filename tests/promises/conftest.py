@@ -10,6 +10,8 @@ import pytest
 
 from tests.server import dashboard
 
+SESSIONS_END = 65  # seconds
+
 
 @dataclass(frozen=True)
 class Server:
@@ -54,7 +56,7 @@ def address(server: Server) -> str:
     return server.address
 
 
-def settled(server: Server, seconds: float = 3.0) -> float:
-    """Return the memory that it holds once the last visitor's session is over."""
-    time.sleep(seconds)
+def settled(server: Server, long: bool) -> float:
+    """Return the memory that it holds, in a long test once it has forgotten who has left."""
+    time.sleep(SESSIONS_END if long else 0)
     return server.megabytes
