@@ -50,8 +50,10 @@ SCORED = {
     **{f"quadrant-3-seed-{seed}": f"quadrant --visible 3 --width 256 --epochs 30 --seed {seed}" for seed in (1, 2)},
     "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
     "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
-    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # which trains its baseline, scored after it
+    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # trains its baseline, scored after it
     "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
+    "quadrant-2-binarised": "quadrant --visible 2 --pixels binarised --epochs 30",
+    "baseline-2-binarised": "baseline --visible 2 --pixels binarised",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
