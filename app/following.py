@@ -9,6 +9,7 @@ from app import charts, controls, display, library, permission, snippets
 from app.pictures import Stage
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
+from cvae_core.errors import RunDamaged
 from cvae_core.jobs import Condition
 from cvae_core.queueing import Queue
 from cvae_core.replay import epochs
@@ -46,7 +47,7 @@ def show(form: Callable[[], None]) -> None:
     with place, display.sentences():
         queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            busy = queue.busy or damage is not None  # something may be
+            busy = _busy(queue, damage)
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     display.explanation(
         "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
@@ -58,6 +59,11 @@ def show(form: Callable[[], None]) -> None:
         train,
         queueing.turn,
     )
+
+
+def _busy(queue: Queue, damage: RunDamaged | None) -> bool:
+    """Say whether something trains or waits, or may do so: of a damaged file nobody knows."""
+    return queue.busy or damage is not None
 
 
 def _followed(root: Path, queue: Queue) -> list[str]:
@@ -74,7 +80,7 @@ def _followed(root: Path, queue: Queue) -> list[str]:
 def _panel(root: Path, names: list[str], busy: bool) -> None:
     with display.sentences():
         queue, damage = queueing.readable(root)
-        if (queue.busy or damage is not None) != busy or _followed(root, queue) != names:
+        if _busy(queue, damage) != busy or _followed(root, queue) != names:
             st.rerun()
         if damage:
             st.error(str(damage), icon=":material/error:")

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from app.drawing import source_of_digits
 from app.navigation import PAGES
 from benchmarks import load
 from benchmarks.visitors import finished
@@ -324,7 +325,7 @@ def test_two_clicked_points_are_the_ends_of_a_walk(visit: Open) -> None:
     page.get_by_alt_text(re.compile(r"Digits on the way from test image \d+ to \d+")).wait_for()
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
-    labels = data.load("mnist" if data.on_disk("mnist") else "digits").test.labels
+    labels = data.load(source_of_digits()).test.labels
     assert (int(labels[start]), int(labels[end])) == (3, 6)
 
 
