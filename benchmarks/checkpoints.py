@@ -54,6 +54,8 @@ SCORED = {
     "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
     "quadrant-2-binarised": "quadrant --visible 2 --pixels binarised --epochs 30",
     "baseline-2-binarised": "baseline --visible 2 --pixels binarised",
+    "quadrant-3-binarised": "quadrant --visible 3 --pixels binarised --width 256 --epochs 30",
+    "baseline-3-binarised": "baseline --visible 3 --pixels binarised",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
