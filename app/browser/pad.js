@@ -119,7 +119,8 @@ class Pad extends Component {
     for (let row = Math.floor(y) - RADIUS; row <= y + RADIUS; row++) {
       for (let column = Math.floor(x) - RADIUS; column <= x + RADIUS; column++) {
         if (row < 0 || row > 27 || column < 0 || column > 27) continue;
-        const strength = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y))), at = row * 28 + column;
+        const near = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y)));
+        const strength = Math.round(255 * near) / 255, at = row * 28 + column; // what a byte holds, as Python will have it
         this.ink[at] = this.erases ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
       }
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
 
 from tests.browser import find_browser
 from tests.server import dashboard
@@ -33,27 +33,41 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def wide(browser: Browser) -> Iterator[BrowserContext]:
-    """Open windows of one visitor, whose browser fetches Streamlit's own files once."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    yield context
-    context.close()
+def wide(browser: Browser) -> Iterator[Page]:
+    """Open one window for all tests: its process has Streamlit's own files compiled, and pages open in half the time."""
+    yield from window(browser, 1400)
 
 
 @pytest.fixture(scope="session")
-def narrow(browser: Browser) -> Iterator[BrowserContext]:
-    """Open windows as wide as a phone."""
-    context = browser.new_context(viewport={"width": 390, "height": 900})
-    yield context
+def narrow(browser: Browser) -> Iterator[Page]:
+    """Open a window as wide as a phone."""
+    yield from window(browser, 390)
+
+
+def window(browser: Browser, width: int) -> Iterator[Page]:
+    """Open a window of a visitor's own, some pixels wide."""
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    yield context.new_page()
     context.close()
 
 
-@pytest.fixture
-def page(wide: BrowserContext) -> Iterator[Page]:
-    """Open a window, in place of the plugin's, which belongs to a new visitor each time and fetches all anew."""
-    page = wide.new_page()
+def as_found(page: Page) -> Iterator[Page]:
+    """Lend a window, then leave nothing in it: no page that goes on, no key or button held, no other size or scheme."""
+    size = page.viewport_size
+    assert size is not None
     yield page
-    page.close()
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    page.mouse.move(0, 0)
+    page.goto("about:blank")
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme="light")
+
+
+@pytest.fixture
+def page(wide: Page) -> Iterator[Page]:
+    """Lend the window, in place of the plugin's, which belongs to a new visitor each time and fetches all anew."""
+    yield from as_found(wide)
 
 
 @pytest.fixture(scope="session")
@@ -78,34 +92,38 @@ def settle(page: Page) -> None:
 def watched(address: str) -> Iterator[Callable[[Page], Page]]:
     """Watch pages: no error on them or in their console, and no request to another host."""
     faults: list[str] = []
+    pages: list[Page] = []
 
-    def noted(request: Request) -> None:
+    def failed(error: Error) -> None:
+        faults.append(str(error))
+
+    def asked(request: Request) -> None:
         if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"a request left the machine: {request.url}")
 
+    def said(line: ConsoleMessage) -> None:
+        if line.type == "error" and "/_stcore/" not in line.location["url"]:  # asked twice for on a deep link
+            faults.append(line.text)
+
+    handlers = {"pageerror": failed, "request": asked, "console": said}
+
     def watch(page: Page) -> Page:
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", noted)
-        page.on(
-            "console",
-            lambda line: (
-                faults.append(line.text)
-                if line.type == "error" and "/_stcore/" not in line.location["url"]  # asked twice for on a deep link
-                else None
-            ),
-        )
+        pages.append(page)
+        for event, handler in handlers.items():
+            page.on(event, handler)  # type: ignore[call-overload]
         return page
 
     yield watch
+    for page in pages:
+        for event, handler in handlers.items():
+            page.remove_listener(event, handler)
     assert not faults
 
 
 @pytest.fixture
-def phone(narrow: BrowserContext, watched: Callable[[Page], Page]) -> Iterator[Page]:
-    """Open a window as wide as a phone."""
-    page = watched(narrow.new_page())
-    yield page
-    page.close()
+def phone(narrow: Page, watched: Callable[[Page], Page]) -> Iterator[Page]:
+    """Lend the window as wide as a phone."""
+    yield from as_found(watched(narrow))
 
 
 @pytest.fixture

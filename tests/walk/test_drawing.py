@@ -122,6 +122,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     lift(page)
     drawn = ink(page)
     assert drawn.sum() > 20
+    np.testing.assert_allclose(255 * drawn, (255 * drawn).round(), atol=1e-4)  # nothing is lost on the way to Python
     page.get_by_role("button", name="Clear", exact=True).click()
     assert not ink(page).any()
     page.get_by_role("button", name="Undo", exact=True).click()

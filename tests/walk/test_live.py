@@ -1,6 +1,6 @@
 """Pictures that the browser decodes: they follow the hand, agree with torch, and let ordinary sliders stand in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ DECODE = "(root, [epsilon, label]) => [...root.panel.network.decode(Float32Array
 
 
 @pytest.fixture
-def messages(page: Page) -> list[int]:
+def messages(page: Page) -> Iterator[list[int]]:
     """Hold the sizes of all messages to and from the server."""
     sizes: list[int] = []
 
@@ -38,7 +38,8 @@ def messages(page: Page) -> list[int]:
         socket.on("framereceived", lambda message: sizes.append(len(message)))
 
     page.on("websocket", watch)
-    return sizes
+    yield sizes
+    page.remove_listener("websocket", watch)
 
 
 def shown(page: Page) -> Any:
@@ -171,11 +172,13 @@ def test_what_a_forger_tells_is_ignored(visit: Open) -> None:
 
 
 def test_ordinary_sliders_stand_in_where_the_live_ones_do_not_start(
-    page: Page, address: str, watched: Callable[[Page], Page]
+    wide: Page, address: str, watched: Callable[[Page], Page]
 ) -> None:
+    page = wide.context.new_page()
     page.add_init_script("window.cvaeNetworks = { get() {}, set() {} }")
     watched(page).goto(f"{address}/generate?e3=1.5")
     page.wait_for_selector("[data-testid=stSlider]", timeout=15_000)
     settle(page)
     assert page.get_by_text("The live sliders did not start in this browser").count() == 1
     assert page.get_by_text("1.50").count()
+    page.close()
