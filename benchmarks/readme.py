@@ -94,10 +94,12 @@ def _scoring(found: Sequence[Mapping[str, float]]) -> str:
 
 def _shared(found: Sequence[Mapping[str, float]]) -> str:
     one, two = found
-    gain = one["seconds"] / two["seconds"]
+    epoch, scoring = (one[what] / two[what] for what in ("seconds", "scoring"))
     return (
         f"An epoch of `label` takes one process of one thread {one['seconds']:.1f} s and two that `torchrun` starts "
-        f"{two['seconds']:.1f} s, {gain:.2f} times as fast; they exchange {two['exchanged']:.1f} MB of gradients a step."
+        f"{two['seconds']:.1f} s, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients a step. "
+        f"Scoring 2,000 images takes them {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: "
+        "there is nothing to exchange."
     )
 
 

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.machine import machine
 from cvae_core.config import Config, QuadrantConfig, baseline_for, configure
 from cvae_core.data import load
-from cvae_core.evaluation import evaluate
+from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.runs import default_root, find
 from cvae_core.sessions import finished_run, frozen_weights
 from cvae_core.training import EpochEnded, Learner, Report, fast_dtype, steps_per_epoch, train
@@ -37,6 +37,7 @@ GROWTH = ((100, 1000), (1000, 1000), (5000, 1000), (100, 10_000))  # draws and i
 STEP, SCORING, SHARED = "step", "scoring", "shared"
 TO_THE_TUTORIAL = f"to −ELBO {TUTORIAL}"
 SHARED_RUN = "train label --epochs 3 --no-embed --run shared --root"
+SHARED_SCORING = "evaluate shared --images 2000 --root"
 
 
 def learner(config: Config) -> Learner:
@@ -168,16 +169,21 @@ def lab_scoring(samples: int, images: int) -> dict[str, float]:
 
 
 def lab_shared(processes: int) -> dict[str, float]:
-    """Return the seconds of an epoch that processes of one thread each share, and the megabytes that a step exchanges."""
+    """Return what processes of one thread each share: the seconds of an epoch, with the megabytes that a step exchanges, and
+    those of scoring, which exchanges nothing.
+    """
     launcher = (
         ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "--"] if processes > 1 else ["-m"]
     )
     with TemporaryDirectory() as folder:
-        words = [sys.executable, *launcher, "cvae_core", *SHARED_RUN.split(), folder]
-        subprocess.run(words, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        for task in (SHARED_RUN, SHARED_SCORING):
+            words = [sys.executable, *launcher, "cvae_core", *task.split(), folder]
+            subprocess.run(words, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         run = find("shared", Path(folder))
         seconds = run.curves().drop_duplicates("epoch")["seconds"].diff().min()
-        return {"processes": processes, "seconds": seconds, "exchanged": 4 * run.card().parameters / 1e6}
+        exchanged = 4 * run.card().parameters / 1e6
+        scoring = max(cell.seconds for cell in stored_cells(run))
+        return {"processes": processes, "seconds": seconds, "exchanged": exchanged, "scoring": scoring}
 
 
 MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[str, float]]]] = {
