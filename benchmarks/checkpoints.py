@@ -56,6 +56,7 @@ SCORED = {
     "baseline-2-binarised": "baseline --visible 2 --pixels binarised",
     "quadrant-3-binarised": "quadrant --visible 3 --pixels binarised --width 256 --epochs 30",
     "baseline-3-binarised": "baseline --visible 3 --pixels binarised",
+    "vae-binarised": "vae --pixels binarised --latent 32",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
