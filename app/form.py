@@ -97,7 +97,7 @@ def _config() -> Config:
             help="Epochs without a better validation bound before it stops by itself; empty: never",
         )  # fmt: skip
         changes["learning_rate"] = st.number_input(
-            "Learning rate", value=defaults.learning_rate, format="%.5f", step=1e-4, key=f"new-rate-{form}"
+            "Learning rate", value=defaults.learning_rate, format="%g", step=1e-4, key=f"new-rate-{form}"
         )
         changes["seed"] = st.number_input("Seed", value=0, key="new-seed")
     with st.expander("More settings", icon=":material/tune:"):

@@ -126,7 +126,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
         hide_index=True,
         placeholder="",
         column_config={
-            "validation −ELBO": st.column_config.NumberColumn(format="%.2f", help="nats per image, best epoch")
+            "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="nats per image, best epoch")
         },
     )
     st.caption(

@@ -4,6 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SERIOUS = ("serious", "critical")
+STILL = "() => document.getAnimations().every(animation => animation.playState !== 'running')"
 FAULTS_ONLY = {"resultTypes": ["violations"]}  # describing all that is well takes seconds
 # Streamlit's own: the chosen values of a multiselect are white on the primary colour, which in the dark look is a light one.
 NOT_OURS = {("color-contrast", "dark"): '[data-testid="stMultiSelect"]'}
@@ -11,7 +12,7 @@ NOT_OURS = {("color-contrast", "dark"): '[data-testid="stMultiSelect"]'}
 
 def serious_faults(page: Page, look: str) -> list[tuple[str, str, str]]:
     """Return rule, place and reason of whatever stands seriously in anybody's way and is the lab's to mend."""
-    page.wait_for_timeout(1000)  # what fades in has its colours by then
+    page.wait_for_function(STILL)  # what fades in has its colours by then
     found = []
     for fault in Axe().run(page, options=FAULTS_ONLY).response["violations"]:
         theirs = page.locator(NOT_OURS.get((fault["id"], look), "no-such-element"))
