@@ -53,18 +53,19 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit() -> Visit:
-    """Open a page of the dashboard, with query parameters as in its address; straight by a link, or by way of Home."""
+    """Open a page of the dashboard by a link, with query parameters as in its address."""
 
-    def open_page(page: str = "home", straight: bool = False, **query: str | list[str]) -> AppTest:
-        visitor = AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60)
-        visitor.query_params.update(query)
-        if not straight:
-            visitor.run()
-        if page != "home":
-            visitor.switch_page(f"../pages/{page}.py")
-            visitor.query_params.update(query)
-            visitor.run()
-        assert not visitor.exception
-        return visitor
+    def open_page(page: str = "home", **query: str | list[str]) -> AppTest:
+        return go_on(AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60), page, **query)
 
     return open_page
+
+
+def go_on(visitor: AppTest, page: str, **query: str | list[str]) -> AppTest:
+    """Let a visitor open a page, be it the first one."""
+    if page != "home":
+        visitor.switch_page(f"../pages/{page}.py")
+    visitor.query_params.update(query)
+    visitor.run()
+    assert not visitor.exception
+    return visitor

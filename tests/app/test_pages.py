@@ -30,7 +30,7 @@ from cvae_core.evaluation import CURVE, Scored, store, stored_cells
 from cvae_core.judging import Finding, store_judgement
 from cvae_core.latent import Layout, embed, posterior_means, store_embedding
 from cvae_core.runs import Run, find
-from tests.app.conftest import ROOT, Visit
+from tests.app.conftest import ROOT, Visit, go_on
 
 CHECKPOINTS = ROOT / "checkpoints"
 QUESTIONS = ("Sum or mean", "Prior at test", "ELBO or sampling", "Not zero", "Collapse", "No label", "Blur")
@@ -62,8 +62,10 @@ def test_every_page_shows_pictures_and_no_error_without_mnist(visit: Visit, with
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_shows_pictures_and_no_error_with_mnist(visit: Visit, with_mnist: None, name: str) -> None:
-    visitor = visit(name)
+def test_every_page_shows_pictures_and_no_error_with_mnist_and_from_home(
+    visit: Visit, with_mnist: None, name: str
+) -> None:
+    visitor = go_on(visit("home"), name)
     assert pictures(visitor) or visitor.get("plotly_chart") or visitor.dataframe
     assert not visitor.error
 
@@ -255,7 +257,7 @@ class TestGenerate:
 def test_what_an_address_says_in_vain_is_told_once(
     visit: Visit, without_mnist: None, page: str, query: dict[str, Any], left_out: str | None
 ) -> None:
-    visitor = visit(page, straight=True, **query)
+    visitor = visit(page, **query)
     told = [toast.value for toast in visitor.toast]
     assert [words.rpartition(": ")[2] for words in told] == ([] if left_out is None else [left_out])
     assert not visitor.run().toast
