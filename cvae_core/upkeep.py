@@ -52,8 +52,12 @@ def rename(root: Path, name: str, new: str) -> Run:
 
 
 def annotate(root: Path, name: str, note: str) -> None:
-    """Keep a note with a run; an empty one takes it away. Raises ConfigError, RunInUse, ReadOnlyRun, NotWritable."""
-    line = " ".join(note.split())
+    """Keep a note with a run, as one line without letters that nobody sees; an empty one takes it away.
+
+    Raises ConfigError, RunInUse, ReadOnlyRun, NotWritable.
+    """
+    text = note.encode(errors="replace").decode()  # a shell passes on bytes that are no text and that no page can show
+    line = " ".join("".join(letter for letter in text if letter.isprintable() or letter.isspace()).split())
     if len(line) > LONGEST_NOTE:
         raise ConfigError(f"The note has {len(line)} characters: {LONGEST_NOTE} are the most.")
     with _own(root, name) as run:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cvae_core import cli, queueing, transcripts, upkeep
+from cvae_core import archives, cli, queueing, transcripts, upkeep
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
@@ -45,6 +45,12 @@ def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:
     with pytest.raises(ConfigError, match="The note has 501 characters: 500 are the most"):
         upkeep.annotate(root, "digits-label", "x" * 501)
     assert upkeep.rename(root, "digits-label", "mine").card().note == "too narrow"
+
+
+def test_a_note_keeps_neither_bytes_that_are_no_text_nor_letters_that_nobody_sees(root: Path) -> None:
+    upkeep.annotate(root, "digits-label", "caf\udce9 by \u202e two\u200b")  # é in Latin-1, as the shell hands it over
+    assert find("digits-label", root).card().note == "caf? by two"
+    assert archives.packed(find("digits-label", root))
 
 
 def test_a_note_lends_no_seal_to_what_has_taken_the_place_of_a_part(root: Path) -> None:
