@@ -23,7 +23,8 @@ from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.models import ConditionalVAE
 from cvae_core.roots import default_root, in_root
 from cvae_core.runs import find
-from cvae_core.sessions import Launch, train_run
+from cvae_core.sessions import Launch, SessionReport, train_run
+from cvae_core.training import Stepped
 
 
 def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) -> None:
@@ -35,9 +36,16 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
             for report in reports:
                 if parallel.leads():
                     bar.show(report)
-                if stop_requested():
+                if _stops(report, stop_requested()):
                     again = in_root(f"{launch.command(config)} --resume", launch.root)
                     raise Interrupted(f"Stopped. Go on with: {again}")
+
+
+def _stops(report: SessionReport, requested: bool) -> bool:
+    """Say whether training ends here: several processes agree on a step, for none of them could take the next one alone."""
+    if parallel.processes() == 1:
+        return requested
+    return isinstance(report, Stepped) and parallel.anybody(requested)
 
 
 def ensure_data(name: Dataset) -> None:

@@ -61,6 +61,11 @@ def agreed(answer: bool) -> bool:
     return bool(told)
 
 
+def anybody(answer: bool) -> bool:
+    """Say whether any process says so, once every process has come here."""
+    return bool(add_up(torch.tensor(float(answer))))
+
+
 def wait_for_all() -> None:
     """Go on once every process has come here."""
     agreed(True)

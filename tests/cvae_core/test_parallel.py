@@ -2,22 +2,24 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from cvae_core import parallel
+from cvae_core import parallel, pulse
 from cvae_core.architectures import build
 from cvae_core.config import configure
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation import evaluate
 from cvae_core.models import labelled
-from cvae_core.runs import find
+from cvae_core.runs import find, run_at
 from cvae_core.training import EpochEnded, Learner, steps_per_epoch, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +27,14 @@ FLAGS = "--dataset digits --width 16 --depth 1 --latent 2 --epochs 3 --batch-siz
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
 
 
-def command(processes: int, *words: str) -> str:
+def program(processes: int) -> list[str]:
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes > 1 else []
+    return [sys.executable, *launcher, "-m", "cvae_core"]
+
+
+def command(processes: int, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, *launcher, "-m", "cvae_core", *words],
+        [*program(processes), *words],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -58,6 +64,25 @@ def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]
     pd.testing.assert_frame_equal(one.curves()[columns], two.curves()[columns], rtol=2e-3, atol=1e-2)
     for name, weight in one.weights().items():
         torch.testing.assert_close(two.weights()[name], weight, rtol=0.05, atol=0.01)
+
+
+def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Path) -> None:
+    run, flags = run_at("digits-label", tmp_path), [*FLAGS.split(), "--epochs", "100000", "--root", str(tmp_path)]
+    words = [*program(2), "train", "label", *flags]
+    with subprocess.Popen(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}) as both:
+        try:
+            while not (run.folder / "curves.csv").exists():
+                assert both.poll() is None
+                time.sleep(0.1)
+            found = pulse.read(run.folder)
+            assert found
+            children = subprocess.run(["pgrep", "-P", str(both.pid)], capture_output=True, text=True).stdout.split()
+            (follower,) = {int(pid) for pid in children} - {found.process.pid}
+            os.kill(follower, signal.SIGTERM)
+            both.wait(60)
+        finally:
+            both.terminate()
+    assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
 def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
