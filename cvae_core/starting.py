@@ -150,7 +150,8 @@ class Sweep:
             print(run.command(self.root) + ("  # finished" if run.finished_as(self.root) else ""), flush=True)
         if self.dry_run:
             return
-        again = in_root(f"python -m cvae_core sweep {shlex.quote(str(self.file))}", self.root)
+        flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
+        again = in_root(shlex.join(["python", "-m", "cvae_core", "sweep", str(self.file), *flags]), self.root)
         with processes.stop_signals() as stop_requested:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():

@@ -1,5 +1,6 @@
 """A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -144,8 +145,10 @@ def test_a_launcher_starts_each_run_in_the_place_of_python(tmp_path: Path, capfd
     note = f"{sys.executable} -c 'import sys; print(sys.argv[1:])' --nproc-per-node 2"
     words = ["sweep", str(written(tmp_path, TINY)), "--root", str(tmp_path / "runs")]
     assert cli.main([*words, "--launcher", note]) == 2  # since it trains nothing
-    said = capfd.readouterr().out.splitlines()[-1]
-    assert said.startswith("['--nproc-per-node', '2', '-m', 'cvae_core', 'train', 'label', ")
+    said = capfd.readouterr()
+    assert said.out.splitlines()[-1].startswith("['--nproc-per-node', '2', '-m', 'cvae_core', 'train', 'label', ")
+    again = shlex.split(said.err.splitlines()[-1].partition("Go on with: ")[2])
+    assert again == ["python", "-m", "cvae_core", "sweep", words[1], "--launcher", note, "--root", words[3]]
 
 
 @pytest.mark.parametrize("launcher", ["", "'", "no-such-program --nproc-per-node 2"])
