@@ -299,7 +299,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     return figure
 
 
-def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str, Any]:
+def growing_curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
     """Draw minus the bound of a run that trains as `curves` does, as an ECharts option.
 
     Streamlit makes a Plotly chart anew whenever its numbers change, under the visitor's pointer; this one takes them in.
@@ -311,7 +311,6 @@ def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str,
     line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
     star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
     starred = [point for point in lines["validation"] if point[0] == best]
-    names = {part: f"{name}, {part}" for part in ("training", "validation", "best epoch")}
     middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
     return {
         "animation": False,
@@ -319,9 +318,9 @@ def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
         "legend": {
             "top": 0, "left": 0,
-            # Without its mark a line shows whether it is dashed.
-            "data": [{"name": names[part], "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
-            + [{"name": names["best epoch"]}],
+            # Without its mark a line shows whether it is dashed; with the run's name a second row would reach into the chart.
+            "data": [{"name": part, "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
+            + [{"name": "best epoch"}],
         },
         "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
         "xAxis": {
@@ -331,9 +330,9 @@ def growing_curve(name: str, table: pd.DataFrame, best: int | None) -> dict[str,
         },
         "yAxis": {"type": "value", "name": "−bound, nats per image", "scale": True, "nameGap": 44, **middle},
         "series": [
-            {**line, "name": names["training"], "data": lines["train"], "lineStyle": {"type": "dashed"}},
-            {**line, "name": names["validation"], "data": lines["validation"]},
-            {**star, "name": names["best epoch"], "data": starred},
+            {**line, "name": "training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
+            {**line, "name": "validation", "data": lines["validation"]},
+            {**star, "name": "best epoch", "data": starred},
         ],
     }  # fmt: skip
 

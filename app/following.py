@@ -182,7 +182,7 @@ def _pictures(name: str) -> None:
     with left, display.sentences():
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
-            option = charts.growing_curve(name, table, best)
+            option = charts.growing_curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
             display.growing_chart(option, snippets.curves([name], "bound", log=False), key="followed", alt=alt)
         else:

@@ -49,8 +49,8 @@ def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
 def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
     table = find("digits-label", default_root()).curves()
     still = charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
-    growing = charts.growing_curve("mine", table, 3)["series"]
-    assert [line["name"] for line in growing] == ["mine, training", "mine, validation", "mine, best epoch"]
+    growing = charts.growing_curve(table, 3)["series"]
+    assert [line["name"] for line in growing] == ["training", "validation", "best epoch"]
     for line, trace in zip(growing, still.data, strict=True):
         assert [epoch for epoch, _ in line["data"]] == list(trace.x)
         assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
