@@ -1,4 +1,4 @@
-"""The pages' charts, of Plotly but for one that grows: one look, one colour per digit, axes with units."""
+"""The pages' charts, of Plotly but for those that grow: one look, one colour per digit, axes with units."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -311,29 +311,52 @@ def growing_curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
     line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
     star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
     starred = [point for point in lines["validation"] if point[0] == best]
+    # Without its mark a line shows whether it is dashed.
+    legend: list[Any] = [{"name": part, "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
+    series: list[Any] = [
+        {**line, "name": "training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
+        {**line, "name": "validation", "data": lines["validation"]},
+        {**star, "name": "best epoch", "data": starred},
+    ]
+    axis = {"name": "epoch", "axisPointer": {"label": {"formatter": "epoch {value}", "precision": 0}}}
+    option = _growing([*legend, {"name": "best epoch"}], axis, "−bound, nats per image", series)
+    return {**option, "color": [LINE_COLOURS[0]]}
+
+
+def growing_estimates(
+    histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]
+) -> dict[str, Any]:
+    """Draw running means as `settling` does, while they still settle, as an ECharts option."""
+    series: list[dict[str, Any]] = []
+    for number, (name, history) in enumerate(histories.items()):
+        look = {"type": "line", "symbol": "none", "itemStyle": {"color": LINE_COLOURS[number]}}
+        series.append({**look, "name": name, "data": [[images, round(mean, 3)] for images, mean, _ in history]})
+        if cell := stored.get(name):
+            ends = [[history[end][0], round(cell.mean, 3)] for end in (0, -1)]
+            dots = {"lineStyle": {"type": "dotted"}, "name": f"{name}, stored, N = {cell.images:,}", "data": ends}
+            series.append({**look, **dots})
+    return _growing(
+        [{"name": name} for name in histories], {"name": "test images"}, "−log p(x | c), nats per image", series
+    )
+
+
+def _growing(
+    legend: Sequence[Mapping[str, Any]], x: Mapping[str, Any], y: str, series: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the ECharts option of lines over a count that begins at 0."""
     middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
     return {
         "animation": False,
-        "color": [LINE_COLOURS[0]],
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
-        "legend": {
-            "top": 0, "left": 0,
-            # Without its mark a line shows whether it is dashed; with the run's name a second row would reach into the chart.
-            "data": [{"name": part, "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
-            + [{"name": "best epoch"}],
-        },
+        # A second row would reach into the chart.
+        "legend": {"type": "scroll", "top": 0, "left": 0, "right": 12, "data": list(legend)},
         "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
         "xAxis": {
-            "type": "value", "name": "epoch", "min": 0, "max": "dataMax", "minInterval": 1, "nameGap": 26,
-            "axisLabel": {"hideOverlap": True}, "axisPointer": {"label": {"formatter": "epoch {value}", "precision": 0}},
-            **middle,
+            "type": "value", "min": 0, "max": "dataMax", "minInterval": 1, "nameGap": 26,
+            "axisLabel": {"hideOverlap": True}, **x, **middle,
         },
-        "yAxis": {"type": "value", "name": "−bound, nats per image", "scale": True, "nameGap": 44, **middle},
-        "series": [
-            {**line, "name": "training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
-            {**line, "name": "validation", "data": lines["validation"]},
-            {**star, "name": "best epoch", "data": starred},
-        ],
+        "yAxis": {"type": "value", "name": y, "scale": True, "nameGap": 44, **middle},
+        "series": list(series),
     }  # fmt: skip
 
 
@@ -359,7 +382,10 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
                 )
             )  # fmt: skip
     figure.update_layout(
-        **_layout(HEIGHT), hovermode="x unified", xaxis_title="test images", yaxis_title="−log p(x | c), nats per image"
+        **_layout(CURVES_HEIGHT),
+        hovermode="x unified",
+        xaxis_title="test images",
+        yaxis_title="−log p(x | c), nats per image",
     )
     figure.update_layout(yaxis_hoverformat=".2f")
     return figure

@@ -110,10 +110,13 @@ def _panel(estimate: Estimate) -> None:
     _metrics(last.cells)
     with display.sentences():
         if all(len(history) > 1 for history in estimate.history.values()):
-            figure = charts.settling(estimate.history, estimate.stored())
             lines = snippets.settling(estimate.key, estimate.samples, last.images, estimate.seed)
             alt = f"How the estimates of {estimate.key.name} settle as images are added"
-            display.chart(figure, lines, key="settling", alt=alt)
+            numbers = estimate.history, estimate.stored()
+            if estimate.running:
+                display.growing_chart(charts.growing_estimates(*numbers), lines, key="growing", alt=alt)
+            else:
+                display.chart(charts.settling(*numbers), lines, key="settling", alt=alt)
     if was_running and not estimate.running:
         st.rerun()
 

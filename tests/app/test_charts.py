@@ -56,6 +56,22 @@ def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
         assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
 
 
+def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
+    histories = {
+        "−ELBO": [(100, 95.5, 1.0), (200, 94.25, 0.5)],
+        "importance sampling": [(100, 91.0, 1.0), (200, 90.5, 0.5)],
+    }
+    stored = {"importance sampling": next(c for c in stored_cells(find("label", default_root())) if c.samples == 100)}
+    growing = charts.growing_estimates(histories, stored)
+    lines = [trace for trace in charts.settling(histories, stored).data if trace.mode == "lines"]
+    assert len(lines) == 3
+    for line, trace in zip(growing["series"], lines, strict=True):
+        assert [point[0] for point in line["data"]] == list(trace.x)
+        assert [point[1] for point in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
+        assert line["itemStyle"]["color"] == trace.line.color
+    assert [entry["name"] for entry in growing["legend"]["data"]] == list(histories)
+
+
 @pytest.mark.parametrize("name", ["vae", "label"])
 def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
     embedding = maps.stored(library.run_keys()[name])

@@ -467,6 +467,13 @@ def test_a_live_cell_settles_while_another_visitor_is_served(
     metric = page.get_by_test_id("stMetricValue").first
     metric.wait_for(timeout=30_000)
     first = float(metric.inner_text().split("±")[1])
+    chart = page.get_by_role("img", name="How the estimates of digits-label settle").and_(
+        page.get_by_test_id("stEChartsChart")
+    )
+    drawn_by = chart.get_attribute("_echarts_instance_")
+    progress = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
+    page.get_by_text(progress).wait_for(state="hidden")
+    assert chart.get_attribute("_echarts_instance_") == drawn_by  # which takes in new images where it stands
     stored = next(
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )
