@@ -20,7 +20,7 @@ DIGIT_COLOURS = (
 )  # fmt: skip
 RED = "#d00000"  # of what the visitor has chosen or drawn
 INK = "#1b2130"  # of words on white, which stand on a map in any theme
-GRID = "#888888"  # seen on light paper and dark; transparent lines are not
+GREY = "#888888"  # of what stands back; seen on light paper and dark, as lighter or transparent marks are not
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch screen shows all the time
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
@@ -56,8 +56,8 @@ def embedding_map(
     solid = embedding.coordinates.shape[1] == 3
     figure = go.Figure()
     if prior is not None:
-        grey = {"size": 2 if solid else 3, "color": "#999999", "opacity": 0.6}
-        figure.add_trace(_points(prior, name="prior", hoverinfo="skip", marker=grey))
+        crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # a digit's disc is nearly as grey
+        figure.add_trace(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
     size = 3 if solid else 5 if prior is None else 4
     for digit in range(10):
         rows = embedding.labels == digit
@@ -124,7 +124,7 @@ def apart(places: np.ndarray, least: float) -> np.ndarray:
 def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
     axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
-    axis |= {"gridcolor": GRID, "zerolinecolor": GRID}
+    axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
     arrow = {
         "arrowcolor": RED,
         "ax": 40,
@@ -178,7 +178,7 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
     """Draw the rate per unit of z, highest first; dead ones grey, a chosen one in another colour."""
     order = np.argsort(rates)[::-1]
     values = np.asarray(rates)[order]
-    colours = [LINE_COLOURS[0] if value >= DEAD_RATE else "#999999" for value in values]
+    colours = [LINE_COLOURS[0] if value >= DEAD_RATE else GREY for value in values]
     if chosen is not None:
         colours[order.tolist().index(chosen)] = LINE_COLOURS[1]
     bars = go.Bar(
@@ -197,7 +197,7 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
     figure = go.Figure()
     farthest = max(1.0, 1.4 * max(rate for rate, _ in marks.values()))
     for beta, (rate, distortion) in marks.items():
-        colour = LINE_COLOURS[1] if beta == chosen else "#999999"
+        colour = LINE_COLOURS[1] if beta == chosen else GREY
         figure.add_trace(
             go.Scatter(
                 x=[0, farthest], y=[rate + distortion, rate + distortion - farthest], mode="lines", hoverinfo="skip",

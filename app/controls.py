@@ -195,7 +195,7 @@ def _noise(given: object) -> float | None:
     """Return a value of a slider as such, or None where it is none."""
     try:
         value = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # of a whole number with hundreds of figures
         return None
     return on_slider(value) if abs(value) <= NOISE_RANGE else None
 

@@ -24,6 +24,7 @@ BORDER = np.array([150, 158, 170], np.uint8)
 PAGE, TEXT = (255, 255, 255), (60, 66, 80)
 FONT_SIZE = 13
 MARGIN = 7
+APART = 3  # pixels between the names of two columns
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 
 
@@ -106,10 +107,12 @@ def _framed(table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequen
     page = Image.new("RGB", (width, height), PAGE)
     page.paste(table, (left, top))
     draw = ImageDraw.Draw(page)
+    widest = max((font.getlength(label) for label in columns), default=1)
+    narrow = ImageFont.load_default(min(FONT_SIZE, FONT_SIZE * (pitch - APART) / widest))
     for index, label in enumerate(rows):
         draw.text((left - MARGIN, top + (index + 0.5) * pitch), label, TEXT, font, anchor="rm")
     for index, label in enumerate(columns):
-        draw.text((left + (index + 0.5) * pitch, top - 4), label, TEXT, font, anchor="ms")
+        draw.text((left + (index + 0.5) * pitch, top - 4), label, TEXT, narrow, anchor="ms")
     for index, text in enumerate(lines):
         draw.text((MARGIN, top + table.height + 5 + index * line_height), text, TEXT, font)
     return page

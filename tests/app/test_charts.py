@@ -34,6 +34,19 @@ def test_a_digits_colour_stands_out_from_both_papers_and_its_glyph_from_it(colou
     assert contrast(charts.legible_on(colour), colour) >= 4.5
 
 
+def test_what_stands_back_stands_out_from_both_papers_too() -> None:
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
+    embedding = maps.stored(library.run_keys()["vae"])
+    assert embedding is not None
+    prior = charts.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
+    assert prior.opacity is None
+    assert prior.symbol == "cross"  # no digit's
+    dead = charts.rate_bars([1.0, 0.0], "latent dimension").data[0].marker.color[1]
+    other = charts.rate_distortion({1.0: (10.0, 80.0), 4.0: (5.0, 100.0)}, 1.0).data[1].line.color
+    for colour in (prior.color, dead, other):
+        assert all(contrast(colour, theme[look]["backgroundColor"]) >= 3 for look in ("light", "dark"))
+
+
 def test_the_theme_has_the_digits_colours() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     assert tuple(theme["chartCategoricalColors"]) == charts.DIGIT_COLOURS

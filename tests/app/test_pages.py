@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
-from app import library, live, maps, player, thumbnails
+from app import controls, library, live, maps, player, thumbnails
 from app.navigation import PAGES
 from app.pictures import style
 from app.provenance import provenance
@@ -188,6 +189,10 @@ class TestGenerate:
         visitor = visit("generate", e12=nonsense, e2="1.0")
         assert "e12 in the address is no number from −3 to 3" in said(visitor)
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
+
+    def test_noise_too_long_for_a_number_is_ignored(self) -> None:
+        controls.write_epsilon([10**400, 0.0], 2)
+        assert "epsilon" not in st.session_state
 
     def test_ordinary_sliders_take_other_noise_at_every_press_and_a_drawings_style(
         self, visit: Visit, without_mnist: None

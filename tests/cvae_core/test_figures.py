@@ -119,6 +119,16 @@ def test_labels_and_captions_take_room_beside_the_digits_and_change_none_of_them
     assert (page[:, -MARGIN // 2 :] == PAGE).all()  # no caption runs over the edge
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_names_of_two_columns_never_touch(scale: int) -> None:
+    picture = grid(images(1, 2), scale=scale, columns=("input", "truth"))
+    names = np.array(picture)[MARGIN : picture.height - 29 * scale - 2 * MARGIN] != PAGE
+    between = MARGIN + 28 * scale + 1
+    assert names[:, :between].any()
+    assert names[:, between:].any()
+    assert not names[:, between - 1 : between + 1].any()
+
+
 def test_a_caption_that_fits_needs_one_line() -> None:
     plain = grid(images(2, 8), scale=3)
     assert grid(images(2, 8), scale=3, caption="short").height - plain.height == figures.FONT_SIZE + 5
