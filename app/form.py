@@ -67,9 +67,9 @@ def show() -> None:
     command = in_root(train_command(config, name), root)
     st.code(command, language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
+        st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
         with display.sentences(), st.spinner("One moment …"):
             jobs.start(root, name, command)
-            st.session_state[FOLLOW] = name
             st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
             st.rerun()
     with display.sentences():

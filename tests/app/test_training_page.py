@@ -133,12 +133,16 @@ def test_what_cannot_be_trained_is_a_sentence_and_nothing_to_press(case: str, vi
     assert "Start" not in labels(visitor)
 
 
-def test_what_does_not_start_says_why(visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise NotStarted("No room for it.")
+def test_what_does_not_start_a_second_time_say_says_why_and_is_followed(
+    visit: Visit, running: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path, run: str, command: str) -> None:
+        with transcripts.opened(root, run, command):
+            raise NotStarted("No room for it.")
 
     monkeypatch.setattr(jobs, "start", refuse)
-    assert press(form(visit, Name="mine"), "Start").error[0].value == "No room for it."
+    visitor = press(form(visit, Name="mine"), "Start")
+    assert (visitor.error[0].value, visitor.selectbox(key="follow").value) == ("No room for it.", "mine")
 
 
 @pytest.mark.parametrize(
