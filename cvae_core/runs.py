@@ -28,7 +28,7 @@ from torch import Tensor
 from cvae_core import files, formats
 from cvae_core.annotations import fits
 from cvae_core.architectures import build, shapes
-from cvae_core.config import Config, fills, from_json, train_command
+from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
@@ -80,6 +80,11 @@ class Card:
     read_only: bool = False
     note: str = ""  # by whoever keeps the run
     imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
+
+    @property
+    def elbo(self) -> float | None:
+        """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
+        return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `card_from_json` reads back."""
