@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -58,6 +59,16 @@ def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]
     pd.testing.assert_frame_equal(one.curves()[columns], two.curves()[columns], rtol=2e-3, atol=1e-2)
     for name, weight in one.weights().items():
         torch.testing.assert_close(two.weights()[name], weight, rtol=0.05, atol=0.01)
+
+
+def test_a_last_batch_of_fewer_images_than_processes_is_learned(tmp_path: Path) -> None:
+    learned = []
+    for processes in (1, 2):
+        root = tmp_path / str(processes)
+        flags = [*FLAGS.split(), "--groups", "1", "--prior", "learned", "--epochs", "1"]
+        command(processes, "train", "label", *flags, "--batch-size", "1256", "--root", str(root))
+        learned.append(find("digits-label", root).curves()["bound"])
+    np.testing.assert_allclose(*learned, rtol=2e-3)
 
 
 def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
