@@ -121,6 +121,11 @@ class Run:
         """Return the run's name, its folder's."""
         return self.folder.name
 
+    @property
+    def anew(self) -> str:
+        """Return what a run is called that is trained like this one and leaves it as it is."""
+        return f"my-{self.name}"
+
     def exists(self) -> bool:
         """Say whether there is a card, readable or not."""
         return os.path.lexists(self.folder / CARD)
@@ -184,7 +189,7 @@ class Run:
         if not os.path.lexists(path):
             raise RunNotFound(
                 f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
-                f"{train_command((card or self.card()).config, f'my-{self.name}')}"
+                f"{train_command((card or self.card()).config, self.anew)}"
             )
         content = files.read(path)
         if files.digest(content) != named.sha256:
