@@ -48,7 +48,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "data set": config.dataset,
         "preset": config.preset,
         "state": _state(root, name, card),
-        "validation −ELBO": -card.metrics["elbo"] if "elbo" in card.metrics else None,
+        "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
         "minutes": card.seconds / 60,
@@ -83,7 +83,7 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
             "run": st.column_config.TextColumn(pinned=True),
             "parameters": number(format="compact"),
             "minutes": number(format="%.1f"),
-            "validation −ELBO": number(format="%.1f", help="nats per image, lower is better"),
+            "validation −ELBO": number(format="%.1f", help="nats per image, lower is better; none of another bound"),
             "test CLL": number(format="%.1f", help="−log p(x | c) by importance sampling, S = 100, in nats per test image; "
                                "of a baseline its cross-entropy"),
             "±": number(format="%.2f", help="standard error over images"),

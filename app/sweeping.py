@@ -118,7 +118,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
                 **{axis: str(axes[axis][run.run]) for axis in axes},
                 "state": state,
                 "epoch": card.epochs if card else None,
-                "validation −ELBO": -card.metrics["elbo"] if card and "elbo" in card.metrics else None,
+                "validation −ELBO": None if card is None or card.elbo is None else -card.elbo,
             }
         )
     st.dataframe(

@@ -347,6 +347,11 @@ def is_gsnn(config: Config) -> bool:
     return getattr(config, "alpha", 1.0) == 0
 
 
+def trains_by_elbo(config: Config) -> bool:
+    """Say whether a configuration's bound is the ELBO, whatever its β: those of the paper's hybrid and of IWAE are not."""
+    return getattr(config, "alpha", 1.0) == 1 and getattr(config, "draws", 1) == 1
+
+
 def _short(visible: str) -> str:
     """Abbreviate a set of quadrants for a run's name: top-left+bottom-right is tl.br."""
     return ".".join(

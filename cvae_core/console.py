@@ -79,7 +79,9 @@ class Bar:
 
 
 def _result(card: Card) -> str:
-    return f"validation −ELBO {-card.metrics['elbo']:.2f} nats per image"
+    if card.elbo is None:
+        return f"validation −bound of its objective {-card.metrics['bound']:.2f} nats per image"
+    return f"validation −ELBO {-card.elbo:.2f} nats per image"
 
 
 @contextlib.contextmanager

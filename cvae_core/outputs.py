@@ -120,7 +120,7 @@ class List:
         if not cards:
             print(f"There are no runs in {self.root}. Train one with: python -m cvae_core train label")
         for name, card in cards.items():
-            bound = f"{-card.metrics['elbo']:8.2f}" if "elbo" in card.metrics else "       –"
+            bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
             now = jobs.condition(self.root, name)
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "

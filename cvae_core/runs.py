@@ -28,7 +28,7 @@ from torch import Tensor
 from cvae_core import files, formats
 from cvae_core.annotations import fits
 from cvae_core.architectures import build, shapes
-from cvae_core.config import Config, fills, from_json, train_command
+from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
@@ -81,6 +81,11 @@ class Card:
     note: str = ""  # by whoever keeps the run
     imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
 
+    @property
+    def elbo(self) -> float | None:
+        """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
+        return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `card_from_json` reads back."""
         return {**asdict(self), "config": self.config.to_json()}
@@ -115,6 +120,11 @@ class Run:
     def name(self) -> str:
         """Return the run's name, its folder's."""
         return self.folder.name
+
+    @property
+    def anew(self) -> str:
+        """Return what a run is called that is trained like this one and leaves it as it is."""
+        return f"my-{self.name}"
 
     def exists(self) -> bool:
         """Say whether there is a card, readable or not."""
@@ -179,7 +189,7 @@ class Run:
         if not os.path.lexists(path):
             raise RunNotFound(
                 f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
-                f"{train_command((card or self.card()).config, f'my-{self.name}')}"
+                f"{train_command((card or self.card()).config, self.anew)}"
             )
         content = files.read(path)
         if files.digest(content) != named.sha256:

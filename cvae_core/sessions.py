@@ -96,7 +96,8 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         baseline = finished_run(needed, data, launch.root)
         if agreed(baseline is None):
             unfinished = agreed(is_begun(needed, launch.root, data))
-            yield from train_run(needed, replace(launch, run=needed.run_name, force=False, resume=unfinished))
+            called = _baseline_to_train(needed, launch.root).name
+            yield from train_run(needed, replace(launch, run=called, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
             baseline = finished_run(needed, data, launch.root)
@@ -139,7 +140,7 @@ def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None
 
 def is_begun(needed: Config, root: Path, data: DataSet | None = None) -> bool:
     """Say whether a baseline was begun; raise RunInUse where its name belongs to something else, if only to other images."""
-    run = run_at(needed.run_name, root)
+    run = _baseline_to_train(needed, root)
     if not run.exists():
         return False
     card = run.card()
@@ -150,6 +151,13 @@ def is_begun(needed: Config, root: Path, data: DataSet | None = None) -> bool:
             "--root."
         )
     return True
+
+
+def _baseline_to_train(needed: Config, root: Path) -> Run:
+    """Return the run that a missing baseline becomes: another one where a pretrained one is here without its weights."""
+    run = run_at(needed.run_name, root)
+    only_scores = run.exists() and run.card().read_only and not run.has_weights()
+    return run_at(run.anew, root) if only_scores else run
 
 
 def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 
 import pandas as pd
 
-from cvae_core.config import Config, any_set, is_gsnn
+from cvae_core.config import Config, QuadrantConfig, any_set, baseline_for, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import Cell, Estimator, stored_cells
 from cvae_core.runs import Card, Run
@@ -261,10 +261,7 @@ def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[
 
 
 def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
-    """Return what models gain, over the same images: quadrant models on the baseline, label models on their VAE."""
-
-    def against_baseline(entry: Entry) -> tuple[object, ...]:
-        return entry.dataset, entry.pixels, entry.scored, entry.images, any_set(configs[str(entry.run)])
+    """Return what models gain, over the same images: quadrant models on their baseline, label models on their VAE."""
 
     def against_vae(entry: Entry) -> tuple[object, ...]:
         config = configs[str(entry.run)]
@@ -280,12 +277,14 @@ def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]
         )
 
     sampled = [entry for entry in scores if entry.estimator == ESTIMATORS["importance"]]
-    baselines = {against_baseline(e): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
+    baselines = {(configs[str(e.run)], e.scored, e.images): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
     vaes = {against_vae(entry): entry for entry in sampled}
     gaps = []
     for entry in sampled:
         *alike, flavour = against_vae(entry)
-        if baseline := baselines.get(against_baseline(entry)):
+        config = configs[str(entry.run)]
+        needed = baseline_for(config) if isinstance(config, QuadrantConfig) else config
+        if baseline := baselines.get((needed, entry.scored, entry.images)):
             gaps.append(_gap("NN", baseline, entry))
         if flavour == "label" and (vae := vaes.get((*alike, "vae"))):
             gaps.append(_gap("VAE", vae, entry))

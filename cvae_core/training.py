@@ -146,7 +146,11 @@ class Learner:
             c = replace(c, guess=self._guesses(split)[rows])
         shape = (objective_draws(config), len(rows), self.model.latent)
         epsilon = noise.normal(shape, config.seed, "latent", self.epoch, self.step)
-        share, device = slice(parallel.rank(), None, parallel.processes()), self.model.device
+        counts = parallel.rank() < len(
+            rows
+        )  # convolutions refuse a share of no images: one is taken that does not count
+        share = slice(parallel.rank() if counts else 0, None, parallel.processes())
+        device = self.model.device
         x, c, epsilon = x[share].to(device), c.part(share).to(device), epsilon[:, share].to(device)
         self.last_rate = self.learning_rate()
         for group in self.optimiser.param_groups:
@@ -156,14 +160,14 @@ class Learner:
             terms = Elbo(*self.objective(x, c, epsilon))
         self.optimiser.zero_grad(set_to_none=True)
         # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
-        (-terms.value(self.rate_weight()).sum() * (parallel.processes() / len(rows))).backward()
+        (-terms.value(self.rate_weight()).sum() * (counts * parallel.processes() / len(rows))).backward()
         if not config.clip or torch.nn.utils.clip_grad_norm_(self.learned, config.clip).isfinite():
             self.optimiser.step()
         if self.average:
             self.average.update_parameters(self.model)
         bound = terms.value(getattr(config, "beta", 1.0))
         parts = [term.detach().double().sum() for term in (bound, terms.reconstruction, terms.rate)]
-        sums = parallel.add_up(torch.stack(parts)).cpu()
+        sums = parallel.add_up(torch.stack(parts) * counts).cpu()
         self.sums += sums
         self.seen += len(rows)
         self.step += 1

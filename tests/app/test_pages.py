@@ -1028,4 +1028,11 @@ class TestTable:
         words = {tables.number(entry): provenance(entry) for entry in rows}
         ours = next(entry for entry in rows if entry.estimator == "importance sampling" and entry.samples == 1000)
         assert "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`" in words[tables.number(ours)]
+        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[tables.number(ours)]
         assert "Pyro tutorial" in words["71.8"]
+
+    def test_a_number_whose_weights_are_not_shipped_says_how_to_train_them(self) -> None:
+        (entry,) = (row for row in tables.entries([find("quadrant-1-gsnn", CHECKPOINTS)]) if row.is_score)
+        train = "python -m cvae_core train quadrant --alpha 0.0 --run my-quadrant-1-gsnn"
+        score = "python -m cvae_core evaluate my-quadrant-1-gsnn --samples 100"
+        assert provenance(entry).endswith(f"`{train}`, then `{score}`")

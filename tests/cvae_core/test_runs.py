@@ -126,6 +126,15 @@ def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs
     assert len(damaged) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "elbo"), [({}, -100.0), ({"beta": 4.0}, -100.0), ({"alpha": 0.5}, None), ({"draws": 3}, None)]
+)
+def test_a_bound_that_is_not_the_elbo_is_not_called_so(
+    changes: dict[str, float], elbo: float | None, tiny: Tiny, untrained: Untrained
+) -> None:
+    assert untrained(tiny("quadrant", **changes)).card().elbo == elbo
+
+
 def test_readable_runs_and_damaged_ones_are_told_apart(tmp_path: Path, tiny: Tiny, untrained: Untrained) -> None:
     for name in ("a", "b", "c"):
         untrained(tiny("vae"), name)

@@ -620,6 +620,18 @@ def test_a_quadrant_run_uses_a_baseline_that_is_there_whatever_its_name(tiny: Ti
     assert baseline["run"] == "old-baseline"
 
 
+def test_a_baseline_that_is_here_as_its_scores_alone_is_trained_under_another_name(tiny: Tiny, tmp_path: Path) -> None:
+    scored = finish(tiny("baseline", epochs=2), tmp_path)
+    scored.write_card(replace(scored.card(), read_only=True))
+    for path in scored.folder.glob("weights-*"):
+        path.unlink()
+    run = finish(tiny("quadrant", epochs=1), tmp_path)
+    baseline = run.card().baseline
+    assert baseline is not None
+    assert baseline["run"] == f"my-{scored.name}"
+    assert scored.card().read_only
+
+
 def test_force_trains_the_quadrant_run_anew_and_not_its_baseline(tiny: Tiny, tmp_path: Path) -> None:
     finish(tiny("quadrant"), tmp_path)
     names = [r.run.name for r in reports(tiny("quadrant"), tmp_path, force=True) if isinstance(r, Started)]
