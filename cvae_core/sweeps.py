@@ -76,10 +76,9 @@ def plan(file: Path, root: Path) -> list[Planned]:
 def planned(text: str, name: str, root: Path) -> list[Planned]:
     """Return the runs of a sweep of a name that is given as TOML; raise ConfigError as `plan` does."""
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return _planned(tomllib.loads(text), name, root)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, too, and as many brackets in each other
         raise ConfigError(f"This is no TOML: {error}.") from error
-    return _planned(given, name, root)
 
 
 def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
