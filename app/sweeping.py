@@ -58,7 +58,7 @@ def show() -> None:
 def _given(root: Path, chosen: str) -> tuple[str, str]:
     """Show the sweep's name and its TOML, to be changed where it is new."""
     if chosen != NEW:
-        text = (root / FOLDER / f"{chosen}.toml").read_text()
+        text = sweeps.read(root / FOLDER / f"{chosen}.toml")
         st.code(text, language="toml")
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
@@ -68,7 +68,7 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
 def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:
     """Offer to line up what of a sweep is neither finished nor in the queue."""
     path = root / FOLDER / f"{name}.toml"
-    if path.exists() and path.read_text() != text:
+    if path.exists() and sweeps.read(path) != text:
         raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
     if st.button(f"Line up {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
         files.write(path, text.encode())

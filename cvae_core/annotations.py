@@ -1,6 +1,6 @@
 """Whether values are what annotations promise: JSON has types of its own, and whoever wrote it may have meant others."""
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import UnionType
@@ -31,7 +31,7 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
     if isinstance(value, bool):
         return kind is bool
     if kind is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # as NaN is not
     if isinstance(value, str):
         return kind is str and (not one_line or (value.isprintable() and len(value) <= MAX_TEXT))
     if is_dataclass(value) and isinstance(value, kind):

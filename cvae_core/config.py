@@ -56,7 +56,8 @@ class Config:
             if allowed and value not in allowed:
                 raise ConfigError(f"{_said(field.name)} cannot be {value!r}: it is one of {', '.join(allowed)}.")
         for name, kind in _KINDS.items():
-            if not isinstance(value := getattr(self, name, None), kind | None):
+            kinds = kind | None if name in _OPTIONAL else kind
+            if hasattr(self, name) and not isinstance(value := getattr(self, name), kinds):
                 raise ConfigError(f"{_said(name)} cannot be {value!r}: it is {_WORDS[kind]}.")
         for name, low, high in _BOUNDS:
             value = getattr(self, name, None)
@@ -158,10 +159,11 @@ _CHOICES = {
 }
 _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition": True}
 _OPTIONAL = ("patience",)
-_WORDS = {int: "a whole number", bool: "True or False"}
+_WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 _KINDS: Mapping[str, type] = {
     **dict.fromkeys(("width", "depth", "latent", "groups", "draws", "epochs", "patience", "batch_size", "seed"), int),
     **dict.fromkeys(("residual", "one_cycle", "decoder_sees_condition"), bool),
+    "visible": str,
 }
 _BOUNDS = (  # generous: a laptop's memory and patience end before them
     ("width", 1, 8192),

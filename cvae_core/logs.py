@@ -12,7 +12,7 @@ _OURS = ("cvae_core", "app")
 
 def to_stderr(level: str) -> None:
     """Write what the lab logs from a level on to standard error; raise ConfigError where there is no such level."""
-    if level not in LEVELS:
+    if level.lower() not in LEVELS:  # Streamlit's flag for the dashboard's log takes capitals, too
         raise ConfigError(f"A log level cannot be {level!r}: give one of {', '.join(LEVELS)}.")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(_FORMAT))

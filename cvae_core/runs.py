@@ -205,7 +205,7 @@ class Run:
     def has_weights(self, card: Card | None = None) -> bool:
         """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
         named = (card or self.card()).weights
-        return named is not None and (self.folder / Path(named.file).name).exists()
+        return named is not None and os.path.lexists(self.folder / Path(named.file).name)
 
     def weights_digest(self) -> str:
         """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""

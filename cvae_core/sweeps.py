@@ -10,6 +10,7 @@ A run is called after the file, its flavour and its place on the axes: a file me
 
 import itertools
 import math
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -54,19 +55,24 @@ def finished(root: Path) -> dict[Config, str]:
         weights = card.get("weights")
         named = str(weights["file"]) if isinstance(weights, dict) and "file" in weights else "none"
         ours = card.get("status") == "finished" and not card.get("imported")
-        if ours and (path.parent / Path(named).name).exists():
+        if ours and os.path.lexists(path.parent / Path(named).name):
             names.setdefault(config, path.parent.name)
     return names
 
 
-def plan(file: Path, root: Path) -> list[Planned]:
-    """Return the runs of a sweep in order; raise ConfigError, naming key and value, where any of them cannot be."""
+def read(file: Path) -> str:
+    """Return the TOML of a sweep; raise ConfigError where there is none to read."""
     try:
-        text = file.read_text()
+        return file.read_text()
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is no TOML: {error}.") from error
+
+
+def plan(file: Path, root: Path) -> list[Planned]:
+    """Return the runs of a sweep in order; raise ConfigError, naming key and value, where any of them cannot be."""
+    text = read(file)
     try:
         return planned(text, file.stem, root)
     except ConfigError as error:
@@ -76,10 +82,9 @@ def plan(file: Path, root: Path) -> list[Planned]:
 def planned(text: str, name: str, root: Path) -> list[Planned]:
     """Return the runs of a sweep of a name that is given as TOML; raise ConfigError as `plan` does."""
     try:
-        given = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return _planned(tomllib.loads(text), name, root)
+    except (ValueError, RecursionError) as error:  # of thousands of digits in a number, too, or of brackets in brackets
         raise ConfigError(f"This is no TOML: {error}.") from error
-    return _planned(given, name, root)
 
 
 def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:

@@ -298,6 +298,14 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
     assert not labels(visitor)
 
 
+def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
+    (own_runs / ".sweeps" / "folder.toml").mkdir(parents=True)
+    files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff\xfe")
+    for name, sentence in (("folder", "cannot be read"), ("bytes", "is no TOML")):
+        visitor = visit("training", view="Sweep", sweep=name)
+        assert f"{name}.toml {sentence}" in visitor.error[0].value
+
+
 def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs: Path) -> None:
     visitor = visit("training", view="Runs")
     table = visitor.dataframe[0].value.set_index("run")

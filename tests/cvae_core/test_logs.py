@@ -43,6 +43,13 @@ def test_every_event_that_matters_is_a_line_with_level_and_run(
             assert event in line
 
 
+def test_a_level_may_be_in_capitals_as_streamlits_own_flag_has_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--log-level", "INFO", "annotate", "digits-vae", "good", "--root", str(root)]) == 0
+    assert "run digits-vae is finished" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--log-level", "loud", "list"], ["list", "--log-level"], ["list", "--log-level="]])
 def test_a_level_that_is_none_is_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == 2

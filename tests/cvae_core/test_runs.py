@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from cvae_core import files, load, noise, runs
+from cvae_core import files, load, noise, runs, sweeps
 from cvae_core.architectures import build
-from cvae_core.config import Config
+from cvae_core.config import Config, configure
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
 from cvae_core.examples import held_out
@@ -102,13 +102,15 @@ def foreign(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "weights named otherwise": {**card, "weights": {"name": "weights.pt"}},
         "weights that are a text": {**card, "weights": "weights.pt"},
         "a configuration of texts": {**card, "config": {**card["config"], "width": "16"}},
+        "quadrants that are a number": {**card, "config": {**configure("baseline").to_json(), "visible": 1}},
+        "a number beyond all others": {**card, "seconds": 10**400},
     }
 
 
 @pytest.mark.parametrize(
     "case",
     ["a field more", "a field less", "another configuration", "no configuration", "weights named otherwise",
-     "weights that are a text", "a configuration of texts"],
+     "weights that are a text", "a configuration of texts", "quadrants that are a number", "a number beyond all others"],
 )  # fmt: skip
 def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs(
     case: str, tmp_path: Path, tiny: Tiny, untrained: Untrained
@@ -133,6 +135,17 @@ def test_a_bound_that_is_not_the_elbo_is_not_called_so(
     changes: dict[str, float], elbo: float | None, tiny: Tiny, untrained: Untrained
 ) -> None:
     assert untrained(tiny("quadrant", **changes)).card().elbo == elbo
+
+
+def test_weights_of_a_name_that_no_file_can_have_are_not_there(
+    tmp_path: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("vae"))
+    run.write_card(replace(run.card(), weights=Weights(file="w" * 300, sha256="", dtype="float16")))
+    assert not run.has_weights()
+    assert sweeps.finished(tmp_path) == {}
+    with pytest.raises(RunNotFound, match="without its weights"):
+        run.weights()
 
 
 def test_readable_runs_and_damaged_ones_are_told_apart(tmp_path: Path, tiny: Tiny, untrained: Untrained) -> None:

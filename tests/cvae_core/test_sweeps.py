@@ -49,6 +49,9 @@ def test_numbers_and_words_make_names_that_runs_may_have(tmp_path: Path) -> None
 
 BAD = {
     "no TOML": ("flavour = ", "is no TOML"),
+    "brackets in brackets": (f"seed = {'[' * 5000}", "is no TOML: maximum recursion depth"),
+    "a number too long to read": (f"{TINY}seed = {'9' * 5000}", "is no TOML: Exceeds the limit"),
+    "a number too long to repeat": (f"{TINY}seed = 0x{'f' * 5000}", "is no TOML: Exceeds the limit"),
     "no flavour": ("seed = 1", "flavour cannot be None: it is one of vae"),
     "unknown flavour": ('flavour = ["label", "gan"]', "flavour cannot be 'gan'"),
     "unknown preset": ('flavour = "vae"\npreset = "huge"', "preset cannot be 'huge'"),

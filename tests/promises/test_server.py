@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import socket
 import sys
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
+from tests.server import dashboard
 
 pytestmark = pytest.mark.promise
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +79,24 @@ def test_strangers_pages_get_no_connection(address: str, measured: Measured) -> 
     measured("server", pairs_of_host_and_origin=len(PAIRS))
 
 
+def test_nobody_on_the_internet_is_asked_whose_a_page_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:  # on the way of whatever the server would ask for
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        proxy.setblocking(False)
+        with dashboard(tmp_path) as address:
+            finished(opened(address))
+            assert handshake(address, "localhost:{port}", EVIL) == 403
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+async def opened(address: str) -> None:
+    async with visitor(address) as coming:
+        await coming.open("why")
+
+
 def test_no_address_leads_to_a_file(address: str, measured: Measured) -> None:
     secrets = [Path("/", file).read_bytes() if file.startswith("etc") else (ROOT / file).read_bytes() for file in FILES]
     paths = [
@@ -108,7 +128,7 @@ def test_an_oversize_message_ends_its_connection_and_no_other(address: str, meas
             await calm.open("generate", "live=false")
             url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
             async with connect(url, subprotocols=["streamlit"], max_size=None) as loud:  # type: ignore[list-item]
-                with pytest.raises(ConnectionClosed):
+                with pytest.raises(ConnectionClosed, match="1009"):  # too big; what makes no sense is 1002
                     await loud.send(bytes(33 * 2**20))
                     while True:
                         await loud.recv()
