@@ -13,25 +13,31 @@ def provenance(entry: Entry) -> str:
     if entry.run is None:
         how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
         return f"**{tables.number(entry)}**: from the Pyro tutorial. {tables.PYRO_NOTE} {how}"
+    how = f"**{tables.number(entry)}** nats per image: {entry.estimator}, "
     if entry.seeds > 1:
+        names = str(entry.run).split(", ")
+        again = "; ".join(_again(entry, name) for name in names)
         return (
-            f"**{tables.number(entry)}** nats per image: {entry.estimator}, S = {entry.samples:,}, N = {entry.images:,}. "
-            f"Mean ± deviation over {entry.seeds} runs that differ in their seed alone: {entry.run}."
+            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± deviation over {entry.seeds} runs that differ in "
+            f"their seed alone: {entry.run}. Again: {again}"
         )
-    draws = f" --samples {entry.samples}" if entry.samples else ""
-    images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
-    seed = f" --seed {entry.seed}" if entry.seed else ""
-    shown = f" --visible {entry.visible}" if entry.visible else ""
-    how = f"**{tables.number(entry)}** nats per image: {entry.estimator}, run `{entry.run}`, N = {entry.images:,} test images"
+    how += f"run `{entry.run}`, N = {entry.images:,} test images"
     how += f", S = {entry.samples:,} draws per image of seed {entry.seed}" if entry.samples else ""
     if entry.imported:
         how += f". Somebody else's figure, imported `{entry.imported}`: only computing it again shows that it is true"
     if entry.model.startswith(tables.GAP):
         return f"{how}. A difference of two rows above over the same images."
-    run = find(entry.run, default_root())
-    card, here = run.card(), run.has_weights()
-    how += f"; trained in {card.seconds / 60:.1f} minutes ({card.device})"
-    evaluate = f"`python -m cvae_core evaluate {entry.run if here else run.anew}{draws}{images}{seed}{shown}`"
-    if here:
-        return f"{how}. Again: {evaluate}"
-    return f"{how}. Again, for its weights are not here: `{train_command(card.config, run.anew)}`, then {evaluate}"
+    card = find(entry.run, default_root()).card()
+    return f"{how}; trained in {card.seconds / 60:.1f} minutes ({card.device}). Again: {_again(entry, entry.run)}"
+
+
+def _again(entry: Entry, name: str) -> str:
+    """Return the commands that compute a run's part in a number again: training first where its weights are not here."""
+    run = find(name, default_root())
+    here = run.has_weights()
+    draws = f" --samples {entry.samples}" if entry.samples else ""
+    images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
+    seed = f" --seed {entry.seed}" if entry.seed else ""
+    shown = f" --visible {entry.visible}" if entry.visible else ""
+    evaluate = f"`python -m cvae_core evaluate {name if here else run.anew}{draws}{images}{seed}{shown}`"
+    return evaluate if here else f"`{train_command(run.card().config, run.anew)}`, then {evaluate}"

@@ -85,10 +85,15 @@ def main() -> int:
     arguments = parser.parse_args()
     for name in arguments.only:
         make(name, arguments.root)
-    (arguments.root / "README.md").write_text(
-        HEAD + "".join(row(name, arguments.root) for name in sealed(arguments.root))
-    )
+    (arguments.root / "README.md").write_text(report(arguments.root))
     return 0
+
+
+def report(root: Path) -> str:
+    """Return the README of the pretrained runs."""
+    names = sealed(root)
+    hours = sum(find(name, root).card().seconds for name in names) / 3600
+    return f"{HEAD}{''.join(row(name, root) for name in names)}\n{hours:.1f} hours of training in all, scoring aside.\n"
 
 
 def make(name: str, root: Path) -> None:

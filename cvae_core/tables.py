@@ -55,10 +55,13 @@ class Entry:
     run: str | None  # None: a reference row
     seed: int | None = None  # of the draws
     visible: str | None = None  # the set that was shown, where the model takes any
-    seeds: int = (
-        1  # runs that differ in their seed alone; of several, nats are their mean and the error their deviation
-    )
+    seeds: int = 1  # runs that differ in it alone; of several, nats are their mean and the error their deviation
     imported: str = ""  # when and from where, if the run is somebody else's
+
+    @property
+    def question(self) -> tuple[str, int, int, str]:
+        """Return what was asked of a run: numbers that answer the same can be compared."""
+        return self.estimator, self.samples, self.images, self.scored
 
     @property
     def is_score(self) -> bool:
@@ -153,8 +156,9 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
     for dataset, pixels in sorted(
         {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names[0], names[1] != "grey")
     ):
-        averaged = {run for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
-        chosen = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels) and e.run not in averaged]
+        averaged = {(run, e.question) for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
+        here = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels)]
+        chosen = [e for e in here if (e.run, e.question) not in averaged]
         for whole, title in ((False, "quadrants"), (True, WHOLE)):
             if part := [e for e in chosen if (e.scored == WHOLE) == whole]:
                 tables.append(_pivot(f"{dataset}, {pixels} pixels, {title}", part))
@@ -245,8 +249,7 @@ def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[
     groups: dict[tuple[Config, tuple[object, ...]], list[Entry]] = {}
     for entry in sorted(scores, key=lambda entry: configs[str(entry.run)].seed):
         config = replace(configs[str(entry.run)], seed=0)
-        question = (entry.estimator, entry.samples, entry.images, entry.scored)
-        groups.setdefault((config, question), []).append(entry)
+        groups.setdefault((config, entry.question), []).append(entry)
     means = []
     for (config, _), group in groups.items():
         if len(group) >= ENOUGH_SEEDS:

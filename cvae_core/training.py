@@ -146,9 +146,8 @@ class Learner:
             c = replace(c, guess=self._guesses(split)[rows])
         shape = (objective_draws(config), len(rows), self.model.latent)
         epsilon = noise.normal(shape, config.seed, "latent", self.epoch, self.step)
-        counts = parallel.rank() < len(
-            rows
-        )  # convolutions refuse a share of no images: one is taken that does not count
+        # Convolutions refuse a share of no images: one is taken that does not count.
+        counts = parallel.rank() < len(rows)
         share = slice(parallel.rank() if counts else 0, None, parallel.processes())
         device = self.model.device
         x, c, epsilon = x[share].to(device), c.part(share).to(device), epsilon[:, share].to(device)
@@ -277,20 +276,23 @@ def steps_per_epoch(config: Config, images: int) -> int:
     return math.ceil(images / config.batch_size)
 
 
-def fast_dtype(device: torch.device = CPU, seconds: float = 0.2) -> torch.dtype:
-    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products."""
+def fast_dtype(device: torch.device = CPU, turns: int = 5, seconds: float = 0.04) -> torch.dtype:
+    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products.
+
+    The products take turns, and the best turn of each counts: whatever else the machine does slows some of them.
+    """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    rates = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.ones(512, 512, dtype=dtype)
-        count, start = 0, time.monotonic()
-        a @ a
-        start = time.monotonic()
-        while time.monotonic() - start < seconds:
+    rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
+    for _ in range(turns):
+        for dtype, best in rates.items():
+            a = torch.ones(512, 512, dtype=dtype)
             a @ a
-            count += 1
-        rates[dtype] = count / (time.monotonic() - start)
+            count, start = 0, time.monotonic()
+            while time.monotonic() - start < seconds:
+                a @ a
+                count += 1
+            rates[dtype] = max(best, count / (time.monotonic() - start))
     return torch.bfloat16 if rates[torch.bfloat16] > 1.5 * rates[torch.float32] else torch.float32
 
 

@@ -397,6 +397,30 @@ def test_half_precision_is_for_the_arithmetic_alone(tiny: Tiny, digits: DataSet)
     assert not torch.equal(exact.model.output.weight, learner.model.output.weight)
 
 
+class Clock:
+    """Tells the time that products of matrices have taken, each as long as its type needs."""
+
+    def __init__(self, seconds: dict[torch.dtype, float], busy: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.now, self.seconds, self.busy = 0.0, seconds, busy
+
+    def multiply(self, dtype: torch.dtype) -> None:
+        self.now += self.seconds[dtype] * (20 if self.busy[0] <= self.now < self.busy[1] else 1)
+
+
+class Matrix:
+    def __init__(self, dtype: torch.dtype, clock: Clock) -> None:
+        self.dtype, self.clock = dtype, clock
+
+    def __matmul__(self, other: object) -> None:
+        self.clock.multiply(self.dtype)
+
+
+def chosen_by(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> torch.dtype:
+    monkeypatch.setattr(training.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(training.torch, "ones", lambda *_, dtype: Matrix(dtype, clock))
+    return fast_dtype()
+
+
 @pytest.mark.parametrize(
     ("seconds", "chosen"),
     [
@@ -409,16 +433,12 @@ def test_half_precision_is_for_the_arithmetic_alone(tiny: Tiny, digits: DataSet)
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster(
     seconds: dict[torch.dtype, float], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Clock:
-        now = 0.0
+    assert chosen_by(Clock(seconds), monkeypatch) == chosen
 
-    class Matrix:
-        def __init__(self, dtype: torch.dtype) -> None:
-            self.dtype = dtype
 
-        def __matmul__(self, other: object) -> None:
-            Clock.now += seconds[self.dtype]
-
-    monkeypatch.setattr(training.time, "monotonic", lambda: Clock.now)
-    monkeypatch.setattr(training.torch, "ones", lambda *_, dtype: Matrix(dtype))
-    assert fast_dtype() == chosen
+@pytest.mark.parametrize("begins", [0.0, 0.04, 0.08, 0.12])
+def test_a_busy_moment_of_the_machine_changes_no_choice(begins: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock({torch.float32: 0.004, torch.bfloat16: 0.001}, busy=(begins, begins + 0.2))
+    assert chosen_by(clock, monkeypatch) == torch.bfloat16
+    clock = Clock({torch.float32: 0.001, torch.bfloat16: 0.001}, busy=(begins, begins + 0.2))
+    assert chosen_by(clock, monkeypatch) == torch.float32
