@@ -54,11 +54,18 @@ class Animation(Protocol):
         """Return the lines that write it from a shell."""
 
 
+WIDE = 500  # pixels: on a phone the words of such a picture would be too small to read
 # Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
-# pixel enlarges it then, and browsers smooth what they enlarge. What a phone with two of them makes smaller must be smoothed.
+# pixel enlarges it then, and browsers smooth what they enlarge. On a phone a wide picture is less small than that, and pushed
+# along by a finger.
 _CRISP = """<style>
-@media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2.5dppx) {
+@media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {
     [data-testid="stImage"] img { image-rendering: pixelated; }
+}
+@media (max-width: 640px) {
+    [class*="st-key-wide-"] { overflow-x: auto; }
+    [class*="st-key-wide-"] > :last-child { position: sticky; left: 0; }
+    [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
 
@@ -80,9 +87,11 @@ def sentences() -> Iterator[None]:
 
 def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
     """Show a picture with its download and the lines of Python that draw it."""
-    st.image(figures.png(figure.draw(scale)), output_format="PNG", alt=alt)
-    with st.container(horizontal=True):
-        png_button(figure, name, scale)
+    drawn = figure.draw(scale)
+    with st.container(key=f"{'wide' if drawn.width > WIDE else 'narrow'}-{name}"):
+        st.image(figures.png(drawn), output_format="PNG", alt=alt)
+        with st.container(horizontal=True):
+            png_button(figure, name, scale)
 
 
 def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
