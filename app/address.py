@@ -32,7 +32,8 @@ def _dropped(given: Mapping[str, Sequence[str]]) -> list[str]:
     for name, texts in given.items():
         if name in st.session_state:
             value = st.session_state[name]
-            if isinstance(value, list | tuple) or name not in st.query_params:
+            # A list is taken in part and a whole number without its fraction, silently.
+            if isinstance(value, list | tuple) or type(value) is int or name not in st.query_params:
                 left_out += [_plain(f"{name}={text}") for text in texts if not _says(text, value)]
     return left_out
 

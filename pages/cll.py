@@ -110,17 +110,15 @@ def judged() -> None:
         {
             "run": name,
             "measure": finding.name,
-            "value": finding.value,
-            "real or chance": finding.reference,
-            "of": finding.of,
+            "value": f"{finding.value:.3f}",
+            "real or chance": "–" if finding.reference is None else f"{finding.reference:.3f}",
+            "of": f"{finding.of:,}",
         }
         for name, findings in found.items()
         for finding in findings
         if " read as " not in finding.name
     ]
-    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("value", "real or chance")}
-    widths = {"measure": st.column_config.TextColumn(width=400)}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=numbers | widths)
+    st.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
 
 
 def estimate_anew() -> None:

@@ -254,6 +254,7 @@ class TestGenerate:
         ("generate", {"seed": "inf"}, "`seed=inf`"),
         ("latent", {"point": "nan"}, "`point=nan`"),
         ("inpaint", {"seed": "1e400"}, "`seed=1e400`"),
+        ("inpaint", {"seed": "12.7", "samples": "4"}, "`seed=12.7`"),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
         ("latent", {"method": "t-SNE", "point": "3"}, None),
@@ -924,10 +925,13 @@ class TestTable:
     ) -> None:
         assert "Are the digits what was asked for?" not in [heading.value for heading in visit("cll").subheader]
         run = find("digits-label", own_runs)
-        store_judgement(run, [Finding(name="samples", value=0.75, of=10, reference=0.5)], run.weights_digest())
+        found = [Finding(name="samples", value=0.75, of=1000, reference=0.5), Finding(name="alone", value=0.5, of=10)]
+        store_judgement(run, found, run.weights_digest())
         visitor = visit("cll")
         assert "Are the digits what was asked for?" in [heading.value for heading in visitor.subheader]
-        assert visitor.dataframe[-1].value.iloc[0].tolist() == ["digits-label", "samples", 0.75, 0.5, 10]
+        samples, alone = visitor.table[0].value.to_numpy().tolist()
+        assert samples == ["digits-label", "samples", "0.750", "0.500", "1,000"]
+        assert alone == ["digits-label", "alone", "0.500", "–", "10"]
 
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
