@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -103,12 +104,10 @@ def load(name: str) -> DataSet:
     (1257, torch.uint8)
     """
     if _known(name) == EMBEDDED:
-        train, validation, test = _digits()
-    else:
-        _check_files(name)
-        train, test = _read(name, train=True), _read(name, train=False)
-        train, validation = train.part(slice(None, -HELD_OUT)), train.part(slice(-HELD_OUT, None))
-    return DataSet(name, train, validation, test, _fingerprint(train, validation, test))
+        return _digits()
+    _check_files(name)
+    train, test = _read(name, train=True), _read(name, train=False)
+    return _data_set(name, train.part(slice(None, -HELD_OUT)), train.part(slice(-HELD_OUT, None)), test)
 
 
 def download(name: str) -> None:
@@ -191,7 +190,8 @@ def _read(name: str, *, train: bool) -> Split:
     return Split(images.reshape(-1, PIXELS), labels)
 
 
-def _digits() -> tuple[Split, Split, Split]:
+@cache  # a tenth of a second, otherwise, at every training and every score
+def _digits() -> DataSet:
     # Whole numbers throughout: no rounding differs between machines, so the fingerprint does not either.
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -206,7 +206,11 @@ def _digits() -> tuple[Split, Split, Split]:
     rest, test = train_test_split(np.arange(len(labels)), test_size=360, stratify=labels, random_state=0)
     train, validation = train_test_split(rest, test_size=180, stratify=labels[rest], random_state=0)
     whole = Split(torch.from_numpy(images.reshape(-1, PIXELS)), torch.from_numpy(labels).long())
-    return whole.part(train), whole.part(validation), whole.part(test)
+    return _data_set(EMBEDDED, whole.part(train), whole.part(validation), whole.part(test))
+
+
+def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSet:
+    return DataSet(name, train, validation, test, _fingerprint(train, validation, test))
 
 
 def _fingerprint(*splits: Split) -> str:
