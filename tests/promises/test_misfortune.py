@@ -18,6 +18,7 @@ pytestmark = pytest.mark.promise
 WRITING = [
     "evaluate digits-label --images 20 --samples 2", "embed digits-label --method pca --points 60", "judge digits-label",
     "export digits-label --grid a.png", "export digits-label --zip b.zip", "import theirs.zip --run theirs",
+    "export digits-label --tensorboard logs",
     "table --out t.md", "train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 1 --run new",
 ]  # fmt: skip
 READING = ["list", "table", "queue"]
