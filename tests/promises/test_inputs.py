@@ -55,6 +55,7 @@ ADDRESSES = [
     for value in (NUMBERS[number % len(NUMBERS)], NAMES[number % len(NAMES)], NAMES[-1 - number % len(NAMES)])
 ]
 Random(0).shuffle(ADDRESSES)
+DRAWING = base64.b64encode(bytes([0, 255] * 392)).decode()
 # By page and query: a widget, and what it is made to say, first what each guard alone refuses. What Streamlit itself cannot
 # read, NaN in a field of whole numbers say, ends the forger's own session with a sentence, before a line of the lab has run.
 LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
@@ -95,7 +96,7 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
 }  # fmt: skip
 # What the pages are to believe. Whether what has none makes sense, Streamlit itself asks: no short test needs that.
 TRUTHS: dict[str, dict[str, Any]] = {
-    "pad": {"ink": {"value": base64.b64encode(bytes([0, 255] * 392)).decode()}},
+    "pad": {"ink": {"value": DRAWING}},
     "doors": {"visible": {"value": [True, False, False, False]}},
     "live-sliders": {"epsilon": {"value": [1] * 16}},
     "map": {"selection": {"points": [{"customdata": 1}]}},
@@ -167,6 +168,7 @@ def test_no_nonsense_is_more_than_left_out(long: bool, server: Server, measured:
     log = server.log.read_text()
     assert "app.faults" not in log
     assert "Traceback" not in log
+    assert DRAWING[:16] not in log
     hostile = {QUOTED[name] for name in NAMES}
     measured("names", in_addresses=sum(query.partition("=")[2] in hostile for _, query in chosen), on_a_page=on_a_page)
     measured("inputs", inputs=inputs, exceptions=len(faults), megabytes_grown=max(grown, 0.0))

@@ -81,7 +81,7 @@ def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
         code, complaint = said(line)
         assert code == 2, line
         assert complaint.count("\n") == 1, (line, complaint)
-        assert unwritable in complaint, (line, complaint)
+        assert f"could not be written ({unwritable})" in complaint, (line, complaint)
     for line in READING:
         assert said(line) == (0, ""), line
     assert content(tmp_path) == before
