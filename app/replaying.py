@@ -16,18 +16,22 @@ PARTS: tuple[Part, ...] = ("samples", "reconstructions")
 QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("label", "quadrant-1")
 MOST_RUNS = 3  # side by side
-CURVES = "curves"  # the chart's key
+REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
 
 
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
     """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
     names = list(keys)
+    if (
+        len(held := st.session_state.get(REPLAYED, [])) > MOST_RUNS
+    ):  # as only a forger sends them: Streamlit would raise
+        st.session_state[REPLAYED] = held[:MOST_RUNS]
     replayed = st.multiselect(
         "Replay",
         names,
         default=[name for name in FIRST_RUNS if name in names] or names[:2],
         max_selections=MOST_RUNS,
-        key="replay",
+        key=REPLAYED,
         bind="query-params",
         help=f"Up to {MOST_RUNS}, side by side",
     )

@@ -47,7 +47,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "one sentence, nothing lost, the rest works",
     ),
     "server": (
-        "foreign Host and Origin, path traversal, oversize messages, uploads without token",
+        "WebSockets with a foreign Host or Origin, path traversal, oversize messages, uploads without token",
         "refused; loopback and local hosts only, no telemetry",
     ),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),

@@ -64,6 +64,12 @@ class Visitor:
         said = [element.exception.message for element in elements if element.HasField("exception")]
         return said + [element.alert.body for element in elements if element.alert.format == Alert.ERROR]
 
+    @property
+    def alerts(self) -> list[str]:
+        """Return what the page says in boxes of any colour."""
+        said = (delta.new_element.alert.body for _, delta in sorted(self._shown.items()))
+        return [words for words in said if words]
+
     async def fetch(self, picture: str) -> bytes:
         """Return a picture's bytes."""
         with await asyncio.to_thread(urllib.request.urlopen, self._address + picture) as answer:

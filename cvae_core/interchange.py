@@ -3,6 +3,7 @@
 Both formats need packages that the lab itself does without: the extras `tensorboard` and `onnx`.
 """
 
+import io
 import warnings
 from datetime import datetime
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvae_core import replay
+from cvae_core import files, replay
 from cvae_core.config import any_set
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
@@ -31,21 +32,29 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
     A step is an epoch; of the stages there is what the model made, not the digits that it was to make.
     """
     _require_extra("tensorboard", "A log for TensorBoard")
-    from torch.utils.tensorboard import SummaryWriter
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from torch.utils.tensorboard import summary
 
     log = folder / run.name
     if any(log.glob("events.out.tfevents.*")):
         raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
     card, curves, stages = run.card(), run.curves(), run.stages()
     begun = datetime.fromisoformat(card.created).timestamp()
-    with SummaryWriter(str(log)) as writer:
-        for row in curves.to_dict("records"):
-            said = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
-            for name, value in {**said, "learning_rate": row["learning_rate"]}.items():
-                writer.add_scalar(name, value, row["epoch"], walltime=begun + row["seconds"])
-        for index, epoch in enumerate(stages["epoch"]):
-            picture = replay.frame(stages, card.config, run.name, STAGE_SCALE, index=index)
-            writer.add_image("stages", np.asarray(picture), int(epoch), dataformats="HWC")
+    content = io.BytesIO()  # and not yet a file: on a full disk nothing of it must be left
+    events = RecordWriter(content)
+    events.write(Event(wall_time=begun, file_version="brain.Event:2").SerializeToString())
+    for row in curves.to_dict("records"):
+        said = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+        for name, value in {**said, "learning_rate": row["learning_rate"]}.items():
+            told = summary.scalar(name, value)
+            event = Event(wall_time=begun + row["seconds"], step=int(row["epoch"]), summary=told)
+            events.write(event.SerializeToString())
+    for index, epoch in enumerate(stages["epoch"]):
+        picture = replay.frame(stages, card.config, run.name, STAGE_SCALE, index=index)
+        told = summary.image("stages", np.asarray(picture), dataformats="HWC")
+        events.write(Event(wall_time=begun, step=int(epoch), summary=told).SerializeToString())
+    files.write(log / f"events.out.tfevents.{begun:.0f}.{run.name}", content.getvalue())
     return log
 
 

@@ -809,6 +809,15 @@ class TestTraining:
         assert visitor.multiselect(key="replay").value == replayed
         assert len(pictures(visitor)) == 2 * len(replayed)
 
+    def test_of_more_runs_than_stand_side_by_side_that_a_forger_tells_the_first_are_replayed(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        visitor = visit("training", replay="digits-label")
+        visitor.multiselect(key="replay").set_value(["digits-label", "digits-baseline-1", "vae", "label"]).run()
+        assert len(pictures(visitor)) == 2 * 3
+        assert visitor.multiselect(key="replay").value == ["digits-label", "digits-baseline-1", "vae"]
+        assert not visitor.error
+
     @pytest.mark.parametrize(
         ("told", "reached"),
         [

@@ -322,6 +322,16 @@ def test_too_little_memory_is_one_sentence(
     assert "not enough memory" in refused(command("evaluate", "digits-label", "--root", root))
 
 
+def test_what_the_system_refuses_where_nobody_expected_it_is_one_sentence(
+    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(evaluation, "from_posterior", broken)
+    assert "Input/output error" in refused(command("evaluate", "digits-label", "--root", root))
+
+
 def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
     (weights,) = (root / "digits-label").glob("weights-*")
     weights.write_bytes(weights.read_bytes()[:-1])

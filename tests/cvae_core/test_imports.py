@@ -129,6 +129,8 @@ def test_nothing_is_ever_unpickled(path: Path) -> None:
                 pass
             case ast.keyword(arg="allow_pickle"):
                 pytest.fail(f"{path.name}:{node.value.lineno} lets NumPy unpickle")
+            case ast.keyword(arg="persist"):
+                pytest.fail(f"{path.name}:{node.value.lineno} lets Streamlit keep pickles on the disk")
             case ast.ImportFrom(module="torch" | "numpy", names=names):
                 assert {alias.name for alias in names}.isdisjoint({"load", "save", "hub"}), f"{path.name}:{node.lineno}"
             case ast.Call(func=ast.Name(id="__import__") | ast.Attribute(attr="import_module")):

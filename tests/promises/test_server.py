@@ -160,6 +160,9 @@ def test_it_listens_on_this_machine_alone_and_tells_nobody(address: str) -> None
     assert config["server"]["allowedHosts"] == ["localhost", "127.0.0.1"]
     assert config["server"]["enableCORS"] and config["server"]["enableXsrfProtection"]
     assert not config["browser"]["gatherUsageStats"]
+    assert config["client"]["showErrorDetails"] == "type"  # not with paths of this machine
+    assert config["server"]["maxUploadSize"] <= 2  # megabytes
+    assert not config["server"].get("enableStaticServing")
     port = urlsplit(address).port
     table = [
         line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
