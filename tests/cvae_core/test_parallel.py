@@ -105,17 +105,19 @@ def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
         assert two["images"] == one["images"] == 55
 
 
-@pytest.mark.parametrize(("processes", "said"), [(1, "said, torn down"), (2, "said")])
-def test_one_of_several_processes_leaves_with_all_said_and_without_python_s_teardown(processes: int, said: str) -> None:
+@pytest.mark.parametrize(("processes", "code", "said"), [(1, 0, "said, torn down"), (1, 2, "said"), (2, 0, "said")])
+def test_who_is_stopped_or_one_of_several_leaves_with_all_said_and_without_python_s_teardown(
+    processes: int, code: int, said: str
+) -> None:
     lines = "import atexit; atexit.register(print, ', torn down'); print('said', end=''); "
     ended = subprocess.run(
-        [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave(3)"],
+        [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave({code})"],
         cwd=ROOT,
         env={**os.environ, "WORLD_SIZE": str(processes)},
         capture_output=True,
         text=True,
     )
-    assert (ended.stdout.strip(), ended.returncode) == (said, 3)
+    assert (ended.stdout.strip(), ended.returncode) == (said, code)
 
 
 def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:
