@@ -220,6 +220,16 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     assert started == [("mine", "python -m cvae_core train --resume")]
 
 
+def test_what_several_processes_trained_is_left_to_a_shell(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
+    visitor = visit("training", view="Train", follow="mine")
+    assert "torchrun --nproc-per-node 2 -m -- cvae_core train --resume" in [code.value for code in visitor.code]
+    assert "Resume training" not in labels(visitor)
+    assert any("as many go on with it: start them from a shell" in caption.value for caption in visitor.caption)
+
+
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:

@@ -70,6 +70,14 @@ def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, 
     assert condition(run.folder.parent, "mine") == Condition(status, "so it was", resume)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("status", ["running", "stopped"])
+def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Tiny, untrained: Untrained) -> None:
+    root = untrained(tiny("label"), "mine", status=status, processes=4).folder.parent
+    now = condition(root, "mine")
+    again = f"torchrun --nproc-per-node 4 -m -- cvae_core train --resume --root {root}"
+    assert (now.resume, now.together) == (again, True)
+
+
 def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
     running: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
