@@ -125,6 +125,8 @@ def _state(root: Path, name: str, now: Condition) -> None:
         st.markdown(f"{icon} **{name}** {word}" + (f": {now.reason}" if why else ""), width="stretch")
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
+        elif now.together:
+            st.caption("Several processes trained it, and as many go on with it: start them from a shell.")
         elif now.resume:
             permission.offer(
                 "Resume training", jobs.start, root, name, now.resume, run=name, icon=":material/play_arrow:"

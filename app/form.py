@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, sessions, upkeep
+from cvae_core import data, jobs, pace, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -54,6 +54,7 @@ def show() -> None:
     try:
         config = _config()
         name = _name(config, root)
+        pace.require_small(config)
         upkeep.vacant(root, name)
         if twin := Planned(name, config).finished_as(root):
             raise RunInUse(

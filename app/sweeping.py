@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
-from cvae_core import files, jobs, queueing, sweeps
+from cvae_core import files, jobs, pace, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.roots import NAME, default_root
@@ -46,6 +46,8 @@ def show() -> None:
             raise ConfigError(
                 f"These are {len(planned)} runs: from a page {MOST} are the most, the command line takes more."
             )
+        for run in planned:
+            pace.require_small(run.config)
         missing = _missing(root, planned, sweeps.finished(root))
         if permission.may_train():
             _offer(root, name, text, missing, of=len(planned))

@@ -20,8 +20,9 @@ from cvae_core.data import Split
 from cvae_core.errors import Interrupted
 from cvae_core.evaluation import Cell
 from cvae_core.flags import OnDevice, Root, RunName
+from cvae_core.jobs import resume_command
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import default_root, in_root
+from cvae_core.roots import default_root
 from cvae_core.runs import find
 from cvae_core.sessions import Launch, SessionReport, train_run
 from cvae_core.training import Stepped
@@ -37,7 +38,7 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
                 if parallel.leads():
                     bar.show(report)
                 if _stops(report, stop_requested()):
-                    again = in_root(f"{launch.command(config)} --resume", launch.root)
+                    again = resume_command(launch.command(config), launch.root, parallel.processes())
                     raise Interrupted(f"Stopped. Go on with: {again}")
 
 

@@ -24,6 +24,7 @@ LOG = logging.getLogger(__name__)
 RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
 GRACE = 1.4  # seconds that a training has to stop by itself
 SUNK = 10.0  # seconds within which a killed process is gone
+TOGETHER = "torchrun --nproc-per-node"  # begins the command of several processes
 
 State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
 
@@ -35,6 +36,21 @@ class Condition:
     state: State
     reason: str = ""
     resume: str | None = None
+
+    @property
+    def together(self) -> bool:
+        """Say whether it goes on by several processes, which do not wait their turn."""
+        return self.resume is not None and self.resume.startswith(TOGETHER)
+
+
+def resume_command(command: str, root: Path, processes: int = 1) -> str:
+    """Return the command that goes on with a training by as many processes: by more or fewer its sums would round otherwise.
+
+    >>> resume_command("python -m cvae_core train label", Path("runs"), processes=2)
+    'torchrun --nproc-per-node 2 -m -- cvae_core train label --resume --root runs'
+    """
+    again = in_root(f"{command} --resume", root)
+    return again if processes <= 1 else f"{TOGETHER} {processes} -m -- {again.removeprefix('python -m ')}"
 
 
 def stop(root: Path, run: str) -> None:
@@ -101,12 +117,12 @@ def condition(root: Path, run: str) -> Condition:
         return _closed(card, root)
     found = pulse.read(folder)
     if found and found.goes_on:
-        return _going_on(found, in_root(f"{card['command']} --resume", root))
+        return _going_on(found, _resume(card, root))
     card = _card(folder) or card
     if card["status"] != "running":  # it closed between the two looks
         return _closed(card, root)
     cause = found.cause() if found else "it ended without a word"
-    return Condition("died", cause, in_root(f"{card['command']} --resume", root))
+    return Condition("died", cause, _resume(card, root))
 
 
 def begun_with(root: Path, run: str) -> list[str]:
@@ -136,13 +152,18 @@ def _unborn(root: Path, run: str) -> Condition:
         said = "it ended before it began"
     elif said.startswith(WAITS):
         said = "it ended while it waited, without a word"
-    return Condition("failed", said, command)
+    return Condition(
+        "failed", said, command.replace(" --resume", "", 1)
+    )  # what was to go on may have been its baseline
 
 
 def _closed(card: dict[str, Any], root: Path) -> Condition:
     going_on = card["status"] in ("stopped", "failed")
-    resume = in_root(f"{card['command']} --resume", root) if going_on else None
-    return Condition(card["status"], card.get("reason") or "", resume)
+    return Condition(card["status"], card.get("reason") or "", _resume(card, root) if going_on else None)
+
+
+def _resume(card: dict[str, Any], root: Path) -> str:
+    return resume_command(card["command"], root, card.get("processes", 1))
 
 
 def _card(folder: Path) -> dict[str, Any] | None:
@@ -151,6 +172,7 @@ def _card(folder: Path) -> dict[str, Any] | None:
         return None
     card = files.read_json(path)
     files.require(all(isinstance(card.get(name), str) for name in ("status", "command")), path)
+    files.require(isinstance(card.get("processes", 1), int), path)
     return card
 
 

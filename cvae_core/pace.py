@@ -13,19 +13,21 @@ from cvae_core.monitoring import VALIDATION_BATCH, validate
 from cvae_core.training import Learner, fast_dtype, steps_per_epoch
 
 SECONDS = 1.0  # of steps are timed
-MOST_WEIGHTS = 50_000_000  # and a training holds each four times
+MOST_WEIGHTS = 50_000_000  # beside a page's visitors, and a training holds each four times
 IMAGES = 2048  # of the training split take part: enough for the largest batches, few for a baseline to guess first
 
 
-def epoch_seconds(config: Config, data: DataSet) -> float:
-    """Estimate the seconds of one epoch of a configuration, validation included; what else works here slows it down.
-
-    Raises ConfigError where the networks are too large to be built beside other things.
-    """
+def require_small(config: Config) -> None:
+    """Raise ConfigError where a configuration's networks are too large to be built beside other things."""
     if (weights := sum(shape.numel() for shape in shapes(config).values())) > MOST_WEIGHTS:
         raise ConfigError(
-            f"Networks of {weights:,} weights are too large to be timed here: make width or depth smaller."
+            f"Networks of {weights:,} weights are too large: from a page {MOST_WEIGHTS:,} are the most. Make width or depth "
+            "smaller, or train them from the command line."
         )
+
+
+def epoch_seconds(config: Config, data: DataSet) -> float:
+    """Estimate the seconds of one epoch of a configuration, validation included; what else works here slows it down."""
     steps = steps_per_epoch(config, len(data.train))
     learner = Learner(config, steps, dtype=fast_dtype(), frozen={})
     few = data.train.part(slice(IMAGES))

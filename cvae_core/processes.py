@@ -139,13 +139,16 @@ def launched_together() -> bool:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process; one of several ends at once, without Python's own teardown.
+    """End this process; one of several, or one that was stopped or refused, at once, without Python's own teardown.
 
-    DistributedDataParallel keeps gloo's threads beyond the group, and one of them that lets go of a tensor while Python is
-    torn down aborts the process (PyTorch's pull request 179291).
+    Letting go of torch takes a second or more of the two in which a stopped training is to be gone, and all that is worth
+    keeping is written by then. Of several processes even one that is done skips it: DistributedDataParallel keeps gloo's
+    threads beyond the group, and one of them that lets go of a tensor meanwhile aborts the process (PyTorch's pull request
+    179291).
     """
-    if not launched_together():
+    if not code and not launched_together():
         sys.exit(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            stream.flush()
     os._exit(code)

@@ -192,7 +192,9 @@ def _train_locked(
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
     card = (
-        replace(found, command=launch.command(config)) if found else _new_card(config, launch, data, learner, baseline)
+        replace(found, command=launch.command(config), processes=processes())
+        if found
+        else _new_card(config, launch, data, learner, baseline)
     )
     recorder = Recorder(run, learner, card, data)
     with pulse.beating(run.folder) as beat:

@@ -73,7 +73,8 @@ class Train(Generic[AnyConfig]):
 
     def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
         """Wait for the turn, which is this process's until the end, as is a transcript."""
-        command = in_root(train_command(self.config, self.name, *self.flags), self.root)
+        now = [flag for flag, given in (("--resume", self.resume), ("--force", self.force)) if given]
+        command = in_root(train_command(self.config, self.name, *self.flags, *now), self.root)
 
         @functools.cache
         def keep() -> None:

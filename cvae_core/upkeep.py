@@ -47,6 +47,7 @@ def rename(root: Path, name: str, new: str) -> Run:
         run.write_card(replace(card, command=train_command(card.config, new, *flags)))
         run.folder.rename(target)
         transcripts.forget(root, name)
+        transcripts.forget(root, new)  # of a stranger that never became a run
     LOG.info("run %s is renamed %s", name, new)
     return run_at(new, root)
 
@@ -90,6 +91,7 @@ def restore(root: Path, name: str) -> Run:
         raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
     with _writing(root):
         (root / BIN / binned.name).rename(vacant(root, name))
+        transcripts.forget(root, name)  # of a stranger that never became a run
     LOG.info("run %s is taken out of the bin", name)
     return run_at(name, root)
 

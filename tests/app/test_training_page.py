@@ -98,21 +98,13 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
     assert "Start" not in labels(visitor)
 
 
-def test_networks_too_large_to_be_timed_are_a_sentence(
-    visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv(permission.VARIABLE, "on")
-    monkeypatch.setenv("CVAE_RUNS", str(own_runs))
-    assert "too large to be timed here" in form(visit, Width=8192, Name="mine").error[0].value
-
-
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
     assert visit("training", view="Train").text_input[0].placeholder == "label"
     assert form(visit).text_input[0].placeholder == "digits-label-2"
 
 
 REFUSED = {
+    "networks": ({"Width": 8192, "Name": "mine"}, "weights are too large: from a page 50,000,000 are the most"),
     "a width": ({"Width": 0}, "width cannot be 0: it lies between 1 and 8192"),
     "latents": ({"Latent_dimensions": -1}, "latent cannot be -1"),
     "a rate": ({"Learning_rate": 0.0}, "learning rate cannot be 0.0"),
@@ -220,6 +212,16 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     assert started == [("mine", "python -m cvae_core train --resume")]
 
 
+def test_what_several_processes_trained_is_left_to_a_shell(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
+    visitor = visit("training", view="Train", follow="mine")
+    assert "torchrun --nproc-per-node 2 -m -- cvae_core train --resume" in [code.value for code in visitor.code]
+    assert "Resume training" not in labels(visitor)
+    assert any("as many go on with it: start them from a shell" in caption.value for caption in visitor.caption)
+
+
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
@@ -282,6 +284,11 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
         ("grid", 'flavour = "labels"', "flavour cannot be 'labels'"),
         ("../grid", 'flavour = "label"', "A run cannot be called"),
         ("grid", f'flavour = "label"\nseed = {list(range(21))}', "These are 21 runs: from a page 20 are the most"),
+        (
+            "grid",
+            'flavour = "label"\nwidth = 8192\ndepth = [1, 64]',
+            "weights are too large: from a page 50,000,000 are",
+        ),
         ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
         ("digits", 'flavour = "label"', "There is a run 'digits-label' of other settings already"),
     ],

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from cvae_core import cli, jobs, processes, pulse, queueing, transcripts
-from cvae_core.config import Config
+from cvae_core import cli, jobs, processes, pulse, queueing, starting, transcripts
+from cvae_core.config import Config, train_command
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import Condition, condition
 from cvae_core.processes import Process
@@ -68,6 +68,14 @@ def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, 
     run = untrained(tiny("label"), "mine", status=status, reason="so it was")
     resume = None if status == "finished" else f"{RESUME}{run.folder.parent}"
     assert condition(run.folder.parent, "mine") == Condition(status, "so it was", resume)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", ["running", "stopped"])
+def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Tiny, untrained: Untrained) -> None:
+    root = untrained(tiny("label"), "mine", status=status, processes=4).folder.parent
+    now = condition(root, "mine")
+    again = f"torchrun --nproc-per-node 4 -m -- cvae_core train --resume --root {root}"
+    assert (now.resume, now.together) == (again, True)
 
 
 def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
@@ -286,6 +294,20 @@ def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
     why = "it ended while it waited, without a word" if starter == "page" else "it ended before it began"
     assert (now.state, now.reason) == ("failed", why)
     assert now.resume == (command if starter == "page" else entry.command)
+
+
+@pytest.mark.parametrize("way", ["resume", "force"])
+def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothing_to_resume(
+    way: str, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = starting.Train(config=tiny("label"), run="mine", root=tmp_path, embed=False, **{way: True})
+    command = train_command(training.config, "mine", "--no-embed")
+    with ExitStack() as until_the_end:
+        training._wait(until_the_end, lambda: False)
+        assert cli.main(["queue", "--root", str(tmp_path)]) == 0
+        assert f"  {command} --{way} --root {tmp_path}: it begins" in capsys.readouterr().out
+    goes_on = command if way == "resume" else f"{command} --force"
+    assert condition(tmp_path, "mine").resume == f"{goes_on} --root {tmp_path}"
 
 
 def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import parallel, pulse
+from cvae_core import jobs, parallel, pulse
 from cvae_core.architectures import build
 from cvae_core.config import configure
 from cvae_core.data import DataSet
@@ -73,7 +73,8 @@ def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]
 def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Path) -> None:
     run, flags = run_at("digits-label", tmp_path), [*FLAGS.split(), "--epochs", "100000", "--root", str(tmp_path)]
     words = [*program(2), "train", "label", *flags]
-    with subprocess.Popen(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}) as both:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as both:
         try:
             while not (run.folder / "curves.csv").exists():
                 assert both.poll() is None
@@ -83,9 +84,11 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
             children = subprocess.run(["pgrep", "-P", str(both.pid)], capture_output=True, text=True).stdout.split()
             (follower,) = {int(pid) for pid in children} - {found.process.pid}
             os.kill(follower, signal.SIGTERM)
-            both.wait(60)
+            _, complaint = both.communicate(timeout=60)
         finally:
             both.terminate()
+    assert f"Stopped. Go on with: {jobs.condition(tmp_path, 'digits-label').resume}\n" in complaint
+    assert "Go on with: torchrun --nproc-per-node 2 -m -- cvae_core train label " in complaint
     assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
@@ -105,17 +108,19 @@ def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
         assert two["images"] == one["images"] == 55
 
 
-@pytest.mark.parametrize(("processes", "said"), [(1, "said, torn down"), (2, "said")])
-def test_one_of_several_processes_leaves_with_all_said_and_without_python_s_teardown(processes: int, said: str) -> None:
+@pytest.mark.parametrize(("processes", "code", "said"), [(1, 0, "said, torn down"), (1, 2, "said"), (2, 0, "said")])
+def test_who_is_stopped_or_one_of_several_leaves_with_all_said_and_without_python_s_teardown(
+    processes: int, code: int, said: str
+) -> None:
     lines = "import atexit; atexit.register(print, ', torn down'); print('said', end=''); "
     ended = subprocess.run(
-        [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave(3)"],
+        [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave({code})"],
         cwd=ROOT,
         env={**os.environ, "WORLD_SIZE": str(processes)},
         capture_output=True,
         text=True,
     )
-    assert (ended.stdout.strip(), ended.returncode) == (said, 3)
+    assert (ended.stdout.strip(), ended.returncode) == (said, code)
 
 
 def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:

@@ -256,6 +256,13 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_if_it_had_not_been(
     assert left(finish(config, tmp_path, resume=True)) == left(uninterrupted("label"))
 
 
+def test_a_resumed_run_says_how_many_processes_went_on_with_it(tiny: Tiny, tmp_path: Path) -> None:
+    run = stop_after(1, tiny("label"), tmp_path)
+    run.write_card(replace(run.card(), processes=2))
+    stop_after(1, tiny("label"), tmp_path, resume=True)
+    assert run.card().processes == 1
+
+
 def test_a_patient_run_ends_by_its_patience_and_not_by_its_epochs(uninterrupted: Callable[[str], Run]) -> None:
     card = uninterrupted("with patience").card()
     assert card.best_epoch == card.epochs - 1

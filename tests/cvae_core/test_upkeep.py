@@ -78,6 +78,20 @@ def test_what_a_run_has_said_goes_with_its_name(root: Path) -> None:
     assert transcripts.recent(root) == ["digits-vae"]
 
 
+def test_a_run_does_not_say_what_a_stranger_said_that_never_came_to_be_under_its_new_name(root: Path) -> None:
+    def fails(name: str) -> None:
+        with transcripts.kept(root, name, "command"):
+            print("refused")
+
+    fails("mine")
+    upkeep.rename(root, "digits-label", "mine")
+    assert transcripts.tail(root, "mine") == ""
+    upkeep.discard(root, "mine")
+    fails("mine")
+    upkeep.restore(root, "mine")
+    assert transcripts.tail(root, "mine") == ""
+
+
 def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_name(root: Path) -> None:
     for note in ("first", "second"):
         upkeep.annotate(root, "digits-label", note)
