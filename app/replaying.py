@@ -22,9 +22,8 @@ REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
     """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
     names = list(keys)
-    if (
-        len(held := st.session_state.get(REPLAYED, [])) > MOST_RUNS
-    ):  # as only a forger sends them: Streamlit would raise
+    held = st.session_state.get(REPLAYED, [])
+    if len(held) > MOST_RUNS:  # as only a forger sends them: Streamlit would raise
         st.session_state[REPLAYED] = held[:MOST_RUNS]
     replayed = st.multiselect(
         "Replay",

@@ -152,9 +152,8 @@ def _unborn(root: Path, run: str) -> Condition:
         said = "it ended before it began"
     elif said.startswith(WAITS):
         said = "it ended while it waited, without a word"
-    return Condition(
-        "failed", said, command.replace(" --resume", "", 1)
-    )  # what was to go on may have been its baseline
+    again = command.replace(" --resume", "", 1)  # what was to go on may have been its baseline
+    return Condition("failed", said, again)
 
 
 def _closed(card: dict[str, Any], root: Path) -> Condition:
