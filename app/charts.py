@@ -1,4 +1,4 @@
-"""The pages' charts, of Plotly but for those that grow: one look, one colour per digit, axes with units."""
+"""The pages' charts, of Plotly: one look, one colour per digit, axes with units."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,6 @@ LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799"
 TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch screen shows all the time
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
 BAR_HEIGHT = 26  # of one whose number can be read
-STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has none of its own
 LEGIBLE = 0.12  # of a bar's height holds a glyph
 APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
 SHOVES, SHOVE = 300, 0.1  # to bring them so far apart, in steps that leave them close
@@ -297,67 +296,6 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
     figure.update_yaxes(type="log" if log else "linear")
     return figure
-
-
-def growing_curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
-    """Draw minus the bound of a run that trains as `curves` does, as an ECharts option.
-
-    Streamlit makes a Plotly chart anew whenever its numbers change, under the visitor's pointer; this one takes them in.
-    """
-    lines: dict[str, list[list[float]]] = {}
-    for split in ("train", "validation"):
-        rows = table[table["split"] == split]
-        lines[split] = list(map(list, zip(rows["epoch"].tolist(), (-rows["bound"]).round(2).tolist(), strict=True)))
-    line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
-    star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
-    starred = [point for point in lines["validation"] if point[0] == best]
-    # Without its mark a line shows whether it is dashed.
-    legend: list[Any] = [{"name": part, "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
-    series: list[Any] = [
-        {**line, "name": "training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
-        {**line, "name": "validation", "data": lines["validation"]},
-        {**star, "name": "best epoch", "data": starred},
-    ]
-    axis = {"name": "epoch", "axisPointer": {"label": {"formatter": "epoch {value}", "precision": 0}}}
-    option = _growing([*legend, {"name": "best epoch"}], axis, "−bound, nats per image", series)
-    return {**option, "color": [LINE_COLOURS[0]]}
-
-
-def growing_estimates(
-    histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]
-) -> dict[str, Any]:
-    """Draw running means as `settling` does, while they still settle, as an ECharts option."""
-    series: list[dict[str, Any]] = []
-    for number, (name, history) in enumerate(histories.items()):
-        look = {"type": "line", "symbol": "none", "itemStyle": {"color": LINE_COLOURS[number]}}
-        series.append({**look, "name": name, "data": [[images, round(mean, 3)] for images, mean, _ in history]})
-        if cell := stored.get(name):
-            ends = [[history[end][0], round(cell.mean, 3)] for end in (0, -1)]
-            dots = {"lineStyle": {"type": "dotted"}, "name": f"{name}, stored, N = {cell.images:,}", "data": ends}
-            series.append({**look, **dots})
-    return _growing(
-        [{"name": name} for name in histories], {"name": "test images"}, "−log p(x | c), nats per image", series
-    )
-
-
-def _growing(
-    legend: Sequence[Mapping[str, Any]], x: Mapping[str, Any], y: str, series: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the ECharts option of lines over a count that begins at 0."""
-    middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
-    return {
-        "animation": False,
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
-        # A second row would reach into the chart.
-        "legend": {"type": "scroll", "top": 0, "left": 0, "right": 12, "data": list(legend)},
-        "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
-        "xAxis": {
-            "type": "value", "min": 0, "max": "dataMax", "minInterval": 1, "nameGap": 26,
-            "axisLabel": {"hideOverlap": True}, **x, **middle,
-        },
-        "yAxis": {"type": "value", "name": y, "scale": True, "nameGap": 44, **middle},
-        "series": list(series),
-    }  # fmt: skip
 
 
 def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]) -> go.Figure:

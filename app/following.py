@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import charts, controls, display, library, permission, snippets
+from app import controls, display, growing, library, permission, snippets
 from app.pictures import Stage
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
@@ -184,7 +184,7 @@ def _pictures(name: str) -> None:
     with left, display.sentences():
         if library.card(key).epochs:
             table, best = library.curves(key), library.card(key).best_epoch
-            option = charts.growing_curve(table, best)
+            option = growing.curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
             display.growing_chart(option, snippets.curves([name], "bound", log=False), key="followed", alt=alt)
         else:

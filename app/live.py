@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from app import charts, display, library, snippets
+from app import charts, display, growing, library, snippets
 from app.library import RunKey
 from cvae_core import runs, tables
 from cvae_core.errors import LabError
@@ -114,7 +114,7 @@ def _panel(estimate: Estimate) -> None:
             alt = f"How the estimates of {estimate.key.name} settle as images are added"
             numbers = estimate.history, estimate.stored()
             if estimate.running:
-                display.growing_chart(charts.growing_estimates(*numbers), lines, key="growing", alt=alt)
+                display.growing_chart(growing.estimates(*numbers), lines, key="growing", alt=alt)
             else:
                 display.chart(charts.settling(*numbers), lines, key="settling", alt=alt)
     if was_running and not estimate.running:

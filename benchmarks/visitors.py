@@ -67,8 +67,8 @@ class Visitor:
     @property
     def alerts(self) -> list[str]:
         """Return what the page says in boxes of any colour."""
-        said = (delta.new_element.alert.body for _, delta in sorted(self._shown.items()))
-        return [words for words in said if words]
+        elements = [delta.new_element for _, delta in sorted(self._shown.items())]
+        return [element.alert.body for element in elements if element.HasField("alert")]
 
     async def fetch(self, picture: str) -> bytes:
         """Return a picture's bytes."""

@@ -5,7 +5,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from app import charts, library, maps
+from app import charts, growing, library, maps
 from cvae_core.evaluation import stored_cells
 from cvae_core.latent import Embedding
 from cvae_core.runs import default_root, find
@@ -62,9 +62,9 @@ def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
 def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
     table = find("digits-label", default_root()).curves()
     still = charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
-    growing = charts.growing_curve(table, 3)["series"]
-    assert [line["name"] for line in growing] == ["training", "validation", "best epoch"]
-    for line, trace in zip(growing, still.data, strict=True):
+    grown = growing.curve(table, 3)["series"]
+    assert [line["name"] for line in grown] == ["training", "validation", "best epoch"]
+    for line, trace in zip(grown, still.data, strict=True):
         assert [epoch for epoch, _ in line["data"]] == list(trace.x)
         assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
 
@@ -75,14 +75,14 @@ def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
         "importance sampling": [(100, 91.0, 1.0), (200, 90.5, 0.5)],
     }
     stored = {"importance sampling": next(c for c in stored_cells(find("label", default_root())) if c.samples == 100)}
-    growing = charts.growing_estimates(histories, stored)
+    grown = growing.estimates(histories, stored)
     lines = [trace for trace in charts.settling(histories, stored).data if trace.mode == "lines"]
     assert len(lines) == 3
-    for line, trace in zip(growing["series"], lines, strict=True):
+    for line, trace in zip(grown["series"], lines, strict=True):
         assert [point[0] for point in line["data"]] == list(trace.x)
         assert [point[1] for point in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
         assert line["itemStyle"]["color"] == trace.line.color
-    assert [entry["name"] for entry in growing["legend"]["data"]] == list(histories)
+    assert [entry["name"] for entry in grown["legend"]["data"]] == list(histories)
 
 
 @pytest.mark.parametrize("name", ["vae", "label"])

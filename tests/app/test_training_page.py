@@ -125,7 +125,7 @@ def test_what_cannot_be_trained_is_a_sentence_and_nothing_to_press(case: str, vi
     assert "Start" not in labels(visitor)
 
 
-def test_what_does_not_start_a_second_time_say_says_why_and_is_followed(
+def test_what_does_not_start_says_why_and_is_followed(
     visit: Visit, running: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(root: Path, run: str, command: str) -> None:

@@ -121,7 +121,8 @@ def test_the_other_views_of_trainings_are_for_everybody(visit: Open, phone: Page
 
 
 @pytest.mark.parametrize(
-    ("width", "points", "rendering"), [(1400, 2, "pixelated"), (390, 2, "pixelated"), (390, 1, "auto")]
+    ("width", "points", "rendering"),
+    [(1400, 2, "pixelated"), (390, 3, "pixelated"), (390, 2, "pixelated"), (390, 1, "auto")],
 )
 def test_no_screen_smooths_the_pixels_that_it_enlarges(
     browser: Browser, visit: Open, width: int, points: int, rendering: str
