@@ -206,15 +206,21 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
     rates, distortions = zip(*marks.values(), strict=True)
     figure.add_trace(
         go.Scatter(
-            x=rates, y=distortions, mode="lines+markers+text", text=[f"β {beta:g}" for beta in marks],
-            textposition="top right", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
+            x=rates, y=distortions, mode="lines+markers", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
             marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
             customdata=[rate + distortion for rate, distortion in marks.values()],
             hovertemplate="rate %{x:.1f}, distortion %{y:.1f}, −ELBO %{customdata:.1f}<extra></extra>",
         )
     )  # fmt: skip
+    look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "xshift": 6, "yshift": 6, "bgcolor": "white"}
     figure.update_layout(
-        **_layout(height), xaxis_title="rate, nats per image", yaxis_title="distortion, nats per image"
+        **_layout(height),
+        xaxis_title="rate, nats per image",
+        yaxis_title="distortion, nats per image",
+        annotations=[
+            {"x": rate, "y": distortion, "text": f"β {beta:g}", "font": {"color": INK}, "borderpad": 1, **look}
+            for beta, (rate, distortion) in marks.items()
+        ],
     )
     return figure
 

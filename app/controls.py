@@ -113,12 +113,17 @@ def latent_sliders(rates: Sequence[float], dimensions: Sequence[int], epsilon: S
     """
     for dimension in dimensions:
         st.session_state.setdefault(slider_key(dimension), epsilon[dimension])
+    places = [on_slider(NOISE_STEP * step - NOISE_RANGE) for step in range(round(2 * NOISE_RANGE / NOISE_STEP) + 1)]
     return {
-        dimension: st.slider(
-            slider_words(rates, dimension), -NOISE_RANGE, NOISE_RANGE, step=NOISE_STEP, key=slider_key(dimension)
+        dimension: st.select_slider(  # a slider of numbers would write a hyphen for the minus
+            slider_words(rates, dimension), places, format_func=_two_decimals, key=slider_key(dimension)
         )
         for dimension in dimensions
     }
+
+
+def _two_decimals(noise: float) -> str:
+    return f"{noise:.2f}".replace("-", "−")
 
 
 def slider_words(rates: Sequence[float], dimension: int) -> str:

@@ -1,7 +1,8 @@
 // The digit under the pointer, beside it. Python sends a data set's name, a line break and one PNG of its digits, once.
 //
 // A map names its data set in `layout.meta.images`, a point its digit in `customdata`. Plotly tells which point is under the
-// pointer, and in three dimensions not where that is: so the pointer is followed. No event is taken from the map.
+// pointer, and in three dimensions not where that is: so the pointer is followed. No event is taken from the map. A digit that
+// the legend hides takes its glyph along, which Plotly would leave.
 
 const SIDE = 28, COLUMNS = 64, GAP = 16;
 
@@ -11,7 +12,10 @@ class Thumbnail {
     this.pen = root.querySelector("canvas").getContext("2d");
     this.heard = new WeakMap(); // a chart's `on`: another one as soon as Plotly has drawn the chart anew
     this.moved = (event) => this.follow(event);
-    this.pressed = () => this.hide();
+    this.pressed = ({ target }) => {
+      this.hide();
+      this.hear(target.closest?.(".js-plotly-plot")); // a finger has not moved over it before
+    };
     document.addEventListener("pointermove", this.moved, { capture: true, passive: true });
     document.addEventListener("pointerdown", this.pressed, { capture: true, passive: true });
   }
@@ -36,13 +40,17 @@ class Thumbnail {
   follow({ target, clientX, clientY }) {
     const chart = target.closest?.(".js-plotly-plot");
     if (!chart) return this.hide();
-    if (chart.on && this.heard.get(chart) !== chart.on) {
-      this.heard.set(chart, chart.on);
-      chart.on("plotly_hover", ({ points }) => this.show(chart, points[0]));
-      chart.on("plotly_unhover", () => this.hide());
-    }
+    this.hear(chart);
     this.pointer = [clientX, clientY];
     if (!this.root.hidden) this.place();
+  }
+
+  hear(chart) {
+    if (!chart?.on || this.heard.get(chart) === chart.on) return;
+    this.heard.set(chart, chart.on);
+    chart.on("plotly_hover", ({ points }) => this.show(chart, points[0]));
+    chart.on("plotly_unhover", () => this.hide());
+    chart.on("plotly_afterplot", () => hideGlyphs(chart));
   }
 
   show(chart, point) {
@@ -66,6 +74,12 @@ class Thumbnail {
   hide() {
     this.root.hidden = true;
   }
+}
+
+function hideGlyphs(chart) {
+  const hidden = chart._fullData.filter((trace) => trace.visible === "legendonly").map((trace) => trace.name);
+  for (const glyph of chart.querySelectorAll(".annotation"))
+    glyph.style.display = hidden.includes(glyph.textContent.trim()) ? "none" : "";
 }
 
 export default mounting(Thumbnail, ".thumbnail");

@@ -112,13 +112,13 @@ class TestGenerate:
     def test_a_slider_moves_the_picture(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("generate", live="false")
         before = pictures(visitor)
-        visitor.slider[0].set_value(2.0).run()
+        visitor.select_slider[0].set_value(2.0).run()
         assert pictures(visitor)[0] != before[0]
 
     def test_the_first_slider_says_most(self, visit: Visit, without_mnist: None) -> None:
         nats = [
             float(slider.label.split(" · ")[1].split()[0])
-            for slider in visit("generate", live="false").slider
+            for slider in visit("generate", live="false").select_slider
             if "nats" in slider.label
         ]
         assert nats == sorted(nats, reverse=True)
@@ -158,8 +158,8 @@ class TestGenerate:
         assert pictures(visit("generate", **address)) == pictures(visit("generate", **address))
 
     def test_an_address_sets_the_slider(self, visit: Visit, without_mnist: None) -> None:
-        key = visit("generate", live="false").slider[0].key
-        assert visit("generate", live="false", **{key: "1.5"}).slider(key=key).value == 1.5
+        key = visit("generate", live="false").select_slider[0].key
+        assert visit("generate", live="false", **{key: "1.5"}).select_slider(key=key).value == 1.5
 
     def test_nonsense_in_the_address_is_ignored(self, visit: Visit, without_mnist: None) -> None:
         nonsense = visit("generate", digit="eleven", seed="-3", e12="1e9", run="../../etc/passwd", e13="nan")
@@ -170,7 +170,7 @@ class TestGenerate:
         before = pictures(visitor)[0]
         next(button for button in visitor.button if button.label == "Random z").click().run()
         assert pictures(visitor)[0] != before
-        assert any(slider.value for slider in visitor.slider)
+        assert any(slider.value for slider in visitor.select_slider)
         next(button for button in visitor.button if button.label == "Reset").click().run()
         assert pictures(visitor)[0] == before
 
@@ -179,7 +179,7 @@ class TestGenerate:
 
     def test_an_address_sets_the_live_sliders_too(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("generate", e12="1.5")
-        assert not visitor.slider
+        assert not visitor.select_slider
         assert pictures(visitor)[0] != pictures(visit("generate"))[0]
 
     @pytest.mark.parametrize("nonsense", ["abc", "7", "nan", ""])

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import jobs, parallel, pulse
+from cvae_core import cli, jobs, parallel, pulse
 from cvae_core.architectures import build
 from cvae_core.config import configure
 from cvae_core.data import DataSet
@@ -31,14 +31,12 @@ FLAGS = (
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
 
 
-def program(processes: int) -> list[str]:
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes > 1 else []
-    return [sys.executable, *launcher, "-m", "cvae_core"]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvae_core"]
 
 
-def command(processes: int, *words: str) -> str:
+def said_by_two(*words: str) -> str:
     done = subprocess.run(
-        [*program(processes), *words],
+        [*TWO, *words],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -51,11 +49,11 @@ def command(processes: int, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Hold the same label run trained by one process and by two."""
-    folders = {}
-    for processes in (1, 2):
-        folders[processes] = tmp_path_factory.mktemp(f"by-{processes}")
-        command(processes, "train", "label", *FLAGS.split(), "--root", str(folders[processes]))
+    """Hold the same label run trained by this process and by two others."""
+    folders = {processes: tmp_path_factory.mktemp(f"by-{processes}") for processes in (1, 2)}
+    words = ("train", "label", *FLAGS.split(), "--root")
+    assert cli.main([*words, str(folders[1])]) == 0
+    said_by_two(*words, str(folders[2]))
     return folders
 
 
@@ -72,7 +70,7 @@ def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]
 
 def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Path) -> None:
     run, flags = run_at("digits-label", tmp_path), [*FLAGS.split(), "--epochs", "100000", "--root", str(tmp_path)]
-    words = [*program(2), "train", "label", *flags]
+    words = [*TWO, "train", "label", *flags]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as both:
         try:
@@ -92,16 +90,11 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
     assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
-def test_two_processes_score_as_one_does(roots: dict[int, Path]) -> None:
-    said = [
-        json.loads(
-            command(
-                processes, "evaluate", "digits-label", "--samples", "7", "--images", "55", "--json",
-                "--device", "cpu", "--root", str(roots[1]),
-            )
-        )
-        for processes in (1, 2)
-    ]  # fmt: skip
+def test_two_processes_score_as_one_does(roots: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--samples", "7", "--images", "55", "--json", "--device", "cpu"]
+    words = ["evaluate", "digits-label", *flags, "--root", str(roots[1])]
+    assert cli.main(words) == 0
+    said = [json.loads(text) for text in (capsys.readouterr().out, said_by_two(*words))]
     for one, two in zip(*said, strict=True):
         assert two["mean"] == pytest.approx(one["mean"], abs=1e-4)
         assert two["standard_error"] == pytest.approx(one["standard_error"], abs=1e-4)

@@ -14,6 +14,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
 Open = Callable[..., Page]
 
 
@@ -35,18 +36,18 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def wide(browser: Browser) -> Iterator[Page]:
     """Open one window for all tests: its process has Streamlit's own files compiled, and pages open in half the time."""
-    yield from window(browser, 1400)
+    yield from window(browser, WIDE)
 
 
 @pytest.fixture(scope="session")
 def narrow(browser: Browser) -> Iterator[Page]:
     """Open a window as wide as a phone."""
-    yield from window(browser, 390)
+    yield from window(browser, NARROW)
 
 
 def window(browser: Browser, width: int) -> Iterator[Page]:
     """Open a window of a visitor's own, some pixels wide."""
-    context = browser.new_context(viewport={"width": width, "height": 900})
+    context = browser.new_context(viewport={"width": width, "height": HEIGHT})
     yield context.new_page()
     context.close()
 

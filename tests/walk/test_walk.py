@@ -21,11 +21,19 @@ from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
 from tests.walk.access import serious_faults
-from tests.walk.conftest import Open, settle
+from tests.walk.conftest import HEIGHT, WIDE, Open, settle
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 WARM_SECONDS, MAP_SECONDS, CONTROL_SECONDS = 2, 1, 0.25
 VISITS = 6
+# Pixels across, points to the pixel, and how pictures are drawn. Chromium asks again what a screen is when its width changes.
+SCREENS = (
+    (390, 1, "auto"),
+    (1400, 2, "pixelated"),
+    (390, 2, "pixelated"),
+    (1400, 3, "pixelated"),
+    (390, 3, "pixelated"),
+)
 AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
 CLEAR_OF_TOOLS = """charts => charts.every(chart => {
     const box = (what) => chart.querySelector(what)?.getBoundingClientRect(), tools = box(".modebar");
@@ -83,59 +91,55 @@ def background(page: Page) -> int:
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_every_page_opens_in_light_and_turns_dark_with_the_system(visit: Open, name: str) -> None:
-    page = visit(PATHS[name])
-    assert background(page) > 200
-    assert fits(page)
-    assert sources(page) or page.get_by_test_id("stDataFrame").count()
+def test_every_page_opens_on_a_phone_grows_with_the_window_and_turns_dark_with_the_system(
+    visit: Open, phone: Page, name: str
+) -> None:
+    page = visit(PATHS[name], phone)
+    for width in (None, WIDE):  # a page is opened once only: nothing else that tests do takes as long
+        if width:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            settle(page)
+        assert background(page) > 200
+        assert fits(page)
+        assert sources(page) or page.get_by_test_id("stDataFrame").count()
+        assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
+        assert not serious_faults(page, "light")
     if name != "training":  # whose runs stand beside each other, however many they are
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
-    assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
-    assert not serious_faults(page, "light")
     page.emulate_media(color_scheme="dark")
     settle(page)
     assert background(page) < 50
     assert not serious_faults(page, "dark")
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_every_page_opens_on_a_phone(visit: Open, phone: Page, name: str) -> None:
-    visit(PATHS[name], phone)
-    assert fits(phone)
-    assert sources(phone) or phone.get_by_test_id("stDataFrame").count()
-    assert phone.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
-    assert not serious_faults(phone, "light")
-
-
 @pytest.mark.parametrize("view", ["Train", "Sweep", "Runs"])
 def test_the_other_views_of_trainings_are_for_everybody(visit: Open, phone: Page, view: str) -> None:
-    path = f"training?view={view}"
-    page = visit(path)
+    page = visit(f"training?view={view}", phone)
     assert fits(page)
+    assert not serious_faults(page, "light")
+    page.set_viewport_size({"width": WIDE, "height": HEIGHT})
     page.emulate_media(color_scheme="dark")
     settle(page)
+    assert fits(page)
     assert not serious_faults(page, "dark")
-    visit(path, phone)
-    assert fits(phone)
-    assert not serious_faults(phone, "light")
 
 
-@pytest.mark.parametrize(
-    ("width", "points", "rendering"),
-    [(1400, 2, "pixelated"), (390, 3, "pixelated"), (390, 2, "pixelated"), (390, 1, "auto")],
-)
-def test_no_screen_smooths_the_pixels_that_it_enlarges(
-    browser: Browser, visit: Open, width: int, points: int, rendering: str
-) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 900}, device_scale_factor=points)
+def test_no_screen_smooths_the_pixels_that_it_enlarges(browser: Browser, visit: Open) -> None:
+    context = browser.new_context()
     page = visit("inpaint", context.new_page())
+    screen = context.new_cdp_session(page)
     picture = page.get_by_test_id("stImage").locator("img").first
-    assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
-    enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
-    assert enlarged == (rendering == "pixelated")
     window = page.locator('[class*="st-key-wide-"]').first
-    assert picture.bounding_box()["width"] >= 640  # on a phone too, where it is pushed along
-    assert window.evaluate("window => window.scrollWidth > window.clientWidth") == (width == 390)
+    for width, points, rendering in SCREENS:
+        metrics = {"width": width, "height": HEIGHT, "deviceScaleFactor": points, "mobile": False}
+        screen.send("Emulation.setDeviceMetricsOverride", metrics)
+        settle(page)
+        assert page.evaluate("[innerWidth, devicePixelRatio]") == [width, points]
+        assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
+        enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
+        assert enlarged == (rendering == "pixelated")
+        assert picture.bounding_box()["width"] >= 640  # on a phone too, where it is pushed along
+        assert window.evaluate("window => window.scrollWidth > window.clientWidth") == (width == 390)
     context.close()
 
 
@@ -146,9 +150,7 @@ def test_nothing_serious_stands_in_anybodys_way_in_other_views(visit: Open, view
 
 @pytest.mark.timed
 def test_the_pages_are_quick_once_warm(visit: Open) -> None:
-    for path in PATHS.values():
-        visit(path)
-    for path in PATHS.values():
+    for path in PATHS.values():  # the first of its tries warms it
         assert quick(lambda path=path: visit(path), WARM_SECONDS), path
 
 
@@ -333,15 +335,21 @@ def test_two_clicked_points_are_the_ends_of_a_walk(visit: Open) -> None:
     assert (int(labels[start]), int(labels[end])) == (3, 6)
 
 
-def test_a_click_on_a_point_brings_no_hidden_digit_back(visit: Open) -> None:
+def test_a_hidden_digit_takes_its_glyph_along_and_no_click_on_a_point_brings_either_back(visit: Open) -> None:
     page = visit("latent")
     chart = page.locator(".js-plotly-plot").first
+    glyph = chart.locator(".annotation").filter(has_text="7")
+    assert glyph.is_visible()
     chart.locator(".legendtoggle").nth(7).click()
     page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[7].visible === 'legendonly'")
+    glyph.wait_for(state="hidden")
     click_on_a_point(page, digit=3, number=40)
     page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
     settle(page)
     assert chart.evaluate("g => g._fullData[7].visible") == "legendonly"
+    assert glyph.is_hidden()
+    chart.locator(".legendtoggle").nth(7).click()
+    glyph.wait_for()
 
 
 def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
