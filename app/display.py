@@ -176,12 +176,16 @@ def _text(function: Callable[..., object]) -> str:
 
 
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
-    """Offer what the visitor is looking at, with its formula, and the lines of the core that made it."""
+    """Offer what the visitor is looking at, with its formula, and the lines of the core that made it once they are asked for.
+
+    A browser takes as long to colour the lines as to draw a quarter of the page.
+    """
     with st.expander("What am I looking at?", icon=":material/help:"):
         st.latex(formula)
         st.markdown(text)
-    with st.expander("The code behind it", icon=":material/code:"):
-        for function in code:
+    key = f"code-{code[0].__qualname__}"
+    with st.expander("The code behind it", icon=":material/code:", key=key, on_change="rerun") as behind:
+        for function in code if behind.open else ():
             _source(function)
 
 

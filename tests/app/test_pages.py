@@ -87,11 +87,23 @@ def test_every_picture_has_alternative_text(visit: Visit, without_mnist: None) -
             assert all(image.alt for image in element.proto.imgs), name
 
 
-def test_every_page_has_a_formula_and_the_code_behind_it(visit: Visit, without_mnist: None) -> None:
+def test_every_page_has_a_formula_and_the_code_behind_it_once_it_is_asked_for(
+    visit: Visit, without_mnist: None
+) -> None:
     for name in PAGES:
         visitor = visit(name)
         assert visitor.latex, name
-        assert any(block.value.startswith(("def ", "@")) for block in visitor.code), name
+        boxes = [box.proto.id for box in visitor.expander if box.label == "The code behind it"]
+        assert boxes, name
+        others = sources(visitor)  # under "Copy as Python"
+        for box in boxes:
+            visitor.session_state[box[box.index("code-") :]] = True
+        visitor.run()
+        assert len(sources(visitor)) >= len(others) + len(boxes), name
+
+
+def sources(visitor: AppTest) -> list[str]:
+    return [block.value for block in visitor.code if block.value.startswith(("def ", "@", "class "))]
 
 
 def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist: None, own_runs: Path) -> None:

@@ -144,8 +144,12 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(browser: Browser, visit: 
 
 
 @pytest.mark.parametrize("view", ["generate?live=false", "generate?run=label-2d&draw=true", "inpaint?of=My+drawing"])
-def test_nothing_serious_stands_in_anybodys_way_in_other_views(visit: Open, view: str) -> None:
-    assert not serious_faults(visit(view), "light")
+def test_nothing_serious_stands_in_anybodys_way_in_other_views_and_in_the_code(visit: Open, view: str) -> None:
+    page = visit(view)
+    page.get_by_text("The code behind it").click()
+    page.get_by_test_id("stExpander").get_by_test_id("stCode").first.wait_for()
+    settle(page)
+    assert not serious_faults(page, "light")
 
 
 @pytest.mark.timed
