@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.digits import framed
 from cvae_core import data, vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
 
@@ -440,6 +441,13 @@ def test_what_is_there_without_its_archives_counts_as_downloaded(raw: Path) -> N
 
 def test_the_digits_are_the_same_on_every_machine() -> None:
     assert data.load("digits").fingerprint == "3765d1eafb2b7ca37f43a8ddf62f797d5a4b5999ef7fbec92b162d33ea597e87"
+
+
+def test_the_digits_are_those_of_scikit_learn_in_the_frame_of_mnist() -> None:
+    images, labels = framed()
+    splits = [data.load("digits").split(name) for name in data.SPLITS]
+    assert torch.equal(torch.cat([split.images for split in splits]), torch.from_numpy(images).reshape(-1, 784))
+    assert torch.cat([split.labels for split in splits]).tolist() == labels.tolist()
 
 
 def test_the_digits_are_split_by_class() -> None:
