@@ -159,7 +159,7 @@ def file_button(
 def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | None = None) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
         st.caption(f"{words}, from the lab's folder:")
-        st.code(lines, language="python")
+        st.code(lines, language="python", wrap_lines=True)
         if recipe:
             _source(recipe)
 
@@ -167,7 +167,7 @@ def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | N
 def _source(function: Callable[..., object]) -> None:
     """Show a function as it stands in the core."""
     st.caption(f"`{function.__module__}.{function.__qualname__}`")
-    st.code(_text(function), language="python")
+    st.code(_text(function), language="python", wrap_lines=True)
 
 
 @cache  # a page shows the same few functions at every rerun
