@@ -13,6 +13,7 @@ from pathlib import Path
 
 HOME = Path(__file__).resolve().parents[1] / "app" / "Home.py"
 START_SECONDS = 60
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the surroundings name
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def dashboard(folder: Path) -> Iterator[str]:
     try:
         for _ in range(20 * START_SECONDS):
             try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                DIRECTLY.open(f"{url}/_stcore/health", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.05)
