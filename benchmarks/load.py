@@ -5,31 +5,57 @@ last new picture. Results go to benchmarks/load.json, from which the README's ta
 """
 
 import asyncio
+import base64
 import json
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.machine import machine
 from benchmarks.visitors import Visitor, finished, visitor
 from tests.server import dashboard
 
 RESULTS = Path(__file__).with_name("load.json")
-# A control of each page, as the protocol names its value, and what it is set to in turn.
-CONTROLS: Mapping[str, tuple[str, str, tuple[Any, ...]]] = {
-    "generate": ("seed", "double_value", tuple(range(1, 1000))),
-    "inpaint": ("seed", "double_value", tuple(range(1, 1000))),
-    "latent": ("point", "double_value", tuple(range(1, 1000))),
-    "why": ("beta", "string_array_value", ({"data": ["0.1"]}, {"data": ["4"]})),
-    "training": ("epoch", "string_array_value", ({"data": ["1"]}, {"data": ["0"]})),
-    "cll": ("only", "string_array_value", ({"data": ["−ELBO"]}, {"data": ["importance sampling"]})),
+
+
+class Control(NamedTuple):
+    """A control of a page, as the protocol names its value, and what it is set to in turn."""
+
+    page: str
+    key: str
+    kind: str
+    values: Sequence[Any]
+    query: str = ""
+
+
+def stroke(row: int) -> str:
+    """Return what the pad says of a drawing that is one stroke across some pixels of a row."""
+    ink = bytearray(28 * 28)
+    ink[28 * row + 9 : 28 * row + 14] = [255] * 5
+    return json.dumps({"ink": {"value": base64.b64encode(ink).decode()}})
+
+
+SEEDS = range(1, 1000)
+CONTROLS = {
+    "generate": Control("generate", "seed", "double_value", SEEDS),
+    "inpaint": Control("inpaint", "seed", "double_value", SEEDS),
+    "inpaint: a drawing, by the ladder": Control(
+        "inpaint",
+        "pad",
+        "json_value",
+        [stroke(row) for row in range(3, 25)],
+        "of=My drawing&images=mnist&run-1=quadrant-1-ladder",
+    ),
+    "latent": Control("latent", "point", "double_value", SEEDS),
+    "why": Control("why", "beta", "string_array_value", ({"data": ["0.1"]}, {"data": ["4"]})),
+    "training": Control("training", "epoch", "string_array_value", ({"data": ["1"]}, {"data": ["0"]})),
+    "cll": Control("cll", "only", "string_array_value", ({"data": ["−ELBO"]}, {"data": ["importance sampling"]})),
 }
-PAGES = ("", *CONTROLS)
 CLICKS = 20
 VISITORS, SECONDS, REST = 10, 30, 1.0
 CROWDED = ("generate", "inpaint")  # the pages that draw most
@@ -37,41 +63,42 @@ CROWDED = ("generate", "inpaint")  # the pages that draw most
 
 def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "pages": {}, "crowds": {}}
-    for page in PAGES:
+    for name in ("home", *CONTROLS):
         with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
-            cold, warm, clicks = finished(alone(address, page))
+            cold, warm, clicks = finished(alone(address, CONTROLS.get(name)))
         found = {"cold": cold, "warm": warm, "control": statistics.median(clicks) if clicks else None}
-        results["pages"][page or "home"] = found
-        print(page or "home", json.dumps(found), flush=True)
+        results["pages"][name] = found
+        print(name, json.dumps(found), flush=True)
     for page in CROWDED:
         with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
-            waits = finished(crowd(address, page))
+            waits = finished(crowd(address, CONTROLS[page]))
         found = {"clicks": len(waits), "median": statistics.median(waits), "p95": statistics.quantiles(waits, n=20)[-1]}
         results["crowds"][page] = found
         print(VISITORS, "visitors of", page, json.dumps(found), flush=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
-async def alone(address: str, page: str) -> tuple[float, float, list[float]]:
-    """Return the seconds of a page's first opening, of another visitor's, and of each use of its control."""
+async def alone(address: str, control: Control | None) -> tuple[float, float, list[float]]:
+    """Return the seconds of a page's first opening, of another visitor's, and of each use of its control; Home has none."""
+    place = (control.page, control.query) if control else ()
     async with visitor(address) as first:
-        cold = await first.open(page) + await pictures(first, set())
+        cold = await first.open(*place) + await pictures(first, set())
     async with visitor(address) as second:
-        warm = await second.open(page) + await pictures(second, set())
-        return cold, warm, [await click(second, page, number) for number in range(CLICKS)] if page else []
+        warm = await second.open(*place) + await pictures(second, set())
+        return cold, warm, [await click(second, control, number) for number in range(CLICKS)] if control else []
 
 
-async def crowd(address: str, page: str, visitors: int = VISITORS, seconds: float = SECONDS) -> list[float]:
+async def crowd(address: str, control: Control, visitors: int = VISITORS, seconds: float = SECONDS) -> list[float]:
     """Return what many visitors wait, each clicking again a second after the last answer."""
     until = time.monotonic() + seconds
 
     async def one(first: int) -> list[float]:
         waits = []
         async with visitor(address) as coming:
-            await coming.open(page)
+            await coming.open(control.page, control.query)
             for number in count(first):
                 await asyncio.sleep(REST)
-                waits.append(await click(coming, page, number))
+                waits.append(await click(coming, control, number))
                 if time.monotonic() > until:
                     return waits
         raise AssertionError("never ends")
@@ -80,11 +107,10 @@ async def crowd(address: str, page: str, visitors: int = VISITORS, seconds: floa
     return [wait for each in waits for wait in each]
 
 
-async def click(coming: Visitor, page: str, number: int) -> float:
-    """Use a page's control; return the seconds until all that is new is there."""
-    key, kind, values = CONTROLS[page]
+async def click(coming: Visitor, control: Control, number: int) -> float:
+    """Use a control; return the seconds until all that is new is there."""
     known = set(coming.pictures)
-    answered = await coming.set(key, **{kind: values[number % len(values)]})
+    answered = await coming.set(control.key, **{control.kind: control.values[number % len(control.values)]})
     return answered + await pictures(coming, known)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.load import crowd
+from benchmarks.load import CONTROLS, crowd
 from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
 from tests.promises.conftest import Server, settled
@@ -65,7 +65,7 @@ def test_what_visitors_want_at_the_same_time_is_computed_once(
 def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds(
     server: Server, measured: Measured
 ) -> None:
-    waits = finished(crowd(server.address, "inpaint"))
+    waits = finished(crowd(server.address, CONTROLS["inpaint"]))
     measured("visitors", p95_seconds_of_ten_on_inpaint=p95(waits))
     assert p95(waits) < 2.5
 
@@ -77,7 +77,7 @@ def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, me
             for _ in range(50):
                 sitting = await idle.enter_async_context(visitor(server.address))
                 await sitting.open("generate")
-            return await crowd(server.address, "generate", visitors=5)
+            return await crowd(server.address, CONTROLS["generate"], visitors=5)
 
     waits = finished(come())
     measured("visitors", p95_seconds_of_five_beside_fifty=p95(waits))
