@@ -171,7 +171,9 @@ class TestGenerate:
 
     def test_an_address_sets_the_slider(self, visit: Visit, without_mnist: None) -> None:
         key = visit("generate", live="false").select_slider[0].key
-        assert visit("generate", live="false", **{key: "1.5"}).select_slider(key=key).value == 1.5
+        slider = visit("generate", live="false", **{key: "-1.5"}).select_slider(key=key)
+        assert slider.value == -1.5
+        assert slider.options[30] == "−1.50"  # with a true minus
 
     def test_nonsense_in_the_address_is_ignored(self, visit: Visit, without_mnist: None) -> None:
         nonsense = visit("generate", digit="eleven", seed="-3", e12="1e9", run="../../etc/passwd", e13="nan")
