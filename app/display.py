@@ -178,7 +178,7 @@ def _text(function: Callable[..., object]) -> str:
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
     """Offer what the visitor is looking at, with its formula, and the lines of the core that made it once they are asked for.
 
-    A browser takes as long to colour the lines as to draw a quarter of the page.
+    Colouring the lines would take a fifth of the page's opening.
     """
     with st.expander("What am I looking at?", icon=":material/help:"):
         st.latex(formula)
