@@ -12,9 +12,9 @@ run: $(STAMP)-run  ## the dashboard, opened in the browser
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy & types=$$!; \
-	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-		&& wait $$types
-	$(BIN)/python -m pytest -m timed $$(grep -rl --include='*.py' 'mark[.]timed' tests)
+	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile --no-loadscope-reorder; \
+	tests=$$?; wait $$types && exit $$tests
+	$(BIN)/python -m pytest -m timed $$(grep -rl --include='*.py' 'mark[.]timed' tests | sort)
 
 soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is promised with what they measured
 	$(BIN)/python -m pytest -m 'soak or promise' --promises

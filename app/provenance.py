@@ -26,9 +26,7 @@ def provenance(entry: Entry) -> str:
     if entry.imported:
         how += f". Somebody else's figure, imported `{entry.imported}`: only computing it again shows that it is true"
     if entry.model.startswith(tables.GAP):
-        return (
-            f"{how}. A difference of two rows above; its error is that of two independent figures, a little too large."
-        )
+        return f"{how}. A difference of two rows above over the same images."
     card = find(entry.run, default_root()).card()
     return f"{how}; trained in {card.seconds / 60:.1f} minutes ({card.device}). Again: {_again(entry, entry.run)}"
 

@@ -6,7 +6,6 @@ what went wrong. As a browser does, it runs a page's clockwork (`run_every`) and
 
 import asyncio
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -19,6 +18,8 @@ from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
+
+from tests.server import DIRECTLY
 
 Result = TypeVar("Result")
 PATIENCE = 60  # seconds for an answer
@@ -72,7 +73,7 @@ class Visitor:
 
     async def fetch(self, picture: str) -> bytes:
         """Return a picture's bytes."""
-        with await asyncio.to_thread(urllib.request.urlopen, self._address + picture) as answer:
+        with await asyncio.to_thread(DIRECTLY.open, self._address + picture) as answer:
             content: bytes = answer.read()
         return content
 
@@ -155,7 +156,7 @@ class Visitor:
 async def visitor(address: str) -> AsyncIterator[Visitor]:
     """Let a visitor come to a dashboard, and leave it."""
     socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    async with connect(socket, subprotocols=["streamlit"], max_size=None) as connection:  # type: ignore[list-item]
+    async with connect(socket, subprotocols=["streamlit"], max_size=None, proxy=None) as connection:  # type: ignore[list-item]
         coming = Visitor(address, connection)
         ears = asyncio.create_task(coming.listen())
         try:

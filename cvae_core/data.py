@@ -190,7 +190,7 @@ def _read(name: str, *, train: bool) -> Split:
     return Split(images.reshape(-1, PIXELS), labels)
 
 
-@cache  # a tenth of a second, otherwise, at every training and every score
+@cache
 def _digits() -> DataSet:
     with np.load(DIGITS, allow_pickle=False) as stored:
         images, labels = torch.from_numpy(stored["images"]), torch.from_numpy(stored["labels"])

@@ -4,7 +4,6 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 −log p(x | c) in nats per image, mean ± standard error over images.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
@@ -205,8 +204,9 @@ def require_entries(rows: Sequence[Entry]) -> None:
 
 def number(entry: Entry) -> str:
     """Write nats ± standard error with the digits that the error leaves meaningful."""
-    known = entry.standard_error is not None
-    return (f"{entry.nats:.2f} ± {entry.standard_error:.2f}" if known else f"{entry.nats:.1f}").replace("-", "−")
+    if entry.standard_error is None:
+        return f"{entry.nats:.1f}".replace("-", "−")
+    return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
 
 
 def _entry(card: Card, cell: Cell, run: str) -> Entry:
@@ -296,12 +296,10 @@ def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]
 
 
 def _gap(name: str, other: Entry, entry: Entry) -> Entry:
-    """Return how far one number is above another, with the error of two independent ones, which is too large."""
     same = other.estimator == entry.estimator
     kind = f"difference of {entry.estimator}" if same else f"{other.estimator} less {entry.estimator}"
-    error = math.hypot(other.standard_error or 0.0, entry.standard_error or 0.0)
     return replace(
-        entry, model=f"{GAP}{name} − {entry.model}", estimator=kind, nats=other.nats - entry.nats, standard_error=error
+        entry, model=f"{GAP}{name} − {entry.model}", estimator=kind, nats=other.nats - entry.nats, standard_error=None
     )
 
 

@@ -50,7 +50,8 @@ class Thumbnail {
     this.heard.set(chart, chart.on);
     chart.on("plotly_hover", ({ points }) => this.show(chart, points[0]));
     chart.on("plotly_unhover", () => this.hide());
-    chart.on("plotly_afterplot", () => hideGlyphs(chart));
+    for (const drawn of ["plotly_afterplot", "plotly_relayouting"]) chart.on(drawn, () => hideGlyphs(chart));
+    hideGlyphs(chart);
   }
 
   show(chart, point) {

@@ -125,7 +125,7 @@ def test_a_model_of_any_set_is_measured_against_the_baseline_of_any_set(
     table = quadrants([*runs, baseline, model]).frame()
     ours = table["model"].str.startswith(GAP) & ~table["model"].str.endswith(PYRO)
     gaps = table[ours].set_index("model")["1 quadrant visible"].to_dict()
-    assert gaps == {f"{GAP}NN − CVAE mlp": "32.50 ± 0.35", f"{GAP}NN − CVAE for any set mlp": "32.00 ± 0.35"}
+    assert gaps == {f"{GAP}NN − CVAE mlp": "32.5", f"{GAP}NN − CVAE for any set mlp": "32.0"}
     assert "NN (baseline) for any set" in set(table["model"])
 
 
@@ -163,8 +163,7 @@ def test_baselines_come_first_then_models_then_differences_then_floors_then_refe
 def test_a_difference_is_taken_over_the_same_images_and_means_better_where_it_is_positive(runs: list[Run]) -> None:
     (gap,) = (entry for entry in entries(runs) if entry.model.startswith(GAP) and entry.run is not None)
     assert gap.nats == pytest.approx(100.5 - 68.0)  # not from the 1,000 images that have another estimate
-    assert (gap.scored, gap.images) == ("1 quadrant visible", 10_000)
-    assert gap.standard_error == pytest.approx(0.25 * 2**0.5)
+    assert (gap.scored, gap.images, gap.standard_error) == ("1 quadrant visible", 10_000, None)
     assert gap.estimator == "cross-entropy less importance sampling"
 
 
@@ -332,7 +331,6 @@ def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> 
 def test_a_difference_below_zero_has_a_true_minus() -> None:
     gap = Entry("digits", "grey", "whole image", "gap", "importance sampling", 1, 1, -1.26, None, "run")
     assert number(gap) == "−1.3"
-    assert number(replace(gap, standard_error=0.4)) == "−1.26 ± 0.40"
 
 
 def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them(runs: list[Run]) -> None:

@@ -83,7 +83,6 @@ def test_nobody_on_the_internet_is_asked_whose_a_page_is(tmp_path: Path, monkeyp
     with socket.create_server(("127.0.0.1", 0)) as proxy:  # on the way of whatever the server would ask for
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
         proxy.setblocking(False)
         with dashboard(tmp_path) as address:
             finished(opened(address))
