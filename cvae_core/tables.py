@@ -286,10 +286,10 @@ def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]
     for entry in sampled:
         *alike, flavour = against_vae(entry)
         config = configs[str(entry.run)]
-        if isinstance(config, QuadrantConfig):
-            baseline = baselines.get((baseline_for(config), entry.scored, entry.images))
-            if baseline:
-                gaps.append(_gap("NN", baseline, entry))
+        if isinstance(config, QuadrantConfig) and (
+            baseline := baselines.get((baseline_for(config), entry.scored, entry.images))
+        ):
+            gaps.append(_gap("NN", baseline, entry))
         if flavour == "label" and (vae := vaes.get((*alike, "vae"))):
             gaps.append(_gap("VAE", vae, entry))
     return gaps

@@ -19,11 +19,11 @@ def serious_faults(page: Page, look: str) -> list[tuple[str, str, str]]:
     page.wait_for_function(STILL)  # what fades in has its colours by then
     found = []
     for fault in Axe().run(page, options=FAULTS_ONLY).response["violations"]:
+        if fault["impact"] not in SERIOUS:
+            continue
         theirs = NOT_OURS.get((fault["id"], look), "no-such-element")
         for node in fault["nodes"]:
             (place, *_) = node["target"]
-            if fault["impact"] not in SERIOUS:
-                continue
             if not page.locator(place).first.evaluate("(element, theirs) => Boolean(element.closest(theirs))", theirs):
                 found.append((fault["id"], place, node["failureSummary"]))
     return found
