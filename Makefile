@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser
-	$(BIN)/streamlit run app/Home.py --server.headless false
+	$(BIN)/python -m app
 
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .

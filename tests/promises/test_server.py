@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 import http.client
+import re
 import socket
+import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -130,6 +136,56 @@ def test_nothing_is_uploaded_without_the_token_that_a_page_has(address: str, mea
         assert 400 <= status < 500, (method, path, status)
     assert get(address, "/_stcore/upload_file/a/b", "PUT", b"ink")[0] == 403
     measured("server", uploads_without_token=len(attempts))
+
+
+def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recipe,) = re.findall(r"^run:.*\n\t\$\(BIN\)/python (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    (tmp_path / ".claude").mkdir()  # the home of somebody with a coding agent: Streamlit has files for those
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/opened"\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    before = set(ROOT.iterdir())
+    with subprocess.Popen([sys.executable, *recipe.split()], cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+        try:
+            assert started.stdout is not None
+            for line in started.stdout:
+                if "URL" in line:
+                    break
+            while not (tmp_path / "opened").exists():
+                assert started.poll() is None
+                time.sleep(0.05)
+            address = (tmp_path / "opened").read_text().strip()
+            assert address in line
+            assert finished(asyncio.wait_for(offered(address), 60)) == (
+                False,
+                "Skills install is not available in this environment.",
+            )
+        finally:
+            started.terminate()
+            started.communicate(timeout=10)
+    assert started.returncode == 0
+    assert set(ROOT.iterdir()) == before
+
+
+async def offered(address: str) -> tuple[bool, str]:
+    """Tell whether a visitor is offered files for coding agents, and what the server says who installs them unasked."""
+    async with connect(f"{address.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=["streamlit"]) as socket:  # type: ignore[list-item]
+        await socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        while not (message := ForwardMsg.FromString(await socket.recv())).HasField("new_session"):  # type: ignore[arg-type]
+            pass
+        asking = BackMsg()
+        asking.backend_operation_request.request_id = "unasked"
+        asking.backend_operation_request.session_id = message.new_session.initialize.session_id
+        asking.backend_operation_request.install_skills.SetInParent()
+        await socket.send(asking.SerializeToString())
+        offer = message.new_session.initialize.recommend_skills_install
+        while not (message := ForwardMsg.FromString(await socket.recv())).HasField("backend_operation_response"):  # type: ignore[arg-type]
+            pass
+        return offer, message.backend_operation_response.error_msg
 
 
 def test_an_oversize_message_ends_its_connection_and_no_other(address: str, measured: Measured) -> None:

@@ -1,0 +1,43 @@
+"""Start the dashboard and open the browser on it: `make run`, or `python -m app` with Streamlit's own options."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+
+HOME = Path(__file__).with_name("Home.py")
+
+
+def main(options: list[str]) -> int:
+    """Run the server until it ends and return its exit code; whatever port it found, the browser opens there.
+
+    Streamlit would open a browser itself, but only where `server.headless` is off. Then it also lays a note over every page
+    that offers to install files for coding agents, and does so at a click.
+    """
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(HOME), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server too, which then says that it stops
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    assert server.stdout is not None
+    for line in server.stdout:
+        print(line, end="", flush=True)
+        if (said := re.search(r"URL: (http\S+)", line)) and has_screen():
+            webbrowser.open(said[1])
+    return server.wait()
+
+
+def has_screen() -> bool:
+    """Tell whether a browser has where to show itself: without a screen Python would open a text browser in this terminal."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
