@@ -32,9 +32,12 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"image", "epsilon"},
     ),
 }
+LONG = ("VAE", "quadrant CVAE")  # whose graphs have nothing that those of the label CVAE and of any set have not
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.soak) if kind in LONG else kind for kind in KINDS]
+)
 @pytest.mark.usefixtures("small_baseline")
 def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads_nothing_hidden(
     kind: str, tiny: Tiny, untrained: Untrained

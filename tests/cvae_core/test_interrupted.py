@@ -1,6 +1,6 @@
 """Trainings as processes of their own, killed at random moments, started all at once, on a disk that is full.
 
-Three kills of twenty and five starts of twenty are made here; all of them by `make soak`.
+Two kills of twenty and three starts of twenty are made here; all of them by `make soak`.
 """
 
 import os
@@ -52,7 +52,7 @@ sys.exit(cli.main(sys.argv[3:]))
 FLAGS = ("--no-embed",)
 WRITES = [("weights", 2), ("state", 3), ("weights", 7), ("card", 4), ("curves", 3), ("stages", 4)]
 MOMENTS: list[tuple[str, int]] = [*WRITES, *[("", index) for index in range(14)]]  # a file, or at random
-SHORT = (*WRITES[:2], ("", 0))
+SHORT = (WRITES[0], ("", 0))
 
 
 def process(root: Path, config: Config, *words: str, name: str = "nothing", times: int = 0) -> "subprocess.Popen[str]":
@@ -89,10 +89,7 @@ def interrupted(file: str, times: int, config: Config, root: Path, reports: int)
 
 @pytest.mark.parametrize(
     ("file", "times"),
-    [
-        pytest.param(*moment, marks=() if moment in (WRITES[0], WRITES[1], ("", 0)) else pytest.mark.soak)
-        for moment in MOMENTS
-    ],
+    [pytest.param(*moment, marks=() if moment in SHORT else pytest.mark.soak) for moment in MOMENTS],
 )
 def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
     file: str, times: int, whole: tuple[Run, int], tmp_path: Path, measured: Measured
@@ -166,7 +163,8 @@ def fill(disk: Path, but: int = 0) -> Path:
     return filler
 
 
-@pytest.mark.parametrize("room", [0, 60_000])  # for nothing at all; for cards and curves, but no weights
+# For nothing at all; for cards and curves, but no weights.
+@pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.soak), 60_000])
 def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     room: int, whole: tuple[Run, int], small_disk: Path
 ) -> None:

@@ -14,11 +14,11 @@ NOT_OURS = {
 }
 
 
-def serious_faults(page: Page, look: str) -> list[tuple[str, str, str]]:
-    """Return rule, place and reason of whatever stands seriously in anybody's way and is the lab's to mend."""
+def serious_faults(page: Page, look: str, *rules: str) -> list[tuple[str, str, str]]:
+    """Return rule, place and reason of whatever stands seriously in anybody's way, by some rules or all, and is the lab's."""
     page.wait_for_function(STILL)  # what fades in has its colours by then
     found = []
-    for fault in Axe().run(page, options=FAULTS_ONLY).response["violations"]:
+    for fault in Axe().run(page, options=FAULTS_ONLY | ({"runOnly": rules} if rules else {})).response["violations"]:
         if fault["impact"] not in SERIOUS:
             continue
         theirs = NOT_OURS.get((fault["id"], look), "no-such-element")

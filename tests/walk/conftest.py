@@ -12,7 +12,7 @@ from tests.server import dashboard
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
+    "--disable-component-update --disable-sync --in-process-gpu"
 )
 WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
 Open = Callable[..., Page]

@@ -19,6 +19,7 @@ from tests.walk.conftest import Open, settle
 from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
+STEPS = 12  # of the pen along an arc
 COMPLETE = """(root, [ink, visible, epsilons]) =>
     [...root.pad.network.complete(Float32Array.from(ink), visible, epsilons.map((each) => Float32Array.from(each)))]"""
 TIMED = """root => Array.from({ length: 9 }, () => {
@@ -45,8 +46,8 @@ def draw(page: Page, turns: float = 0.9) -> None:
     box = page.locator(SHEET).bounding_box()
     assert box is not None
     pixel = box["width"] / 28
-    for step in range(31):
-        angle = math.pi * (0.5 + 2 * turns * step / 30)
+    for step in range(STEPS + 1):
+        angle = math.pi * (0.5 + 2 * turns * step / STEPS)
         page.mouse.move(box["x"] + pixel * (14 + 5 * math.cos(angle)), box["y"] + pixel * (14 - 8 * math.sin(angle)))
         if step == 0:
             page.mouse.down()
