@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -23,6 +25,13 @@ def packages_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_as_shipped() -> None:
+    """Run scripts as the server does: AppTest reads no configuration beside the app."""
+    for name, value in tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())["runner"].items():
+        config.set_option(f"runner.{name}", value)
 
 
 @pytest.fixture(autouse=True)

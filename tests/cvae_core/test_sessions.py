@@ -213,7 +213,7 @@ def with_baseline(whole: Run, root: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("steps", [1, 4, 5, 6, 12])
+@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.soak), 5, 6, 12])
 def test_a_run_that_was_stopped_after_any_step_ends_as_if_it_had_not_been(
     case: str, steps: int, tiny: Tiny, uninterrupted: Callable[[str], Run], tmp_path: Path
 ) -> None:

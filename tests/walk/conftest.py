@@ -81,12 +81,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page's script has run, its pictures are loaded and nothing has changed for a moment."""
+    """Wait until a page is ready and nothing has changed for a moment."""
+    ready(page)
+    page.wait_for_timeout(300)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+
+def ready(page: Page) -> None:
+    """Wait until a page's script has run and its pictures are loaded."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
-    page.wait_for_timeout(300)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
 
 
 @pytest.fixture
