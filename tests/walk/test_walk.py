@@ -310,7 +310,7 @@ def click_on_a_point(page: Page, digit: int, number: int) -> int:
     return index
 
 
-def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
+def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(visit: Open) -> None:
     page = visit("latent")
     chart = page.locator(".js-plotly-plot").first
     index = click_on_a_point(page, digit=3, number=40)
@@ -323,13 +323,6 @@ def test_a_click_on_a_point_shows_that_digit(visit: Open) -> None:
         [shown, *chart.evaluate("g => [g._fullData[3].x[40], g._fullData[3].y[40]]")],
     )
     assert shown == index or near < 8  # points may lie over each other
-
-
-def test_two_clicked_points_are_the_ends_of_a_walk(visit: Open) -> None:
-    page = visit("latent")
-    click_on_a_point(page, digit=3, number=40)
-    page.wait_for_timeout(500)
-    settle(page)
     page.keyboard.down("Shift")
     click_on_a_point(page, digit=6, number=20)
     page.keyboard.up("Shift")
@@ -337,6 +330,7 @@ def test_two_clicked_points_are_the_ends_of_a_walk(visit: Open) -> None:
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
     labels = data.load(source_of_digits()).test.labels
+    assert start == shown
     assert (int(labels[start]), int(labels[end])) == (3, 6)
 
 
