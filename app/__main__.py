@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -23,13 +24,16 @@ def main(options: list[str]) -> int:
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server too, which then says that it stops
+    # Ctrl-C reaches the server too, which then says that it stops; a signal ignored would be ignored by the browser as well.
+    signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     assert server.stdout is not None
     for line in server.stdout:
         print(line, end="", flush=True)
         if (said := re.search(r"URL: (http\S+)", line)) and has_screen():
-            webbrowser.open(said[1])
+            threading.Thread(
+                target=webbrowser.open, args=[said[1]], daemon=True
+            ).start()  # some return when closed only
     return server.wait()
 
 

@@ -1,0 +1,60 @@
+"""`python -m app` before a server that is none: what it says and how it ends, whatever browser and terminal it has."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = """
+import pathlib, signal, sys, time
+
+signal.signal(signal.SIGINT, lambda *_: sys.exit(3))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
+for name in ("Local", "Network", "External"):
+    print(f"  {name} URL: http://{name.lower()}:8501")
+while True:
+    time.sleep(0.05)
+    print("something else")
+    pathlib.Path("alive").touch()
+"""
+Started = subprocess.Popen[str]
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
+    (tmp_path / "streamlit.py").write_text(SERVER)
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\necho $1 >> '{tmp_path}/opened'\nexec sleep 60\n")  # as one in the terminal does
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"'{browser}' %s")
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "app")], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        yield process
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what is left of it: the browser at least, where nobody stopped it
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if what():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 4)])
+def test_a_browser_that_does_not_return_holds_nothing_up(
+    started: Started, tmp_path: Path, number: int, code: int
+) -> None:
+    wait_for((tmp_path / "alive").exists)
+    wait_for(lambda: (tmp_path / "opened").exists() and "\n" in (tmp_path / "opened").read_text())
+    (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches all that it started
+    assert started.wait(10) == code
