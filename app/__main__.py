@@ -27,13 +27,13 @@ def main(options: list[str]) -> int:
     # Ctrl-C reaches the server too, which then says that it stops; a signal ignored would be ignored by the browser as well.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    address = None
     assert server.stdout is not None
     for line in server.stdout:
         print(line, end="", flush=True)
-        if (said := re.search(r"URL: (http\S+)", line)) and has_screen():
-            threading.Thread(
-                target=webbrowser.open, args=[said[1]], daemon=True
-            ).start()  # some return when closed only
+        if address is None and has_screen() and (said := re.search(r"URL: (http\S+)", line)):
+            address = said[1]  # where Streamlit names more than one, the first is this machine's own
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()  # it may wait for the browser
     return server.wait()
 
 

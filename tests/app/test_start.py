@@ -51,10 +51,11 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 4)])
-def test_a_browser_that_does_not_return_holds_nothing_up(
+def test_a_browser_that_does_not_return_is_opened_once_and_holds_nothing_up(
     started: Started, tmp_path: Path, number: int, code: int
 ) -> None:
     wait_for((tmp_path / "alive").exists)
     wait_for(lambda: (tmp_path / "opened").exists() and "\n" in (tmp_path / "opened").read_text())
     (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches all that it started
     assert started.wait(10) == code
+    assert (tmp_path / "opened").read_text() == "http://local:8501\n"
