@@ -30,7 +30,10 @@ def main(options: list[str]) -> int:
     address = None
     assert server.stdout is not None
     for line in server.stdout:
-        print(line, end="", flush=True)
+        try:
+            print(line, end="", flush=True)
+        except OSError:  # nobody reads on, or the disk that it goes to is full: the server has visitors all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if address is None and has_screen() and (said := re.search(r"URL: (http\S+)", line)):
             address = said[1]  # where Streamlit names more than one, the first is this machine's own
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()  # it may wait for the browser

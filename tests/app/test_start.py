@@ -59,3 +59,15 @@ def test_a_browser_that_does_not_return_is_opened_once_and_holds_nothing_up(
     (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches all that it started
     assert started.wait(10) == code
     assert (tmp_path / "opened").read_text() == "http://local:8501\n"
+
+
+def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: Path) -> None:
+    assert started.stdout is not None
+    assert started.stdout.readline() == "  Local URL: http://local:8501\n"
+    started.stdout.close()
+    for _ in range(3):
+        wait_for((tmp_path / "alive").exists)
+        (tmp_path / "alive").unlink()
+    assert started.poll() is None
+    started.terminate()
+    assert started.wait(10) == 4
