@@ -10,6 +10,7 @@ import webbrowser
 from pathlib import Path
 
 HOME = Path(__file__).with_name("Home.py")
+SAY_WHERE = ("--logger.hideWelcomeMessage", "false")  # whatever its user has told Streamlit for all their apps
 
 
 def main(options: list[str]) -> int:
@@ -19,7 +20,7 @@ def main(options: list[str]) -> int:
     that offers to install files for coding agents, and does so at a click.
     """
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(HOME), *options],
+        [sys.executable, "-m", "streamlit", "run", str(HOME), *SAY_WHERE, *options],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},

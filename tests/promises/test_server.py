@@ -148,6 +148,7 @@ def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
     browser.chmod(0o755)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setenv("STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE", "true")
     before = set(ROOT.iterdir())
     with subprocess.Popen([sys.executable, *recipe.split()], cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
         try:
