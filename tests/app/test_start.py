@@ -31,7 +31,7 @@ Started = subprocess.Popen[str]
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     (tmp_path / "streamlit.py").write_text(SERVER)
     browser = tmp_path / "browser"
-    browser.write_text(f"#!/bin/sh\necho $1 >> '{tmp_path}/opened'\nexec sleep 60\n")  # as one in the terminal does
+    browser.write_text(f"#!/bin/sh\necho $1 >> '{tmp_path}/opened'\nexec sleep 5\n")  # as one in the terminal does
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"'{browser}' %s")
     with subprocess.Popen(
