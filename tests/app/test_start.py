@@ -1,6 +1,5 @@
 """`python -m app` before a server that is none: what it says and how it ends, whatever browser and terminal it has."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from app import opening
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
@@ -38,8 +39,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
         [sys.executable, str(ROOT / "app")], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         yield process
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what is left of it: the browser at least, where nobody stopped it
+        process.kill()  # where a test has failed
 
 
 def wait_for(what: Callable[[], bool]) -> None:
@@ -56,9 +56,19 @@ def test_a_browser_that_does_not_return_is_opened_once_and_holds_nothing_up(
 ) -> None:
     wait_for((tmp_path / "alive").exists)
     wait_for(lambda: (tmp_path / "opened").exists() and "\n" in (tmp_path / "opened").read_text())
-    (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches all that it started
+    (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches the whole group
     assert started.wait(10) == code
     assert (tmp_path / "opened").read_text() == "http://local:8501\n"
+
+
+@pytest.mark.parametrize(("platform", "screen"), [("linux", ""), ("linux", "DISPLAY"), ("darwin", "")])
+def test_no_browser_is_opened_in_the_terminal(platform: str, screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    if screen:
+        monkeypatch.setenv(screen, ":0")
+    assert opening.has_screen() == (platform == "darwin" or bool(screen))
 
 
 def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: Path) -> None:
