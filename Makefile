@@ -22,7 +22,7 @@ soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is prom
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints
 
-benchmark: $(STAMP)-benchmark  ## measure beside the Pyro tutorial and write the README's tables; about half an hour
+benchmark: $(STAMP)-benchmark $(STAMP)-dev browser  ## measure beside the Pyro tutorial and write the README's tables; about half an hour
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.readme

@@ -1,7 +1,8 @@
 """How fast the dashboard answers: pages cold and warm, controls, ten visitors at once: `python -m benchmarks.load`.
 
-It starts a server of its own. A time runs from a visitor's asking to the end of the page's script and the last byte of its
-last new picture. Results go to benchmarks/load.json, from which the README's table is written.
+It starts servers of its own. A time runs from a visitor's asking to the end of the page's script and the last byte of its
+last new picture; in a browser, which draws in software as the tests' does, to when the page is ready. Results go to
+benchmarks/load.json, from which the README's table is written. Needs the development requirements and a browser.
 """
 
 import asyncio
@@ -16,9 +17,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from playwright.sync_api import sync_playwright
+
+from app.navigation import PAGES
 from benchmarks.machine import machine
 from benchmarks.visitors import Visitor, finished, visitor
+from tests.browser import find_browser
 from tests.server import dashboard
+from tests.walk.conftest import FLAGS, HEIGHT, WIDE, ready, time_to
 
 RESULTS = Path(__file__).with_name("load.json")
 
@@ -59,6 +65,7 @@ CONTROLS = {
 CLICKS = 20
 VISITORS, SECONDS, REST = 10, 30, 1.0
 CROWDED = ("generate", "inpaint")  # the pages that draw most
+OPENINGS = 20  # of a warm page in a browser
 
 
 def main() -> None:
@@ -67,6 +74,9 @@ def main() -> None:
         with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
             cold, warm, clicks = finished(alone(address, CONTROLS.get(name)))
         found = {"cold": cold, "warm": warm, "control": statistics.median(clicks) if clicks else None}
+        if name in PAGES:
+            with TemporaryDirectory() as folder, dashboard(Path(folder)) as address:
+                found["opened"] = opened(address, name)
         results["pages"][name] = found
         print(name, json.dumps(found), flush=True)
     for page in CROWDED:
@@ -90,6 +100,18 @@ async def alone(address: str, control: Control | None, begin: int = 0) -> tuple[
         warm = await second.open(*place) + await pictures(second, set())
         numbers = range(begin, begin + CLICKS) if control else ()
         return cold, warm, [await click(second, control, number) for number in numbers]
+
+
+def opened(address: str, name: str) -> dict[str, float]:
+    """Return the seconds in which a new browser opens a page, and the median and most of those that it takes again."""
+    path = find_browser() or sys.exit("There is no browser here: install Chromium, or set CHROMIUM to its path.")
+    url = f"{address}/{'' if PAGES[name].default else name}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": WIDE, "height": HEIGHT})
+        first, *others = (time_to(lambda: (page.goto(url), ready(page))) for _ in range(1 + OPENINGS))
+        browser.close()
+    return {"first": first, "median": statistics.median(others), "most": max(others)}
 
 
 async def crowd(address: str, control: Control, visitors: int = VISITORS, seconds: float = SECONDS) -> list[float]:

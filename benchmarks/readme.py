@@ -113,10 +113,14 @@ def answers() -> str:
         return ""
     results = json.loads(LOAD.read_text())
     machine, crowds = results["machine"], results["crowds"]
-    rows = ["| page | first visit after a start | next visit | its control, median |", "| --- | --- | --- | --- |"]
+    rows = [
+        "| page | answer after a start | next answer | its control | opens after a start | opens again: median, most |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for page, found in results["pages"].items():
         control = "–" if found["control"] is None else f"{1000 * found['control']:.0f} ms"
-        rows.append(f"| {page} | {found['cold']:.2f} s | {found['warm']:.2f} s | {control} |")
+        cells = [page, f"{found['cold']:.2f} s", f"{found['warm']:.2f} s", control, *_opened(found.get("opened"))]
+        rows.append(f"| {' | '.join(cells)} |")
     said = [
         f"Ten visitors of {page}, each clicking one second after the last answer: half of the {found['clicks']} answers "
         f"within {found['median']:.2f} s, 95 % within {found['p95']:.2f} s."
@@ -125,6 +129,12 @@ def answers() -> str:
     return "\n".join(
         [*rows, "", *said, f"Measured on {machine['date']}: {machine['processor']}, {machine['cores']} cores."]
     )
+
+
+def _opened(found: Mapping[str, float] | None) -> tuple[str, str]:
+    if found is None:
+        return "–", "–"
+    return f"{found['first']:.2f} s", f"{found['median']:.2f}, {found['most']:.2f} s"
 
 
 def written(text: str) -> str:

@@ -1,5 +1,6 @@
 """The dashboard as a user starts it, and a browser that notices what goes wrong on a page."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,13 @@ def ready(page: Page) -> None:
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
+
+
+def time_to(act: Callable[[], object]) -> float:
+    """Return the seconds that something takes."""
+    started = time.monotonic()
+    act()
+    return time.monotonic() - started
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
 from tests.walk.access import serious_faults
-from tests.walk.conftest import HEIGHT, WIDE, Open, ready, settle
+from tests.walk.conftest import HEIGHT, WIDE, Open, ready, settle, time_to
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that look at them
@@ -66,15 +66,9 @@ def press(page: Page, label: str, key: str) -> None:
     settle(page)
 
 
-def seconds(act: Callable[[], object]) -> float:
-    started = time.monotonic()
-    act()
-    return time.monotonic() - started
-
-
 def quick(act: Callable[[], object], limit: float) -> bool:
     """Say whether one of a few tries is within some seconds, since other work may share the machine."""
-    return any(seconds(act) < limit for _ in range(VISITS))
+    return any(time_to(act) < limit for _ in range(VISITS))
 
 
 def drawn(page: Page) -> None:
@@ -164,7 +158,7 @@ def test_a_page_is_quick_once_warm(visit: Open, address: str, path: str) -> None
 def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
     def come_from_home() -> float:
         page = visit()
-        return seconds(lambda: (page.get_by_role("link", name="Latent space").first.click(), drawn(page)))
+        return time_to(lambda: (page.get_by_role("link", name="Latent space").first.click(), drawn(page)))
 
     drawn(visit("latent"))
     assert any(come_from_home() < MAP_SECONDS for _ in range(VISITS))
