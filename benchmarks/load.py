@@ -88,7 +88,9 @@ def main() -> None:
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
-async def alone(address: str, control: Control | None, begin: int = 0) -> tuple[float, float, list[float]]:
+async def alone(
+    address: str, control: Control | None, begin: int = 0, clicks: int = CLICKS
+) -> tuple[float, float, list[float]]:
     """Return the seconds of a page's first opening, of another visitor's, and of each use of its control; Home has none.
 
     A server that was asked before remembers its answers: the control is set to what comes from `begin` on.
@@ -98,7 +100,7 @@ async def alone(address: str, control: Control | None, begin: int = 0) -> tuple[
         cold = await first.open(*place) + await pictures(first, set())
     async with visitor(address) as second:
         warm = await second.open(*place) + await pictures(second, set())
-        numbers = range(begin, begin + CLICKS) if control else ()
+        numbers = range(begin, begin + clicks) if control else ()
         return cold, warm, [await click(second, control, number) for number in numbers]
 
 

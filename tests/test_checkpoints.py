@@ -102,7 +102,7 @@ def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LADDERS[1:] else name for name in RUNS]
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LADDERS else name for name in RUNS]
 )
 def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
