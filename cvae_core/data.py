@@ -6,17 +6,18 @@ scikit-learn's handwritten digits lie beside this module, so that the lab runs w
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core import vision
+from cvae_core import idx, vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
 from cvae_core.files import user_path
 from cvae_core.quadrants import PIXELS, SIDE
@@ -43,6 +44,7 @@ DOWNLOAD_BYTES = {  # the four .gz files in the order above
 }
 
 Rows = slice | Tensor | Sequence[int]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,8 @@ def load(name: str) -> DataSet:
     """
     if _known(name) == EMBEDDED:
         return _digits()
-    _check_files(name)
-    train, test = _read(name, train=True), _read(name, train=False)
+    files = _each(name, idx.read)
+    train, test = (_split(name, files, part) for part in ("train", "t10k"))
     return _data_set(name, train.part(slice(None, -HELD_OUT)), train.part(slice(-HELD_OUT, None)), test)
 
 
@@ -119,7 +121,7 @@ def download(name: str) -> None:
     if _known(name) == EMBEDDED:
         return
     with suppress(DataMissing):
-        _check_files(name)
+        _each(name, idx.check)
         return
     try:
         vision.download(_CLASS[name], folder())
@@ -133,7 +135,7 @@ def download(name: str) -> None:
             f"{name} could not be stored: {error.strerror} ({error.filename or _raw(name)}). Make room there or give "
             f"yourself the right to write, or set CVAE_DATA to another folder."
         ) from error
-    _check_files(name)
+    _each(name, idx.check)
     LOG.info("%s is downloaded into %s", name, _raw(name))
 
 
@@ -160,12 +162,13 @@ def _damaged(name: str, path: Path, fault: str) -> DataDamaged:
     return DataDamaged(f"{path} {fault}. Delete it and download again: python -m cvae_core download {name}")
 
 
-def _check_files(name: str) -> None:
-    missing = []
+def _each(name: str, look: Callable[[Path, tuple[int, ...]], Result]) -> dict[str, Result]:
+    """Look at each file of a data set; `DataMissing` and `DataDamaged` say which one cannot be."""
+    found, missing = {}, []
     for file, shape in _SHAPES.items():
         path = _raw(name) / file
         try:
-            vision.check(path, shape)
+            found[file] = look(path, shape)
         except (FileNotFoundError, NotADirectoryError):
             missing.append(file)
         except OSError as error:
@@ -177,17 +180,14 @@ def _check_files(name: str) -> None:
             f"{name} is not on this machine: no {missing[0]} in {_raw(name)}. Get it with python -m cvae_core download "
             f"{name}, set CVAE_DATA to the folder that holds {_CLASS[name]}/raw, or use the embedded {EMBEDDED}."
         )
+    return found
 
 
-def _read(name: str, *, train: bool) -> Split:
-    try:
-        images, labels = vision.read(_CLASS[name], folder(), train=train)
-    except OSError as error:
-        raise _damaged(name, _raw(name), f"cannot be read ({error})") from error
-    if (highest := int(labels.max())) > 9:
-        path = _raw(name) / f"{'train' if train else 't10k'}-labels-idx1-ubyte"
-        raise _damaged(name, path, f"holds the label {highest}, but labels go from 0 to 9")
-    return Split(images.reshape(-1, PIXELS), labels)
+def _split(name: str, files: Mapping[str, Tensor], part: str) -> Split:
+    file = f"{part}-labels-idx1-ubyte"
+    if (highest := int(files[file].max())) > 9:
+        raise _damaged(name, _raw(name) / file, f"holds the label {highest}, but labels go from 0 to 9")
+    return Split(files[f"{part}-images-idx3-ubyte"].reshape(-1, PIXELS), files[file].long())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Check, read and fetch data sets with torchvision, also where its C++ operators do not load; nobody else imports it.
+"""Fetch data sets with torchvision, also where its C++ operators do not load; nobody else imports it.
 
 The wheel of torchvision that goes with torch 2.13.0 is built for CUDA. Beside a CPU build of torch its operators stay
 away and `import torchvision` raises "operator torchvision::nms does not exist", although nothing here needs them.
@@ -8,17 +8,13 @@ the error. So the plain import goes first, and it happens in a function because 
 
 import errno
 import socket
-import struct
 import sys
 from http.client import HTTPException
 from importlib import import_module
-from math import prod
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Any
 
-from torch import Tensor
 from torch.library import Library
 
 _COMPLAINT = "operator torchvision::nms does not exist"
@@ -51,46 +47,18 @@ def datasets() -> ModuleType:
         return import_module("torchvision.datasets")
 
 
-def check(path: Path, shape: tuple[int, ...]) -> None:
-    """Look whether a file holds bytes of a shape in the IDX format, by its header and its size.
-
-    A ValueError says what is wrong as the rest of a sentence that starts with the path. torchvision itself meets such
-    files with assertions, index errors and whatever else comes up.
-    """
-    header = struct.pack(f">{1 + len(shape)}I", 0x0800 + len(shape), *shape)  # 08: unsigned bytes
-    due = len(header) + prod(shape)
-    with path.open("rb") as stream:
-        start, size = stream.read(len(header)), path.stat().st_size
-    if not header.startswith(start):
-        raise ValueError(f"is not the IDX file of {' × '.join(map(str, shape))} bytes that it should be")
-    if size != due:
-        raise ValueError(f"has {size:,} bytes instead of {due:,}")
-
-
-def read(kind: str, root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
-    """Read pictures, uint8 (N, 28, 28), and labels, int64 (N,), of torchvision's class MNIST, FashionMNIST or KMNIST.
-
-    An OSError says why checked files cannot be read after all.
-    """
-    dataset = _confined(kind)
-    try:
-        loaded = dataset(root=str(root), train=train, download=False)
-    except (RuntimeError, ValueError) as error:  # a file changed since it was checked
-        raise OSError(_reason(error)) from error
-    return loaded.data, loaded.targets
-
-
 def download(kind: str, root: Path) -> None:
     """Fetch the files of a class by torchvision's download: it checks MD5 sums and shows its progress on stderr.
 
     An archive that was cut off earlier fails its MD5 sum and is fetched again. A ConnectionError says in one line why
     nothing whole came; any other OSError is about the disk.
     """
-    dataset = _confined(kind)
+    # torchvision's own class prefers the pickles that its ancient versions left beside the raw files, unchecked.
+    confined = type(kind, (getattr(datasets(), kind),), {"_check_legacy_exist": lambda self: False})
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SILENCE)
     try:
-        dataset(root=str(root), download=True)
+        confined(root=str(root), download=True)
     except OSError as error:
         if error.filename or error.errno in _DISK_FULL:
             raise
@@ -99,11 +67,6 @@ def download(kind: str, root: Path) -> None:
         raise ConnectionError(_reason(error)) from error
     finally:
         socket.setdefaulttimeout(timeout)
-
-
-def _confined(kind: str) -> Any:
-    # torchvision's own class prefers the pickles that its ancient versions left beside the raw files, unchecked.
-    return type(kind, (getattr(datasets(), kind),), {"_check_legacy_exist": lambda self: False})
 
 
 def _reason(error: Exception) -> str:
