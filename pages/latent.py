@@ -158,7 +158,7 @@ def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | 
             figure,
             on_select=controls.take_point,
             selection_mode=("points", "lasso", "box"),
-            config=charts.CONFIG,
+            config=charts.MAP_CONFIG,
             key=controls.MAP,
             alt=alt,
         )
@@ -215,7 +215,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         snippets.places(key, layout, None if prior is None else len(prior), seed),
         key="map-beside",
         alt=f"The latent space of {key.name}, a colour per digit",
-        config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.CONFIG,
+        config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.MAP_CONFIG,
     )
     st.caption(
         f"`{key.name}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for nothing else tells "
