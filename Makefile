@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+export PYTHONDONTWRITEBYTECODE =  # tests start some sixty processes, which need not all compile the lab
 
 .PHONY: run test soak checkpoints benchmark clean browser
 .DELETE_ON_ERROR:

@@ -111,7 +111,7 @@ def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
     measured("kills", kills=int(code == -signal.SIGKILL), unreadable=0)
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_without_torch(
     count: int, tiny: Tiny, tmp_path: Path
 ) -> None:
