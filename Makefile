@@ -54,5 +54,6 @@ $(STAMP)-benchmark: requirements-benchmark.txt requirements.txt requirements.loc
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 browser:  ## Chromium for the browser tests, through apt where it is missing and can be had
 	@$(BIN)/python tests/browser.py || { command -v apt-get >/dev/null && \
-		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium >/dev/null; } || \
+		$(SUDO) apt-get update -qq && { $(SUDO) apt-get install -y -qq chromium-headless-shell >/dev/null 2>&1 || \
+		$(SUDO) apt-get install -y -qq chromium >/dev/null; }; } || \
 		echo "No Chromium or Chrome here and none could be installed: the browser tests will be skipped" >&2

@@ -26,7 +26,7 @@ def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
     path = path_of(root, run)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab", buffering=0) as said:
-        said.write(f"{PROMPT}{command}\n".encode())
+        said.write(_encoded(f"{PROMPT}{command}\n"))
         yield said
 
 
@@ -41,7 +41,7 @@ def kept(root: Path, run: str, command: str) -> Iterator[None]:
             yield
         except LabError as error:
             with suppress(OSError):
-                said.write(f"{error}\n".encode())
+                said.write(_encoded(f"{error}\n"))
             raise
 
 
@@ -85,7 +85,7 @@ class _Both(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with suppress(OSError):  # a full disk: the terminal hears it, and the training says so itself
-            self.said.write(text.encode(errors="replace"))
+            self.said.write(_encoded(text))
         return self.terminal.write(text)
 
     def flush(self) -> None:
@@ -93,6 +93,11 @@ class _Both(io.TextIOBase):
 
     def fileno(self) -> int:
         return self.terminal.fileno()
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8; a folder's name may be something else, and stands with question marks there."""
+    return text.encode(errors="replace")
 
 
 def _leads_to(stream: TextIO, path: Path) -> bool:

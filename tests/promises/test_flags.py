@@ -64,6 +64,7 @@ def test_a_shell_of_garbage_ends_with_a_sentence(
     @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(lines)
     @example(["list"])  # of the others, any number may be wrong
+    @example(["train", "label", "--dataset", "digits", "--root", "\udc80"])  # a folder whose name is not UTF-8
     def ends(line: list[str]) -> None:
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
