@@ -58,7 +58,8 @@ class Train(Generic[AnyConfig]):
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
                 self._wait(until_the_end, stop_requested)
-            from cvae_core import commands, parallel, sessions
+            with processes.reading_libraries():
+                from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
                 self.name,

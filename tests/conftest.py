@@ -1,5 +1,6 @@
 """What the tests share: the embedded digits, tiny configurations, and a root of tiny runs, trained once a session."""
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,17 @@ from cvae_core.sessions import Launch, train_run
 pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Read all test files, and what they import, without a look at garbage: what comes of them stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,33 @@
+"""Torch is read once, fast, and until it is there the browser gets ahead with what will draw the page."""
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+import streamlit
+from streamlit.testing.v1 import AppTest
+
+from app import warming
+
+
+def first_visit() -> None:
+    from app import warming
+
+    warming.read_libraries()
+
+
+def test_streamlit_still_has_the_parts_that_draw() -> None:
+    files = warming.parts()
+    assert [Path(file).name.partition(".")[0] for file in files] == ["PlotlyChart", "DataFrame"]
+    for file in files:  # an address beside the page's
+        assert (Path(streamlit.__file__).parent / "static" / file).is_file()
+
+
+def test_only_the_visitor_who_waits_for_torch_fetches_them_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    assert not AppTest.from_function(first_visit).run().get("html")
+    monkeypatch.delitem(sys.modules, "torch")  # `app.display` stays: it is not read again
+    [ahead] = AppTest.from_function(first_visit).run().get("html")
+    assert all(file in ahead.proto.body for file in warming.parts())
+    assert gc.isenabled()
