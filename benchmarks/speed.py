@@ -144,8 +144,8 @@ def lab_step() -> dict[str, float]:
         state.learn(data.train, batches[WARM_STEPS - 1])
     state.objective.register_forward_pre_hook(note)
     state.objective.register_forward_hook(note)
-    state.optimiser.register_step_pre_hook(note)
-    state.optimiser.register_step_post_hook(note)
+    move = state.optimiser.step
+    state.optimiser.step = lambda rate: (note(), move(rate), note())
     since = time.monotonic()
     for rows in batches[WARM_STEPS:]:
         state.learn(data.train, rows)

@@ -16,6 +16,7 @@ from cvae_core.errors import RunDamaged, RunNotFound
 from cvae_core.examples import shifted
 from cvae_core.models import LABELS
 from cvae_core.networks import initialise
+from cvae_core.optimiser import AdamW
 from cvae_core.quadrants import SIDE
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 250, 2e-3, 0.01
@@ -56,18 +57,17 @@ def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Lear
     """Train a classifier on some images and labels, yielding it after every epoch."""
     classifier = Classifier()
     initialise(classifier, seed)
-    optimiser = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+    optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
     steps = math.ceil(len(train) / BATCH)
     for epoch in range(epochs):
         classifier.train()
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
             done = (epoch * steps + step) / (epochs * steps)
-            optimiser.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, 10 * done + 0.05) * (1 - done)
             x = shifted(train.intensities(rows), SHIFTS, seed, "classifier", epoch, step)
             loss = F.cross_entropy(classifier(x), train.labels[rows])
-            optimiser.zero_grad(set_to_none=True)
+            classifier.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimiser.step(LEARNING_RATE * min(1.0, 10 * done + 0.05) * (1 - done))
         yield Learned(epoch + 1, epochs, classifier.eval())
 
 

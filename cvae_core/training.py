@@ -26,6 +26,7 @@ from cvae_core.flat import first_guess
 from cvae_core.models import Condition, ConditionalVAE
 from cvae_core.monitoring import Measured, Staged, stage, validate
 from cvae_core.objectives import Elbo, objective, objective_draws
+from cvae_core.optimiser import AdamW
 from cvae_core.parallel import CPU
 
 STAGE_EPOCHS = (
@@ -97,9 +98,7 @@ class Learner:
             idle = is_gsnn(config)  # whose recognition network has no gradient
             self.objective = DistributedDataParallel(self.objective, find_unused_parameters=idle)
         self.learned = [weight for weight in self.model.parameters() if weight.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        self.optimiser = AdamW(self.learned, config.weight_decay)
         self.average = (
             AveragedModel(self.model, multi_avg_fn=_averaging(config.averaging)) if config.averaging else None
         )
@@ -152,16 +151,14 @@ class Learner:
         device = self.model.device
         x, c, epsilon = x[share].to(device), c.part(share).to(device), epsilon[:, share].to(device)
         self.last_rate = self.learning_rate()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.last_rate
         self.model.train()
         with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
             terms = Elbo(*self.objective(x, c, epsilon))
-        self.optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad()
         # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
         (-terms.value(self.rate_weight()).sum() * (counts * parallel.processes() / len(rows))).backward()
         if not config.clip or torch.nn.utils.clip_grad_norm_(self.learned, config.clip).isfinite():
-            self.optimiser.step()
+            self.optimiser.step(self.last_rate)
         if self.average:
             self.average.update_parameters(self.model)
         bound = terms.value(getattr(config, "beta", 1.0))
@@ -211,8 +208,7 @@ class Learner:
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+        tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.state_dict().items()}
         place = {name: getattr(self, name) for name in _PLACE}
         return {**tensors, "sums": self.sums}, {"place": json.dumps(place), "config": json.dumps(self.config.to_json())}
 
@@ -226,12 +222,7 @@ class Learner:
         self.model.load_state_dict(parts["model"])
         if self.average:
             self.average.load_state_dict(parts["average"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimiser"].items():
-            index, _, moment = name.partition(".")
-            moments.setdefault(int(index), {})[moment] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.optimiser.load_state_dict(parts["optimiser"])
         self.sums.copy_(tensors["sums"])
         for name, value in json.loads(notes["place"]).items():
             setattr(self, name, value)

@@ -171,12 +171,11 @@ def test_loading_never_touches_the_network(complete: Path, monkeypatch: pytest.M
         data.load("mnist")
 
 
-def test_reading_does_not_wait_for_torchvision_or_a_compiler(complete: Path) -> None:
-    lines = "import sys, cvae_core.data as d; d.load('digits'); d.load('kmnist'); "
-    lines += "print({'torchvision', 'torch._dynamo'} & set(sys.modules))"
+def test_reading_does_not_wait_for_torchvision(complete: Path) -> None:
+    lines = "import sys, cvae_core.data as d; d.load('digits'); d.load('kmnist'); print('torchvision' in sys.modules)"
     surroundings = {**os.environ, "CVAE_DATA": str(complete)}
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True, env=surroundings)
-    assert done.stdout.strip() == "set()"
+    assert done.stdout == "False\n"
 
 
 def test_cvae_data_is_respected_and_ignored_where_it_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:

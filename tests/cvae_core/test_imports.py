@@ -39,7 +39,7 @@ ROWS = [
     {"models", "convolutions"},
     {"networks", "config", "data"},
     {"framing"},
-    {"distributions", "quadrants", "noise", "vision", "idx", "formats", "parallel"},
+    {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},
     {"roots", "visibility", "logs"},
     {"files", "flags", "processes", "annotations"},
     {"errors"},
