@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.digits import framed
 from cvae_core import data, vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
 
@@ -446,6 +445,8 @@ def test_the_digits_are_the_same_on_every_machine() -> None:
 
 
 def test_the_digits_are_those_of_scikit_learn_in_the_frame_of_mnist() -> None:
+    from benchmarks.digits import framed  # here, for scikit-learn takes a second to import
+
     images, labels = framed()
     splits = [data.load("digits").split(name) for name in data.SPLITS]
     assert torch.equal(torch.cat([split.images for split in splits]), torch.from_numpy(images).reshape(-1, 784))
