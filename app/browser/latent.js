@@ -24,6 +24,7 @@ class Panel extends Component {
   tick(now) {
     if (this.playing) this.walk(now);
     if (this.dirty || this.stale) this.draw();
+    if (this.playing || (this.network && this.stale)) this.wake();
   }
 
   take(data) {
@@ -172,6 +173,7 @@ class Panel extends Component {
   play() {
     this.player.textContent = "Pause";
     this.playing = { from: this.epsilon.slice(), to: this.epsilon.map(gaussian), since: performance.now() };
+    this.wake();
   }
 
   walk(now) {

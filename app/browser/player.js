@@ -4,7 +4,7 @@
 // Python has shown that moment. A hand on the slider ends the walk, and `at` is told without a moment: the slider says where it is.
 // It is heard here, for a slider that Python sees moving may only lag behind the walk.
 
-const STEP_MILLISECONDS = 450, HANDS = ["pointerdown", "keydown"];
+const STEP_MILLISECONDS = 450, LOOK_MILLISECONDS = 100, HANDS = ["pointerdown", "keydown"];
 
 class Player extends Component {
   constructor(button, setStateValue) {
@@ -22,16 +22,22 @@ class Player extends Component {
 
   take(data) {
     this.data = data;
+    this.wake();
   }
 
   stop() {
     super.stop();
+    clearTimeout(this.look);
     HANDS.forEach((kind) => document.removeEventListener(kind, this.hand, true));
     this.line.remove();
   }
 
+  // Plotly does not tell the line when it draws the chart anew, nor a picture the walk that it is there: both are looked at.
   tick(now) {
     this.point();
+    clearTimeout(this.look);
+    if (this.walking) this.wake();
+    else this.look = setTimeout(() => this.wake(), LOOK_MILLISECONDS);
     if (!this.walking || this.moment !== this.data.moment || now - this.since < STEP_MILLISECONDS) return;
     if (![...document.images].every((image) => image.complete)) return;
     this.step(this.moment + 1);

@@ -25,6 +25,15 @@ DRAG = """async (root, seconds) => {
     }
     return (panel.frames - frames) / (performance.now() - since) * 1000;
 }"""
+FRAMES_ASKED = """() => new Promise(resolve => {
+    const ask = window.requestAnimationFrame;
+    let asked = 0;
+    window.requestAnimationFrame = (act) => (asked += 1, ask(act));
+    setTimeout(() => {
+        window.requestAnimationFrame = ask;
+        resolve(asked);
+    }, 300);
+})"""
 DECODE = "(root, [epsilon, label]) => [...root.panel.network.decode(Float32Array.from(epsilon), [label])]"
 
 
@@ -116,7 +125,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     page.wait_for_timeout(300)
     still = shown(page)
-    page.wait_for_timeout(300)
+    assert page.evaluate(FRAMES_ASKED) == 0  # what stands still costs no processor
     assert shown(page) == still
 
 
