@@ -18,12 +18,12 @@ faults.watch()
 strangers.ask_nobody()
 logs.to_stderr(st.get_option("logger.level"))
 address.remember()
-page = st.navigation([page.streamlit_page() for page in PAGES.values()])
+chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
 warming.read_libraries()
 
 from app import display  # noqa: E402  # what a visitor sees without the libraries stands above
 
 display.keep_pixels_crisp()
 with display.sentences():  # the last resort: what a page did not expect is still a sentence
-    page.run()
+    chosen.run()
 address.tell()

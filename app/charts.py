@@ -33,7 +33,8 @@ CONFIG = {
     "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
     "toImageButtonOptions": {"format": "png", "scale": 3},
 }
-# Where no graphics card draws, twice the pixels either way take 0.3 s longer to begin; a disc hardly shows them.
+# Where no graphics card draws, twice the pixels either way take 0.3 s longer to begin. A disc hardly shows them on a screen
+# of one pixel to the point; on a finer one, and in a picture that the map's own tool saves, its edge is softer for it.
 MAP_CONFIG = {**CONFIG, "plotGlPixelRatio": 1}
 SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
 BARE_CONFIG = {**CONFIG, "displayModeBar": False}

@@ -1,4 +1,4 @@
-"""A server's first visitor waits for seconds while it reads its libraries: it reads them fast, and the browser gets ahead."""
+"""A server's first visitor waits for its libraries: they are read fast, and the browser gets ahead meanwhile."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import streamlit as st
 
 from cvae_core import processes
 
-_PARTS = ("PlotlyChart", "DataFrame")  # the largest of Streamlit's front end: a browser takes a second to compile them
+_PARTS = ("PlotlyChart", "DataFrame")  # of Streamlit's front end: a browser takes a second to compile them
 
 
 def read_libraries() -> None:
@@ -23,6 +23,7 @@ def read_libraries() -> None:
         ahead.html(_IMPORT % json.dumps(files), unsafe_allow_javascript=True)
     with processes.reading_libraries():
         from app import display  # noqa: F401  # torch, Plotly and pandas come with it
+    ahead.empty()  # what was begun goes on, and leaves no gap on the page
 
 
 def parts() -> list[str]:

@@ -10,7 +10,6 @@ from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,12 +25,13 @@ def check(path: Path, shape: tuple[int, ...]) -> None:
 
 def read(path: Path, shape: tuple[int, ...]) -> Tensor:
     """Check and read bytes of a shape, uint8; errors are those of `check`."""
+    content = bytearray(prod(shape))
     with path.open("rb") as stream:
         _pass_header(stream, shape)
-        content = np.fromfile(stream, np.uint8, prod(shape))
-    if len(content) < prod(shape):  # the file was cut meanwhile
-        raise ValueError(f"ends after {len(content):,} of {prod(shape):,} bytes")
-    return torch.from_numpy(content.reshape(shape))
+        length = stream.readinto(content)
+    if length < len(content):  # the file was cut meanwhile
+        raise ValueError(f"ends after {length:,} of {len(content):,} bytes")
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
 
 
 def _pass_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -7,11 +7,14 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # as torch has them
-_STEP, _MEAN, _SQUARE = "step", "exp_avg", "exp_avg_sq"  # of a weight's gradients, in torch's own words
+_STEP, _MEAN, _SQUARE = "step", "exp_avg", "exp_avg_sq"  # torch's names for t, m and v
 
 
 class AdamW:
-    """Move weights against their gradients as `torch.optim.AdamW(…, fused=True)` does (Loshchilov & Hutter, 2019)."""
+    """Move weights against their gradients g as `torch.optim.AdamW(…, fused=True)` does (Loshchilov & Hutter, 2019).
+
+    m ← β₁m + (1 − β₁)g,    v ← β₂v + (1 − β₂)g²,    w ← w − rate (decay w + m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε))
+    """
 
     def __init__(self, weights: Iterable[nn.Parameter], weight_decay: float):
         self.weights, self.weight_decay = list(weights), weight_decay

@@ -120,8 +120,8 @@ def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[b
 def reading_libraries() -> Iterator[None]:
     """Collect no garbage while large libraries are imported, nor ever look through them again.
 
-    Torch brings a million objects that stay, and Python would go through them anew again and again while more are added: a
-    third of the two seconds that the import takes. Once it is there, this does nothing.
+    Torch brings hundreds of thousands of objects that stay, and Python would go through them again and again while more are
+    added: a third of the two seconds that the import takes. Once it is there, this does nothing.
     """
     if "torch" in sys.modules:
         yield
@@ -129,8 +129,8 @@ def reading_libraries() -> Iterator[None]:
     gc.disable()
     try:
         yield
-    finally:
         gc.freeze()
+    finally:
         gc.enable()
 
 

@@ -23,7 +23,7 @@ Untrained = Callable[..., Run]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Read all test files, and what they import, without a look at garbage: what comes of them stays."""
+    """Read all test files, and what they import beyond this one, without a look at garbage: what comes of them stays."""
     gc.disable()
     try:
         return (yield)

@@ -12,7 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.error import URLError
 
 import numpy as np
@@ -275,13 +275,15 @@ def test_a_file_without_the_right_to_read_it_is_damage(raw: Path, monkeypatch: p
 
 
 def test_what_goes_wrong_after_the_check_is_damage_too(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(5, "Input/output error")
+    def fail(stream: BinaryIO, _: object) -> None:
+        folder = os.open(raw, os.O_RDONLY)
+        os.dup2(folder, stream.fileno())
+        os.close(folder)
 
-    monkeypatch.setattr(np, "fromfile", fail)
-    with pytest.raises(DataDamaged, match=rf"{raw / TRAIN_IMAGES} cannot be read \(Input/output error\)"):
+    monkeypatch.setattr("cvae_core.idx._pass_header", fail)
+    with pytest.raises(DataDamaged, match=rf"{raw / TRAIN_IMAGES} cannot be read \(Is a directory\)"):
         data.load("fashion")
-    monkeypatch.setattr(np, "fromfile", lambda *_: np.zeros(7, np.uint8))
+    monkeypatch.setattr("cvae_core.idx._pass_header", lambda stream, _: stream.seek(-7, os.SEEK_END))
     with pytest.raises(DataDamaged, match=rf"{raw / TRAIN_IMAGES} ends after 7 of 47,040,000 bytes"):
         data.load("fashion")
 

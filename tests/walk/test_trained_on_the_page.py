@@ -49,7 +49,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?view=Train")
             settle(page)
-            assert page.evaluate(CHARTS_FETCHED)  # for whoever comes first, though this page has none
+            page.wait_for_function(CHARTS_FETCHED)  # for whoever comes first, though this page has none
             page.get_by_role("combobox", name="Data set").click()
             page.get_by_role("option", name="digits").click()
             settle(page)
