@@ -1,12 +1,10 @@
-"""A server's first visitor waits for its libraries: they are read fast, and the browser gets ahead meanwhile."""
+"""A server's first visitor waits for its libraries; meanwhile the browser gets ahead."""
 
 import json
 import sys
 from pathlib import Path
 
 import streamlit as st
-
-from cvae_core import processes
 
 _PARTS = ("PlotlyChart", "DataFrame")  # of Streamlit's front end: a browser takes a second to compile them
 
@@ -21,8 +19,8 @@ def read_libraries() -> None:
         return
     if files := parts():
         ahead.html(_IMPORT % json.dumps(files), unsafe_allow_javascript=True)
-    with processes.reading_libraries():
-        from app import display  # noqa: F401  # torch, Plotly and pandas come with it
+    from app import display  # noqa: F401  # torch, Plotly and pandas come with it
+
     ahead.empty()  # what was begun goes on, and leaves no gap on the page
 
 

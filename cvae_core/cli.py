@@ -32,7 +32,7 @@ from typing import Any, TypeVar, get_args
 
 import tyro
 
-from cvae_core import jobs, logs, processes, starting
+from cvae_core import jobs, logs, starting
 from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
 
@@ -81,8 +81,7 @@ def _parsed(words: list[str]) -> Callable[[], None]:
 
 def _heavy() -> Mapping[str, type[Callable[[], None]]]:
     """Return the commands that need torch; a training that waits its turn must not have imported it."""
-    with processes.reading_libraries():
-        from cvae_core import commands, outputs, tidying
+    from cvae_core import commands, outputs, tidying
 
     return {
         "evaluate": commands.Evaluate,

@@ -5,7 +5,6 @@ machines, and containers on this one, number processes of their own.
 """
 
 import contextlib
-import gc
 import os
 import platform
 import signal
@@ -114,24 +113,6 @@ def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[b
         os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
     threading.Thread(target=child.wait, daemon=True).start()  # or it stays in the table of processes when it has ended
     return child
-
-
-@contextlib.contextmanager
-def reading_libraries() -> Iterator[None]:
-    """Collect no garbage while large libraries are imported, nor ever look through them again.
-
-    Torch brings hundreds of thousands of objects that stay, and Python would go through them again and again while more are
-    added: a third of the two seconds that the import takes. Once it is there, this does nothing.
-    """
-    if "torch" in sys.modules:
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        gc.enable()
 
 
 @contextlib.contextmanager

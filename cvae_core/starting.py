@@ -58,8 +58,7 @@ class Train(Generic[AnyConfig]):
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
                 self._wait(until_the_end, stop_requested)
-            with processes.reading_libraries():
-                from cvae_core import commands, parallel, sessions
+            from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
                 self.name,

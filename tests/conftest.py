@@ -1,6 +1,5 @@
 """What the tests share: the embedded digits, tiny configurations, and a root of tiny runs, trained once a session."""
 
-import gc
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,17 +18,6 @@ from cvae_core.sessions import Launch, train_run
 pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Read all test files, and what they import beyond this one, without a look at garbage: what comes of them stays."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def pytest_configure() -> None:

@@ -58,9 +58,9 @@ def test_it_goes_on_from_what_it_remembered_and_shares_nothing_with_it() -> None
         assert all(map(torch.equal, ours, others))
 
 
-def test_a_training_takes_no_compiler_along_and_looks_through_no_library_for_garbage(tmp_path: Path) -> None:
-    lines = f"import gc, sys; from cvae_core import cli; cli.main({[*TRAINING.split(), '--root', str(tmp_path)]}); "
-    lines += "print('torch._dynamo' in sys.modules, gc.get_freeze_count() > 100_000)"
+def test_a_training_takes_no_compiler_along(tmp_path: Path) -> None:
+    lines = f"import sys; from cvae_core import cli; cli.main({[*TRAINING.split(), '--root', str(tmp_path)]}); "
+    lines += "print('torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("\nFalse True\n")
+    assert done.stdout.endswith("\nFalse\n")
     assert "is finished" in done.stdout
