@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PYTHONDONTWRITEBYTECODE =  # tests start some sixty processes, which need not all compile the lab
 
-.PHONY: run test soak checkpoints benchmark clean browser
+.PHONY: run test timed soak checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser
@@ -13,8 +13,10 @@ run: $(STAMP)-run  ## the dashboard, opened in the browser
 test: $(STAMP)-dev browser  ## all that the gate runs
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy & types=$$!; \
-	$(BIN)/python -m pytest -m 'not timed and not soak' --numprocesses 2 --dist loadfile --no-loadscope-reorder; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; \
 	tests=$$?; wait $$types && exit $$tests
+
+timed: $(STAMP)-dev browser  ## the tests that hold a stopwatch, for a machine that does nothing else
 	$(BIN)/python -m pytest -m timed $$(grep -rl --include='*.py' 'mark[.]timed' tests | sort)
 
 soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is promised with what they measured

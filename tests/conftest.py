@@ -24,6 +24,11 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)  # tiny matrices gain nothing from more, and a shared processor loses
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("mnist") and not data.on_disk("mnist"):
+        pytest.skip("MNIST is not on this machine: set CVAE_DATA to the folder that holds it")
+
+
 @pytest.fixture(scope="session")
 def digits() -> data.DataSet:
     return data.load("digits")

@@ -117,9 +117,8 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     assert abs(rounded - exact) < 0.05
 
 
+@pytest.mark.mnist
 def test_the_classifier_reads_real_test_digits() -> None:
-    if not data.on_disk("mnist"):
-        pytest.skip("mnist is not on this machine: set CVAE_DATA to the folder that holds it")
     assert accuracy(load_classifier("mnist", CHECKPOINTS), data.load("mnist").test) >= 0.993
 
 

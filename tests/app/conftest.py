@@ -1,6 +1,5 @@
 """A visitor without a browser: the pages through Home, over the pretrained runs or a copy of them."""
 
-import os
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
@@ -52,12 +51,6 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CVAE_DATA", str(tmp_path / "nothing"))
-
-
-@pytest.fixture
-def with_mnist() -> None:
-    if not (Path(os.environ.get("CVAE_DATA") or ROOT / "data") / "MNIST" / "raw").is_dir():
-        pytest.skip("MNIST is not on this machine: set CVAE_DATA to the folder that holds it")
 
 
 @pytest.fixture

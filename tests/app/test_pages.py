@@ -64,9 +64,8 @@ def test_every_page_shows_pictures_and_no_error_without_mnist(visit: Visit, with
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_shows_pictures_and_no_error_with_mnist_and_from_home(
-    visit: Visit, with_mnist: None, name: str
-) -> None:
+@pytest.mark.mnist
+def test_every_page_shows_pictures_and_no_error_with_mnist_and_from_home(visit: Visit, name: str) -> None:
     visitor = go_on(visit("home"), name)
     assert pictures(visitor) or visitor.get("plotly_chart") or visitor.dataframe
     assert not visitor.error
@@ -242,7 +241,8 @@ class TestGenerate:
         for dimension, value in enumerate(z):
             assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == value
 
-    def test_a_test_digit_lends_its_style(self, visit: Visit, with_mnist: None) -> None:
+    @pytest.mark.mnist
+    def test_a_test_digit_lends_its_style(self, visit: Visit) -> None:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
         before = pictures(visitor)[0]
@@ -315,7 +315,8 @@ class TestInpaint:
         assert "embedded digits" in said(visitor)
         assert "digits-quadrant-1" in said(visitor)
 
-    def test_the_number_of_visible_quadrants_changes_the_picture(self, visit: Visit, with_mnist: None) -> None:
+    @pytest.mark.mnist
+    def test_the_number_of_visible_quadrants_changes_the_picture(self, visit: Visit) -> None:
         by_set = {tuple(pictures(visit("inpaint", **{"visible-mnist": number}))) for number in "123"}
         assert len(by_set) == 3
 
@@ -419,7 +420,8 @@ def test_home_offers_the_download_once_and_calmly(visit: Visit, without_mnist: N
     assert not home.warning
 
 
-def test_home_offers_no_download_where_mnist_is(visit: Visit, with_mnist: None) -> None:
+@pytest.mark.mnist
+def test_home_offers_no_download_where_mnist_is(visit: Visit) -> None:
     assert not visit("home").button
 
 
@@ -609,7 +611,8 @@ class TestLatent:
         np.testing.assert_allclose(paper_to_ink, images, atol=10)
         assert not sent("label")
 
-    def test_thumbnails_of_5000_digits_are_half_a_megabyte(self, with_mnist: None) -> None:
+    @pytest.mark.mnist
+    def test_thumbnails_of_5000_digits_are_half_a_megabyte(self) -> None:
         assert len(thumbnails.sprite(data.load("mnist").test.images[:5000].numpy())) < 600_000
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
@@ -860,8 +863,9 @@ class TestTraining:
         assert shown[0][0] == shown[1][0]
         assert shown[0][1] != shown[1][1]
 
+    @pytest.mark.mnist
     def test_with_the_images_the_truth_stands_above(
-        self, visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         here = pictures(visit("training", replay="label"))
         monkeypatch.setenv("CVAE_DATA", str(tmp_path))
@@ -893,8 +897,9 @@ class TestTraining:
         assert len(pictures(visitor)) == 2
 
 
+@pytest.mark.mnist
 def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
-    visit: Visit, with_mnist: None, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scored = {
         cell.visible: f"{cell.mean:.1f} ± {cell.standard_error:.1f} nats"

@@ -211,16 +211,13 @@ def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 LONG = "-m cvae_core train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 9000 --no-embed --run mine"
 
 
-@pytest.mark.timed
-def test_a_training_is_stopped_within_two_seconds_and_goes_on(
+def test_a_training_is_stopped_and_goes_on(
     trainer: Callable[..., "subprocess.Popen[str]"], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = ["--root", str(tmp_path)]
     process = trainer(*LONG.split(), *place, line="epoch   2/")
     assert condition(tmp_path, "mine") == Condition("training")
-    since = time.monotonic()
     assert cli.main(["stop", "mine", *place]) == 0
-    assert time.monotonic() - since < 2.0
     assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
     now = condition(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
@@ -233,7 +230,6 @@ def test_a_training_is_stopped_within_two_seconds_and_goes_on(
     assert capsys.readouterr().err.startswith("Run 'mine' neither trains nor waits in")
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize("queue", ["good", "damaged"])
 def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
     queue: str, trainer: Callable[..., "subprocess.Popen[str]"], running: Run
@@ -242,12 +238,20 @@ def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
     process = trainer("-c", DEAF, str(root), line="trains")
     if queue == "damaged":
         (root / QUEUE / "queue.json").write_text("{")
-    since = time.monotonic()
     jobs.stop(root, "mine")
-    assert time.monotonic() - since < 2.0
     assert process.wait() == -signal.SIGKILL
     assert (running.card().status, running.card().reason) == ("stopped", "stopped on request")
     assert not (running.folder / pulse.FILE).exists()
+
+
+@pytest.mark.timed
+def test_nobody_waits_two_seconds_for_a_training_to_stop(
+    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
+) -> None:
+    trainer("-c", DEAF, str(running.folder.parent), line="trains")
+    since = time.monotonic()
+    jobs.stop(running.folder.parent, "mine")
+    assert time.monotonic() - since < 2.0
 
 
 def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_priority(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_two_processes_write_one_run_as_one_process_would(roots: dict[int, Path]
         torch.testing.assert_close(two.weights()[name], weight, rtol=0.05, atol=0.01)
 
 
+@pytest.mark.soak
 def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Path) -> None:
     run, flags = run_at("digits-label", tmp_path), [*FLAGS.split(), "--epochs", "100000", "--root", str(tmp_path)]
     words = [*TWO, "train", "label", *flags]

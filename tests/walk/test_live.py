@@ -15,7 +15,7 @@ from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
 from tests.walk.test_walk import sources
 
-DRAG_SECONDS, MIN_FRAMES = 2, 50  # frames a second
+DRAGS, DRAG_SECONDS, MIN_FRAMES = 4, 2, 50  # frames a second
 DRAG = """async (root, seconds) => {
     const input = root.querySelector(".slider input"), panel = root.panel, frames = panel.frames, since = performance.now();
     while (performance.now() - since < 1000 * seconds) {
@@ -58,15 +58,20 @@ def shown(page: Page) -> Any:
     return page.eval_on_selector(".chosen canvas", "canvas => canvas.toDataURL()")
 
 
-@pytest.mark.timed
 def test_the_picture_follows_the_hand_without_the_server(visit: Open, messages: list[int]) -> None:
     page = visit("generate")
     shown(page)
     page.wait_for_timeout(1000)
     before = len(messages)
-    rates = [page.eval_on_selector(".lab", DRAG, DRAG_SECONDS) for _ in range(2)]
+    assert page.eval_on_selector(".lab", DRAG, 1) > 0
     assert len(messages) == before
-    assert max(rates) >= MIN_FRAMES
+
+
+@pytest.mark.timed
+def test_the_picture_moves_when_it_follows_the_hand(visit: Open) -> None:
+    page = visit("generate")
+    shown(page)
+    assert max(page.eval_on_selector(".lab", DRAG, DRAG_SECONDS) for _ in range(DRAGS)) >= MIN_FRAMES
 
 
 def test_a_drag_with_the_mouse_moves_all_ten_digits_and_its_end_reaches_address_and_grid(visit: Open) -> None:
