@@ -19,7 +19,7 @@ test: $(STAMP)-dev browser  ## all that the gate runs
 timed: $(STAMP)-dev browser  ## the tests that hold a stopwatch, for a machine that does nothing else
 	$(BIN)/python -m pytest -m timed $$(grep -rl --include='*.py' 'mark[.]timed' tests | sort)
 
-soak: $(STAMP)-dev  ## the long versions of tests, and the table of what is promised with what they measured
+soak: $(STAMP)-dev browser  ## the long versions of tests, and the table of what is promised with what they measured
 	$(BIN)/python -m pytest -m 'soak or promise' --promises
 
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing

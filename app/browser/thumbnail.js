@@ -23,17 +23,27 @@ class Thumbnail {
   stop() {
     document.removeEventListener("pointermove", this.moved, { capture: true });
     document.removeEventListener("pointerdown", this.pressed, { capture: true });
-    this.sprite = null;
+    this.sprite = this.packed = null;
     this.hide();
   }
 
   take(data) {
     const end = data.indexOf(10);
     this.images = new TextDecoder().decode(data.subarray(0, end));
-    createImageBitmap(new Blob([data.subarray(end + 1)], { type: "image/png" })).then(
-      (sprite) => (this.sprite = sprite),
+    this.packed = new Blob([data.subarray(end + 1)], { type: "image/png" });
+  }
+
+  // Unpack the digits once a pointer comes to a chart: while the page opens, the chart needs the processor.
+  unpack() {
+    if (!this.packed) return;
+    createImageBitmap(this.packed).then(
+      (sprite) => {
+        this.sprite = sprite;
+        if (this.wanted) this.show(...this.wanted);
+      },
       () => {}, // then there are no thumbnails
     );
+    this.packed = null;
   }
 
   // Stay beside the pointer, and hear what the chart under it has to tell.
@@ -46,7 +56,9 @@ class Thumbnail {
   }
 
   hear(chart) {
-    if (!chart?.on || this.heard.get(chart) === chart.on) return;
+    if (!chart?.on) return;
+    this.unpack();
+    if (this.heard.get(chart) === chart.on) return;
     this.heard.set(chart, chart.on);
     chart.on("plotly_hover", ({ points }) => this.show(chart, points[0]));
     chart.on("plotly_unhover", () => this.hide());
@@ -57,11 +69,12 @@ class Thumbnail {
   show(chart, point) {
     const index = point?.customdata, row = Math.floor(index / COLUMNS);
     const known = this.sprite && chart.layout?.meta?.images === this.images && SIDE * row < this.sprite.height;
-    if (!known) return this.hide();
+    this.wanted = [chart, point];
+    this.root.hidden = !known;
+    if (!known) return;
     this.pen.drawImage(this.sprite, SIDE * (index % COLUMNS), SIDE * row, SIDE, SIDE, 0, 0, SIDE, SIDE);
     this.root.querySelector("span").textContent = `a ${point.data.name}`;
     this.root.dataset.index = index;
-    this.root.hidden = false;
     this.place();
   }
 
@@ -73,6 +86,7 @@ class Thumbnail {
   }
 
   hide() {
+    this.wanted = null;
     this.root.hidden = true;
   }
 }

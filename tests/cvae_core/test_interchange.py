@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"image", "epsilon"},
     ),
 }
-LONG = ("VAE", "quadrant CVAE")  # whose graphs have nothing that those of the label CVAE and of any set have not
+LONG = ("VAE", "label CVAE", "quadrant CVAE")  # of whose graphs that of any set has all but the label
 
 
 @pytest.mark.parametrize(

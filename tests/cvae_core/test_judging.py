@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("small_baseline")
 def taught(digits: DataSet) -> tuple[Classifier, list[float]]:
     """Hold a classifier, and how much of the validation digits it read after each epoch."""
     accuracies = []
-    for learned in learn(digits.train, epochs=5):
+    for learned in learn(digits.train, epochs=3):
         accuracies.append(accuracy(learned.classifier, digits.validation))
     return learned.classifier, accuracies
 

@@ -91,6 +91,7 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
     assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
+@pytest.mark.soak
 def test_two_processes_score_as_one_does(roots: dict[int, Path], capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--samples", "7", "--images", "55", "--json", "--device", "cpu"]
     words = ["evaluate", "digits-label", *flags, "--root", str(roots[1])]

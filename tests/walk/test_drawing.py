@@ -87,7 +87,12 @@ def test_twelve_completions_keep_up_with_the_pen(visit: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "run", [*(pytest.param(run, marks=pytest.mark.mnist) for run in ("quadrant-1", "quadrant-3")), "digits-quadrant-1"]
+    "run",
+    [
+        pytest.param("quadrant-1", marks=pytest.mark.mnist),
+        pytest.param("quadrant-3", marks=[pytest.mark.mnist, pytest.mark.soak]),
+        "digits-quadrant-1",
+    ],
 )
 def test_the_browser_completes_as_torch_does(visit: Open, run: str) -> None:
     model = find(run, default_root()).model()

@@ -97,7 +97,7 @@ def test_a_drag_with_the_mouse_moves_all_ten_digits_and_its_end_reaches_address_
     assert page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())") == moved
 
 
-@pytest.mark.parametrize("run", ["label", "label-2d", "digits-label"])
+@pytest.mark.parametrize("run", ["label", pytest.param("label-2d", marks=pytest.mark.soak), "digits-label"])
 def test_the_browser_decodes_what_torch_does(visit: Open, run: str) -> None:
     page = visit(f"generate?run={run}")
     shown(page)

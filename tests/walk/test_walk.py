@@ -139,7 +139,14 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(browser: Browser, visit: 
     context.close()
 
 
-@pytest.mark.parametrize("view", ["generate?live=false", "generate?run=label-2d&draw=true", "inpaint?of=My+drawing"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param("generate?live=false", marks=pytest.mark.soak),
+        "generate?run=label-2d&draw=true",
+        "inpaint?of=My+drawing",
+    ],
+)
 def test_nothing_serious_stands_in_anybodys_way_in_other_views_and_in_the_code(visit: Open, view: str) -> None:
     page = visit(view)
     page.get_by_text("The code behind it").click()
