@@ -81,7 +81,7 @@ def sentences() -> Iterator[None]:
     try:
         yield
     except LabError as error:
-        LOG.warning("shown to a visitor: %s", error)
+        LOG.warning("shown to a visitor: %s", " ".join(str(error).split()))
         st.error(str(error), icon=":material/error:")
 
 

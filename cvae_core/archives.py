@@ -16,16 +16,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cvae_core import files
 from cvae_core.errors import ArchiveRefused, LabError, NotWritable, RunInUse
+from cvae_core.files import MEGABYTE
 from cvae_core.roots import NAME
 from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
 
 LOG = logging.getLogger(__name__)
-MEGABYTE = 2**20
 LIMITS: Mapping[str, int] = {  # what a run may have, and how many bytes of it; the first four it must have
     r"card\.json": MEGABYTE,
     r"curves\.csv": 4 * MEGABYTE,
@@ -71,8 +70,8 @@ def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
         raise RunInUse(f"There is a run {run.name!r} in {root} already: give another name to this one with --run NAME.")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".importing-", dir=root) as beside:
-            arriving = Run(Path(beside) / run.name)
+        with files.folder_beside(run.folder) as beside:
+            arriving = Run(beside / run.name)
             for file, content in contents.items():
                 files.write(arriving.folder / file, content)
             with _refusing(archive, f"{beside}/"):

@@ -8,10 +8,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ TEMPORARY = ".tmp"
 REMEDY = "Put back a copy of it, or delete it and make it anew."
 FOREIGN = "does not hold what this version of the lab writes into it"
 DIGEST = "sha256"
+MEGABYTE = 2**20
+MOST_BYTES, MOST_JSON = 2048 * MEGABYTE, 16 * MEGABYTE  # of a file that is read whole, and of one of JSON
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -39,7 +42,7 @@ def user_path(variable: str, folder: str) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Replace a file in one step; raise NotWritable where the folder or disk refuses. What the dead left beside it goes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -62,24 +65,45 @@ def write(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Lend a new folder beside a path; it goes in the end, or where its process was killed, when the next one is lent."""
+    _sweep(path.parent)
+    folder = _beside(path)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
+
+
 def _sweep(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote."""
+    """Remove the temporary files and folders of processes that were killed while they wrote."""
     for path in folder.glob(f".*{TEMPORARY}"):
         if found := re.fullmatch(rf"\..+\.(\d+)-\d+{re.escape(TEMPORARY)}", path.name):
             try:
                 os.kill(int(found[1]), 0)  # asks whether it lives
             except (ProcessLookupError, OverflowError):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
                 with suppress(OSError):  # somebody else was quicker
                     path.unlink()
             except PermissionError:  # it lives, and is somebody else's
                 pass
 
 
-def read(path: Path) -> bytes:
-    """Read a whole file; raise RunDamaged where it is missing, unreadable, or no plain file."""
+def read(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Read a whole file; raise RunDamaged where it is missing, unreadable, no plain file, or has more bytes than that."""
     require_plain(path)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > most:
+                raise RunDamaged(f"{path} is damaged: it has more than {most // MEGABYTE:,} MB. {REMEDY}")
+            return file.read()
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
 
@@ -116,11 +140,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read what `write_json` wrote; raise RunDamaged if it is anything else."""
     try:
-        content = json.loads(read(path))
-        said = content.pop(DIGEST)
+        content = json.loads(read(path, MOST_JSON))
+        said, found = content.pop(DIGEST), _json_digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDamaged(f"{path} is damaged: it is not the JSON that was written. {REMEDY}") from error
-    compare(path, said, _json_digest(content))
+    compare(path, said, found)
     return dict(content)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvae_core import files, processes
+from cvae_core.annotations import fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.roots import QUEUE, folder_of
@@ -227,7 +228,10 @@ def _read(root: Path) -> list[Entry]:
         return []
     try:
         found = files.read_json(path)["entries"]
-        return [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
+        entries = [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
+        if not all(fits(entry, Entry) for entry in entries):
+            raise TypeError("other values")
+        return entries
     except (RunDamaged, KeyError, TypeError) as error:
         raise RunDamaged(
             f"{path} is damaged, or not of this version of the lab: delete it. What trains goes on and can be stopped; what "

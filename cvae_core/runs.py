@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +99,7 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
         card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
+        datetime.fromisoformat(card.created)
         if not fits(card, Card) or (card.status == "finished" and not set(card.metrics) >= METRICS):
             raise TypeError("other values")
         return card
@@ -196,7 +198,7 @@ class Run:
             raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card. {files.REMEDY}")
         try:
             weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
-        except (SafetensorError, ValueError) as error:
+        except (SafetensorError, ValueError, KeyError) as error:  # the last of a type of number that torch has not
             raise RunDamaged(f"{path} is damaged: it is not a safetensors file. {files.REMEDY}") from error
         if fault := _fault(weights, shapes((card or self.card()).config)):
             raise RunDamaged(f"{path} is damaged: the weights of run {self.name!r} {fault}. {files.REMEDY}")

@@ -4,7 +4,7 @@ A digest says that a file is as it was written, not that the lab wrote it. So be
 one line each, results of the present weights, and figures of the model that the card describes.
 """
 
-from datetime import datetime
+import re
 
 from cvae_core import files
 from cvae_core.annotations import fits
@@ -25,7 +25,7 @@ def require_sound(run: Run) -> Card:
     if card.status != "finished":
         raise ArchiveRefused(f"Run {run.name!r} is {card.status}: only finished runs are passed on.")
     _require(len(card.rates) in (0, card.config.units), "card.json")
-    datetime.fromisoformat(card.created)
+    _require(all(map(_is_plain, _shown(card))), "card.json")
     model = run.model()
     assert card.weights is not None
     _require(card.weights.file == f"weights-{card.weights.sha256[:8]}.safetensors", "card.json")
@@ -51,11 +51,28 @@ def _require_results(run: Run, card: Card) -> None:
             _require(files.read_json(path).get("weights") == card.weights.sha256, file)
     for file in (RESULTS, CURVE):
         _require(all(_is_cell(cell, card) for cell in stored_cells(run, file)), file)
-    _require(all(fits(finding, Finding, one_line=True) for finding in stored_judgement(run)), JUDGEMENT)
+    for finding in stored_judgement(run):
+        _require(fits(finding, Finding, one_line=True) and _is_plain(finding.name), JUDGEMENT)
+
+
+def _shown(card: Card) -> tuple[str, ...]:
+    """Return the texts of a card that pages may show among words of their own; a note stands alone."""
+    named = (card.versions, card.parts, card.baseline or {})
+    return (
+        card.device,
+        card.dtype,
+        card.data_fingerprint,
+        *(text for pairs in named for pair in pairs.items() for text in pair),
+    )
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether a text is nothing else in Markdown, where pictures come from other machines and links lead to them."""
+    return bool(re.fullmatch(r"[\w .,:;()=+-]*", text))
 
 
 def _is_cell(cell: Cell, card: Card) -> bool:
     own = getattr(card.config, "visible", None)
     of_its_model = cell.visible == own or (any_set(card.config) and canonical(cell.visible or "") == cell.visible)
     sizes = cell.images > 0 and cell.samples >= 0 and cell.standard_error >= 0
-    return fits(cell, Cell, one_line=True) and of_its_model and sizes
+    return fits(cell, Cell, one_line=True) and _is_plain(cell.split) and of_its_model and sizes

@@ -63,7 +63,11 @@ def finished(root: Path) -> dict[Config, str]:
 def read(file: Path) -> str:
     """Return the TOML of a sweep; raise ConfigError where there is none to read."""
     try:
-        return file.read_text()
+        with file.open("rb") as content:
+            found = content.read(files.MEGABYTE + 1)
+        if len(found) > files.MEGABYTE:
+            raise ConfigError(f"{file} is no sweep: it has more than 1 MB.")
+        return found.decode()
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

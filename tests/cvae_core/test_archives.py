@@ -193,6 +193,7 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 
 Forger = Callable[[Contents], bytes]
 FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
+PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
 NO_SUCH_FILE, NOT_WRITTEN_BY_US = "and a run has no such file", "does not hold what this version of the lab writes"
 
 
@@ -474,11 +475,13 @@ for name, (changes, sentence) in {
     "a card with a bound that is none": ({"metrics": {"elbo": float("nan")}}, "not of this version of the lab"),
     "a card without a bound": ({"metrics": {}}, "not of this version of the lab"),
     "a card with too many rates": ({"rates": [0.1] * 1000}, NOT_WRITTEN_BY_US),
-    "a card of no day": ({"created": "yesterday"}, "not a run as this lab packs one"),
+    "a card of no day": ({"created": "yesterday"}, "not of this version of the lab"),
     "a card without weights": ({"weights": None}, "has no weights yet"),
     "a card whose weights lie elsewhere": (
         {"weights": {"file": "../../etc/passwd", "sha256": "0" * 64, "dtype": "float16"}}, "without its weights",
     ),
+    "a card whose device is a picture": ({"device": PICTURE}, NOT_WRITTEN_BY_US),
+    "a card whose versions are pictures": ({"versions": {PICTURE: "1", "torch": PICTURE}}, NOT_WRITTEN_BY_US),
     "a card of more epochs than there are": ({"epochs": 10**12}, NOT_WRITTEN_BY_US),
     "a card with seconds that are true": ({"seconds": True}, "not of this version of the lab"),
 }.items():  # fmt: skip
@@ -593,11 +596,26 @@ def figures_of_other_weights(contents: Contents) -> bytes:
     return instead(contents, "cll.json", signed_json({"weights": "0" * 64, "cells": []}))
 
 
+def with_a_finding(contents: Contents, name: object) -> bytes:
+    weights = card_of(contents)["weights"]["sha256"]
+    found = [{"name": name, "value": 0.5, "of": 1, "reference": None}]
+    return instead(contents, "judgement.json", signed_json({"weights": weights, "findings": found}))
+
+
 @forged(NOT_WRITTEN_BY_US)
 def a_judgement_of_numbers(contents: Contents) -> bytes:
-    weights = card_of(contents)["weights"]["sha256"]
-    found = [{"name": 5, "value": 0.5, "of": 1, "reference": None}]
-    return instead(contents, "judgement.json", signed_json({"weights": weights, "findings": found}))
+    return with_a_finding(contents, 5)
+
+
+@forged(NOT_WRITTEN_BY_US)
+def a_finding_that_is_a_picture_from_elsewhere(contents: Contents) -> bytes:
+    return with_a_finding(contents, PICTURE)
+
+
+@forged("is not a safetensors file")
+def weights_of_numbers_that_torch_has_not(contents: Contents) -> bytes:
+    header = b'{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+    return with_weights(contents, len(header).to_bytes(8, "little") + header + b"0")
 
 
 def test_there_are_many_ways_to_forge_an_archive() -> None:

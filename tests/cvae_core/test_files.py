@@ -173,6 +173,28 @@ def test_content_that_its_digest_does_not_belong_to_is_damaged(sha256: str, tmp_
             read(path)
 
 
+def test_json_of_any_depth_is_read_or_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for depth in range(800, 1100):  # Python gives up reading at one of them, and writing at another
+        path.write_text(f'{{"note": {"[" * depth}{"]" * depth}, "sha256": "x"}}')
+        with pytest.raises(RunDamaged):
+            files.read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("read", "most"),
+    [(files.read, files.MOST_BYTES), (files.read_json, files.MOST_JSON), (formats.read_table, files.MOST_BYTES)],
+)
+def test_a_file_that_no_memory_holds_is_damaged_and_not_read(
+    read: Callable[[Path], object], most: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(most + 1)
+    with pytest.raises(RunDamaged, match="it has more than"):
+        read(path)
+
+
 @every
 def test_a_file_of_another_kind_is_damaged(kind: str, written: Path) -> None:
     for other in set(KINDS) - {kind}:
@@ -313,8 +335,13 @@ def test_what_the_dead_left_is_gone_with_the_next_file_and_what_the_living_write
         dead.wait()
     for name in (f".a.json.{dead.pid}-1.tmp", f".b.npz.{dead.pid}-77.tmp", f".c.{'9' * 30}-1.tmp"):
         (tmp_path / name).write_text("half")
+    (tmp_path / f".run.{dead.pid}-1.tmp").mkdir()
+    (tmp_path / f".run.{dead.pid}-1.tmp" / "card.json").write_text("half")
     kept = {f".a.json.{os.getpid()}-1.tmp", ".mine.tmp", "b.tmp", "a.json"}
     for name in kept:
         (tmp_path / name).write_text("kept")
+    with files.folder_beside(tmp_path / "other") as beside:
+        assert {path.name for path in tmp_path.iterdir()} == {*kept, beside.name}
+    (tmp_path / f".a.json.{dead.pid}-1.tmp").write_text("half")
     files.write(tmp_path / "a.json", b"whole")
     assert {path.name for path in tmp_path.iterdir()} == kept

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import processes, queueing
+from cvae_core import files, processes, queueing
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.queueing import look
@@ -32,6 +32,7 @@ assert not {"torch", "numpy", "pandas"} & set(sys.modules)
 """
 Hold = Callable[[str], "subprocess.Popen[str]"]
 PATIENCE = 60.0  # seconds, on a busy machine
+DAMAGED = r"queue\.json is damaged, or .+: delete it\. What trains goes on"
 
 
 def until(true: Callable[[], object]) -> None:
@@ -203,7 +204,14 @@ def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_pat
         pytest.fail("it had a turn")
     (tmp_path / QUEUE).mkdir()
     (tmp_path / QUEUE / "queue.json").write_text("{}")
-    with pytest.raises(RunDamaged, match=r"queue\.json is damaged, or .+: delete it\. What trains goes on"):
+    with pytest.raises(RunDamaged, match=DAMAGED):
+        look(tmp_path)
+
+
+def test_a_queue_of_other_values_is_damaged(tmp_path: Path) -> None:
+    entry = {"run": 5, "command": "", "process": {"pid": 1, "born": "1", "host": "elsewhere"}, "created": ""}
+    files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [entry]})
+    with pytest.raises(RunDamaged, match=DAMAGED):
         look(tmp_path)
 
 

@@ -94,6 +94,11 @@ def test_a_sweep_that_cannot_be_names_key_and_value_before_anything_trains(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_file_without_an_end_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="/dev/zero is no sweep: it has more than 1 MB"):
+        plan(Path("/dev/zero"), tmp_path)
+
+
 def test_a_file_that_is_not_there_or_gives_no_name_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nosuch\.toml cannot be read \(No such file or directory\)"):
         plan(tmp_path / "nosuch.toml", tmp_path)

@@ -23,10 +23,10 @@ from cvae_core.runs import find, readable
 from tests.measuring import Measured
 
 PCA = Layout(method="pca", points=60)
-KINDS = ("embedding", "evaluation", "queue", "export", "judgement", "card")
+KINDS = ("embedding", "evaluation", "queue", "export", "import", "judgement", "card")
 # Makes children that write what they are asked for, once or over and over, and says who they are and when they have ended.
 WRITER = """
-import os, sys
+import os, shutil, sys
 from pathlib import Path
 import torch
 from cvae_core import archives, data, evaluation, files, judging, latent, queueing
@@ -45,12 +45,17 @@ def queue():
     with queueing.turn(root, "waits", "python -m cvae_core train label --run waits"):
         pass
 
+def take_in():
+    shutil.rmtree(root.parent / "elsewhere" / "came", ignore_errors=True)
+    archives.take_in(root.parent / "out" / "export.zip", root.parent / "elsewhere", "came")
+
 work = {
     "embedding": lambda: latent.store_embedding(run, layout, embedding, weights),
     "evaluation": lambda: evaluation.store(run, list(scored.cells), weights),
     "judgement": lambda: judging.store_judgement(run, findings, weights),
     "queue": queue,
     "export": lambda: files.write(root.parent / "out" / "export.zip", archives.packed(run)),
+    "import": take_in,
     "card": lambda: run.write_card(run.card()),
 }
 for line in sys.stdin:
