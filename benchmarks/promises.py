@@ -21,7 +21,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "≥ 500 inputs, none accepted silently; one sentence that names the file; the other runs are shown",
     ),
     "kills": (
-        "kill -9 while anything is written: run, embedding, evaluation, queue, export",
+        "kill -9 while anything is written: run, embedding, evaluation, judgement, queue, export, import",
         "100 kills: no unreadable state, no stale temporary file after the next start",
     ),
     "names": (
@@ -29,7 +29,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "≥ 60 at each entrance, and hypothesis on top: none leaves the folder",
     ),
     "inputs": (
-        "hostile drawings, uploads, addresses, component states",
+        "hostile drawings, addresses, component states",
         "≥ 200: no exception, memory growth under 50 MB",
     ),
     "flags": ("a shell of garbage in every flag of the command line", "exit 0 or 2, never a traceback"),
@@ -50,6 +50,11 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "WebSockets with a foreign Host or Origin, path traversal, oversize messages, uploads without token",
         "refused; loopback and local hosts only, no telemetry",
     ),
+    "dependencies": (
+        "everything installed, direct and indirect",
+        "at the version that `requirements.lock` names",
+    ),
+    "requests": ("every page in a browser, on a phone and wide, light and dark", "no request leaves the machine"),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
 }
 

@@ -134,8 +134,9 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 def launched_together() -> bool:
-    """Say whether torchrun started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", 1)) > 1
+    """Say whether torchrun, which sets both variables, started this process as one of several."""
+    size = os.environ.get("WORLD_SIZE", "")
+    return "RANK" in os.environ and size.isdecimal() and int(size) > 1
 
 
 def leave(code: int) -> NoReturn:

@@ -8,6 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.measuring import Measured
+
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLERS = {"pip", "wheel"}  # what a virtual environment brings along
 
@@ -18,7 +20,8 @@ def pinned(file: str) -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
-def test_everything_installed_is_in_the_lock_at_its_version() -> None:
+@pytest.mark.promise
+def test_everything_installed_is_in_the_lock_at_its_version(measured: Measured) -> None:
     lock = pinned("requirements.lock")
     here = {canonicalize_name(one.name): one.version for one in distributions()}
     ours = {
@@ -28,6 +31,7 @@ def test_everything_installed_is_in_the_lock_at_its_version() -> None:
         if name not in INSTALLERS | ours:
             assert name in lock, name
             assert lock[name].specifier.contains(version, prereleases=True), (name, version)
+    measured("dependencies", packages=len(here), at_another_version=0)
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("requirements*.txt")))

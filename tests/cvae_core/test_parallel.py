@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import cli, jobs, parallel, pulse
+from cvae_core import cli, jobs, parallel, processes, pulse
 from cvae_core.architectures import build
 from cvae_core.config import configure
 from cvae_core.data import DataSet
@@ -111,11 +111,17 @@ def test_who_is_stopped_or_one_of_several_leaves_with_all_said_and_without_pytho
     ended = subprocess.run(
         [sys.executable, "-c", f"{lines}from cvae_core import processes; processes.leave({code})"],
         cwd=ROOT,
-        env={**os.environ, "WORLD_SIZE": str(processes)},
+        env={**os.environ, "RANK": "0", "WORLD_SIZE": str(processes)},
         capture_output=True,
         text=True,
     )
     assert (ended.stdout.strip(), ended.returncode) == (said, code)
+
+
+@pytest.mark.parametrize("size", ["", "abc", "2"])
+def test_a_variable_that_torchrun_has_not_set_makes_no_group(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    assert not processes.launched_together()
 
 
 def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:

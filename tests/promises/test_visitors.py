@@ -61,6 +61,17 @@ def test_what_visitors_want_at_the_same_time_is_computed_once(
     measured("visitors", on_a_cold_cache=visitors, times_computed=read)
 
 
+def test_visitors_who_click_and_others_who_sit_idle_get_no_error(server: Server) -> None:
+    async def come() -> list[float]:
+        async with AsyncExitStack() as idle:
+            for _ in range(3):
+                sitting = await idle.enter_async_context(visitor(server.address))
+                await sitting.open("generate")
+            return await crowd(server.address, CONTROLS["inpaint"], visitors=2, seconds=1)
+
+    assert len(finished(come())) >= 2  # of whom each has clicked, and `crowd` ends at a page that complains
+
+
 @pytest.mark.soak
 def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds(
     server: Server, measured: Measured

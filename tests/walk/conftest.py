@@ -102,8 +102,19 @@ def time_to(act: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
+def leaves(url: str, address: str) -> bool:
+    """Say whether a request goes elsewhere than to the server."""
+    return not url.startswith((address, "data:", "blob:"))
+
+
 @pytest.fixture
-def watched(address: str) -> Iterator[Callable[[Page], Page]]:
+def requests() -> list[str]:
+    """Hold the addresses that watched pages have asked for."""
+    return []
+
+
+@pytest.fixture
+def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page]]:
     """Watch pages: no error on them or in their console, and no request to another host."""
     faults: list[str] = []
     pages: list[Page] = []
@@ -112,7 +123,8 @@ def watched(address: str) -> Iterator[Callable[[Page], Page]]:
         faults.append(str(error))
 
     def asked(request: Request) -> None:
-        if not request.url.startswith((address, "data:", "blob:")):
+        requests.append(request.url)
+        if leaves(request.url, address):
             faults.append(f"a request left the machine: {request.url}")
 
     def said(line: ConsoleMessage) -> None:

@@ -20,8 +20,9 @@ from benchmarks.visitors import finished
 from cvae_core import data
 from cvae_core.evaluation import stored_cells
 from cvae_core.runs import default_root, find
+from tests.measuring import Measured
 from tests.walk.access import serious_faults
-from tests.walk.conftest import HEIGHT, WIDE, Open, ready, settle, time_to
+from tests.walk.conftest import HEIGHT, WIDE, Open, leaves, ready, settle, time_to
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 SHOWN = '[data-testid="stImage"] img, [data-testid="stDataFrame"], .js-plotly-plot'
@@ -86,9 +87,10 @@ def background(page: Page) -> int:
     return int(colour.removeprefix("rgb(").split(",")[0])
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("name", PATHS)
 def test_every_page_opens_on_a_phone_grows_with_the_window_and_turns_dark_with_the_system(
-    visit: Open, phone: Page, name: str
+    visit: Open, phone: Page, name: str, address: str, requests: list[str], measured: Measured
 ) -> None:
     page = visit(PATHS[name], phone)
     for width in (None, WIDE):  # a page is opened once only: nothing else that tests do takes as long
@@ -106,6 +108,9 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_and_turns_dark_with_t
     settle(page)
     assert background(page) < 50
     assert not serious_faults(page, "dark", *COLOURS)  # nothing else has changed
+    away = sum(leaves(url, address) for url in requests)
+    measured("requests", requests=len(requests), to_another_host=away)
+    assert away == 0 < len(requests)
 
 
 @pytest.mark.parametrize("view", ["Train", "Sweep", "Runs"])
