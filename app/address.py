@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from app import library
+
 _CAME_WITH = "came-with"  # in the session: what the address said when the visitor came
 _TOLD = "told-of-the-address"  # in the session: nothing is said twice
 LONGEST = 40  # letters of nonsense that are repeated
@@ -49,4 +51,5 @@ def _says(text: str, value: object) -> bool:
         return bool(re.fullmatch(r"-?\d+(\.\d+)?", text)) and float(text) == value
     words = value if isinstance(value, list | tuple) else [value]
     plain = [re.sub(r"\W", "", str(word)).casefold() for word in words]
-    return re.sub(r"\W", "", text).casefold() in ("".join(plain), *plain)
+    labels = [re.sub(r"\W", "", library.label(str(word))).casefold() for word in words]
+    return re.sub(r"\W", "", text).casefold() in ("".join(plain), *plain, *labels)

@@ -39,17 +39,29 @@ def or_default(chosen: Option | None, default: Option) -> Option:
 
 def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
-    names = list(choices)
-    chosen = choices[or_default(st.selectbox(label, names, key=key, bind="query-params"), names[0])]
-    if origin := library.card(chosen).imported:
-        st.caption(f"Somebody else's, imported `{origin}`")
+    chosen = choices[run_name(label, list(choices), key)]
+    _tell_origin(chosen)
     return chosen
+
+
+def run_name(label: str, names: Sequence[str], key: str) -> str:
+    """Choose one of some names of runs, the first by default; imported ones are called so."""
+    plain = st.query_params.get(key, "")
+    if plain in names and library.label(plain) != plain:  # as a link has it that is older than the import
+        st.session_state.setdefault(key, plain)  # Streamlit takes labels alone from an address
+    chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")
+    return or_default(chosen, names[0])
+
+
+def _tell_origin(key: RunKey) -> None:
+    if origin := library.card(key).imported:
+        st.caption(f"Somebody else's, imported `{origin}`")
 
 
 def curve(curves: Mapping[str, Sequence[Cell]], first: str) -> tuple[str, Sequence[Cell]]:
     """Choose of which run the estimates are shown as draws are added; there must be one."""
     names = sorted(curves, key=lambda name: (name != first, name))
-    chosen = or_default(st.selectbox("Curve of", names, key="curve", bind="query-params"), names[0])
+    chosen = run_name("Curve of", names, "curve")
     return chosen, curves[chosen]
 
 
@@ -283,7 +295,9 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     st.caption(f"{described(shown).capitalize()} visible")
     keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
-        return dataset, shown, next(iter(keys.values()))
+        (key,) = keys.values()
+        _tell_origin(key)
+        return dataset, shown, key
     return dataset, shown, run("Model", keys, key=f"run-{family}")
 
 

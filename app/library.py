@@ -15,7 +15,7 @@ from cvae_core import data, files, pace, runs
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
 from cvae_core.data import DataSet, Split
-from cvae_core.errors import RunDamaged, RunNotFound
+from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation import CURVE, Cell, stored_cells
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
@@ -66,6 +66,14 @@ def any_key(name: str) -> RunKey | None:
 def card(key: RunKey) -> Card:
     """Return a run's card."""
     return runs.find(key.name, runs.default_root()).card()
+
+
+def label(name: str) -> str:
+    """Return what a run is called wherever it is shown: its name, and that it is imported; other words as they are."""
+    with suppress(LabError):  # no run, or a damaged one, of which nobody knows
+        if runs.find(name, runs.default_root()).card().imported:
+            return f"{name}, imported"
+    return name
 
 
 def config(key: RunKey) -> Config:
@@ -131,7 +139,7 @@ def judgements() -> dict[str, list[Finding]]:
     """Return what the classifier found of each run that it has judged."""
     found = {}
     for name in cards()[0]:
-        with suppress(RunDamaged):  # a row less; whoever opens the run is told
+        with suppress(RunDamaged):  # a row less; the table above it says which
             if findings := stored_judgement(runs.find(name, runs.default_root())):
                 found[name] = findings
     return found
@@ -221,7 +229,7 @@ def curves_by_draws() -> dict[str, list[Cell]]:
     """Return, for each run that has it, how its estimates settle as draws are added."""
     found = {}
     for name in run_keys():
-        with suppress(RunDamaged):  # a picture less; the table is what must say so
+        with suppress(RunDamaged):  # a picture less; the table above it says which
             if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
                 found[name] = cells
     return found

@@ -95,7 +95,7 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 def _differences(cards: Mapping[str, Card]) -> None:
     """Show the settings in which some runs differ, what the first one has not in bold."""
-    differing = library.differences({name: card.config for name, card in cards.items()})
+    differing = library.differences({library.label(name): card.config for name, card in cards.items()})
     st.subheader("What sets them apart", anchor=False)
     if not differing:
         st.caption("They have the same settings.")

@@ -30,11 +30,19 @@ def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
         names,
         default=[name for name in FIRST_RUNS if name in names] or names[:2],
         max_selections=MOST_RUNS,
+        format_func=library.label,
         key=REPLAYED,
         bind="query-params",
         help=f"Up to {MOST_RUNS}, side by side",
     )
-    more = st.multiselect("More curves", names, key="runs", bind="query-params", help="Of runs that are not replayed")
+    more = st.multiselect(
+        "More curves",
+        names,
+        format_func=library.label,
+        key="runs",
+        bind="query-params",
+        help="Of runs that are not replayed",
+    )
     return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
 
 
@@ -59,7 +67,12 @@ def compare(chosen: Sequence[RunKey]) -> None:
         )
     chosen_quantity = controls.or_default(quantity, "bound")
     display.chart(
-        charts.curves(tables, best, chosen_quantity, log),
+        charts.curves(
+            {library.label(name): table for name, table in tables.items()},
+            {library.label(name): epoch for name, epoch in best.items()},
+            chosen_quantity,
+            log,
+        ),
         snippets.curves(tables, chosen_quantity, log),
         key=CURVES,
         alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
@@ -69,7 +82,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
     index = library.latest(stages, epoch)
-    st.markdown(f"**{key.name}**, its stage after {epochs(stages['epoch'][index])}")
+    st.markdown(f"**{library.label(key.name)}**, its stage after {epochs(stages['epoch'][index])}")
     display.picture(
         Stage(key, index),
         name=f"{key.name}-stage",

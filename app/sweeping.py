@@ -116,7 +116,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
             card = library.card(key)
         rows.append(
             {
-                "run": name,
+                "run": library.label(name),
                 **{axis: str(axes[axis][run.run]) for axis in axes},
                 "state": state,
                 "epoch": card.epochs if card else None,

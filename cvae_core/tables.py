@@ -6,13 +6,15 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean, stdev
 
 import pandas as pd
 
 from cvae_core.config import Config, QuadrantConfig, any_set, baseline_for, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.evaluation import Cell, Estimator, stored_cells
+from cvae_core.evaluation import CURVE, Cell, Estimator, stored_cells
+from cvae_core.judging import stored_judgement
 from cvae_core.runs import Card, Run
 from cvae_core.visibility import ANY, described
 
@@ -133,14 +135,17 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
 
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
-    """Return the runs whose results can be read, and what is wrong with the others'."""
+    """Return the runs whose cells can be read, and what is wrong with any file of results, the table's or another."""
     good, damaged = [], []
     for run in runs:
-        try:
-            stored_cells(run)
-            good.append(run)
-        except RunDamaged as error:
-            damaged.append(error)
+        for read in (stored_cells, partial(stored_cells, file=CURVE), stored_judgement):
+            try:
+                read(run)
+            except RunDamaged as error:
+                damaged.append(error)
+            else:
+                if read is stored_cells:
+                    good.append(run)
     return good, damaged
 
 

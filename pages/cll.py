@@ -87,10 +87,10 @@ def settling() -> None:
     st.subheader("Why prior Monte Carlo lies", anchor=False)
     chosen, cells = controls.curve(curves, FIRST_RUN)
     st.markdown(
-        f"The first {cells[0].images} test images, `{chosen}`. A draw from the prior hardly ever explains the image, so the "
-        "mean over draws is ruled by the few that do, and most are still missing: its logarithm is too low, by nats that "
-        "shrink with the logarithm of S only. Draws from the recognition network explain the image, and weighing them "
-        "makes up for where they came from."
+        f"The first {cells[0].images} test images, `{library.label(chosen)}`. A draw from the prior hardly ever explains "
+        "the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm is too "
+        "low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, and "
+        "weighing them makes up for where they came from."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)
@@ -108,7 +108,7 @@ def judged() -> None:
     )
     rows = [
         {
-            "run": name,
+            "run": library.label(name),
             "measure": finding.name,
             "value": f"{finding.value:.3f}",
             "real or chance": "–" if finding.reference is None else f"{finding.reference:.3f}",
@@ -162,7 +162,10 @@ with display.sentences():
     entries = tables.entries(scored)
     finished = {run.name for run in scored if run.card().status == "finished"}
     if unscored := sorted(finished - {entry.run for entry in entries}):
-        st.info(f"Not scored yet: {', '.join(unscored)}. *Estimate* below does it.", icon=":material/info:")
+        st.info(
+            f"Not scored yet: {', '.join(map(library.label, unscored))}. *Estimate* below does it.",
+            icon=":material/info:",
+        )
     if not any(entry.run for entry in entries):
         st.info(
             "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "

@@ -236,8 +236,8 @@ def manifold(key: RunKey, label: int) -> None:
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"All that `{surface.name}` can write as a {label}: its $z$ has two dimensions, laid out at equal steps of "
-        "probability, so that every tile is as likely as any other."
+        f"All that `{library.label(surface.name)}` can write as a {label}: its $z$ has two dimensions, laid out at "
+        "equal steps of probability, so that every tile is as likely as any other."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}
     display.picture(

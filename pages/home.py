@@ -40,7 +40,10 @@ with label.container(border=True, height="stretch"), display.sentences():
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
     else:
-        st.markdown(f"“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from `{key.name}`.")
+        st.markdown(
+            "“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from "
+            f"`{library.label(key.name)}`."
+        )
         caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
         settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
         display.picture(
@@ -60,7 +63,7 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         visible, (completing, *_) = next(iter(sorted(completers.items())))
         st.markdown(
             f"“The {described(visible)} is this”: but the rest? The network blurs all answers into one; "
-            f"each sample of `{completing.name}` is one answer."
+            f"each sample of `{library.label(completing.name)}` is one answer."
         )
         caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
         settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
@@ -84,7 +87,7 @@ with space.container(border=True, height="stretch"), display.sentences():
         key, embedding = mapped
         display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
         display.numbers(snippets.places(key, USUAL), "map")
-        display.link("latent", f"Explore the space of {key.name}")
+        display.link("latent", f"Explore the space of {library.label(key.name)}")
 with why.container(border=True, height="stretch"), display.sentences():
     st.subheader("Why is it done like that?", anchor=False)
     family = library.by_beta()

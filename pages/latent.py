@@ -198,8 +198,7 @@ def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey
     """Choose another run, whose map stands beside the first one's, laid out in the same way."""
     possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    chosen = st.selectbox("Beside it", others, key="beside", bind="query-params")
-    return choices.get(controls.or_default(chosen, NOBODY))
+    return choices.get(controls.run_name("Beside it", others, "beside"))
 
 
 def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
@@ -218,8 +217,9 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.MAP_CONFIG,
     )
     st.caption(
-        f"`{key.name}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for nothing else tells "
-        "its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes all ten."
+        f"`{library.label(key.name)}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for "
+        "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
+        "all ten."
     )
 
 

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import formats
+from cvae_core import data, formats
+from cvae_core.classifier import Classifier, classifier_path, store_classifier
+from cvae_core.evaluation import CURVE, store, stored_cells
+from cvae_core.judging import RESULTS as JUDGEMENT
+from cvae_core.judging import Finding, store_judgement
+from cvae_core.runs import find
 from tests.app.conftest import Visit
 from tests.app.test_pages import pictures, said
 from tests.cvae_core.forging import signed_arrays
@@ -16,8 +21,16 @@ SHOWN_ON = {
     "stages.npz": "training",
     "embedding-tsne.npz": "latent",
     "cll.json": "cll",
+    "draws.json": "cll",
+    "judgement.json": "cll",
 }
-SHORT = [("stages.npz", "foreign"), ("embedding-tsne.npz", "foreign"), ("card.json", "folder")]
+SHORT = [
+    ("stages.npz", "foreign"),
+    ("embedding-tsne.npz", "foreign"),
+    ("card.json", "folder"),
+    ("draws.json", "cut"),
+    ("judgement.json", "cut"),
+]
 
 
 def damage(path: Path, how: str) -> None:
@@ -46,7 +59,10 @@ def damage(path: Path, how: str) -> None:
 def test_a_page_names_the_damaged_file_and_shows_the_other_runs(
     visit: Visit, without_mnist: None, own_runs: Path, file: str, how: str
 ) -> None:
-    (path,) = (own_runs / "digits-label").glob(file)
+    scored = find("digits-label", own_runs)
+    store(scored, stored_cells(scored), scored.weights_digest(), CURVE)
+    store_judgement(scored, [Finding(name="samples", value=0.5, of=10)], scored.weights_digest())
+    (path,) = own_runs.rglob(f"digits-label/{file}")
     damage(path, how)
     run = {"run": "digits-label"} if SHOWN_ON[file] == "latent" else {}
     visitor = visit(SHOWN_ON[file], **run)
@@ -54,3 +70,28 @@ def test_a_page_names_the_damaged_file_and_shows_the_other_runs(
     home = visit("home")
     assert {"digits-baseline-1", "digits-quadrant-1"} <= set(home.dataframe[0].value["run"])
     assert pictures(home)
+
+
+@pytest.mark.parametrize("file", [CURVE, JUDGEMENT])
+def test_damage_beside_the_table_takes_nothing_out_of_it(
+    visit: Visit, without_mnist: None, own_runs: Path, file: str
+) -> None:
+    before = visit("cll")
+    (own_runs / "digits-label" / file).write_text("{")
+    visitor = visit("cll")
+    assert [table.value.to_numpy().tolist() for table in visitor.dataframe] == [
+        table.value.to_numpy().tolist() for table in before.dataframe
+    ]
+    (warning,) = visitor.warning
+    assert f"digits-label/{file} is damaged" in warning.value
+    assert not visitor.error
+
+
+def test_a_damaged_classifier_is_named_and_the_completions_are_shown(
+    visit: Visit, without_mnist: None, own_runs: Path
+) -> None:
+    store_classifier(Classifier(), data.load("digits"), own_runs)
+    damage(classifier_path("digits", own_runs), "cut")
+    visitor = visit("inpaint")
+    assert said(visitor).count("classifier-digits.safetensors") == 1
+    assert pictures(visitor)

@@ -120,6 +120,44 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
     assert table["model"].str.endswith(", imported").all()
 
 
+@pytest.fixture
+def all_imported(own_runs: Path) -> Path:
+    """Have every run be somebody else's, with all results that the pages show."""
+    for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
+        run = find(name, own_runs)
+        run.write_card(replace(run.card(), imported="2026-01-31 from a.zip", read_only=False))
+        store(run, stored_cells(run), run.weights_digest(), CURVE)
+        store_judgement(run, [Finding(name="samples", value=0.5, of=10)], run.weights_digest())
+    return own_runs
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [*((name, {}) for name in PAGES), ("training", {"view": "Runs"}), ("why", {"question": "No label"})],
+)
+def test_an_imported_run_is_called_so_in_every_selector_and_table(
+    visit: Visit, without_mnist: None, all_imported: Path, name: str, query: dict[str, str]
+) -> None:
+    visitor = visit(name, **query)
+    shown = [option for selector in (*visitor.selectbox, *visitor.multiselect) for option in selector.options]
+    shown += [str(row) for found in (*visitor.dataframe, *visitor.table) for row in found.value.to_numpy().tolist()]
+    assert [words for words in shown if "digits-" in words and "imported" not in words] == []
+    assert "imported" in said(visitor) + str(shown) or (name, query) == ("why", {})  # which shows runs of one's own
+
+
+@pytest.mark.parametrize("words", ["digits-quadrant-1", "digits-quadrant-1, imported"])
+def test_an_address_names_an_imported_run_with_and_without_saying_so(
+    visit: Visit, without_mnist: None, all_imported: Path, words: str
+) -> None:
+    visitor = visit("cll", curve=words, run=words)
+    assert visitor.selectbox(key="curve").value == "digits-quadrant-1"
+    assert visitor.selectbox(key="run").value == "digits-quadrant-1"
+    assert not visitor.toast
+    visitor.selectbox(key="curve").select("digits-label").run()
+    assert visitor.selectbox(key="curve").value == "digits-label"
+    assert not visit("training", replay="digits-label, imported").toast
+
+
 class TestGenerate:
     def test_a_slider_moves_the_picture(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("generate", live="false")
