@@ -15,7 +15,7 @@ from cvae_core.runs import default_root, find
 from tests.walk.conftest import Open, settle
 from tests.walk.test_walk import sources
 
-DRAGS, DRAG_SECONDS, MIN_FRAMES = 4, 2, 50  # frames a second
+DRAGS, DRAG_SECONDS, MIN_FRAMES = 2, 2, 50  # frames a second
 DRAG = """async (root, seconds) => {
     const input = root.querySelector(".slider input"), panel = root.panel, frames = panel.frames, since = performance.now();
     while (performance.now() - since < 1000 * seconds) {
