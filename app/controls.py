@@ -46,11 +46,32 @@ def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
 
 def run_name(label: str, names: Sequence[str], key: str) -> str:
     """Choose one of some names of runs, the first by default; imported ones are called so."""
-    plain = st.query_params.get(key, "")
-    if plain in names and library.label(plain) != plain:  # as a link has it that is older than the import
-        st.session_state.setdefault(key, plain)  # Streamlit takes labels alone from an address
+    if linked := _plainly_linked(names, key):
+        st.session_state.setdefault(key, linked[0])
     chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")
     return or_default(chosen, names[0])
+
+
+def run_names(
+    label: str, names: Sequence[str], key: str, words: str, *, default: Sequence[str] = (), most: int
+) -> list[str]:
+    """Choose some names of runs, so many at most; imported ones are called so."""
+    linked, held = _plainly_linked(names, key), st.session_state.get(key, [])
+    if linked or len(held) > most:  # as only a forger holds them: Streamlit would raise
+        st.session_state[key] = (held or linked)[:most]
+    return st.multiselect(
+        label, names, default=list(default), max_selections=most, format_func=library.label, key=key, bind="query-params",
+        help=words,
+    )  # fmt: skip
+
+
+def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
+    """Return the runs that an address names, where one is named without that it is imported: Streamlit takes labels alone."""
+    given = st.query_params.get_all(key)
+    if all(library.label(name) == name for name in given if name in names):
+        return []
+    known = {said: name for name in names for said in (name, library.label(name))}
+    return [known[said] for said in given if said in known]
 
 
 def _tell_origin(key: RunKey) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import permission
+from app import display, permission
 from cvae_core import processes
+from cvae_core.errors import NotWritable
 
 POLL = "1s"
 _ONE_AT_A_TIME = threading.Lock()  # of whoever starts one
@@ -81,16 +82,24 @@ def _panel(
     if not permission.may_train():
         permission.tell("fetches and computes nothing that stays")
     elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
-        with _ONE_AT_A_TIME:
-            busy = any(work.running for work in _works().values())
-            if not busy:
-                _works()[purpose] = _started(arguments)
-        if busy:
+        with display.sentences():
+            if _begun(purpose, arguments):
+                st.rerun()
             st.info("Another computation is at work for a visitor: try again when it has ended.")
-        else:
-            st.rerun()
+
+
+def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
+    """Start work unless some is under way; raise NotWritable where what it says cannot be kept."""
+    with _ONE_AT_A_TIME:
+        if any(work.running for work in _works().values()):
+            return False
+        _works()[purpose] = _started(arguments)
+        return True
 
 
 def _started(arguments: tuple[str, ...]) -> Work:
-    with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as said:
-        return Work(processes.launched(arguments, said), Path(said.name))
+    try:
+        with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as said:
+            return Work(processes.launched(arguments, said), Path(said.name))
+    except OSError as error:
+        raise NotWritable(f"It cannot be started ({error.strerror}): make room in {tempfile.gettempdir()}.") from error

@@ -216,7 +216,11 @@ def rerun_when_runs_change() -> None:
 def _state_of_runs() -> tuple[tuple[str, int], ...]:
     root = runs.default_root()
     watched = [
-        path for run in runs.all_runs(root) for path in (run.folder / "card.json", *run.result_paths("cll.json"))
+        path
+        for run in runs.all_runs(root)
+        for folder in (run.folder, root / runs.CACHE / run.name)
+        for path in folder.glob("[!.]*")
+        if path.suffix == ".json" or path.name.startswith("embedding-")
     ]
     state = []
     for path in watched:

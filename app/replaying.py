@@ -22,27 +22,10 @@ REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
     """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
     names = list(keys)
-    held = st.session_state.get(REPLAYED, [])
-    if len(held) > MOST_RUNS:  # as only a forger sends them: Streamlit would raise
-        st.session_state[REPLAYED] = held[:MOST_RUNS]
-    replayed = st.multiselect(
-        "Replay",
-        names,
-        default=[name for name in FIRST_RUNS if name in names] or names[:2],
-        max_selections=MOST_RUNS,
-        format_func=library.label,
-        key=REPLAYED,
-        bind="query-params",
-        help=f"Up to {MOST_RUNS}, side by side",
-    )
-    more = st.multiselect(
-        "More curves",
-        names,
-        format_func=library.label,
-        key="runs",
-        bind="query-params",
-        help="Of runs that are not replayed",
-    )
+    first = [name for name in FIRST_RUNS if name in names] or names[:2]
+    words = f"Up to {MOST_RUNS}, side by side"
+    replayed = controls.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
+    more = controls.run_names("More curves", names, "runs", "Of runs that are not replayed", most=len(names))
     return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
 
 

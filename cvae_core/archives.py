@@ -23,6 +23,7 @@ from cvae_core.files import MEGABYTE
 from cvae_core.roots import NAME
 from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
+from cvae_core.upkeep import is_vacant
 
 LOG = logging.getLogger(__name__)
 LIMITS: Mapping[str, int] = {  # what a run may have, and how many bytes of it; the first four it must have
@@ -66,7 +67,7 @@ def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
     with _refusing(archive):
         origin, contents = _unpacked(_read(archive))
     run = run_at(origin if name is None else name, root)
-    if run.folder.exists():
+    if not is_vacant(root, run.name):
         raise RunInUse(f"There is a run {run.name!r} in {root} already: give another name to this one with --run NAME.")
     try:
         root.mkdir(parents=True, exist_ok=True)

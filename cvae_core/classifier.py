@@ -18,6 +18,7 @@ from cvae_core.models import LABELS
 from cvae_core.networks import initialise
 from cvae_core.optimiser import AdamW
 from cvae_core.quadrants import SIDE
+from cvae_core.roots import in_root
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 250, 2e-3, 0.01
 SHIFTS = 0.8  # share of training images that are shifted: digits of generated ink are not always centred
@@ -95,9 +96,8 @@ def load_classifier(dataset: str, root: Path) -> Classifier:
     """Read a data set's classifier, to judge with; raise RunNotFound where there is none, RunDamaged if it is not whole."""
     path = classifier_path(dataset, root)
     if not path.exists():
-        raise RunNotFound(
-            f"There is no classifier of {dataset} in {root}: train it with python -m cvae_core classifier {dataset}"
-        )
+        command = in_root(f"python -m cvae_core classifier {dataset}", root)
+        raise RunNotFound(f"There is no classifier of {dataset} in {root}: train it with {command}")
     tensors, _ = formats.read_tensors(path)
     classifier = Classifier()
     try:

@@ -38,6 +38,11 @@ from cvae_core.errors import ConfigError, LabError
 
 Command = TypeVar("Command", bound=Callable[[], None])
 PROGRAM = "python -m cvae_core"
+LIGHT: Mapping[str, type[Callable[[], None]]] = {
+    "queue": starting.Queue,
+    "stop": starting.Stop,
+    "sweep": starting.Sweep,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,8 +77,7 @@ def _parsed(words: list[str]) -> Callable[[], None]:
     name, *rest = words
     if name == "train":
         return _parsed_training(rest)
-    light = {"queue": starting.Queue, "stop": starting.Stop, "sweep": starting.Sweep}
-    known = light if name in light else {**_heavy(), **light}
+    known = LIGHT if name in LIGHT else {**_heavy(), **LIGHT}
     if name not in known:
         raise ConfigError(f"There is no command {name!r}: give train, {', '.join(known)}, or --help.")
     return _arguments(known[name], rest, f"{PROGRAM} {name}")

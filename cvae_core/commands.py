@@ -13,7 +13,7 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import archives, classifier, data, evaluation, judging, latent, parallel, tables
+from cvae_core import archives, classifier, data, evaluation, files, judging, latent, parallel, tables
 from cvae_core.config import Config, Dataset
 from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
@@ -22,7 +22,7 @@ from cvae_core.evaluation import Cell
 from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.jobs import resume_command
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import default_root
+from cvae_core.roots import default_root, in_root
 from cvae_core.runs import find
 from cvae_core.sessions import Launch, SessionReport, train_run
 from cvae_core.training import Stepped
@@ -84,9 +84,10 @@ class Evaluate:
     def _score(self, device: torch.device) -> None:
         run = find(self.run, self.root)
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
-        file, cells = evaluation.RESULTS, []
+        file, cells = evaluation.CURVE if self.curve else evaluation.RESULTS, []
+        files.require_writable(run.result_path(file))
         if self.curve:
-            file, images = evaluation.CURVE, min(evaluation.CURVE_IMAGES, len(split))
+            images = min(evaluation.CURVE_IMAGES, len(split))
             for samples in evaluation.CURVE_SAMPLES:
                 cells += self._scored(model, split, samples, images)
         else:
@@ -144,6 +145,7 @@ class Embed:
         layout = latent.Layout(
             method=self.method, points=self.points, perplexity=self.perplexity, dimensions=self.dimensions
         )
+        files.require_writable(run.result_path(layout.file))
         with ticking(f"{self.method} of {self.points:,} points"):
             embedding = latent.embed(model, dataset.test, layout)
         latent.store_embedding(run, layout, embedding, weights)
@@ -161,6 +163,7 @@ class LearnClassifier:
         """Train with a line per epoch, then store."""
         ensure_data(self.dataset)
         dataset = data.load(self.dataset)
+        files.require_writable(classifier.classifier_path(self.dataset, self.root))
         for learned in classifier.learn(dataset.train):
             right = classifier.accuracy(learned.classifier, dataset.validation)
             print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
@@ -180,6 +183,7 @@ class Judge:
         run = find(self.run, self.root)
         weights, model, dataset = run.weights_digest(), run.model(), run.images()
         reader = classifier.load_classifier(dataset.name, self.root)
+        files.require_writable(run.result_path(judging.RESULTS))
         with ticking(f"judging {run.name}"):
             findings = judging.judge(model, dataset, reader)
         judging.store_judgement(run, findings, weights)
@@ -199,9 +203,10 @@ class Import:
     def __call__(self) -> None:
         """Check, unpack, and say whose it is."""
         run = archives.take_in(self.archive, self.root, self.run)
+        again = in_root(f"python -m cvae_core evaluate {run.name}", self.root)
         print(
             f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. It arrived whole; whether its figures are "
-            f"true, evaluating it again would say: python -m cvae_core evaluate {run.name}"
+            f"true, evaluating it again would say: {again}"
         )
 
 

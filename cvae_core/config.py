@@ -294,14 +294,15 @@ def train_command(config: Config, run: str, *flags: str) -> str:
     return " ".join([*words, *flags])
 
 
-def other_flags(command: str, config: Config, run: str) -> list[str]:
+def other_flags(command: str, config: Config) -> list[str]:
     """Return the words of a command beside those of its configuration and run: they say how it trains, and not what.
 
-    >>> other_flags("python -m cvae_core train label --run mine --device cpu", configure("label"), "mine")
+    >>> other_flags("python -m cvae_core train label --run mine --device cpu", configure("label"))
     ['--device', 'cpu']
     """
-    what = train_command(config, run)
-    return command.removeprefix(what).split() if command.startswith(f"{what} ") else []
+    what = train_command(config, config.run_name)
+    words = command.removeprefix(what).split() if command.startswith(f"{what} ") else []
+    return words[2:] if words[:1] == ["--run"] else words
 
 
 def from_json(card: Mapping[str, Any]) -> Config:

@@ -42,6 +42,24 @@ def user_path(variable: str, folder: str) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Replace a file in one step; raise NotWritable where the folder or disk refuses. What the dead left beside it goes."""
+    with _temporary(path, content) as temporary:
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def require_writable(path: Path) -> None:
+    """Raise NotWritable where a file could not be written now, before the work for it is begun."""
+    with _temporary(path, b"\0"):
+        pass
+
+
+@contextmanager
+def _temporary(path: Path, content: bytes) -> Iterator[Path]:
+    """Write a file beside a path; it goes in the end, unless it has been moved."""
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,12 +68,7 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        yield temporary
     except OSError as error:
         raise NotWritable(
             f"{path} could not be written ({error.strerror}): make room or choose another folder."

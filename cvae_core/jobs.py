@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core import files, processes, pulse, transcripts
-from cvae_core.config import from_json, other_flags
+from cvae_core.config import from_json, other_flags, train_command
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.pulse import Pulse
@@ -114,22 +114,22 @@ def condition(root: Path, run: str) -> Condition:
             if damage:
                 raise damage
             return _unborn(root, run)
-        return _closed(card, root)
+        return _closed(card, root, run)
     found = pulse.read(folder)
     if found and found.goes_on:
-        return _going_on(found, _resume(card, root))
+        return _going_on(found, _resume(card, root, run))
     card = _card(folder) or card
     if card["status"] != "running":  # it closed between the two looks
-        return _closed(card, root)
+        return _closed(card, root, run)
     cause = found.cause() if found else "it ended without a word"
-    return Condition("died", cause, _resume(card, root))
+    return Condition("died", cause, _resume(card, root, run))
 
 
 def begun_with(root: Path, run: str) -> list[str]:
     """Return the flags beside configuration and name with which a run was last trained; none where no card says so."""
     with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
         if card := _card(folder_of(run, root)):
-            return other_flags(card["command"], from_json(card.get("config", {})), run)
+            return other_flags(card["command"], from_json(card.get("config", {})))
     return []
 
 
@@ -156,13 +156,18 @@ def _unborn(root: Path, run: str) -> Condition:
     return Condition("failed", said, again)
 
 
-def _closed(card: dict[str, Any], root: Path) -> Condition:
+def _closed(card: dict[str, Any], root: Path, run: str) -> Condition:
     going_on = card["status"] in ("stopped", "failed")
-    return Condition(card["status"], card.get("reason") or "", _resume(card, root) if going_on else None)
+    return Condition(card["status"], card.get("reason") or "", _resume(card, root, run) if going_on else None)
 
 
-def _resume(card: dict[str, Any], root: Path) -> str:
-    return resume_command(card["command"], root, card.get("processes", 1))
+def _resume(card: dict[str, Any], root: Path, run: str) -> str:
+    """Return the command that goes on with a run, which may have had another name when its card was written."""
+    command = card["command"]
+    with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
+        config = from_json(card.get("config", {}))
+        command = train_command(config, run, *other_flags(command, config))
+    return resume_command(command, root, card.get("processes", 1))
 
 
 def _card(folder: Path) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ LOG = logging.getLogger(__name__)
 Method = Literal["tsne", "pca"]
 Dimensions = Literal[2, 3]
 MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
+MAX_POINTS = 10_000  # the test images of MNIST
 EMBEDDING_SEED = 0
 MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
 DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
@@ -80,8 +81,8 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
         raise ConfigError(
             f"A map in {layout.dimensions}-D needs at least {words} latent dimensions: this model has fewer."
         )
-    if not layout.points >= MIN_POINTS:
-        raise ConfigError(f"Points cannot be {layout.points}: an embedding needs at least {MIN_POINTS}.")
+    if not MIN_POINTS <= layout.points <= MAX_POINTS:
+        raise ConfigError(f"Points cannot be {layout.points}: an embedding has {MIN_POINTS} to {MAX_POINTS:,}.")
     rows = torch.arange(min(layout.points, len(split)))
     if not 1 <= layout.perplexity < len(rows):
         raise ConfigError(

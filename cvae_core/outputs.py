@@ -19,6 +19,7 @@ from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.flags import Root, RunName
 from cvae_core.models import LABELS, completed, labelled, nothing
+from cvae_core.roots import in_root
 from cvae_core.runs import Run, default_root, find, readable
 
 GRID_COLUMNS = 8
@@ -118,7 +119,8 @@ class List:
             print(json.dumps({name: card.to_json() for name, card in cards.items()}, indent=2))
             return
         if not cards:
-            print(f"There are no runs in {self.root}. Train one with: python -m cvae_core train label")
+            first = in_root("python -m cvae_core train label", self.root)
+            print(f"There are no runs in {self.root}. Train one with: {first}")
         for name, card in cards.items():
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
             now = jobs.condition(self.root, name)

@@ -23,7 +23,7 @@ from cvae_core import files, processes
 from cvae_core.annotations import fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.roots import QUEUE, folder_of
+from cvae_core.roots import QUEUE, folder_of, in_root
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
@@ -146,7 +146,7 @@ def turn(
 def move(root: Path, run: str, place: int) -> None:
     """Put a waiting run at a place of the queue, from 1; raise RunNotFound where it does not wait."""
     with _changing(root) as entries:
-        entry = _waiting(entries, run)
+        entry = _waiting(entries, run, root)
         others = [other for other in entries if other != entry and not other.since]
         if not 1 <= place <= len(others) + 1:
             raise ConfigError(f"Place cannot be {place}: {len(others) + 1} trainings wait.")
@@ -158,7 +158,7 @@ def move(root: Path, run: str, place: int) -> None:
 def cancel(root: Path, run: str) -> None:
     """Take a waiting run out of the queue: its process sees that and ends. Raises RunNotFound where it does not wait."""
     with _changing(root) as entries:
-        entries.remove(_waiting(entries, run))
+        entries.remove(_waiting(entries, run, root))
     LOG.info("run %s is taken out of the queue", run)
 
 
@@ -179,14 +179,14 @@ def _begins(root: Path, mine: Entry, lock: FileLock) -> bool:
     return True
 
 
-def _waiting(entries: list[Entry], run: str) -> Entry:
+def _waiting(entries: list[Entry], run: str, root: Path) -> Entry:
     for entry in entries:
         if entry.run == run and not entry.since:
             return entry
     have = ", ".join(entry.run for entry in entries if not entry.since) or "none"
-    trains = f"{run!r} trains already: stop it with python -m cvae_core stop {run}. "
+    trains = f" It trains already: stop it with {in_root(f'python -m cvae_core stop {run}', root)}"
     raise RunNotFound(
-        f"{trains if any(entry.run == run for entry in entries) else ''}No run {run!r} waits in the queue. There are: {have}."
+        f"No run {run!r} waits in the queue. There are: {have}.{trains if any(entry.run == run for entry in entries) else ''}"
     )
 
 

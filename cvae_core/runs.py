@@ -34,7 +34,7 @@ from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import NAME, folder_of
+from cvae_core.roots import NAME, folder_of, in_root
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
 LOG = logging.getLogger(__name__)
@@ -189,9 +189,10 @@ class Run:
             raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
         path = self.folder / Path(named.file).name
         if not os.path.lexists(path):
+            command = in_root(train_command((card or self.card()).config, self.anew), self.folder.parent)
             raise RunNotFound(
                 f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
-                f"{train_command((card or self.card()).config, self.anew)}"
+                f"{command}"
             )
         content = files.read(path)
         if files.digest(content) != named.sha256:
@@ -324,7 +325,7 @@ def find(name: str, root: Path) -> Run:
         have = ", ".join(other.name for other in all_runs(root)) or "none"
         raise RunNotFound(
             f"No run named {name!r} in {root}. There are: {have}. "
-            f"Train it with: python -m cvae_core train label --run {name}"
+            f"Train it with: {in_root(f'python -m cvae_core train label --run {name}', root)}"
         )
     return run
 

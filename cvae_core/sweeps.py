@@ -95,12 +95,12 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
     axes = {key: value if isinstance(value, list) else [value] for key, value in given.items()}
     for key, values in axes.items():
         if not values:
-            raise ConfigError(f"{key} cannot be []: give at least one value.")
+            raise ConfigError(f"{key!r} cannot be []: give at least one value.")
     if (count := math.prod(len(values) for values in axes.values())) > LARGEST:
         raise ConfigError(f"These are {count} runs: at most {LARGEST} make a sweep.")
     for key, values in axes.items():
         if any(value in values[:place] for place, value in enumerate(values)):  # 1 and 1.0 are the same
-            raise ConfigError(f"{key} cannot be {values}: a value is in it twice.")
+            raise ConfigError(f"{key!r} cannot be {values}: a value is in it twice.")
     planned = []
     for point in itertools.product(*axes.values()):
         settings = dict(zip(axes, point, strict=True))
@@ -130,7 +130,7 @@ def _configured(values: Mapping[str, Any]) -> Config:
     known = [field.name for field in fields(defaults)]
     for key, value in changes.items():
         if key not in known:
-            raise ConfigError(f"{key} = {value!r} is no setting of a {flavour}: there are {', '.join(known)}.")
+            raise ConfigError(f"{key!r} = {value!r} is no setting of a {flavour}: there are {', '.join(known)}.")
         if isinstance(getattr(defaults, key), str) and not isinstance(value, str):
             raise ConfigError(f"{key} cannot be {value!r}: it is text, in quotes.")
     return configure(flavour, preset, **changes)

@@ -8,7 +8,7 @@ from tyro.conf import Positional
 
 from cvae_core import upkeep
 from cvae_core.flags import Root, RunName
-from cvae_core.roots import default_root
+from cvae_core.roots import default_root, in_root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,8 @@ class Discard:
     def __call__(self) -> None:
         """Put it there and say how it comes back."""
         upkeep.discard(self.root, self.run)
-        print(f"Run {self.run!r} is in the bin. Take it back with: python -m cvae_core restore {self.run}")
+        back = in_root(f"python -m cvae_core restore {self.run}", self.root)
+        print(f"Run {self.run!r} is in the bin. Take it back with: {back}")
 
 
 @dataclass(frozen=True, kw_only=True)

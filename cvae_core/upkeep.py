@@ -14,10 +14,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvae_core import queueing, transcripts
-from cvae_core.config import other_flags, train_command
 from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
-from cvae_core.roots import NAME, folder_of
+from cvae_core.roots import NAME, folder_of, in_root
 from cvae_core.runs import Run, find, run_at
 
 LOG = logging.getLogger(__name__)
@@ -41,11 +40,7 @@ class Binned:
 def rename(root: Path, name: str, new: str) -> Run:
     """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
-        target = vacant(root, new)
-        card = run.card()
-        flags = other_flags(card.command, card.config, name)
-        run.write_card(replace(card, command=train_command(card.config, new, *flags)))
-        run.folder.rename(target)
+        run.folder.rename(vacant(root, new))
         transcripts.forget(root, name)
         transcripts.forget(root, new)  # of a stranger that never became a run
     LOG.info("run %s is renamed %s", name, new)
@@ -78,7 +73,8 @@ def discard(root: Path, name: str) -> Binned:
 
 def in_bin(root: Path) -> list[Binned]:
     """Return what is in the bin, last thrown first."""
-    found = [path.name.partition("@") for path in (root / BIN).glob("*@*") if path.is_dir()]
+    folders = [path for path in (root / BIN).glob("*@*") if path.is_dir() and not path.is_symlink()]
+    found = [path.name.partition("@") for path in folders]
     good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
     return sorted(good, key=lambda binned: binned.moment, reverse=True)
 
@@ -110,7 +106,9 @@ def _own(root: Path, name: str) -> Iterator[Run]:
     run = find(name, root)
     run.require_writable()
     if queueing.look(root).has(name):
-        raise RunInUse(f"Run {name!r} trains or waits: stop it with python -m cvae_core stop {name}.")
+        raise RunInUse(
+            f"Run {name!r} trains or waits: stop it with {in_root(f'python -m cvae_core stop {name}', root)}"
+        )
     with _writing(root):
         lock = FileLock(run.folder / RUN_LOCK)
         try:

@@ -30,7 +30,7 @@ from cvae_core.config import configure
 from cvae_core.errors import NotWritable
 from cvae_core.evaluation import CURVE, Scored, store, stored_cells
 from cvae_core.judging import Finding, store_judgement
-from cvae_core.latent import Layout, embed, posterior_means, store_embedding
+from cvae_core.latent import Layout, embed, posterior_means, store_embedding, stored_embedding
 from cvae_core.runs import Run, find
 from tests.app.conftest import ROOT, Visit, go_on
 
@@ -155,7 +155,29 @@ def test_an_address_names_an_imported_run_with_and_without_saying_so(
     assert not visitor.toast
     visitor.selectbox(key="curve").select("digits-label").run()
     assert visitor.selectbox(key="curve").value == "digits-label"
-    assert not visit("training", replay="digits-label, imported").toast
+    visitor = visit("training", replay=[words, words.replace("quadrant-1", "label")], runs="digits-baseline-1")
+    assert visitor.multiselect(key="replay").value == ["digits-quadrant-1", "digits-label"]
+    assert visitor.multiselect(key="runs").value == ["digits-baseline-1"]
+    assert not visitor.toast
+    visitor.multiselect(key="replay").set_value(["digits-label"]).run()
+    assert visitor.multiselect(key="replay").value == ["digits-label"]
+
+
+def test_a_page_is_made_anew_as_soon_as_any_result_is_stored(own_runs: Path) -> None:
+    run = find("digits-label", own_runs)
+    weights, found = run.weights_digest(), stored_embedding(run)
+    assert found is not None
+    for store_it in (
+        lambda: run.write_card(run.card()),
+        lambda: store(run, stored_cells(run), weights),
+        lambda: store(run, stored_cells(run), weights, CURVE),
+        lambda: store_judgement(run, [Finding(name="samples", value=0.5, of=10)], weights),
+        lambda: store_embedding(run, Layout(points=60), found, weights),
+    ):
+        before = library._state_of_runs()
+        assert library._state_of_runs() == before
+        store_it()
+        assert library._state_of_runs() != before
 
 
 class TestGenerate:

@@ -209,15 +209,16 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     visitor = visit("training", view="Train")
     assert ":material/error: **mine** died: no space left" in said(visitor)
     press(visitor, "Resume training")
-    assert started == [("mine", "python -m cvae_core train --resume")]
+    assert started == [("mine", f"{run.card().command} --resume")]
 
 
 def test_what_several_processes_trained_is_left_to_a_shell(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
-    untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
+    run = untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
     visitor = visit("training", view="Train", follow="mine")
-    assert "torchrun --nproc-per-node 2 -m -- cvae_core train --resume" in [code.value for code in visitor.code]
+    together = run.card().command.replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
+    assert f"{together} --resume" in [code.value for code in visitor.code]
     assert "Resume training" not in labels(visitor)
     assert any("as many go on with it: start them from a shell" in caption.value for caption in visitor.caption)
 

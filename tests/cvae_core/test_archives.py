@@ -18,7 +18,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from cvae_core import archives, data, files, noise
+from cvae_core import archives, data, files, noise, queueing
 from cvae_core.archives import packed, take_in
 from cvae_core.errors import ArchiveRefused, ConfigError, LabError, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import CURVE, evaluate
@@ -119,6 +119,8 @@ def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(
         with pytest.raises(ConfigError, match="A run cannot be called"):
             take_in(archive, root, name)
     assert everything(root) == before
+    with queueing.turn(root, "waits", "command"), pytest.raises(RunInUse, match="There is a run 'waits'"):
+        take_in(archive, root, "waits")
 
 
 def test_a_root_that_cannot_be_written_is_one_sentence(complete: Run, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvae_core import cli, console, data, evaluation, files, latent, vision
+from cvae_core import archives, cli, console, data, evaluation, files, latent, queueing, vision
 from cvae_core.config import PRESETS, Config, train_command
 from cvae_core.evaluation import stored_cells
 from cvae_core.examples import first_of_each_label
@@ -273,6 +273,29 @@ def test_an_empty_root_says_how_to_fill_it(command: Command, tmp_path: Path) -> 
     assert json.loads(command("list", "--json", "--root", tmp_path / "nowhere")[1]) == {}
 
 
+PROPOSING = [
+    "list", "evaluate nobody", "judge digits-label", "evaluate bare --images 20", "queue --cancel trains",
+    "rename trains new", "discard digits-label", "import theirs.zip --run theirs",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", PROPOSING)
+def test_a_command_that_is_proposed_means_the_same_runs(
+    line: str, command: Command, trained_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "else where"
+    if line != "list":
+        shutil.copytree(trained_root, root)
+        shutil.copytree(root / "digits-vae", root / "trains")
+        next(shutil.copytree(root / "digits-vae", root / "bare").glob("weights-*")).unlink()
+    (tmp_path / "theirs.zip").write_bytes(archives.packed(run_at("digits-vae", trained_root)))
+    monkeypatch.chdir(tmp_path)
+    with queueing.turn(root, "trains", "command"):
+        _, out, err = command(*line.split(), "--root", root)
+    assert re.findall(r"python -m cvae_core .+", out + err), out + err
+    assert all(proposed.endswith(f" --root '{root}'") for proposed in re.findall(r"python -m cvae_core .+", out + err))
+
+
 def test_evaluating_prints_and_stores_every_estimate(command: Command, root: Path) -> None:
     code, out, err = command("evaluate", "digits-quadrant-1", "--samples", 3, "--images", 20, "--root", root)
     assert (code, err) == (0, "")
@@ -416,7 +439,7 @@ def test_an_embedding_is_stored_with_its_run(command: Command, root: Path) -> No
     assert stored.coordinates.shape == (60, 2)
     flat = ["--method", "pca", "--points", 60, "--dimensions", 3, "--root", root]
     assert "three latent dimensions" in refused(command("embed", "digits-label", *flat))
-    assert "at least 50" in refused(command("embed", "digits-label", "--points", 3, "--root", root))
+    assert "50 to 10,000" in refused(command("embed", "digits-label", "--points", 3, "--root", root))
     assert "two latent dimensions" in refused(command("embed", "digits-baseline-1", "--root", root))
 
 

@@ -23,7 +23,6 @@ from cvae_core.roots import QUEUE, in_root
 from cvae_core.runs import Run, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
-RESUME = "python -m cvae_core train --resume --root "
 DEAF = """
 import signal, sys, time
 from pathlib import Path
@@ -41,6 +40,10 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def again(run: Run) -> str:
+    return f"{run.card().command} --resume --root {run.folder.parent}"
 
 
 @pytest.fixture
@@ -66,16 +69,16 @@ DEAD = Process(2**22 + 1, "never")
 @pytest.mark.parametrize("status", ["stopped", "failed", "finished"])
 def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"), "mine", status=status, reason="so it was")
-    resume = None if status == "finished" else f"{RESUME}{run.folder.parent}"
+    resume = None if status == "finished" else again(run)
     assert condition(run.folder.parent, "mine") == Condition(status, "so it was", resume)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", ["running", "stopped"])
 def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Tiny, untrained: Untrained) -> None:
-    root = untrained(tiny("label"), "mine", status=status, processes=4).folder.parent
-    now = condition(root, "mine")
-    again = f"torchrun --nproc-per-node 4 -m -- cvae_core train --resume --root {root}"
-    assert (now.resume, now.together) == (again, True)
+    run = untrained(tiny("label"), "mine", status=status, processes=4)
+    now = condition(run.folder.parent, "mine")
+    together = again(run).replace("python -m ", "torchrun --nproc-per-node 4 -m -- ")
+    assert (now.resume, now.together) == (together, True)
 
 
 def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
@@ -107,7 +110,7 @@ def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_ther
         assert condition(root, "mine") == Condition("training", "on box, out of reach from here")
         os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
         reason = "no step for 70 s; only box can tell whether it is still there"
-        assert condition(root, "mine") == Condition("stalled", reason, f"{RESUME}{root}")
+        assert condition(root, "mine") == Condition("stalled", reason, again(running))
         with pytest.raises(RunInUse, match=r"trains on box, out of reach from here: stop it there with .+ stop mine"):
             jobs.stop(root, "mine")
         path = running.folder / pulse.FILE
@@ -129,7 +132,7 @@ def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: py
 
     def died() -> str:
         now = condition(root, "mine")
-        assert (now.state, now.resume) == ("died", f"{RESUME}{root}")
+        assert (now.state, now.resume) == ("died", again(running))
         return now.reason
 
     assert died() == "it ended without a word"
@@ -185,7 +188,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
     assert cli.main(["list", "--root", str(root)]) == 0
     line, reason = capsys.readouterr().out.splitlines()
     assert "died" in line
-    assert reason.strip() == f"it ended without a word; go on with: {RESUME}{root}"
+    assert reason.strip() == f"it ended without a word; go on with: {again(running)}"
 
 
 @pytest.fixture

@@ -232,9 +232,9 @@ def test_no_more_points_are_shown_than_there_are(tiny: Tiny, digits: DataSet) ->
     assert len(found.indices) == 180
 
 
-@pytest.mark.parametrize("points", [latent.MIN_POINTS - 1, 0, -1])
-def test_too_few_points_are_refused(points: int, tiny: Tiny, digits: DataSet) -> None:
-    with pytest.raises(ConfigError, match=f"Points cannot be {points}: an embedding needs at least 50"):
+@pytest.mark.parametrize("points", [latent.MAX_POINTS + 1, latent.MIN_POINTS - 1, 0, -1])
+def test_points_that_no_embedding_has_are_refused(points: int, tiny: Tiny, digits: DataSet) -> None:
+    with pytest.raises(ConfigError, match=f"Points cannot be {points}: an embedding has 50 to 10,000"):
         embed(build(tiny("vae")), digits.test, Layout(points=points))
 
 

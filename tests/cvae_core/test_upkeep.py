@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cvae_core import archives, cli, queueing, transcripts, upkeep
+from cvae_core import archives, cli, jobs, queueing, transcripts, upkeep
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
+from cvae_core.roots import in_root
 from cvae_core.runs import Run, all_runs, find
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -29,14 +30,18 @@ def test_a_renamed_run_is_the_same_under_its_new_name(root: Path) -> None:
     before, card = files_of(root / "digits-label"), find("digits-label", root).card()
     run = upkeep.rename(root, "digits-label", "mine")
     assert (files_of(run.folder), "digits-label" in names(root)) == (before, False)
-    assert run.card() == replace(card, command=f"{card.command} --run mine")
+    assert run.card() == card
     assert run.model().config == card.config
 
 
-def test_a_renamed_run_keeps_the_flags_of_its_command(untrained: Untrained, tiny: Tiny) -> None:
-    run = untrained(tiny("label"), "mine", command=train_command(tiny("label"), "mine", "--no-embed"))
-    yours = upkeep.rename(run.folder.parent, "mine", "yours")
-    assert yours.card().command == train_command(tiny("label"), "yours", "--no-embed")
+def test_a_renamed_run_goes_on_under_its_new_name_with_the_flags_that_it_had(untrained: Untrained, tiny: Tiny) -> None:
+    before = train_command(tiny("label"), "mine", "--no-embed")
+    root = untrained(tiny("label"), "mine", command=before, status="stopped").folder.parent
+    for new in ("yours", tiny("label").run_name):
+        upkeep.rename(root, "mine", new)
+        command = train_command(tiny("label"), new, "--no-embed", "--resume")
+        assert jobs.condition(root, new).resume == in_root(command, root)
+        upkeep.rename(root, new, "mine")
 
 
 def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:
@@ -65,6 +70,7 @@ def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
     upkeep.discard(root, "digits-label")
     assert "digits-label" not in names(root)
     (root / ".bin" / "no run").write_text("")
+    (root / ".bin" / "linked@20260101T000000.0").symlink_to(root / "digits-vae")
     assert [binned.run for binned in upkeep.in_bin(root)] == ["digits-label"]
     assert files_of(upkeep.restore(root, "digits-label").folder) == before
     assert upkeep.in_bin(root) == []
@@ -143,7 +149,8 @@ def test_the_command_line_says_what_it_did_and_how_to_undo_it(root: Path, capsys
 
     assert said("rename", "digits-label", "mine") == "Run 'digits-label' is now 'mine'.\n"
     assert said("annotate", "mine", "a note") == ""
-    assert said("discard", "mine") == "Run 'mine' is in the bin. Take it back with: python -m cvae_core restore mine\n"
+    restore = f"python -m cvae_core restore mine --root {root}"
+    assert said("discard", "mine") == f"Run 'mine' is in the bin. Take it back with: {restore}\n"
     assert said("restore").startswith("mine  ")
     assert said("restore", "mine") == "Run 'mine' is back.\n"
     assert said("restore") == f"Nothing is in the bin of {root}.\n"

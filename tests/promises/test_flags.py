@@ -5,24 +5,28 @@ import io
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cvae_core import cli, commands, data, starting
-from cvae_core.config import LabelConfig, QuadrantConfig
+from cvae_core import cli, commands, data, logs, starting
+from cvae_core.config import Flavour, configure
 from cvae_core.errors import LabError
 from tests.measuring import Measured
 from tests.promises.hostile import words
 
-LIGHT = {"queue": starting.Queue, "stop": starting.Stop, "sweep": starting.Sweep}
-FLAGS = {
-    **{name: [field.name for field in fields(kind)] for name, kind in {**cli._heavy(), **LIGHT}.items()},  # type: ignore[arg-type]
-    "train label": [*(field.name for field in fields(LabelConfig)), "run", "root", "device"],
-    "train quadrant": [*(field.name for field in fields(QuadrantConfig)), "run", "root", "device"],
-}
+KINDS = {**cli._heavy(), **cli.LIGHT, **{f"train {of}": starting.Train for of in get_args(Flavour)}}
+SETTINGS = {f"train {of}": [field.name for field in fields(configure(of))] for of in get_args(Flavour)}
+FLAGS = {  # each with its opposite, where it has one
+    name: [
+        f"--{sign}{flag.replace('_', '-')}"
+        for flag in [*SETTINGS.get(name, []), *(field.name for field in fields(kind))]  # type: ignore[arg-type]
+        for sign in ("", "no-")
+    ] + [logs.FLAG]
+    for name, kind in KINDS.items()
+}  # fmt: skip
 # Of what is right, one word to begin with: else hardly any command would go beyond its first flag.
 GOOD = ["digits-label", "digits", "1", "2", "50", "a.png", "a.gif", "a.zip", "a.md", "pca", "cpu", "test"]
 
@@ -40,7 +44,7 @@ lines = st.sampled_from(sorted(FLAGS)).flatmap(
         st.lists(st.one_of(words, st.sampled_from(GOOD)), max_size=2),
         st.lists(
             st.tuples(
-                st.sampled_from([f"--{flag.replace('_', '-')}" for flag in FLAGS[name]]),
+                st.sampled_from(FLAGS[name]),
                 st.one_of(words, st.sampled_from(GOOD)),
             ),
             max_size=3,

@@ -1,26 +1,31 @@
 """Whatever a machine lacks is one sentence; nothing is lost by it, and all that does not need it works."""
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
-from cvae_core import archives, cli, data, files, jobs, pulse, vision
+from cvae_core import archives, classifier, cli, data, evaluation, files, jobs, judging, latent, pulse, vision
+from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.evaluation import stored_cells
 from cvae_core.queueing import look, turn
 from cvae_core.runs import find
 from tests.measuring import Measured
+from tests.misfortune import UNWRITABLE, full_disk
 
 pytestmark = pytest.mark.promise
 WRITING = [
     "evaluate digits-label --images 20 --samples 2", "embed digits-label --method pca --points 60", "judge digits-label",
     "export digits-label --grid a.png", "export digits-label --zip b.zip", "import theirs.zip --run theirs",
     "export digits-label --tensorboard logs",
+    "annotate digits-label note", "classifier digits",
     "table --out t.md", "train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 1 --run new",
 ]  # fmt: skip
+MOVING = ["rename digits-label mine", "discard digits-quadrant-1", "restore digits-baseline-1"]
 READING = ["list", "table", "queue"]
 
 
@@ -49,44 +54,51 @@ def content(folder: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def no_room(*_: object) -> NoReturn:
-    raise OSError(28, "No space left on device")
-
-
-@pytest.fixture(params=["full disk", "read-only folder"])
-def unwritable(request: pytest.FixtureRequest, said: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Let nothing be written from now on; yield what the system says of it."""
-    if request.param == "full disk":
-        monkeypatch.setattr(os, "fsync", no_room)
-        yield "No space left on device"
-        return
-    opened = Path.open
-
-    def refused(self: Path, mode: str = "r", *more: Any, **words: Any) -> Any:
-        if set(mode) & set("wax+"):
-            raise PermissionError(13, "Permission denied", str(self))
-        return opened(self, mode, *more, **words)
-
-    monkeypatch.setattr(Path, "open", refused)
-    yield "Permission denied"
-
-
+@pytest.mark.parametrize("misfortune", UNWRITABLE)
 def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
-    unwritable: str, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, measured: Measured
-) -> None:
-    before = content(tmp_path)
-    for line in WRITING:
-        if line.startswith("judge"):
-            continue  # it needs a classifier, which would have to be written first
+    misfortune: str, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    measured: Measured,
+) -> None:  # fmt: skip
+    store_classifier(Classifier(), data.load("digits"), root)
+    assert said("discard digits-baseline-1")[0] == 0
+    before, words = content(tmp_path), UNWRITABLE[misfortune](monkeypatch)
+    refused = WRITING if misfortune == "full disk" else [*WRITING, *MOVING]  # what is moved takes no room
+    for line in refused:
         code, complaint = said(line)
         assert code == 2, line
         assert complaint.count("\n") == 1, (line, complaint)
-        assert f"could not be written ({unwritable})" in complaint, (line, complaint)
+        assert re.search(rf"(could not|cannot) be written \({words}\)", complaint), (line, complaint)
     for line in READING:
         assert said(line) == (0, ""), line
     assert content(tmp_path) == before
     assert not (root / "new" / "card.json").exists()
-    measured("misfortune", commands_tried=len(WRITING) - 1 + len(READING), files_lost=0)
+    if misfortune == "full disk":
+        for line in MOVING:
+            assert said(line) == (0, ""), line
+        assert sorted(content(tmp_path).values()) == sorted(before.values())
+    measured("misfortune", commands_tried=len(WRITING) + len(MOVING) + len(READING), files_lost=0)
+
+
+WORK = {
+    "evaluate digits-label": (evaluation, "evaluate"),
+    "embed digits-label": (latent, "embed"),
+    "judge digits-label": (judging, "judge"),
+    "classifier digits": (classifier, "learn"),
+}
+
+
+@pytest.mark.parametrize("line", WORK)
+def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
+    line: str, said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_classifier(Classifier(), data.load("digits"), root)
+
+    def begun(*_: object, **__: object) -> NoReturn:
+        pytest.fail("hours of work whose result is lost")
+
+    monkeypatch.setattr(*WORK[line], begun)
+    full_disk(monkeypatch)
+    assert "could not be written" in said(line)[1]
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["no MNIST", "half-downloaded MNIST"])
