@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PYTHONDONTWRITEBYTECODE =  # tests start some sixty processes, which need not all compile the lab
 
-.PHONY: run test timed soak checkpoints benchmark clean browser
+.PHONY: run test timed soak guards checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
 
 run: $(STAMP)-run  ## the dashboard, opened in the browser
@@ -21,6 +21,9 @@ timed: $(STAMP)-dev browser  ## the tests that hold a stopwatch, for a machine t
 
 soak: $(STAMP)-dev browser  ## the long versions of tests, and the table of what is promised with what they measured
 	$(BIN)/python -m pytest -m 'soak or promise' --promises
+
+guards: $(STAMP)-dev browser  ## takes each promise's guard out of a copy of the lab and sees the promise's test fail
+	$(BIN)/python -m benchmarks.guards
 
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints

@@ -4,9 +4,9 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 −log p(x | c) in nats per image, mean ± standard error over images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import fmean, stdev
 
 import pandas as pd
@@ -136,17 +136,25 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
     """Return the runs whose cells can be read, and what is wrong with any file of results, the table's or another."""
-    good, damaged = [], []
+    good: list[Run] = []
+    damaged: list[RunDamaged] = []
     for run in runs:
-        for read in (stored_cells, partial(stored_cells, file=CURVE), stored_judgement):
-            try:
-                read(run)
-            except RunDamaged as error:
-                damaged.append(error)
-            else:
-                if read is stored_cells:
-                    good.append(run)
+        with _noting(damaged):
+            stored_cells(run)
+            good.append(run)
+        with _noting(damaged):
+            stored_cells(run, CURVE)
+        with _noting(damaged):
+            stored_judgement(run)
     return good, damaged
+
+
+@contextmanager
+def _noting(damaged: list[RunDamaged]) -> Iterator[None]:
+    try:
+        yield
+    except RunDamaged as error:
+        damaged.append(error)
 
 
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:

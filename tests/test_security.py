@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import promises
+from benchmarks.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = [path.read_text() for path in sorted(ROOT.glob("tests/**/test_*.py"))]
@@ -24,6 +25,15 @@ def test_every_promise_is_measured_by_a_test_that_the_soak_runs() -> None:
         for promise in re.findall(r'measured\(\s*"(\w+)"', text)
     }
     assert measured == dict.fromkeys(promises.PROMISES, True)
+
+
+def test_every_promise_has_a_guard_that_can_be_taken_out() -> None:
+    assert GUARDS.keys() == promises.PROMISES.keys()
+    for promise, guard in GUARDS.items():
+        assert guard.taken_out(ROOT) != (ROOT / guard.file).read_text()
+        text = (ROOT / guard.test.partition("::")[0]).read_text()
+        assert re.search(rf'measured\(\s*"{promise}"', text)
+        assert f"def {guard.test.rpartition('::')[2]}(" in text or guard.test.endswith(".py")
 
 
 def test_whole_numbers_add_up_and_of_others_the_worst_is_kept() -> None:

@@ -117,7 +117,8 @@ def test_every_visitor_sees_what_it_would_see_alone(
 
     async def one_by_one(address: str) -> list[dict[int, list[str]]]:
         """Go the other way round, so that what a cache mistakes for something else is another thing."""
-        return [await seen(address, number, range(clicks)[::-1]) for number in range(visitors)]
+        found = [await seen(address, number, range(clicks)[::-1]) for number in range(visitors)[::-1]]
+        return found[::-1]
 
     shown = finished(together(server.address))
     with dashboard(tmp_path) as other:  # which has nothing of theirs in its cache

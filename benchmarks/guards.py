@@ -1,0 +1,130 @@
+"""Take the guard of each promise out of a copy of the lab, and see the promise's test fail: `python -m benchmarks.guards`.
+
+A test that passes without what it is about would say nothing. This takes about five minutes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.promises import PROMISES
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+VISITORS = "tests/promises/test_visitors.py"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Name what keeps a promise: a text of a file, what stands there without it, and the test that fails then."""
+
+    file: str
+    text: str
+    without: str
+    test: str
+    long: bool = False  # whether the short version of the test is too short for it
+
+    def taken_out(self, folder: Path) -> str:
+        """Return the file's content in a copy of the lab, without the guard; raise ValueError where that is not there."""
+        content = (folder / self.file).read_text()
+        if content.count(self.text) != 1:
+            raise ValueError(f"{self.text!r} stands {content.count(self.text)} times in {self.file}, not once.")
+        return content.replace(self.text, self.without)
+
+
+GUARDS = {  # by promise
+    "damage": Guard("cvae_core/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
+    "kills": Guard(
+        "cvae_core/files.py", "        _sweep(path.parent)\n        with", "        with", "tests/promises/test_kills.py"
+    ),
+    "names": Guard(
+        "cvae_core/roots.py", "if not NAME.fullmatch(name):", "if False:", "tests/promises/test_names.py"
+    ),
+    "inputs": Guard("app/drawing.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
+    "flags": Guard(
+        "cvae_core/cli.py", "except (LabError, OSError) as", "except OSError as", "tests/promises/test_flags.py"
+    ),
+    "visitors": Guard(
+        "app/library.py",
+        '@st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")\n',
+        "",
+        f"{VISITORS}::test_what_visitors_want_at_the_same_time_is_computed_once",
+    ),
+    "isolation": Guard(
+        "app/library.py",
+        "def model(key: RunKey) -> ConditionalVAE:\n",
+        "def model(_key: RunKey) -> ConditionalVAE:\n    key = _key  # Streamlit takes it for the same whatever it is\n",
+        f"{VISITORS}::test_every_visitor_sees_what_it_would_see_alone",
+    ),
+    "endurance": Guard(
+        "app/pictures.py", "KEPT = 400 ", "KEPT = None ",
+        f"{VISITORS}::test_a_long_day_costs_no_memory_and_no_open_files", long=True,
+    ),
+    "misfortune": Guard(
+        "cvae_core/files.py",
+        '    except OSError as error:\n        raise NotWritable(\n            f"{path} could not be written',
+        '    except KeyError as error:\n        raise NotWritable(\n            f"{path} could not be written',
+        "tests/promises/test_misfortune.py",
+    ),
+    "server": Guard(
+        "app/.streamlit/config.toml", 'allowedHosts = ["localhost", "127.0.0.1"]', "", "tests/promises/test_server.py"
+    ),
+    "dependencies": Guard("requirements.lock", "\nnumpy==", "\nnumpy==0", "tests/test_lock.py"),
+    "requests": Guard(
+        "app/.streamlit/config.toml",
+        "gatherUsageStats = false",
+        "gatherUsageStats = true",
+        "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_and_turns_dark_with_the_system",
+    ),
+    "pickles": Guard(
+        "cvae_core/formats.py",
+        "BytesIO(content), allow_pickle=False",
+        "BytesIO(content), allow_pickle=True",
+        "tests/promises/test_pickles.py",
+    ),
+}  # fmt: skip
+
+
+def complaint(guard: Guard, folder: Path) -> str | None:
+    """Return what a promise's test says without its guard, in a copy of the lab, or None where it passes all the same."""
+    whole = (folder / guard.file).read_text()
+    (folder / guard.file).write_text(guard.taken_out(folder))
+    marks = ["-m", "soak"] if guard.long else []
+    try:
+        tested = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *marks, guard.test],
+            cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(folder)},
+        )  # fmt: skip
+    finally:
+        (folder / guard.file).write_text(whole)
+    said = re.findall(r"^E +(\S.*)$", tested.stdout, re.MULTILINE)
+    if tested.returncode not in (0, 1) or (tested.returncode and not said):
+        raise RuntimeError(f"{guard.test} could not be run: {tested.stdout}{tested.stderr}")
+    return said[0] if tested.returncode else None
+
+
+def main() -> int:
+    """Print a line per promise; return 1 where a test does not miss its guard."""
+    unmissed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "lab"
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name)
+        for promise in PROMISES:
+            began, guard = time.monotonic(), GUARDS[promise]
+            said = complaint(guard, folder)
+            unmissed += said is None
+            verdict = "PASSES WITHOUT IT" if said is None else f"fails: {said[:80]}"
+            print(f"{promise:13} {time.monotonic() - began:4.0f} s  {guard.file}  {verdict}", flush=True)
+    return 1 if unmissed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
