@@ -140,7 +140,7 @@ def test_every_visitor_sees_what_it_would_see_alone(
 def test_a_long_day_costs_no_memory_and_no_open_files(
     visitors: int, reruns: int, server: Server, measured: Measured
 ) -> None:
-    async def day(visitors: int, reruns: int, runs: list[str]) -> None:
+    async def day(visitors: int, seeds: range, runs: list[str]) -> None:
         for run in runs:
             async with visitor(server.address) as coming:
                 await coming.open("generate", f"live=false&run={run}")
@@ -151,13 +151,13 @@ def test_a_long_day_costs_no_memory_and_no_open_files(
                 assert coming.faults == []
         async with visitor(server.address) as coming:
             await coming.open("generate", "live=false")
-            for number in range(reruns):
-                await coming.set("seed", double_value=number + 1)
+            for seed in seeds:
+                await coming.set("seed", double_value=seed)
 
     long = visitors >= 300
-    finished(day(60 if long else 3, 450 if long else 5, COPIES if long else COPIES[:1]))  # fills the caches
+    finished(day(60 if long else 3, range(1, 451 if long else 6), COPIES if long else COPIES[:1]))  # fills the caches
     before, files = settled(server, long), server.open_files
-    finished(day(visitors, reruns, COPIES if long else COPIES[:1]))
+    finished(day(visitors, range(1001, 1001 + reruns), COPIES if long else COPIES[:1]))
     grown, more = settled(server, long) - before, server.open_files - files
     measured(
         "endurance", reruns=reruns, visitors=visitors, more_open_files=max(more, 0), megabytes_grown=max(grown, 0.0)
