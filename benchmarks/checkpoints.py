@@ -73,8 +73,7 @@ A run is read-only: what you find out about it goes to `.cache/` beside it, and 
 Nats per image, lower is better; −ELBO and importance sampling with S = 100 draws, mean ± standard error over the test
 images; a baseline's figure is its cross-entropy, and a model of any set of quadrants has three, for 1 / 2 / 3 of them.
 Times are of training, halts of its process included, on the device that the run's card names. `label-ladder` was halted
-most of the time: its quickest epoch took 6.6 minutes by its curves. It is scored on the first 1,000 test images, in
-the table of the main README.
+most of the time: its quickest epoch took 6.6 minutes by its curves.
 
 | run | command | minutes | −ELBO | importance sampling | weights |
 | --- | --- | --- | --- | --- | --- |
