@@ -38,6 +38,7 @@ class Measured:
 def validate(model: ConditionalVAE, split: Split) -> Measured:
     """Measure the bound at full weight of the rate, as few draws as in training and the same ones every time."""
     config = model.config
+    beta: float = getattr(config, "beta", 1.0)
     sums = torch.zeros(2, dtype=torch.float64)
     model.eval()
     for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
@@ -45,10 +46,10 @@ def validate(model: ConditionalVAE, split: Split) -> Measured:
         epsilon = noise.normal(
             (objective_draws(config), len(rows), model.latent), config.seed, "validation", int(rows[0])
         )
-        terms = objective(model, x, c, epsilon.to(model.device))
+        terms = objective(model, x, c, epsilon.to(model.device), beta)
         sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()]).cpu()
     reconstruction, rate = (sums / len(split)).tolist()
-    bound = reconstruction - getattr(config, "beta", 1.0) * rate
+    bound = reconstruction - beta * rate
     return Measured(split="validation", bound=bound, reconstruction=reconstruction, rate=rate)
 
 

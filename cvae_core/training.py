@@ -70,9 +70,9 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, c: Condition, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Return reconstruction and rate of images x (N, 784), (N,) each."""
-        terms = objective(self.model, x, c, noise)
+    def forward(self, x: Tensor, c: Condition, noise: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+        """Return reconstruction and rate of images x (N, 784), (N,) each, where β is the weight of the rate."""
+        terms = objective(self.model, x, c, noise, beta)
         return terms.reconstruction, terms.rate
 
 
@@ -150,13 +150,13 @@ class Learner:
         share = slice(parallel.rank() if counts else 0, None, parallel.processes())
         device = self.model.device
         x, c, epsilon = x[share].to(device), c.part(share).to(device), epsilon[:, share].to(device)
-        self.last_rate = self.learning_rate()
+        self.last_rate, beta = self.learning_rate(), self.rate_weight()
         self.model.train()
         with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
-            terms = Elbo(*self.objective(x, c, epsilon))
+            terms = Elbo(*self.objective(x, c, epsilon, beta))
         self.model.zero_grad()
         # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
-        (-terms.value(self.rate_weight()).sum() * (counts * parallel.processes() / len(rows))).backward()
+        (-terms.value(beta).sum() * (counts * parallel.processes() / len(rows))).backward()
         if not config.clip or torch.nn.utils.clip_grad_norm_(self.learned, config.clip).isfinite():
             self.optimiser.step(self.last_rate)
         if self.average:

@@ -249,6 +249,17 @@ def test_the_importance_weighted_bound_is_the_importance_estimate_of_its_draws(
     torch.testing.assert_close(terms.rate, elbo(model, IMAGES, given(label), epsilon).rate)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_what_weighs_the_rate_weighs_it_inside_the_importance_weighted_bound(
+    beta: float, model: OneDimensional, label: int
+) -> None:
+    c, epsilon = given(label), base_noise(30, 4)
+    latents = model.infer(IMAGES, c, epsilon)
+    weights = model.likelihood(latents, c).log_prob(IMAGES) + beta * latents.log_weight
+    bound = importance_weighted(model, IMAGES, c, epsilon, beta).value(beta)
+    torch.testing.assert_close(bound, weights.logsumexp(0) - math.log(30))
+
+
 def test_the_gsnn_is_trained_by_draws_from_its_prior_alone(model: OneDimensional, label: int) -> None:
     epsilon = base_noise(1, 4)
     terms = hybrid(model, IMAGES, given(label), epsilon, alpha=0)

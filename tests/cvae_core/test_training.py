@@ -303,6 +303,13 @@ def test_every_objective_and_the_ladder_learn(changes: dict[str, Any], tiny: Tin
     assert (ends[-1].validation.rate == 0) == (changes == {"alpha": 0.0})
 
 
+def test_a_warm_up_of_the_importance_weighted_bound_does_not_reward_the_rate(tiny: Tiny, digits: DataSet) -> None:
+    config = tiny("label", latent=4, width=32, batch_size=64, epochs=2, warm_up=5.0, draws=5)
+    learner = Learner(config, steps_per_epoch(config, len(digits.train)), dtype=torch.float32, frozen={})
+    ends = [report for report in train(learner, digits) if isinstance(report, EpochEnded)]
+    assert max(end.validation.rate for end in ends) < 20  # nats; it was 203 where the bound was weighed outside
+
+
 def test_validation_is_a_mean_over_images_whatever_the_batches(
     tiny: Tiny, digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
