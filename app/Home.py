@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` puts app/ on the path, and nothing else
     sys.path.insert(0, str(ROOT))
 
-from app import address, display, faults, strangers  # noqa: E402
+from app import address, display, faults, library, strangers  # noqa: E402
 from app.navigation import PAGES  # noqa: E402
 from cvae_core import logs  # noqa: E402
 
@@ -20,5 +20,6 @@ strangers.ask_nobody()
 logs.to_stderr(st.get_option("logger.level"))
 address.remember()
 with display.sentences():  # the last resort: what a page did not expect is still a sentence
+    library.tidy_once()
     st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
 address.tell()

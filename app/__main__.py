@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+STDOUT = 1
 # Whatever its user has told Streamlit for all their apps: with `headless` off Streamlit would open the browser itself, and
 # lay a note over every page that offers to install files for coding agents; a hidden message would not say where it answers.
 OPTIONS = ("--server.headless", "true", "--logger.hideWelcomeMessage", "false")
@@ -19,7 +20,8 @@ def main(options: list[str]) -> None:
         start_new_session=True,  # Ctrl-C is the server's alone, and the browser outlives it
     )
     assert listener.stdin is not None
-    os.dup2(listener.stdin.fileno(), sys.stdout.fileno())
+    os.dup2(listener.stdin.fileno(), STDOUT)
+    os.set_inheritable(STDOUT, True)  # where its caller had closed it, the pipe has that number already
     os.environ["PYTHONUNBUFFERED"] = "1"
     streamlit = [sys.executable, "-m", "streamlit", "run", str(HERE / "Home.py")]
     os.execv(sys.executable, [*streamlit, *OPTIONS, *options])

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import IO
 
 import streamlit as st
 
@@ -26,7 +26,7 @@ class Work:
     """A command at work or ended."""
 
     process: subprocess.Popen[bytes]
-    said: Path  # a file, since a pipe that nobody reads would stop the process once it is full
+    said: IO[bytes]  # a file, since a pipe that nobody reads would stop the process once it is full
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -44,7 +44,8 @@ class Work:
         """Return the sentence with which it failed, or None where it succeeded."""
         if self.process.returncode == 0:
             return None
-        lines = self.said.read_text(errors="replace").strip().splitlines()
+        self.said.seek(0)
+        lines = self.said.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "It ended without a word."
 
 
@@ -75,7 +76,7 @@ def _panel(
     if work:
         _works().pop(purpose, None)
         fault = work.fault
-        work.said.unlink(missing_ok=True)
+        work.said.close()
         if fault is None:
             st.rerun()
         st.error(fault, icon=":material/error:")
@@ -99,7 +100,7 @@ def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
 
 def _started(arguments: tuple[str, ...]) -> Work:
     try:
-        with tempfile.NamedTemporaryFile(prefix="cvae-", delete=False) as said:
-            return Work(processes.launched(arguments, said), Path(said.name))
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (it has no name, and is gone with the last who holds it)
+        return Work(processes.launched(arguments, said), said)
     except OSError as error:
         raise NotWritable(f"It cannot be started ({error.strerror}): make room in {tempfile.gettempdir()}.") from error

@@ -30,6 +30,12 @@ PACE_KEPT = 600  # seconds: what else the machine does changes
 LOOK_EVERY = "4s"  # for new runs and results
 
 
+@st.cache_resource(show_spinner=False)
+def tidy_once() -> None:
+    """Remove, with the first visit, what writers that were killed have left."""
+    runs.tidy(runs.default_root())
+
+
 class RunKey(NamedTuple):
     """A run with certain weights: what is computed for one is not shown for others."""
 

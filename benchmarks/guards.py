@@ -40,7 +40,7 @@ class Guard:
 GUARDS = {  # by promise
     "damage": Guard("cvae_core/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
     "kills": Guard(
-        "cvae_core/files.py", "        _sweep(path.parent)\n        with", "        with", "tests/promises/test_kills.py"
+        "cvae_core/files.py", "        sweep(path.parent)\n        with", "        with", "tests/promises/test_kills.py"
     ),
     "names": Guard(
         "cvae_core/roots.py", "if not NAME.fullmatch(name):", "if False:", "tests/promises/test_names.py"

@@ -3,6 +3,8 @@
 import sys
 
 from cvae_core import processes
-from cvae_core.cli import main
+
+processes.open_streams()
+from cvae_core.cli import main  # noqa: E402 (whose imports may print)
 
 processes.leave(main(sys.argv[1:]))

@@ -7,10 +7,13 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 MAX_TEXT = 4000  # letters, where texts are to be one line
+MAX_WHOLE = 2**63 - 1  # the largest whole number that tables and tensors hold
 
 
 def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
-    """Say whether a value has the type that an annotation promises; numbers are finite, texts one line if they must be.
+    """Say whether a value has the type that an annotation promises; numbers are finite and whole ones fit into 64 bits.
+
+    Texts are one line if they must be.
 
     >>> fits({"elbo": -90.5}, Mapping[str, float]), fits({"elbo": "low"}, Mapping[str, float])
     (True, False)
@@ -30,8 +33,10 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
         return isinstance(value, list | tuple) and all(fits(one, inner[0], one_line=one_line) for one in value)
     if isinstance(value, bool):
         return kind is bool
+    if isinstance(value, int):
+        return kind in (int, float) and abs(value) <= MAX_WHOLE
     if kind is float:
-        return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # as NaN is not
+        return isinstance(value, float) and abs(value) <= sys.float_info.max  # as NaN is not
     if isinstance(value, str):
         return kind is str and (not one_line or (value.isprintable() and len(value) <= MAX_TEXT))
     if is_dataclass(value) and isinstance(value, kind):

@@ -87,7 +87,7 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
     """Keep a classifier with the runs that it judges, in half precision, with its test accuracy and images."""
     weights = {name: weight.half() for name, weight in classifier.state_dict().items()}
     path = classifier_path(data.name, root)
-    notes = {"images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
+    notes = {"dataset": data.name, "images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
     formats.write_tensors(path, weights, **notes)
     return path
 
@@ -98,7 +98,8 @@ def load_classifier(dataset: str, root: Path) -> Classifier:
     if not path.exists():
         command = in_root(f"python -m cvae_core classifier {dataset}", root)
         raise RunNotFound(f"There is no classifier of {dataset} in {root}: train it with {command}")
-    tensors, _ = formats.read_tensors(path)
+    tensors, notes = formats.read_tensors(path)
+    files.require(notes.get("dataset", dataset) == dataset, path)  # else another one has taken its place
     classifier = Classifier()
     try:
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})

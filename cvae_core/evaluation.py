@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cvae_core import files, noise, parallel
+from cvae_core import files, noise, parallel, queueing
 from cvae_core.annotations import fits
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
@@ -27,6 +27,7 @@ from cvae_core.examples import held_out
 from cvae_core.models import ConditionalVAE
 from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import flags
+from cvae_core.roots import QUEUE
 from cvae_core.runs import CARDS_KEPT, Run
 from cvae_core.visibility import ANY, canonical
 
@@ -181,6 +182,7 @@ def stored_cells(run: Run, file: str = RESULTS) -> list[Cell]:
 @lru_cache(CARDS_KEPT)
 def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequence[Cell]:
     content = files.read_json(path)
+    files.require(content.get("file", path.name) == path.name, path)
     if content.get("weights") != weights:
         return ()
     try:
@@ -196,12 +198,15 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
 
     `weights` is the digest of those that were scored; RunInUse where the run has others by now.
     """
-    run.require_weights(weights)
-    cells = {_key(cell): cell for cell in stored_cells(run, file)}
-    for cell in new:
-        _keep(cells, cell)
-    kept = list(cells.values())
-    files.write_json(run.result_path(file), {"weights": weights, "cells": [asdict(cell) for cell in kept]})
+    root = run.folder.parent
+    with queueing.locked(root / QUEUE / "results", root):  # others may store at this moment what this must not lose
+        run.require_weights(weights)
+        cells = {_key(cell): cell for cell in stored_cells(run, file)}
+        for cell in new:
+            _keep(cells, cell)
+        kept = list(cells.values())
+        content = {"file": file, "weights": weights, "cells": [asdict(cell) for cell in kept]}
+        files.write_json(run.result_path(file), content)
     LOG.info("run %s: %d cells evaluated, %d in %s", run.name, len(new), len(kept), file)
     return kept
 

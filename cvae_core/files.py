@@ -11,14 +11,18 @@ import re
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cvae_core import processes
 from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 
 TEMPORARY = ".tmp"
+LONG_AGO = 3600.0  # seconds: longer than any file takes to be written
 REMEDY = "Put back a copy of it, or delete it and make it anew."
 FOREIGN = "does not hold what this version of the lab writes into it"
 DIGEST = "sha256"
@@ -63,7 +67,7 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        sweep(path.parent)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -81,7 +85,7 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """Lend a new folder beside a path; it goes in the end, or where its process was killed, when the next one is lent."""
-    _sweep(path.parent)
+    sweep(path.parent)
     folder = _beside(path)
     folder.mkdir()
     try:
@@ -91,22 +95,37 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}")
+    return path.with_name(f".{path.name}.{_mark(os.getpid())}-{threading.get_ident()}{TEMPORARY}")
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files and folders of processes that were killed while they wrote."""
+def sweep(folder: Path) -> None:
+    """Remove the temporary files and folders of processes that were killed while they wrote.
+
+    Processes of another host cannot be seen from here: what theirs left goes when no writing would have taken so long.
+    """
     for path in folder.glob(f".*{TEMPORARY}"):
-        if found := re.fullmatch(rf"\..+\.(\d+)-\d+{re.escape(TEMPORARY)}", path.name):
-            try:
-                os.kill(int(found[1]), 0)  # asks whether it lives
-            except (ProcessLookupError, OverflowError):
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                with suppress(OSError):  # somebody else was quicker
-                    path.unlink()
-            except PermissionError:  # it lives, and is somebody else's
-                pass
+        if found := re.fullmatch(rf"\..+\.((\d+)-([0-9a-f]{{8}})-[0-9a-f]{{8}})-\d+{re.escape(TEMPORARY)}", path.name):
+            with suppress(OSError):  # somebody else was quicker
+                here, old = found[3] == _short(processes.host()), time.time() - path.stat().st_mtime > LONG_AGO
+                if old or (here and found[1] != _mark(int(found[2]))):
+                    if path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        path.unlink()
+
+
+@lru_cache  # whoever lives keeps its number and its birth; whoever does not is asked for by few
+def _own_mark(pid: int) -> str:
+    return f"{pid}-{_short(processes.host())}-{_short(processes.born(pid) or '')}"
+
+
+def _mark(pid: int) -> str:
+    """Return what tells a living process from all others, here and elsewhere, by its number."""
+    return _own_mark(pid) if pid == os.getpid() else _own_mark.__wrapped__(pid)
+
+
+def _short(text: str) -> str:
+    return digest(text.encode())[:8]
 
 
 def read(path: Path, most: int = MOST_BYTES) -> bytes:

@@ -5,10 +5,11 @@ training would wait for.
 """
 
 import os
+import stat
 import struct
+from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -19,14 +20,14 @@ def check(path: Path, shape: tuple[int, ...]) -> None:
 
     A ValueError says what is wrong as the rest of a sentence that starts with the path.
     """
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         _pass_header(stream, shape)
 
 
 def read(path: Path, shape: tuple[int, ...]) -> Tensor:
     """Check and read bytes of a shape, uint8; errors are those of `check`."""
     content = bytearray(prod(shape))
-    with path.open("rb") as stream:
+    with _opened(path) as stream:
         _pass_header(stream, shape)
         length = stream.readinto(content)
     if length < len(content):  # the file was cut meanwhile
@@ -34,7 +35,13 @@ def read(path: Path, shape: tuple[int, ...]) -> Tensor:
     return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
 
 
-def _pass_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
+def _opened(path: Path) -> BufferedReader:
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe, say, would take for ever
+        raise ValueError("cannot be read (it is no file)")
+    return path.open("rb")
+
+
+def _pass_header(stream: BufferedReader, shape: tuple[int, ...]) -> None:
     header = struct.pack(f">{1 + len(shape)}I", 0x0800 + len(shape), *shape)  # 08: unsigned bytes
     due = len(header) + prod(shape)
     start, size = stream.read(len(header)), os.fstat(stream.fileno()).st_size

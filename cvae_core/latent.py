@@ -135,7 +135,7 @@ def draws(model: ConditionalVAE, split: Split, rows: Tensor, seed: int) -> Draws
 def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str) -> None:
     """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
     run.require_weights(weights)
-    arrays = {**vars(embedding), "weights": np.array(weights)}
+    arrays = {**vars(embedding), "weights": np.array(weights), "map": np.array(layout.file)}
     formats.write_arrays(run.result_path(layout.file), **arrays)
     LOG.info("run %s: %d points laid out in %s", run.name, len(embedding.indices), layout.file)
 
@@ -154,6 +154,7 @@ def read_embedding(path: Path, card: Card) -> tuple[Embedding, str]:
     """Read a map and the digest of the weights that it is of; raise RunDamaged where it is none of a card's test images."""
     arrays = formats.read_arrays(path)
     weights = str(arrays.pop("weights", ""))
+    files.require(str(arrays.pop("map", path.name)) == path.name, path)  # else another map has taken its place
     if set(arrays) != {field.name for field in fields(Embedding)}:
         raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
     embedding = Embedding(**arrays)

@@ -41,7 +41,7 @@ class Process:
     @property
     def alive(self) -> bool:
         """Say whether it is at work on this host: a dead one whose parent has not asked for its fate is not."""
-        return self.here and _born(self.pid) == self.born
+        return self.here and born(self.pid) == self.born
 
     def send(self, number: int) -> None:
         """Send a signal to this very process, or to none if it has ended."""
@@ -60,7 +60,7 @@ class Process:
 
 def this() -> Process:
     """Return the process that asks."""
-    return Process(os.getpid(), _born(os.getpid()) or "", host())
+    return Process(os.getpid(), born(os.getpid()) or "", host())
 
 
 def host() -> str:
@@ -85,7 +85,7 @@ def killed_for_memory() -> int:
     return 0
 
 
-def _born(pid: int) -> str | None:
+def born(pid: int) -> str | None:
     """Return when a living process began, in the system's own words, or None."""
     try:
         state, *numbers = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
@@ -131,6 +131,16 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def open_streams() -> None:
+    """Lead what this process would print nowhere where its caller has closed that stream: files would take its place."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w" if number else "r")  # noqa: SIM115 (it stays until the end)
+            if nowhere.fileno() != number:
+                os.dup2(nowhere.fileno(), number)
+            setattr(sys, name, nowhere)
 
 
 def launched_together() -> bool:

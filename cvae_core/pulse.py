@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cvae_core import processes
-from cvae_core.errors import NotWritable
+from cvae_core import files, processes
+from cvae_core.annotations import fits
+from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.processes import Process
 
 FILE = ".pulse"
@@ -108,14 +109,17 @@ def read(folder: Path) -> Pulse | None:
     path = folder / FILE
     for _ in range(LOOKS):
         try:
-            beaten, content = path.stat().st_mtime, json.loads(path.read_bytes())
+            content = json.loads(files.read(path, files.MEGABYTE))
             process = Process(content.pop("pid"), content.pop("born"), content.pop("host", ""))
             progress = Progress(**content.pop("progress"))
-            return Pulse(process=process, progress=progress, beaten=beaten, **content)
-        except OSError:
+            pulse = Pulse(process=process, progress=progress, beaten=path.stat().st_mtime, **content)
+            if fits(pulse, Pulse) and 0 <= progress.share <= 1:
+                return pulse
+        except (OSError, RunDamaged):
             return None
-        except (ValueError, KeyError, TypeError, AttributeError):  # nonsense, or caught while it was written over
-            time.sleep(0.01)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass  # nonsense, or caught while it was written over
+        time.sleep(0.01)
     return None
 
 

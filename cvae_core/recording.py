@@ -3,20 +3,21 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
-from cvae_core import formats
+from cvae_core import formats, upkeep
 from cvae_core.architectures import build
 from cvae_core.data import DataSet
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import as_bytes
 from cvae_core.monitoring import Measured, Staged, rates, stage, validate
-from cvae_core.runs import Card, Run, load_weights
+from cvae_core.runs import CARD, Card, Run, load_weights
 from cvae_core.training import EpochEnded, Learner, Report, Stepped
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
@@ -43,19 +44,24 @@ class Recorder:
         self.saved = time.monotonic()
 
     def start(self) -> None:
-        """Begin an empty run in place of whatever had its name."""
-        for path in self.run.folder.glob("*"):
-            if path.is_file() and not path.name.startswith("."):
+        """Begin an empty run in place of whatever had its name, which goes into the bin."""
+        with upkeep.replacing(self.run) if self.run.exists() else nullcontext():
+            self.run.write_card(self.card)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Leave of a run its card alone, and save where training stands."""
+        for path in self.run.folder.glob("[!.]*"):
+            if path.is_file() and path.name != CARD:
                 path.unlink()
-        self.run.write_card(self.card)
         self.save()
 
     def resume(self) -> None:
         """Go back to the saved state and drop what was recorded after it."""
         if self.card.epochs == 0 and not self.run.state_file.exists():
             # It died between its card and its first state: the start is where it stood.
-            self.card = replace(self.card, status="running", reason=None)
-            self.start()
+            self._commit(status="running", reason=None)
+            self._clear()
             return
         tensors, notes = formats.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():

@@ -39,7 +39,7 @@ from cvae_core.roots import default_root as default_root  # asked for together w
 
 LOG = logging.getLogger(__name__)
 CACHE = ".cache"
-METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a finished run
+METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD, CURVES, STAGES = "card.json", "curves.csv", "stages.npz"
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
@@ -100,7 +100,7 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         weights = Weights(**content["weights"]) if content.get("weights") else None
         card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
         datetime.fromisoformat(card.created)
-        if not fits(card, Card) or (card.status == "finished" and not set(card.metrics) >= METRICS):
+        if not fits(card, Card) or (weights and not set(card.metrics) >= METRICS):
             raise TypeError("other values")
         return card
     except (ConfigError, TypeError, ValueError) as error:
@@ -336,6 +336,12 @@ def all_runs(root: Path) -> list[Run]:
         found = [Run(path) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name) and not path.is_symlink()]
         return [run for run in found if run.exists()]
     return []
+
+
+def tidy(root: Path) -> None:
+    """Remove what writers that were killed have left anywhere in a root; what cannot be removed stays."""
+    for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
+        files.sweep(folder)
 
 
 def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:

@@ -34,7 +34,7 @@ class Train(Generic[AnyConfig]):
     root: Root = field(default_factory=default_root)
     resume: Annotated[bool, Doc("go on with a run that was stopped or died; its --device and --no-embed stay")] = False
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
-    force: Annotated[bool, Doc("train anew even where such a run is there, replacing one of that name")] = False
+    force: Annotated[bool, Doc("train anew even where such a run is there; one of that name goes into the bin")] = False
     device: OnDevice = "auto"
 
     @property
@@ -188,7 +188,11 @@ def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[],
     """Run a command in a process of its own, which waits its turn as any other; pass a request to stop on."""
     option, module, *words = shlex.split(command)[1:]
     apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # which would take --run for its own --run-path
-    with subprocess.Popen([*launcher, option, *apart, module, *words]) as child:
+    try:
+        child = subprocess.Popen([*launcher, option, *apart, module, *words])
+    except OSError as error:
+        raise ConfigError(f"Launcher cannot be {shlex.join(launcher)!r}: {error.strerror}.") from error
+    with child:
         while child.poll() is None:
             if stop_requested():
                 child.terminate()

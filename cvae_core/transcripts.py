@@ -8,7 +8,8 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from cvae_core.errors import LabError
+from cvae_core import files
+from cvae_core.errors import LabError, NotWritable, RunDamaged
 from cvae_core.roots import NAME, QUEUE, folder_of
 
 PROMPT = "$ "  # before a command
@@ -22,11 +23,18 @@ def path_of(root: Path, run: str) -> Path:
 
 @contextmanager
 def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
-    """Open a run's transcript for a process that is to be started, its command first. Raises OSError."""
+    """Open a run's transcript for a process that is to be started, its command first. Raises NotWritable."""
     path = path_of(root, run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as said:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            files.require_plain(path)
+        said = path.open("ab", buffering=0)
         said.write(_encoded(f"{PROMPT}{command}\n"))
+    except (OSError, RunDamaged) as error:
+        reason = error.strerror if isinstance(error, OSError) else "there is something else in its place"
+        raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
+    with said:
         yield said
 
 
@@ -58,11 +66,13 @@ def last_command(root: Path, run: str) -> str | None:
 
 def _end(root: Path, run: str) -> list[str]:
     """Return the lines at the end of a run's transcript; none where there is none."""
+    path = path_of(root, run)
     try:
-        with path_of(root, run).open("rb") as file:
+        files.require_plain(path)
+        with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
             return file.read().decode(errors="replace").splitlines()
-    except OSError:
+    except (OSError, RunDamaged):
         return []
 
 
@@ -73,8 +83,8 @@ def forget(root: Path, run: str) -> None:
 
 def recent(root: Path) -> list[str]:
     """Return the names of runs that have said something, latest first."""
-    found = [(path.stat().st_mtime, path.stem) for path in (root / QUEUE).glob("*.log")]
-    return [name for _, name in sorted(found, reverse=True) if NAME.fullmatch(name)]
+    found = [(files.version(path)[1], path.stem) for path in (root / QUEUE).glob("*.log")]
+    return [name for moment, name in sorted(found, reverse=True) if moment and NAME.fullmatch(name)]
 
 
 class _Both(io.TextIOBase):

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cvae_core import queueing, transcripts
+from cvae_core import files, queueing, transcripts
 from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
-from cvae_core.roots import NAME, folder_of, in_root
+from cvae_core.roots import NAME, QUEUE, folder_of, in_root
 from cvae_core.runs import Run, find, run_at
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def annotate(root: Path, name: str, note: str) -> None:
 def discard(root: Path, name: str) -> Binned:
     """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
     with _own(root, name) as run:
-        binned = Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+        binned = _to_bin(name)
         (root / BIN).mkdir(exist_ok=True)
         run.folder.rename(root / BIN / binned.name)
         transcripts.forget(root, name)
@@ -71,9 +71,42 @@ def discard(root: Path, name: str) -> Binned:
     return binned
 
 
+@contextmanager
+def replacing(run: Run) -> Iterator[None]:
+    """Put a run into the bin, where it takes no room that it has not taken before, while its card is replaced.
+
+    Where that fails the run is as it was, and only there. Raises NotWritable.
+    """
+    root, binned = run.folder.parent, _to_bin(run.name)
+    with changing(root):
+        (root / BIN).mkdir(exist_ok=True)
+        with files.folder_beside(root / BIN / binned.name) as beside:
+            (beside / "run").mkdir()
+            for path in run.folder.glob("[!.]*"):
+                _duplicate(path, beside / "run" / path.name)
+            (beside / "run").rename(root / BIN / binned.name)
+    try:
+        yield
+    except NotWritable:
+        shutil.rmtree(root / BIN / binned.name)
+        raise
+    LOG.info("run %s is replaced, and kept in the bin", run.name)
+
+
+def _duplicate(path: Path, copy: Path) -> None:
+    try:
+        copy.hardlink_to(path)
+    except OSError:  # a file system without such links
+        shutil.copy2(path, copy)
+
+
+def _to_bin(name: str) -> Binned:
+    return Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+
+
 def in_bin(root: Path) -> list[Binned]:
     """Return what is in the bin, last thrown first."""
-    folders = [path for path in (root / BIN).glob("*@*") if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in (root / BIN).glob("[!.]*@*") if not path.is_symlink() and Run(path).exists()]
     found = [path.name.partition("@") for path in folders]
     good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
     return sorted(good, key=lambda binned: binned.moment, reverse=True)
@@ -81,11 +114,11 @@ def in_bin(root: Path) -> list[Binned]:
 
 def restore(root: Path, name: str) -> Run:
     """Take the run of a name that was last thrown away out of the bin; raise RunNotFound, RunInUse, NotWritable."""
-    binned = next((binned for binned in in_bin(root) if binned.run == name), None)
-    if binned is None:
-        have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
-        raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
-    with _writing(root):
+    with changing(root):
+        binned = next((binned for binned in in_bin(root) if binned.run == name), None)
+        if binned is None:
+            have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
+            raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
         (root / BIN / binned.name).rename(vacant(root, name))
         transcripts.forget(root, name)  # of a stranger that never became a run
     LOG.info("run %s is taken out of the bin", name)
@@ -94,7 +127,7 @@ def restore(root: Path, name: str) -> Run:
 
 def empty_bin(root: Path) -> None:
     """Delete for good what is in the bin."""
-    with _writing(root):
+    with changing(root):
         for binned in in_bin(root):
             shutil.rmtree(root / BIN / binned.name)
             LOG.info("run %s is deleted for good", binned.run)
@@ -103,13 +136,13 @@ def empty_bin(root: Path) -> None:
 @contextmanager
 def _own(root: Path, name: str) -> Iterator[Run]:
     """Hold a run that may be changed and that nobody trains, or waits to train."""
-    run = find(name, root)
-    run.require_writable()
-    if queueing.look(root).has(name):
-        raise RunInUse(
-            f"Run {name!r} trains or waits: stop it with {in_root(f'python -m cvae_core stop {name}', root)}"
-        )
-    with _writing(root):
+    with changing(root):
+        run = find(name, root)
+        run.require_writable()
+        if queueing.look(root).has(name):
+            raise RunInUse(
+                f"Run {name!r} trains or waits: stop it with {in_root(f'python -m cvae_core stop {name}', root)}"
+            )
         lock = FileLock(run.folder / RUN_LOCK)
         try:
             lock.acquire(timeout=0)
@@ -135,8 +168,10 @@ def vacant(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def _writing(root: Path) -> Iterator[None]:
+def changing(root: Path) -> Iterator[None]:
+    """Let nobody else move or make runs in a root meanwhile, but who trains them; raise NotWritable where it is refused."""
     try:
-        yield
+        with queueing.locked(root / QUEUE / "moving", root):
+            yield
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED
-from cvae_core import cli, data
+from cvae_core import cli, data, files, formats
 from cvae_core.classifier import accuracy, load_classifier
 from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.monitoring import validate
@@ -90,6 +90,12 @@ def test_float16_weights_cost_next_to_nothing(name: str) -> None:
     assert card.weights is not None
     assert card.weights.dtype == "float16"
     assert abs(card.metrics["float16_cost"]) < 0.05
+
+
+def test_no_file_of_results_can_take_the_place_of_another() -> None:
+    for path in [*CHECKPOINTS.glob("*/cll.json"), *CHECKPOINTS.glob("*/draws.json")]:
+        assert files.read_json(path)["file"] == path.name
+    assert formats.read_tensors(CHECKPOINTS / "classifier-mnist.safetensors")[1]["dataset"] == "mnist"
 
 
 @pytest.mark.parametrize(("name", "estimator"), PROMISED)

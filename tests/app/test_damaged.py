@@ -13,6 +13,7 @@ from cvae_core.runs import find
 from tests.app.conftest import Visit
 from tests.app.test_pages import pictures, said
 from tests.cvae_core.forging import signed_arrays
+from tests.measuring import Measured
 
 SHOWN_ON = {
     "card.json": "home",
@@ -57,7 +58,7 @@ def damage(path: Path, how: str) -> None:
     ],
 )
 def test_a_page_names_the_damaged_file_and_shows_the_other_runs(
-    visit: Visit, without_mnist: None, own_runs: Path, file: str, how: str
+    visit: Visit, without_mnist: None, own_runs: Path, file: str, how: str, measured: Measured
 ) -> None:
     scored = find("digits-label", own_runs)
     store(scored, stored_cells(scored), scored.weights_digest(), CURVE)
@@ -70,6 +71,7 @@ def test_a_page_names_the_damaged_file_and_shows_the_other_runs(
     home = visit("home")
     assert {"digits-baseline-1", "digits-quadrant-1"} <= set(home.dataframe[0].value["run"])
     assert pictures(home)
+    measured("damage", named_on_a_page=1)
 
 
 @pytest.mark.parametrize("file", [CURVE, JUDGEMENT])

@@ -1,6 +1,6 @@
 """A download from a page: a process of its own, its progress, its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ class FakeProcess:
 
     def __init__(self, said: IO[bytes]) -> None:
         self.returncode: int | None = None
+        self.said = said
         said.write(b"progress\nDownloading mnist failed: no route. Check the internet connection.\n")
 
     def poll(self) -> int | None:
@@ -23,7 +24,7 @@ class FakeProcess:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeProcess]]:
     begun: list[FakeProcess] = []
 
     def start(words: Sequence[str], said: IO[bytes]) -> FakeProcess:
@@ -32,7 +33,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
         return begun[-1]
 
     monkeypatch.setattr(processes, "launched", start)
-    return begun
+    yield begun
+    for process in begun:
+        process.said.close()
 
 
 def test_a_click_starts_one_download_and_its_progress_is_shown_to_every_visitor(

@@ -78,7 +78,7 @@ def test_a_training_that_cannot_begin_says_why(visit: Visit, mine: Path, monkeyp
     visitor.selectbox(key="new-dataset").select("digits").run()
     words = read_only(monkeypatch)
     (sentence,) = sentences(press(visitor, "Start"))
-    assert f"{mine} cannot be written ({words})" in sentence
+    assert f"cannot be written ({words})" in sentence
 
 
 @pytest.mark.parametrize("misfortune", UNWRITABLE)
@@ -99,6 +99,6 @@ def test_an_errand_whose_words_cannot_be_kept_is_not_run(
         raise OSError(28, "No space left on device")
 
     visitor = visit("home")
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", no_room)
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     (sentence,) = sentences(visitor.button(key="start download mnist").click().run())
     assert "It cannot be started (No space left on device): make room in" in sentence

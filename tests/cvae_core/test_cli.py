@@ -570,6 +570,16 @@ def test_processes_of_their_own_say_the_same_to_a_terminal_that_knows_no_minus_s
     assert refused((wrong.returncode, wrong.stdout, wrong.stderr)).startswith("No run named 'nosuch' in")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("line", ["stop nobody", "train label --preset small"])
+def test_who_has_closed_a_stream_gets_the_exit_code_all_the_same(line: str, closed: str, root: Path) -> None:
+    said = subprocess.run(
+        ["sh", "-c", f"{shlex.quote(sys.executable)} -m cvae_core {line} {closed}"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "CVAE_RUNS": str(root)},
+    )  # fmt: skip
+    assert (said.returncode, "Traceback" in said.stderr) == (2, False)
+
+
 def test_nothing_is_written_where_only_reading_was_asked_for(command: Command, root: Path) -> None:
     shutil.rmtree(root / "digits-vae")
 

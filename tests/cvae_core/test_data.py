@@ -251,9 +251,10 @@ def test_a_damaged_file_is_named_with_its_fault_and_the_remedy(case: str, raw: P
         data.load("fashion")
 
 
-def test_a_directory_in_place_of_a_file_is_damage(raw: Path) -> None:
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_directory_or_a_pipe_in_place_of_a_file_is_damage(make: Callable[[Path], None], raw: Path) -> None:
     (raw / TEST_IMAGES).unlink()
-    (raw / TEST_IMAGES).mkdir()
+    make(raw / TEST_IMAGES)
     assert not data.on_disk("fashion")
     with pytest.raises(DataDamaged, match=f"{TEST_IMAGES} cannot be read .*Delete it"):
         data.load("fashion")

@@ -1,8 +1,10 @@
 """A cell says what was measured, an image's score is its own, and a fuller cell is never lost to a poorer one."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import numpy as np
@@ -315,6 +317,32 @@ def cell(**changes: Any) -> Cell:
             "mean": 71.8, "standard_error": 0.3, "seconds": 1.0, **changes,
         }
     )  # fmt: skip
+
+
+def test_of_what_is_stored_at_once_nothing_is_lost(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    for number in range(5):
+        both = Barrier(2)
+
+        def keep(samples: int, both: Barrier = both) -> None:
+            both.wait()
+            store(run, [cell(samples=samples)])
+
+        storing = [Thread(target=keep, args=(2 * number + more,)) for more in (1, 2)]
+        for one in storing:
+            one.start()
+        for one in storing:
+            one.join()
+    assert sorted(found.samples for found in stored_cells(run)) == list(range(1, 11))
+
+
+def test_a_curve_in_the_place_of_cells_is_not_taken_for_them(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label"))
+    store(run, [cell(samples=1)])
+    evaluation.store(run, [cell(samples=2)], run.weights_digest(), evaluation.CURVE)
+    shutil.copy(run.folder / evaluation.CURVE, run.folder / evaluation.RESULTS)
+    with pytest.raises(RunDamaged, match=r"cll\.json does not hold what"):
+        stored_cells(run)
 
 
 def test_cells_are_read_as_they_were_stored(tiny: Tiny, untrained: Untrained) -> None:

@@ -331,17 +331,23 @@ def test_threads_of_one_process_may_write_the_same_file_and_readers_see_whole_on
 
 
 def test_what_the_dead_left_is_gone_with_the_next_file_and_what_the_living_write_is_not(tmp_path: Path) -> None:
-    with subprocess.Popen(["true"]) as dead:
-        dead.wait()
-    for name in (f".a.json.{dead.pid}-1.tmp", f".b.npz.{dead.pid}-77.tmp", f".c.{'9' * 30}-1.tmp"):
+    with subprocess.Popen(["sleep", "60"]) as dead:
+        of_the_dead = files._mark(dead.pid)
+        dead.kill()
+    number, host, _ = mine = files._mark(os.getpid()).split("-")
+    of_another_life = f"{number}-{host}-00000000"  # of this process's number
+    elsewhere = f"{number}-00000000-00000000"  # may live, where nobody here can look
+    for name in (f".a.json.{of_the_dead}-1.tmp", f".b.npz.{of_the_dead}-77.tmp", f".c.{of_another_life}-1.tmp"):
         (tmp_path / name).write_text("half")
-    (tmp_path / f".run.{dead.pid}-1.tmp").mkdir()
-    (tmp_path / f".run.{dead.pid}-1.tmp" / "card.json").write_text("half")
-    kept = {f".a.json.{os.getpid()}-1.tmp", ".mine.tmp", "b.tmp", "a.json"}
+    (tmp_path / f".run.{of_the_dead}-1.tmp").mkdir()
+    (tmp_path / f".run.{of_the_dead}-1.tmp" / "card.json").write_text("half")
+    (tmp_path / f".d.{elsewhere}-1.tmp").write_text("half")
+    os.utime(tmp_path / f".d.{elsewhere}-1.tmp", (0, 0))
+    kept = {f".a.json.{'-'.join(mine)}-1.tmp", f".e.{elsewhere}-1.tmp", ".mine.tmp", "b.tmp", "a.json"}
     for name in kept:
         (tmp_path / name).write_text("kept")
     with files.folder_beside(tmp_path / "other") as beside:
         assert {path.name for path in tmp_path.iterdir()} == {*kept, beside.name}
-    (tmp_path / f".a.json.{dead.pid}-1.tmp").write_text("half")
+    (tmp_path / f".a.json.{of_the_dead}-1.tmp").write_text("half")
     files.write(tmp_path / "a.json", b"whole")
     assert {path.name for path in tmp_path.iterdir()} == kept

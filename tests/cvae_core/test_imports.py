@@ -41,7 +41,8 @@ ROWS = [
     {"framing"},
     {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},
     {"roots", "visibility", "logs"},
-    {"files", "flags", "processes", "annotations"},
+    {"files", "flags", "annotations"},
+    {"processes"},
     {"errors"},
 ]
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}

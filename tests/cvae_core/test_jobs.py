@@ -1,5 +1,6 @@
 """How a run stands is read off the disk; what is stopped is gone in two seconds, and what is started stays."""
 
+import json
 import os
 import shlex
 import signal
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from cvae_core import cli, jobs, processes, pulse, queueing, starting, transcripts
+from cvae_core import cli, files, jobs, processes, pulse, queueing, starting, transcripts
 from cvae_core.config import Config, train_command
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import Condition, condition
@@ -79,6 +80,43 @@ def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Ti
     now = condition(run.folder.parent, "mine")
     together = again(run).replace("python -m ", "torchrun --nproc-per-node 4 -m -- ")
     assert (now.resume, now.together) == (together, True)
+
+
+NO_PULSE = {
+    "nonsense": b"\xff{",
+    "another kind of JSON": b"[]",
+    "brackets in brackets": b"[" * 100_000,
+    "too much": b" " * (files.MEGABYTE + 1),
+    **{
+        f"{name} {value!r}": json.dumps(
+            {"pid": 1, "born": "x", "boot": "x", "killed_for_memory": 0, "words": "", "progress": {}, name: value}
+        ).encode()
+        for name, value in [
+            ("killed_for_memory", "x"), ("host", 5), ("pid", "1\0"), ("pid", 2**70), ("words", 1), ("boot", []),
+            *(("progress", {"share": share}) for share in ("x", -1, 2, float("nan"))), ("progress", {"left": "x"}),
+        ]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NO_PULSE)
+def test_what_is_no_sign_of_life_is_taken_for_none(case: str, running: Run) -> None:
+    (running.folder / pulse.FILE).write_bytes(NO_PULSE[case])
+    assert pulse.read(running.folder) is None
+    assert condition(running.folder.parent, "mine").state == "died"
+
+
+def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) -> None:
+    root = running.folder.parent
+    os.mkfifo(running.folder / pulse.FILE)
+    assert condition(root, "mine").state == "died"
+    (root / QUEUE).mkdir()
+    os.mkfifo(transcripts.path_of(root, "mine"))
+    transcripts.path_of(root, "gone").symlink_to(root / "nowhere")
+    assert transcripts.tail(root, "mine") == ""
+    assert transcripts.recent(root) == ["mine"]
+    with pytest.raises(NotWritable, match=r"mine\.log cannot be written \(there is something else in its place\)"):
+        jobs.start(root, "mine", "python -m cvae_core train label")
 
 
 def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(

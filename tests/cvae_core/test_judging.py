@@ -1,5 +1,6 @@
 """A judge that has seen real digits only says of generated ones whether they are what was asked for."""
 
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -12,7 +13,15 @@ from torch import Tensor, nn
 
 from cvae_core import judging
 from cvae_core.architectures import build
-from cvae_core.classifier import Classifier, accuracy, classified, learn, load_classifier, store_classifier
+from cvae_core.classifier import (
+    Classifier,
+    accuracy,
+    classified,
+    classifier_path,
+    learn,
+    load_classifier,
+    store_classifier,
+)
 from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse, RunNotFound
@@ -80,6 +89,9 @@ def test_a_classifier_is_read_as_it_was_stored_or_not_at_all(
     assert not any(isinstance(part, nn.BatchNorm2d) for part in again.modules())
     x = digits.test.intensities(slice(0, 50))
     torch.testing.assert_close(again(x), stored(x))
+    shutil.copy(path, classifier_path("mnist", tmp_path))
+    with pytest.raises(RunDamaged, match="classifier-mnist"):
+        load_classifier("mnist", tmp_path)
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)

@@ -1,6 +1,7 @@
 """Walks in base noise stay where images live, and an embedding belongs to the weights it was made from."""
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -338,6 +339,14 @@ def test_a_damaged_embedding_is_not_shown(embedding: Embedding, tiny: Tiny, untr
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(RunDamaged):
         stored_embedding(run, PCA)
+
+
+def test_another_map_in_the_place_of_one_is_not_shown(embedding: Embedding, tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("vae"))
+    store_embedding(run, PCA, embedding)
+    shutil.copy(run.folder / PCA.file, run.folder / USUAL.file)
+    with pytest.raises(RunDamaged, match=r"embedding-tsne\.npz does not hold what"):
+        stored_embedding(run, USUAL)
 
 
 def test_an_embedding_of_another_version_is_said_to_be(tiny: Tiny, untrained: Untrained) -> None:

@@ -242,7 +242,7 @@ def test_a_number_that_another_process_has_now_is_not_the_process_that_had_it() 
         assert not former.alive
         former.send(signal.SIGKILL)
         assert other.poll() is None
-        present = Process(other.pid, processes._born(other.pid) or "")
+        present = Process(other.pid, processes.born(other.pid) or "")
         assert present.alive
         present.send(signal.SIGKILL)
         until(lambda: not present.alive)  # though nobody has asked for its fate

@@ -104,13 +104,17 @@ def foreign(card: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "a configuration of texts": {**card, "config": {**card["config"], "width": "16"}},
         "quadrants that are a number": {**card, "config": {**configure("baseline").to_json(), "visible": 1}},
         "a number beyond all others": {**card, "seconds": 10**400},
+        "a whole number beyond 64 bits": {**card, "parameters": 10**400},
+        "an epoch beyond 64 bits": {**card, "best_epoch": 2**70},
+        "weights without metrics": {**card, "status": "stopped", "metrics": {}},
     }
 
 
 @pytest.mark.parametrize(
     "case",
     ["a field more", "a field less", "another configuration", "no configuration", "weights named otherwise",
-     "weights that are a text", "a configuration of texts", "quadrants that are a number", "a number beyond all others"],
+     "weights that are a text", "a configuration of texts", "quadrants that are a number", "a number beyond all others",
+     "a whole number beyond 64 bits", "an epoch beyond 64 bits", "weights without metrics"],
 )  # fmt: skip
 def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs(
     case: str, tmp_path: Path, tiny: Tiny, untrained: Untrained

@@ -9,24 +9,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from cvae_core import cli, files, monitoring, recording, sessions, training
+from cvae_core import cli, files, monitoring, recording, sessions, training, upkeep
 from cvae_core.config import Config, baseline_for, train_command
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
 from cvae_core.monitoring import Measured, Staged
-from cvae_core.recording import Finishing
+from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Card, Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
 from cvae_core.training import EpochEnded, Learner, Stepped
 from tests.cvae_core.results import left
+from tests.misfortune import full_disk
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -423,10 +424,36 @@ def test_force_trains_anew_and_to_the_same_weights(tiny: Tiny, tmp_path: Path) -
     assert {**after, "files": None} == {**before, "files": None}
 
 
-def test_force_replaces_another_configuration_of_that_name(tiny: Tiny, tmp_path: Path) -> None:
-    finish(tiny("label"), tmp_path, "mine")
+def test_force_replaces_another_configuration_of_that_name_which_comes_back_as_it_was(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    before = left(finish(tiny("label"), tmp_path, "mine"))
     run = finish(tiny("label", latent=3), tmp_path, "mine", force=True)
     assert run.card().config == tiny("label", latent=3)
+    upkeep.rename(tmp_path, "mine", "new")
+    assert left(upkeep.restore(tmp_path, "mine")) == before
+
+
+def test_a_run_that_is_to_be_replaced_is_not_lost_where_the_disk_is_full_or_the_process_dies(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finish(tiny("label"), tmp_path)
+    before = left(run)
+    with monkeypatch.context() as patch:
+        full_disk(patch)
+        with pytest.raises(NotWritable):
+            list(reports(tiny("label"), tmp_path, force=True))
+    assert left(run) == before
+    assert upkeep.in_bin(tmp_path) == []
+
+    def killed(*_: object) -> NoReturn:
+        raise SystemExit
+
+    monkeypatch.setattr(Recorder, "save", killed)
+    with pytest.raises(SystemExit):
+        list(reports(tiny("label"), tmp_path, force=True))
+    shutil.rmtree(run.folder)
+    assert left(upkeep.restore(tmp_path, run.name)) == before
 
 
 def test_a_name_in_use_by_another_configuration_says_how_they_differ(tiny: Tiny, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 from filelock import FileLock
@@ -110,6 +111,40 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
     upkeep.empty_bin(root)
     with pytest.raises(RunNotFound, match=r"No run 'digits-label' is in the bin of .* There are: none"):
         upkeep.restore(root, "digits-label")
+
+
+@pytest.mark.parametrize("act", [upkeep.discard, lambda root, name: upkeep.rename(root, name, "new")])
+def test_of_two_who_move_a_run_at_once_one_does_and_the_other_is_told(
+    act: Callable[[Path, str], object], root: Path
+) -> None:
+    for _ in range(5):
+        both, told = Barrier(2), []
+
+        def move(both: Barrier = both, told: list[object] = told) -> None:
+            both.wait()
+            try:
+                told.append(act(root, "digits-label"))
+            except LabError as error:
+                told.append(type(error))
+
+        movers = [Thread(target=move) for _ in range(2)]
+        for mover in movers:
+            mover.start()
+        for mover in movers:
+            mover.join()
+        assert told.count(RunNotFound) == 1
+        assert not (root / "digits-label").exists()
+        if upkeep.in_bin(root):
+            assert upkeep.restore(root, "digits-label").model()
+        else:
+            assert upkeep.rename(root, "new", "digits-label").model()
+    assert upkeep.in_bin(root) == []
+
+
+def test_what_is_no_run_is_not_taken_out_of_the_bin(root: Path) -> None:
+    (root / ".bin" / "digits-label@20990101T000000.0").mkdir(parents=True)
+    upkeep.discard(root, "digits-label")
+    assert upkeep.restore(root, "digits-label").model()
 
 
 CHANGES: dict[str, Callable[[Path, str], object]] = {

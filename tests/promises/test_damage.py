@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import data, files, formats
+from cvae_core import data, evaluation, files, formats
 from cvae_core.classifier import Classifier, classifier_path, load_classifier, store_classifier
 from cvae_core.errors import LabError
 from cvae_core.evaluation import CURVE, evaluate, stored_cells
@@ -30,7 +30,7 @@ from tests.cvae_core.results import store, store_embedding
 from tests.measuring import Measured
 
 NAME, OTHER = "digits-label", "digits-vae"
-PCA = Layout(method="pca", points=60)
+PCA, SMALLER = Layout(method="pca", points=60), Layout(method="pca", points=50)
 Reader = Callable[[Run], object]
 READERS: dict[str, Reader] = {  # a file of a run, and what is made of it in comparable form
     "card.json": lambda run: (run.card(), run.curves().to_csv()),  # of another run's card, the curves say so
@@ -124,6 +124,15 @@ def the_file_of_another_run(path: Path, other: Path, chance: Random) -> bool:
 
 
 @damage
+def another_file_of_the_run(path: Path, other: Path, chance: Random) -> bool:
+    twins = {"cll.json": "draws.json", "draws.json": "cll.json", PCA.file: SMALLER.file}
+    twin = path.with_name(twins.get(path.name, "none"))
+    if twin.is_file():
+        path.write_bytes(twin.read_bytes())
+    return twin.is_file()
+
+
+@damage
 def a_header_that_lies(path: Path, other: Path, chance: Random) -> bool:
     content = path.read_bytes()
     if path.suffix == ".safetensors":
@@ -144,7 +153,7 @@ def other_content_with_a_right_digest(path: Path, other: Path, chance: Random) -
         path.write_bytes(signed_json(spoiled(content, chance)))
     elif path.suffix == ".npz":
         arrays = formats.read_arrays(path)
-        name = chance.choice(sorted(set(arrays) - {"weights"}))
+        name = chance.choice(sorted(set(arrays) - {"weights", "map"}))
         arrays[name] = chance.choice(
             [lambda a: a[:-1], lambda a: a * np.nan, lambda a: a.astype(str), lambda a: a[None]]
         )(arrays[name])
@@ -170,7 +179,7 @@ def spoiled(content: dict[str, Any], chance: Random) -> dict[str, Any]:
         changes = [{"config": {}}, {"config": {**content["config"], "width": "16"}}, {"metrics": {"elbo": float("nan")}},
                    {"epochs": "3"}, {"rates": 5}, {"status": 1}, {"weights": "weights.pt"}, {"colour": "red"}]  # fmt: skip
         return {**content, **chance.choice(changes)}
-    (name,) = set(content) - {"weights"}
+    (name,) = set(content) - {"weights", "file"}
     first, *others = content[name]
     number = "mean" if "mean" in first else "value"
     worse = [
@@ -194,9 +203,11 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     *_, scored = evaluate(run.model(), test, samples=3, images=20)
     store(run, list(scored.cells))
     weights = run.weights_digest()
-    files.write_json(run.folder / CURVE, {"weights": weights, "cells": [vars(cell) for cell in scored.cells]})
+    *_, rescored = evaluate(run.model(), test, samples=2, images=20)
+    evaluation.store(run, list(rescored.cells), weights, CURVE)
     store_judgement(run, [Finding(name="samples of 3 read as 3", value=0.5, of=10)], weights)
-    store_embedding(run, PCA, embed(run.model(), test, PCA))
+    for layout in (PCA, SMALLER):
+        store_embedding(run, layout, embed(run.model(), test, layout))
     store_classifier(Classifier(), data.load("digits"), root)
     return root
 

@@ -23,6 +23,7 @@ WRITING = [
     "export digits-label --grid a.png", "export digits-label --zip b.zip", "import theirs.zip --run theirs",
     "export digits-label --tensorboard logs",
     "annotate digits-label note", "classifier digits",
+    "train label --dataset digits --width 8 --epochs 1 --run digits-label --force",
     "table --out t.md", "train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 1 --run new",
 ]  # fmt: skip
 MOVING = ["rename digits-label mine", "discard digits-quadrant-1", "restore digits-baseline-1"]
