@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, `head` say, has seen enough; nothing more can be told to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LabError, OSError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(" ".join(_reason(error).split()), file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
@@ -68,6 +68,13 @@ def main(arguments: Sequence[str]) -> int:
         print("Interrupted.", file=sys.stderr)
         return 2
     return 0
+
+
+def _reason(error: LabError | OSError) -> str:
+    """Return an error's sentence; of what the system refuses where nobody expected it, a disk behind the output, say, its own."""
+    if isinstance(error, LabError) or not error.strerror:
+        return str(error)
+    return f"The system refuses {error.filename or 'to read or write'} ({error.strerror}): make room, or choose another place."
 
 
 def _parsed(words: list[str]) -> Callable[[], None]:

@@ -352,7 +352,8 @@ def test_what_the_system_refuses_where_nobody_expected_it_is_one_sentence(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(evaluation, "from_posterior", broken)
-    assert "Input/output error" in refused(command("evaluate", "digits-label", "--root", root))
+    sentence = "The system refuses to read or write (Input/output error): make room, or choose another place."
+    assert refused(command("evaluate", "digits-label", "--root", root)) == sentence
 
 
 def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
