@@ -71,10 +71,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _reason(error: LabError | OSError) -> str:
-    """Return an error's sentence; of what the system refuses where nobody expected it, a disk behind the output, say, its own."""
+    """Return the sentence of what went wrong: of the lab, or of the system where nobody expected it to refuse something."""
     if isinstance(error, LabError) or not error.strerror:
         return str(error)
-    return f"The system refuses {error.filename or 'to read or write'} ({error.strerror}): make room, or choose another place."
+    what = error.filename or "to read or write"
+    return f"The system refuses {what} ({error.strerror}): make room, or choose another place."
 
 
 def _parsed(words: list[str]) -> Callable[[], None]:
