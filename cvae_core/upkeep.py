@@ -83,7 +83,8 @@ def replacing(run: Run) -> Iterator[None]:
         with files.folder_beside(root / BIN / binned.name) as beside:
             (beside / "run").mkdir()
             for path in run.folder.glob("[!.]*"):
-                _duplicate(path, beside / "run" / path.name)
+                if path.is_file():  # what damage has put in the place of one stays where it is
+                    _duplicate(path, beside / "run" / path.name)
             (beside / "run").rename(root / BIN / binned.name)
     try:
         yield

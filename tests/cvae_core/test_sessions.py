@@ -428,6 +428,7 @@ def test_force_replaces_another_configuration_of_that_name_which_comes_back_as_i
     tiny: Tiny, tmp_path: Path
 ) -> None:
     before = left(finish(tiny("label"), tmp_path, "mine"))
+    (tmp_path / "mine" / "draws.json").mkdir()
     run = finish(tiny("label", latent=3), tmp_path, "mine", force=True)
     assert run.card().config == tiny("label", latent=3)
     upkeep.rename(tmp_path, "mine", "new")
