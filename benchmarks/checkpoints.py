@@ -51,6 +51,7 @@ SCORED = {
     **{f"quadrant-3-seed-{seed}": f"quadrant --visible 3 --width 256 --epochs 30 --seed {seed}" for seed in (1, 2)},
     "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
     "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
+    "quadrant-1-iwae": "quadrant --visible 1 --draws 5",
     "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # trains its baseline, scored after it
     "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
     "quadrant-2-binarised": "quadrant --visible 2 --pixels binarised --epochs 30",

@@ -1,6 +1,6 @@
 """Take the guard of each promise out of a copy of the lab, and see the promise's test fail: `python -m benchmarks.guards`.
 
-A test that passes without what it is about would say nothing. This takes about five minutes.
+A test that passes without what it is about would say nothing. This takes about eight minutes.
 """
 
 import os
