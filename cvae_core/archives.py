@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cvae_core import files
-from cvae_core.errors import ArchiveRefused, LabError, NotWritable, RunInUse
+from cvae_core.errors import ArchiveRefused, LabError, NotWritable
 from cvae_core.files import MEGABYTE
 from cvae_core.roots import NAME
 from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
-from cvae_core.upkeep import changing, is_vacant
+from cvae_core.upkeep import changing, vacant
 
 LOG = logging.getLogger(__name__)
 LIMITS: Mapping[str, int] = {  # what a run may have, and how many bytes of it; the first four it must have
@@ -67,7 +67,8 @@ def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
     with _refusing(archive):
         origin, contents = _unpacked(_read(archive))
     run = run_at(origin if name is None else name, root)
-    _require_vacant(run)
+    remedy = "give another name to this one with --run NAME"
+    vacant(root, run.name, remedy)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with files.folder_beside(run.folder) as beside:
@@ -78,19 +79,11 @@ def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
                 card = require_sound(arriving)
             arriving.write_card(replace(card, imported=_origin(archive), read_only=False))
             with changing(root):
-                _require_vacant(run)
-                arriving.folder.rename(run.folder)
+                arriving.folder.rename(vacant(root, run.name, remedy))
     except OSError as error:
         raise NotWritable(f"{run.folder} could not be written ({error.strerror}): choose another --root.") from error
     LOG.info("run %s: imported", run.name)
     return run
-
-
-def _require_vacant(run: Run) -> None:
-    if not is_vacant(run.folder.parent, run.name):
-        raise RunInUse(
-            f"There is a run {run.name!r} in {run.folder.parent} already: give another name to this one with --run NAME."
-        )
 
 
 @contextmanager

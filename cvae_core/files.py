@@ -95,7 +95,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{_mark(os.getpid())}-{threading.get_ident()}{TEMPORARY}")
+    return path.with_name(f".{path.name}.{_own_mark(os.getpid())}-{threading.get_ident()}{TEMPORARY}")
 
 
 def sweep(folder: Path) -> None:
@@ -114,14 +114,12 @@ def sweep(folder: Path) -> None:
                         path.unlink()
 
 
-@lru_cache  # whoever lives keeps its number and its birth; whoever does not is asked for by few
-def _own_mark(pid: int) -> str:
+def _mark(pid: int) -> str:
+    """Return what tells a living process from all others, here and elsewhere, by its number."""
     return f"{pid}-{_short(processes.host())}-{_short(processes.born(pid) or '')}"
 
 
-def _mark(pid: int) -> str:
-    """Return what tells a living process from all others, here and elsewhere, by its number."""
-    return _own_mark(pid) if pid == os.getpid() else _own_mark.__wrapped__(pid)
+_own_mark = lru_cache(_mark)  # of a process that lives: its birth stays what it is, and may take another process to ask
 
 
 def _short(text: str) -> str:

@@ -129,9 +129,10 @@ def restore(root: Path, name: str) -> Run:
 def empty_bin(root: Path) -> None:
     """Delete for good what is in the bin."""
     with changing(root):
-        for binned in in_bin(root):
-            shutil.rmtree(root / BIN / binned.name)
-            LOG.info("run %s is deleted for good", binned.run)
+        for folder in (root / BIN).glob("[!.]*@*"):  # also what damage has left without a card
+            if not folder.is_symlink():
+                shutil.rmtree(folder)
+                LOG.info("run %s is deleted for good", folder.name.partition("@")[0])
 
 
 @contextmanager
@@ -160,11 +161,11 @@ def is_vacant(root: Path, name: str) -> bool:
     return not (folder_of(name, root).exists() or queueing.look(root).has(name))
 
 
-def vacant(root: Path, name: str) -> Path:
+def vacant(root: Path, name: str, remedy: str = "rename that one first, or choose another name") -> Path:
     """Return the folder of a run that is yet to be; raise ConfigError, RunInUse where it cannot be called so."""
     folder = folder_of(name, root)
     if not is_vacant(root, name):
-        raise RunInUse(f"There is a run {name!r} in {root} already: rename that one first, or choose another name.")
+        raise RunInUse(f"There is a run {name!r} in {root} already: {remedy}.")
     return folder
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 
 from cvae_core import data, sessions
 from cvae_core.architectures import build
@@ -62,12 +63,17 @@ def in_float32() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def trained_root(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny, in_float32: None) -> Path:
-    """Hold finished runs digits-vae, digits-label, digits-baseline-1 and digits-quadrant-1; not to be written into."""
-    root = tmp_path_factory.mktemp("runs")
-    for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
-        for _ in train_run(config, Launch(run=config.run_name, root=root)):
-            pass
+def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny: Tiny, in_float32: None) -> Path:
+    """Hold finished runs digits-vae, digits-label, digits-baseline-1 and digits-quadrant-1; not to be written into.
+
+    Processes that test side by side have the same ones.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own if worker_id == "master" else own.parent) / "trained"
+    with FileLock(f"{root}.lock"):
+        for config in () if root.exists() else (tiny("vae"), tiny("label"), tiny("quadrant")):
+            for _ in train_run(config, Launch(run=config.run_name, root=root)):
+                pass
     return root
 
 

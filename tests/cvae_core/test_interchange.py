@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"image", "epsilon"},
     ),
 }
-LONG = ("VAE", "label CVAE", "quadrant CVAE")  # of whose graphs that of any set has all but the label
+LONG = ("VAE", "label CVAE", "quadrant CVAE", "ladder")  # that of any set has what the others have, but label and maps
 
 
 @pytest.mark.parametrize(

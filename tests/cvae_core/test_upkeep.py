@@ -108,7 +108,9 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
     assert upkeep.restore(root, "digits-label").card().note == "second"
     with pytest.raises(RunInUse, match=r"There is a run 'digits-label' in .* already: rename that one first"):
         upkeep.restore(root, "digits-label")
+    (root / upkeep.BIN / "digits-vae@20260101T000000.0").mkdir()  # without a card
     upkeep.empty_bin(root)
+    assert not list((root / upkeep.BIN).iterdir())
     with pytest.raises(RunNotFound, match=r"No run 'digits-label' is in the bin of .* There are: none"):
         upkeep.restore(root, "digits-label")
 

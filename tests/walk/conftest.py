@@ -16,6 +16,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --in-process-gpu"
 )
 WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
+LONGEST_FIRST = ("walk", "promises", "tests", "app", "cvae_core")  # the last files are short, so that no process waits
 Open = Callable[..., Page]
 
 
@@ -23,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "walk" in Path(item.path).parts:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: "walk" not in Path(item.path).parts)  # whose files take longest: they start first
+    items.sort(key=lambda item: LONGEST_FIRST.index(Path(item.path).parent.name))
 
 
 @pytest.fixture(scope="session")

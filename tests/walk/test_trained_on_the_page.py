@@ -51,7 +51,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             page.get_by_role("combobox", name="Data set").click()
             page.get_by_role("option", name="digits").click()
             settle(page)
-            fill(page, "Epochs, at most", "160")
+            fill(page, "Epochs, at most", "120")
             fill(page, "Latent dimensions", "1")
             page.get_by_text("More settings").click()
             fill(page, "Width", "32")
