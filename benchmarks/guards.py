@@ -79,7 +79,7 @@ GUARDS = {  # by promise
         "app/.streamlit/config.toml",
         "gatherUsageStats = false",
         "gatherUsageStats = true",
-        "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_and_turns_dark_with_the_system",
+        "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_system_and_hands_its_exports_over",
     ),
     "pickles": Guard(
         "cvae_core/formats.py",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import measured_on
 from benchmarks.readme import between
 
 RESULTS = Path(__file__).with_name("promises.json")
@@ -93,8 +94,8 @@ def written(text: str) -> str:
     """Return SECURITY.md with its table made anew."""
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"measured": {}}
     lines = table(results["measured"])
-    if machine := results.get("machine"):
-        lines += f"\n\nMeasured on {machine['date']}: {machine['processor']}, {machine['cores']} cores."
+    if "machine" in results:
+        lines += f"\n\n{measured_on(results['machine'])}"
     return between(text, "promises", lines)
 
 

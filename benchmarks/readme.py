@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints import ILLUSTRATIONS
+from benchmarks.machine import measured_on
 from cvae_core import tables
 from cvae_core.judging import stored_judgement
 from cvae_core.runs import Run, default_root, find, readable
@@ -43,14 +44,14 @@ def speed() -> str:
     results = json.loads(SPEED.read_text())
     machine = results["machine"]
     rates = ", ".join(f"{rate} GFLOP/s in {dtype}" for dtype, rate in machine["gflops"].items())
-    said = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, matrix products {rates}"
+    more = f", {machine['threads']} threads, torch {machine['torch']}, matrix products {rates}"
     return "\n\n".join(
         [
             _beside(results["beside"]),
             _step(results["step"], machine["gflops"]),
             _scoring(results["scoring"]),
             _shared(results["shared"]),
-            f"Measured on {machine['date']}: {said}.",
+            measured_on(machine, more),
         ]
     )
 
@@ -112,7 +113,6 @@ def answers() -> str:
     if not LOAD.exists():
         return ""
     results = json.loads(LOAD.read_text())
-    machine, crowds = results["machine"], results["crowds"]
     rows = [
         "| page | answer after a start | next answer | its control | opens after a start | opens again: median, most |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -124,11 +124,9 @@ def answers() -> str:
     said = [
         f"Ten visitors of {page}, each clicking one second after the last answer: half of the {found['clicks']} answers "
         f"within {found['median']:.2f} s, 95 % within {found['p95']:.2f} s."
-        for page, found in crowds.items()
+        for page, found in results["crowds"].items()
     ]
-    return "\n".join(
-        [*rows, "", *said, f"Measured on {machine['date']}: {machine['processor']}, {machine['cores']} cores."]
-    )
+    return "\n".join([*rows, "", *said, measured_on(results["machine"])])
 
 
 def _opened(found: Mapping[str, float] | None) -> tuple[str, str]:

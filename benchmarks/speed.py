@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, ticks
 from cvae_core.config import Config, QuadrantConfig, baseline_for, configure
 from cvae_core.data import load
 from cvae_core.evaluation import evaluate, stored_cells
@@ -207,8 +207,8 @@ def _seconds(found: Mapping[str, float]) -> float:
     return found["seconds"] if "seconds" in found else 1 / found["per_second"]
 
 
-def measured_machine() -> dict[str, Any]:
-    """Return where and when this is measured, and the rates of large matrix products here."""
+def product_rates() -> dict[str, int]:
+    """Return how many GFLOP a second large matrix products reach here."""
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         a, since, count = torch.ones(1024, 1024, dtype=dtype), time.monotonic(), 0
@@ -216,7 +216,7 @@ def measured_machine() -> dict[str, Any]:
             a @ a
             count += 1
         rates[str(dtype).removeprefix("torch.")] = round(2 * 1024**3 * count / (time.monotonic() - since) / 1e9)
-    return {**machine(), "threads": torch.get_num_threads(), "torch": torch.__version__, "gflops": rates}
+    return rates
 
 
 def main() -> None:
@@ -230,7 +230,8 @@ def main() -> None:
         found = alone[what](*numbers) if what in alone else MEASURES[what][numbers[0]]()
         print(json.dumps({**found, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
-    results: dict[str, Any] = {"machine": measured_machine(), "beside": {}}
+    begun, rates = ticks(), product_rates()
+    results: dict[str, Any] = {"beside": {}}
     for name in MEASURES:
         turns = [[measured(name, side) for side in ("0", "1")] for _ in range(1 if name == TO_THE_TUTORIAL else TURNS)]
         peer, lab = (min(side, key=_seconds) for side in zip(*turns, strict=True))
@@ -242,7 +243,13 @@ def main() -> None:
     print(SCORING, json.dumps(results[SCORING]), flush=True)
     results[SHARED] = [measured(SHARED, str(processes)) for processes in (1, 2)]
     print(SHARED, json.dumps(results[SHARED]), flush=True)
-    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    where = {
+        **machine(begun),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "gflops": rates,
+    }
+    RESULTS.write_text(json.dumps({"machine": where, **results}, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from packaging.requirements import Requirement
 from PIL import Image
 
-from benchmarks import readme
+from benchmarks import machine, readme
 from cvae_core import cli, data, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,3 +123,18 @@ def test_the_recipes_need_no_images_but_the_embedded_ones(monkeypatch: pytest.Mo
     assert not data.on_disk("mnist")
     for recipe in RECIPES.values():
         exec(recipe, {})
+
+
+def test_a_measurement_says_what_share_of_the_processor_others_had_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
+    assert machine.machine(machine.ticks())["stolen"] == 0  # where nobody says
+    (tmp_path / "stat").write_text("cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
+    begun = machine.ticks()
+    (tmp_path / "stat").write_text("cpu  40 20 30 60 50 60 70 130 90 100\n")
+    found = machine.machine(begun)
+    assert found["stolen"] == 0.5
+    assert machine.measured_on(found, ", all of them").endswith(
+        " cores, all of them. The host of this virtual machine gave 50% of its time to others meanwhile."
+    )

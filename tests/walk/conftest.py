@@ -16,7 +16,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --in-process-gpu"
 )
 WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
-LONGEST_FIRST = ("walk", "promises", "tests", "app", "cvae_core")  # the last files are short, so that no process waits
+LONG = {"walk", "promises", "test_checkpoints.py", "test_interrupted.py", "test_parallel.py", "test_sessions.py"}
 Open = Callable[..., Page]
 
 
@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "walk" in Path(item.path).parts:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: LONGEST_FIRST.index(Path(item.path).parent.name))
+    items.sort(
+        key=lambda item: not LONG & set(Path(item.path).parts)
+    )  # they start first, that no process waits for one
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import io
 import re
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,10 +168,9 @@ def test_the_other_views_of_trainings_are_for_everybody(visit: Open, phone: Page
     assert not serious_faults(page, "dark", *COLOURS)
 
 
-def test_no_screen_smooths_the_pixels_that_it_enlarges(browser: Browser, visit: Open) -> None:
-    context = browser.new_context()
-    page = visit("inpaint", context.new_page())
-    screen = context.new_cdp_session(page)
+def test_no_screen_smooths_the_pixels_that_it_enlarges(visit: Open) -> None:
+    page = visit("inpaint")
+    screen = page.context.new_cdp_session(page)
     picture = page.get_by_test_id("stImage").locator("img").first
     window = page.locator('[class*="st-key-wide-"]').first
     for width, points, rendering in SCREENS:
@@ -185,7 +183,8 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(browser: Browser, visit: 
         assert enlarged == (rendering == "pixelated")
         assert picture.bounding_box()["width"] >= 640  # on a phone too, where it is pushed along
         assert window.evaluate("window => window.scrollWidth > window.clientWidth") == (width == 390)
-    context.close()
+    screen.send("Emulation.clearDeviceMetricsOverride")
+    screen.detach()
 
 
 @pytest.mark.parametrize(
@@ -334,9 +333,7 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert "epoch=" in page.url  # which the last moment's has not
 
 
-def test_a_live_cell_settles_while_another_visitor_is_served(
-    visit: Open, browser: Browser, watched: Callable, address: str
-) -> None:
+def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watched: Callable) -> None:
     page = visit("cll?run=digits-label&draws=400&images=360")
     page.get_by_role("button", name="Estimate").click()
     metric = page.get_by_test_id("stMetricValue").first
@@ -352,10 +349,8 @@ def test_a_live_cell_settles_while_another_visitor_is_served(
     stored = next(
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )
-    other = browser.new_context()
-    started = time.monotonic()
-    visit("generate?run=digits-label", watched(other.new_page()))
-    assert time.monotonic() - started < 5 * WARM_SECONDS
+    other = watched(page.context.new_page())
+    assert time_to(lambda: visit("generate?run=digits-label", other)) < 5 * WARM_SECONDS
     other.close()
     page.get_by_text("360 of 360 images").wait_for(timeout=120_000)
     last = float(metric.inner_text().split("±")[1])
