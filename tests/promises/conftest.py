@@ -26,6 +26,10 @@ class Server:
         (line,) = (line for line in (self._proc / "status").read_text().splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
+    def has_loaded(self, library: str) -> bool:
+        """Say whether it has a shared library in its memory."""
+        return library in (self._proc / "maps").read_text()
+
     @property
     def open_files(self) -> int:
         """Return how many files it has open besides the connections of those who are there."""

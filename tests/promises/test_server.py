@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
+from tests.promises.conftest import Server
 from tests.server import START_SECONDS, dashboard
 
 pytestmark = pytest.mark.promise
@@ -51,6 +53,13 @@ UPWARDS = (
 )
 ENTRIES = ("media", "app/static", "static", "component", "_stcore/bidi-components", "_stcore/upload_file", "")
 FILES = ("etc/passwd", "cvae_core/files.py", "pyproject.toml")
+
+
+def test_it_reads_its_libraries_before_anybody_comes(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.has_loaded("libtorch"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def handshake(address: str, host: str, origin: str | None) -> int:
@@ -171,7 +180,7 @@ def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
         finally:
             started.terminate()
             started.wait(10)
-    assert started.returncode == 0
+    assert started.returncode == -signal.SIGTERM
     assert beside_the_code() == before
 
 

@@ -1,0 +1,27 @@
+"""What the server does before its first visitor comes: torch and what draws take two seconds to import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from threading import Thread
+
+import streamlit as st
+
+
+def _import_libraries() -> None:
+    from app import charts, library  # noqa: F401
+
+
+_reader = Thread(target=_import_libraries, name="libraries", daemon=True)
+
+
+@asynccontextmanager
+async def while_serving(_: st.App) -> AsyncIterator[None]:
+    """Begin to import the libraries when the server begins to answer."""
+    _reader.start()
+    yield
+
+
+def wait() -> None:
+    """Wait until they are there, where that was begun: two threads that import the same might each see half of it."""
+    if _reader.ident:
+        _reader.join()
