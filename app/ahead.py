@@ -1,14 +1,15 @@
 """What the server does before its first visitor comes: torch and what draws take two seconds to import."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from threading import Thread
 
 import streamlit as st
 
 
 def _import_libraries() -> None:
-    from app import charts, library  # noqa: F401
+    with suppress(ImportError):  # a page that misses one says so
+        from app import charts, library  # noqa: F401
 
 
 _reader = Thread(target=_import_libraries, name="libraries", daemon=True)

@@ -129,10 +129,12 @@ def restore(root: Path, name: str) -> Run:
 def empty_bin(root: Path) -> None:
     """Delete for good what is in the bin."""
     with changing(root):
-        for folder in (root / BIN).glob("[!.]*@*"):  # also what damage has left without a card
-            if not folder.is_symlink():
-                shutil.rmtree(folder)
-                LOG.info("run %s is deleted for good", folder.name.partition("@")[0])
+        for path in (root / BIN).glob("[!.]*@*"):  # also what damage has left without a card, or in the place of a run
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+            LOG.info("run %s is deleted for good", path.name.partition("@")[0])
 
 
 @contextmanager

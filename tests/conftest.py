@@ -71,9 +71,12 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
     own = tmp_path_factory.getbasetemp()
     root = (own if worker_id == "master" else own.parent) / "trained"
     with FileLock(f"{root}.lock"):
-        for config in () if root.exists() else (tiny("vae"), tiny("label"), tiny("quadrant")):
-            for _ in train_run(config, Launch(run=config.run_name, root=root)):
-                pass
+        if not root.exists():
+            unfinished = tmp_path_factory.mktemp("unfinished")
+            for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
+                for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
+                    pass
+            unfinished.rename(root)
     return root
 
 

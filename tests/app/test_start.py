@@ -81,3 +81,32 @@ def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: 
     assert started.poll() is None
     started.terminate()
     assert started.wait(10) == 4
+
+
+IMPORTS = """
+import importlib, os, sys
+import streamlit
+
+class Torch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print(module, os.environ.get("GOMP_SPINCOUNT"), flush=True)
+            os._exit(0)
+
+sys.meta_path.insert(0, Torch())
+for module in sys.argv[1:]:
+    if not (child := os.fork()):
+        importlib.import_module(module)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def test_threads_do_not_spin_for_long_whichever_module_imports_torch_first() -> None:
+    modules = [f"app.{path.stem}" for path in sorted((ROOT / "app").glob("[!_]*.py"))]
+    surroundings = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    words = [sys.executable, "-c", IMPORTS, *modules]
+    said = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60).stdout
+    found = dict(line.split() for line in said.splitlines())
+    assert {"app.charts", "app.library", "app.controls"} <= set(found)
+    assert set(found.values()) == {"1000"}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvae_core import judging
@@ -27,7 +28,7 @@ from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse, RunNotFound
 from cvae_core.examples import held_out
 from cvae_core.judging import Finding, generated, judge, readings, store_judgement, stored_judgement
-from cvae_core.models import ConditionalVAE
+from cvae_core.models import Condition, ConditionalVAE, Latents
 from cvae_core.runs import Run
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -128,6 +129,19 @@ def test_real_digits_are_as_spread_as_real_digits(
     findings = found(build(tiny("label")), digits, classifier)
     assert findings["spread within a label, against real digits"].value == 1
     assert findings["samples of the digit that was asked for"].value == accuracy(classifier, digits.test)
+
+
+def test_a_probe_reads_draws_in_base_noise_and_not_what_the_prior_says_of_a_label(
+    few: None, tiny: Tiny, digits: DataSet, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(tiny("label", prior="learned"))
+
+    def infer(x: Tensor, c: Condition, epsilon: Tensor) -> Latents:
+        told = 10 * F.one_hot(c.labels, 10)[None].float()  # as a prior that is another one for every label
+        return Latents(told, epsilon, torch.zeros_like(told), torch.zeros(1, len(x)), ())
+
+    monkeypatch.setattr(model, "infer", infer)
+    assert found(model, digits, classifier)["linear probe of the label in z"].value < 0.4
 
 
 def test_completions_that_are_the_truth_keep_their_digit(

@@ -1,5 +1,6 @@
 """Runs are renamed, annotated, thrown away and taken back, and nothing is lost on the way."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.roots import in_root
-from cvae_core.runs import Run, all_runs, find
+from cvae_core.runs import Run, all_runs, find, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -108,8 +109,13 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
     assert upkeep.restore(root, "digits-label").card().note == "second"
     with pytest.raises(RunInUse, match=r"There is a run 'digits-label' in .* already: rename that one first"):
         upkeep.restore(root, "digits-label")
-    (root / upkeep.BIN / "digits-vae@20260101T000000.0").mkdir()  # without a card
+    binned = root / upkeep.BIN / "digits-vae@20260101T000000"
+    binned.with_suffix(".0").mkdir()  # without a card
+    os.mkfifo(binned.with_suffix(".1"))  # it would never end
+    binned.with_suffix(".2").symlink_to(root / "digits-quadrant-1")
+    binned.with_suffix(".3").touch()
     upkeep.empty_bin(root)
+    assert run_at("digits-quadrant-1", root).exists()
     assert not list((root / upkeep.BIN).iterdir())
     with pytest.raises(RunNotFound, match=r"No run 'digits-label' is in the bin of .* There are: none"):
         upkeep.restore(root, "digits-label")
