@@ -63,7 +63,7 @@ SCORED = {
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
 CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
-JUDGED = ("label", "label-2d", "quadrant-1", "quadrant-2", "quadrant-3")
+JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
 FIRST = 1000  # test images, where all would take too long
 DRAWS = ((100, None), (1000, FIRST))  # of z per image, on so many images: all, or the first
 KEPT_OF_SCORED = ("card.json", RESULTS)
