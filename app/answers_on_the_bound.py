@@ -132,9 +132,8 @@ def elbo_or_sampling() -> None:
         f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
         "slowly."
     )
-    curves = library.curves_by_draws()
-    if curves:
-        name, cells = controls.curve(curves, "quadrant-1")
+    if settled := controls.curve("quadrant-1"):
+        name, cells = settled
         display.chart(
             charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
             snippets.by_draws(name, hidden="prior"),
@@ -142,11 +141,7 @@ def elbo_or_sampling() -> None:
             alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images} test images, `{name}`; the bars are standard errors over them.")
-    else:
-        st.info(
-            "How a run's estimates settle is not stored yet. Find out with: `python -m cvae_core evaluate RUN --curve`"
-        )
-    display.link("cll", "See the figures, and why prior Monte Carlo lies")
+    display.link("cll", "See why prior Monte Carlo lies", view="Number of draws")
     display.explanation(
         "In expectation one draw of importance sampling *is* the ELBO, and each draw more makes it no worse (Burda et al. "
         f"2016). The first chart shows that on a model of one $z$: expectations over {REPEATS:,} estimates.",

@@ -79,10 +79,15 @@ def _tell_origin(key: RunKey) -> None:
         st.caption(f"Somebody else's, imported `{origin}`")
 
 
-def curve(curves: Mapping[str, Sequence[Cell]], first: str) -> tuple[str, Sequence[Cell]]:
-    """Choose of which run the estimates are shown as draws are added; there must be one."""
-    names = sorted(curves, key=lambda name: (name != first, name))
-    chosen = run_name("Curve of", names, "curve")
+def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
+    """Choose of which run the estimates are shown as draws are added; say how to find out where no run has them."""
+    curves = library.curves_by_draws()
+    if not curves:
+        st.info(
+            "How a run's estimates settle is not stored yet. Find out with: `python -m cvae_core evaluate RUN --curve`"
+        )
+        return None
+    chosen = run_name("Curve of", sorted(curves, key=lambda name: (name != first, name)), "curve")
     return chosen, curves[chosen]
 
 

@@ -23,6 +23,7 @@ FRAME, PAUSE = 110, 1200  # milliseconds
 GENERATE = "generate?digit=3&seed=2"
 INPAINT = "inpaint?of=My+drawing"
 TABLE = "cll?only=importance+sampling"
+DRAWS = "cll?view=Number+of+draws"
 # The bow at the lower left of a digit, in pixels of a 28 × 28 sheet: of 0, 2, 3, 5, 6, 8 alike.
 STROKE = [(13 - 5.5 * math.sin(t), 17.5 - 5 * math.cos(t)) for t in [math.pi * (0.3 + 0.7 * k / 40) for k in range(41)]]
 
@@ -102,6 +103,8 @@ def main(address: str) -> None:
         film.open(f"{address}/{TABLE}")
         film.take(PAUSE)
         film.save(DOCS / "lab.gif")
+        page.goto(f"{address}/{DRAWS}")
+        settle(page)
         page.locator(".st-key-by-draws").screenshot(path=str(DOCS / "draws.png"))
         browser.close()
 

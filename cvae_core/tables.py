@@ -7,6 +7,7 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean, stdev
 
 import pandas as pd
@@ -91,7 +92,7 @@ class Pivot:
     columns: Sequence[str]
     lines: Sequence[Line]
 
-    @property
+    @cached_property
     def best(self) -> set[Entry]:
         """Return the lowest score over the most images in each column."""
         scores = [entry for line in self.lines for entry in line.cells.values() if entry.is_score]

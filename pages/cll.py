@@ -59,12 +59,11 @@ def table(pivot: Pivot) -> None:
 
 def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
     """Set the best number of each column in bold."""
-    styles = pd.DataFrame("", index=frame.index, columns=frame.columns)
-    for row, line in enumerate(pivot.lines):
-        for column, entry in line.cells.items():
-            if entry in pivot.best:
-                styles.loc[row, column] = "font-weight: bold"
-    return styles
+    styles = [
+        ["font-weight: bold" if line.cells.get(column) in pivot.best else "" for column in frame.columns]
+        for line in pivot.lines
+    ]
+    return pd.DataFrame(styles, index=frame.index, columns=frame.columns)
 
 
 def exports(rows: Sequence[Entry]) -> None:
@@ -79,13 +78,40 @@ def exports(rows: Sequence[Entry]) -> None:
             display.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
 
 
+def scored() -> None:
+    """Show all numbers, and let the visitor estimate them anew."""
+    with display.sentences():
+        runs, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
+        for fault in damaged:
+            st.warning(str(fault), icon=":material/broken_image:")
+        entries = tables.entries(runs)
+        finished = {run.name for run in runs if run.card().status == "finished"}
+        if unscored := sorted(finished - {entry.run for entry in entries}):
+            st.info(
+                f"Not scored yet: {', '.join(map(library.label, unscored))}. *Estimate* below does it.",
+                icon=":material/info:",
+            )
+        if not any(entry.run for entry in entries):
+            st.info(
+                "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
+                "`python -m cvae_core evaluate label`.",
+                icon=":material/info:",
+            )
+        else:
+            shown = of_estimators(entries)
+            for pivot in tables.pivots(shown):
+                table(pivot)
+            exports(shown)
+    estimate_anew()
+
+
 def settling() -> None:
     """Show why prior Monte Carlo lies: both estimators against the number of draws."""
-    curves = library.curves_by_draws()
-    if not curves:
-        return
     st.subheader("Why prior Monte Carlo lies", anchor=False)
-    chosen, cells = controls.curve(curves, FIRST_RUN)
+    settled = controls.curve(FIRST_RUN)
+    if settled is None:
+        return
+    chosen, cells = settled
     st.markdown(
         f"The first {cells[0].images} test images, `{library.label(chosen)}`. A draw from the prior hardly ever explains "
         "the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm is too "
@@ -98,10 +124,11 @@ def settling() -> None:
 
 def judged() -> None:
     """Show what an independent classifier says of generated digits."""
+    st.subheader("Are the digits what was asked for?", anchor=False)
     found = library.judgements()
     if not found:
+        st.info("No run's digits are judged yet. Have it done with: `python -m cvae_core judge RUN`")
         return
-    st.subheader("Are the digits what was asked for?", anchor=False)
     st.markdown(
         "A small classifier that has seen real digits only reads what the models write. Beside each share stands the same of "
         "real digits, or of chance."
@@ -118,7 +145,8 @@ def judged() -> None:
         for finding in findings
         if " read as " not in finding.name
     ]
-    st.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
+    order = ["run", "value", "real or chance", "measure", "of"]  # what a phone shows of it has a number
+    st.dataframe(pd.DataFrame(rows, columns=order), hide_index=True, height="content")
 
 
 def estimate_anew() -> None:
@@ -148,6 +176,8 @@ def estimate_anew() -> None:
     live.show()
 
 
+VIEWS = {"Table": scored, "Number of draws": settling, "Judged digits": judged}
+
 st.title("Conditional log-likelihoods")
 st.markdown(
     "How many nats does a model need for what it was not shown? **Lower is better**, mean ± standard error over test images. "
@@ -155,34 +185,10 @@ st.markdown(
     "number to see where it comes from."
 )
 library.rerun_when_runs_change()
-with display.sentences():
-    scored, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
-    for fault in damaged:
-        st.warning(str(fault), icon=":material/broken_image:")
-    entries = tables.entries(scored)
-    finished = {run.name for run in scored if run.card().status == "finished"}
-    if unscored := sorted(finished - {entry.run for entry in entries}):
-        st.info(
-            f"Not scored yet: {', '.join(map(library.label, unscored))}. *Estimate* below does it.",
-            icon=":material/info:",
-        )
-    if not any(entry.run for entry in entries):
-        st.info(
-            "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
-            "`python -m cvae_core evaluate label`.",
-            icon=":material/info:",
-        )
-    else:
-        shown = of_estimators(entries)
-        for pivot in tables.pivots(shown):
-            table(pivot)
-        exports(shown)
-with display.sentences():
-    settling()
-with display.sentences():
-    judged()
-with display.sentences():
-    estimate_anew()
+for tab, show in zip(st.tabs(list(VIEWS), key="view", bind="query-params"), VIEWS.values(), strict=True):
+    if tab.open:
+        with tab, display.sentences():
+            show()
 display.explanation(
     "All rows estimate $-\\log p(x \\mid c)$ of the hidden pixels (or of the whole image, given the label or nothing). "
     "**−ELBO** averages draws from the recognition network and is an upper bound. **Importance sampling** weighs the same "

@@ -133,7 +133,8 @@ def all_imported(own_runs: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "query"),
-    [*((name, {}) for name in PAGES), ("training", {"view": "Runs"}), ("why", {"question": "No label"})],
+    [*((name, {}) for name in PAGES), ("training", {"view": "Runs"}), ("why", {"question": "No label"})]
+    + [("cll", {"view": view}) for view in ("Number of draws", "Judged digits")],
 )
 def test_an_imported_run_is_called_so_in_every_selector_and_table(
     visit: Visit, without_mnist: None, all_imported: Path, name: str, query: dict[str, str]
@@ -149,9 +150,11 @@ def test_an_imported_run_is_called_so_in_every_selector_and_table(
 def test_an_address_names_an_imported_run_with_and_without_saying_so(
     visit: Visit, without_mnist: None, all_imported: Path, words: str
 ) -> None:
-    visitor = visit("cll", curve=words, run=words)
-    assert visitor.selectbox(key="curve").value == "digits-quadrant-1"
+    visitor = visit("cll", run=words)
     assert visitor.selectbox(key="run").value == "digits-quadrant-1"
+    assert not visitor.toast
+    visitor = visit("cll", view="Number of draws", curve=words)
+    assert visitor.selectbox(key="curve").value == "digits-quadrant-1"
     assert not visitor.toast
     visitor.selectbox(key="curve").select("digits-label").run()
     assert visitor.selectbox(key="curve").value == "digits-label"
@@ -1014,25 +1017,24 @@ class TestTable:
     def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "Are the digits what was asked for?" not in [heading.value for heading in visit("cll").subheader]
+        assert "No run's digits are judged yet" in said(visit("cll", view="Judged digits"))
         run = find("digits-label", own_runs)
         found = [Finding(name="samples", value=0.75, of=1000, reference=0.5), Finding(name="alone", value=0.5, of=10)]
         store_judgement(run, found, run.weights_digest())
-        visitor = visit("cll")
-        assert "Are the digits what was asked for?" in [heading.value for heading in visitor.subheader]
-        samples, alone = visitor.table[0].value.to_numpy().tolist()
-        assert samples == ["digits-label", "samples", "0.750", "0.500", "1,000"]
-        assert alone == ["digits-label", "alone", "0.500", "–", "10"]
+        visitor = visit("cll", view="Judged digits")
+        samples, alone = visitor.dataframe[0].value.to_numpy().tolist()
+        assert samples == ["digits-label", "0.750", "0.500", "samples", "1,000"]
+        assert alone == ["digits-label", "0.500", "–", "alone", "10"]
 
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "Why prior Monte Carlo lies" not in [heading.value for heading in visit("cll").subheader]
+        assert "is not stored yet" in said(visit("cll", view="Number of draws"))
         run = find("digits-label", own_runs)
         store(run, stored_cells(run), run.weights_digest(), CURVE)
-        visitor = visit("cll")
-        assert "Why prior Monte Carlo lies" in [heading.value for heading in visitor.subheader]
+        visitor = visit("cll", view="Number of draws")
         assert visitor.selectbox(key="curve").options == ["digits-label"]
+        assert len(visitor.get("plotly_chart")) == 1
 
     def test_a_run_without_cells_is_named(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "cll.json").unlink()

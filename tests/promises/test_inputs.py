@@ -44,7 +44,7 @@ NAMED = {  # what an address may say of a page
     "latent": ("run", "method", "3d", "point", "to", "route", "prior", "beside", "draw", "drawn"),
     "why": ("question", "beta", "scale", "grey", "averaged", "curve"),
     "training": ("replay", "runs", "epoch", "quantity", "log", "part"),
-    "cll": ("run", "only", "samples", "images", "curve"),
+    "cll": ("view", "run", "only", "draws", "images", "view=Number+of+draws&curve"),
 }  # fmt: skip
 QUOTED = {name: quote(name.replace(chr(0), "")) for name in [*NUMBERS, *NAMES]}
 WHOLE = [  # a page's every name at once
