@@ -229,10 +229,14 @@ def units(key: RunKey) -> None:
     if not rates:
         st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
         return
-    st.subheader(f"{sum(rate >= DEAD_RATE for rate in rates)} of {len(rates)} units are active", anchor=False)
-    unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
-    alt = f"The rate of every {unit} of {key.name}, highest first"
-    display.chart(charts.rate_bars(rates, unit), snippets.rates(key, unit), key="rates", alt=alt)
+    active = sum(rate >= DEAD_RATE for rate in rates)
+    with st.expander(
+        f"{active} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
+    ) as box:
+        if box.open:
+            unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
+            alt = f"The rate of every {unit} of {key.name}, highest first"
+            display.chart(charts.rate_bars(rates, unit), snippets.rates(key, unit), key="rates", alt=alt)
 
 
 st.title("The latent space")

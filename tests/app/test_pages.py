@@ -540,8 +540,10 @@ class TestLatent:
         assert "Maps with other settings need the images" in said(visitor)
 
     def test_active_units_are_counted(self, visit: Visit, without_mnist: None) -> None:
-        headings = [heading.value for heading in visit("latent", run="label-2d").subheader]
-        assert "2 of 2 units are active" in headings
+        visitor = visit("latent", run="label-2d")
+        assert "2 of 2 units are active" in [box.label for box in visitor.expander]
+        charts = len(visitor.get("plotly_chart"))
+        assert len(visit("latent", run="label-2d", units="true").get("plotly_chart")) == charts + 1
 
     def test_pca_is_another_map_of_the_same_points(self, without_mnist: None) -> None:
         key = library.run_keys()["digits-label"]
@@ -690,7 +692,7 @@ class TestLatent:
         path.write_bytes(content)
         visitor = visit("latent", run="digits-label")
         assert "embedding-tsne.npz is damaged" in visitor.error[0].value
-        assert "4 of 16 units are active" in [heading.value for heading in visitor.subheader]
+        assert "4 of 16 units are active" in [box.label for box in visitor.expander]
         assert [button.label for button in visitor.button] == ["Compute it, about 20 s"]
 
     def test_the_settings_of_the_map_stand_in_the_address(

@@ -219,7 +219,7 @@ def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> 
 def test_another_runs_map_stands_beside(visit: Open, page: Page) -> None:
     page.set_viewport_size({"width": 1000, "height": 900})
     visit("latent?beside=label")
-    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 3")
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 2")
     assert page.get_by_text("its map mixes all ten").count() == 1
     first, second = (page.locator(".js-plotly-plot").nth(number).bounding_box() for number in (0, 1))
     assert first is not None
