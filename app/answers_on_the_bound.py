@@ -141,7 +141,7 @@ def elbo_or_sampling() -> None:
             alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images} test images, `{name}`; the bars are standard errors over them.")
-    display.link("cll", "See why prior Monte Carlo lies", view="Number of draws")
+    display.link("cll", "See why prior Monte Carlo lies", figures="Number of draws")
     display.explanation(
         "In expectation one draw of importance sampling *is* the ELBO, and each draw more makes it no worse (Burda et al. "
         f"2016). The first chart shows that on a model of one $z$: expectations over {REPEATS:,} estimates.",

@@ -215,6 +215,8 @@ def read_epsilon(dimensions: int) -> tuple[float, ...]:
     given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
     if not given:
         given = {name: value for name, value in st.session_state.get(_HELD, {}).items() if name in names}
+        st.query_params.update({name: f"{value:g}" for name, value in given.items() if value})
+    st.session_state[_HELD] = {name: value or 0.0 for name, value in given.items()}
     if nonsense := [name for name, value in given.items() if value is None]:
         limits = f"−{NOISE_RANGE:g} to {NOISE_RANGE:g}"
         st.warning(f"{', '.join(nonsense)} in the address is no number from {limits}, and is left out.")

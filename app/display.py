@@ -6,11 +6,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from typing import Any, Protocol
 
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
+from streamlit import runtime
 
 from app import charts
 from app.navigation import PAGES
@@ -19,6 +21,8 @@ from cvae_core.errors import LabError
 
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
+FILES_KEPT = 16  # of those last asked for, of all visitors
+_FILES = count()
 _DRAW = "These lines draw exactly the"
 
 
@@ -150,10 +154,19 @@ def file_button(
     key: str | None = None,
     words: str | None = None,
 ) -> None:
-    """Offer a file that is made when it is asked for, without a rerun of the page; `words` say what it is."""
-    st.download_button(
-        label, data=content, file_name=file, mime=mime, on_click="ignore", icon=icon, key=key, help=words
-    )
+    """Offer a file that is made when it is asked for, without a rerun of the page; `words` say what it is.
+
+    Streamlit would remove it when two scripts of any visitors have ended, which may be before the browser fetches it.
+    """
+
+    def made() -> bytes:
+        found = content()
+        data = found.encode() if isinstance(found, str) else found
+        place = f"download-{next(_FILES) % FILES_KEPT}"
+        runtime.get_instance().media_file_mgr.add(data, mime, place, file, is_for_static_download=True)
+        return data
+
+    st.download_button(label, data=made, file_name=file, mime=mime, on_click="ignore", icon=icon, key=key, help=words)
 
 
 def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | None = None) -> None:

@@ -158,7 +158,7 @@ def _onward(name: str, config: Config) -> None:
             display.link("latent", "See its latent space", run=name)
         if data.on_disk(config.dataset):
             images = len(library.dataset(config.dataset).test)
-            display.link("cll", "Score it", run=name, draws="100", images=str(images))
+            display.link("cll", "Score it", estimate=name, draws="100", over=str(images))
 
 
 def _progress_words(found: pulse.Pulse) -> str:

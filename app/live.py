@@ -16,7 +16,7 @@ from cvae_core.evaluation import Cell, Scored, evaluate, store, stored_cells
 SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
 KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows: no other estimate is kept for everybody
-_STATE = "live"
+_STATE = "live-estimate"  # in the session
 _AT_WORK = threading.Lock()  # one visitor's slice at a time, lest all wait for all
 
 

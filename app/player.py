@@ -8,6 +8,7 @@ import streamlit as st
 from app.decoder import source
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
+_HELD = "epoch-held"  # in the session: where the slider stood, for the address is empty on another page
 _PLAYER = "player"  # the button's key
 _BUTTON_WIDTH = 96
 
@@ -22,9 +23,10 @@ _player = st.components.v2.component(
 def slider(epochs: Sequence[float]) -> int:
     """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
     labels = _labels(epochs)
-    chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH))
+    chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH, st.session_state.get(_HELD)))
     st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
-    return labels.index(st.select_slider("After how many epochs", labels, key=_EPOCH))
+    st.session_state[_HELD] = st.select_slider("After how many epochs", labels, key=_EPOCH)
+    return labels.index(st.session_state[_HELD])
 
 
 def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:

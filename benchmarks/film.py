@@ -23,7 +23,7 @@ FRAME, PAUSE = 110, 1200  # milliseconds
 GENERATE = "generate?digit=3&seed=2"
 INPAINT = "inpaint?of=My+drawing"
 TABLE = "cll?only=importance+sampling"
-DRAWS = "cll?view=Number+of+draws"
+DRAWS = "cll?figures=Number+of+draws"
 # The bow at the lower left of a digit, in pixels of a 28 × 28 sheet: of 0, 2, 3, 5, 6, 8 alike.
 STROKE = [(13 - 5.5 * math.sin(t), 17.5 - 5 * math.cos(t)) for t in [math.pi * (0.3 + 0.7 * k / 40) for k in range(41)]]
 

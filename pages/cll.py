@@ -98,6 +98,11 @@ def scored() -> None:
                 icon=":material/info:",
             )
         else:
+            st.markdown(
+                "**Lower is better**, mean ± standard error over test images. Quote *importance sampling*; *prior Monte "
+                "Carlo* shows why nobody should. The best full-test figure is bold; click a number to see where it comes "
+                "from."
+            )
             shown = of_estimators(entries)
             for pivot in tables.pivots(shown):
                 table(pivot)
@@ -145,8 +150,7 @@ def judged() -> None:
         for finding in findings
         if " read as " not in finding.name
     ]
-    order = ["run", "value", "real or chance", "measure", "of"]  # what a phone shows of it has a number
-    st.dataframe(pd.DataFrame(rows, columns=order), hide_index=True, height="content")
+    st.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
 
 
 def estimate_anew() -> None:
@@ -162,10 +166,10 @@ def estimate_anew() -> None:
     if not here:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.run("Run", here)
+        key = controls.run("Run", here, key="estimate")
         samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
         most = len(library.dataset(library.config(key).dataset).test)
-        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="images")
+        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             live.begin(key, samples, images, seed)
@@ -173,22 +177,21 @@ def estimate_anew() -> None:
     st.caption(
         f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."
     )
-    live.show()
 
 
-VIEWS = {"Table": scored, "Number of draws": settling, "Judged digits": judged}
+FIGURES = {"Table": scored, "Number of draws": settling, "Judged digits": judged}
 
 st.title("Conditional log-likelihoods")
 st.markdown(
-    "How many nats does a model need for what it was not shown? **Lower is better**, mean ± standard error over test images. "
-    "Quote *importance sampling*; *prior Monte Carlo* shows why nobody should. The best full-test figure is bold; click a "
-    "number to see where it comes from."
+    "How many nats does a model need for what it was not shown, and are the digits that it writes what was asked for?"
 )
 library.rerun_when_runs_change()
-for tab, show in zip(st.tabs(list(VIEWS), key="view", bind="query-params"), VIEWS.values(), strict=True):
+for tab, show in zip(st.tabs(list(FIGURES), key="figures", bind="query-params"), FIGURES.values(), strict=True):
     if tab.open:
         with tab, display.sentences():
             show()
+with display.sentences():
+    live.show()
 display.explanation(
     "All rows estimate $-\\log p(x \\mid c)$ of the hidden pixels (or of the whole image, given the label or nothing). "
     "**−ELBO** averages draws from the recognition network and is an upper bound. **Importance sampling** weighs the same "

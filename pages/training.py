@@ -6,15 +6,15 @@ import streamlit as st
 
 from app import controls, following, form, overview, replaying, sweeping
 
-VIEWS: dict[str, Callable[[], None]] = {
+TASKS: dict[str, Callable[[], None]] = {
     "Replay": replaying.show,
     "Train": lambda: following.show(form.show),
     "Sweep": sweeping.show,
     "Runs": overview.show,
 }
-FIRST = next(iter(VIEWS))
+FIRST = next(iter(TASKS))
 
-view = st.segmented_control(
-    "View", list(VIEWS), default=FIRST, required=True, key="view", bind="query-params", label_visibility="collapsed"
+task = st.segmented_control(
+    "Task", list(TASKS), default=FIRST, required=True, key="task", bind="query-params", label_visibility="collapsed"
 )
-VIEWS[controls.or_default(view, FIRST)]()
+TASKS[controls.or_default(task, FIRST)]()

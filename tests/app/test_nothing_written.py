@@ -64,7 +64,7 @@ def test_every_page_opens(
 def test_a_run_that_cannot_be_changed_stays_as_it_was(
     label: str, visit: Visit, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitor = visit("training", view="Runs")
+    visitor = visit("training", task="Runs")
     visitor.text_input(key="rename mine").set_value("yours").run()
     visitor.text_area(key="note mine").set_value("a note").run()
     before, words = content(mine), read_only(monkeypatch)
@@ -74,7 +74,7 @@ def test_a_run_that_cannot_be_changed_stays_as_it_was(
 
 
 def test_a_training_that_cannot_begin_says_why(visit: Visit, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     visitor.selectbox(key="new-dataset").select("digits").run()
     words = read_only(monkeypatch)
     (sentence,) = sentences(press(visitor, "Start"))
@@ -85,7 +85,7 @@ def test_a_training_that_cannot_begin_says_why(visit: Visit, mine: Path, monkeyp
 def test_a_sweep_that_cannot_be_kept_lines_nothing_up(
     misfortune: str, visit: Visit, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitor = visit("training", view="Sweep", sweep="a new one")
+    visitor = visit("training", task="Sweep", sweep="a new one")
     visitor.text_area(key="sweep-text").set_value(SWEEP).run()
     words = UNWRITABLE[misfortune](monkeypatch)
     (sentence,) = sentences(press(visitor, "Line up 1 of 1 runs"))

@@ -133,8 +133,8 @@ def all_imported(own_runs: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "query"),
-    [*((name, {}) for name in PAGES), ("training", {"view": "Runs"}), ("why", {"question": "No label"})]
-    + [("cll", {"view": view}) for view in ("Number of draws", "Judged digits")],
+    [*((name, {}) for name in PAGES), ("training", {"task": "Runs"}), ("why", {"question": "No label"})]
+    + [("cll", {"figures": figures}) for figures in ("Number of draws", "Judged digits")],
 )
 def test_an_imported_run_is_called_so_in_every_selector_and_table(
     visit: Visit, without_mnist: None, all_imported: Path, name: str, query: dict[str, str]
@@ -150,10 +150,10 @@ def test_an_imported_run_is_called_so_in_every_selector_and_table(
 def test_an_address_names_an_imported_run_with_and_without_saying_so(
     visit: Visit, without_mnist: None, all_imported: Path, words: str
 ) -> None:
-    visitor = visit("cll", run=words)
-    assert visitor.selectbox(key="run").value == "digits-quadrant-1"
+    visitor = visit("cll", estimate=words)
+    assert visitor.selectbox(key="estimate").value == "digits-quadrant-1"
     assert not visitor.toast
-    visitor = visit("cll", view="Number of draws", curve=words)
+    visitor = visit("cll", figures="Number of draws", curve=words)
     assert visitor.selectbox(key="curve").value == "digits-quadrant-1"
     assert not visitor.toast
     visitor.selectbox(key="curve").select("digits-label").run()
@@ -363,11 +363,43 @@ def test_what_an_address_says_in_vain_is_told_once(
         ("training", "replay"),
         ("training", "epoch"),
         ("training", "part"),
-        ("cll", "run"),
+        ("cll", "estimate"),
     ],
 )
 def test_an_emptied_address_is_the_default(visit: Visit, without_mnist: None, page: str, emptied: str) -> None:
     assert not visit(page, **{emptied: ""}).error
+
+
+def test_one_visitor_goes_through_all_pages_in_any_order(visit: Visit, without_mnist: None) -> None:
+    visitor = visit("inpaint", images="digits")
+    for page in (*PAGES, "generate", *reversed(PAGES)):
+        if page == "cll":
+            go_on(visitor, page, estimate="digits-label")
+            next(button for button in visitor.button if button.label == "Estimate").click().run()
+        assert not go_on(visitor, page).error, page
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("generate", {"e11": "1.5"}),
+        ("generate", {"live": "false", "e11": "1.5"}),
+        ("generate", {"view": "Interpolation"}),
+        ("training", {"replay": "digits-label", "epoch": "20"}),
+        ("training", {"task": "Runs"}),
+        ("cll", {"estimate": "digits-quadrant-1", "draws": "7", "over": "20"}),
+        ("cll", {"figures": "Number of draws"}),
+    ],
+)
+def test_what_was_chosen_on_a_page_is_there_again_and_in_its_address(
+    visit: Visit, without_mnist: None, page: str, query: dict[str, str]
+) -> None:
+    visitor = visit(page, **query)
+    chosen = {name: visitor.query_params[name] for name in query}
+    for name in ("cll", "training", "generate", "why", page):
+        visitor.query_params.clear()  # a link of the sidebar says nothing but the page
+        assert not go_on(visitor, name).error, name
+    assert {name: visitor.query_params.get(name) for name in query} == chosen
 
 
 class TestInpaint:
@@ -1014,27 +1046,27 @@ class TestTable:
     ) -> None:
         visitor = visit("cll")
         assert "Live estimates of mnist runs need its images" in said(visitor)
-        assert all(name.startswith("digits-") for name in visitor.selectbox(key="run").options)
+        assert all(name.startswith("digits-") for name in visitor.selectbox(key="estimate").options)
 
     def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "No run's digits are judged yet" in said(visit("cll", view="Judged digits"))
+        assert "No run's digits are judged yet" in said(visit("cll", figures="Judged digits"))
         run = find("digits-label", own_runs)
         found = [Finding(name="samples", value=0.75, of=1000, reference=0.5), Finding(name="alone", value=0.5, of=10)]
         store_judgement(run, found, run.weights_digest())
-        visitor = visit("cll", view="Judged digits")
-        samples, alone = visitor.dataframe[0].value.to_numpy().tolist()
-        assert samples == ["digits-label", "0.750", "0.500", "samples", "1,000"]
-        assert alone == ["digits-label", "0.500", "–", "alone", "10"]
+        visitor = visit("cll", figures="Judged digits")
+        samples, alone = visitor.table[0].value.to_numpy().tolist()
+        assert samples == ["digits-label", "samples", "0.750", "0.500", "1,000"]
+        assert alone == ["digits-label", "alone", "0.500", "–", "10"]
 
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "is not stored yet" in said(visit("cll", view="Number of draws"))
+        assert "is not stored yet" in said(visit("cll", figures="Number of draws"))
         run = find("digits-label", own_runs)
         store(run, stored_cells(run), run.weights_digest(), CURVE)
-        visitor = visit("cll", view="Number of draws")
+        visitor = visit("cll", figures="Number of draws")
         assert visitor.selectbox(key="curve").options == ["digits-label"]
         assert len(visitor.get("plotly_chart")) == 1
 
@@ -1044,10 +1076,10 @@ class TestTable:
 
     @staticmethod
     def estimated(visit: Visit, draws: int, images: int) -> AppTest:
-        visitor = visit("cll", run="digits-label", draws=str(draws), images=str(images))
+        visitor = visit("cll", estimate="digits-label", draws=str(draws), over=str(images))
         next(button for button in visitor.button if button.label == "Estimate").click().run()
         for _ in range(60):
-            if not visitor.session_state["live"].running:
+            if not visitor.session_state["live-estimate"].running:
                 break
             visitor.run()
         assert f"{images} of {images}" in visitor.get("progress")[0].proto.text
@@ -1092,7 +1124,7 @@ class TestTable:
             yield
 
         monkeypatch.setattr(live, "evaluate", broken)
-        visitor = visit("cll", run="digits-label")
+        visitor = visit("cll", estimate="digits-label")
         next(button for button in visitor.button if button.label == "Estimate").click().run()
         for _ in range(2):
             assert [error.value for error in visitor.error] == ["Something is in the way."]
@@ -1100,8 +1132,8 @@ class TestTable:
 
     def test_the_dotted_lines_are_of_the_run_that_is_estimated(self, visit: Visit, without_mnist: None) -> None:
         visitor = self.estimated(visit, 3, 120)
-        visitor.selectbox(key="run").select("digits-quadrant-1").run()
-        estimate = visitor.session_state["live"]
+        visitor.selectbox(key="estimate").select("digits-quadrant-1").run()
+        estimate = visitor.session_state["live-estimate"]
         stored = {cell.mean for cell in stored_cells(find("digits-label", CHECKPOINTS))}
         dotted = {cell.mean for cell in estimate.stored().values()}
         assert dotted

@@ -267,7 +267,7 @@ def test_the_lines_read_completions_as_the_page_does(
 
 
 CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a page's charts, without MNIST
-WHERE = {"latent": {"units": "true"}, "cll": {"view": "Number of draws"}}
+WHERE = {"latent": {"units": "true"}, "cll": {"figures": "Number of draws"}}
 
 
 @pytest.mark.parametrize("name", CHARTED)

@@ -37,7 +37,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 def form(visit: Visit, **settings: object) -> AppTest:
     """Open the form and give some settings by their labels."""
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     visitor.selectbox(key="new-dataset").select("digits").run()
     for label, value in settings.items():
         said = label.replace("_", " ")
@@ -99,7 +99,7 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
 
 
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
-    assert visit("training", view="Train").text_input[0].placeholder == "label"
+    assert visit("training", task="Train").text_input[0].placeholder == "label"
     assert form(visit).text_input[0].placeholder == "digits-label-2"
 
 
@@ -158,7 +158,7 @@ def test_where_training_is_off_nothing_can_be_changed(
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")
     with queueing.turn(own_runs, "somebody", "command"):
-        visitor = visit("training", view=view)
+        visitor = visit("training", task=view)
     assert not labels(visitor)
     if view != "Runs":
         assert "shows trainings and changes none" in visitor.info[0].value
@@ -177,7 +177,7 @@ def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytes
 
 
 def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: Run) -> None:
-    for visitor in (visit("training", view="Train"), visit("training", view="Train")):
+    for visitor in (visit("training", task="Train"), visit("training", task="Train")):
         (bar,) = visitor.get("progress")
         assert (bar.proto.value, bar.proto.text) == (5, "epoch 3 of 40, at most 7 minutes left")
         assert ":material/play_circle: **shell** trains" in said(visitor)
@@ -188,7 +188,7 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
 
 def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, running: Run) -> None:
     (running.folder.parent / QUEUE / "queue.json").write_text("{")
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     assert "queue.json is damaged" in visitor.error[0].value
     assert "**shell** trains" in said(visitor)
     assert visitor.get("progress")
@@ -197,7 +197,7 @@ def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, runni
 
 def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:
     os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
-    assert re.search(r"\*\*shell\*\* stalled: no step for 7\d s", said(visit("training", view="Train")))
+    assert re.search(r"\*\*shell\*\* stalled: no step for 7\d s", said(visit("training", task="Train")))
 
 
 def test_a_run_that_died_says_why_and_goes_on_at_a_press(
@@ -206,7 +206,7 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     run = untrained(tiny("label"), "mine", root=own_runs, status="running")
     with pytest.raises(OSError), pulse.beating(run.folder):
         raise OSError("no space left")
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     assert ":material/error: **mine** died: no space left" in said(visitor)
     press(visitor, "Resume training")
     assert started == [("mine", f"{run.card().command} --resume")]
@@ -216,7 +216,7 @@ def test_what_several_processes_trained_is_left_to_a_shell(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
-    visitor = visit("training", view="Train", follow="mine")
+    visitor = visit("training", task="Train", follow="mine")
     together = run.card().command.replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
     assert f"{together} --resume" in [code.value for code in visitor.code]
     assert "Resume training" not in labels(visitor)
@@ -228,7 +228,7 @@ def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
 ) -> None:
     with transcripts.opened(own_runs, "mine", "python -m cvae_core train label --seed 5 --run mine") as log:
         log.write(b"There is no internet.\n")
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     assert "**mine** failed: There is no internet." in said(visitor)
     press(visitor, "Resume training")
     assert started == [("mine", "python -m cvae_core train label --seed 5 --run mine")]
@@ -238,7 +238,7 @@ def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run)
     root = running.folder.parent
     with queueing._changing(root) as entries:  # entries of this process, to have living ones
         entries += [type(entries[0])(**{**vars(entries[0]), "run": run, "since": None}) for run in ("b", "c")]
-    visitor = visit("training", view="Train")
+    visitor = visit("training", task="Train")
     visitor.button(key="Earlier c").click().run()
     assert [entry.run for entry in queueing.look(root).waiting] == ["c", "b"]
     visitor.button(key="Cancel c").click().run()
@@ -251,7 +251,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
     untrained(tiny("quadrant"), "mine", root=own_runs)
-    visitor = visit("training", view="Train", follow="mine")
+    visitor = visit("training", task="Train", follow="mine")
     links = [(link.proto.label, link.proto.query_string) for link in visitor.get("page_link")]
     assert links == [
         ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
@@ -263,7 +263,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
 def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
-    visitor = visit("training", view="Sweep")
+    visitor = visit("training", task="Sweep")
     assert len(visitor.dataframe[0].value) == 6
     text = 'flavour = "label"\ndataset = "digits"\nwidth = 128\nbatch_size = 64\nepochs = [2, 150]\n'
     visitor.text_area(key="sweep-text").set_value(text).run()
@@ -271,7 +271,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
     command = "python -m cvae_core train label --dataset digits --width 128 --epochs 2 --batch-size 64"
     assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2")]
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
-    table = visit("training", view="Sweep", sweep="grid").dataframe[0].value
+    table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
         ["grid-digits-label-epochs-2", "2", "not lined up"],
         ["digits-label", "150", "finished"],
@@ -298,7 +298,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
     name: str, text: str, sentence: str, visit: Visit, own_runs: Path
 ) -> None:
     files.write(own_runs / ".sweeps" / "kept.toml", b'flavour = "vae"\n')
-    visitor = visit("training", view="Sweep", sweep="a new one")
+    visitor = visit("training", task="Sweep", sweep="a new one")
     visitor.text_input(key="sweep-name").set_value(name).run()
     visitor.text_area(key="sweep-text").set_value(text).run()
     assert not visitor.exception
@@ -310,12 +310,12 @@ def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path)
     (own_runs / ".sweeps" / "folder.toml").mkdir(parents=True)
     files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff\xfe")
     for name, sentence in (("folder", "cannot be read"), ("bytes", "is no TOML")):
-        visitor = visit("training", view="Sweep", sweep=name)
+        visitor = visit("training", task="Sweep", sweep=name)
         assert f"{name}.toml {sentence}" in visitor.error[0].value
 
 
 def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs: Path) -> None:
-    visitor = visit("training", view="Runs")
+    visitor = visit("training", task="Runs")
     table = visitor.dataframe[0].value.set_index("run")
     card = find("digits-label", own_runs).card()
     assert table.index.tolist() == ["digits-baseline-1", "digits-label", "digits-quadrant-1"]
@@ -339,7 +339,7 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
 ) -> None:
     untrained(tiny("label"), "mine", root=own_runs)
     chosen[:] = ["mine", "yours"]
-    visitor = visit("training", view="Runs")
+    visitor = visit("training", task="Runs")
     visitor.text_area(key="note mine").set_value("the first one").run()
     press(visitor, "Keep it")
     visitor.text_input(key="rename mine").set_value("digits-label").run()
@@ -355,14 +355,14 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
 
 def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
     chosen[:] = ["digits-label"]
-    visitor = visit("training", view="Runs")
+    visitor = visit("training", task="Runs")
     assert "`digits-label` is pretrained and read-only." in said(visitor)
     assert "Put into the bin" not in labels(visitor)
 
 
 def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
     chosen[:] = ["digits-label", "digits-quadrant-1"]
-    (table,) = visit("training", view="Runs").table
+    (table,) = visit("training", task="Runs").table
     assert "width" not in table.value.index  # they have the same
     assert table.value.loc["flavour"].tolist() == ["label", "quadrant"]
 

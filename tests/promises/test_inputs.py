@@ -43,8 +43,8 @@ NAMED = {  # what an address may say of a page
                 "random", "pixels", "column", "index", "completion-walk"),
     "latent": ("run", "method", "3d", "point", "to", "route", "prior", "beside", "draw", "drawn", "units"),
     "why": ("question", "beta", "scale", "grey", "averaged", "curve"),
-    "training": ("replay", "runs", "epoch", "quantity", "log", "part"),
-    "cll": ("view", "run", "only", "draws", "images", "view=Number+of+draws&curve"),
+    "training": ("task", "replay", "runs", "epoch", "quantity", "log", "part"),
+    "cll": ("figures", "estimate", "only", "draws", "over", "figures=Number+of+draws&curve"),
 }  # fmt: skip
 QUOTED = {name: quote(name.replace(chr(0), "")) for name in [*NUMBERS, *NAMES]}
 WHOLE = [  # a page's every name at once

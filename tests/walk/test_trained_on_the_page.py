@@ -46,7 +46,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
 ) -> None:
     try:
         with dashboard(tmp_path) as address:
-            page.goto(f"{address}/training?view=Train")
+            page.goto(f"{address}/training?task=Train")
             settle(page)
             page.get_by_role("combobox", name="Data set").click()
             page.get_by_role("option", name="digits").click()
@@ -78,13 +78,13 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             epochs = grown(page, int(page.evaluate(EPOCHS)))
         assert queueing.look(own_root).trains("mine")  # though the server is gone
         with dashboard(tmp_path) as address:
-            page.goto(f"{address}/training?view=Train")
+            page.goto(f"{address}/training?task=Train")
             grown(page, epochs)
             page.get_by_role("link", name="Generate digits").click(timeout=3 * DEADLINE)  # once it has finished
             settle(page)
             assert "run=mine" in page.url
             expect(page.get_by_role("combobox", name="Run")).to_have_value("mine")
-            page.goto(f"{address}/cll?run=mine&draws=100&images=360")
+            page.goto(f"{address}/cll?estimate=mine&draws=100&over=360")
             settle(page)
             expect(page.get_by_text("Not scored yet: mine")).to_be_visible()
             button(page, "Estimate").click()

@@ -158,7 +158,7 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
 
 @pytest.mark.parametrize("view", ["Train", "Sweep", "Runs"])
 def test_the_other_views_of_trainings_are_for_everybody(visit: Open, phone: Page, view: str) -> None:
-    page = visit(f"training?view={view}", phone)
+    page = visit(f"training?task={view}", phone)
     assert fits(page)
     assert not serious_faults(page, "light")
     page.set_viewport_size({"width": WIDE, "height": HEIGHT})
@@ -334,7 +334,7 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
 
 
 def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watched: Callable) -> None:
-    page = visit("cll?run=digits-label&draws=400&images=360")
+    page = visit("cll?estimate=digits-label&draws=400&over=360")
     page.get_by_role("button", name="Estimate").click()
     metric = page.get_by_test_id("stMetricValue").first
     metric.wait_for(timeout=30_000)
@@ -359,7 +359,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
 
 
 def test_a_live_cell_can_be_stopped(visit: Open) -> None:
-    page = visit("cll?run=digits-label&draws=1000&images=360")
+    page = visit("cll?estimate=digits-label&draws=1000&over=360")
     page.get_by_role("button", name="Estimate").click()
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop").click()
     page.wait_for_timeout(1500)
