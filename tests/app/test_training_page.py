@@ -256,7 +256,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     assert links == [
         ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
         ("See its latent space", "run=mine"),
-        ("Score it", "run=mine&draws=100&images=360"),
+        ("Score it", "estimate=mine&draws=100&over=360"),
     ]
 
 
