@@ -7,23 +7,27 @@ import streamlit as st
 
 from app import library
 
-_CAME_WITH = "came-with"  # in the session: what the address said when the visitor came
-_TOLD = "told-of-the-address"  # in the session: nothing is said twice
+_CAME_WITH = (
+    "came-with"  # in the session: what the address said when the visitor came, as far as no widget has heard it
+)
 LONGEST = 40  # letters of nonsense that are repeated
 
 
 def remember() -> None:
     """Keep what the address says before a page's widgets take it."""
-    if not st.session_state.get(_TOLD):
-        st.session_state.setdefault(_CAME_WITH, {name: st.query_params.get_all(name) for name in st.query_params})
+    st.session_state.setdefault(_CAME_WITH, {name: st.query_params.get_all(name) for name in st.query_params})
 
 
 def tell() -> None:
-    """Say which values of a link no widget understood, once: Streamlit drops them silently."""
-    if st.session_state.get(_TOLD):
-        return
-    st.session_state[_TOLD] = True
-    if left_out := _dropped(st.session_state.pop(_CAME_WITH, {})):
+    """Say which values of a link no widget understood, once: Streamlit drops them silently.
+
+    What waits in the address for widgets that a closed tab holds is told when they come.
+    """
+    came_with = st.session_state[_CAME_WITH]
+    heard = {name: texts for name, texts in came_with.items() if name in st.session_state}
+    waiting = {name: texts for name, texts in came_with.items() if name not in heard and name in st.query_params}
+    st.session_state[_CAME_WITH] = waiting
+    if left_out := _dropped(heard):
         quoted = ", ".join(f"`{words}`" for words in left_out)  # as code: a link must not become Markdown of the page
         st.toast(f"Left out of the address, for it makes no sense here: {quoted}", duration="long")
 

@@ -333,6 +333,16 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert "epoch=" in page.url  # which the last moment's has not
 
 
+def test_nonsense_for_a_closed_tab_is_told_when_it_is_opened(visit: Open) -> None:
+    page = visit("cll?figures=Number+of+draws&draws=99999&over=20")
+    told = page.get_by_test_id("stToast")
+    assert told.count() == 0
+    page.get_by_role("tab", name="Table").click()
+    told.wait_for()
+    assert "draws=99999" in told.inner_text()
+    assert "over" not in told.inner_text()
+
+
 def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watched: Callable) -> None:
     page = visit("cll?estimate=digits-label&draws=400&over=360")
     page.get_by_role("button", name="Estimate").click()
