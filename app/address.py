@@ -7,9 +7,7 @@ import streamlit as st
 
 from app import library
 
-_CAME_WITH = (
-    "came-with"  # in the session: what the address said when the visitor came, as far as no widget has heard it
-)
+_CAME_WITH = "came-with"  # in the session: what the address said when the visitor came and no widget has heard yet
 LONGEST = 40  # letters of nonsense that are repeated
 
 

@@ -145,7 +145,7 @@ def judgements() -> dict[str, list[Finding]]:
     """Return what the classifier found of each run that it has judged."""
     found = {}
     for name in cards()[0]:
-        with suppress(RunDamaged):  # a row less; the table above it says which
+        with suppress(RunDamaged):  # a row less; the table says which
             if findings := stored_judgement(runs.find(name, runs.default_root())):
                 found[name] = findings
     return found
@@ -239,7 +239,7 @@ def curves_by_draws() -> dict[str, list[Cell]]:
     """Return, for each run that has it, how its estimates settle as draws are added."""
     found = {}
     for name in run_keys():
-        with suppress(RunDamaged):  # a picture less; the table above it says which
+        with suppress(RunDamaged):  # a picture less; the table says which
             if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
                 found[name] = cells
     return found
