@@ -210,7 +210,10 @@ def watch_for_the_browser(shown: bool) -> None:
 
 
 def read_epsilon(dimensions: int) -> tuple[float, ...]:
-    """Return the base noise that the address holds, or what it held on an earlier visit; say what of it makes no sense."""
+    """Return the base noise that the address holds; say what of it makes no sense.
+
+    Where it holds none, what it held on an earlier visit is put into it again.
+    """
     names = [slider_key(dimension) for dimension in range(dimensions)]
     given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
     if not given:
