@@ -131,11 +131,11 @@ def missing(name: str, run: Run) -> list[list[str]]:
     for samples, images in draws[:1] if in_short else draws:
         for visible in shown:
             if (samples, visible) not in known:
-                words = ["evaluate", name, *(["--samples", str(samples)] if samples else [])]
+                words = ["evaluate", name, "--resume", *(["--samples", str(samples)] if samples else [])]
                 words += ["--images", str(min(images, len(load(card.config.dataset).test)))] if images else []
                 tasks.append([*words, *(["--visible", str(visible)] if any_set(card.config) else [])])
     if name in CURVES and not stored_cells(run, CURVE):
-        tasks.append(["evaluate", name, "--curve"])
+        tasks.append(["evaluate", name, "--resume", "--curve"])
     if name in JUDGED and not stored_judgement(run):
         if not classifier_path(card.config.dataset, run.folder.parent).exists():
             tasks.append(["classifier", card.config.dataset])

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +18,17 @@ from cvae_core import archives, classifier, data, evaluation, files, judging, la
 from cvae_core.config import Config, Dataset
 from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
-from cvae_core.errors import Interrupted
-from cvae_core.evaluation import Cell
+from cvae_core.errors import ConfigError, Interrupted
+from cvae_core.evaluation import Cell, stored_cells
 from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.jobs import resume_command
 from cvae_core.models import ConditionalVAE
 from cvae_core.roots import default_root, in_root
-from cvae_core.runs import find
+from cvae_core.runs import Run, find
 from cvae_core.sessions import Launch, SessionReport, train_run
 from cvae_core.training import Stepped
+
+KEEP_EVERY = 30.0  # seconds between the times that an evaluation keeps what it has
 
 
 def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) -> None:
@@ -71,6 +74,7 @@ class Evaluate:
     curve: Annotated[bool, Doc("score the first 100 images at 1 to 10,000 draws and keep how the estimates settle")] = (
         False
     )
+    resume: Annotated[bool, Doc("go on where the same evaluation was interrupted")] = False
     json: Annotated[bool, Doc("print the cells as JSON")] = False
     device: OnDevice = "auto"
     root: Root = field(default_factory=default_root)
@@ -79,6 +83,8 @@ class Evaluate:
         """Score, with a bar over images, then print the cells."""
         device = parallel.device(self.device)
         with parallel.group(device):
+            if self.resume and parallel.processes() > 1:
+                raise ConfigError("An interrupted evaluation goes on in one process: leave out torchrun, or --resume.")
             self._score(device)
 
     def _score(self, device: torch.device) -> None:
@@ -86,15 +92,15 @@ class Evaluate:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
         file, cells = evaluation.CURVE if self.curve else evaluation.RESULTS, []
         files.require_writable(run.result_path(file))
-        if self.curve:
-            images = min(evaluation.CURVE_IMAGES, len(split))
-            for samples in evaluation.CURVE_SAMPLES:
-                cells += self._scored(model, split, samples, images)
-        else:
-            cells = self._scored(model, split, self.samples, self.images)
+        each = evaluation.CURVE_SAMPLES if self.curve else (self.samples,)
+        images = min(evaluation.CURVE_IMAGES, len(split)) if self.curve else self.images
+        for samples in each:
+            cells += self._scored(run, weights, model, split, samples, images)
         if not parallel.leads():
             return
         kept = evaluation.store(run, cells, weights, file)
+        for samples in each:
+            evaluation.unfinished(run, samples).unlink(missing_ok=True)
         if set(cells) - set(kept):
             print("Not all of it is stored: fuller cells, or as full ones of another seed, stay.", file=sys.stderr)
         if self.json:
@@ -107,8 +113,10 @@ class Evaluate:
                 f"({draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
             )
 
-    def _scored(self, model: ConditionalVAE, split: Split, samples: int, images: int | None) -> list[Cell]:
-        """Return the final cells, after a bar that grows with the images."""
+    def _scored(
+        self, run: Run, weights: str, model: ConditionalVAE, split: Split, samples: int, images: int | None
+    ) -> list[Cell]:
+        """Return the final cells, after a bar that grows with the images; keep what there is of them on the way."""
         cells: list[Cell] = []
         scoring = evaluation.evaluate(
             model,
@@ -118,12 +126,24 @@ class Evaluate:
             images=images,
             seed=self.seed,
             visible=self.visible,
+            so_far=stored_cells(run, evaluation.unfinished(run, samples).name) if self.resume else (),
         )
+        alone, kept_at = parallel.processes() == 1, time.monotonic()
         with tqdm(unit="image", disable=None if parallel.leads() else True) as bar:
-            for scored in scoring:
-                bar.total = scored.images
-                bar.update(scored.done - bar.n)
-                cells = list(scored.cells)
+            try:
+                for scored in scoring:
+                    bar.total = scored.images
+                    bar.update(scored.done - bar.n)
+                    cells = list(scored.cells)
+                    if alone and time.monotonic() - kept_at > KEEP_EVERY:
+                        evaluation.store_unfinished(run, cells, weights, samples)
+                        kept_at = time.monotonic()
+            except KeyboardInterrupt:
+                if not (alone and cells):
+                    raise
+                evaluation.store_unfinished(run, cells, weights, samples)
+                done = f"{cells[0].images:,} images are scored and kept"
+                raise Interrupted(f"Stopped: {done}. Go on with the same command and --resume.") from None
         return cells
 
 

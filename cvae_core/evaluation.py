@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -63,6 +63,14 @@ class Moments:
     def __init__(self) -> None:
         self.count, self.total, self.squares = 0, 0.0, 0.0
 
+    @classmethod
+    def of(cls, cell: Cell) -> Self:
+        """Return the sums that a cell was divided from."""
+        moments, count = cls(), cell.images
+        moments.count, moments.total = count, count * cell.mean
+        moments.squares = count * cell.mean**2 + count * max(1, count - 1) * cell.standard_error**2
+        return moments
+
     def add(self, values: Tensor) -> None:
         """Add values (N,)."""
         self.count += len(values)
@@ -104,11 +112,13 @@ def evaluate(
     images: int | None = None,
     seed: int = 0,
     visible: str | None = None,
+    so_far: Sequence[Cell] = (),
 ) -> Iterator[Scored]:
     """Score the first images of a split by every estimator that fits the model, reporting as they come in.
 
     `samples` draws per image; `images` None means all; `visible` says what a model of any set is shown (its own draw
-    of sets if None). Raises ConfigError for numbers that cannot be.
+    of sets if None). Cells `so_far` of the same question over fewer images, or as many, are gone on from; others are
+    left aside. Raises ConfigError for numbers that cannot be.
     """
     total = len(split) if images is None else images
     if not 1 <= total <= len(split):
@@ -123,8 +133,14 @@ def evaluate(
         raise ConfigError("This model has its own visible quadrants: leave out --visible.")
     visible = None if visible is None else canonical(visible)
     shown = None if visible in (None, ANY) else flags(visible)
-    started = time.monotonic()
-    moments: dict[Estimator, Moments] = {}
+    visible = visible or getattr(model.config, "visible", None)
+    asked = (split_name, visible, seed)
+    same = [
+        c for c in so_far if (c.split, c.visible, c.seed) == asked and c.samples in (0, samples) and c.images <= total
+    ]
+    moments = {cell.estimator: Moments.of(cell) for cell in same}
+    first = same[0].images if same else 0
+    started = time.monotonic() - (same[0].seconds if same else 0.0)
 
     def cells() -> list[Cell]:
         seconds = round(time.monotonic() - started, 2)
@@ -132,7 +148,7 @@ def evaluate(
             Cell(
                 estimator=estimator,
                 split=split_name,
-                visible=visible or getattr(model.config, "visible", None),
+                visible=visible,
                 samples=0 if estimator in ("floor", "baseline") else samples,
                 images=moment.count,
                 seed=seed,
@@ -146,7 +162,11 @@ def evaluate(
     by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
     # All draws of an image in one chunk, where they fit: its condition and the image are then encoded only once.
     at_once = max(1, min(IMAGES_AT_ONCE, model.image_draws // samples, by_memory, total // parallel.processes()))
-    for rows in torch.arange(total).split(at_once)[parallel.rank() :: parallel.processes()]:
+    if same:
+        yield Scored(done=first, images=total, cells=cells())
+    if first == total:
+        return
+    for rows in torch.arange(first, total).split(at_once)[parallel.rank() :: parallel.processes()]:
         x, c = held_out(model.config, split, rows, shown, device=model.device)
         scores: dict[Estimator, Tensor] = {}
         if model.latent and not is_gsnn(model.config):
@@ -209,6 +229,17 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
         files.write_json(run.result_path(file), content)
     LOG.info("run %s: %d cells evaluated, %d in %s", run.name, len(new), len(kept), file)
     return kept
+
+
+def unfinished(run: Run, samples: int) -> Path:
+    """Return where the cells of an evaluation at so many draws wait until it ends."""
+    return run.result_path(f"scoring-{samples}.json")
+
+
+def store_unfinished(run: Run, cells: Sequence[Cell], weights: str, samples: int) -> None:
+    """Keep an evaluation's cells so far, for `evaluate` to go on from; nobody else reads them."""
+    path = unfinished(run, samples)
+    files.write_json(path, {"file": path.name, "weights": weights, "cells": [asdict(cell) for cell in cells]})
 
 
 def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:

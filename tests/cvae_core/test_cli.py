@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvae_core import archives, cli, console, data, evaluation, files, latent, queueing, vision
+from cvae_core import archives, cli, commands, console, data, evaluation, files, latent, parallel, queueing, vision
 from cvae_core.config import PRESETS, Config, train_command
 from cvae_core.evaluation import stored_cells
 from cvae_core.examples import first_of_each_label
@@ -314,6 +314,61 @@ def test_an_evaluation_is_json_where_that_is_asked_for(command: Command, root: P
     cells = json.loads(out)
     assert [vars(cell) for cell in stored_cells(run_at("digits-label", root))] == cells
     assert {(cell["split"], cell["seed"], cell["images"]) for cell in cells} == {("validation", 4, 20)}
+
+
+def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
+    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "IMAGES_AT_ONCE", 5)
+    estimate, scored = evaluation.from_posterior, [0]
+
+    def interrupted(model: Any, x: Any, c: Any, noise: Any) -> Any:
+        scored[0] += len(x)
+        if scored[0] == 15:
+            raise KeyboardInterrupt
+        return estimate(model, x, c, noise)
+
+    words = ("evaluate", "digits-label", "--samples", 3, "--images", 20, "--root", root)
+    monkeypatch.setattr(evaluation, "from_posterior", interrupted)
+    sentence = "Stopped: 10 images are scored and kept. Go on with the same command and --resume.\n"
+    assert command(*words)[::2] == (2, sentence)
+    run = run_at("digits-label", root)
+    waiting = evaluation.unfinished(run, 3)
+    assert stored_cells(run) == []
+    assert {cell.images for cell in stored_cells(run, waiting.name)} == {10}
+
+    scored[0] = 100
+    assert command(*words, "--resume")[0] == 0
+    assert scored == [110]
+    resumed = {cell.estimator: cell.mean for cell in stored_cells(run)}
+    assert not waiting.exists()
+    assert command(*words)[0] == 0
+    assert {cell.estimator: cell.mean for cell in stored_cells(run)} == pytest.approx(resumed)
+
+
+def test_several_processes_do_not_go_on_with_an_evaluation(
+    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
+    sentence = refused(command("evaluate", "digits-label", "--resume", "--root", root))
+    assert sentence == "An interrupted evaluation goes on in one process: leave out torchrun, or --resume."
+
+
+def test_a_long_evaluation_keeps_what_it_has_as_it_goes(
+    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(evaluation, "IMAGES_AT_ONCE", 5)
+    run, kept = run_at("digits-label", root), []
+    keep = evaluation.store_unfinished
+
+    def noted(*given: Any) -> None:
+        keep(*given)
+        kept.append({cell.images for cell in stored_cells(run, evaluation.unfinished(run, 3).name)})
+
+    monkeypatch.setattr(evaluation, "store_unfinished", noted)
+    assert command("evaluate", "digits-label", "--samples", 3, "--images", 20, "--root", root)[0] == 0
+    assert kept == [{5}, {10}, {15}, {20}]
 
 
 @pytest.mark.parametrize(

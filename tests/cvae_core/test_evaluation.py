@@ -29,6 +29,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 needs_mnist = pytest.mark.skipif(not data.on_disk("mnist"), reason="MNIST is not here: set CVAE_DATA to its folder")
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
+APPROXIMATE = ("mean", "standard_error", "seconds")
 
 
 def cells(config: Config, digits: DataSet, **arguments: Any) -> dict[str, Cell]:
@@ -84,6 +85,33 @@ def test_scores_come_in_with_their_progress_and_add_up(
     seen = list(evaluate(build(tiny("label")), digits.test, samples=3, images=20))
     assert [(scored.done, scored.images) for scored in seen] == [(7, 20), (14, 20), (20, 20)]
     assert [{cell.images for cell in scored.cells} for scored in seen] == [{7}, {14}, {20}]
+
+
+@pytest.mark.parametrize("flavour", ["label", "quadrant", "baseline"])
+def test_an_evaluation_that_goes_on_ends_where_one_in_one_go_does(flavour: str, tiny: Tiny, digits: DataSet) -> None:
+    config, whole = tiny(flavour), cells(tiny(flavour), digits)
+    for scored in (1, 7, 20):
+        before = [replace(cell, seconds=1000.0) for cell in cells(config, digits, images=scored).values()]
+        with pytest.MonkeyPatch.context() as patch:
+            noted = image_scores(patch)
+            after = cells(config, digits, so_far=before)
+        assert sum(map(len, noted.values())) == (20 - scored) * len(whole)  # and no image twice
+        for name, cell in whole.items():
+            assert after[name] == replace(cell, **{key: getattr(after[name], key) for key in APPROXIMATE})
+            assert after[name].mean == pytest.approx(cell.mean, rel=1e-6)
+            assert after[name].standard_error == pytest.approx(cell.standard_error, rel=1e-5)
+            assert 1000 <= after[name].seconds < 1100
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 3}, {"samples": 6}, {"split_name": "validation"}, {"images": 21}, {"visible": "2"}]
+)
+def test_cells_of_another_question_are_not_gone_on_from(other: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
+    config = tiny("quadrant", visible="any")
+    usual: dict[str, Any] = {"images": 20, "visible": "1"}
+    before = [cell for name, cell in cells(config, digits, **{**usual, **other}).items() if name != "floor"]
+    found, expected = cells(config, digits, **usual, so_far=before), cells(config, digits, **usual)
+    assert [cell.mean for cell in found.values()] == [cell.mean for cell in expected.values()]
 
 
 def image_scores(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
