@@ -46,8 +46,9 @@ def embedding_map(
     drawn: np.ndarray | None = None,
     prior: np.ndarray | None = None,
     images: str = "",
+    caught: Sequence[int] = (),
 ) -> go.Figure:
-    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed.
+    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed, some selected.
 
     `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
     `images` names the data set, for the thumbnails.
@@ -63,7 +64,11 @@ def embedding_map(
     size = 3 if solid else 5 if prior is None else 4
     for digit in range(10):
         rows = embedding.labels == digit
-        picked = {} if solid else {"selected": {"marker": {"size": 16}}, "unselected": {"marker": {"opacity": 0.8}}}
+        picked: dict[str, Any] = {}
+        if not solid:
+            picked = {"selected": {"marker": {"size": 10}}, "unselected": {"marker": {"opacity": 0.5}}}
+        if len(caught) and not solid:
+            picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], caught))
         figure.add_trace(
             _points(
                 embedding.coordinates[rows],

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
@@ -413,56 +413,3 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
             f"Give up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas; what is not one is left out."
         )
     return tuple(good) or (0,)
-
-
-MAP = "map"  # key of the latent space's chart
-ROUTE, ROUTE_END = "route", "to"  # keys of the walk between two points, and of where it ends
-_POINT, _CLICKED = "point", "clicked-point"
-
-
-def test_index(highest: int) -> int:
-    """Choose a test image by its number; a click on the map writes it."""
-    return whole_number("Test image", 0, highest, default=0, key=_POINT)
-
-
-def take_point() -> None:
-    """Write the clicked point's test index where `test_index` reads it; a second one is where to walk.
-
-    The map tells them digit by digit, in no order of clicks: of two, the one that was clicked before is the first.
-    """
-    caught = sorted(_caught(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
-    if 0 < len(caught) <= 2:
-        st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
-    if len(caught) == 2:
-        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, caught[1]
-        st.query_params[ROUTE_END] = str(caught[1])  # a widget that is yet to be shown does not write it
-
-
-def selected_points() -> tuple[int, ...]:
-    """Return the test indices that a lasso or a box has caught on the map; one clicked point is not a selection."""
-    state = st.session_state.get(MAP)
-    caught = _caught(state) if state else ()
-    return caught if len(caught) > 1 else ()
-
-
-def _caught(state: Any) -> tuple[int, ...]:
-    """Return the test indices of a map's selected points."""
-    match state:
-        case {"selection": {"points": [*points]}}:
-            given = [point.get("customdata") for point in points if isinstance(point, Mapping)]
-            return tuple(int(index) for index in given if isinstance(index, int | float) and 0 <= index <= MAX_INDEX)
-    return ()  # as only a forger sends it
-
-
-def chosen_point() -> int | None:
-    """Return the test index that `test_index` holds."""
-    return st.session_state.get(_POINT)
-
-
-def point_to_ring() -> int | None:
-    """Return the test index that the map must ring: one that came by number or address, not by a click.
-
-    A clicked point shows itself. To ring it would change the figure, and Streamlit then forgets its zoom and hidden digits.
-    """
-    number = chosen_point()
-    return None if number == st.session_state.get(_CLICKED, 0) else number

@@ -1,12 +1,12 @@
 """How is z arranged?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, maps, pictures, snippets, thumbnails
+from app import charts, controls, display, drawing, library, maps, pictures, points, snippets, thumbnails
 from app.library import RunKey
 from app.pictures import Figure, Walk
 from cvae_core import data, gallery
@@ -92,12 +92,14 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
             st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
-def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> None:
-    """Show the digits that a lasso has caught, each above its reconstruction, and offer them as CSV."""
-    st.subheader(f"{len(caught):,} selected", anchor=False)
-    shown = caught[:: -(-len(caught) // MOST_SHOWN)]  # they come digit by digit: the first ones would all be of one
+def selection(key: RunKey, embedding: Embedding, caught: np.ndarray) -> None:
+    """Show the digits that a lasso has caught, rows (N,) of the map, each above its reconstruction; offer them as CSV."""
+    by_digit = np.flatnonzero(caught)[np.argsort(embedding.labels[caught], kind="stable")]
+    indices = tuple(embedding.indices[by_digit].tolist())
+    st.subheader(f"{len(indices):,} selected", anchor=False)
+    shown = indices[:: -(-len(indices) // MOST_SHOWN)]  # the first ones would all be of one digit
     if data.on_disk(library.config(key).dataset):
-        more = f", {len(shown)} of {len(caught):,}" if len(caught) > MOST_SHOWN else ""
+        more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         figure = Figure(
             key,
             gallery.reconstructions,
@@ -105,18 +107,20 @@ def selection(key: RunKey, embedding: Embedding, caught: tuple[int, ...]) -> Non
             f"{key.name}: selected test digits above their reconstructions{more}",
         )
         display.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
-    display.file_button(
-        "CSV of the selection",
-        partial(maps.csv, embedding, caught),
-        f"{key.name}-selected.csv",
-        words="Index, label, coordinates and z of every selected point",
-    )
+    with st.container(horizontal=True):
+        display.file_button(
+            "CSV of the selection",
+            partial(maps.csv, embedding, indices),
+            f"{key.name}-selected.csv",
+            words="Index, label, coordinates and z of every selected point",
+        )
+        st.button("Let go", icon=":material/deselect:", on_click=points.let_go)
 
 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Walk from the chosen point to another one."""
     with st.expander(
-        "Walk from this point to another", key=controls.ROUTE, bind="query-params", icon=":material/route:"
+        "Walk from this point to another", key=points.ROUTE, bind="query-params", icon=":material/route:"
     ) as box:
         if not box.open:
             return
@@ -124,7 +128,7 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
             return
         highest = int(embedding.indices.max())
-        end = controls.whole_number("To test image", 0, highest, default=1, key=controls.ROUTE_END)
+        end = controls.whole_number("To test image", 0, highest, default=1, key=points.ROUTE_END)
         if end not in embedding.indices:
             st.caption("That image is not on the map.")
             return
@@ -144,22 +148,31 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
         display.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
-def chart(key: RunKey, embedding: Embedding, layout: Layout, star: np.ndarray | None, seed: int | None) -> Embedding:
+def chart(
+    key: RunKey,
+    embedding: Embedding,
+    layout: Layout,
+    star: np.ndarray | None,
+    seed: int | None,
+    caught: Sequence[int],
+) -> Embedding:
     """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
     shown, prior = maps.drawn(key, embedding, seed)
     drawn = None if prior is None else len(prior)
     images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
-    ringed = controls.chosen_point() if layout.dimensions == 3 else controls.point_to_ring()
-    figure = charts.embedding_map(shown, ringed, star, prior, images)
+    ringed = points.chosen() if layout.dimensions == 3 else points.to_ring()
+    held = points.to_show(caught, (key, layout, seed, ringed, None if star is None else tuple(star)))
+    figure = charts.embedding_map(shown, ringed, star, prior, images, held)
+    figure.update_layout(selectionrevision=points.times_let_go())
     if layout.dimensions == 3:
         st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
         st.plotly_chart(
             figure,
-            on_select=controls.take_point,
+            on_select=points.take,
             selection_mode=("points", "lasso", "box"),
             config=charts.MAP_CONFIG,
-            key=controls.MAP,
+            key=points.MAP,
             alt=alt,
         )
     hint = " Move over a point to see its digit." if data.on_disk(images) else ""
@@ -270,10 +283,11 @@ with display.sentences():
         first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
         point = second if other is None else st.container()
         with point:
-            chosen = controls.test_index(int(embedding.indices.max()))
+            chosen = points.test_index(int(embedding.indices.max()))
         with first:
             star = drawing_placed(key, embedding)
-            shown = chart(key, embedding, layout, star and star[0], seed)
+            caught = points.selected()
+            shown = chart(key, embedding, layout, star and star[0], seed, caught)
         if other is not None:
             with second, display.sentences():
                 second_chart(other, layout, seed)
@@ -285,8 +299,8 @@ with display.sentences():
                 st.info("Click a point, or give the number of a test image that is on the map.")
 with display.sentences():
     if embedding is not None:
-        if layout.dimensions == 2 and (caught := controls.selected_points()):
-            selection(key, shown, caught)
+        if layout.dimensions == 2 and (here := np.isin(embedding.indices, caught)).any():
+            selection(key, shown, here)
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])

@@ -41,7 +41,7 @@ NAMED = {  # what an address may say of a page
     "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1", "encode"),
     "inpaint": ("of", "images", "visible-mnist", "visible-digits", "quadrants", "seed", "samples", "digits", "indices",
                 "random", "pixels", "column", "index", "completion-walk"),
-    "latent": ("run", "method", "3d", "point", "to", "route", "prior", "beside", "draw", "drawn", "units"),
+    "latent": ("run", "method", "3d", "point", "to", "caught", "route", "prior", "beside", "draw", "drawn", "units"),
     "why": ("question", "beta", "scale", "grey", "averaged", "curve"),
     "training": ("task", "replay", "runs", "epoch", "quantity", "log", "part"),
     "cll": ("figures", "estimate", "only", "draws", "over", "figures=Number+of+draws&curve"),

@@ -2,12 +2,13 @@
 
 import io
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 from app.drawing import source_of_digits
 from cvae_core import data
@@ -171,24 +172,36 @@ def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -
     assert chart.evaluate(chosen) == ["test image 9"]
 
 
-def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
-    page = visit("latent")
-    drawn(page)
+def lasso(page: Page, reach: int) -> FloatRect:
+    """Draw a square around the middle of the map, as many pixels to each side; return where the map is."""
     chart = page.locator(".js-plotly-plot").first
     chart.hover()
     chart.locator('[data-title="Lasso Select"]').click()
     box = chart.locator(".nsewdrag").bounding_box()
     assert box is not None
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(middle[0] - 60, middle[1] - 60)
+    page.mouse.move(middle[0] - reach, middle[1] - reach)
     page.mouse.down()
-    for across, down in ((60, -60), (60, 60), (-60, 60), (-60, -60)):
+    for across, down in ((reach, -reach), (reach, reach), (-reach, reach), (-reach, -reach)):
         page.mouse.move(middle[0] + across, middle[1] + down, steps=4)
     page.mouse.up()
+    page.wait_for_timeout(300)
+    settle(page)
+    return box
+
+
+def selected(page: Page) -> int:
+    """Return how many points a page says are selected."""
     heading = page.get_by_role("heading", name=re.compile(r"[\d,]+ selected"))
     heading.wait_for()
-    settle(page)
-    count = int(heading.inner_text().split()[0].replace(",", ""))
+    return int(heading.inner_text().split()[0].replace(",", ""))
+
+
+def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
+    page = visit("latent")
+    drawn(page)
+    chart, box = page.locator(".js-plotly-plot").first, lasso(page, 60)
+    count = selected(page)
     assert count > 20
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV of the selection").click()
@@ -202,6 +215,58 @@ def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
     )
     inside = [abs(x - box["width"] / 2) < 64 and abs(y - box["height"] / 2) < 64 for x, y in places]
     assert all(inside)
+
+
+def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
+    visit: Open, browser: Browser, watched: Callable[[Page], Page]
+) -> None:
+    marked = "g => g._fullData.slice(0, 10).flatMap(t => [...t.selectedpoints || []].map(i => t.customdata[i])).sort()"
+    page = visit("latent")
+    drawn(page)
+    lasso(page, 60)
+    count = selected(page)
+    context = browser.new_context()
+    other = visit(page.url.split("/", 3)[3], watched(context.new_page()))
+    drawn(other)
+    chart = other.locator(".js-plotly-plot").first
+    assert selected(other) == count == len(chart.evaluate(marked))
+    assert chart.evaluate(marked) == page.locator(".js-plotly-plot").first.evaluate(marked)
+
+    lasso(other, 30)
+    assert 1 < selected(other) < count
+    assert selected(other) == len(chart.evaluate(marked))
+    fewer = other.url
+    other.get_by_role("link", name="Why?").first.click()
+    settle(other)
+    other.get_by_role("link", name="Latent space").first.click()
+    drawn(other)
+    settle(other)
+    assert other.url == fewer
+    assert selected(other) == len(chart.evaluate(marked)) < count
+
+    other.get_by_role("button", name="Let go").click()
+    other.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
+    settle(other)
+    assert chart.evaluate(marked) == []
+    assert "caught" not in other.url
+    context.close()
+
+    box = lasso(page, 30)
+    page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
+    page.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
+    assert "caught" not in page.url
+    lasso(page, 60)
+    page.get_by_role("button", name="Let go").click()
+    page.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
+    settle(page)
+    assert page.locator(".js-plotly-plot").first.evaluate(marked) == []
+
+
+def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:
+    page = visit("latent?caught=eNrt")
+    page.get_by_text("in the address is no selection of points, and is left out.").wait_for()
+    assert "caught" not in page.url
+    assert page.get_by_role("heading", name=re.compile("selected")).count() == 0
 
 
 @pytest.mark.mnist
