@@ -14,6 +14,7 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
+CLICKED = "clicked-number"  # in the session: row and column by table, of the one that was clicked last
 WIDTHS = {"estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
 MODEL_WIDTH, BESIDE_MANY = 250, 205  # of models' names, which are shorter where there are several columns of numbers
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
@@ -39,22 +40,34 @@ def table(pivot: Pivot) -> None:
     st.subheader(pivot.title, anchor=False)
     frame = pivot.frame()
     widths = {"model": MODEL_WIDTH if len(pivot.columns) == 1 else BESIDE_MANY, **WIDTHS}
-    chosen = st.dataframe(
+    key = f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
+    clicked = st.session_state.get(CLICKED, {}).get(key)
+    st.dataframe(
         frame.style.apply(emphasis, pivot=pivot, axis=None),
         hide_index=True,
-        on_select="rerun",
+        on_select=partial(take_click, key, len(pivot.lines)),
         selection_mode="single-cell",
-        key=f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}",  # another table forgets what was clicked on this one
+        selection_default={"selection": {"cells": [clicked] if clicked else []}},
+        key=key,
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
         column_order=["model", *pivot.columns, "estimator", "S", "N"],  # what a phone shows of it has a number
     )
     if pivot.note:
         st.caption(pivot.note.replace("*", "\\*"))
-    for row, column in chosen.selection.cells:
-        entry = pivot.lines[row].cells.get(column)
-        if entry is not None:
+    if clicked and (entry := pivot.lines[clicked[0]].cells.get(clicked[1])):
+        with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
             st.info(provenance(entry), icon=":material/fact_check:")
+            st.button("Close", on_click=st.session_state.pop, args=(CLICKED,), type="tertiary")
+
+
+def take_click(key: str, lines: int) -> None:
+    """Keep the cell that was clicked last, of whichever table: Streamlit forgets it with the tab that is left."""
+    match st.session_state[key]:
+        case {"selection": {"cells": [[int(row), str(column)], *_]}} if 0 <= row < lines:
+            st.session_state[CLICKED] = {key: (row, column)}
+        case _:
+            st.session_state[CLICKED] = {}
 
 
 def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:

@@ -255,6 +255,28 @@ def test_more_samples_make_a_taller_figure(visit: Open) -> None:
     assert Image.open(io.BytesIO(content(page))).height > before
 
 
+def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_too(visit: Open) -> None:
+    page = visit("cll")
+    table = page.get_by_test_id("stDataFrame").first
+    table.click(position={"x": 320, "y": 55})
+    told = page.get_by_test_id("stAlert").filter(has_text="python -m cvae_core evaluate")
+    told.wait_for()
+    words = told.inner_text()
+    page.get_by_role("tab", name="Judged digits").click()
+    told.wait_for(state="detached")
+    page.get_by_role("tab", name="Table").click()
+    told.wait_for()
+    assert told.inner_text() == words
+    page.get_by_role("link", name="Why?").first.click()
+    told.wait_for(state="detached")
+    page.get_by_role("link", name="CLL table").first.click()
+    told.wait_for()
+    settle(page)
+    table.click(position={"x": 320, "y": 90})  # another number takes its place
+    page.wait_for_function("said => !document.body.innerText.includes(said)", arg=words)
+    assert told.count() == 1
+
+
 def test_a_question_and_its_control_stand_in_the_address(visit: Open) -> None:
     page = visit("why")
     page.get_by_role("tab", name="Blur").click()
