@@ -18,10 +18,12 @@ from cvae_core.data import Split
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.gallery import Sheet
 from cvae_core.latent import Embedding
+from cvae_core.models import Condition, ConditionalVAE
 
 THUMBNAIL = (300, 220)
 _FROM_RUNS = "from cvae_core.runs import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
+KEPT_OFTEN = 20  # many completions each, at most 600 kB
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,28 @@ def _needs_images(recipe: Callable[..., Sheet]) -> bool:
 def _sheet(key: RunKey, recipe: str, settings: tuple[tuple[str, Any], ...]) -> Sheet:
     function, model = getattr(gallery, recipe), library.model(key)
     images = [library.dataset(model.config.dataset).test] if _needs_images(function) else []
-    made: Sheet = function(model, *images, **dict(settings))
+    often = {"often": _remembered(key)} if "often" in inspect.signature(function).parameters else {}
+    made: Sheet = function(model, *images, **dict(settings), **often)
     return made
+
+
+def _remembered(key: RunKey) -> gallery.Often:
+    """Return `gallery.completed_often` for a run, which draws once for a picture and for what a classifier reads there."""
+
+    def often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+        assert c.pixels is not None
+        assert c.visible is not None
+        given = c.pixels.numpy().tobytes(), c.visible.numpy().tobytes()
+        return _completed_often(key, *given, max(count, gallery.MANY), seed, model, c)[:count]
+
+    return often
+
+
+@st.cache_data(max_entries=KEPT_OFTEN, show_spinner=False)
+def _completed_often(
+    key: RunKey, pixels: bytes, visible: bytes, count: int, seed: int, _model: ConditionalVAE, _c: Condition
+) -> np.ndarray:
+    return gallery.completed_often(_model, _c, count, seed)
 
 
 def style(key: RunKey, ink: bytes, label: int) -> list[float]:
@@ -234,7 +256,7 @@ def _readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int
         _, c = held_out(model.config, test, torch.tensor(given), quadrants.flags(visible))
     classifier = library.classifier(model.config.dataset)
     assert classifier is not None
-    return judging.readings(model, classifier, c, seed)
+    return judging.readings(classifier, _remembered(key)(model, c, gallery.MANY, seed))
 
 
 def one_of_each(dataset: str) -> tuple[int, ...]:

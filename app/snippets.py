@@ -143,7 +143,8 @@ def readings(
         "",
         f"run, classifier = {_found(key)}, load_classifier({dataset!r}, default_root())",
         *condition,
-        f"shown = judging.readings(run.model(), classifier, c, seed={seed})",
+        f"completions = gallery.completed_often(run.model(), c, gallery.MANY, {seed})",
+        "shown = judging.readings(classifier, completions)",
     )
 
 

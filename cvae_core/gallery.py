@@ -3,7 +3,7 @@
 Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -22,11 +22,12 @@ from cvae_core.interventions import by_source, silenced
 from cvae_core.latent import slerp
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
 
-SPREAD_SAMPLES = 64
+MANY = 64  # completions of a condition, for what is said of all of them: a spread, shares to 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
 FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
 ALL_LABELS = tuple(range(LABELS))
 Pixels = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
+Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often`, or who remembers what it said
 
 
 class Sheet(NamedTuple):
@@ -76,6 +77,11 @@ def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
     return Sheet(decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
 
 
+def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+    """Draw completions of some conditions, (count, N, 784) uint8; a larger count goes on where a smaller one ended."""
+    return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
+
+
 def completions(
     model: ConditionalVAE,
     test: Split,
@@ -84,6 +90,7 @@ def completions(
     count: int,
     seed: int,
     pixels: Pixels = "means",
+    often: Often = completed_often,
 ) -> Sheet:
     """Complete test digits, a column each.
 
@@ -92,7 +99,7 @@ def completions(
     """
     x, c = held_out(model.config, test, torch.tensor(indices), quadrants.flags(visible))
     assert c.pixels is not None
-    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_answers(model, c, visible, count, seed, pixels)])
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_answers(model, c, visible, count, seed, pixels, often)])
     under = _papers(visible, (rows.shape[1], rows.shape[0]))
     return Sheet(rows, under.transpose(1, 0, 2))
 
@@ -148,9 +155,17 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
     return Sheet(np.stack(rows), _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
 
 
-def drawing(model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Pixels = "means") -> Sheet:
+def drawing(
+    model: ConditionalVAE,
+    ink: bytes,
+    visible: str,
+    count: int,
+    seed: int,
+    pixels: Pixels = "means",
+    often: Often = completed_often,
+) -> Sheet:
     """Complete a drawing of 784 bytes: itself, then what is in the lower rows of `completions`, in one row."""
-    answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels)[:, 0]
+    answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
     return Sheet(row, _papers(visible, row.shape[:2]))
 
@@ -166,11 +181,6 @@ def completion_walks(
 def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
     """Walk from one completion of a drawing of 784 bytes to another, as `completion_walks` does for a test digit."""
     return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
-
-
-def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
-    """Draw completions of some conditions, (count, N, 784) uint8; a larger count goes on where a smaller one ended."""
-    return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
 def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
@@ -250,9 +260,11 @@ def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: 
     return Sheet(sheet, _papers(visible, sheet.shape[:2]))
 
 
-def _answers(model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Pixels) -> np.ndarray:
+def _answers(
+    model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Pixels, often: Often
+) -> np.ndarray:
     """Return both guesses, samples, and twice the pixels' standard deviation over many, (count + 3, N, 784) uint8."""
-    drawn = completed_often(model, c, max(count, SPREAD_SAMPLES), seed)
+    drawn = often(model, c, max(count, MANY), seed)
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
     answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
     return np.concatenate([answers, spread[None]])

@@ -18,8 +18,7 @@ from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.figures import as_bytes
-from cvae_core.gallery import completed_often
-from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled
+from cvae_core.models import LABELS, ConditionalVAE, completed, labelled
 from cvae_core.runs import Run
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
 COMPLETED, COMPLETIONS = 2000, 5  # test images, and samples for each
 PROBED = 5000  # test images on whose z a linear probe is tried, half of them to learn from
 AT_ONCE = 250
-READ = 32  # completions of a condition: shares to 3 %, while a visitor waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +63,10 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
     return Split(torch.cat(images), torch.arange(LABELS).repeat_interleave(per_label))
 
 
-def readings(model: ConditionalVAE, classifier: Classifier, c: Condition, seed: int) -> np.ndarray:
-    """Return which digits the classifier reads in completions, the first of which a picture shows, shares (N, 10)."""
-    drawn = torch.from_numpy(completed_often(model, c, READ, seed)).float() / 255
-    said = classified(classifier, drawn.flatten(0, 1)).unflatten(0, drawn.shape[:2])
-    return F.one_hot(said, LABELS).double().mean(0).numpy()
+def readings(classifier: Classifier, completions: np.ndarray) -> np.ndarray:
+    """Return which digits the classifier reads in completions (count, N, 784) uint8 of N conditions, shares (N, 10)."""
+    said = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
+    return F.one_hot(said.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:

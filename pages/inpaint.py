@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import charts, controls, display, drawing, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure, Walk
-from cvae_core import data, gallery, judging, visibility
+from cvae_core import data, gallery, visibility
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
 from cvae_core.flat import QuadrantCVAE
@@ -19,7 +19,7 @@ from cvae_core.runs import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS, FRAME_SCALE = 3, 12, 6
-SPREAD = f"Spread: twice the pixels' standard deviation over {gallery.SPREAD_SAMPLES} samples."
+SPREAD = f"Spread: twice the pixels' standard deviation over {gallery.MANY} samples."
 ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
 
 
@@ -70,7 +70,7 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     )
     likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
     said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
-    st.caption(f"A classifier, which has seen real digits only, reads {judging.READ} completions of it as {said}.")
+    st.caption(f"A classifier, which has seen real digits only, reads {gallery.MANY} completions of it as {said}.")
 
 
 def digits_completed(
@@ -130,7 +130,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     )
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
-        f"As which digits a classifier, which has seen real ones only, reads {judging.READ} completions of each "
+        f"As which digits a classifier, which has seen real ones only, reads {gallery.MANY} completions of each "
         f"column. {changed} of {len(indices)} read most often as another digit: what is visible left that open."
     )
 

@@ -17,20 +17,21 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
-from torch import nn
+from torch import Tensor, nn
 
 from app import controls, library, live, maps, player, thumbnails
 from app.navigation import PAGES
 from app.pictures import style
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
-from cvae_core import data, latent, tables
+from cvae_core import data, gallery, latent, tables
 from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.config import configure
 from cvae_core.errors import NotWritable
 from cvae_core.evaluation import CURVE, Scored, store, stored_cells
 from cvae_core.judging import Finding, store_judgement
 from cvae_core.latent import Layout, embed, posterior_means, store_embedding, stored_embedding
+from cvae_core.models import Condition, ConditionalVAE
 from cvae_core.runs import Run, find
 from tests.app.conftest import ROOT, Visit, go_on
 
@@ -447,6 +448,20 @@ class TestInpaint:
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
         assert "of 4 read most often as another digit" in said(visitor)
+
+    def test_what_is_read_is_what_is_shown_and_drawn_once(
+        self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store_classifier(Classifier(), data.load("digits"), own_runs)
+        drawn, decoded = [], gallery.decoded
+
+        def noted(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
+            drawn.append(epsilon.shape[:2])
+            return decoded(model, c, epsilon)
+
+        monkeypatch.setattr(gallery, "decoded", noted)
+        assert visit("inpaint", digits="3", seed="4711").get("plotly_chart")
+        assert drawn.count((gallery.MANY, 3)) == 1
 
     def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
         settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
