@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,8 +18,8 @@ from cvae_core import archives, classifier, data, evaluation, files, judging, la
 from cvae_core.config import Config, Dataset
 from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
-from cvae_core.errors import ConfigError, Interrupted
-from cvae_core.evaluation import Cell, stored_cells
+from cvae_core.errors import ConfigError, Interrupted, NotWritable
+from cvae_core.evaluation import Cell, Interim
 from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.jobs import resume_command
 from cvae_core.models import ConditionalVAE
@@ -94,13 +94,14 @@ class Evaluate:
         files.require_writable(run.result_path(file))
         each = evaluation.CURVE_SAMPLES if self.curve else (self.samples,)
         images = min(evaluation.CURVE_IMAGES, len(split)) if self.curve else self.images
-        for samples in each:
-            cells += self._scored(run, weights, model, split, samples, images)
+        interims = {samples: self._interim(run, samples) for samples in each}
+        for samples, interim in interims.items():
+            cells += self._scored(interim, weights, model, split, samples, images)
         if not parallel.leads():
             return
         kept = evaluation.store(run, cells, weights, file)
-        for samples in each:
-            evaluation.unfinished(run, samples).unlink(missing_ok=True)
+        for interim in interims.values():
+            interim.drop(cells[0].images)
         if set(cells) - set(kept):
             print("Not all of it is stored: fuller cells, or as full ones of another seed, stay.", file=sys.stderr)
         if self.json:
@@ -113,11 +114,16 @@ class Evaluate:
                 f"({draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
             )
 
+    def _interim(self, run: Run, samples: int) -> Interim:
+        return Interim(run, split_name=self.split, visible=self.visible, samples=samples, seed=self.seed)
+
     def _scored(
-        self, run: Run, weights: str, model: ConditionalVAE, split: Split, samples: int, images: int | None
+        self, interim: Interim, weights: str, model: ConditionalVAE, split: Split, samples: int, images: int | None
     ) -> list[Cell]:
         """Return the final cells, after a bar that grows with the images; keep what there is of them on the way."""
-        cells: list[Cell] = []
+        so_far, cells = interim.cells() if self.resume else [], []
+        if self.resume and not (so_far or self.curve):
+            print("Nothing of this evaluation is kept: it starts from the first image.", file=sys.stderr)
         scoring = evaluation.evaluate(
             model,
             split,
@@ -126,7 +132,7 @@ class Evaluate:
             images=images,
             seed=self.seed,
             visible=self.visible,
-            so_far=stored_cells(run, evaluation.unfinished(run, samples).name) if self.resume else (),
+            so_far=so_far,
         )
         alone, kept_at = parallel.processes() == 1, time.monotonic()
         with tqdm(unit="image", disable=None if parallel.leads() else True) as bar:
@@ -135,16 +141,28 @@ class Evaluate:
                     bar.total = scored.images
                     bar.update(scored.done - bar.n)
                     cells = list(scored.cells)
-                    if alone and time.monotonic() - kept_at > KEEP_EVERY:
-                        evaluation.store_unfinished(run, cells, weights, samples)
+                    if alone and (
+                        time.monotonic() - kept_at > KEEP_EVERY or (self.curve and scored.done == scored.images)
+                    ):
+                        with _unless_not_writable(bar):
+                            interim.keep(cells, weights)
                         kept_at = time.monotonic()
             except KeyboardInterrupt:
                 if not (alone and cells):
                     raise
-                evaluation.store_unfinished(run, cells, weights, samples)
-                done = f"{cells[0].images:,} images are scored and kept"
-                raise Interrupted(f"Stopped: {done}. Go on with the same command and --resume.") from None
+                interim.keep(cells, weights)
+                done = f"{interim.images:,} images are scored and kept"
+                raise Interrupted(f"Stopped: {done}. The same command goes on from there with --resume.") from None
         return cells
+
+
+@contextlib.contextmanager
+def _unless_not_writable(bar: tqdm) -> Iterator[None]:
+    """Say above a bar that what was to be kept on the way could not be, and go on: the result may yet find its place."""
+    try:
+        yield
+    except NotWritable as error:
+        bar.write(f"What is scored so far is not kept. {error}", file=sys.stderr)
 
 
 @dataclass(frozen=True, kw_only=True)

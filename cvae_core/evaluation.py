@@ -5,6 +5,7 @@ better. Noise is a function of (seed, image, estimator), so an image's estimate 
 scored, and the first 1,000 images of a larger cell are the cell of 1,000.
 """
 
+import contextlib
 import logging
 import math
 import time
@@ -33,6 +34,7 @@ from cvae_core.visibility import ANY, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 LOG = logging.getLogger(__name__)
+DRAWING: Sequence[Estimator] = ("elbo", "prior", "importance")  # of z
 RESULTS = "cll.json"
 CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
@@ -134,13 +136,18 @@ def evaluate(
     visible = None if visible is None else canonical(visible)
     shown = None if visible in (None, ANY) else flags(visible)
     visible = visible or getattr(model.config, "visible", None)
-    asked = (split_name, visible, seed)
-    same = [
-        c for c in so_far if (c.split, c.visible, c.seed) == asked and c.samples in (0, samples) and c.images <= total
-    ]
-    moments = {cell.estimator: Moments.of(cell) for cell in same}
-    first = same[0].images if same else 0
-    started = time.monotonic() - (same[0].seconds if same else 0.0)
+    fitting = _estimators(model)
+    before = {
+        cell.estimator: cell
+        for cell in so_far
+        if (cell.split, cell.visible, cell.seed) == (split_name, visible, seed)
+        and cell.samples == (samples if cell.estimator in DRAWING else 0)
+        and cell.images <= total
+    }
+    scored = {cell.images for cell in before.values()}
+    first = scored.pop() if set(before) == set(fitting) and len(scored) == 1 else 0
+    moments = {estimator: Moments.of(before[estimator]) if first else Moments() for estimator in fitting}
+    started = time.monotonic() - (before[fitting[0]].seconds if first else 0.0)
 
     def cells() -> list[Cell]:
         seconds = round(time.monotonic() - started, 2)
@@ -149,7 +156,7 @@ def evaluate(
                 estimator=estimator,
                 split=split_name,
                 visible=visible,
-                samples=0 if estimator in ("floor", "baseline") else samples,
+                samples=samples if estimator in DRAWING else 0,
                 images=moment.count,
                 seed=seed,
                 mean=moment.mean,
@@ -162,30 +169,41 @@ def evaluate(
     by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
     # All draws of an image in one chunk, where they fit: its condition and the image are then encoded only once.
     at_once = max(1, min(IMAGES_AT_ONCE, model.image_draws // samples, by_memory, total // parallel.processes()))
-    if same:
+    if first:
         yield Scored(done=first, images=total, cells=cells())
     if first == total:
         return
     for rows in torch.arange(first, total).split(at_once)[parallel.rank() :: parallel.processes()]:
         x, c = held_out(model.config, split, rows, shown, device=model.device)
         scores: dict[Estimator, Tensor] = {}
-        if model.latent and not is_gsnn(model.config):
+        if "elbo" in fitting:
             drawn = from_posterior(model, x, c, _noise(model, rows, samples, seed, "posterior"))
             scores["elbo"], scores["importance"] = drawn.elbo, drawn.importance_sampling
-        if model.latent:
+        if "prior" in fitting:
             scores["prior"] = prior_monte_carlo(model, x, c, _noise(model, rows, samples, seed, "prior"))
-        else:
+        if "baseline" in fitting:
             with torch.no_grad():
                 scores["baseline"] = elbo(model, x, c, x.new_zeros(1, len(rows), 0)).value()
-        if model.config.pixels == "grey":
+        if "floor" in fitting:
             scores["floor"] = _negative_entropy(model, x, model.counted(c))
         for estimator, values in scores.items():
-            moments.setdefault(estimator, Moments()).add(-values)
+            moments[estimator].add(-values)
         yield Scored(done=int(rows[-1]) + 1, images=total, cells=cells())
     if parallel.processes() > 1:
         for moment in moments.values():
             moment.gather()
         yield Scored(done=total, images=total, cells=cells())
+
+
+def _estimators(model: ConditionalVAE) -> Sequence[Estimator]:
+    """Return the estimators that fit a model: no floor is of black and white pixels."""
+    found: list[Estimator] = []
+    if model.latent and not is_gsnn(model.config):
+        found += ["elbo", "importance"]
+    found.append("prior" if model.latent else "baseline")
+    if model.config.pixels == "grey":
+        found.append("floor")
+    return found
 
 
 def stored_cells(run: Run, file: str = RESULTS) -> list[Cell]:
@@ -231,15 +249,36 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
     return kept
 
 
-def unfinished(run: Run, samples: int) -> Path:
-    """Return where the cells of an evaluation at so many draws wait until it ends."""
-    return run.result_path(f"scoring-{samples}.json")
+class Interim:
+    """The cells so far of an evaluation that goes on: kept beside the run's results, in a file of its own question."""
 
+    def __init__(self, run: Run, *, split_name: str, visible: str | None, samples: int, seed: int):
+        shown = canonical(visible) if visible else getattr(run.card().config, "visible", "all")
+        self.run, self.file = run, f"scoring-{split_name}-{shown}-{samples}-{seed}.json"
 
-def store_unfinished(run: Run, cells: Sequence[Cell], weights: str, samples: int) -> None:
-    """Keep an evaluation's cells so far, for `evaluate` to go on from; nobody else reads them."""
-    path = unfinished(run, samples)
-    files.write_json(path, {"file": path.name, "weights": weights, "cells": [asdict(cell) for cell in cells]})
+    def cells(self) -> list[Cell]:
+        """Return what is kept of the run's present weights; raise RunDamaged where that cannot be told."""
+        return stored_cells(self.run, self.file)
+
+    @property
+    def images(self) -> int:
+        """Return over how many images that is."""
+        try:
+            return max((cell.images for cell in self.cells()), default=0)
+        except RunDamaged:
+            return 0
+
+    def keep(self, cells: Sequence[Cell], weights: str) -> None:
+        """Keep cells, unless those of more images are kept; raise NotWritable."""
+        if cells[0].images >= self.images:
+            content = {"file": self.file, "weights": weights, "cells": [asdict(cell) for cell in cells]}
+            files.write_json(self.run.result_path(self.file), content)
+
+    def drop(self, images: int) -> None:
+        """Forget the cells of so many images, or of fewer."""
+        if self.images <= images:
+            with contextlib.suppress(OSError):  # it was a convenience, and so is tidying up after it
+                self.run.result_path(self.file).unlink(missing_ok=True)
 
 
 def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:

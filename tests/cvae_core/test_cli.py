@@ -21,9 +21,10 @@ from PIL import Image
 
 from cvae_core import archives, cli, commands, console, data, evaluation, files, latent, parallel, queueing, vision
 from cvae_core.config import PRESETS, Config, train_command
-from cvae_core.evaluation import stored_cells
+from cvae_core.evaluation import Interim, stored_cells
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
+from cvae_core.objectives import from_posterior
 from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.training import Stepped
 
@@ -316,34 +317,78 @@ def test_an_evaluation_is_json_where_that_is_asked_for(command: Command, root: P
     assert {(cell["split"], cell["seed"], cell["images"]) for cell in cells} == {("validation", 4, 20)}
 
 
-def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
-    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluation, "IMAGES_AT_ONCE", 5)
-    estimate, scored = evaluation.from_posterior, [0]
+class Interruption:
+    """Count images as they are scored, five at a time; after so many somebody presses Ctrl-C."""
 
-    def interrupted(model: Any, x: Any, c: Any, noise: Any) -> Any:
-        scored[0] += len(x)
-        if scored[0] == 15:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(evaluation, "IMAGES_AT_ONCE", 5)
+        monkeypatch.setattr(evaluation, "from_posterior", self._scored)
+        self.images, self.after, self._estimate = 0, 10_000, from_posterior
+
+    def _scored(self, model: Any, x: Any, c: Any, noise: Any) -> Any:
+        if self.images >= self.after:
             raise KeyboardInterrupt
-        return estimate(model, x, c, noise)
+        self.images += len(x)
+        return self._estimate(model, x, c, noise)
 
-    words = ("evaluate", "digits-label", "--samples", 3, "--images", 20, "--root", root)
-    monkeypatch.setattr(evaluation, "from_posterior", interrupted)
-    sentence = "Stopped: 10 images are scored and kept. Go on with the same command and --resume.\n"
-    assert command(*words)[::2] == (2, sentence)
-    run = run_at("digits-label", root)
-    waiting = evaluation.unfinished(run, 3)
-    assert stored_cells(run) == []
-    assert {cell.images for cell in stored_cells(run, waiting.name)} == {10}
+    def at(self, images: int) -> None:
+        self.images, self.after = 0, images
 
-    scored[0] = 100
-    assert command(*words, "--resume")[0] == 0
-    assert scored == [110]
-    resumed = {cell.estimator: cell.mean for cell in stored_cells(run)}
-    assert not waiting.exists()
+
+@pytest.fixture
+def interruption(monkeypatch: pytest.MonkeyPatch) -> Interruption:
+    return Interruption(monkeypatch)
+
+
+EVALUATE = ("evaluate", "digits-label", "--samples", 3, "--root")
+
+
+def means(run: Run, file: str = evaluation.RESULTS) -> dict[tuple[str, int], float]:
+    return {(cell.estimator, cell.samples): cell.mean for cell in stored_cells(run, file)}
+
+
+def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
+    command: Command, root: Path, interruption: Interruption
+) -> None:
+    run, words = run_at("digits-label", root), (*EVALUATE, root, "--images", 20)
+    sentence = "Stopped: {} images are scored and kept. The same command goes on from there with --resume.\n"
+    interruption.at(15)
+    assert command(*words)[::2] == (2, sentence.format(15))
+    interruption.at(5)
+    assert command(*words)[::2] == (2, sentence.format(15))  # who forgets --resume loses nothing
+    for other in ("--seed", 7, "--images", 15), ("--split", "validation", "--images", 15):
+        interruption.at(10)
+        assert command(*words, *other)[::2] == (2, sentence.format(10))
+        interruption.at(10_000)
+        assert command(*words, *other, "--resume")[0] == 0
+        assert interruption.images == 5
+    assert command(*words, "--images", 5)[0] == 0
+    assert Interim(run, split_name="test", visible=None, samples=3, seed=0).images == 15
+
+    interruption.at(10_000)
+    assert command(*words, "--resume")[::2] == (0, "")
+    assert interruption.images == 5
+    assert not list(run.folder.glob("scoring-*"))
+    resumed = means(run)
     assert command(*words)[0] == 0
-    assert {cell.estimator: cell.mean for cell in stored_cells(run)} == pytest.approx(resumed)
+    assert means(run) == pytest.approx(resumed)
+    _, _, told = command(*words, "--resume")
+    assert told == "Nothing of this evaluation is kept: it starts from the first image.\n"
+
+
+def test_an_interrupted_curve_keeps_every_number_of_draws(
+    command: Command, root: Path, interruption: Interruption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "CURVE_SAMPLES", (1, 2, 4))
+    monkeypatch.setattr(evaluation, "CURVE_IMAGES", 10)
+    interruption.at(25)
+    assert command("evaluate", "digits-label", "--curve", "--root", root)[0] == 2
+    interruption.at(10_000)
+    assert command("evaluate", "digits-label", "--curve", "--resume", "--root", root)[0] == 0
+    assert interruption.images == 5
+    run = run_at("digits-label", root)
+    assert {samples for _, samples in means(run, evaluation.CURVE)} == {0, 1, 2, 4}
+    assert not list(run.folder.glob("scoring-*"))
 
 
 def test_several_processes_do_not_go_on_with_an_evaluation(
@@ -355,20 +400,35 @@ def test_several_processes_do_not_go_on_with_an_evaluation(
 
 
 def test_a_long_evaluation_keeps_what_it_has_as_it_goes(
-    command: Command, root: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, root: Path, interruption: Interruption, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands, "KEEP_EVERY", 0.0)
-    monkeypatch.setattr(evaluation, "IMAGES_AT_ONCE", 5)
-    run, kept = run_at("digits-label", root), []
-    keep = evaluation.store_unfinished
+    run, kept, keep = run_at("digits-label", root), [], Interim.keep
 
-    def noted(*given: Any) -> None:
-        keep(*given)
-        kept.append({cell.images for cell in stored_cells(run, evaluation.unfinished(run, 3).name)})
+    def noted(interim: Interim, *given: Any) -> None:
+        keep(interim, *given)
+        kept.append(interim.images)
 
-    monkeypatch.setattr(evaluation, "store_unfinished", noted)
-    assert command("evaluate", "digits-label", "--samples", 3, "--images", 20, "--root", root)[0] == 0
-    assert kept == [{5}, {10}, {15}, {20}]
+    monkeypatch.setattr(Interim, "keep", noted)
+    assert command(*EVALUATE, root, "--images", 20)[0] == 0
+    assert kept == [5, 10, 15, 20]
+    assert not list(run.folder.glob("scoring-*"))
+
+
+def test_an_evaluation_that_cannot_keep_its_scores_so_far_says_so_and_ends_well(
+    command: Command, root: Path, interruption: Interruption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_at("digits-label", root)
+    (run.folder / "scoring-test-all-3-0.json").mkdir()
+    monkeypatch.setattr(commands, "KEEP_EVERY", 0.0)
+    code, out, err = command(*EVALUATE, root, "--images", 20)
+    assert code == 0
+    assert err.startswith("What is scored so far is not kept. ")
+    assert "importance sampling" in out
+    assert len(stored_cells(run)) == 4
+    monkeypatch.setattr(commands, "KEEP_EVERY", 100.0)
+    interruption.at(10)
+    assert "could not be written" in refused(command(*EVALUATE, root, "--images", 20))
 
 
 @pytest.mark.parametrize(
