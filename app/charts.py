@@ -46,7 +46,7 @@ def embedding_map(
     drawn: np.ndarray | None = None,
     prior: np.ndarray | None = None,
     images: str = "",
-    caught: Sequence[int] = (),
+    selected: Sequence[int] = (),
 ) -> go.Figure:
     """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed, some selected.
 
@@ -67,8 +67,8 @@ def embedding_map(
         picked: dict[str, Any] = {}
         if not solid:
             picked = {"selected": {"marker": {"size": 10}}, "unselected": {"marker": {"opacity": 0.5}}}
-        if len(caught) and not solid:
-            picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], caught))
+        if len(selected) and not solid:
+            picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], selected))
         figure.add_trace(
             _points(
                 embedding.coordinates[rows],

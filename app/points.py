@@ -3,79 +3,121 @@
 import base64
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 import streamlit as st
 
 from app.controls import MAX_INDEX, whole_number
+from cvae_core.config import Dataset
 
 MAP = "map"  # key of the latent space's chart
 ROUTE, ROUTE_END = "route", "to"  # keys of the walk between two points, and of where it ends
 _POINT, _CLICKED = "point", "clicked-point"
-_CAUGHT = "caught"  # in the address: the selected test indices, packed
-_HELD, _DRAWN = "caught-points", "drawn-selection"  # in the session: what the address says of them, what the map shows
-_LET_GO = "times-let-go"  # in the session
+_CAUGHT = "caught"  # in the address: a data set, and the selected test indices, packed
+_HELD, _SHOWN = "held-selection", "shown-marks"  # in the session
 
 
-def test_index(highest: int) -> int:
+@dataclass(frozen=True)
+class Marks:
+    """What a map is drawn with: the test index in a ring, the selected ones, how often it was drawn anew for others."""
+
+    ring: int | None
+    selected: Sequence[int]
+    revision: int
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What was drawn, and the point and the selection that the browser shows on it by now."""
+
+    figure: Hashable
+    marks: Marks
+    point: int
+    selection: Sequence[int]
+
+
+def choose(highest: int) -> int:
     """Choose a test image by its number; a click on the map writes it."""
     return whole_number("Test image", 0, highest, default=0, key=_POINT)
 
 
-def take() -> None:
-    """Write the clicked point's test index where `test_index` reads it; a second one is where to walk; several are kept.
+def chosen() -> int:
+    """Return the test index that `choose` holds."""
+    return st.session_state.get(_POINT) or 0
+
+
+def take(dataset: str) -> None:
+    """Take what was clicked or caught on the map: one point is chosen, two are the ends of a walk, several a selection.
 
     The map tells them digit by digit, in no order of clicks: of two, the one that was clicked before is the first.
     """
-    caught = sorted(_told(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
-    if 0 < len(caught) <= 2:
-        st.session_state[_POINT] = st.session_state[_CLICKED] = caught[0]
-    if len(caught) == 2:
-        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, caught[1]
-        st.query_params[ROUTE_END] = str(caught[1])  # a widget that is yet to be shown does not write it
-    st.query_params.pop(_CAUGHT, None)
-    st.session_state[_HELD] = packed(caught) if len(caught) > 1 else ""  # one clicked point is not a selection
+    told = sorted(_told(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
+    if 0 < len(told) <= 2:
+        st.session_state[_POINT] = st.session_state[_CLICKED] = told[0]
+    if len(told) == 2:
+        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, told[1]
+        st.query_params[ROUTE_END] = str(told[1])  # a widget that is yet to be shown does not write it
+    selection = tuple(sorted(told)) if len(told) > 1 else ()
+    _hold(dataset, selection)
+    shown: _Shown | None = st.session_state.get(_SHOWN)
+    if shown is not None:
+        marks = shown.marks
+        if marks.ring is not None and chosen() != shown.point:  # the ring would stay where it was
+            marks = Marks(None, told, marks.revision + 1)
+        st.session_state[_SHOWN] = _Shown(shown.figure, marks, chosen(), selection)
 
 
-def selected() -> Sequence[int]:
-    """Return the test indices that a lasso or a box has caught, here or where a link was made; say if it makes no sense.
+def selection(dataset: str) -> Sequence[int]:
+    """Return the selected test indices, as the address has them, or else as they were when the page was left.
 
-    Where the address holds none, what it held on an earlier visit is put into it again.
+    What makes no sense, or is of other images than a data set's, is left out with a word.
     """
-    text = st.query_params.get(_CAUGHT) or st.session_state.get(_HELD, "")
-    caught = unpacked(text) if text else ()
-    if caught is None:
-        st.warning(f"`{_CAUGHT}` in the address is no selection of points, and is left out.")
-        st.query_params.pop(_CAUGHT, None)
-        text, caught = "", ()
-    st.session_state[_HELD] = text
-    if text:
-        st.query_params[_CAUGHT] = text
-    return caught
+    said = st.query_params.get(_CAUGHT)
+    of, indices = st.session_state.get(_HELD, (dataset, ()))
+    if said is not None:
+        of, _, code = said.partition(".")
+        indices = unpacked(code) or ()
+        if not indices or of not in get_args(Dataset):
+            st.warning(f"`{_CAUGHT}` in the address is no selection of points, and is left out.")
+            indices = ()
+    if indices and of != dataset:
+        st.warning(
+            f"The {len(indices):,} selected points are images of {of}, and are left out among those of {dataset}."
+        )
+        indices = ()
+    _hold(dataset, indices)
+    return indices
 
 
 def let_go() -> None:
-    """Select nothing, on the map too: a chart that is told to forget what was selected on it is another figure."""
-    st.query_params.pop(_CAUGHT, None)
-    st.session_state[_HELD] = ""
-    st.session_state[_LET_GO] = times_let_go() + 1
+    """Select nothing."""
+    _hold(st.session_state[_HELD][0], ())
 
 
-def times_let_go() -> int:
-    """Return how often the visitor has let a selection go."""
-    return st.session_state.get(_LET_GO, 0)
+def _hold(dataset: str, indices: Sequence[int]) -> None:
+    st.session_state[_HELD] = dataset, indices
+    text = f"{dataset}.{packed(indices)}" if indices else None
+    if text is None:
+        st.query_params.pop(_CAUGHT, None)
+    elif st.query_params.get(_CAUGHT) != text:
+        st.query_params[_CAUGHT] = text
 
 
-def to_show(caught: Sequence[int], figure: Hashable) -> Sequence[int]:
-    """Return the selection that a map begins with; it stays while the figure does, and the page shows what comes after.
+def marks(figure: Hashable, selected: Sequence[int]) -> Marks:
+    """Return what a figure is to be drawn with, so that it shows the chosen point and the selected ones.
 
-    To draw another one would change the figure, and Streamlit then forgets its zoom and hidden digits.
+    What was clicked or caught in the browser shows itself. To draw it would change the figure, and Streamlit then forgets
+    its zoom and hidden digits.
     """
-    known, figure = st.session_state.get(_DRAWN), (figure, times_let_go())
-    if MAP not in st.session_state or known is None or known[0] != figure:
-        st.session_state[_DRAWN] = known = figure, tuple(caught)
-    return tuple(known[1])
+    shown: _Shown | None = st.session_state.get(_SHOWN)
+    if MAP not in st.session_state or shown is None or shown.figure != figure:
+        shown = None
+    if shown is None or (shown.point, shown.selection) != (chosen(), selected):
+        again = Marks(chosen() or None, selected, shown.marks.revision + 1 if shown else 0)
+        st.session_state[_SHOWN] = shown = _Shown(figure, again, chosen(), selected)
+    return shown.marks
 
 
 def packed(indices: Sequence[int]) -> str:
@@ -106,17 +148,3 @@ def _told(state: Any) -> tuple[int, ...]:
             given = [point.get("customdata") for point in points if isinstance(point, Mapping)]
             return tuple(int(index) for index in given if isinstance(index, int | float) and 0 <= index <= MAX_INDEX)
     return ()  # as only a forger sends it
-
-
-def chosen() -> int | None:
-    """Return the test index that `test_index` holds."""
-    return st.session_state.get(_POINT)
-
-
-def to_ring() -> int | None:
-    """Return the test index that the map must ring: one that came by number or address, not by a click.
-
-    A clicked point shows itself. To ring it would change the figure, and Streamlit then forgets its zoom and hidden digits.
-    """
-    number = chosen()
-    return None if number == st.session_state.get(_CLICKED, 0) else number

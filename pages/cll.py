@@ -14,7 +14,8 @@ from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-CLICKED = "clicked-number"  # in the session: row and column by table, of the one that was clicked last
+CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
+UNMARKED = "tables-unmarked"  # in the session: how often each table was drawn anew to forget what was clicked on it
 WIDTHS = {"estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
 MODEL_WIDTH, BESIDE_MANY = 250, 205  # of models' names, which are shorter where there are several columns of numbers
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
@@ -40,14 +41,16 @@ def table(pivot: Pivot) -> None:
     st.subheader(pivot.title, anchor=False)
     frame = pivot.frame()
     widths = {"model": MODEL_WIDTH if len(pivot.columns) == 1 else BESIDE_MANY, **WIDTHS}
-    key = f"table-{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
-    clicked = st.session_state.get(CLICKED, {}).get(key)
+    name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
+    key = f"table-{name}-{st.session_state.get(UNMARKED, {}).get(name, 0)}"
+    clicked, *cell = st.session_state.get(CLICKED, ("",))
+    marked = cell if clicked == name else []
     st.dataframe(
         frame.style.apply(emphasis, pivot=pivot, axis=None),
         hide_index=True,
-        on_select=partial(take_click, key, len(pivot.lines)),
+        on_select=partial(take_click, name, key, len(pivot.lines)),
         selection_mode="single-cell",
-        selection_default={"selection": {"cells": [clicked] if clicked else []}},
+        selection_default={"selection": {"cells": marked}},
         key=key,
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
@@ -55,19 +58,30 @@ def table(pivot: Pivot) -> None:
     )
     if pivot.note:
         st.caption(pivot.note.replace("*", "\\*"))
-    if clicked and (entry := pivot.lines[clicked[0]].cells.get(clicked[1])):
-        with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-            st.info(provenance(entry), icon=":material/fact_check:")
-            st.button("Close", on_click=st.session_state.pop, args=(CLICKED,), type="tertiary")
+    for row, column in marked:
+        if entry := pivot.lines[row].cells.get(column):
+            with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+                st.info(provenance(entry), icon=":material/fact_check:")
+                st.button("Close", on_click=close, type="tertiary")
 
 
-def take_click(key: str, lines: int) -> None:
+def take_click(name: str, key: str, lines: int) -> None:
     """Keep the cell that was clicked last, of whichever table: Streamlit forgets it with the tab that is left."""
+    before, *_ = st.session_state.get(CLICKED, ("",))
+    if before != name:
+        close()
     match st.session_state[key]:
         case {"selection": {"cells": [[int(row), str(column)], *_]}} if 0 <= row < lines:
-            st.session_state[CLICKED] = {key: (row, column)}
+            st.session_state[CLICKED] = name, (row, column)
         case _:
-            st.session_state[CLICKED] = {}
+            st.session_state.pop(CLICKED, None)
+
+
+def close() -> None:
+    """Forget what was clicked; its table forgets it only as another one."""
+    name, *_ = st.session_state.pop(CLICKED, ("",))
+    unmarked = st.session_state.setdefault(UNMARKED, {})
+    unmarked[name] = unmarked.get(name, 0) + 1
 
 
 def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:

@@ -92,13 +92,16 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
             st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
-def selection(key: RunKey, embedding: Embedding, caught: np.ndarray) -> None:
-    """Show the digits that a lasso has caught, rows (N,) of the map, each above its reconstruction; offer them as CSV."""
-    by_digit = np.flatnonzero(caught)[np.argsort(embedding.labels[caught], kind="stable")]
+def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
+    """Show the selected digits that are on a map, each above its reconstruction, and offer them as CSV."""
+    rows = np.flatnonzero(np.isin(embedding.indices, selected))
+    by_digit = rows[np.argsort(embedding.labels[rows], kind="stable")]
     indices = tuple(embedding.indices[by_digit].tolist())
     st.subheader(f"{len(indices):,} selected", anchor=False)
-    shown = indices[:: -(-len(indices) // MOST_SHOWN)]  # the first ones would all be of one digit
-    if data.on_disk(library.config(key).dataset):
+    if len(indices) < len(selected):
+        st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
+    shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # the first ones would all be of one digit
+    if shown and data.on_disk(library.config(key).dataset):
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         figure = Figure(
             key,
@@ -108,12 +111,13 @@ def selection(key: RunKey, embedding: Embedding, caught: np.ndarray) -> None:
         )
         display.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
     with st.container(horizontal=True):
-        display.file_button(
-            "CSV of the selection",
-            partial(maps.csv, embedding, indices),
-            f"{key.name}-selected.csv",
-            words="Index, label, coordinates and z of every selected point",
-        )
+        if shown:
+            display.file_button(
+                "CSV of the selection",
+                partial(maps.csv, embedding, indices),
+                f"{key.name}-selected.csv",
+                words="Index, label, coordinates and z of every selected point",
+            )
         st.button("Let go", icon=":material/deselect:", on_click=points.let_go)
 
 
@@ -154,22 +158,24 @@ def chart(
     layout: Layout,
     star: np.ndarray | None,
     seed: int | None,
-    caught: Sequence[int],
+    selected: Sequence[int],
 ) -> Embedding:
     """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
     shown, prior = maps.drawn(key, embedding, seed)
     drawn = None if prior is None else len(prior)
     images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
-    ringed = points.chosen() if layout.dimensions == 3 else points.to_ring()
-    held = points.to_show(caught, (key, layout, seed, ringed, None if star is None else tuple(star)))
-    figure = charts.embedding_map(shown, ringed, star, prior, images, held)
-    figure.update_layout(selectionrevision=points.times_let_go())
     if layout.dimensions == 3:
+        ringed: int | None = points.chosen()
+        figure = charts.embedding_map(shown, ringed, star, prior, images)
         st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
+        marks = points.marks((key, layout, seed, None if star is None else tuple(star)), selected)
+        ringed = marks.ring
+        figure = charts.embedding_map(shown, ringed, star, prior, images, marks.selected)
+        figure.update_layout(selectionrevision=marks.revision)
         st.plotly_chart(
             figure,
-            on_select=points.take,
+            on_select=partial(points.take, images),
             selection_mode=("points", "lasso", "box"),
             config=charts.MAP_CONFIG,
             key=points.MAP,
@@ -283,11 +289,11 @@ with display.sentences():
         first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
         point = second if other is None else st.container()
         with point:
-            chosen = points.test_index(int(embedding.indices.max()))
+            chosen = points.choose(int(embedding.indices.max()))
         with first:
             star = drawing_placed(key, embedding)
-            caught = points.selected()
-            shown = chart(key, embedding, layout, star and star[0], seed, caught)
+            selected = points.selection(library.config(key).dataset)
+            shown = chart(key, embedding, layout, star and star[0], seed, selected)
         if other is not None:
             with second, display.sentences():
                 second_chart(other, layout, seed)
@@ -299,8 +305,8 @@ with display.sentences():
                 st.info("Click a point, or give the number of a test image that is on the map.")
 with display.sentences():
     if embedding is not None:
-        if layout.dimensions == 2 and (here := np.isin(embedding.indices, caught)).any():
-            selection(key, shown, here)
+        if selected:
+            selected_digits(key, shown, selected)
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from app import controls, library, live, maps, player, thumbnails
 from app.navigation import PAGES
 from app.pictures import style
+from app.points import packed
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
 from cvae_core import data, gallery, latent, tables
@@ -577,6 +578,19 @@ class TestLatent:
         assert pictures(visit("latent", run="digits-label", point="8"))[0] != point
         assert pictures(visit("latent", run="digits-label", point="7", route="true"))[0] == point
         assert len(pictures(visit("latent", run="digits-label", point="7", route="true"))) == 2
+
+    def test_a_selection_of_other_images_or_off_the_map_is_told(self, visit: Visit) -> None:
+        visitor = visit("latent", run="digits-label", caught=f"mnist.{packed([1, 2])}")
+        assert "The 2 selected points are images of mnist, and are left out among those of digits" in said(visitor)
+        assert "caught" not in visitor.query_params
+        visitor = visit("latent", run="digits-label", caught=f"digits.{packed([1, 2, 6000])}")
+        assert "2 selected" in {heading.value for heading in visitor.subheader}
+        assert "Not on this map: 1 more." in said(visitor)
+        visitor = visit("latent", run="digits-label", caught=f"digits.{packed([6000])}")
+        assert "0 selected" in {heading.value for heading in visitor.subheader}
+        assert not [button for button in visitor.get("download_button") if "selection" in button.proto.label]
+        for nonsense in ("", "x", "digits.", "digits.x", f"other.{packed([1])}", f"digits.{packed([])}"):
+            assert "no selection of points" in said(visit("latent", run="digits-label", caught=nonsense))
 
     def test_without_the_images_the_map_is_there_and_the_point_says_what_is_missing(
         self, visit: Visit, without_mnist: None

@@ -23,7 +23,7 @@ def test_what_was_packed_is_unpacked(indices: tuple[int, ...]) -> None:
     assert unpacked(packed(indices[::-1])) == indices
 
 
-def test_any_half_of_a_map_of_5000_points_fits_into_an_address() -> None:
+def test_half_of_a_map_of_5000_points_fits_into_an_address() -> None:
     half = np.random.default_rng(0).choice(5000, 2500, replace=False).tolist()
     assert len(packed(half)) < LONGEST
     assert unpacked(packed(half)) == tuple(sorted(half))

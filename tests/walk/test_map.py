@@ -120,6 +120,20 @@ def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
     assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 1
 
 
+def test_a_click_takes_the_mark_from_a_ring_that_a_link_has_drawn(visit: Open) -> None:
+    page = visit("latent?point=17")
+    drawn(page)
+    chart = page.locator(".js-plotly-plot").first
+    marked = "g => [g._fullData.length, ...g._fullData.slice(0, 10).map(t => t.selectedpoints?.length || 0)]"
+    assert chart.evaluate(marked) == [11, *[0] * 10]
+    click_on_a_point(page, digit=3, number=40)
+    page.wait_for_function("() => !location.search.includes('point=17')")
+    settle(page)
+    found = chart.evaluate(marked)
+    assert found[0] == 10
+    assert sum(found[1:]) == 1
+
+
 def test_the_digit_under_the_pointer_stands_beside_it(visit: Open) -> None:
     page = visit("latent?run=digits-label")
     thumbnail = page.locator(".thumbnail")
@@ -249,9 +263,12 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
     settle(other)
     assert chart.evaluate(marked) == []
     assert "caught" not in other.url
+    other.go_back()
+    assert selected(other) == len(chart.evaluate(marked)) < count
     context.close()
 
-    box = lasso(page, 30)
+    box = lasso(page, 90)
+    assert selected(page) > count
     page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
     page.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
     assert "caught" not in page.url
