@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +19,7 @@ from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
-from cvae_core.evaluation import CURVE, Cell, stored_cells
+from cvae_core.evaluation import CURVE, INTERIM, Cell, stored_cells
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
 from cvae_core.runs import Card
@@ -28,6 +31,9 @@ KEPT_TABLES = 40
 SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
 PACE_KEPT = 600  # seconds: what else the machine does changes
 LOOK_EVERY = "4s"  # for new runs and results
+WATCHED = re.compile(
+    rf"(?!\.|{INTERIM}).+\.json|embedding-.+"
+)  # not what an evaluation has so far, which it writes often
 
 
 @st.cache_resource(show_spinner=False)
@@ -209,30 +215,25 @@ def stage_words(config: Config) -> str:
 
 def rerun_when_runs_change() -> None:
     """Run the page anew as soon as a run finishes or new results are stored."""
-    seen = _state_of_runs()
+    seen, looks = _state_of_runs(), count()
 
     @st.fragment(run_every=LOOK_EVERY)
     def look() -> None:
-        if _state_of_runs() != seen:
+        if next(looks) and _state_of_runs() != seen:  # the first time is the page's own
             st.rerun()
 
     look()
 
 
-def _state_of_runs() -> tuple[tuple[str, int], ...]:
+def _state_of_runs() -> Sequence[tuple[str, int]]:
+    """Return when each card, result and map of a run was written."""
     root = runs.default_root()
-    watched = [
-        path
-        for run in runs.all_runs(root)
-        for folder in (run.folder, root / runs.CACHE / run.name)
-        for path in folder.glob("[!.]*")
-        if path.suffix == ".json" or path.name.startswith("embedding-")
-    ]
     state = []
-    for path in watched:
-        with suppress(OSError):  # replaced or removed this very moment
-            state.append((str(path), path.stat().st_mtime_ns))
-    return tuple(state)
+    for run in runs.all_runs(root):
+        for folder in (run.folder, root / runs.CACHE / run.name):
+            with suppress(OSError), os.scandir(folder) as entries:  # there may be none, or files go this very moment
+                state += [(entry.path, entry.stat().st_mtime_ns) for entry in entries if WATCHED.fullmatch(entry.name)]
+    return sorted(state)
 
 
 def curves_by_draws() -> dict[str, list[Cell]]:

@@ -36,6 +36,7 @@ Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 LOG = logging.getLogger(__name__)
 DRAWING: Sequence[Estimator] = ("elbo", "prior", "importance")  # of z
 RESULTS = "cll.json"
+INTERIM = "scoring-"  # begins the name of what an evaluation has so far
 CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
@@ -254,7 +255,7 @@ class Interim:
 
     def __init__(self, run: Run, *, split_name: str, visible: str | None, samples: int, seed: int):
         shown = canonical(visible) if visible else getattr(run.card().config, "visible", "all")
-        self.run, self.file = run, f"scoring-{split_name}-{shown}-{samples}-{seed}.json"
+        self.run, self.file = run, f"{INTERIM}{split_name}-{shown}-{samples}-{seed}.json"
 
     def cells(self) -> list[Cell]:
         """Return what is kept of the run's present weights; raise RunDamaged where that cannot be told."""

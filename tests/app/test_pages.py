@@ -29,7 +29,7 @@ from cvae_core import data, gallery, latent, tables
 from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.config import configure
 from cvae_core.errors import NotWritable
-from cvae_core.evaluation import CURVE, Scored, store, stored_cells
+from cvae_core.evaluation import CURVE, Interim, Scored, store, stored_cells
 from cvae_core.judging import Finding, store_judgement
 from cvae_core.latent import Layout, embed, posterior_means, store_embedding, stored_embedding
 from cvae_core.models import Condition, ConditionalVAE
@@ -183,6 +183,9 @@ def test_a_page_is_made_anew_as_soon_as_any_result_is_stored(own_runs: Path) -> 
         assert library._state_of_runs() == before
         store_it()
         assert library._state_of_runs() != before
+    before = library._state_of_runs()
+    Interim(run, split_name="test", visible=None, samples=3, seed=0).keep(stored_cells(run), weights)
+    assert library._state_of_runs() == before
 
 
 class TestGenerate:
