@@ -57,10 +57,10 @@ def embedding_map(
     the wheel are the page's there, so that it scrolls on a phone too; the tools above it zoom and pan.
     """
     solid = embedding.coordinates.shape[1] == 3
-    figure = go.Figure()
+    traces = []
     if prior is not None:
         crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # a digit's disc is nearly as grey
-        figure.add_trace(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
+        traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
     size = 3 if solid else 5 if prior is None else 4
     for digit in range(10):
         rows = embedding.labels == digit
@@ -69,7 +69,7 @@ def embedding_map(
             picked = {"selected": {"marker": {"size": 10}}, "unselected": {"marker": {"opacity": 0.5}}}
         if len(selected) and not solid:
             picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], selected))
-        figure.add_trace(
+        traces.append(
             _points(
                 embedding.coordinates[rows],
                 customdata=embedding.indices[rows],
@@ -84,24 +84,22 @@ def embedding_map(
     if len(position):
         ring = {"size": 18, "symbol": "circle-open", "color": RED, "line": {"width": 3}}
         places = embedding.coordinates[position]
-        figure.add_trace(_points(places, showlegend=False, hoverinfo="skip", marker=ring))
+        traces.append(_points(places, showlegend=False, hoverinfo="skip", marker=ring))
         pointers.append((places[0], f"test image {ringed}"))
     if drawn is not None:
         star: dict[str, Any] = {"color": RED, "line": {"width": 1, "color": "white"}}
         star |= {"size": 6, "symbol": "diamond"} if solid else {"size": 16, "symbol": "star"}
         hover = "your drawing<extra></extra>"
-        figure.add_trace(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
+        traces.append(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
         pointers.append((drawn, "your drawing"))
-    layout = _layout(MAP_HEIGHT)
+    layout = {**_layout(MAP_HEIGHT), "meta": {"images": images}}
     layout["legend"] |= {"title": {"text": "digit"}, "itemsizing": "constant"}
-    figure.update_layout(**layout, meta={"images": images})
     if solid:
-        figure.update_layout(scene=_scene(pointers))
+        layout["scene"] = _scene(pointers)
     else:
-        figure.update_layout(dragmode=False, annotations=_glyphs(embedding))
-        figure.update_xaxes(visible=False)
-        figure.update_yaxes(visible=False, scaleanchor="x")
-    return figure
+        layout |= {"dragmode": False, "annotations": _glyphs(embedding)}
+        layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
+    return go.Figure(traces, layout)  # of plain dictionaries: in less than half the time
 
 
 def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
@@ -145,12 +143,10 @@ def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
 
 
-def _points(places: np.ndarray, **settings: Any) -> go.Scattergl | go.Scatter3d:
-    """Draw points (N, 2 or 3)."""
-    if places.shape[1] == 3:
-        x, y, z = places.T
-        return go.Scatter3d(x=x, y=y, z=z, mode="markers", **settings)
-    return go.Scattergl(x=places[:, 0], y=places[:, 1], mode="markers", **settings)
+def _points(places: np.ndarray, **settings: Any) -> dict[str, Any]:
+    """Return a trace of points (N, 2 or 3)."""
+    kind = "scatter3d" if places.shape[1] == 3 else "scattergl"
+    return {"type": kind, **dict(zip("xyz", places.T, strict=False)), "mode": "markers", **settings}
 
 
 def legible_on(colour: str) -> str:

@@ -188,16 +188,18 @@ def _text(function: Callable[..., object]) -> str:
     return textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
 
 
+@st.fragment
 def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
-    """Offer what the visitor is looking at, with its formula, and the lines of the core that made it once they are asked for.
+    """Offer what the visitor is looking at, with its formula, and the lines of the core that made it.
 
-    Colouring the lines would take a fifth of the page's opening.
+    Both are sent once they are asked for: a browser sets and colours what is folded away too, while the page opens.
     """
-    with st.expander("What am I looking at?", icon=":material/help:"):
-        st.latex(formula)
-        st.markdown(text)
-    key = f"code-{code[0].__qualname__}"
-    with st.expander("The code behind it", icon=":material/code:", key=key, on_change="rerun") as behind:
+    name = code[0].__qualname__
+    with st.expander("What am I looking at?", icon=":material/help:", key=f"words-{name}", on_change="rerun") as words:
+        if words.open:
+            st.latex(formula)
+            st.markdown(text)
+    with st.expander("The code behind it", icon=":material/code:", key=f"code-{name}", on_change="rerun") as behind:
         for function in code if behind.open else ():
             _source(function)
 

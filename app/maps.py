@@ -143,12 +143,14 @@ def layout(key: RunKey) -> Layout:
         perplexity = USUAL.perplexity
         if method == "tsne":
             highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
-            perplexity = int(
-                st.slider(
-                    "Perplexity", 2, highest, min(USUAL.perplexity, highest), key=f"perplexity-{highest}",
-                    bind="query-params", help="How many neighbours each point is placed by, about",
-                )
-            )  # fmt: skip
+            perplexity = controls.whole_number(
+                "Perplexity",
+                2,
+                highest,
+                default=min(USUAL.perplexity, highest),
+                key=f"perplexity-{highest}",
+                words="How many neighbours each point is placed by, about",
+            )
     return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
 
 

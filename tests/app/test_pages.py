@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +90,30 @@ def test_every_picture_has_alternative_text(visit: Visit, without_mnist: None) -
             assert all(image.alt for image in element.proto.imgs), name
 
 
-def test_every_page_has_a_formula_and_the_code_behind_it_once_it_is_asked_for(
+def test_every_page_has_a_formula_and_the_code_behind_it_once_they_are_asked_for(
     visit: Visit, without_mnist: None
 ) -> None:
     for name in PAGES:
         visitor = visit(name)
-        assert visitor.latex, name
-        boxes = [box.proto.id for box in visitor.expander if box.label == "The code behind it"]
-        assert boxes, name
-        others = sources(visitor)  # under "Copy as Python"
-        for box in boxes:
-            visitor.session_state[box[box.index("code-") :]] = True
+        others, formulas = sources(visitor), visitor.latex  # the others are under "Copy as Python"
+        boxes = {label: folded(visitor, label) for label in EXPLAINED}
+        assert len({len(keys) for keys in boxes.values()}) == 1, name
+        for key in chain(*boxes.values()):
+            visitor.session_state[key] = True
         visitor.run()
-        assert len(sources(visitor)) >= len(others) + len(boxes), name
+        number = len(boxes["The code behind it"])
+        assert number > 0, name
+        assert len(visitor.latex) == len(formulas) + number, name
+        assert len(sources(visitor)) >= len(others) + number, name
+
+
+EXPLAINED = {"What am I looking at?": "words-", "The code behind it": "code-"}
+
+
+def folded(visitor: AppTest, label: str) -> list[str]:
+    """Return the keys of a page's boxes with a label."""
+    key = EXPLAINED[label]
+    return [box.proto.id[box.proto.id.index(key) :] for box in visitor.expander if box.label == label]
 
 
 def sources(visitor: AppTest) -> list[str]:
@@ -821,6 +833,9 @@ class TestWhy:
         self, visit: Visit, without_mnist: None, own_runs: Path, question: str
     ) -> None:
         visitor = visit("why", question=question)
+        for key in folded(visitor, "What am I looking at?"):
+            visitor.session_state[key] = True
+        visitor.run()
         assert pictures(visitor) or visitor.get("plotly_chart")
         assert not visitor.error
         assert visitor.latex
