@@ -31,4 +31,5 @@ else:
     with display.sentences():  # the last resort: what a page did not expect is still a sentence
         library.tidy_once()
         st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
+        display.leave_fingers_to_the_page()
     address.tell()

@@ -53,8 +53,8 @@ def embedding_map(
     `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
     `images` names the data set, for the thumbnails.
 
-    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. Dragging and
-    the wheel are the page's there, so that it scrolls on a phone too; the tools above it zoom and pan.
+    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. A mouse pans
+    it; the wheel is the page's, and so are fingers (browser/touch.js), until a tool above it is chosen.
     """
     solid = embedding.coordinates.shape[1] == 3
     traces = []
@@ -97,7 +97,7 @@ def embedding_map(
     if solid:
         layout["scene"] = _scene(pointers)
     else:
-        layout |= {"dragmode": False, "annotations": _glyphs(embedding)}
+        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
     return go.Figure(traces, layout)  # of plain dictionaries: in less than half the time
 

@@ -4,7 +4,6 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -12,20 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from app import controls, library
+from app.browser import source
 from app.library import RunKey
 from cvae_core.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models import LABELS
 from cvae_core.networks import Body, ResidualBlock
 
-FOLDER = Path(__file__).parent / "browser"
 LIVE = "live-sliders"  # the component's key
 _GIVEN = "epsilon-given"  # in the session: how often the lab, not a hand, has moved the sliders
-
-
-def source(*names: str) -> str:
-    """Return some of the browser's files as one."""
-    return "\n".join((FOLDER / name).read_text() for name in names)
-
 
 _weights = st.components.v2.component("cvae_weights", js=source("network.js", "weights.js"))
 _latent = st.components.v2.component(

@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit import runtime
 
 from app import charts
+from app.browser import source
 from app.navigation import PAGES
 from cvae_core import figures
 from cvae_core.errors import LabError
@@ -77,6 +78,11 @@ _CRISP = """<style>
 def keep_pixels_crisp() -> None:
     """Let no screen smooth the pixels of digits that it enlarges."""
     st.html(_CRISP)
+
+
+def leave_fingers_to_the_page() -> None:
+    """Let a finger that is drawn over a chart scroll the page, until a tool of the chart is chosen."""
+    st.html(f"<script>{source('touch.js')}</script>", unsafe_allow_javascript=True)
 
 
 @contextmanager

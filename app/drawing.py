@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, decoder, library
-from app.decoder import source
+from app.browser import source
 from app.library import RunKey
 from cvae_core import data, gallery, noise
 from cvae_core.framing import framed

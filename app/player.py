@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.decoder import source
+from app.browser import source
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
 _HELD = "epoch-held"  # in the session: where the slider stood, for the address is empty on another page

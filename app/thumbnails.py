@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from app import library
-from app.decoder import source
+from app.browser import source
 from cvae_core.figures import INK, PAPERS, PLAIN
 from cvae_core.quadrants import SIDE
 

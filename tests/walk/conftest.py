@@ -105,6 +105,18 @@ def time_to(act: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
+def point_on_screen(page: Page, digit: int, number: int) -> tuple[int, float, float]:
+    """Return the test index of a point of the first map, and where it is in the window."""
+    index, x, y = page.locator(".js-plotly-plot").first.evaluate(
+        """(g, [digit, i]) => {
+        const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
+        const at = (axis, v, offset) => axis._offset + axis.d2p(v) + offset;
+        return [t.customdata[i], at(l.xaxis, t.x[i], box.left), at(l.yaxis, t.y[i], box.top)]; }""",
+        [digit, number],
+    )
+    return int(index), x, y
+
+
 def leaves(url: str, address: str) -> bool:
     """Say whether a request goes elsewhere than to the server."""
     return not url.startswith((address, "data:", "blob:"))

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, FloatRect, Page
 
 from app.drawing import source_of_digits
 from cvae_core import data
-from tests.walk.conftest import Open, settle, time_to
+from tests.walk.conftest import Open, point_on_screen, settle, time_to
 
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
 MAP_SECONDS, VISITS = 1, 6
@@ -38,17 +38,11 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
 def move_to_a_point(page: Page, digit: int, number: int) -> int:
     """Move over a point of the map as a hand would; return its test index."""
-    index, x, y = page.locator(".js-plotly-plot").first.evaluate(
-        """(g, [digit, i]) => {
-        const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
-        const at = (axis, v, offset) => axis._offset + axis.d2p(v) + offset;
-        return [t.customdata[i], at(l.xaxis, t.x[i], box.left), at(l.yaxis, t.y[i], box.top)]; }""",
-        [digit, number],
-    )
+    index, x, y = point_on_screen(page, digit, number)
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
     page.wait_for_timeout(300)
-    return int(index)
+    return index
 
 
 def click_on_a_point(page: Page, digit: int, number: int) -> int:

@@ -1,0 +1,65 @@
+"""Fingers on charts, on a phone in a real browser: they scroll the page, and tap; a tool that they choose, they use."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.walk.conftest import HEIGHT, NARROW, Open, point_on_screen, settle
+
+STEPS, FRAME = 20, 16  # of a finger's way, and milliseconds for each
+CHART = ".js-plotly-plot"
+RANGES = "g => [g._fullLayout.xaxis.range, g._fullLayout.yaxis.range].map(String)"
+
+
+@pytest.fixture
+def fingers(browser: Browser, watched: Callable[[Page], Page]) -> Iterator[Page]:
+    """Open a window of a visitor's own on a phone."""
+    size: Any = {"width": NARROW, "height": HEIGHT}
+    context = browser.new_context(viewport=size, has_touch=True, is_mobile=True)
+    yield watched(context.new_page())
+    context.close()
+
+
+def draw_up(page: Page, by: int) -> float:
+    """Draw a finger up from the middle of the first chart, some pixels; return how far the page has scrolled for it."""
+    scrolled = "() => document.querySelector('[data-testid=stMain]').scrollTop"
+    before = page.evaluate(scrolled)
+    box = page.locator(f"{CHART} .nsewdrag").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    hand = page.context.new_cdp_session(page)
+    hand.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, STEPS + 1):
+        place = {"x": x, "y": y - by * step / STEPS}
+        hand.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
+        page.wait_for_timeout(FRAME)
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(600)  # it rolls on
+    moved: float = page.evaluate(scrolled) - before
+    return moved
+
+
+@pytest.mark.parametrize("path", ["latent", pytest.param("training", marks=pytest.mark.soak)])
+def test_a_finger_scrolls_the_page_until_it_has_chosen_a_tool(visit: Open, fingers: Page, path: str) -> None:
+    visit(path, fingers)
+    chart = fingers.locator(CHART).first
+    chart.scroll_into_view_if_needed()
+    as_it_was = chart.evaluate(RANGES)
+    assert draw_up(fingers, 60) > 30
+    assert chart.evaluate(RANGES) == as_it_was
+    chart.locator('.modebar-btn[data-val="zoom"]').tap()
+    fingers.wait_for_timeout(300)
+    assert draw_up(fingers, 60) == 0
+    assert chart.evaluate(RANGES) != as_it_was
+
+
+def test_a_tap_on_the_map_chooses_a_point(visit: Open, fingers: Page) -> None:
+    visit("latent?run=digits-label", fingers)
+    fingers.locator(CHART).first.scroll_into_view_if_needed()
+    index, x, y = point_on_screen(fingers, 4, 1)
+    fingers.touchscreen.tap(x, y)
+    fingers.get_by_role("heading", name=re.compile(f"Test image {index}, a")).wait_for()
+    settle(fingers)
