@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -17,8 +16,7 @@ RANGES = "g => [g._fullLayout.xaxis.range, g._fullLayout.yaxis.range].map(String
 @pytest.fixture
 def fingers(browser: Browser, watched: Callable[[Page], Page]) -> Iterator[Page]:
     """Open a window of a visitor's own on a phone."""
-    size: Any = {"width": NARROW, "height": HEIGHT}
-    context = browser.new_context(viewport=size, has_touch=True, is_mobile=True)
+    context = browser.new_context(viewport={"width": NARROW, "height": HEIGHT}, has_touch=True, is_mobile=True)
     yield watched(context.new_page())
     context.close()
 
