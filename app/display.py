@@ -73,6 +73,7 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
+_TOUCH = f"<script>{source('touch.js')}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -82,7 +83,7 @@ def keep_pixels_crisp() -> None:
 
 def leave_fingers_to_the_page() -> None:
     """Let a finger that is drawn over a chart scroll the page, until a tool of the chart is chosen."""
-    st.html(f"<script>{source('touch.js')}</script>", unsafe_allow_javascript=True)
+    st.html(_TOUCH, unsafe_allow_javascript=True)
 
 
 @contextmanager
