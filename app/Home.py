@@ -7,15 +7,17 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` puts app/ on the path, and nothing else
     sys.path.insert(0, str(ROOT))
 
 from app import ahead  # noqa: E402
+from app.small_first import SmallFilesFirst  # noqa: E402
 
 if __name__ != "__main__":
-    app = st.App(__file__, lifespan=ahead.while_serving)
+    app = st.App(__file__, lifespan=ahead.while_serving, middleware=[Middleware(SmallFilesFirst)])
 else:
     ahead.wait()
     from app import address, display, faults, library, strangers

@@ -1,5 +1,6 @@
-"""What the server does before its first visitor comes: torch and what draws take two seconds to import."""
+"""What the server does before its first visitor comes: torch and what draws take a second or two to import."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from threading import Thread
@@ -8,8 +9,13 @@ import streamlit as st
 
 
 def _import_libraries() -> None:
-    with suppress(ImportError):  # a page that misses one says so
-        from app import charts, library  # noqa: F401
+    gc.disable()  # it would look over and over for garbage among what stays: a quarter of the time
+    try:
+        with suppress(ImportError):  # a page that misses one says so
+            from app import charts, library  # noqa: F401
+    finally:
+        gc.freeze()  # they stay as long as the server: not to be looked over while it answers either
+        gc.enable()
 
 
 _reader = Thread(target=_import_libraries, name="libraries", daemon=True)

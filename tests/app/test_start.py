@@ -110,3 +110,29 @@ def test_threads_do_not_spin_for_long_whichever_module_imports_torch_first() -> 
     found = dict(line.split() for line in said.splitlines())
     assert {"app.charts", "app.library", "app.controls"} <= set(found)
     assert set(found.values()) == {"1000"}
+
+
+SERVING = """
+import asyncio, gc, sys
+from app import ahead
+
+class Torch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print(gc.isenabled())
+
+async def serve():
+    async with ahead.while_serving(None):
+        ahead.wait()
+        print(gc.isenabled(), gc.get_freeze_count())
+
+sys.meta_path.insert(0, Torch())
+asyncio.run(serve())
+"""
+
+
+def test_no_garbage_is_looked_for_among_the_libraries() -> None:
+    words = [sys.executable, "-c", SERVING]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    assert said[:2] == ["False", "True"]
+    assert int(said[2]) > 100_000

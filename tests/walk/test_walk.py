@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from app.navigation import PAGES
+from app.small_first import QUIET
 from benchmarks import load
 from benchmarks.visitors import finished
 from cvae_core import data
@@ -33,7 +34,7 @@ EXPORTS = {
 }
 NEED_MNIST = ("latent", "why")  # for all of their exports
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that look at them
-WARM_SECONDS, CONTROL_SECONDS = 2, 0.25  # promised: 1.5; processors are by a third slower at times
+WARM_SECONDS, SEEN_SECONDS, CONTROL_SECONDS, SERVED_SECONDS = 1.5, 1.5, 0.25, 10
 VISITS, CLICKS = 6, 9
 # Pixels across, points to the pixel, and how pictures are drawn. Chromium asks again what a screen is when its width changes.
 SCREENS = (
@@ -43,6 +44,8 @@ SCREENS = (
     (1400, 3, "pixelated"),
     (390, 3, "pixelated"),
 )
+SCRIPTS = "() => performance.getEntriesByType('resource').map((e) => e.toJSON()).filter((e) => e.name.endsWith('.js'))"
+HELD_BACK = 30  # ms: for 40, a system would hold back the second part of a short answer, which uvloop has it not do
 AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
 CLEAR_OF_TOOLS = """charts => charts.every(chart => {
     const box = (what) => chart.querySelector(what)?.getBoundingClientRect(), tools = box(".modebar");
@@ -211,6 +214,20 @@ def test_a_page_is_quick_once_warm(visit: Open, address: str, path: str) -> None
 
 
 @pytest.mark.timed
+@pytest.mark.parametrize("path", PATHS.values())
+def test_a_newcomer_sees_title_and_controls_at_once(browser: Browser, address: str, path: str) -> None:
+    def seen() -> float:
+        newcomer = browser.new_context()
+        page = newcomer.new_page()
+        page.add_init_script(load.WATCH)
+        after, _ = load.opening(page, f"{address}/{path}")
+        newcomer.close()
+        return after
+
+    assert any(seen() < SEEN_SECONDS for _ in range(VISITS))
+
+
+@pytest.mark.timed
 @pytest.mark.parametrize("name", load.CONTROLS)
 def test_a_control_shows_its_effect_at_once(address: str, name: str) -> None:
     def median(visit: int) -> float:
@@ -246,6 +263,18 @@ def test_a_link_is_the_same_picture_in_another_browser(visit: Open, browser: Bro
     theirs = content(visit("generate?digit=5&seed=42&e3=1.5", watched(other.new_page())))
     other.close()
     assert mine == theirs
+
+
+def test_a_new_browser_gets_small_scripts_at_once_and_what_draws_charts_after_them(
+    visit: Open, browser: Browser, watched: Callable
+) -> None:
+    newcomer = browser.new_context()
+    scripts = visit("latent", watched(newcomer.new_page())).evaluate(SCRIPTS)
+    newcomer.close()
+    (chart,) = (script for script in scripts if "PlotlyChart" in script["name"])
+    others = [script for script in scripts if script["requestStart"] < chart["responseStart"] and script != chart]
+    assert chart["responseStart"] - max(other["requestStart"] for other in others) > 1000 * QUIET - 5
+    assert statistics.median(other["responseEnd"] - other["responseStart"] for other in others) < HELD_BACK
 
 
 def test_more_samples_make_a_taller_figure(visit: Open) -> None:
@@ -397,7 +426,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )
     other = watched(page.context.new_page())
-    assert time_to(lambda: visit("generate?run=digits-label", other)) < 5 * WARM_SECONDS
+    assert time_to(lambda: visit("generate?run=digits-label", other)) < SERVED_SECONDS
     other.close()
     page.get_by_text("360 of 360 images").wait_for(timeout=120_000)
     last = float(metric.inner_text().split("±")[1])
