@@ -50,7 +50,10 @@ def _plain(text: str) -> str:
 def _says(text: str, value: object) -> bool:
     """Say whether a text of the address is a widget's value: what is the default is dropped too, and is no nonsense."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return bool(re.fullmatch(r"-?\d+(\.\d+)?", text)) and float(text) == value
+        try:
+            return float(text) == value  # 1e1 is 10 to Streamlit too
+        except ValueError:
+            return False
     words = value if isinstance(value, list | tuple) else [value]
     plain = [re.sub(r"\W", "", str(word)).casefold() for word in words]
     labels = [re.sub(r"\W", "", library.label(str(word))).casefold() for word in words]

@@ -9,7 +9,7 @@ import streamlit as st
 
 
 def _import_libraries() -> None:
-    gc.disable()  # it would look over and over for garbage among what stays: a quarter of the time
+    gc.disable()  # it would look over and over for garbage among what stays: a fifth of the time
     try:
         with suppress(ImportError):  # a page that misses one says so
             from app import charts, library  # noqa: F401

@@ -73,7 +73,7 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
-_TOUCH = f"<script>{source('touch.js')}</script>"
+_TOUCH = f"<style>{source('touch.css')}</style><script>{source('touch.js')}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -82,7 +82,7 @@ def keep_pixels_crisp() -> None:
 
 
 def leave_fingers_to_the_page() -> None:
-    """Let a finger that is drawn over a chart scroll the page, until a tool of the chart is chosen."""
+    """Let a finger that is drawn over a chart scroll the page, but while a tool of the chart is in hand."""
     st.html(_TOUCH, unsafe_allow_javascript=True)
 
 

@@ -11,10 +11,11 @@ QUIET, AT_MOST = 0.2, 1.0  # seconds
 
 
 class SmallFilesFirst:
-    """Hold a large script back until no other was asked for in the last `QUIET` seconds, for `AT_MOST` seconds.
+    """Hold a large script back until no other was asked for in the last `QUIET` seconds, `AT_MOST` seconds long.
 
     A browser that is new here asks for everything on a page at once, and is busy with Plotly's 4.7 MB for most of a second:
-    whatever is not on the screen by then waits. It keeps the files, so no later page waits here.
+    whatever is not on the screen by then waits. It keeps the file: only its first page with a chart waits here, a fifth of a
+    second, and where other visitors come at that moment, as long as they ask.
     """
 
     def __init__(self, app: ASGIApp) -> None:

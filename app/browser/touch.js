@@ -1,16 +1,19 @@
 // A finger drawn over a flat chart scrolls the page, as it does anywhere else: Plotly would take it, to zoom or to pan. So it
-// does once a tool of the chart has been chosen. A tap is a click all the same, which the browser makes of it.
+// does while a tool of the chart is in hand: the one that was tapped last, until it is tapped again. A tap is a click all the
+// same, which the browser makes of it.
 
 (() => {
-  if (window.cvaeToolsInHand) return; // another page of the lab has begun to listen
-  const inHand = (window.cvaeToolsInHand = new WeakSet()), chart = (place) => place.closest(".js-plotly-plot");
+  if (window.cvaeKnowsFingers) return; // another page of the lab has begun to listen
+  window.cvaeKnowsFingers = true;
+  const chart = (place) => place.closest(".js-plotly-plot").dataset;
   const chosen = ({ target }) => {
-    const tool = target.closest?.('.modebar-btn[data-attr="dragmode"]');
-    if (tool) inHand.add(chart(tool));
+    const tool = target.closest?.('.modebar-btn[data-attr="dragmode"]')?.dataset.val;
+    if (!tool) return;
+    if (chart(target).inHand === tool) delete chart(target).inHand;
+    else chart(target).inHand = tool;
   };
   const touched = (event) => {
-    const flat = event.target.closest?.(".draglayer");
-    if (flat && !inHand.has(chart(flat))) event.stopPropagation();
+    if (event.target.closest?.(".draglayer") && !chart(event.target).inHand) event.stopPropagation();
   };
   document.addEventListener("click", chosen, { capture: true, passive: true });
   document.addEventListener("touchstart", touched, { capture: true, passive: true });

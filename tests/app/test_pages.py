@@ -352,6 +352,7 @@ class TestGenerate:
         ("inpaint", {"seed": "12.7", "samples": "4"}, "`seed=12.7`"),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
+        ("generate", {"seed": "1e1"}, None),
         ("latent", {"method": "t-SNE", "point": "3"}, None),
     ],
 )

@@ -41,17 +41,25 @@ def draw_up(page: Page, by: int) -> float:
 
 
 @pytest.mark.parametrize("path", ["latent", pytest.param("training", marks=pytest.mark.soak)])
-def test_a_finger_scrolls_the_page_until_it_has_chosen_a_tool(visit: Open, fingers: Page, path: str) -> None:
+def test_a_finger_scrolls_the_page_but_while_a_tool_is_in_hand(visit: Open, fingers: Page, path: str) -> None:
     visit(path, fingers)
     chart = fingers.locator(CHART).first
     chart.scroll_into_view_if_needed()
     as_it_was = chart.evaluate(RANGES)
+    paleness = "tool => getComputedStyle(tool).opacity"
+    assert float(chart.locator('.modebar-btn.active[data-attr="dragmode"]').evaluate(paleness)) < 1  # it is not in hand
     assert draw_up(fingers, 60) > 30
     assert chart.evaluate(RANGES) == as_it_was
-    chart.locator('.modebar-btn[data-val="zoom"]').tap()
+    zoom = chart.locator('.modebar-btn[data-val="zoom"]')
+    zoom.tap()
     fingers.wait_for_timeout(300)
+    assert float(zoom.evaluate(paleness)) == 1
     assert draw_up(fingers, 60) == 0
-    assert chart.evaluate(RANGES) != as_it_was
+    assert (zoomed := chart.evaluate(RANGES)) != as_it_was
+    zoom.tap()
+    fingers.wait_for_timeout(300)
+    assert draw_up(fingers, 60) > 30
+    assert chart.evaluate(RANGES) == zoomed
 
 
 def test_a_tap_on_the_map_chooses_a_point(visit: Open, fingers: Page) -> None:

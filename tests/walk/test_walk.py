@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from app.navigation import PAGES
-from app.small_first import QUIET
+from app.small_first import AT_MOST, QUIET
 from benchmarks import load
 from benchmarks.visitors import finished
 from cvae_core import data
@@ -224,7 +224,7 @@ def test_a_newcomer_sees_title_and_controls_at_once(browser: Browser, address: s
         newcomer.close()
         return after
 
-    assert any(seen() < SEEN_SECONDS for _ in range(VISITS))
+    assert statistics.median(seen() for _ in range(VISITS)) < SEEN_SECONDS
 
 
 @pytest.mark.timed
@@ -273,8 +273,10 @@ def test_a_new_browser_gets_small_scripts_at_once_and_what_draws_charts_after_th
     newcomer.close()
     (chart,) = (script for script in scripts if "PlotlyChart" in script["name"])
     others = [script for script in scripts if script["requestStart"] < chart["responseStart"] and script != chart]
-    assert chart["responseStart"] - max(other["requestStart"] for other in others) > 1000 * QUIET - 5
-    assert statistics.median(other["responseEnd"] - other["responseStart"] for other in others) < HELD_BACK
+    alone = chart["responseStart"] - max(other["requestStart"] for other in others)
+    assert alone > 1000 * QUIET - 5 or chart["responseStart"] - chart["requestStart"] > 1000 * AT_MOST - 5
+    between = statistics.median(other["responseEnd"] - other["responseStart"] for other in others)
+    assert between < HELD_BACK, "is uvloop installed?"
 
 
 def test_more_samples_make_a_taller_figure(visit: Open) -> None:
