@@ -1,5 +1,6 @@
 """What the tests share: the embedded digits, tiny configurations, and a root of tiny runs, trained once a session."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ Untrained = Callable[..., Run]
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)  # tiny matrices gain nothing from more, and a shared processor loses
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime would tell its makers that it is used
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
