@@ -6,7 +6,7 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGE = 2_000_000  # bytes; of what Streamlit brings along only Plotly is, and two more that no page of the lab uses
+LARGE = 2_000_000  # bytes; of what Streamlit brings along only Plotly is, and one more that no page of the lab uses
 QUIET, AT_MOST = 0.2, 1.0  # seconds
 
 
