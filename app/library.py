@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from cvae_core import data, files, pace, runs
+from cvae_core.cards import Card
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
 from cvae_core.data import DataSet, Split
@@ -22,7 +23,6 @@ from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation import CURVE, INTERIM, Cell, stored_cells
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
-from cvae_core.runs import Card
 from cvae_core.visibility import ANY, described
 
 LOG = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ import streamlit as st
 from app import display, library, permission, replaying
 from app.following import WORDS
 from cvae_core import jobs, runs, upkeep
+from cvae_core.cards import Card
 from cvae_core.errors import LabError
 from cvae_core.roots import default_root
-from cvae_core.runs import Card
 
 TABLE = "runs-table"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cvae_core.cards import Card
 from cvae_core.recording import Finishing
-from cvae_core.runs import Card
 from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.training import EpochEnded, Stepped
 

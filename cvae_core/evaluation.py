@@ -20,6 +20,7 @@ from torch import Tensor
 
 from cvae_core import files, noise, parallel, queueing
 from cvae_core.annotations import fits
+from cvae_core.cards import CARDS_KEPT
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.distributions import cross_entropy
@@ -29,7 +30,7 @@ from cvae_core.models import ConditionalVAE
 from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import flags
 from cvae_core.roots import QUEUE
-from cvae_core.runs import CARDS_KEPT, Run
+from cvae_core.runs import Run
 from cvae_core.visibility import ANY, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from cvae_core import files, formats, noise
+from cvae_core.cards import Card
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
 from cvae_core.histories import are_test_images
 from cvae_core.models import LABELS, ConditionalVAE
-from cvae_core.runs import Card, Run
+from cvae_core.runs import Run
 
 LOG = logging.getLogger(__name__)
 Method = Literal["tsne", "pca"]

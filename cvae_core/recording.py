@@ -12,12 +12,13 @@ import torch
 
 from cvae_core import formats, upkeep
 from cvae_core.architectures import build
+from cvae_core.cards import CARD, Card
 from cvae_core.data import DataSet
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import as_bytes
 from cvae_core.monitoring import Measured, Staged, rates, stage, validate
-from cvae_core.runs import CARD, Card, Run, load_weights
+from cvae_core.runs import Run, load_weights
 from cvae_core.training import EpochEnded, Learner, Report, Stepped
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost

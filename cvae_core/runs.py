@@ -11,13 +11,11 @@ Pretrained runs are read-only: new results about them go to a cache folder besid
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,9 +25,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cvae_core import files, formats
-from cvae_core.annotations import fits
 from cvae_core.architectures import build, shapes
-from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
+from cvae_core.cards import CARD, Card, Weights, read_card
+from cvae_core.config import train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
@@ -39,77 +37,7 @@ from cvae_core.roots import default_root as default_root  # asked for together w
 
 LOG = logging.getLogger(__name__)
 CACHE = ".cache"
-METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
-CARD, CURVES, STAGES = "card.json", "curves.csv", "stages.npz"
-CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
-Status = Literal["queued", "running", "finished", "stopped", "failed"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weights:
-    """Name a weights file and what its bytes must add up to."""
-
-    file: str
-    sha256: str
-    dtype: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """Say all about a run that is not weights; enough to rebuild its model."""
-
-    config: Config
-    status: Status
-    reason: str | None = None
-    command: str
-    created: str  # UTC, ISO 8601
-    data_fingerprint: str  # SHA-256 of the data set
-    versions: Mapping[str, str]
-    device: str
-    dtype: str  # of the arithmetic in training
-    threads: int
-    processes: int = 1
-    parameters: int
-    seconds: float = 0.0  # of training, validation included
-    epochs: int = 0  # finished
-    best_epoch: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)  # validation split, nats per image
-    rates: Sequence[float] = ()  # mean rate per latent dimension on the validation split, nats
-    weights: Weights | None = None
-    parts: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of a finished run's curves and stages
-    baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
-    read_only: bool = False
-    note: str = ""  # by whoever keeps the run
-    imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
-
-    @property
-    def elbo(self) -> float | None:
-        """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
-        return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON that `card_from_json` reads back."""
-        return {**asdict(self), "config": self.config.to_json()}
-
-
-def card_from_json(content: Mapping[str, Any]) -> Card:
-    """Rebuild a card; raise ConfigError where it is not of this version. An older one lacks only what has a default."""
-    try:
-        if not fills(Card, content):
-            raise TypeError("other fields")
-        weights = Weights(**content["weights"]) if content.get("weights") else None
-        card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
-        datetime.fromisoformat(card.created)
-        if not fits(card, Card) or (weights and not set(card.metrics) >= METRICS):
-            raise TypeError("other values")
-        return card
-    except (ConfigError, TypeError, ValueError) as error:
-        raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
-
-
-@lru_cache(CARDS_KEPT)
-def _card(path: Path, version: tuple[int, int, int]) -> Card:
-    return card_from_json(files.read_json(path))
+CURVES, STAGES = "curves.csv", "stages.npz"
 
 
 @dataclass(frozen=True)
@@ -134,11 +62,7 @@ class Run:
 
     def card(self) -> Card:
         """Read the card; raise RunDamaged where it cannot be."""
-        path = self.folder / CARD
-        try:
-            return _card(path, files.version(path))
-        except ConfigError as error:
-            raise RunDamaged(f"Run {self.name!r}: {error} The card is {path}.") from error
+        return read_card(self.folder)
 
     def write_card(self, card: Card) -> Card:
         """Replace the card, the step that makes what it names so, and return it.

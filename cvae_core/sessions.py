@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from cvae_core import formats, pulse
+from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
@@ -21,7 +22,7 @@ from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_e
 from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
 from cvae_core.pulse import Progress
 from cvae_core.recording import Finishing, Recorder
-from cvae_core.runs import Card, Run, readable, run_at
+from cvae_core.runs import Run, readable, run_at
 from cvae_core.training import (
     Learner,
     Report,

@@ -8,13 +8,14 @@ import re
 
 from cvae_core import files
 from cvae_core.annotations import fits
+from cvae_core.cards import Card
 from cvae_core.config import any_set
 from cvae_core.errors import ArchiveRefused
 from cvae_core.evaluation import CURVE, RESULTS, Cell, stored_cells
 from cvae_core.judging import RESULTS as JUDGEMENT
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.latent import read_embedding
-from cvae_core.runs import Card, Run
+from cvae_core.runs import Run
 from cvae_core.visibility import canonical
 
 

@@ -12,11 +12,12 @@ from statistics import fmean, stdev
 
 import pandas as pd
 
+from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, any_set, baseline_for, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import CURVE, Cell, Estimator, stored_cells
 from cvae_core.judging import stored_judgement
-from cvae_core.runs import Card, Run
+from cvae_core.runs import Run
 from cvae_core.visibility import ANY, described
 
 ESTIMATORS: Mapping[Estimator, str] = {

@@ -13,8 +13,9 @@ from filelock import FileLock
 
 from cvae_core import data, sessions
 from cvae_core.architectures import build
+from cvae_core.cards import Card
 from cvae_core.config import PRESETS, Config, Flavour, configure, train_command
-from cvae_core.runs import Card, Run
+from cvae_core.runs import Run
 from cvae_core.sessions import Launch, train_run
 
 pytest_plugins = ("tests.measuring",)

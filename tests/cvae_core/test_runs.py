@@ -15,11 +15,12 @@ from torch import Tensor
 
 from cvae_core import files, load, noise, runs, sweeps
 from cvae_core.architectures import build
+from cvae_core.cards import Weights, card_from_json
 from cvae_core.config import Config, configure
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
 from cvae_core.examples import held_out
-from cvae_core.runs import Run, Weights, all_runs, card_from_json, find, load_weights, readable, run_at
+from cvae_core.runs import Run, all_runs, find, load_weights, readable, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 

@@ -17,13 +17,14 @@ import pytest
 import torch
 
 from cvae_core import cli, files, monitoring, recording, sessions, training, upkeep
+from cvae_core.cards import Card
 from cvae_core.config import Config, baseline_for, train_command
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
 from cvae_core.monitoring import Measured, Staged
 from cvae_core.recording import Finishing, Recorder
-from cvae_core.runs import Card, Run, all_runs, run_at
+from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
 from cvae_core.training import EpochEnded, Learner, Stepped
 from tests.cvae_core.results import left
