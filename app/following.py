@@ -87,8 +87,8 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)
-        if command := now.resume or next((entry.command for entry in queue.entries if entry.run == name), None):
-            st.code(command, language="bash", wrap_lines=True)
+        if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
+            st.code(job.command(root), language="bash", wrap_lines=True)
         if now.state == "finished":
             _onward(name, runs.find(name, root).card().config)
         _pictures(name)
@@ -128,9 +128,7 @@ def _state(root: Path, name: str, now: Condition) -> None:
         elif now.together:
             st.caption("Several processes trained it, and as many go on with it: start them from a shell.")
         elif now.resume:
-            permission.offer(
-                "Resume training", jobs.start, root, name, now.resume, run=name, icon=":material/play_arrow:"
-            )
+            permission.offer("Resume training", jobs.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = pulse.read(folder_of(name, root))
     if now.state == "training" and found:
         st.progress(min(found.progress.share, 1.0), text=_progress_words(found))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, pace, sessions, upkeep
+from cvae_core import data, jobs, pace, parallel, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -22,10 +22,10 @@ from cvae_core.config import (
     baseline_for,
     configure,
     preset_of,
-    train_command,
 )
 from cvae_core.errors import LabError, RunInUse
-from cvae_core.roots import default_root, in_root
+from cvae_core.options import Job, Options
+from cvae_core.roots import default_root
 from cvae_core.sweeps import Planned
 from cvae_core.visibility import ANY, PROTOCOL, described
 
@@ -65,12 +65,12 @@ def show() -> None:
     except LabError as error:
         st.warning(str(error), icon=":material/edit:")
         return
-    command = in_root(train_command(config, name), root)
-    st.code(command, language="bash", wrap_lines=True)
+    job = Job(run=name, config=config, options=Options(threads=parallel.all_but_one()))
+    st.code(job.command(root), language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
         st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
         with display.sentences(), st.spinner("One moment …"):
-            jobs.start(root, name, command)
+            jobs.start(root, job)
             st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
             st.rerun()
     with display.sentences():

@@ -8,9 +8,10 @@ import streamlit as st
 
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
-from cvae_core import files, jobs, pace, queueing, sweeps
+from cvae_core import files, jobs, pace, parallel, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
+from cvae_core.options import Options
 from cvae_core.roots import NAME, default_root
 from cvae_core.sweeps import Planned
 
@@ -77,7 +78,7 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
             bar.progress(number / len(missing), text=run.run)
-            jobs.start(root, run.run, run.command(root))
+            jobs.start(root, run.job(root, Options(threads=parallel.all_but_one())))
         st.session_state[NEXT] = name
         st.rerun()
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from cvae_core import files
 from cvae_core.annotations import fits
-from cvae_core.config import Config, fills, from_json, trains_by_elbo
+from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.options import USUAL, Job, Options, options_of
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
@@ -37,7 +38,7 @@ class Card:
     config: Config
     status: Status
     reason: str | None = None
-    command: str
+    options: Options = USUAL  # how it was trained last
     created: str  # UTC, ISO 8601
     data_fingerprint: str  # SHA-256 of the data set
     versions: Mapping[str, str]
@@ -63,18 +64,28 @@ class Card:
         """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
         return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON that `card_from_json` reads back."""
-        return {**asdict(self), "config": self.config.to_json()}
+    def job(self, run: str, *, resume: bool = False) -> Job:
+        """Return the training that made the card of a run, or the one that resumes it."""
+        return Job(run=run, config=self.config, options=self.options, resume=resume, processes=self.processes)
+
+    def to_json(self, run: str | None = None) -> dict[str, Any]:
+        """Return plain JSON that `card_from_json` reads back. The command in it is for people: nothing reads it."""
+        return {
+            **asdict(self),
+            "config": self.config.to_json(),
+            "command": train_command(self.config, run or self.config.run_name, *self.options.flags),
+        }
 
 
 def card_from_json(content: Mapping[str, Any]) -> Card:
     """Rebuild a card; raise ConfigError where it is not of this version. An older one lacks only what has a default."""
     try:
-        if not fills(Card, content):
+        values = {**content, "options": options_of(content)}
+        values.pop("command", None)
+        if not fills(Card, values):
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
-        card = Card(**{**content, "config": from_json(content["config"]), "weights": weights})
+        card = Card(**{**values, "config": from_json(content["config"]), "weights": weights})
         datetime.fromisoformat(card.created)
         if not fits(card, Card) or (weights and not set(card.metrics) >= METRICS):
             raise TypeError("other values")
@@ -90,6 +101,11 @@ def read_card(folder: Path) -> Card:
         return _card(path, files.version(path))
     except ConfigError as error:
         raise RunDamaged(f"Run {folder.name!r}: {error} The card is {path}.") from error
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Replace the card in a run's folder."""
+    files.write_json(folder / CARD, card.to_json(folder.name))
 
 
 @lru_cache(CARDS_KEPT)

@@ -124,7 +124,7 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     kind: Any = starting.Train[type(defaults)]  # type: ignore[misc]
     program, usual = f"{PROGRAM} train {flavour}", starting.Train(config=defaults)
     training = _arguments(kind, rest, program, usual)
-    if training.resume and (before := jobs.begun_with(training.root, training.name)):
+    if training.resume and (before := jobs.begun_with(training.root, training.name).flags):
         return _arguments(kind, [*before, *rest], program, usual)  # what is given anew comes last, and holds
     return training
 

@@ -21,8 +21,8 @@ from cvae_core.data import Split
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
 from cvae_core.evaluation import Cell, Interim
 from cvae_core.flags import OnDevice, Root, RunName
-from cvae_core.jobs import resume_command
 from cvae_core.models import ConditionalVAE
+from cvae_core.options import Job
 from cvae_core.roots import default_root, in_root
 from cvae_core.runs import Run, find
 from cvae_core.sessions import Launch, SessionReport, train_run
@@ -41,8 +41,14 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
                 if parallel.leads():
                     bar.show(report)
                 if _stops(report, stop_requested()):
-                    again = resume_command(launch.command(config), launch.root, parallel.processes())
-                    raise Interrupted(f"Stopped. Go on with: {again}")
+                    again = Job(
+                        run=launch.run,
+                        config=config,
+                        options=launch.options,
+                        resume=True,
+                        processes=parallel.processes(),
+                    )
+                    raise Interrupted(f"Stopped. Go on with: {again.command(launch.root)}")
 
 
 def _stops(report: SessionReport, requested: bool) -> bool:

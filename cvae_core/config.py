@@ -283,26 +283,20 @@ def train_command(config: Config, run: str, *flags: str) -> str:
     >>> train_command(configure("label", latent=2), "label-2d")
     'python -m cvae_core train label --latent 2 --run label-2d'
     """
-    words = [f"python -m cvae_core train {config.flavour}"]
-    words += [] if config.preset == DEFAULT_PRESET else [f"--preset {config.preset}"]
+    return " ".join(["python -m cvae_core", *train_words(config, run, *flags)])
+
+
+def train_words(config: Config, run: str, *flags: str) -> list[str]:
+    """Return the arguments of `python -m cvae_core` that train a configuration, and others given."""
+    words = ["train", config.flavour]
+    words += [] if config.preset == DEFAULT_PRESET else ["--preset", config.preset]
     preset = preset_of(config.flavour, config.preset)
     for name in (f.name for f in fields(config) if f.name != "preset"):
         value, flag = getattr(config, name), name.replace("_", "-")
         if value != getattr(preset, name):
-            words.append(f"--{flag} {value}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{flag}")
-    words += [] if run == config.run_name else [f"--run {run}"]
-    return " ".join([*words, *flags])
-
-
-def other_flags(command: str, config: Config) -> list[str]:
-    """Return the words of a command beside those of its configuration and run: they say how it trains, and not what.
-
-    >>> other_flags("python -m cvae_core train label --run mine --device cpu", configure("label"))
-    ['--device', 'cpu']
-    """
-    what = train_command(config, config.run_name)
-    words = command.removeprefix(what).split() if command.startswith(f"{what} ") else []
-    return words[2:] if words[:1] == ["--run"] else words
+            words += [f"--{flag}", str(value)] if not isinstance(value, bool) else [f"--{'' if value else 'no-'}{flag}"]
+    words += [] if run == config.run_name else ["--run", run]
+    return [*words, *flags]
 
 
 def from_json(card: Mapping[str, Any]) -> Config:

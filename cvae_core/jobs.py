@@ -4,17 +4,17 @@ Whoever asks how a run stands, a page or the command line, gets it from what lie
 """
 
 import logging
-import shlex
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from cvae_core import files, processes, pulse, transcripts
-from cvae_core.config import from_json, other_flags, train_command
+from cvae_core import processes, pulse, transcripts
+from cvae_core.cards import CARD, Card, read_card, write_card
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
+from cvae_core.options import USUAL, Job, Options
 from cvae_core.processes import Process
 from cvae_core.pulse import Pulse
 from cvae_core.queueing import WAITS, cancel, locked, look, readable
@@ -24,33 +24,22 @@ LOG = logging.getLogger(__name__)
 RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
 GRACE = 1.4  # seconds that a training has to stop by itself
 SUNK = 10.0  # seconds within which a killed process is gone
-TOGETHER = "torchrun --nproc-per-node"  # begins the command of several processes
 
 State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Say how a run stands, why, and which command goes on with it where one can."""
+    """Say how a run stands, why, and what goes on with it where anything can."""
 
     state: State
     reason: str = ""
-    resume: str | None = None
+    resume: Job | None = None
 
     @property
     def together(self) -> bool:
         """Say whether it goes on by several processes, which do not wait their turn."""
-        return self.resume is not None and self.resume.startswith(TOGETHER)
-
-
-def resume_command(command: str, root: Path, processes: int = 1) -> str:
-    """Return the command that goes on with a training by as many processes: by more or fewer its sums would round otherwise.
-
-    >>> resume_command("python -m cvae_core train label", Path("runs"), processes=2)
-    'torchrun --nproc-per-node 2 -m -- cvae_core train label --resume --root runs'
-    """
-    again = in_root(f"{command} --resume", root)
-    return again if processes <= 1 else f"{TOGETHER} {processes} -m -- {again.removeprefix('python -m ')}"
+        return self.resume is not None and self.resume.processes > 1
 
 
 def stop(root: Path, run: str) -> None:
@@ -81,14 +70,15 @@ def stop(root: Path, run: str) -> None:
     return None
 
 
-def start(root: Path, run: str, command: str) -> None:
-    """Start a training by its command, as a process that outlives this one; return once it trains or waits its turn.
+def start(root: Path, job: Job) -> None:
+    """Start a training as a process that outlives this one; return once it trains or waits its turn.
 
     Raises NotStarted with what it said where it refused, NotWritable.
     """
+    run = job.run
     try:
-        with transcripts.opened(root, run, command) as said:
-            child = processes.launched(shlex.split(command)[3:], said)  # all after python -m cvae_core
+        with transcripts.opened(root, job) as said:
+            child = processes.launched([*job.words, "--root", str(root)], said)
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
     LOG.info("run %s is started as process %d", run, child.pid)
@@ -107,33 +97,33 @@ def condition(root: Path, run: str) -> Condition:
     if place := queue.place(run):
         return Condition("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
-    if card is None or card["status"] != "running":
-        if queue.trains(run) and (card is None or card["status"] != "finished"):
+    if card is None or card.status != "running":
+        if queue.trains(run) and (card is None or card.status != "finished"):
             return Condition("training", "it begins, or its baseline trains first")
         if card is None:
             if damage:
                 raise damage
             return _unborn(root, run)
-        return _closed(card, root, run)
+        return _closed(card, run)
     found = pulse.read(folder)
     if found and found.goes_on:
-        return _going_on(found, _resume(card, root, run))
+        return _going_on(found, card.job(run, resume=True))
     card = _card(folder) or card
-    if card["status"] != "running":  # it closed between the two looks
-        return _closed(card, root, run)
+    if card.status != "running":  # it closed between the two looks
+        return _closed(card, run)
     cause = found.cause() if found else "it ended without a word"
-    return Condition("died", cause, _resume(card, root, run))
+    return Condition("died", cause, card.job(run, resume=True))
 
 
-def begun_with(root: Path, run: str) -> list[str]:
-    """Return the flags beside configuration and name with which a run was last trained; none where no card says so."""
-    with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
+def begun_with(root: Path, run: str) -> Options:
+    """Return the options with which a run was last trained, the usual ones where no card says so."""
+    with suppress(LabError):  # what is wrong with a card is said when it is trained
         if card := _card(folder_of(run, root)):
-            return other_flags(card["command"], from_json(card.get("config", {})))
-    return []
+            return card.options
+    return USUAL
 
 
-def _going_on(found: Pulse, resume: str) -> Condition:
+def _going_on(found: Pulse, resume: Job) -> Condition:
     """Say whether a training moves; one on another host that does not may be dead, and then somebody goes on with it."""
     process, still = found.process, f"no step for {found.silent:.0f} s"
     if found.silent < pulse.STALLED_AFTER:
@@ -145,39 +135,24 @@ def _going_on(found: Pulse, resume: str) -> Condition:
 
 def _unborn(root: Path, run: str) -> Condition:
     """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
-    if (command := transcripts.last_command(root, run)) is None:
+    job, said = transcripts.last_job(root, run), transcripts.tail(root, run, lines=1)
+    if job is None and not said:
         raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
-    said = transcripts.tail(root, run, lines=1)
     if said.startswith(transcripts.PROMPT):
         said = "it ended before it began"
     elif said.startswith(WAITS):
         said = "it ended while it waited, without a word"
-    again = command.replace(" --resume", "", 1)  # what was to go on may have been its baseline
-    return Condition("failed", said, again)
+    return Condition("failed", said, job and replace(job, resume=False))  # what was to go on may have been its baseline
 
 
-def _closed(card: dict[str, Any], root: Path, run: str) -> Condition:
-    going_on = card["status"] in ("stopped", "failed")
-    return Condition(card["status"], card.get("reason") or "", _resume(card, root, run) if going_on else None)
+def _closed(card: Card, run: str) -> Condition:
+    assert card.status != "running"
+    going_on = card.status in ("stopped", "failed")
+    return Condition(card.status, card.reason or "", card.job(run, resume=True) if going_on else None)
 
 
-def _resume(card: dict[str, Any], root: Path, run: str) -> str:
-    """Return the command that goes on with a run, which may have had another name when its card was written."""
-    command = card["command"]
-    with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
-        config = from_json(card.get("config", {}))
-        command = train_command(config, run, *other_flags(command, config))
-    return resume_command(command, root, card.get("processes", 1))
-
-
-def _card(folder: Path) -> dict[str, Any] | None:
-    path = folder / "card.json"
-    if not path.exists():
-        return None
-    card = files.read_json(path)
-    files.require(all(isinstance(card.get(name), str) for name in ("status", "command")), path)
-    files.require(isinstance(card.get("processes", 1), int), path)
-    return card
+def _card(folder: Path) -> Card | None:
+    return read_card(folder) if (folder / CARD).exists() else None
 
 
 def _trainer(root: Path, run: str) -> Process | None:
@@ -201,6 +176,6 @@ def _note_stopped(folder: Path) -> None:
     """Say in the card of a training that was killed on request that it was stopped."""
     with locked(folder / RUN_LOCK, folder.parent):
         card = _card(folder)
-        if card and card["status"] == "running":
-            files.write_json(folder / "card.json", {**card, "status": "stopped", "reason": "stopped on request"})
+        if card and card.status == "running":
+            write_card(folder, replace(card, status="stopped", reason="stopped on request"))
         pulse.remove(folder)

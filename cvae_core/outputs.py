@@ -116,7 +116,7 @@ class List:
         for fault in damaged:
             print(fault, file=sys.stderr)
         if self.json:
-            print(json.dumps({name: card.to_json() for name, card in cards.items()}, indent=2))
+            print(json.dumps({name: card.to_json(name) for name, card in cards.items()}, indent=2))
             return
         if not cards:
             first = in_root("python -m cvae_core train label", self.root)
@@ -130,7 +130,8 @@ class List:
                 f"{card.imported and f'  imported {card.imported}'}"
             )
             if now.state in ("died", "stalled", "failed"):
-                print(f"{'':24} {now.reason}" + (f"; go on with: {now.resume}" if now.resume else ""))
+                again = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
+                print(f"{'':24} {now.reason}{again}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

@@ -28,6 +28,22 @@ def device(wanted: Device = "auto") -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
+def all_but_one() -> int:
+    """Return how many threads leave one core to others: one fewer than torch takes by default, and at least one."""
+    return max(1, torch.get_num_threads() - 1)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads meanwhile; None: with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def rank() -> int:
     """Return which of the processes this is, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from cvae_core import files, processes
 from cvae_core.annotations import fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
+from cvae_core.options import Job, job_from_json
 from cvae_core.processes import Process
 from cvae_core.roots import QUEUE, folder_of, in_root
 
@@ -37,11 +38,15 @@ WAITS = "Waits for"  # begins what a waiting process tells
 class Entry:
     """Name a training that waits, or that trains since a moment (UTC, ISO 8601)."""
 
-    run: str
-    command: str
+    job: Job
     process: Process
     created: str
     since: str | None = None
+
+    @property
+    def run(self) -> str:
+        """Return the run's name."""
+        return self.job.run
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,7 @@ def readable(root: Path) -> tuple[Queue, RunDamaged | None]:
 @contextmanager
 def turn(
     root: Path,
-    run: str,
-    command: str,
+    job: Job,
     *,
     stop_requested: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda _: None,
@@ -109,7 +113,7 @@ def turn(
     Tells its place whenever that changes. Raises RunInUse, RunDamaged, NotWritable; Interrupted where it is asked to stop or
     taken out.
     """
-    mine = Entry(run=run, command=command, process=processes.this(), created=_now())
+    run, mine = job.run, Entry(job=job, process=processes.this(), created=_now())
     with _changing(root) as entries:
         if any(entry.run == run for entry in entries):
             raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
@@ -202,7 +206,7 @@ def _changing(root: Path) -> Iterator[list[Entry]]:
         entries = [entry for entry in before if _is_present(root, entry)]
         yield entries
         if entries != before:
-            files.write_json(root / QUEUE / "queue.json", {"entries": [asdict(entry) for entry in entries]})
+            files.write_json(root / QUEUE / "queue.json", {"entries": [_to_json(entry) for entry in entries]})
 
 
 @contextmanager
@@ -228,15 +232,22 @@ def _read(root: Path) -> list[Entry]:
         return []
     try:
         found = files.read_json(path)["entries"]
-        entries = [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
+        entries = [
+            Entry(**{**entry, "job": job_from_json(entry["job"]), "process": Process(**entry["process"])})
+            for entry in found
+        ]
         if not all(fits(entry, Entry) for entry in entries):
             raise TypeError("other values")
         return entries
-    except (RunDamaged, KeyError, TypeError) as error:
+    except (RunDamaged, ConfigError, KeyError, TypeError) as error:
         raise RunDamaged(
             f"{path} is damaged, or not of this version of the lab: delete it. What trains goes on and can be stopped; what "
             "waited is to be started again."
         ) from error
+
+
+def _to_json(entry: Entry) -> dict[str, object]:
+    return {**asdict(entry), "job": entry.job.to_json()}
 
 
 def _is_present(root: Path, entry: Entry) -> bool:

@@ -16,13 +16,18 @@ def default_root() -> Path:
     return user_path("CVAE_RUNS", "checkpoints")
 
 
-def folder_of(name: str, root: Path) -> Path:
-    """Return the folder of a run, there or not: the one place where a name becomes a path."""
+def require_name(name: str) -> None:
+    """Raise ConfigError where a run cannot be called so."""
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
             "digit first."
         )
+
+
+def folder_of(name: str, root: Path) -> Path:
+    """Return the folder of a run, there or not: the one place where a name becomes a path."""
+    require_name(name)
     folder = root / name
     if folder.is_symlink():
         raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")

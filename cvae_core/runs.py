@@ -26,7 +26,7 @@ from torch import Tensor
 
 from cvae_core import files, formats
 from cvae_core.architectures import build, shapes
-from cvae_core.cards import CARD, Card, Weights, read_card
+from cvae_core.cards import CARD, Card, Weights, read_card, write_card
 from cvae_core.config import train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
@@ -74,7 +74,7 @@ class Run:
         elif not card.parts:
             parts = [path for path in (self.folder / CURVES, self.folder / STAGES) if path.exists()]
             card = replace(card, parts={path.name: files.digest(files.read(path)) for path in parts})
-        files.write_json(self.folder / CARD, card.to_json())
+        write_card(self.folder, card)
         between = card.status == "running" and card.epochs > 0
         LOG.log(
             logging.DEBUG if between else logging.INFO,

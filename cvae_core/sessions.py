@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
-from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
+from cvae_core.options import Options
+from cvae_core.parallel import CPU, agreed, leads, processes, threads, wait_for_all
 from cvae_core.pulse import Progress
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Run, readable, run_at
@@ -40,13 +41,8 @@ class Launch:
     root: Path
     resume: bool = False
     force: bool = False
-    embed: bool = False  # lay the latent space out at the end
+    options: Options = field(default_factory=lambda: Options(embed=False))
     device: torch.device = CPU
-    flags: tuple[str, ...] = ()  # of its command beside those of configuration and name, for who goes on with it
-
-    def command(self, config: Config) -> str:
-        """Return the command that trains a configuration so."""
-        return train_command(config, self.run, *self.flags)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +102,21 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     reusable = finished_run(config, data, launch.root)
     if agreed(reusable is not None) and reusable and not launch.force:
         yield Reused(run=reusable)
-        if launch.embed and stored_embedding(reusable) is None:
+        if launch.options.embed and stored_embedding(reusable) is None:
             yield from _embed(reusable, data)
         return
     if not leads():
-        yield from _follow(config, launch, run, data, baseline)
+        with threads(launch.options.threads):
+            yield from _follow(config, launch, run, data, baseline)
         return
     run.require_writable()
-    with _sole_trainer(run):
+    with _sole_trainer(run), threads(launch.options.threads or _threads_before(run, launch)):
         yield from _train_locked(config, launch, run, data, baseline)
+
+
+def _threads_before(run: Run, launch: Launch) -> int | None:
+    """Return with how many threads a run that is resumed was trained: with others its sums would round otherwise."""
+    return run.card().threads if launch.resume and not launch.force and run.exists() else None
 
 
 def _follow(
@@ -193,14 +195,13 @@ def _train_locked(
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
     card = (
-        replace(found, command=launch.command(config), processes=processes())
+        replace(found, options=launch.options, threads=torch.get_num_threads(), processes=processes())
         if found
         else _new_card(config, launch, data, learner, baseline)
     )
     recorder = Recorder(run, learner, card, data)
     with pulse.beating(run.folder) as beat:
         if found:
-            torch.set_num_threads(found.threads)
             recorder.resume()
         else:
             recorder.start()
@@ -222,7 +223,7 @@ def _train_locked(
         except (LabError, OSError, RuntimeError, MemoryError) as error:
             recorder.fail(pulse.reason_of(error))
             raise
-    if launch.embed:
+    if launch.options.embed:
         yield from _embed(run, data)
     yield Finished(run=run, card=recorder.card)
 
@@ -257,7 +258,7 @@ def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, b
     return Card(
         config=config,
         status="running",
-        command=launch.command(config),
+        options=launch.options,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data_fingerprint=data.fingerprint,
         versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import shlex
 import shutil
 import subprocess
@@ -16,9 +17,10 @@ from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
 from cvae_core import jobs, processes, queueing, sweeps, transcripts
-from cvae_core.config import Config, train_command
+from cvae_core.config import Config
 from cvae_core.errors import ConfigError, Interrupted
-from cvae_core.flags import OnDevice, Root, RunName
+from cvae_core.flags import Root, RunName
+from cvae_core.options import USUAL, Job, Options
 from cvae_core.roots import default_root, folder_of, in_root
 from cvae_core.sweeps import Planned
 
@@ -32,21 +34,16 @@ class Train(Generic[AnyConfig]):
     config: OmitArgPrefixes[AnyConfig]
     run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
-    resume: Annotated[bool, Doc("go on with a run that was stopped or died; its --device and --no-embed stay")] = False
-    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
+    resume: Annotated[
+        bool, Doc("go on with a run that was stopped or died; its --device, --no-embed and --threads stay")
+    ] = False
+    options: OmitArgPrefixes[Options] = USUAL
     force: Annotated[bool, Doc("train anew even where such a run is there; one of that name goes into the bin")] = False
-    device: OnDevice = "auto"
 
     @property
     def name(self) -> str:
         """Return what the run is called."""
         return self.config.run_name if self.run is None else self.run
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Return the flags that a resumed run has again: how it trains, and not what."""
-        device = () if self.device == Train.device else ("--device", self.device)
-        return (*(() if self.embed else ("--no-embed",)), *device)
 
     def __call__(self) -> None:
         """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
@@ -58,6 +55,8 @@ class Train(Generic[AnyConfig]):
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
                 self._wait(until_the_end, stop_requested)
+            if self.options.threads:  # also NumPy's and scikit-learn's, which read it when they are loaded, as now
+                os.environ["OMP_NUM_THREADS"] = str(self.options.threads)
             from cvae_core import commands, parallel, sessions
 
             launch = sessions.Launch(
@@ -65,26 +64,24 @@ class Train(Generic[AnyConfig]):
                 self.root,
                 resume=self.resume,
                 force=self.force,
-                embed=self.embed,
-                device=parallel.device(self.device),
-                flags=self.flags,
+                options=self.options,
+                device=parallel.device(self.options.device),
             )
             commands.train(self.config, launch, stop_requested)
 
     def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
         """Wait for the turn, which is this process's until the end, as is a transcript."""
-        now = [flag for flag, given in (("--resume", self.resume), ("--force", self.force)) if given]
-        command = in_root(train_command(self.config, self.name, *self.flags, *now), self.root)
+        job = Job(run=self.name, config=self.config, options=self.options, resume=self.resume)
 
         @functools.cache
         def keep() -> None:
-            until_the_end.enter_context(transcripts.kept(self.root, self.name, command))
+            until_the_end.enter_context(transcripts.kept(self.root, job))
 
         def tell(sentence: str) -> None:
             keep()  # where it dies before its turn, its command is known
             print(sentence, file=sys.stderr, flush=True)
 
-        turn = queueing.turn(self.root, self.name, command, stop_requested=stop_requested, tell=tell)
+        turn = queueing.turn(self.root, job, stop_requested=stop_requested, tell=tell)
         until_the_end.enter_context(turn)
         keep()
 
@@ -107,9 +104,10 @@ class Queue:
         if queue.training:
             state = jobs.condition(self.root, queue.training.run)
             reason = state.reason and f": {state.reason}"
-            print(f"trains    {queue.training.run:24} since {queue.training.since}  {queue.training.command}{reason}")
+            command = queue.training.job.command(self.root)
+            print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}{reason}")
         for place, entry in enumerate(queue.waiting, 1):
-            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.command}")
+            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.job.command(self.root)}")
         if not queue.training and not queue.waiting:
             print(f"Nothing trains or waits in {self.root}.")
 
@@ -129,7 +127,10 @@ class Stop:
             print(f"Run {self.run!r} has left the queue.")
             return
         now = jobs.condition(self.root, self.run)
-        print(f"Run {self.run!r} is {now.state}." + (f" Go on with: {now.resume}" if now.resume else ""))
+        print(
+            f"Run {self.run!r} is {now.state}."
+            + (f" Go on with: {now.resume.command(self.root)}" if now.resume else "")
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +159,7 @@ class Sweep:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
                 if not stop_requested() and not run.finished_as(self.root):
-                    _train_apart(launcher, run.command(self.root), stop_requested)
+                    _train_apart(launcher, [*run.job(self.root).words, "--root", str(self.root)], stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
         if missing := [run.run for run in planned if not run.finished_as(self.root)]:
@@ -184,12 +185,11 @@ def _program(launcher: str) -> list[str]:
     return words
 
 
-def _train_apart(launcher: list[str], command: str, stop_requested: Callable[[], bool]) -> None:
-    """Run a command in a process of its own, which waits its turn as any other; pass a request to stop on."""
-    option, module, *words = shlex.split(command)[1:]
+def _train_apart(launcher: list[str], words: list[str], stop_requested: Callable[[], bool]) -> None:
+    """Train in a process of its own, which waits its turn as any other; pass a request to stop on."""
     apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # which would take --run for its own --run-path
     try:
-        child = subprocess.Popen([*launcher, option, *apart, module, *words])
+        child = subprocess.Popen([*launcher, "-m", *apart, "cvae_core", *words])
     except OSError as error:
         raise ConfigError(f"Launcher cannot be {shlex.join(launcher)!r}: {error.strerror}.") from error
     with child:

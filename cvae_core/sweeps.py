@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cvae_core import files
-from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of, train_command
+from cvae_core.cards import CARD, read_card
+from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.roots import folder_of, in_root
+from cvae_core.options import USUAL, Job, Options
+from cvae_core.roots import folder_of
 
 LARGEST = 100  # runs: who gives more has mistyped
 
@@ -34,9 +36,14 @@ class Planned:
 
     def command(self, root: Path) -> str:
         """Return the command that trains it, from where it stands."""
-        card, command = folder_of(self.run, root) / "card.json", train_command(self.config, self.run)
-        begun = card.exists() and files.read_json(card).get("status") != "finished"
-        return in_root(f"{command} --resume" if begun else command, root)
+        return self.job(root).command(root)
+
+    def job(self, root: Path, options: Options = USUAL) -> Job:
+        """Return what trains it, from where it stands; what was begun keeps the options that it was begun with."""
+        folder = folder_of(self.run, root)
+        card = read_card(folder) if (folder / CARD).exists() else None
+        begun = card is not None and card.status != "finished"
+        return Job(run=self.run, config=self.config, options=card.options if card and begun else options, resume=begun)
 
     def finished_as(self, root: Path) -> str | None:
         """Return the name of a finished run of this configuration in a root that was trained here, or None."""

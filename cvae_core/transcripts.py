@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from cvae_core import files
-from cvae_core.errors import LabError, NotWritable, RunDamaged
+from cvae_core.errors import ConfigError, LabError, NotWritable, RunDamaged
+from cvae_core.options import Job, job_from_json
 from cvae_core.roots import NAME, QUEUE, folder_of
 
 PROMPT = "$ "  # before a command
+JOB = ".job"  # ends the name of a file with the latest training, as data: no command is read from a transcript
 LAST_BYTES = 16_384  # of a transcript are looked at
 
 
@@ -22,29 +24,33 @@ def path_of(root: Path, run: str) -> Path:
 
 
 @contextmanager
-def opened(root: Path, run: str, command: str) -> Iterator[IO[bytes]]:
-    """Open a run's transcript for a process that is to be started, its command first. Raises NotWritable."""
-    path = path_of(root, run)
+def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
+    """Open a run's transcript for a process that is to be started, its command first; keep what it is to do beside it.
+
+    Raises NotWritable.
+    """
+    path = path_of(root, job.run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
             files.require_plain(path)
         said = path.open("ab", buffering=0)
-        said.write(_encoded(f"{PROMPT}{command}\n"))
+        said.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
     except (OSError, RunDamaged) as error:
         reason = error.strerror if isinstance(error, OSError) else "there is something else in its place"
         raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
     with said:
+        files.write_json(path.with_suffix(JOB), job.to_json())
         yield said
 
 
 @contextmanager
-def kept(root: Path, run: str, command: str) -> Iterator[None]:
+def kept(root: Path, job: Job) -> Iterator[None]:
     """Keep what this process prints, and the error that ends it, in the run's transcript, too, if it goes elsewhere."""
-    if _leads_to(sys.stdout, path_of(root, run)):
+    if _leads_to(sys.stdout, path_of(root, job.run)):
         yield
         return
-    with opened(root, run, command) as said, redirect_stdout(_Both(sys.stdout, said)):
+    with opened(root, job) as said, redirect_stdout(_Both(sys.stdout, said)):
         try:
             yield
         except LabError as error:
@@ -58,10 +64,19 @@ def tail(root: Path, run: str, lines: int = 12) -> str:
     return "\n".join(_end(root, run)[-lines:])
 
 
-def last_command(root: Path, run: str) -> str | None:
-    """Return the command of a run's latest training, or None where none is known."""
-    said = reversed(_end(root, run))
-    return next((line.removeprefix(PROMPT) for line in said if line.startswith(PROMPT)), None)
+def last_job(root: Path, run: str) -> Job | None:
+    """Return a run's latest training, or None where none is known; raise RunDamaged."""
+    path = path_of(root, run).with_suffix(JOB)
+    if not os.path.lexists(path):
+        return None
+    try:
+        job = job_from_json(files.read_json(path))
+    except ConfigError as error:
+        raise RunDamaged(
+            f"{path} is not of this version of the lab: delete it, and start the training again."
+        ) from error
+    files.require(job.run == run, path)
+    return job
 
 
 def _end(root: Path, run: str) -> list[str]:
@@ -78,7 +93,8 @@ def _end(root: Path, run: str) -> list[str]:
 
 def forget(root: Path, run: str) -> None:
     """Delete what a run's trainings have said, since the name is another's from now on."""
-    path_of(root, run).unlink(missing_ok=True)
+    for path in (path_of(root, run), path_of(root, run).with_suffix(JOB)):
+        path.unlink(missing_ok=True)
 
 
 def recent(root: Path) -> list[str]:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from cvae_core import data, sessions
 from cvae_core.architectures import build
 from cvae_core.cards import Card
-from cvae_core.config import PRESETS, Config, Flavour, configure, train_command
+from cvae_core.config import PRESETS, Config, Flavour, configure
 from cvae_core.runs import Run
 from cvae_core.sessions import Launch, train_run
 
@@ -98,7 +98,6 @@ def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
         card = Card(
             config=config,
             status="finished",
-            command=train_command(config, run.name),
             created="2015-12-07T00:00:00+00:00",
             data_fingerprint=digits.fingerprint,
             versions={},

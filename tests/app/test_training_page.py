@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import following, library, overview, permission
-from cvae_core import files, jobs, pace, pulse, queueing, transcripts
-from cvae_core.config import Config
+from cvae_core import files, jobs, pace, parallel, pulse, queueing, transcripts
+from cvae_core.config import Config, configure, train_command
 from cvae_core.errors import NotStarted
+from cvae_core.options import Job
 from cvae_core.pulse import Progress
 from cvae_core.roots import QUEUE
 from cvae_core.runs import Run, find
 from tests.app.conftest import Visit
+from tests.jobs import a_job
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -31,7 +34,8 @@ def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """List what is started instead of starting it."""
     begun: list[tuple[str, str]] = []
-    monkeypatch.setattr(jobs, "start", lambda root, run, command: begun.append((run, command)))
+    monkeypatch.setattr(jobs, "start", lambda root, job: begun.append((job.run, job.command(root))))
+    monkeypatch.setattr(parallel, "all_but_one", lambda: 3)
     return begun
 
 
@@ -70,7 +74,7 @@ def test_the_form_starts_the_command_that_it_shows(
 ) -> None:
     visitor = form(visit, Name="mine", Seed=3)
     visitor.number_input(key="new-epochs-label-mlp").set_value(7).run()
-    command = "python -m cvae_core train label --dataset digits --epochs 7 --seed 3 --run mine"
+    command = "python -m cvae_core train label --dataset digits --epochs 7 --seed 3 --run mine --threads 3"
     assert command_of(visitor) == command
     assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
     press(visitor, "Start")
@@ -128,8 +132,8 @@ def test_what_cannot_be_trained_is_a_sentence_and_nothing_to_press(case: str, vi
 def test_what_does_not_start_says_why_and_is_followed(
     visit: Visit, running: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(root: Path, run: str, command: str) -> None:
-        with transcripts.opened(root, run, command):
+    def refuse(root: Path, job: Job) -> None:
+        with transcripts.opened(root, job):
             raise NotStarted("No room for it.")
 
     monkeypatch.setattr(jobs, "start", refuse)
@@ -157,7 +161,7 @@ def test_where_training_is_off_nothing_can_be_changed(
     view: str, visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")
-    with queueing.turn(own_runs, "somebody", "command"):
+    with queueing.turn(own_runs, a_job("somebody")):
         visitor = visit("training", task=view)
     assert not labels(visitor)
     if view != "Runs":
@@ -169,8 +173,8 @@ def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytes
     """Hold a run that this process trains, as if started from a shell."""
     monkeypatch.setattr(pulse, "BEAT_EVERY", -1.0)
     run = untrained(tiny("label"), "shell", root=own_runs, status="running")
-    with queueing.turn(own_runs, "shell", "command"), pulse.beating(run.folder) as beat:
-        with transcripts.kept(own_runs, "shell", "command"):
+    with queueing.turn(own_runs, a_job("shell")), pulse.beating(run.folder) as beat:
+        with transcripts.kept(own_runs, a_job("shell")):
             print("epoch 2 is over")
         beat(Progress("epoch 3 of 40", 0.05, 400.0))
         yield run
@@ -181,7 +185,7 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
         (bar,) = visitor.get("progress")
         assert (bar.proto.value, bar.proto.text) == (5, "epoch 3 of 40, at most 7 minutes left")
         assert ":material/play_circle: **shell** trains" in said(visitor)
-        assert visitor.code[0].value == "command"
+        assert visitor.code[0].value == a_job("shell").command(running.folder.parent)
         assert "epoch 2 is over" in said(visitor)
         assert "Stop training" in labels(visitor)
 
@@ -209,7 +213,7 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     visitor = visit("training", task="Train")
     assert ":material/error: **mine** died: no space left" in said(visitor)
     press(visitor, "Resume training")
-    assert started == [("mine", f"{run.card().command} --resume")]
+    assert started == [("mine", f"{train_command(run.card().config, 'mine')} --resume")]
 
 
 def test_what_several_processes_trained_is_left_to_a_shell(
@@ -217,7 +221,7 @@ def test_what_several_processes_trained_is_left_to_a_shell(
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, status="stopped", processes=2)
     visitor = visit("training", task="Train", follow="mine")
-    together = run.card().command.replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
+    together = train_command(run.card().config, "mine").replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
     assert f"{together} --resume" in [code.value for code in visitor.code]
     assert "Resume training" not in labels(visitor)
     assert any("as many go on with it: start them from a shell" in caption.value for caption in visitor.caption)
@@ -226,7 +230,7 @@ def test_what_several_processes_trained_is_left_to_a_shell(
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
-    with transcripts.opened(own_runs, "mine", "python -m cvae_core train label --seed 5 --run mine") as log:
+    with transcripts.opened(own_runs, Job(run="mine", config=configure("label", seed=5))) as log:
         log.write(b"There is no internet.\n")
     visitor = visit("training", task="Train")
     assert "**mine** failed: There is no internet." in said(visitor)
@@ -237,7 +241,7 @@ def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
 def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
     root = running.folder.parent
     with queueing._changing(root) as entries:  # entries of this process, to have living ones
-        entries += [type(entries[0])(**{**vars(entries[0]), "run": run, "since": None}) for run in ("b", "c")]
+        entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
     visitor = visit("training", task="Train")
     visitor.button(key="Earlier c").click().run()
     assert [entry.run for entry in queueing.look(root).waiting] == ["c", "b"]
@@ -269,7 +273,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
     visitor.text_area(key="sweep-text").set_value(text).run()
     press(visitor, "Line up 1 of 2 runs")
     command = "python -m cvae_core train label --dataset digits --width 128 --epochs 2 --batch-size 64"
-    assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2")]
+    assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2 --threads 3")]
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [

@@ -29,6 +29,7 @@ from cvae_core.models import completed
 from cvae_core.runs import Run, all_runs, run_at
 from tests.cvae_core.forging import signed_arrays, signed_json, signed_table
 from tests.cvae_core.results import store, store_embedding
+from tests.jobs import a_job
 
 Contents = dict[str, bytes]
 NAME = "digits-label"
@@ -119,7 +120,7 @@ def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(
         with pytest.raises(ConfigError, match="A run cannot be called"):
             take_in(archive, root, name)
     assert everything(root) == before
-    with queueing.turn(root, "waits", "command"), pytest.raises(RunInUse, match="There is a run 'waits'"):
+    with queueing.turn(root, a_job("waits")), pytest.raises(RunInUse, match="There is a run 'waits'"):
         take_in(archive, root, "waits")
 
 
@@ -471,8 +472,8 @@ for name, (changes, sentence) in {
     "a card of a running run": ({"status": "running"}, "is running: only finished runs are passed on"),
     "a card of a status that is none": ({"status": "<b>"}, "not of this version of the lab"),
     "a card with two lines in one": ({"reason": "fine\nRun 'x' is finished"}, NOT_WRITTEN_BY_US),
-    "a card that reads backwards": ({"command": "\u202egnihtemos"}, NOT_WRITTEN_BY_US),
-    "a card with very much to say": ({"command": "python" * 10_000}, NOT_WRITTEN_BY_US),
+    "a card that reads backwards": ({"note": "\u202egnihtemos"}, NOT_WRITTEN_BY_US),
+    "a card with very much to say": ({"note": "python" * 10_000}, NOT_WRITTEN_BY_US),
     "a card with a bound that is a text": ({"metrics": {"elbo": "-90"}}, "not of this version of the lab"),
     "a card with a bound that is none": ({"metrics": {"elbo": float("nan")}}, "not of this version of the lab"),
     "a card without a bound": ({"metrics": {}}, "not of this version of the lab"),

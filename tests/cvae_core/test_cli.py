@@ -25,8 +25,10 @@ from cvae_core.evaluation import Interim, stored_cells
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
 from cvae_core.objectives import from_posterior
+from cvae_core.options import Options
 from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.training import Stepped
+from tests.jobs import a_job
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
@@ -226,25 +228,25 @@ def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
     assert out.startswith("Run 'mine' goes on after epoch 1, step 1\n")
     assert run.card().status == "finished"
     assert latent.stored_embedding(run) is None
-    assert run.card().command.endswith(" --run mine --no-embed")
+    assert run.card().options == Options(embed=False)
 
 
 def test_a_resumed_run_has_the_flags_that_it_was_begun_with_unless_they_are_given_anew(
     tiny: Tiny, untrained: Untrained
 ) -> None:
     what = train_command(tiny("label"), "mine")
-    run = untrained(tiny("label"), "mine", status="stopped", command=f"{what} --no-embed --device cuda")
+    run = untrained(tiny("label"), "mine", status="stopped", options=Options(embed=False, device="cuda", threads=3))
 
-    def begun(*words: str) -> tuple[bool, str]:
+    def begun(*words: str) -> Options:
         training: Any = cli._parsed([*what.split()[3:], "--root", str(run.folder.parent), *words])
-        return training.embed, training.device
+        return training.options
 
-    assert begun("--resume") == (False, "cuda")
-    assert begun("--resume", "--device", "cpu") == (False, "cpu")
-    assert begun("--resume", "--embed") == (True, "cuda")
-    assert begun("--force") == (True, "auto")
+    assert begun("--resume") == Options(embed=False, device="cuda", threads=3)
+    assert begun("--resume", "--device", "cpu") == Options(embed=False, device="cpu", threads=3)
+    assert begun("--resume", "--embed", "--threads", "2") == Options(embed=True, device="cuda", threads=2)
+    assert begun("--force") == Options()
     run.folder.joinpath("card.json").write_text("{")
-    assert begun("--resume") == (True, "auto")  # and when it is trained it is refused
+    assert begun("--resume") == Options()  # and when it is trained it is refused
 
 
 def test_a_list_has_a_line_per_run_and_names_damaged_ones_aside(command: Command, root: Path) -> None:
@@ -263,7 +265,7 @@ def test_a_list_is_json_where_that_is_asked_for(command: Command, root: Path) ->
     cards = json.loads(out)
     assert list(cards) == ["digits-baseline-1", "digits-label", "digits-quadrant-1", "digits-vae"]
     for name, card in cards.items():
-        assert card == json.loads(json.dumps(run_at(name, root).card().to_json()))
+        assert card == json.loads(json.dumps(run_at(name, root).card().to_json(name)))
 
 
 def test_an_empty_root_says_how_to_fill_it(command: Command, tmp_path: Path) -> None:
@@ -291,7 +293,7 @@ def test_a_command_that_is_proposed_means_the_same_runs(
         next(shutil.copytree(root / "digits-vae", root / "bare").glob("weights-*")).unlink()
     (tmp_path / "theirs.zip").write_bytes(archives.packed(run_at("digits-vae", trained_root)))
     monkeypatch.chdir(tmp_path)
-    with queueing.turn(root, "trains", "command"):
+    with queueing.turn(root, a_job("trains")):
         _, out, err = command(*line.split(), "--root", root)
     assert re.findall(r"python -m cvae_core .+", out + err), out + err
     assert all(proposed.endswith(f" --root '{root}'") for proposed in re.findall(r"python -m cvae_core .+", out + err))

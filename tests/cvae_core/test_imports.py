@@ -37,7 +37,7 @@ ROWS = [
     {"ladder"},
     {"flat"},
     {"histories"},
-    {"models", "convolutions"},
+    {"models", "convolutions", "options"},
     {"networks", "config", "data"},
     {"framing"},
     {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},

@@ -17,6 +17,7 @@ import pytest
 from cvae_core import jobs, pulse
 from cvae_core.config import Config, train_command
 from cvae_core.errors import NotWritable
+from cvae_core.options import Options
 from cvae_core.queueing import look
 from cvae_core.runs import Run, run_at
 from cvae_core.sessions import Launch, Started, train_run
@@ -49,14 +50,14 @@ def mortal(path, content):
 files.write = mortal
 sys.exit(cli.main(sys.argv[3:]))
 """
-FLAGS = ("--no-embed",)
+OPTIONS = Options(embed=False)
 WRITES = [("weights", 2), ("state", 3), ("weights", 7), ("card", 4), ("curves", 3), ("stages", 4)]
 MOMENTS: list[tuple[str, int]] = [*WRITES, *[("", index) for index in range(14)]]  # a file, or at random
 SHORT = (WRITES[0], ("", 0))
 
 
 def process(root: Path, config: Config, *words: str, name: str = "nothing", times: int = 0) -> "subprocess.Popen[str]":
-    line = [*train_command(config, config.run_name, *FLAGS).split()[3:], "--root", str(root), *words]
+    line = [*train_command(config, config.run_name, *OPTIONS.flags).split()[3:], "--root", str(root), *words]
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, name, str(times), *line],
         stdout=subprocess.PIPE,
@@ -70,7 +71,7 @@ def process(root: Path, config: Config, *words: str, name: str = "nothing", time
 def whole(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, int]:
     """Hold a run that nothing interrupted, and how many reports it made."""
     config, root = tiny("label", epochs=6, averaging=0.9), tmp_path_factory.mktemp("whole")
-    count = len(list(train_run(config, Launch(run=config.run_name, root=root, flags=FLAGS))))
+    count = len(list(train_run(config, Launch(run=config.run_name, root=root, options=OPTIONS))))
     return run_at(config.run_name, root), count
 
 
@@ -106,7 +107,7 @@ def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
         assert now.reason.startswith("killed")
     if now.state != "finished":
         assert now.resume is not None
-        list(train_run(config, Launch(run=config.run_name, root=tmp_path, resume=True, flags=FLAGS)))
+        list(train_run(config, Launch(run=config.run_name, root=tmp_path, resume=True, options=OPTIONS)))
     assert left(run_at(config.run_name, tmp_path)) == left(whole[0])
     measured("kills", kills=int(code == -signal.SIGKILL), unreadable=0)
 
@@ -171,7 +172,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
 ) -> None:
     config = whole[0].card().config
     run = run_at(config.run_name, small_disk)
-    session = train_run(config, Launch(run=run.name, root=small_disk, flags=FLAGS))
+    session = train_run(config, Launch(run=run.name, root=small_disk, options=OPTIONS))
     next(report for report in session if isinstance(report, EpochEnded))
     before = run.weights()
     filler = fill(small_disk, room)
@@ -184,7 +185,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     with process(small_disk, config, "--resume") as again:
         assert again.wait(timeout=120) == 2  # there is no room yet
     filler.unlink()
-    session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, flags=FLAGS))
+    session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, options=OPTIONS))
     assert isinstance(next(session), Started)
     list(session)
     assert left(run) == left(whole[0])

@@ -9,28 +9,32 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
 from cvae_core import cli, files, jobs, processes, pulse, queueing, starting, transcripts
-from cvae_core.config import Config, train_command
+from cvae_core.config import Config, configure, train_command
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import Condition, condition
+from cvae_core.options import Job, Options
 from cvae_core.processes import Process
 from cvae_core.pulse import Progress
 from cvae_core.roots import QUEUE, in_root
 from cvae_core.runs import Run, run_at
+from tests.jobs import a_job
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 DEAF = """
 import signal, sys, time
 from pathlib import Path
 from cvae_core import pulse, queueing
+from tests.jobs import a_job
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 root = Path(sys.argv[1])
-with queueing.turn(root, "mine", "command"), pulse.beating(root / "mine"):
+with queueing.turn(root, a_job("mine")), pulse.beating(root / "mine"):
     print("trains", flush=True)
     time.sleep(600)
 """
@@ -43,8 +47,8 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def again(run: Run) -> str:
-    return f"{run.card().command} --resume --root {run.folder.parent}"
+def again(run: Run) -> Job:
+    return Job(run=run.name, config=run.card().config, options=run.card().options, resume=True)
 
 
 @pytest.fixture
@@ -78,8 +82,10 @@ def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, 
 def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"), "mine", status=status, processes=4)
     now = condition(run.folder.parent, "mine")
-    together = again(run).replace("python -m ", "torchrun --nproc-per-node 4 -m -- ")
-    assert (now.resume, now.together) == (together, True)
+    assert (now.resume, now.together) == (replace(again(run), processes=4), True)
+    together = in_root(f"{train_command(run.card().config, 'mine')} --resume", run.folder.parent)
+    assert now.resume is not None
+    assert now.resume.command(run.folder.parent) == together.replace("python -m ", "torchrun --nproc-per-node 4 -m -- ")
 
 
 NO_PULSE = {
@@ -116,7 +122,7 @@ def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) 
     assert transcripts.tail(root, "mine") == ""
     assert transcripts.recent(root) == ["mine"]
     with pytest.raises(NotWritable, match=r"mine\.log cannot be written \(there is something else in its place\)"):
-        jobs.start(root, "mine", "python -m cvae_core train label")
+        jobs.start(root, a_job("mine"))
 
 
 def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
@@ -158,7 +164,7 @@ def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_ther
 
 def test_a_run_that_trains_is_followed_though_the_queue_is_damaged(running: Run) -> None:
     root = running.folder.parent
-    with queueing.turn(root, "mine", "command"), pulse.beating(running.folder):
+    with queueing.turn(root, a_job("mine")), pulse.beating(running.folder):
         (root / QUEUE / "queue.json").write_text("{")
         assert condition(root, "mine") == Condition("training")
         with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
@@ -214,7 +220,7 @@ def test_a_run_that_closes_while_it_is_looked_at_has_not_died(running: Run, monk
 def test_a_run_that_waits_or_begins_has_no_card_yet(tmp_path: Path) -> None:
     with pytest.raises(RunNotFound, match="No run named 'mine' is in"):
         condition(tmp_path, "mine")
-    with queueing.turn(tmp_path, "mine", "command"):
+    with queueing.turn(tmp_path, a_job("mine")):
         assert condition(tmp_path, "mine").state == "training"
         with queueing._changing(tmp_path) as entries:
             entries[:] = [type(entries[0])(**{**vars(entries[0]), "since": None})]
@@ -226,7 +232,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
     assert cli.main(["list", "--root", str(root)]) == 0
     line, reason = capsys.readouterr().out.splitlines()
     assert "died" in line
-    assert reason.strip() == f"it ended without a word; go on with: {again(running)}"
+    assert reason.strip() == f"it ended without a word; go on with: {again(running).command(root)}"
 
 
 @pytest.fixture
@@ -249,7 +255,9 @@ def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         process.communicate()
 
 
-LONG = "-m cvae_core train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 9000 --no-embed --run mine"
+LONG_CONFIG = configure("label", dataset="digits", width=16, depth=1, latent=2, epochs=9000)
+LONG_JOB = Job(run="mine", config=LONG_CONFIG, options=Options(embed=False))
+LONG = f"-m {' '.join(['cvae_core', *LONG_JOB.words])}"
 
 
 def test_a_training_is_stopped_and_goes_on(
@@ -262,10 +270,11 @@ def test_a_training_is_stopped_and_goes_on(
     assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
     now = condition(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
-    assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {now.resume}\n"
     assert now.resume is not None
+    command = now.resume.command(tmp_path)
+    assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {command}\n"
     assert run_at("mine", tmp_path).weights()  # of the epochs so far
-    process = trainer(*now.resume.split()[1:], line="Run 'mine' goes on after epoch")
+    process = trainer(*command.split()[1:], line="Run 'mine' goes on after epoch")
     jobs.stop(tmp_path, "mine")
     assert cli.main(["stop", "mine", *place]) == 2
     assert capsys.readouterr().err.startswith("Run 'mine' neither trains nor waits in")
@@ -296,14 +305,13 @@ def test_nobody_waits_two_seconds_for_a_training_to_stop(
 
 
 def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_priority(tmp_path: Path) -> None:
-    with queueing.turn(tmp_path, "first", "command"):
-        jobs.start(tmp_path, "mine", in_root(f"python {LONG}", tmp_path))
+    with queueing.turn(tmp_path, a_job("first")):
+        jobs.start(tmp_path, LONG_JOB)
         (entry,) = queueing.look(tmp_path).waiting
         try:
             assert entry.run == "mine"
             until(lambda: "Waits for 'first'" in transcripts.tail(tmp_path, "mine"))
-            assert entry.command.startswith("python -m cvae_core train label --dataset digits ")
-            assert entry.command.endswith(f" --run mine --no-embed --root {tmp_path}")
+            assert entry.job == LONG_JOB
             assert os.getsid(entry.process.pid) == entry.process.pid != os.getsid(0)
             assert os.getpriority(os.PRIO_PROCESS, entry.process.pid) >= processes.NICENESS
             if sys.platform == "linux":
@@ -324,12 +332,12 @@ def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
     starter: str, trainer: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     command = in_root(f"python {LONG}", tmp_path)
-    with queueing.turn(tmp_path, "first", "command"):
+    with queueing.turn(tmp_path, a_job("first")):
         if starter == "page":
-            jobs.start(tmp_path, "mine", command)
+            jobs.start(tmp_path, LONG_JOB)
         else:
             trainer(*shlex.split(command)[1:])
-        until(lambda: transcripts.last_command(tmp_path, "mine") and queueing.look(tmp_path).waiting)
+        until(lambda: transcripts.last_job(tmp_path, "mine") and queueing.look(tmp_path).waiting)
         if starter == "page":
             until(lambda: "Waits for" in transcripts.tail(tmp_path, "mine"))
         (entry,) = queueing.look(tmp_path).waiting
@@ -338,51 +346,55 @@ def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
     now = condition(tmp_path, "mine")
     why = "it ended while it waited, without a word" if starter == "page" else "it ended before it began"
     assert (now.state, now.reason) == ("failed", why)
-    assert now.resume == (command if starter == "page" else entry.command)
+    assert now.resume == LONG_JOB
 
 
 @pytest.mark.parametrize("way", ["resume", "force"])
 def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothing_to_resume(
     way: str, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    training = starting.Train(config=tiny("label"), run="mine", root=tmp_path, embed=False, **{way: True})
+    training = starting.Train(
+        config=tiny("label"), run="mine", root=tmp_path, options=Options(embed=False), **{way: True}
+    )
     command = train_command(training.config, "mine", "--no-embed")
+    shown = f"{command} --resume" if way == "resume" else command  # --force is never stored
     with ExitStack() as until_the_end:
         training._wait(until_the_end, lambda: False)
         assert cli.main(["queue", "--root", str(tmp_path)]) == 0
-        assert f"  {command} --{way} --root {tmp_path}: it begins" in capsys.readouterr().out
-    goes_on = command if way == "resume" else f"{command} --force"
-    assert condition(tmp_path, "mine").resume == f"{goes_on} --root {tmp_path}"
+        assert f"  {shown} --root {tmp_path}: it begins" in capsys.readouterr().out
+    unborn = condition(tmp_path, "mine").resume
+    assert unborn is not None
+    assert unborn.command(tmp_path) == f"{command} --root {tmp_path}"
 
 
 def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable, match="cannot be written"):
-        jobs.start(tmp_path / "file", "mine", "python -m cvae_core train label")
+        jobs.start(tmp_path / "file", a_job("mine"))
 
 
 def test_what_refuses_to_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(NotStarted, match=r"^Width cannot be 0: it lies between 1 and 8192\.$"):
-        jobs.start(tmp_path, "mine", "python -m cvae_core train label --width 0")
+    with queueing.turn(tmp_path, a_job("mine")), pytest.raises(NotStarted, match=r"^Run 'mine' trains or waits in"):
+        jobs.start(tmp_path, a_job("mine"))
 
 
 def test_what_a_training_prints_is_kept_in_its_transcript_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with transcripts.kept(tmp_path, "mine", "the command"):
+    with transcripts.kept(tmp_path, a_job("mine")):
         print("said −")
         with (
             (tmp_path / QUEUE / "mine.log").open("a") as file,
             redirect_stdout(file),  # as where a page starts it
-            transcripts.kept(tmp_path, "mine", "the command"),
+            transcripts.kept(tmp_path, a_job("mine")),
         ):
             print("once")
     print("elsewhere")
     assert capsys.readouterr().out == "said −\nelsewhere\n"
-    assert transcripts.tail(tmp_path, "mine") == "$ the command\nsaid −\nonce"
+    assert transcripts.tail(tmp_path, "mine") == f"$ {a_job('mine').command(tmp_path)}\nsaid −\nonce"
     assert transcripts.tail(tmp_path, "mine", lines=1) == "once"
     assert transcripts.tail(tmp_path, "another") == ""
-    with pytest.raises(NotWritable), transcripts.kept(tmp_path, "mine", "the command"):
+    with pytest.raises(NotWritable), transcripts.kept(tmp_path, a_job("mine")):
         raise NotWritable("There is no room.")
     assert transcripts.tail(tmp_path, "mine", lines=1) == "There is no room."
 
@@ -396,7 +408,7 @@ def test_a_transcript_that_cannot_be_written_to_ends_nothing(
             yield device
 
     monkeypatch.setattr(transcripts, "opened", full)
-    with transcripts.kept(tmp_path, "mine", "the command"):
+    with transcripts.kept(tmp_path, a_job("mine")):
         print("said")
     assert capsys.readouterr().out == "said\n"
 
@@ -408,9 +420,9 @@ def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pyt
         return code, [" ".join(line.split()[:2]) for line in out.splitlines()], err
 
     assert queue() == (0, ["Nothing trains"], "")
-    with queueing.turn(tmp_path, "first", "command"):
+    with queueing.turn(tmp_path, a_job("first")):
         with queueing._changing(tmp_path) as entries:  # entries of this process, to have living ones
-            entries += [type(entries[0])(**{**vars(entries[0]), "run": run, "since": None}) for run in ("b", "c")]
+            entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
         assert queue() == (0, ["trains first", "1 b", "2 c"], "")
         assert queue("--first", "c") == (0, ["trains first", "1 c", "2 b"], "")
         assert queue("--cancel", "b") == (0, ["trains first", "1 c"], "")

@@ -16,14 +16,16 @@ from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, 
 from cvae_core.processes import Process
 from cvae_core.queueing import look
 from cvae_core.roots import QUEUE
+from tests.jobs import a_job
 
 HOLDER = """
 import sys
 from pathlib import Path
 from cvae_core import cli, processes, queueing
 from cvae_core.errors import LabError
+from tests.jobs import a_job
 try:
-    with queueing.turn(Path(sys.argv[1]), sys.argv[2], "command", tell=lambda said: print(said, flush=True)):
+    with queueing.turn(Path(sys.argv[1]), a_job(sys.argv[2]), tell=lambda said: print(said, flush=True)):
         print("trains", flush=True)
         sys.stdin.read()
 except LabError as error:
@@ -109,7 +111,7 @@ def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
     until(lambda: training(tmp_path) == "one")
     with (
         pytest.raises(Interrupted, match="'two' has left the queue and was not trained"),
-        queueing.turn(tmp_path, "two", "command", stop_requested=lambda: True),
+        queueing.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
     ):
         pytest.fail("it had no turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", [])
@@ -129,12 +131,12 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queueing, "BEAT_EVERY", 600.0)
-    with queueing.turn(tmp_path, "far", "command"), monkeypatch.context() as elsewhere:
+    with queueing.turn(tmp_path, a_job("far")), monkeypatch.context() as elsewhere:
         elsewhere.setattr(processes, "host", lambda: "near pid:[1]")
         (far,) = look(tmp_path).entries
         assert not far.process.alive
         assert not look(tmp_path).holds(far.process.pid)  # that number is another process's here
-        with pytest.raises(Interrupted), queueing.turn(tmp_path, "near", "command", stop_requested=lambda: True):
+        with pytest.raises(Interrupted), queueing.turn(tmp_path, a_job("near"), stop_requested=lambda: True):
             pytest.fail("it had a turn")
         assert training(tmp_path) == "far"
         os.utime(tmp_path / QUEUE / "far.alive", (time.time() - 70, time.time() - 70))
@@ -144,7 +146,7 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
 
 def test_whoever_trains_or_waits_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queueing, "BEAT_EVERY", 0.01)
-    with queueing.turn(tmp_path, "one", "command"):
+    with queueing.turn(tmp_path, a_job("one")):
         path = tmp_path / QUEUE / "one.alive"
         os.utime(path, (0, 0))
         until(lambda: path.stat().st_mtime > 0)
@@ -175,7 +177,10 @@ def test_a_name_is_in_the_queue_once(hold: Hold, tmp_path: Path) -> None:
     hold("one")
     hold("two")
     for run in ("one", "two"):
-        with pytest.raises(RunInUse, match=f"'{run}' trains or waits in .+ already"), queueing.turn(tmp_path, run, ""):
+        with (
+            pytest.raises(RunInUse, match=f"'{run}' trains or waits in .+ already"),
+            queueing.turn(tmp_path, a_job(run)),
+        ):
             pytest.fail("it had a turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", ["two"])
 
@@ -200,7 +205,7 @@ def test_looking_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotWritable, match="file cannot be written"), queueing.turn(tmp_path / "file", "one", ""):
+    with pytest.raises(NotWritable, match="file cannot be written"), queueing.turn(tmp_path / "file", a_job("one")):
         pytest.fail("it had a turn")
     (tmp_path / QUEUE).mkdir()
     (tmp_path / QUEUE / "queue.json").write_text("{}")
@@ -209,28 +214,31 @@ def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_pat
 
 
 def test_a_queue_of_other_values_is_damaged(tmp_path: Path) -> None:
-    entry = {"run": 5, "command": "", "process": {"pid": 1, "born": "1", "host": "elsewhere"}, "created": ""}
-    files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [entry]})
-    with pytest.raises(RunDamaged, match=DAMAGED):
-        look(tmp_path)
+    good = {"job": a_job("one").to_json(), "process": vars(processes.this()), "created": ""}
+    files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [good]})
+    assert [entry.job for entry in look(tmp_path).waiting] == [a_job("one")]
+    for other in ({"created": 5}, {"job": {**good["job"], "run": 5}}, {"job": {"run": "one"}}, {"command": "train"}):
+        files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [{**good, **other}]})
+        with pytest.raises(RunDamaged, match=DAMAGED):
+            look(tmp_path)
 
 
 def test_a_damaged_queue_ends_no_training_and_deleted_lets_no_other_one_begin(tmp_path: Path) -> None:
-    with queueing.turn(tmp_path, "one", "command"):
+    with queueing.turn(tmp_path, a_job("one")):
         (tmp_path / QUEUE / "queue.json").write_text("{")
-        with pytest.raises(RunDamaged), queueing.turn(tmp_path, "two", "command"):
+        with pytest.raises(RunDamaged), queueing.turn(tmp_path, a_job("two")):
             pytest.fail("it had a turn")
         (tmp_path / QUEUE / "queue.json").unlink()
         with (
             pytest.raises(Interrupted),
-            queueing.turn(tmp_path, "two", "command", stop_requested=lambda: True),
+            queueing.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
         ):
             pytest.fail("it had a turn")
         (tmp_path / QUEUE / "queue.json").write_text("{")
 
 
 def test_a_training_that_fails_leaves_the_queue(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), queueing.turn(tmp_path, "one", ""):
+    with pytest.raises(ZeroDivisionError), queueing.turn(tmp_path, a_job("one")):
         assert training(tmp_path) == "one"
         raise ZeroDivisionError
     assert look(tmp_path) == queueing.Queue(None, ())

@@ -23,6 +23,7 @@ from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
 from cvae_core.monitoring import Measured, Staged
+from cvae_core.options import Options
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train_run
@@ -99,7 +100,7 @@ def test_the_card_says_what_was_done(finished: Run, tiny: Tiny, digits: DataSet)
     assert sum(card.rates) == pytest.approx(card.metrics["rate"], rel=1e-3)
     assert card.metrics["elbo"] == pytest.approx(card.metrics["reconstruction"] - card.metrics["rate"])
     assert card.metrics["bound"] == pytest.approx(float(validation.max()), abs=recording.HALF_PRECISION_COST)
-    assert cli._parsed(card.command.split()[3:]).config == card.config  # type: ignore[attr-defined]
+    assert cli._parsed(card.job("any").words).config == card.config  # type: ignore[attr-defined]
 
 
 def test_the_curves_have_a_row_per_epoch_and_split(finished: Run) -> None:
@@ -690,7 +691,7 @@ def test_a_quadrant_run_stopped_during_its_baseline_goes_on_with_resume(tiny: Ti
 def test_a_finished_run_is_laid_out_where_there_are_two_dimensions_to_lay_out(
     flavour: str, latent: int, expected: bool, tiny: Tiny, tmp_path: Path
 ) -> None:
-    run = finish(tiny(flavour, latent=latent, epochs=1), tmp_path, embed=True)
+    run = finish(tiny(flavour, latent=latent, epochs=1), tmp_path, options=Options())
     assert run.card().status == "finished"
     assert (stored_embedding(run) is not None) == expected
 
@@ -702,7 +703,7 @@ def test_a_run_that_cannot_be_laid_out_is_finished_all_the_same_and_says_why(
         raise ConfigError("There is nothing to lay out.")
 
     monkeypatch.setattr(sessions, "embed", collapsed)
-    seen = list(reports(tiny("label", epochs=1), tmp_path, embed=True))
+    seen = list(reports(tiny("label", epochs=1), tmp_path, options=Options()))
     assert Skipped(why="There is nothing to lay out.") in seen
     assert isinstance(seen[-1], Finished)
     assert seen[-1].run.card().status == "finished"
@@ -710,7 +711,7 @@ def test_a_run_that_cannot_be_laid_out_is_finished_all_the_same_and_says_why(
 
 def test_a_run_closed_while_it_is_laid_out_stays_finished(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny("label", epochs=1)
-    session = reports(config, tmp_path, embed=True)
+    session = reports(config, tmp_path, options=Options())
     for report in session:
         if isinstance(report, Finishing) and report.steps == 1:
             break

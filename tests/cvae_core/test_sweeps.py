@@ -9,6 +9,7 @@ import pytest
 from cvae_core import cli, starting
 from cvae_core.config import configure
 from cvae_core.errors import ConfigError
+from cvae_core.options import Options
 from cvae_core.runs import all_runs, run_at
 from cvae_core.sessions import Launch, train_run
 from cvae_core.sweeps import plan
@@ -118,7 +119,7 @@ def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
     assert all_runs(tmp_path / "runs") == []
 
     config = plan(Path(words[1]), tmp_path / "runs")[0].config
-    session = train_run(config, Launch(run=runs[0], root=tmp_path / "runs"))
+    session = train_run(config, Launch(run=runs[0], root=tmp_path / "runs", options=Options()))
     for _ in zip(range(3), session, strict=False):
         pass
     session.close()
@@ -138,7 +139,7 @@ def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
 def test_a_run_that_fails_does_not_keep_the_others_from_training(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "_train_apart", lambda _, command, __: cli.main(command.split()[3:]))
+    monkeypatch.setattr(starting, "_train_apart", lambda _, words, __: cli.main(words))
     root, file = tmp_path / "runs", written(tmp_path, f"{TINY}seed = [0, 1]\n")
     root.mkdir()
     (root / "grid-digits-label-seed-0").write_text("in the way")

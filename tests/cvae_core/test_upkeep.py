@@ -14,8 +14,10 @@ from cvae_core import archives, cli, jobs, queueing, transcripts, upkeep
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
+from cvae_core.options import Options
 from cvae_core.roots import in_root
 from cvae_core.runs import Run, all_runs, find, run_at
+from tests.jobs import a_job
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -37,12 +39,14 @@ def test_a_renamed_run_is_the_same_under_its_new_name(root: Path) -> None:
 
 
 def test_a_renamed_run_goes_on_under_its_new_name_with_the_flags_that_it_had(untrained: Untrained, tiny: Tiny) -> None:
-    before = train_command(tiny("label"), "mine", "--no-embed")
-    root = untrained(tiny("label"), "mine", command=before, status="stopped").folder.parent
+    options = Options(embed=False, threads=2)
+    root = untrained(tiny("label"), "mine", options=options, status="stopped").folder.parent
     for new in ("yours", tiny("label").run_name):
         upkeep.rename(root, "mine", new)
-        command = train_command(tiny("label"), new, "--no-embed", "--resume")
-        assert jobs.condition(root, new).resume == in_root(command, root)
+        command = train_command(tiny("label"), new, "--no-embed", "--threads", "2", "--resume")
+        goes_on = jobs.condition(root, new).resume
+        assert goes_on is not None
+        assert goes_on.command(root) == in_root(command, root)
         upkeep.rename(root, new, "mine")
 
 
@@ -80,7 +84,7 @@ def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
 
 def test_what_a_run_has_said_goes_with_its_name(root: Path) -> None:
     for change in (lambda: upkeep.discard(root, "digits-vae"), lambda: upkeep.rename(root, "digits-label", "mine")):
-        with transcripts.kept(root, "digits-vae", "command"), transcripts.kept(root, "digits-label", "command"):
+        with transcripts.kept(root, a_job("digits-vae")), transcripts.kept(root, a_job("digits-label")):
             pass
         change()
     assert transcripts.recent(root) == ["digits-vae"]
@@ -88,7 +92,7 @@ def test_what_a_run_has_said_goes_with_its_name(root: Path) -> None:
 
 def test_a_run_does_not_say_what_a_stranger_said_that_never_came_to_be_under_its_new_name(root: Path) -> None:
     def fails(name: str) -> None:
-        with transcripts.kept(root, name, "command"):
+        with transcripts.kept(root, a_job(name)):
             print("refused")
 
     fails("mine")
@@ -170,7 +174,7 @@ def test_pretrained_runs_and_those_at_work_are_left_alone(change: str, root: Pat
     with pytest.raises(ReadOnlyRun, match="pretrained and read-only"):
         CHANGES[change](root, "digits-label")
     run.write_card(card)
-    with queueing.turn(root, "digits-label", "command"), pytest.raises(RunInUse, match="trains or waits: stop it"):
+    with queueing.turn(root, a_job("digits-label")), pytest.raises(RunInUse, match="trains or waits: stop it"):
         CHANGES[change](root, "digits-label")
     with FileLock(run.folder / RUN_LOCK), pytest.raises(RunInUse, match="at work in another process"):
         CHANGES[change](root, "digits-label")
@@ -180,7 +184,7 @@ def test_pretrained_runs_and_those_at_work_are_left_alone(change: str, root: Pat
 @pytest.mark.parametrize("new", ["digits-vae", "waiting", "../up", "A", ""])
 def test_a_name_that_is_taken_or_cannot_be_changes_nothing(new: str, root: Path) -> None:
     card = find("digits-label", root).card()
-    with queueing.turn(root, "waiting", "command"), pytest.raises(LabError):
+    with queueing.turn(root, a_job("waiting")), pytest.raises(LabError):
         upkeep.rename(root, "digits-label", new)
     assert find("digits-label", root).card() == card
 

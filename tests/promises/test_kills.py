@@ -32,6 +32,7 @@ import torch
 from cvae_core import archives, data, evaluation, files, judging, latent, queueing
 from cvae_core.latent import Layout
 from cvae_core.runs import find
+from tests.jobs import a_job
 torch.set_num_threads(1)
 root = Path(sys.argv[1])
 run, test = find("digits-label", root), data.load("digits").test
@@ -42,7 +43,7 @@ embedding = latent.embed(model, test, layout)
 findings = [judging.Finding(name=f"digit {n}", value=0.5, of=10) for n in range(200)]
 
 def queue():
-    with queueing.turn(root, "waits", "python -m cvae_core train label --run waits"):
+    with queueing.turn(root, a_job("waits")):
         pass
 
 def take_in():

@@ -14,6 +14,7 @@ from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.evaluation import stored_cells
 from cvae_core.queueing import look, turn
 from cvae_core.runs import find
+from tests.jobs import a_job
 from tests.measuring import Measured
 from tests.misfortune import UNWRITABLE, full_disk
 
@@ -140,7 +141,7 @@ def test_a_clock_that_is_set_back_loses_nothing(
     assert said("evaluate digits-label --images 20 --samples 3")[0] == 0
     os.utime(run.folder / "cll.json", (0, 0))  # as if it had been written long before it was read
     assert {cell.samples for cell in stored_cells(run)} == {0, 2, 3}
-    with pulse.beating(run.folder) as beat, turn(root, "digits-label", "python -m cvae_core train label"):
+    with pulse.beating(run.folder) as beat, turn(root, a_job("digits-label")):
         beat(pulse.Progress())
         found = pulse.read(run.folder)
         assert found is not None
