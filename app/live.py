@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from app import charts, display, growing, library, snippets
 from app.library import RunKey
-from cvae_core import runs, tables
+from cvae_core import runs, tables, upkeep
 from cvae_core.errors import LabError
 from cvae_core.evaluation import Cell, Scored, evaluate, store, stored_cells
 
@@ -32,6 +33,7 @@ class Estimate:
     history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     running: bool = True
     fault: str | None = None
+    hold: ExitStack = field(default_factory=ExitStack)  # of the run, until the end: nobody moves it meanwhile
 
     def advance(self) -> None:
         """Score images for a slice of time, unless another visitor's slice is under way."""
@@ -41,14 +43,20 @@ class Estimate:
             started = time.monotonic()
             while self.running and time.monotonic() - started < SLICE_SECONDS:
                 if (scored := next(self.work, None)) is None:
-                    self.running = False
                     self.keep()
+                    self.end()
                 else:
                     self.note(scored)
         except LabError as error:
-            self.running, self.fault = False, str(error)
+            self.fault = str(error)
+            self.end()
         finally:
             _AT_WORK.release()
+
+    def end(self) -> None:
+        """Stop it, complete or not."""
+        self.running = False
+        self.hold.close()
 
     def note(self, scored: Scored) -> None:
         """Remember how far the estimates are."""
@@ -81,9 +89,13 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     """Start an estimate in place of the visitor's earlier one."""
     model = library.model(key)
     test = library.dataset(model.config.dataset).test
-    runs.find(key.name, runs.default_root()).require_images(library.dataset(model.config.dataset).fingerprint)
+    run = runs.find(key.name, runs.default_root())
+    run.require_images(library.dataset(model.config.dataset).fingerprint)
     work = evaluate(model, test, samples=samples, images=images, seed=seed)
-    st.session_state[_STATE] = Estimate(key, samples, seed, work)
+    if earlier := st.session_state.get(_STATE):
+        earlier.end()
+    st.session_state[_STATE] = estimate = Estimate(key, samples, seed, work)
+    estimate.hold.enter_context(upkeep.held(run, "estimate"))
 
 
 def show() -> None:
@@ -105,7 +117,7 @@ def _panel(estimate: Estimate) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(last.done / last.images, text=done)
         if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-live"):
-            estimate.running = False
+            estimate.end()
             st.rerun()
     _metrics(last.cells)
     with display.sentences():

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import archives, classifier, data, evaluation, files, judging, latent, parallel, tables
+from cvae_core import archives, classifier, data, evaluation, files, judging, latent, parallel, tables, upkeep
 from cvae_core.config import Config, Dataset
 from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
@@ -91,10 +91,11 @@ class Evaluate:
         with parallel.group(device):
             if self.resume and parallel.processes() > 1:
                 raise ConfigError("An interrupted evaluation goes on in one process: leave out torchrun, or --resume.")
-            self._score(device)
+            run = find(self.run, self.root)
+            with upkeep.held(run, "evaluation"):
+                self._score(run, device)
 
-    def _score(self, device: torch.device) -> None:
-        run = find(self.run, self.root)
+    def _score(self, run: Run, device: torch.device) -> None:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
         file, cells = evaluation.CURVE if self.curve else evaluation.RESULTS, []
         files.require_writable(run.result_path(file))
@@ -185,14 +186,15 @@ class Embed:
     def __call__(self) -> None:
         """Embed and store."""
         run = find(self.run, self.root)
-        weights, model, dataset = run.weights_digest(), run.model(), run.images()
         layout = latent.Layout(
             method=self.method, points=self.points, perplexity=self.perplexity, dimensions=self.dimensions
         )
-        files.require_writable(run.result_path(layout.file))
-        with ticking(f"{self.method} of {self.points:,} points"):
-            embedding = latent.embed(model, dataset.test, layout)
-        latent.store_embedding(run, layout, embedding, weights)
+        with upkeep.held(run, "map"):
+            weights, model, dataset = run.weights_digest(), run.model(), run.images()
+            files.require_writable(run.result_path(layout.file))
+            with ticking(f"{self.method} of {self.points:,} points"):
+                embedding = latent.embed(model, dataset.test, layout)
+            latent.store_embedding(run, layout, embedding, weights)
         print(f"{len(embedding.indices):,} points embedded: {run.result_path(layout.file)}")
 
 
@@ -225,12 +227,13 @@ class Judge:
     def __call__(self) -> None:
         """Judge, print and store."""
         run = find(self.run, self.root)
-        weights, model, dataset = run.weights_digest(), run.model(), run.images()
-        reader = classifier.load_classifier(dataset.name, self.root)
-        files.require_writable(run.result_path(judging.RESULTS))
-        with ticking(f"judging {run.name}"):
-            findings = judging.judge(model, dataset, reader)
-        judging.store_judgement(run, findings, weights)
+        with upkeep.held(run, "judgement"):
+            weights, model, dataset = run.weights_digest(), run.model(), run.images()
+            reader = classifier.load_classifier(dataset.name, self.root)
+            files.require_writable(run.result_path(judging.RESULTS))
+            with ticking(f"judging {run.name}"):
+                findings = judging.judge(model, dataset, reader)
+            judging.store_judgement(run, findings, weights)
         for finding in findings:
             beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
             print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")

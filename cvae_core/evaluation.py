@@ -241,12 +241,13 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
     root = run.folder.parent
     with queueing.locked(root / QUEUE / "results", root):  # others may store at this moment what this must not lose
         run.require_weights(weights)
-        cells = {_key(cell): cell for cell in stored_cells(run, file)}
+        cells = {_key(cell): cell for cell in (stored_cells(run, file) if run.exists() else ())}
         for cell in new:
             _keep(cells, cell)
         kept = list(cells.values())
         content = {"file": file, "weights": weights, "cells": [asdict(cell) for cell in kept]}
-        files.write_json(run.result_path(file), content)
+        files.write_json(path := run.result_path(file), content)
+    run.require_there(path)
     LOG.info("run %s: %d cells evaluated, %d in %s", run.name, len(new), len(kept), file)
     return kept
 

@@ -150,7 +150,8 @@ def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None
     """Keep what was found with the run and the digest of the weights that were judged."""
     run.require_weights(weights)
     content = {"weights": weights, "findings": [asdict(finding) for finding in findings]}
-    files.write_json(run.result_path(RESULTS), content)
+    files.write_json(path := run.result_path(RESULTS), content)
+    run.require_there(path)
     LOG.info("run %s: judged, %d findings", run.name, len(findings))
 
 

@@ -137,7 +137,8 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str
     """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights), "map": np.array(layout.file)}
-    formats.write_arrays(run.result_path(layout.file), **arrays)
+    formats.write_arrays(path := run.result_path(layout.file), **arrays)
+    run.require_there(path)
     LOG.info("run %s: %d points laid out in %s", run.name, len(embedding.indices), layout.file)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import archives, data, figures, files, interchange, jobs, noise, replay, tables
+from cvae_core import archives, data, figures, files, interchange, jobs, noise, replay, tables, upkeep
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.flags import Root, RunName
@@ -76,6 +76,10 @@ class Export:
     def __call__(self) -> None:
         """Write what was asked for."""
         run = find(self.run, self.root)
+        with upkeep.held(run, "export"):
+            self._write(run)
+
+    def _write(self, run: Run) -> None:
         if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
             raise ConfigError(
                 "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "

@@ -184,8 +184,9 @@ class Run:
         return self.folder / "state.safetensors"
 
     def result_path(self, file: str) -> Path:
-        """Return where a new result of the run is written: beside a read-only run, not in it."""
-        return (self.folder.parent / CACHE / self.name if self.card().read_only else self.folder) / file
+        """Return where a new result of the run is written: beside a run that is read-only or no longer there, not in it."""
+        inside = self.exists() and not self.card().read_only
+        return (self.folder if inside else self.folder.parent / CACHE / self.name) / file
 
     def result_paths(self, file: str) -> list[Path]:
         """Return where results of that name are found, the run's own before the cached ones."""
@@ -193,10 +194,20 @@ class Run:
         return [path for path in candidates if os.path.lexists(path)]
 
     def require_weights(self, sha256: str) -> None:
-        """Raise RunInUse if the run has other weights than those of a digest."""
+        """Raise RunInUse if the run has other weights than those of a digest; one that is no longer there has no others."""
+        if not self.exists():
+            return
         weights = self.card().weights
         if weights is None or weights.sha256 != sha256:
             raise RunInUse(f"Run {self.name!r} has been trained on meanwhile: what was computed is of earlier weights.")
+
+    def require_there(self, result: Path) -> None:
+        """Raise RunNotFound, saying where its result is kept, if the run is no longer there: somebody moved it by hand."""
+        if not self.exists():
+            raise RunNotFound(
+                f"Run {self.name!r} is no longer in {self.folder.parent}: it was moved or deleted meanwhile. What was "
+                f"computed is kept in {result}, and belongs to the run again once it is back under this name."
+            )
 
     def images(self) -> DataSet:
         """Load the images that the run was trained on; raise ConfigError if they have changed since."""

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core import formats, pulse
+from cvae_core import formats, pulse, upkeep
 from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
@@ -238,14 +238,15 @@ def _progress(learner: Learner) -> Progress:
 
 def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
     """Keep the run's t-SNE with it, where there is enough to lay out."""
-    weights, model = run.weights_digest(), run.model()
-    if model.latent < 2 or len(data.test) < MIN_POINTS:
-        return
-    yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
-    try:
-        store_embedding(run, USUAL, embed(model, data.test), weights)
-    except ConfigError as error:  # a collapsed model is a result too, without a map
-        yield Skipped(why=str(error))
+    with upkeep.held(run, "map"):
+        weights, model = run.weights_digest(), run.model()
+        if model.latent < 2 or len(data.test) < MIN_POINTS:
+            return
+        yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
+        try:
+            store_embedding(run, USUAL, embed(model, data.test), weights)
+        except ConfigError as error:  # a collapsed model is a result too, without a map
+            yield Skipped(why=str(error))
 
 
 def frozen_weights(baseline: Run | None) -> dict[str, Tensor]:

@@ -1,15 +1,21 @@
 """A visitor's own runs renamed, annotated, thrown into a bin and taken back; pretrained ones stay as they are.
 
-ROOT/.bin/RUN@MOMENT    a run that was thrown away, as it was
+ROOT/.bin/RUN@MOMENT        a run that was thrown away, as it was
+ROOT/RUN/.held-WORK-PID-…   locked by a process that works on the run, which is neither moved nor replaced meanwhile
 """
 
+import fcntl
 import logging
+import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +27,9 @@ from cvae_core.runs import Run, find, run_at
 
 LOG = logging.getLogger(__name__)
 BIN = ".bin"  # in a root of runs
+HELD = ".held-"
 LONGEST_NOTE = 500  # characters
+Work = Literal["evaluation", "map", "judgement", "export", "estimate"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,45 @@ class Binned:
         return f"{self.run}@{self.moment}"
 
 
+@contextmanager
+def held(run: Run, work: Work) -> Iterator[None]:
+    """Hold a run while working on it: nobody renames, discards or replaces it meanwhile. Several may hold it at once.
+
+    The operating system releases it however this process ends. A run that cannot be moved from here, since it is pretrained
+    or its folder cannot be written, needs no holding. Raises RunNotFound where it has just been moved.
+    """
+    with ExitStack() as until_the_end:
+        if not (run.exists() and run.card().read_only):
+            with suppress(NotWritable), changing(run.folder.parent):
+                find(run.name, run.folder.parent)
+                path = run.folder / f"{HELD}{work}-{os.getpid()}-{secrets.token_hex(4)}"
+                file = until_the_end.enter_context(path.open("xb"))
+                until_the_end.callback(path.unlink, missing_ok=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _require_free(run: Run) -> None:
+    """Raise RunInUse where somebody works on a run. Files of processes that were killed are removed."""
+    for path in run.folder.glob(f"{HELD}*"):
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                known = re.match(rf"{re.escape(HELD)}({'|'.join(get_args(Work))})-(\d{{1,10}})-", path.name)
+                by = f"{known[1]}, process {known[2]}" if known else "another process"
+                raise RunInUse(
+                    f"Run {run.name!r} is in use ({by}): wait until that has ended, or stop it, and try again."
+                ) from error
+            path.unlink()
+
+
 def rename(root: Path, name: str, new: str) -> Run:
     """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
+        _require_free(run)
         run.folder.rename(vacant(root, new))
         transcripts.forget(root, name)
         transcripts.forget(root, new)  # of a stranger that never became a run
@@ -63,6 +107,7 @@ def annotate(root: Path, name: str, note: str) -> None:
 def discard(root: Path, name: str) -> Binned:
     """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
     with _own(root, name) as run:
+        _require_free(run)
         binned = _to_bin(name)
         (root / BIN).mkdir(exist_ok=True)
         run.folder.rename(root / BIN / binned.name)
@@ -75,10 +120,11 @@ def discard(root: Path, name: str) -> Binned:
 def replacing(run: Run) -> Iterator[None]:
     """Put a run into the bin, where it takes no room that it has not taken before, while its card is replaced.
 
-    Where that fails the run is as it was, and only there. Raises NotWritable.
+    Where that fails the run is as it was, and only there. Raises RunInUse, NotWritable.
     """
     root, binned = run.folder.parent, _to_bin(run.name)
     with changing(root):
+        _require_free(run)
         (root / BIN).mkdir(exist_ok=True)
         with files.folder_beside(root / BIN / binned.name) as beside:
             (beside / "run").mkdir()
