@@ -87,6 +87,15 @@ GUARDS = {  # by promise
         "BytesIO(content), allow_pickle=True",
         "tests/promises/test_pickles.py",
     ),
+    "commands": Guard(
+        "cvae_core/options.py", "if not fits(job, Job):", "if False:", "tests/promises/test_commands.py"
+    ),
+    "held": Guard(
+        "cvae_core/upkeep.py", "fcntl.flock(file, fcntl.LOCK_EX)\n", "pass\n", "tests/promises/test_held.py"
+    ),
+    "stopped": Guard(
+        "cvae_core/jobs.py", "or since < pulse.STALLED_AFTER:", "or True:", "tests/promises/test_stopped.py"
+    ),
 }  # fmt: skip
 
 

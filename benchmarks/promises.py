@@ -57,6 +57,18 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
     ),
     "requests": ("every page in a browser, on a phone and wide, light and dark", "no request leaves the machine"),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
+    "commands": (
+        "hostile commands in cards, in the queue, in what trainings have said, in archives that are taken in",
+        "none is shown as a command or run: commands are made of configuration and known options",
+    ),
+    "held": (
+        "rename, discard or replacement of a run that is evaluated, laid out, judged or exported; its folder moved by hand",
+        "the one who comes later gets a sentence, what is computed is kept; a process that was killed holds nothing",
+    ),
+    "stopped": (
+        "a trainer that is stopped while it waits or while it begins, before its run has a card",
+        "called stalled after a minute without a sign of life",
+    ),
 }
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cvae_core import processes, pulse, transcripts
+from cvae_core import processes, pulse, queueing, transcripts
 from cvae_core.cards import CARD, Card, read_card, write_card
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.options import USUAL, Job, Options
 from cvae_core.processes import Process
 from cvae_core.pulse import Pulse
-from cvae_core.queueing import WAITS, cancel, locked, look, readable
+from cvae_core.queueing import WAITS, Queue, cancel, locked, look, readable
 from cvae_core.roots import folder_of, in_root
 
 LOG = logging.getLogger(__name__)
@@ -95,11 +95,11 @@ def condition(root: Path, run: str) -> Condition:
     """
     (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
-        return Condition("waiting", f"place {place} of {len(queue.waiting)}")
+        return _stopped_early(root, queue, run) or Condition("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
-            return Condition("training", "it begins, or its baseline trains first")
+            return _stopped_early(root, queue, run) or Condition("training", "it begins, or its baseline trains first")
         if card is None:
             if damage:
                 raise damage
@@ -121,6 +121,17 @@ def begun_with(root: Path, run: str) -> Options:
         if card := _card(folder_of(run, root)):
             return card.options
     return USUAL
+
+
+def _stopped_early(root: Path, queue: Queue, run: str) -> Condition | None:
+    """Return that a process without a pulse is stalled, where its thread that touches a file no longer does so."""
+    since = queueing.silent(root, run)
+    if since is None or since < pulse.STALLED_AFTER:
+        return None
+    pids = ", ".join(str(entry.process.pid) for entry in queue.entries if entry.run == run)
+    return Condition(
+        "stalled", f"no sign of life for {since:.0f} s, though process {pids} is there: something has stopped it"
+    )
 
 
 def _going_on(found: Pulse, resume: Job) -> Condition:

@@ -77,9 +77,9 @@ class Export:
         """Write what was asked for."""
         run = find(self.run, self.root)
         with upkeep.held(run, "export"):
-            self._write(run)
+            self._export(run)
 
-    def _write(self, run: Run) -> None:
+    def _export(self, run: Run) -> None:
         if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
             raise ConfigError(
                 "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "

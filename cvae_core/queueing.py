@@ -254,10 +254,16 @@ def _is_present(root: Path, entry: Entry) -> bool:
     """Say whether the process of an entry is there; of another host's, whether it has lately shown that it is."""
     if entry.process.here:
         return entry.process.alive
+    since = silent(root, entry.run)
+    return since is not None and since < GONE_AFTER
+
+
+def silent(root: Path, run: str) -> float | None:
+    """Return the seconds since whoever trains a run, or waits to, last showed that it lives; None where that is unknown."""
     try:
-        return time.time() - _sign_of_life(root, entry.run).stat().st_mtime < GONE_AFTER
-    except (OSError, ConfigError):  # there is none, or no run can be called so
-        return False
+        return time.time() - _sign_of_life(root, run).stat().st_mtime
+    except (OSError, ConfigError):  # there is no such sign, or the run's name is a link
+        return None
 
 
 def _sign_of_life(root: Path, run: str) -> Path:

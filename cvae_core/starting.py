@@ -107,7 +107,9 @@ class Queue:
             command = queue.training.job.command(self.root)
             print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}{reason}")
         for place, entry in enumerate(queue.waiting, 1):
-            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.job.command(self.root)}")
+            state = jobs.condition(self.root, entry.run)
+            reason = f": {state.reason}" if state.state == "stalled" else ""
+            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.job.command(self.root)}{reason}")
         if not queue.training and not queue.waiting:
             print(f"Nothing trains or waits in {self.root}.")
 

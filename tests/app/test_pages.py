@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,10 +27,10 @@ from app.pictures import style
 from app.points import packed
 from app.provenance import provenance
 from benchmarks.checkpoints import RUNS
-from cvae_core import data, gallery, latent, tables
+from cvae_core import data, gallery, latent, tables, upkeep
 from cvae_core.classifier import Classifier, store_classifier
 from cvae_core.config import configure
-from cvae_core.errors import NotWritable
+from cvae_core.errors import NotWritable, RunInUse
 from cvae_core.evaluation import CURVE, Interim, Scored, store, stored_cells
 from cvae_core.judging import Finding, store_judgement
 from cvae_core.latent import Layout, embed, posterior_means, store_embedding, stored_embedding
@@ -1194,6 +1195,25 @@ class TestTable:
         last = Scored(done=1, images=1, cells=[replace(cell, visible=visible)])
         estimate = live.Estimate(key, 100, 0, iter(()), last)
         assert {stored.visible for stored in estimate.stored().values()} == dotted
+
+    def test_an_estimate_holds_its_run_until_it_is_stopped_or_complete(
+        self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = find("digits-label", own_runs)
+        run.write_card(replace(run.card(), read_only=False))
+        monkeypatch.setattr(live, "SLICE_SECONDS", 0.0)
+        for over, end in ((360, "Stop"), (100, "complete")):
+            visitor = visit("cll", estimate="digits-label", draws="2", over=str(over))
+            next(button for button in visitor.button if button.label == "Estimate").click().run()
+            with pytest.raises(RunInUse, match=rf"in use \(estimate, process {os.getpid()}\)"):
+                upkeep.rename(own_runs, "digits-label", "mine")
+            if end == "Stop":
+                visitor.session_state["live-estimate"].end()
+            else:
+                monkeypatch.setattr(live, "SLICE_SECONDS", 600.0)
+                visitor.session_state["live-estimate"].advance()
+            upkeep.rename(own_runs, "digits-label", "mine")
+            upkeep.rename(own_runs, "mine", "digits-label")
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)

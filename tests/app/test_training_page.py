@@ -21,6 +21,8 @@ from cvae_core.roots import QUEUE
 from cvae_core.runs import Run, find
 from tests.app.conftest import Visit
 from tests.jobs import a_job
+from tests.measuring import Measured
+from tests.promises.hostile import COMMANDS, MARK
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -385,3 +387,32 @@ def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
 )
 def test_a_duration_is_said_as_exactly_as_anybody_wants_to_know(seconds: float, words: str) -> None:
     assert following.duration(seconds) == words
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_stands_in_a_file_is_neither_shown_nor_run(
+    command: str, visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, started: list[tuple[str, str]],
+    measured: Measured,
+) -> None:  # fmt: skip
+    run = untrained(tiny("label"), "mine", root=own_runs, status="stopped")
+    files.write_json(run.folder / "card.json", {**run.card().to_json("mine"), "command": command})
+    visitor = visit("training", task="Train", follow="mine")
+    ours = f"{train_command(tiny('label'), 'mine')} --resume"
+    assert next(code.value for code in visitor.code if code.language == "bash") == ours
+    press(visitor, "Resume training")
+    assert started == [("mine", ours)]
+    for view in ("Train", "Runs", "Sweep"):
+        assert MARK not in said(visit("training", task=view))
+    measured("commands", on_a_page=1, shown_or_run=0)
+
+
+def test_a_queue_that_holds_a_command_is_a_sentence_on_the_page(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs)
+    for command in COMMANDS[:3]:
+        files.write_json(own_runs / QUEUE / "queue.json", {"entries": [{"run": "mine", "command": command}]})
+        visitor = visit("training", task="Train")
+        assert "queue.json is damaged" in visitor.error[0].value
+        assert MARK not in said(visitor)

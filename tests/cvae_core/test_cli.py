@@ -27,6 +27,7 @@ from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
 from cvae_core.objectives import from_posterior
 from cvae_core.options import Options
 from cvae_core.runs import Run, all_runs, run_at
+from cvae_core.sessions import Launch
 from cvae_core.training import Stepped
 from tests.jobs import a_job
 
@@ -247,6 +248,28 @@ def test_a_resumed_run_has_the_flags_that_it_was_begun_with_unless_they_are_give
     assert begun("--force") == Options()
     run.folder.joinpath("card.json").write_text("{")
     assert begun("--resume") == Options()  # and when it is trained it is refused
+
+
+@pytest.mark.parametrize("count", [0, -1, 1025, 2**70])
+def test_threads_that_cannot_be_are_a_sentence(count: int, command: Command, tmp_path: Path) -> None:
+    said = refused(command("train", "label", *TINY, "--threads", count, "--root", tmp_path))
+    assert said == f"Threads cannot be {count}: it lies between 1 and 1024."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_library_of_a_training_takes_the_threads_that_it_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def train(config: Config, launch: Launch, stop_requested: object) -> None:
+        seen.append((launch.options.threads, os.environ.get("OMP_NUM_THREADS")))
+
+    monkeypatch.setattr(commands, "train", train)
+    for threads in ([], ["--threads", "3"]):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert command("train", "label", *TINY, *threads, "--root", tmp_path)[0] == 0
+    assert seen == [(None, None), (3, "3")]
 
 
 def test_a_list_has_a_line_per_run_and_names_damaged_ones_aside(command: Command, root: Path) -> None:

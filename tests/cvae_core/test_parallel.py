@@ -132,6 +132,15 @@ def test_one_process_leads_agrees_with_itself_and_adds_nothing() -> None:
         assert parallel.processes() == 1
 
 
+@pytest.mark.parametrize(("threads", "left"), [(1, 1), (2, 1), (3, 2)])
+def test_all_but_one_of_the_threads_are_left_and_at_least_one(threads: int, left: int) -> None:
+    with parallel.threads(threads):
+        assert parallel.all_but_one() == left
+        with parallel.threads(None):
+            assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 1
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_a_device_that_is_not_here_is_refused_and_auto_takes_the_cpu() -> None:
     with pytest.raises(ConfigError, match="There is no CUDA device here"):

@@ -761,3 +761,37 @@ def test_the_card_on_disk_follows_the_training(tiny: Tiny, tmp_path: Path) -> No
     assert [card.epochs for card in cards] == [0, 1, 2, 3, 3]
     assert [card.weights is None for card in cards] == [True] + [False] * 4
     assert all(one.seconds <= other.seconds for one, other in pairwise(cards[:4]))
+
+
+def threads_of(session: Iterator[Any]) -> list[tuple[str, int]]:
+    """Return with how many threads each run of a session is trained, after its start."""
+    found = [(report.run.name, torch.get_num_threads()) for report in session if isinstance(report, Started)]
+    assert torch.get_num_threads() == 1
+    return found
+
+
+def test_a_training_and_its_baseline_take_as_many_threads_as_they_are_told_and_no_more_afterwards(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    config, three = tiny("quadrant", epochs=1), Options(embed=False, threads=3)
+    told = [("digits-baseline-1", 3), ("digits-quadrant-1", 3)]
+    assert threads_of(train_run(config, Launch(run=config.run_name, root=tmp_path, options=three))) == told
+    for name, _ in told:
+        card = run_at(name, tmp_path).card()
+        assert (card.threads, card.options) == (3, three)
+
+
+def test_a_resumed_training_keeps_its_threads_unless_it_is_told_others(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny("label", epochs=1)
+    name, told = config.run_name, [(None, 1), (2, 2), (None, 2), (1, 1)]
+    for count, expected in told:
+        options = Options(embed=False, threads=count)
+        session = train_run(
+            config, Launch(run=name, root=tmp_path, options=options, resume=(count, expected) != told[0])
+        )
+        assert isinstance(next(session), Started)
+        assert torch.get_num_threads() == expected
+        session.close()  # type: ignore[attr-defined]
+        card = run_at(name, tmp_path).card()
+        assert (card.status, card.threads, card.options.threads) == ("stopped", expected, count)
+        assert torch.get_num_threads() == 1

