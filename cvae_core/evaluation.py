@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from torch import Tensor
 
 from cvae_core import files, noise, parallel, queueing
-from cvae_core.annotations import fits
+from cvae_core.annotations import MAX_WHOLE, Between, Images, Nats, Seconds, fits
 from cvae_core.cards import CARDS_KEPT
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import Split
@@ -42,7 +42,7 @@ CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
-MAX_SEED = 2**63 - 1
+MAX_SEED = MAX_WHOLE
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
@@ -53,12 +53,12 @@ class Cell:
     estimator: Estimator
     split: str
     visible: str | None  # the set that was shown, where the model has quadrants
-    samples: int  # draws of z per image; 0 where there is nothing to draw
-    images: int
-    seed: int
-    mean: float  # nats per image
-    standard_error: float  # over images
-    seconds: float
+    samples: Annotated[int, Between(0, MAX_SAMPLES)]  # draws of z per image; 0 where there is nothing to draw
+    images: Images
+    seed: Annotated[int, Between(0, MAX_SEED)]
+    mean: Nats  # per image
+    standard_error: Annotated[float, Between(0, 1e12)]  # over images
+    seconds: Seconds
 
 
 class Moments:

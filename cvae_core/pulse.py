@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cvae_core import files, processes
-from cvae_core.annotations import fits
+from cvae_core.annotations import MAX_WHOLE, Between, Seconds, fits
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.processes import Process
 
@@ -27,8 +28,8 @@ class Progress:
     """Say what a training does, which share of it is done, and how many seconds are left at most, where that is known."""
 
     doing: str = "begins"
-    share: float = 0.0
-    left: float | None = None
+    share: Annotated[float, Between(0, 1)] = 0.0
+    left: Seconds | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Pulse:
 
     process: Process
     boot: str
-    killed_for_memory: int  # processes of the whole machine, when the training began
+    killed_for_memory: Annotated[int, Between(0, MAX_WHOLE)]  # processes of the whole machine, when the training began
     words: str
     progress: Progress
-    beaten: float  # seconds since 1970
+    beaten: Seconds  # since 1970
 
     @property
     def silent(self) -> float:
@@ -113,7 +114,7 @@ def read(folder: Path) -> Pulse | None:
             process = Process(content.pop("pid"), content.pop("born"), content.pop("host", ""))
             progress = Progress(**content.pop("progress"))
             pulse = Pulse(process=process, progress=progress, beaten=path.stat().st_mtime, **content)
-            if fits(pulse, Pulse) and 0 <= progress.share <= 1:
+            if fits(pulse, Pulse):
                 return pulse
         except (OSError, RunDamaged):
             return None

@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvae_core import files, processes
-from cvae_core.annotations import fits
+from cvae_core.annotations import Moment, fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.roots import QUEUE, folder_of, in_root
@@ -40,8 +40,8 @@ class Entry:
     run: str
     command: str
     process: Process
-    created: str
-    since: str | None = None
+    created: Moment
+    since: Moment | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import IO, TextIO
 
 from cvae_core import files
 from cvae_core.errors import LabError, NotWritable, RunDamaged
+from cvae_core.printable import printable
 from cvae_core.roots import NAME, QUEUE, folder_of
 
 PROMPT = "$ "  # before a command
@@ -71,7 +72,7 @@ def _end(root: Path, run: str) -> list[str]:
         files.require_plain(path)
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
-            return file.read().decode(errors="replace").splitlines()
+            return printable(file.read().decode(errors="replace")).splitlines()
     except (OSError, RunDamaged):
         return []
 
@@ -106,8 +107,8 @@ class _Both(io.TextIOBase):
 
 
 def _encoded(text: str) -> bytes:
-    """Return UTF-8; a folder's name may be something else, and stands with question marks there."""
-    return text.encode(errors="replace")
+    """Return UTF-8 without control characters; a folder's name may be something else, and stands with question marks."""
+    return printable(text).encode(errors="replace")
 
 
 def _leads_to(stream: TextIO, path: Path) -> bool:
