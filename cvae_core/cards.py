@@ -84,7 +84,7 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
     if wrong := misfits(card):
         given = ", ".join(f"{name} cannot be {str(getattr(card, name))[:LONGEST]!r}" for name in wrong)
-        raise ConfigError(f"The card is not of this version of the lab, where {given}: train the run anew.")
+        raise ConfigError(f"The card is not of this version of the lab: train the run anew. There {given}.")
     return card
 
 

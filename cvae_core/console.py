@@ -38,9 +38,7 @@ class Bar:
     def advance(self, what: str, done: int, total: int) -> None:
         """Move the bar, or begin one."""
         if self.bar is None:
-            self.bar = tqdm(
-                total=total, desc=what, unit="step", leave=False, disable=None, file=unfiltered(sys.stderr)
-            )
+            self.bar = tqdm(total=total, desc=what, unit="step", leave=False, disable=None, file=unfiltered(sys.stderr))
         self.bar.update(done - self.bar.n)
 
     def show(self, report: SessionReport) -> None:

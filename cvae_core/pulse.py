@@ -15,6 +15,7 @@ from cvae_core import files, processes
 from cvae_core.annotations import MAX_WHOLE, Between, Seconds, fits
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.processes import Process
+from cvae_core.roots import unlinked
 
 FILE = ".pulse"
 BEAT_EVERY = 1.0  # seconds, at least
@@ -67,7 +68,7 @@ class Pulse:
 @contextmanager
 def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
     """Keep a sign of life in a run's folder and give what makes it beat; an error that ends it is its last words."""
-    path, process = folder / FILE, processes.this()
+    path, process = unlinked(folder / FILE, folder.parent), processes.this()
     content: dict[str, object] = {
         "pid": process.pid,
         "born": process.born,

@@ -23,7 +23,7 @@ from cvae_core import files, processes
 from cvae_core.annotations import Moment, fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.processes import Process
-from cvae_core.roots import QUEUE, folder_of, in_root
+from cvae_core.roots import QUEUE, folder_of, in_root, unlinked
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
@@ -207,7 +207,8 @@ def _changing(root: Path) -> Iterator[list[Entry]]:
 
 @contextmanager
 def locked(path: Path, root: Path) -> Iterator[None]:
-    """Hold a lock for a moment; raise NotWritable where it cannot be had."""
+    """Hold a lock for a moment; raise NotWritable where it cannot be had, ConfigError where it is linked to."""
+    unlinked(path, root)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=LOCK_TIMEOUT)
@@ -227,11 +228,13 @@ def _read(root: Path) -> list[Entry]:
     if not path.exists():
         return []
     try:
-        found = files.read_json(path)["entries"]
+        found = files.read_json(unlinked(path, root))["entries"]
         entries = [Entry(**{**entry, "process": Process(**entry["process"])}) for entry in found]
         if not all(fits(entry, Entry) for entry in entries):
             raise TypeError("other values")
         return entries
+    except ConfigError as error:
+        raise RunDamaged(str(error)) from error
     except (RunDamaged, KeyError, TypeError) as error:
         raise RunDamaged(
             f"{path} is damaged, or not of this version of the lab: delete it. What trains goes on and can be stopped; what "
@@ -254,8 +257,8 @@ def _sign_of_life(root: Path, run: str) -> Path:
 
 
 def _beat(root: Path, run: str) -> None:
-    with suppress(OSError):  # a full disk, say: here nobody needs it
-        _sign_of_life(root, run).touch()
+    with suppress(OSError, ConfigError):  # a full disk or a link, say: here nobody needs it
+        unlinked(_sign_of_life(root, run), root).touch()
 
 
 def _beat_until(ended: threading.Event, root: Path, run: str) -> None:

@@ -23,10 +23,21 @@ def folder_of(name: str, root: Path) -> Path:
             f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
             "digit first."
         )
-    folder = root / name
-    if folder.is_symlink():
-        raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")
-    return folder
+    return unlinked(root / name, root)
+
+
+def unlinked(path: Path, root: Path) -> Path:
+    """Return a path below a root, where the lab may write, move and delete; raise ConfigError where that leads elsewhere.
+
+    Neither the path nor a folder on the way to it may be a link; the root itself may.
+    """
+    for depth in range(len(root.parts) + 1, len(path.parts) + 1):
+        part = Path(*path.parts[:depth])
+        if part.is_symlink():
+            raise ConfigError(
+                f"In {part.parent} {part.name!r} is a link to somewhere else and is not followed: put what it leads to there."
+            )
+    return path
 
 
 def in_root(command: str, root: Path) -> str:

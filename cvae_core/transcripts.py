@@ -11,7 +11,7 @@ from typing import IO, TextIO
 from cvae_core import files
 from cvae_core.errors import LabError, NotWritable, RunDamaged
 from cvae_core.printable import printable
-from cvae_core.roots import NAME, QUEUE, folder_of
+from cvae_core.roots import NAME, QUEUE, folder_of, unlinked
 
 PROMPT = "$ "  # before a command
 LAST_BYTES = 16_384  # of a transcript are looked at
@@ -19,7 +19,7 @@ LAST_BYTES = 16_384  # of a transcript are looked at
 
 def path_of(root: Path, run: str) -> Path:
     """Return where what a run's trainings say is kept, one after the other."""
-    return root / QUEUE / f"{folder_of(run, root).name}.log"
+    return unlinked(root / QUEUE, root) / f"{folder_of(run, root).name}.log"
 
 
 @contextmanager
