@@ -204,8 +204,8 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     without, given = nats.of_all(vae), nats.of_all(key)
     st.caption(
         f"{nats.first_images(library.config(key).dataset)}: without a label, {code(library.label(vae.name))} needs "
-        f"−ELBO {without.total:.1f} nats, of which {without.rate:.1f} are rate; {code(library.label(key.name))}, told the right "
-        f"ones, {given.total:.1f}, of which {given.rate:.1f}."
+        f"−ELBO {without.total:.1f} nats, of which {without.rate:.1f} are rate; {code(library.label(key.name))}, told the "
+        f"right ones, {given.total:.1f}, of which {given.rate:.1f}."
     )
 
 

@@ -8,7 +8,7 @@ page puts into its own words passes through here; a test looks for what does not
 import re
 from typing import TypeAlias
 
-from cvae_core.printable import printable
+from cvae_core.printable import one_line, printable
 
 Markdown: TypeAlias = str
 
@@ -17,12 +17,12 @@ _SPECIAL = re.compile(
     r"[\\`*\[\]<$~|&]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # amid a word it is nothing special
     r"|:(?=\S)"  # begins a colour, say
-    r"|^[-+=#>]"  # begins a heading, a list, a quotation
+    r"|^(?:[#>]|[-+=](?=[\s=+-]|$))"  # begins a heading, a list, a quotation
 )
 _REPLACED = re.compile(
     r":(?=\S)"  # icons, emoji and addresses: :material/home:, :smile:, http://
     r"|(?i:\bwww)(?=\.)|.?(?=@)"  # addresses, which become links
-    r"|^\d+(?=[.)])"  # numbers of a list
+    r"|^\d+(?=[.)](?:\s|$))"  # numbers of a list
     r"|(?<!\S)[-<>~](?=(?:->|>|-|=)(?!\S))"  # arrows and dashes
 )
 
@@ -33,7 +33,7 @@ def plain(text: object) -> Markdown:
     >>> plain("no *emphasis*, no [link](x)")
     'no \\*emphasis\\*, no \\[link\\](x)'
     """
-    line = " ".join(printable(str(text)).split())
+    line = printable(one_line(text))
     line = _REPLACED.sub(lambda found: found[0] + _JOINER, line)
     return _SPECIAL.sub(r"\\\g<0>", line)
 
@@ -44,7 +44,7 @@ def code(text: object) -> Markdown:
     >>> code("label"), code("a`b")
     ('`label`', '`` a`b ``')
     """
-    line = (" ".join(printable(str(text)).split()) or " ").replace(":material/", f":{_JOINER}material/")
+    line = (printable(one_line(text)) or " ").replace(":material/", f":{_JOINER}material/")
     runs = [len(run) for run in re.findall("`+", line)]
     fence = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
     pad = " " if runs else ""
@@ -57,5 +57,5 @@ def charted(text: object) -> str:
     >>> charted('<a href="x">y</a>')
     '&lt;a href="x"&gt;y&lt;/a&gt;'
     """
-    line = " ".join(printable(str(text)).split())
+    line = printable(one_line(text))
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

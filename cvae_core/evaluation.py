@@ -22,7 +22,7 @@ from cvae_core import files, noise, parallel, queueing
 from cvae_core.annotations import MAX_WHOLE, Between, Images, Nats, Seconds, fits
 from cvae_core.cards import CARDS_KEPT
 from cvae_core.config import any_set, is_gsnn
-from cvae_core.data import Split
+from cvae_core.data import SPLITS, Split
 from cvae_core.distributions import cross_entropy
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
@@ -31,7 +31,7 @@ from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import flags
 from cvae_core.roots import QUEUE
 from cvae_core.runs import Run
-from cvae_core.visibility import ANY, canonical
+from cvae_core.visibility import ANY, SETS, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 LOG = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ class Cell:
     """One estimate of a run's mean −log p(x | c) with what is needed to trust it and make it again."""
 
     estimator: Estimator
-    split: str
-    visible: str | None  # the set that was shown, where the model has quadrants
+    split: Annotated[str, SPLITS]
+    visible: Annotated[str, SETS] | None  # the set that was shown, where the model has quadrants
     samples: Annotated[int, Between(0, MAX_SAMPLES)]  # draws of z per image; 0 where there is nothing to draw
     images: Images
     seed: Annotated[int, Between(0, MAX_SEED)]

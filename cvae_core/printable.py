@@ -21,6 +21,15 @@ def printable(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def one_line(text: object) -> str:
+    r"""Return a text on one line: in a list of lines none of another's making.
+
+    >>> one_line("stopped\nmine  finished")
+    'stopped mine finished'
+    """
+    return " ".join(str(text).split())
+
+
 class Printable:
     """A text stream that shows control characters as escapes; all else is as in the stream that it writes to.
 

@@ -19,6 +19,7 @@ from cvae_core import jobs, processes, queueing, sweeps, transcripts
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.flags import OnDevice, Root, RunName
+from cvae_core.printable import one_line
 from cvae_core.roots import default_root, folder_of, in_root
 from cvae_core.sweeps import Planned
 
@@ -107,9 +108,10 @@ class Queue:
         if queue.training:
             state = jobs.condition(self.root, queue.training.run)
             reason = state.reason and f": {state.reason}"
-            print(f"trains    {queue.training.run:24} since {queue.training.since}  {queue.training.command}{reason}")
+            command = one_line(f"{queue.training.command}{reason}")
+            print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}")
         for place, entry in enumerate(queue.waiting, 1):
-            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.command}")
+            print(f"{place:<9} {one_line(entry.run):24} since {entry.created}  {one_line(entry.command)}")
         if not queue.training and not queue.waiting:
             print(f"Nothing trains or waits in {self.root}.")
 

@@ -147,10 +147,10 @@ def settling() -> None:
         return
     chosen, cells = settled
     st.markdown(
-        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. A draw from the prior hardly ever explains "
-        "the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm is too "
-        "low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, and "
-        "weighing them makes up for where they came from."
+        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. A draw from the prior hardly ever "
+        "explains the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm "
+        "is too low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, "
+        "and weighing them makes up for where they came from."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)

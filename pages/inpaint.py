@@ -30,8 +30,8 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
     visible = opened.visible
     with display.sentences():
         st.markdown(
-            f"Draw: the model sees the {plain(visibility.described(visible))} of your drawing, tinted, and completes the rest. "
-            "The buttons in its corners show and hide quadrants."
+            f"Draw: the model sees the {plain(visibility.described(visible))} of your drawing, tinted, and completes the "
+            "rest. The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
         drawn = drawing.pad(key if live else None, opened, seed, shown_as)
@@ -178,9 +178,9 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good {code(key.name)} is over all, {plain(visibility.described(visible))} visible: −log p(hidden | visible) = "
-            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples:,}, "
-            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
+            f"How good {code(key.name)} is over all, {plain(visibility.described(visible))} visible: −log p(hidden | "
+            f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
+            f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
 
 
