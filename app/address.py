@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app import library
+from app.plain import code
 
 _CAME_WITH = "came-with"  # in the session: what the address said when the visitor came and no widget has heard yet
 LONGEST = 40  # letters of nonsense that are repeated
@@ -26,7 +27,7 @@ def tell() -> None:
     waiting = {name: texts for name, texts in came_with.items() if name not in heard and name in st.query_params}
     st.session_state[_CAME_WITH] = waiting
     if left_out := _dropped(heard):
-        quoted = ", ".join(f"`{words}`" for words in left_out)  # as code: a link must not become Markdown of the page
+        quoted = ", ".join(map(code, left_out))
         st.toast(f"Left out of the address, for it makes no sense here: {quoted}", duration="long")
 
 
@@ -38,13 +39,8 @@ def _dropped(given: Mapping[str, Sequence[str]]) -> list[str]:
             value = st.session_state[name]
             # A list is taken in part and a whole number without its fraction, silently.
             if isinstance(value, list | tuple) or type(value) is int or name not in st.query_params:
-                left_out += [_plain(f"{name}={text}") for text in texts if not _says(text, value)]
+                left_out += [f"{name}={text}"[:LONGEST] for text in texts if not _says(text, value)]
     return left_out
-
-
-def _plain(text: str) -> str:
-    """Return a text, cut where it is long, that stays one piece of code in Markdown."""
-    return re.sub(r"[`\s]+", " ", text)[:LONGEST]
 
 
 def _says(text: str, value: object) -> bool:

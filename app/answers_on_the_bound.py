@@ -5,6 +5,7 @@ import streamlit as st
 from app import charts, controls, display, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
+from app.plain import code, plain
 from cvae_core import data, gallery, tables
 from cvae_core.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.linear_gaussian import REPEATS, X, settling
@@ -40,7 +41,13 @@ def sum_or_mean() -> None:
     names = {f"{beta:g}": beta for beta in family}
     default = "1" if "1" in names else next(iter(names))
     chosen = st.segmented_control(
-        "Weight of the rate, β", list(names), default=default, required=True, key="beta", bind="query-params"
+        "Weight of the rate, β",
+        list(names),
+        default=default,
+        required=True,
+        format_func=plain,
+        key="beta",
+        bind="query-params",
     )
     beta = names[controls.or_default(chosen, default)]
     key = family[beta]
@@ -55,7 +62,7 @@ def sum_or_mean() -> None:
         )
         rate, distortion = marks[beta]
         st.caption(
-            f"`{key.name}`, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
+            f"{code(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
             f"{distortion + rate:.1f} nats per image. All points of a dotted line have the same ELBO; further down is better."
         )
     with narrow:
@@ -87,7 +94,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     dataset = library.config(key).dataset
     if not data.on_disk(dataset):
         st.caption(
-            f"Reconstructions need the {dataset} images, which are not on this machine: Home offers their download."
+            f"Reconstructions need the {plain(dataset)} images, which are not on this machine: Home offers their download."
         )
         return
     st.markdown("**Test digits** and, below, their reconstructions")
@@ -140,7 +147,7 @@ def elbo_or_sampling() -> None:
             key="by-draws",
             alt=f"−ELBO and importance sampling by {name} against the number of draws",
         )
-        st.caption(f"The first {cells[0].images} test images, `{name}`; the bars are standard errors over them.")
+        st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
     display.link("cll", "See why prior Monte Carlo lies", figures="Number of draws")
     display.explanation(
         "In expectation one draw of importance sampling *is* the ELBO, and each draw more makes it no worse (Burda et al. "

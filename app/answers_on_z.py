@@ -5,6 +5,7 @@ import streamlit as st
 from app import charts, controls, display, library, nats, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
+from app.plain import code, plain
 from cvae_core import gallery
 from cvae_core.config import QuadrantConfig
 from cvae_core.flat import LabelCVAE
@@ -116,7 +117,7 @@ def collapsed() -> None:
         if less.total < whole.total and rates[unit] >= DEAD_RATE:
             worth = "not worth its rate"
         st.markdown(
-            f"Without {name}: distortion {nats.signed(less.distortion - whole.distortion)} nats, rate "
+            f"Without {plain(name)}: distortion {nats.signed(less.distortion - whole.distortion)} nats, rate "
             f"{nats.signed(less.rate - whole.rate)}, so −ELBO **{nats.signed(less.total - whole.total)}** nats per image. "
             f"The unit is {worth}."
         )
@@ -202,9 +203,9 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     )
     without, given = nats.of_all(vae), nats.of_all(key)
     st.caption(
-        f"{nats.first_images(library.config(key).dataset)}: without a label, `{library.label(vae.name)}` needs "
-        f"−ELBO {without.total:.1f} nats, of which {without.rate:.1f} are rate; `{library.label(key.name)}`, told the right "
-        f"ones, {given.total:.1f}, of which {given.rate:.1f}."
+        f"{nats.first_images(library.config(key).dataset)}: without a label, {code(library.label(vae.name))} needs "
+        f"−ELBO {without.total:.1f} nats, of which {without.rate:.1f} are rate; {code(library.label(key.name))}, told the "
+        f"right ones, {given.total:.1f}, of which {given.rate:.1f}."
     )
 
 

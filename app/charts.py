@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
+from app.plain import charted
 from cvae_core.distributions import cross_entropy
 from cvae_core.evaluation import Cell
 from cvae_core.latent import DEAD_RATE, Embedding
@@ -257,7 +258,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=[cell.mean for cell in cells.values()],
-            y=list(cells),
+            y=list(map(charted, cells)),
             error_x={"array": [cell.standard_error for cell in cells.values()]},
             text=[f"{cell.mean:.1f}" for cell in cells.values()],
             textposition="inside",
@@ -279,8 +280,8 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     """
     sign = 1 if quantity == "rate" else -1
     figure = go.Figure()
-    for number, (name, table) in enumerate(tables.items()):
-        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
+    for number, (run, table) in enumerate(tables.items()):
+        name, colour = charted(run), LINE_COLOURS[number % len(LINE_COLOURS)]
         for split, dash in (("train", "dash"), ("validation", "solid")):
             rows = table[table["split"] == split]
             line: dict[str, Any] = {"color": colour, "dash": dash}
@@ -291,7 +292,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                     showlegend=split == "validation",
                 )
             )  # fmt: skip
-            if split == "validation" and (marked := rows[rows["epoch"] == best[name]]).size:
+            if split == "validation" and (marked := rows[rows["epoch"] == best[run]]).size:
                 figure.add_trace(
                     go.Scatter(
                         x=marked["epoch"], y=sign * marked[quantity], mode="markers", name=f"{name}, best epoch",

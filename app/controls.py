@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import library
 from app.library import RunKey
+from app.plain import Markdown, code, plain
 from cvae_core import data, noise
 from cvae_core.config import Flavour, QuadrantConfig, any_set, is_gsnn
 from cvae_core.data import Split
@@ -37,14 +38,14 @@ def or_default(chosen: Option | None, default: Option) -> Option:
     return default if chosen is None else chosen
 
 
-def run(label: str, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
+def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
     chosen = choices[run_name(label, list(choices), key)]
     _tell_origin(chosen)
     return chosen
 
 
-def run_name(label: str, names: Sequence[str], key: str) -> str:
+def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
     """Choose one of some names of runs, the first by default; imported ones are called so."""
     if linked := _plainly_linked(names, key):
         st.session_state.setdefault(key, linked[0])
@@ -53,7 +54,7 @@ def run_name(label: str, names: Sequence[str], key: str) -> str:
 
 
 def run_names(
-    label: str, names: Sequence[str], key: str, words: str, *, default: Sequence[str] = (), most: int
+    label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
 ) -> list[str]:
     """Choose some names of runs, so many at most; imported ones are called so."""
     linked, held = _plainly_linked(names, key), st.session_state.get(key, [])
@@ -76,7 +77,7 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
 
 def _tell_origin(key: RunKey) -> None:
     if origin := library.card(key).imported:
-        st.caption(f"Somebody else's, imported `{origin}`")
+        st.caption(f"Somebody else's, imported {code(origin)}")
 
 
 def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
@@ -102,7 +103,7 @@ def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey |
     }
     if not good:
         command = f"python -m cvae_core train {flavour or 'label'} --dataset digits"
-        st.info(f"No run for this fits the images on this machine. Train one with: `{command}`")
+        st.info(f"No run for this fits the images on this machine. Train one with: {code(command)}")
         return None
     return run("Run", good, key=f"run-{topic}")
 
@@ -111,12 +112,13 @@ def vae_of(dataset: str, **wanted: object) -> RunKey | None:
     """Return the first VAE of a data set, its configuration as wanted; say what to train where there is none."""
     found = library.run_keys(flavour="vae", dataset=dataset, **wanted)
     if not found:
-        st.info(f"No VAE is trained on {dataset}. Train one with: `python -m cvae_core train vae --dataset {dataset}`")
+        command = f"python -m cvae_core train vae --dataset {dataset}"
+        st.info(f"No VAE is trained on {plain(dataset)}. Train one with: {code(command)}")
     return next(iter(found.values()), None)
 
 
 def whole_number(
-    label: str, least: int, most: int, *, default: int, key: str, step: int = 1, words: str | None = None
+    label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
     """Choose a whole number, which an address can empty; what a forger has put there and cannot be is the default."""
     if endless := any(map(_endless, st.query_params.get_all(key))):
@@ -160,11 +162,11 @@ def latent_sliders(rates: Sequence[float], dimensions: Sequence[int], epsilon: S
     }
 
 
-def _two_decimals(noise: float) -> str:
+def _two_decimals(noise: float) -> Markdown:
     return f"{noise:.2f}".replace("-", "−")
 
 
-def slider_words(rates: Sequence[float], dimension: int) -> str:
+def slider_words(rates: Sequence[float], dimension: int) -> Markdown:
     """Name a latent dimension's slider by the nats that it carries."""
     said = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "dead"
     return f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}"
@@ -222,7 +224,7 @@ def read_epsilon(dimensions: int) -> tuple[float, ...]:
     st.session_state[_HELD] = {name: value or 0.0 for name, value in given.items()}
     if nonsense := [name for name, value in given.items() if value is None]:
         limits = f"−{NOISE_RANGE:g} to {NOISE_RANGE:g}"
-        st.warning(f"{', '.join(nonsense)} in the address is no number from {limits}, and is left out.")
+        st.warning(f"{', '.join(map(plain, nonsense))} in the address is no number from {limits}, and is left out.")
     return tuple(given.get(name) or 0.0 for name in names)
 
 
@@ -256,8 +258,9 @@ def on_slider(value: float) -> float:
 def digit(options: Sequence[str]) -> str:
     """Choose a label, or all of them."""
     chosen = st.pills(
-        "Digit", options, default=options[3], required=True, key="digit", bind="query-params", selection_mode="single"
-    )
+        "Digit", options, default=options[3], required=True, format_func=plain, key="digit", bind="query-params",
+        selection_mode="single",
+    )  # fmt: skip
     return or_default(chosen, options[3])
 
 
@@ -318,12 +321,13 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
         sets,
         default=sets[0],
         required=True,
+        format_func=plain,
         key=_visible_key(dataset),
         bind="query-params",
     )
     family = or_default(visible, sets[0])
     shown = _any_quadrants() if family == ANY else family
-    st.caption(f"{described(shown).capitalize()} visible")
+    st.caption(f"{plain(described(shown).capitalize())} visible")
     keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
         (key,) = keys.values()

@@ -9,6 +9,8 @@ from functools import cache
 from itertools import count
 from typing import Any, Protocol
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
@@ -17,6 +19,7 @@ from streamlit import runtime
 from app import charts
 from app.browser import source
 from app.navigation import PAGES
+from app.plain import Markdown, code, plain
 from cvae_core import figures
 from cvae_core.errors import LabError
 
@@ -93,7 +96,7 @@ def sentences() -> Iterator[None]:
         yield
     except LabError as error:
         LOG.warning("shown to a visitor: %s", " ".join(str(error).split()))
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
 
 
 def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
@@ -105,7 +108,7 @@ def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
             png_button(figure, name, scale)
 
 
-def png_button(figure: Picture, name: str, scale: int, label: str = "PNG") -> None:
+def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") -> None:
     """Offer a picture as PNG, larger and with its facts inside, and the lines of Python that draw it."""
     large = scale * EXPORT_FACTOR
     file_button(
@@ -152,14 +155,14 @@ def numbers(lines: str, name: str) -> None:
 
 
 def file_button(
-    label: str,
+    label: Markdown,
     content: Callable[[], str | bytes],
     file: str,
     *,
     mime: str = "text/csv",
     icon: str = ":material/download:",
     key: str | None = None,
-    words: str | None = None,
+    words: Markdown | None = None,
 ) -> None:
     """Offer a file that is made when it is asked for, without a rerun of the page; `words` say what it is.
 
@@ -176,7 +179,7 @@ def file_button(
     st.download_button(label, data=made, file_name=file, mime=mime, on_click="ignore", icon=icon, key=key, help=words)
 
 
-def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | None = None) -> None:
+def _python(lines: str, words: Markdown, name: str, recipe: Callable[..., object] | None = None) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
         st.caption(f"{words}, from the lab's folder:")
         st.code(lines, language="python", wrap_lines=True)
@@ -186,7 +189,7 @@ def _python(lines: str, words: str, name: str, recipe: Callable[..., object] | N
 
 def _source(function: Callable[..., object]) -> None:
     """Show a function as it stands in the core."""
-    st.caption(f"`{function.__module__}.{function.__qualname__}`")
+    st.caption(code(f"{function.__module__}.{function.__qualname__}"))
     st.code(_text(function), language="python", wrap_lines=True)
 
 
@@ -196,19 +199,29 @@ def _text(function: Callable[..., object]) -> str:
 
 
 @st.fragment
-def explanation(text: str, formula: str, *code: Callable[..., object]) -> None:
+def explanation(text: Markdown, formula: Markdown, *recipes: Callable[..., object]) -> None:
     """Offer what the visitor is looking at, with its formula, and the lines of the core that made it.
 
     Both are sent once they are asked for: a browser sets and colours what is folded away too, while the page opens.
     """
-    name = code[0].__qualname__
+    name = recipes[0].__qualname__
     with st.expander("What am I looking at?", icon=":material/help:", key=f"words-{name}", on_change="rerun") as words:
         if words.open:
             st.latex(formula)
             st.markdown(text)
     with st.expander("The code behind it", icon=":material/code:", key=f"code-{name}", on_change="rerun") as behind:
-        for function in code if behind.open else ():
+        for function in recipes if behind.open else ():
             _source(function)
+
+
+def table(frame: pd.DataFrame, bold: pd.DataFrame | None = None, **settings: Any) -> None:
+    """Show all of a table, some of its cells in bold."""
+    shown = frame.map(plain).rename(index=plain, columns=plain)
+    if bold is None:
+        st.table(shown, **settings)
+    else:
+        weights = np.where(bold, "font-weight: bold", "")
+        st.table(shown.style.apply(lambda _: weights, axis=None), **settings)
 
 
 def thumbnail(picture: Image.Image, alt: str) -> None:
@@ -216,6 +229,6 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
     st.image(figures.png(picture), output_format="PNG", alt=alt)
 
 
-def link(page: str, label: str, **query: str) -> None:
+def link(page: str, label: Markdown, **query: str) -> None:
     """Lead to another page, which its address may tell what to show."""
     st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:", query_params=query)

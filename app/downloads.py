@@ -1,6 +1,7 @@
 """Fetching a data set from a page, with progress by the bytes that arrive."""
 
 from app import errands
+from app.plain import plain
 from cvae_core import data
 
 
@@ -12,4 +13,4 @@ def offer(name: str) -> None:
         done = data.downloaded_bytes(name)
         return done / total, f"Downloading {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
 
-    errands.offer(f"download {name}", f"Download {name} ({total / 1e6:.0f} MB)", progress, "download", name)
+    errands.offer(f"download {name}", f"Download {plain(name)} ({total / 1e6:.0f} MB)", progress, "download", name)

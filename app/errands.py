@@ -14,6 +14,7 @@ from typing import IO
 import streamlit as st
 
 from app import display, permission
+from app.plain import Markdown, plain
 from cvae_core import processes
 from cvae_core.errors import NotWritable
 
@@ -55,7 +56,7 @@ def _works() -> dict[str, Work]:
     return {}
 
 
-def offer(purpose: str, label: str, progress: Callable[[float], tuple[float, str]], *arguments: str) -> None:
+def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float, str]], *arguments: str) -> None:
     """Offer those who may to run `python -m cvae_core` with some arguments: a button, then a bar, then the page anew.
 
     `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
@@ -66,12 +67,12 @@ def offer(purpose: str, label: str, progress: Callable[[float], tuple[float, str
 
 
 def _panel(
-    purpose: str, label: str, progress: Callable[[float], tuple[float, str]], arguments: tuple[str, ...]
+    purpose: str, label: Markdown, progress: Callable[[float], tuple[float, str]], arguments: tuple[str, ...]
 ) -> None:
     work = _works().get(purpose)
     if work and work.running:
         share, text = progress(work.seconds)
-        st.progress(min(0.99, share), text=text)
+        st.progress(min(0.99, share), text=plain(text))
         return
     if work:
         _works().pop(purpose, None)
@@ -79,7 +80,7 @@ def _panel(
         work.said.close()
         if fault is None:
             st.rerun()
-        st.error(fault, icon=":material/error:")
+        st.error(plain(fault), icon=":material/error:")
     if not permission.may_train():
         permission.tell("fetches and computes nothing that stays")
     elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):

@@ -6,6 +6,8 @@ import secrets
 import streamlit as st
 from streamlit import error_util
 
+from app.plain import code
+
 LOG = logging.getLogger(__name__)
 _NUMBER = "number_of_fault"  # of an exception on its way from the log to the page
 
@@ -28,6 +30,6 @@ def _log(ex: BaseException) -> None:
 def _show(ex: BaseException) -> None:
     st.error(
         "Something went wrong in the lab that nobody expected, and the rest of this page is missing. What it was is in the "
-        f"log of the dashboard, as fault `{getattr(ex, _NUMBER, 'without a number')}`.",
+        f"log of the dashboard, as fault {code(getattr(ex, _NUMBER, 'without a number'))}.",
         icon=":material/error:",
     )

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import controls, display, growing, library, permission, snippets
 from app.pictures import Stage
+from app.plain import Markdown, code, plain
 from cvae_core import data, jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.errors import RunDamaged
@@ -83,7 +84,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         if _busy(queue, damage) != busy or _followed(root, queue) != names:
             st.rerun()
         if damage:
-            st.error(str(damage), icon=":material/error:")
+            st.error(plain(damage), icon=":material/error:")
         name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
         now = jobs.condition(root, name)
         _state(root, name, now)
@@ -105,7 +106,7 @@ def _queue(root: Path, queue: Queue) -> None:
     st.subheader("Next in the queue", anchor=False)
     for place, entry in enumerate(queue.waiting, 1):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{place}. `{entry.run}`", width="stretch")
+            st.markdown(f"{place}. {code(entry.run)}", width="stretch")
             if place > 1:
                 permission.offer(
                     "Earlier", queueing.move, root, entry.run, place - 1, run=entry.run, icon=":material/arrow_upward:"
@@ -122,7 +123,7 @@ def _state(root: Path, name: str, now: Condition) -> None:
     icon, word = WORDS[now.state]
     why = now.reason and now.state not in ("stopped", "finished")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{icon} **{name}** {word}" + (f": {now.reason}" if why else ""), width="stretch")
+        st.markdown(f"{icon} **{plain(name)}** {word}" + (f": {plain(now.reason)}" if why else ""), width="stretch")
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
         elif now.together:
@@ -131,13 +132,15 @@ def _state(root: Path, name: str, now: Condition) -> None:
             permission.offer("Resume training", jobs.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = pulse.read(folder_of(name, root))
     if now.state == "training" and found:
-        st.progress(min(found.progress.share, 1.0), text=_progress_words(found))
+        st.progress(min(found.progress.share, 1.0), text=plain(_progress_words(found)))
 
 
 def _stop(root: Path, name: str) -> None:
     jobs.stop(root, name)
     if not runs.run_at(name, root).exists():
-        st.toast(f"Run {name!r} had not begun yet, and has left the queue.", icon=":material/info:", duration="long")
+        st.toast(
+            f"Run {code(name)} had not begun yet, and has left the queue.", icon=":material/info:", duration="long"
+        )
 
 
 def _onward(name: str, config: Config) -> None:
@@ -164,7 +167,7 @@ def _progress_words(found: pulse.Pulse) -> str:
     return found.progress.doing if left is None else f"{found.progress.doing}, at most {duration(left)} left"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Markdown:
     """Say how long something takes, as exactly as anybody wants to know."""
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -194,4 +197,4 @@ def _pictures(name: str) -> None:
         stages = library.stages(key)
         index = len(stages["epoch"]) - 1
         display.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
-        st.caption(f"After {epochs(stages['epoch'][index])}. {library.stage_words(library.config(key))}")
+        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {library.stage_words(library.config(key))}")

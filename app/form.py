@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
+from app.plain import Markdown, plain
 from cvae_core import data, jobs, pace, parallel, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
@@ -63,7 +64,7 @@ def show() -> None:
         if baseline := _missing_baseline(config, root):
             sessions.is_begun(baseline, root)
     except LabError as error:
-        st.warning(str(error), icon=":material/edit:")
+        st.warning(plain(error), icon=":material/edit:")
         return
     job = Job(run=name, config=config, options=Options(threads=parallel.all_but_one()))
     st.code(job.command(root), language="bash", wrap_lines=True)
@@ -104,7 +105,7 @@ def _config() -> Config:
     with st.expander("More settings", icon=":material/tune:"):
         with st.container(horizontal=True):
             for field in MORE:
-                label = field.replace("_", " ").capitalize()
+                label = plain(field.replace("_", " ").capitalize())
                 changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
             changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
         st.caption("The command line has all the others: `python -m cvae_core train label --help`")
@@ -134,11 +135,11 @@ def _missing_baseline(config: Config, root: Path) -> Config | None:
     return None if Planned(baseline.run_name, baseline).finished_as(root) else baseline
 
 
-def _estimate(config: Config, baseline: Config | None) -> str:
+def _estimate(config: Config, baseline: Config | None) -> Markdown:
     """Say about how long a training will take, with that of a baseline before it."""
     seconds = library.epoch_seconds(config)
     if seconds is None:
-        return f"{config.dataset} is not on this machine ({data.folder()}): the run begins with its download."
+        return f"{plain(config.dataset)} is not on this machine ({plain(data.folder())}): the run begins with its download."
     whole, words = seconds * config.epochs, f"{config.epochs:,} epochs of {duration(seconds)}"
     if baseline:
         first = (library.epoch_seconds(baseline) or 0.0) * baseline.epochs

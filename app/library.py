@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.plain import Markdown, plain
 from cvae_core import data, files, pace, runs
 from cvae_core.cards import Card
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
@@ -200,7 +201,7 @@ def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
     return max(int(np.searchsorted(stages["epoch"], epoch, side="right")) - 1, 0)
 
 
-def stage_words(config: Config) -> str:
+def stage_words(config: Config) -> Markdown:
     """Say what a run's stages show."""
     first = "Ten test digits reconstructed; below, "
     match config.flavour:
@@ -209,8 +210,8 @@ def stage_words(config: Config) -> str:
         case "vae":
             return first + "eighty $z$ from the prior."
         case "baseline":
-            return f"Ten test digits completed, {described(getattr(config, 'visible', '1'))} visible: one answer each."
-    return first + f"eight completions of each, {described(getattr(config, 'visible', '1'))} visible."
+            return f"Ten test digits completed, {plain(described(getattr(config, 'visible', '1')))} visible: one answer each."
+    return first + f"eight completions of each, {plain(described(getattr(config, 'visible', '1')))} visible."
 
 
 def rerun_when_runs_change() -> None:

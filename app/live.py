@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import charts, display, growing, library, snippets
 from app.library import RunKey
+from app.plain import plain
 from cvae_core import runs, tables, upkeep
 from cvae_core.errors import LabError
 from cvae_core.evaluation import Cell, Scored, evaluate, store, stored_cells
@@ -109,13 +110,13 @@ def _panel(estimate: Estimate) -> None:
     was_running = estimate.running
     estimate.advance()
     if estimate.fault:
-        st.error(estimate.fault, icon=":material/error:")
+        st.error(plain(estimate.fault), icon=":material/error:")
     last = estimate.last
     if last is None:
         return
     done = f"{estimate.key.name}, S = {estimate.samples}: {last.done:,} of {last.images:,} images"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(last.done / last.images, text=done)
+        st.progress(last.done / last.images, text=plain(done))
         if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-live"):
             estimate.end()
             st.rerun()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from app import library
 from app.library import RunKey
+from app.plain import Markdown
 from cvae_core import interventions, noise
 from cvae_core.examples import held_out
 from cvae_core.flat import FlatVAE
@@ -64,12 +65,12 @@ def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
     return _cost(terms[0]), _cost(terms[1])
 
 
-def first_images(dataset: str) -> str:
+def first_images(dataset: str) -> Markdown:
     """Say over which images the means are taken."""
     return f"The first {min(IMAGES, len(library.dataset(dataset).test)):,} test images"
 
 
-def signed(difference: float) -> str:
+def signed(difference: float) -> Markdown:
     """Write a difference with its sign; what rounds to nothing has none."""
     return f"{difference:+.1f}".replace("-", "−") if abs(difference) >= 0.05 else "0.0"
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import display, library, permission, replaying
 from app.following import WORDS
+from app.plain import code, plain
 from cvae_core import jobs, runs, upkeep
 from cvae_core.cards import Card
 from cvae_core.errors import LabError
@@ -28,7 +29,7 @@ def show() -> None:
     root = default_root()
     cards, damaged = runs.readable(root)
     for fault in damaged:
-        st.error(str(fault), icon=":material/error:")
+        st.error(plain(fault), icon=":material/error:")
     with display.sentences():
         rows = [_row(root, name, card) for name, card in cards.items()]
         chosen = _chosen(pd.DataFrame(rows), list(cards))
@@ -103,12 +104,8 @@ def _differences(cards: Mapping[str, Card]) -> None:
     table = pd.DataFrame(differing).T.map(str)
     first = table.columns[0]
     table.index = table.index.str.replace("_", " ")
-    bold = table.style.apply(
-        lambda row: ["font-weight: bold" if value != row[first] else "" for value in row],
-        axis=1,
-    )
-    st.table(bold)
-    st.caption(f"Of all settings these differ; bold is what {first} has not.")
+    display.table(table, bold=table.ne(table[first], axis=0))
+    st.caption(f"Of all settings these differ; bold is what {plain(first)} has not.")
 
 
 def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
@@ -118,7 +115,7 @@ def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> Non
         return
     (name,) = chosen
     if cards[name].read_only:
-        st.caption(f"`{name}` is pretrained and read-only.")
+        st.caption(f"{code(name)} is pretrained and read-only.")
         return
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
@@ -138,7 +135,7 @@ def _bin(root: Path) -> None:
     with st.expander(f"The bin, {len(found)} runs", icon=":material/delete:"):
         for name in dict.fromkeys(binned.run for binned in found):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"`{name}`", width="stretch")
+                st.markdown(code(name), width="stretch")
                 permission.offer("Restore", upkeep.restore, root, name, run=name)
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
             st.markdown("What is in it is lost then.")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.plain import Markdown, plain
 from cvae_core.errors import LabError
 
 VARIABLE = "CVAE_TRAINING"  # on, off, or nothing: on where only this machine is served
@@ -17,7 +18,7 @@ def may_train() -> bool:
     return wish == "on" or (wish != "off" and _serves_this_machine_only(st.get_option("server.address")))
 
 
-def tell(what: str = "shows trainings and changes none") -> None:
+def tell(what: Markdown = "shows trainings and changes none") -> None:
     """Say why the buttons that change something are missing: what the server does instead."""
     st.info(
         f"This server {what}: it answers other machines than its own, or was told so. Whoever runs it switches that on with "
@@ -26,13 +27,13 @@ def tell(what: str = "shows trainings and changes none") -> None:
     )
 
 
-def offer(label: str, act: Callable[..., object], *given: object, run: str, icon: str | None = None) -> None:
+def offer(label: Markdown, act: Callable[..., object], *given: object, run: str, icon: str | None = None) -> None:
     """Offer those who may to do something to a run; what goes wrong is a sentence that stays while the page goes on."""
     if may_train() and st.button(label, icon=icon, key=f"{label} {run}"):
         try:
             act(*given)
         except LabError as error:
-            st.toast(str(error), icon=":material/error:", duration="long")
+            st.toast(plain(error), icon=":material/error:", duration="long")
         st.rerun()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.browser import source
+from app.plain import plain
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
 _HELD = "epoch-held"  # in the session: where the slider stood, for the address is empty on another page
@@ -25,7 +26,7 @@ def slider(epochs: Sequence[float]) -> int:
     labels = _labels(epochs)
     chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH, st.session_state.get(_HELD)))
     st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
-    st.session_state[_HELD] = st.select_slider("After how many epochs", labels, key=_EPOCH)
+    st.session_state[_HELD] = st.select_slider("After how many epochs", labels, format_func=plain, key=_EPOCH)
     return labels.index(st.session_state[_HELD])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app.controls import MAX_INDEX, whole_number
+from app.plain import plain
 from cvae_core.config import Dataset
 
 MAP = "map"  # key of the latent space's chart
@@ -84,7 +85,8 @@ def selection(dataset: str) -> Sequence[int]:
             indices = ()
     if indices and of != dataset:
         st.warning(
-            f"The {len(indices):,} selected points are images of {of}, and are left out among those of {dataset}."
+            f"The {len(indices):,} selected points are images of {plain(of)}, and are left out among those of "
+            f"{plain(dataset)}."
         )
         indices = ()
     _hold(dataset, indices)

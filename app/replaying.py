@@ -7,6 +7,7 @@ import streamlit as st
 from app import charts, controls, display, library, player, snippets
 from app.library import RunKey
 from app.pictures import Animation, Stage, Strip
+from app.plain import plain
 from cvae_core.monitoring import stage, validate
 from cvae_core.objectives import elbo
 from cvae_core.replay import Part, Stages, epochs
@@ -65,7 +66,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
     index = library.latest(stages, epoch)
-    st.markdown(f"**{library.label(key.name)}**, its stage after {epochs(stages['epoch'][index])}")
+    st.markdown(f"**{plain(library.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
     display.picture(
         Stage(key, index),
         name=f"{key.name}-stage",

@@ -8,11 +8,12 @@ import streamlit as st
 
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
+from app.plain import plain
 from cvae_core import files, jobs, pace, parallel, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.options import Options
-from cvae_core.roots import NAME, default_root
+from cvae_core.roots import NAME, default_root, unlinked
 from cvae_core.sweeps import Planned
 
 FOLDER = ".sweeps"  # in a root of runs: NAME.toml
@@ -61,23 +62,27 @@ def show() -> None:
 def _given(root: Path, chosen: str) -> tuple[str, str]:
     """Show the sweep's name and its TOML, to be changed where it is new."""
     if chosen != NEW:
-        text = sweeps.read(root / FOLDER / f"{chosen}.toml")
+        text = sweeps.read(_path(root, chosen))
         st.code(text, language="toml")
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
     return name, st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
 
 
+def _path(root: Path, name: str) -> Path:
+    return unlinked(root / FOLDER / f"{name}.toml", root)
+
+
 def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:
     """Offer to line up what of a sweep is neither finished nor in the queue."""
-    path = root / FOLDER / f"{name}.toml"
+    path = _path(root, name)
     if path.exists() and sweeps.read(path) != text:
         raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
     if st.button(f"Line up {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
         files.write(path, text.encode())
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
-            bar.progress(number / len(missing), text=run.run)
+            bar.progress(number / len(missing), text=plain(run.run))
             jobs.start(root, run.job(root, Options(threads=parallel.all_but_one())))
         st.session_state[NEXT] = name
         st.rerun()
@@ -133,6 +138,6 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
         },
     )
     st.caption(
-        f"{sum(row['state'] == 'finished' for row in rows)} of {len(rows)} finished. From a shell: "
+        f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. From a shell: "
         f"`python -m cvae_core sweep FILE.toml` does the same with up to {sweeps.LARGEST} runs."
     )

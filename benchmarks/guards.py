@@ -81,6 +81,22 @@ GUARDS = {  # by promise
         "gatherUsageStats = true",
         "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_system_and_hands_its_exports_over",
     ),
+    "texts": Guard(
+        "app/plain.py",
+        r'return _SPECIAL.sub(r"\\\g<0>", line)',
+        "return line",
+        "tests/app/test_marked.py",
+    ),
+    "terminal": Guard(
+        "cvae_core/printable.py",
+        "self.stream.write(printable(text))",
+        "self.stream.write(text)",
+        "tests/promises/test_terminal.py",
+    ),
+    "numbers": Guard(
+        "cvae_core/annotations.py", "all(value in each for each in ranges)", "True", "tests/promises/test_numbers.py"
+    ),
+    "links": Guard("cvae_core/roots.py", "if part.is_symlink():", "if False:", "tests/promises/test_links.py"),
     "pickles": Guard(
         "cvae_core/formats.py",
         "BytesIO(content), allow_pickle=False",

@@ -56,6 +56,22 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "at the version that `requirements.lock` names",
     ),
     "requests": ("every page in a browser, on a phone and wide, light and dark", "no request leaves the machine"),
+    "texts": (
+        "Markdown, HTML and formulas in every text of every file that the lab reads, in addresses and in names of folders",
+        "shown as it is written on every page: no picture, no link, no request",
+    ),
+    "terminal": (
+        "control characters in cards, signs of life, queues, transcripts, flags and errors",
+        "none is sent to the terminal or the log: each is shown as an escape",
+    ),
+    "numbers": (
+        "numbers in cards, cells, findings, signs of life and queues that no training and no evaluation has",
+        "refused where they are read, by a sentence that names the file",
+    ),
+    "links": (
+        "links in the place of what the lab writes, moves or deletes below a folder of runs",
+        "none is followed: what it leads to stays as it is",
+    ),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
     "commands": (
         "hostile commands in cards, in the queue, in what trainings have said, in archives that are taken in",

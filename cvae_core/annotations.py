@@ -1,24 +1,67 @@
-"""Whether values are what annotations promise: JSON has types of its own, and whoever wrote it may have meant others."""
+"""Whether values are what annotations promise: JSON has types of its own, and whoever wrote it may have meant others.
+
+A number's range stands beside its type: `Annotated[float, Between(0, 1)]`, or `Count`, `Seconds`, `Nats` and the like.
+"""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_TEXT = 4000  # letters, where texts are to be one line
 MAX_WHOLE = 2**63 - 1  # the largest whole number that tables and tensors hold
 
 
-def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
-    """Say whether a value has the type that an annotation promises; numbers are finite and whole ones fit into 64 bits.
+@dataclass(frozen=True)
+class Between:
+    """Contain the numbers from one to another."""
 
-    Texts are one line if they must be.
+    least: float
+    most: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.least <= value <= self.most
+
+
+class _Moments:
+    """Contain the moments in ISO 8601 that a computer's clock shows, with their time zone."""
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            return False
+        return moment.tzinfo is not None and 1970 < moment.year < 9999
+
+
+Moment = Annotated[str, _Moments()]
+Count = Annotated[int, Between(0, 10**12)]  # of parameters, say
+Epoch = Annotated[int, Between(0, 100_000)]  # the most that a configuration allows
+Workers = Annotated[int, Between(1, 2**16)]  # threads or processes
+Images = Annotated[int, Between(1, 100_000)]  # no split and no judgement has more
+Seconds = Annotated[float, Between(0, 1e10)]  # three hundred years
+Nats = Annotated[float, Between(-1e12, 1e12)]  # per image: a bound beyond is no result of a training
+
+
+def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
+    """Say whether a value has the type that an annotation promises, and lies in the range that stands beside it.
+
+    Numbers are finite and whole ones fit into 64 bits. Texts are one line if they must be.
 
     >>> fits({"elbo": -90.5}, Mapping[str, float]), fits({"elbo": "low"}, Mapping[str, float])
     (True, False)
+    >>> fits(2, Annotated[int, Between(1, 3)]), fits(4, Annotated[int, Between(1, 3)])
+    (True, False)
     """
     origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        ranges = (part for part in inner[1:] if isinstance(part, Container))
+        return fits(value, inner[0], one_line=one_line) and all(value in each for each in ranges)
     if origin is Literal:
         return value in inner
     if origin in (Union, UnionType):
@@ -39,7 +82,16 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
         return isinstance(value, float) and abs(value) <= sys.float_info.max  # as NaN is not
     if isinstance(value, str):
         return kind is str and (not one_line or (value.isprintable() and len(value) <= MAX_TEXT))
-    if is_dataclass(value) and isinstance(value, kind):
-        hints = get_type_hints(type(value))
-        return all(fits(getattr(value, field.name), hints[field.name], one_line=one_line) for field in fields(value))
+    if is_dataclass(value) and not isinstance(value, type) and isinstance(value, kind):
+        return not misfits(value, one_line=one_line)
     return isinstance(value, kind)
+
+
+def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
+    """Return the names of a dataclass's fields whose values are not what their annotations promise."""
+    hints = get_type_hints(type(value), include_extras=True)
+    return [
+        field.name
+        for field in fields(value)
+        if not fits(getattr(value, field.name), hints[field.name], one_line=one_line)
+    ]

@@ -5,19 +5,19 @@ Whoever needs to know how a run was trained, how far it is or which weights it h
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core import files
-from cvae_core.annotations import fits
+from cvae_core.annotations import Count, Epoch, Moment, Nats, Seconds, Workers, misfits
 from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.options import USUAL, Job, Options, options_of
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
+LONGEST = 80  # letters of a wrong value that are repeated
 CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
@@ -39,19 +39,19 @@ class Card:
     status: Status
     reason: str | None = None
     options: Options = USUAL  # how it was trained last
-    created: str  # UTC, ISO 8601
+    created: Moment  # UTC, ISO 8601
     data_fingerprint: str  # SHA-256 of the data set
     versions: Mapping[str, str]
     device: str
     dtype: str  # of the arithmetic in training
-    threads: int
-    processes: int = 1
-    parameters: int
-    seconds: float = 0.0  # of training, validation included
-    epochs: int = 0  # finished
-    best_epoch: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)  # validation split, nats per image
-    rates: Sequence[float] = ()  # mean rate per latent dimension on the validation split, nats
+    threads: Workers
+    processes: Workers = 1
+    parameters: Count
+    seconds: Seconds = 0.0  # of training, validation included
+    epochs: Epoch = 0  # finished
+    best_epoch: Epoch | None = None
+    metrics: Mapping[str, Nats] = field(default_factory=dict)  # validation split, nats per image
+    rates: Sequence[Nats] = ()  # mean rate per latent dimension on the validation split, nats
     weights: Weights | None = None
     parts: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of a finished run's curves and stages
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
@@ -78,7 +78,10 @@ class Card:
 
 
 def card_from_json(content: Mapping[str, Any]) -> Card:
-    """Rebuild a card; raise ConfigError where it is not of this version. An older one lacks only what has a default."""
+    """Rebuild a card; raise ConfigError where it is not of this version, or a value is none that a training has.
+
+    An older one lacks only what has a default.
+    """
     try:
         values = {**content, "options": options_of(content)}
         values.pop("command", None)
@@ -86,12 +89,14 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
         card = Card(**{**values, "config": from_json(content["config"]), "weights": weights})
-        datetime.fromisoformat(card.created)
-        if not fits(card, Card) or (weights and not set(card.metrics) >= METRICS):
+        if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")
-        return card
     except (ConfigError, TypeError, ValueError) as error:
         raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
+    if wrong := misfits(card):
+        given = ", ".join(f"{name} cannot be {str(getattr(card, name))[:LONGEST]!r}" for name in wrong)
+        raise ConfigError(f"The card is not of this version of the lab: train the run anew. There {given}.")
+    return card
 
 
 def read_card(folder: Path) -> Card:

@@ -35,6 +35,7 @@ import tyro
 from cvae_core import jobs, logs, starting
 from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
 from cvae_core.errors import ConfigError, LabError
+from cvae_core.printable import Printable
 
 Command = TypeVar("Command", bound=Callable[[], None])
 PROGRAM = "python -m cvae_core"
@@ -48,7 +49,7 @@ LIGHT: Mapping[str, type[Callable[[], None]]] = {
 def main(arguments: Sequence[str]) -> int:
     """Run a command; return 0, or 2 after one sentence on standard error."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without − or ± shows ? for them and goes on
+        if isinstance(stream, io.TextIOWrapper | Printable):  # a terminal without − or ± shows ? for them and goes on
             stream.reconfigure(errors="replace")
     try:
         _parsed(logs.taken_out(list(arguments)))()

@@ -23,6 +23,7 @@ from cvae_core.evaluation import Cell, Interim
 from cvae_core.flags import OnDevice, Root, RunName
 from cvae_core.models import ConditionalVAE
 from cvae_core.options import Job
+from cvae_core.printable import printable, unfiltered
 from cvae_core.roots import default_root, in_root
 from cvae_core.runs import Run, find
 from cvae_core.sessions import Launch, SessionReport, train_run
@@ -142,7 +143,7 @@ class Evaluate:
             so_far=so_far,
         )
         alone, kept_at = parallel.processes() == 1, time.monotonic()
-        with tqdm(unit="image", disable=None if parallel.leads() else True) as bar:
+        with tqdm(unit="image", disable=None if parallel.leads() else True, file=unfiltered(sys.stderr)) as bar:
             try:
                 for scored in scoring:
                     bar.total = scored.images
@@ -169,7 +170,7 @@ def _unless_not_writable(bar: tqdm) -> Iterator[None]:
     try:
         yield
     except NotWritable as error:
-        bar.write(f"What is scored so far is not kept. {error}", file=sys.stderr)
+        bar.write(printable(f"What is scored so far is not kept. {error}"), file=unfiltered(sys.stderr))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What a training shows on the terminal."""
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cvae_core.cards import Card
+from cvae_core.printable import unfiltered
 from cvae_core.recording import Finishing
 from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.training import EpochEnded, Stepped
@@ -36,7 +38,7 @@ class Bar:
     def advance(self, what: str, done: int, total: int) -> None:
         """Move the bar, or begin one."""
         if self.bar is None:
-            self.bar = tqdm(total=total, desc=what, unit="step", leave=False, disable=None)
+            self.bar = tqdm(total=total, desc=what, unit="step", leave=False, disable=None, file=unfiltered(sys.stderr))
         self.bar.update(done - self.bar.n)
 
     def show(self, report: SessionReport) -> None:
@@ -90,7 +92,8 @@ def ticking(what: str) -> Iterator[None]:
     finished = threading.Event()
 
     def tick() -> None:
-        with tqdm(desc=what, bar_format="{desc}: {elapsed}", leave=False, disable=None) as bar:
+        file = unfiltered(sys.stderr)
+        with tqdm(desc=what, bar_format="{desc}: {elapsed}", leave=False, disable=None, file=file) as bar:
             while not finished.wait(TICK_SECONDS):
                 bar.refresh()
 

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from torch import Tensor
 
 from cvae_core import files, noise, parallel, queueing
-from cvae_core.annotations import fits
+from cvae_core.annotations import MAX_WHOLE, Between, Images, Nats, Seconds, fits
 from cvae_core.cards import CARDS_KEPT
 from cvae_core.config import any_set, is_gsnn
-from cvae_core.data import Split
+from cvae_core.data import SPLITS, Split
 from cvae_core.distributions import cross_entropy
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import held_out
@@ -31,7 +31,7 @@ from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import flags
 from cvae_core.roots import QUEUE
 from cvae_core.runs import Run
-from cvae_core.visibility import ANY, canonical
+from cvae_core.visibility import ANY, SETS, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
 LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
-MAX_SEED = 2**63 - 1
+MAX_SEED = MAX_WHOLE
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
@@ -51,14 +51,14 @@ class Cell:
     """One estimate of a run's mean −log p(x | c) with what is needed to trust it and make it again."""
 
     estimator: Estimator
-    split: str
-    visible: str | None  # the set that was shown, where the model has quadrants
-    samples: int  # draws of z per image; 0 where there is nothing to draw
-    images: int
-    seed: int
-    mean: float  # nats per image
-    standard_error: float  # over images
-    seconds: float
+    split: Annotated[str, SPLITS]
+    visible: Annotated[str, SETS] | None  # the set that was shown, where the model has quadrants
+    samples: Annotated[int, Between(0, MAX_SAMPLES)]  # draws of z per image; 0 where there is nothing to draw
+    images: Images
+    seed: Annotated[int, Between(0, MAX_SEED)]
+    mean: Nats  # per image
+    standard_error: Annotated[float, Between(0, 1e12)]  # over images
+    seconds: Seconds
 
 
 class Moments:

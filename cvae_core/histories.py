@@ -9,6 +9,10 @@ from cvae_core.models import LABELS
 from cvae_core.quadrants import PIXELS
 
 STAGE_COLUMNS = 8  # samples per row
+LARGEST, LAST_EPOCH = (
+    1e12,
+    100_000,
+)  # of the nats or seconds that curves have, and of the epochs that a training may have
 CURVES = {"epoch", "split", "bound", "reconstruction", "rate", "seconds", "learning_rate"}
 STAGES = {"epoch", "samples", "reconstructions", "test_indices"}
 _TEST_IMAGES: Mapping[str, int] = {"digits": 360}
@@ -16,14 +20,15 @@ _MNIST_TEST_IMAGES = 10_000  # and those of its kin
 
 
 def are_curves(table: pd.DataFrame, epochs: int | None) -> bool:
-    """Say whether a table has a finite row for each of so many epochs, or of however many, and each split."""
+    """Say whether a table has a possible row for each of so many epochs, or of however many, and each split."""
     if set(table.columns) != CURVES or any(table[name].dtype.kind not in "if" for name in CURVES - {"split"}):
         return False
     count = len(table) // 2 if epochs is None else epochs
     moments = set(zip(table["epoch"], table["split"], strict=True))
     every = {(epoch, split) for epoch in range(1, min(count, len(table)) + 1) for split in ("train", "validation")}
-    finite = bool(np.isfinite(table.drop(columns="split").to_numpy(np.float64)).all())
-    return len(table) == 2 * count and moments == every and finite
+    numbers = table.drop(columns="split").to_numpy(np.float64)
+    possible = bool((np.abs(numbers) <= LARGEST).all())  # as NaN is not
+    return len(table) == 2 * count and moments == every and possible
 
 
 def are_stages(arrays: Mapping[str, np.ndarray], dataset: str) -> bool:
@@ -36,7 +41,7 @@ def are_stages(arrays: Mapping[str, np.ndarray], dataset: str) -> bool:
     pictures = {"samples": (len(epoch), LABELS, STAGE_COLUMNS, PIXELS), "reconstructions": (len(epoch), LABELS, PIXELS)}
     return (
         all(arrays[name].shape == shape and arrays[name].dtype == np.uint8 for name, shape in pictures.items())
-        and bool(np.isfinite(epoch).all() and (np.diff(epoch) > 0).all() and epoch[0] >= 0)
+        and bool(np.isfinite(epoch).all() and (np.diff(epoch) > 0).all() and 0 <= epoch[0] <= epoch[-1] <= LAST_EPOCH)
         and indices.shape == (LABELS,)
         and are_test_images(indices, dataset)
     )

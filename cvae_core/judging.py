@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core import files, noise
-from cvae_core.annotations import fits
+from cvae_core.annotations import Between, Images, fits
 from cvae_core.architectures import Completer
 from cvae_core.classifier import Classifier, accuracy, classified, learn
 from cvae_core.config import LabelConfig, QuadrantConfig
@@ -28,6 +29,7 @@ TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
 COMPLETED, COMPLETIONS = 2000, 5  # test images, and samples for each
 PROBED = 5000  # test images on whose z a linear probe is tried, half of them to learn from
 AT_ONCE = 250
+Share = Annotated[float, Between(0, 1e6)]  # or ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,9 @@ class Finding:
     """One measure of a run's digits: a share between 0 and 1, or a ratio."""
 
     name: str
-    value: float
-    of: int  # images it was measured on
-    reference: float | None = None  # the same of real images, or of chance
+    value: Share
+    of: Images  # it was measured on
+    reference: Share | None = None  # the same of real images, or of chance
 
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:

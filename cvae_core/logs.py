@@ -3,6 +3,7 @@
 import logging
 
 from cvae_core.errors import ConfigError
+from cvae_core.printable import printable
 
 FLAG = "--log-level"
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -15,11 +16,18 @@ def to_stderr(level: str) -> None:
     if level.lower() not in LEVELS:  # Streamlit's flag for the dashboard's log takes capitals, too
         raise ConfigError(f"A log level cannot be {level!r}: give one of {', '.join(LEVELS)}.")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_Formatter(_FORMAT))
     for name in _OURS:
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(level.upper())
+
+
+class _Formatter(logging.Formatter):
+    """Show control characters as escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def taken_out(words: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.flags import Root, RunName
 from cvae_core.models import LABELS, completed, labelled, nothing
+from cvae_core.printable import one_line
 from cvae_core.roots import in_root
 from cvae_core.runs import Run, default_root, find, readable
 
@@ -131,11 +132,11 @@ class List:
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
-                f"{card.imported and f'  imported {card.imported}'}"
+                f"{card.imported and f'  imported {one_line(card.imported)}'}"
             )
             if now.state in ("died", "stalled", "failed"):
                 again = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
-                print(f"{'':24} {now.reason}{again}")
+                print(f"{'':24} {one_line(now.reason)}{again}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

@@ -14,7 +14,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Annotated, NoReturn
+
+from cvae_core.annotations import Between
+from cvae_core.printable import Printable
 
 PROC = Path("/proc")
 NICENESS = 10  # of what runs beside the pages
@@ -24,7 +27,7 @@ NICENESS = 10  # of what runs beside the pages
 class Process:
     """Name one process for good."""
 
-    pid: int
+    pid: Annotated[int, Between(1, 2**32)]
     born: str
     host: str = ""  # where the system does not say, and in files of older versions: this one
 
@@ -134,13 +137,17 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 def open_streams() -> None:
-    """Lead what this process would print nowhere where its caller has closed that stream: files would take its place."""
+    """Show control characters as escapes in all that this process prints.
+
+    What it would print leads nowhere where its caller has closed that stream: files would take its place.
+    """
     for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
             nowhere = Path(os.devnull).open("w" if number else "r")  # noqa: SIM115 (it stays until the end)
             if nowhere.fileno() != number:
                 os.dup2(nowhere.fileno(), number)
             setattr(sys, name, nowhere)
+    sys.stdout, sys.stderr = Printable(sys.stdout), Printable(sys.stderr)
 
 
 def launched_together() -> bool:

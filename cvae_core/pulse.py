@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cvae_core import files, processes
-from cvae_core.annotations import fits
+from cvae_core.annotations import MAX_WHOLE, Between, Seconds, fits
 from cvae_core.errors import NotWritable, RunDamaged
 from cvae_core.processes import Process
+from cvae_core.roots import unlinked
 
 FILE = ".pulse"
 BEAT_EVERY = 1.0  # seconds, at least
@@ -27,8 +29,8 @@ class Progress:
     """Say what a training does, which share of it is done, and how many seconds are left at most, where that is known."""
 
     doing: str = "begins"
-    share: float = 0.0
-    left: float | None = None
+    share: Annotated[float, Between(0, 1)] = 0.0
+    left: Seconds | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Pulse:
 
     process: Process
     boot: str
-    killed_for_memory: int  # processes of the whole machine, when the training began
+    killed_for_memory: Annotated[int, Between(0, MAX_WHOLE)]  # processes of the whole machine, when the training began
     words: str
     progress: Progress
-    beaten: float  # seconds since 1970
+    beaten: Seconds  # since 1970
 
     @property
     def silent(self) -> float:
@@ -66,7 +68,7 @@ class Pulse:
 @contextmanager
 def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
     """Keep a sign of life in a run's folder and give what makes it beat; an error that ends it is its last words."""
-    path, process = folder / FILE, processes.this()
+    path, process = unlinked(folder / FILE, folder.parent), processes.this()
     content: dict[str, object] = {
         "pid": process.pid,
         "born": process.born,
@@ -113,7 +115,7 @@ def read(folder: Path) -> Pulse | None:
             process = Process(content.pop("pid"), content.pop("born"), content.pop("host", ""))
             progress = Progress(**content.pop("progress"))
             pulse = Pulse(process=process, progress=progress, beaten=path.stat().st_mtime, **content)
-            if fits(pulse, Pulse) and 0 <= progress.share <= 1:
+            if fits(pulse, Pulse):
                 return pulse
         except (OSError, RunDamaged):
             return None

@@ -20,11 +20,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvae_core import files, processes
-from cvae_core.annotations import fits
+from cvae_core.annotations import Moment, fits
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.options import Job, job_from_json
 from cvae_core.processes import Process
-from cvae_core.roots import QUEUE, folder_of, in_root
+from cvae_core.roots import QUEUE, folder_of, in_root, unlinked
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
@@ -40,8 +40,8 @@ class Entry:
 
     job: Job
     process: Process
-    created: str
-    since: str | None = None
+    created: Moment
+    since: Moment | None = None
 
     @property
     def run(self) -> str:
@@ -211,7 +211,8 @@ def _changing(root: Path) -> Iterator[list[Entry]]:
 
 @contextmanager
 def locked(path: Path, root: Path) -> Iterator[None]:
-    """Hold a lock for a moment; raise NotWritable where it cannot be had."""
+    """Hold a lock for a moment; raise NotWritable where it cannot be had, ConfigError where it is linked to."""
+    unlinked(path, root)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=LOCK_TIMEOUT)
@@ -230,6 +231,10 @@ def _read(root: Path) -> list[Entry]:
     path = root / QUEUE / "queue.json"
     if not path.exists():
         return []
+    try:
+        unlinked(path, root)
+    except ConfigError as error:
+        raise RunDamaged(str(error)) from error
     try:
         found = files.read_json(path)["entries"]
         entries = [
@@ -271,8 +276,8 @@ def _sign_of_life(root: Path, run: str) -> Path:
 
 
 def _beat(root: Path, run: str) -> None:
-    with suppress(OSError):  # a full disk, say: here nobody needs it
-        _sign_of_life(root, run).touch()
+    with suppress(OSError, ConfigError):  # a full disk or a link, say: here nobody needs it
+        unlinked(_sign_of_life(root, run), root).touch()
 
 
 def _beat_until(ended: threading.Event, root: Path, run: str) -> None:

@@ -28,10 +28,21 @@ def require_name(name: str) -> None:
 def folder_of(name: str, root: Path) -> Path:
     """Return the folder of a run, there or not: the one place where a name becomes a path."""
     require_name(name)
-    folder = root / name
-    if folder.is_symlink():
-        raise ConfigError(f"Run {name!r} is a link to somewhere else and is not followed.")
-    return folder
+    return unlinked(root / name, root)
+
+
+def unlinked(path: Path, root: Path) -> Path:
+    """Return a path below a root, where the lab may write, move and delete; raise ConfigError where that leads elsewhere.
+
+    Neither the path nor a folder on the way to it may be a link; the root itself may.
+    """
+    for depth in range(len(root.parts) + 1, len(path.parts) + 1):
+        part = Path(*path.parts[:depth])
+        if part.is_symlink():
+            raise ConfigError(
+                f"In {part.parent} {part.name!r} is a link to somewhere else and is not followed: put what it leads to there."
+            )
+    return path
 
 
 def in_root(command: str, root: Path) -> str:

@@ -32,7 +32,7 @@ from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import NAME, folder_of, in_root
+from cvae_core.roots import NAME, folder_of, in_root, unlinked
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
 LOG = logging.getLogger(__name__)
@@ -185,8 +185,9 @@ class Run:
 
     def result_path(self, file: str) -> Path:
         """Return where a new result of the run is written: beside a run that is read-only or no longer there, not in it."""
+        root = self.folder.parent
         inside = self.exists() and not self.card().read_only
-        return (self.folder if inside else self.folder.parent / CACHE / self.name) / file
+        return (self.folder if inside else unlinked(root / CACHE / self.name, root)) / file
 
     def result_paths(self, file: str) -> list[Path]:
         """Return where results of that name are found, the run's own before the cached ones."""
@@ -276,7 +277,8 @@ def all_runs(root: Path) -> list[Run]:
 def tidy(root: Path) -> None:
     """Remove what writers that were killed have left anywhere in a root; what cannot be removed stays."""
     for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
-        files.sweep(folder)
+        with suppress(ConfigError):  # it is a link
+            files.sweep(unlinked(folder, root))
 
 
 def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:

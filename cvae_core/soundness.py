@@ -75,5 +75,4 @@ def _is_plain(text: str) -> bool:
 def _is_cell(cell: Cell, card: Card) -> bool:
     own = getattr(card.config, "visible", None)
     of_its_model = cell.visible == own or (any_set(card.config) and canonical(cell.visible or "") == cell.visible)
-    sizes = cell.images > 0 and cell.samples >= 0 and cell.standard_error >= 0
-    return fits(cell, Cell, one_line=True) and _is_plain(cell.split) and of_its_model and sizes
+    return fits(cell, Cell, one_line=True) and _is_plain(cell.split) and of_its_model

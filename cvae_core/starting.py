@@ -21,6 +21,7 @@ from cvae_core.config import Config
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.flags import Root, RunName
 from cvae_core.options import USUAL, Job, Options
+from cvae_core.printable import one_line
 from cvae_core.roots import default_root, folder_of, in_root
 from cvae_core.sweeps import Planned
 
@@ -104,12 +105,13 @@ class Queue:
         if queue.training:
             state = jobs.condition(self.root, queue.training.run)
             reason = state.reason and f": {state.reason}"
-            command = queue.training.job.command(self.root)
-            print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}{reason}")
+            command = one_line(f"{queue.training.job.command(self.root)}{reason}")
+            print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}")
         for place, entry in enumerate(queue.waiting, 1):
             state = jobs.condition(self.root, entry.run)
             reason = f": {state.reason}" if state.state == "stalled" else ""
-            print(f"{place:<9} {entry.run:24} since {entry.created}  {entry.job.command(self.root)}{reason}")
+            command = one_line(f"{entry.job.command(self.root)}{reason}")
+            print(f"{place:<9} {one_line(entry.run):24} since {entry.created}  {command}")
         if not queue.training and not queue.waiting:
             print(f"Nothing trains or waits in {self.root}.")
 

@@ -8,6 +8,7 @@ from tyro.conf import Positional
 
 from cvae_core import upkeep
 from cvae_core.flags import Root, RunName
+from cvae_core.printable import one_line
 from cvae_core.roots import default_root, in_root
 
 
@@ -66,6 +67,6 @@ class Restore:
             return
         found = upkeep.in_bin(self.root)
         for binned in found:
-            print(f"{binned.run:24} since {binned.moment}")
+            print(f"{binned.run:24} since {one_line(binned.moment)}")
         if not found:
             print(f"Nothing is in the bin of {self.root}.")

@@ -11,7 +11,8 @@ from typing import IO, TextIO
 from cvae_core import files
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunDamaged
 from cvae_core.options import Job, job_from_json
-from cvae_core.roots import NAME, QUEUE, folder_of
+from cvae_core.printable import printable
+from cvae_core.roots import NAME, QUEUE, folder_of, unlinked
 
 PROMPT = "$ "  # before a command
 JOB = ".job"  # ends the name of a file with the latest training, as data: no command is read from a transcript
@@ -20,7 +21,7 @@ LAST_BYTES = 16_384  # of a transcript are looked at
 
 def path_of(root: Path, run: str) -> Path:
     """Return where what a run's trainings say is kept, one after the other."""
-    return root / QUEUE / f"{folder_of(run, root).name}.log"
+    return unlinked(root / QUEUE, root) / f"{folder_of(run, root).name}.log"
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _end(root: Path, run: str) -> list[str]:
         files.require_plain(path)
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
-            return file.read().decode(errors="replace").splitlines()
+            return printable(file.read().decode(errors="replace")).splitlines()
     except (OSError, RunDamaged):
         return []
 
@@ -122,8 +123,8 @@ class _Both(io.TextIOBase):
 
 
 def _encoded(text: str) -> bytes:
-    """Return UTF-8; a folder's name may be something else, and stands with question marks there."""
-    return text.encode(errors="replace")
+    """Return UTF-8 without control characters; a folder's name may be something else, and stands with question marks."""
+    return printable(text).encode(errors="replace")
 
 
 def _leads_to(stream: TextIO, path: Path) -> bool:

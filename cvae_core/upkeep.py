@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from cvae_core import files, queueing, transcripts
 from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import RUN_LOCK
-from cvae_core.roots import NAME, QUEUE, folder_of, in_root
+from cvae_core.roots import NAME, QUEUE, folder_of, in_root, unlinked
 from cvae_core.runs import Run, find, run_at
 
 LOG = logging.getLogger(__name__)
@@ -109,8 +109,8 @@ def discard(root: Path, name: str) -> Binned:
     with _own(root, name) as run:
         _require_free(run)
         binned = _to_bin(name)
-        (root / BIN).mkdir(exist_ok=True)
-        run.folder.rename(root / BIN / binned.name)
+        _bin(root).mkdir(exist_ok=True)
+        run.folder.rename(_bin(root) / binned.name)
         transcripts.forget(root, name)
     LOG.info("run %s is put into the bin", name)
     return binned
@@ -125,17 +125,17 @@ def replacing(run: Run) -> Iterator[None]:
     root, binned = run.folder.parent, _to_bin(run.name)
     with changing(root):
         _require_free(run)
-        (root / BIN).mkdir(exist_ok=True)
-        with files.folder_beside(root / BIN / binned.name) as beside:
+        _bin(root).mkdir(exist_ok=True)
+        with files.folder_beside(_bin(root) / binned.name) as beside:
             (beside / "run").mkdir()
             for path in run.folder.glob("[!.]*"):
                 if path.is_file():  # what damage has put in the place of one stays where it is
                     _duplicate(path, beside / "run" / path.name)
-            (beside / "run").rename(root / BIN / binned.name)
+            (beside / "run").rename(_bin(root) / binned.name)
     try:
         yield
     except NotWritable:
-        shutil.rmtree(root / BIN / binned.name)
+        shutil.rmtree(_bin(root) / binned.name)
         raise
     LOG.info("run %s is replaced, and kept in the bin", run.name)
 
@@ -147,13 +147,17 @@ def _duplicate(path: Path, copy: Path) -> None:
         shutil.copy2(path, copy)
 
 
+def _bin(root: Path) -> Path:
+    return unlinked(root / BIN, root)
+
+
 def _to_bin(name: str) -> Binned:
     return Binned(name, f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
 
 
 def in_bin(root: Path) -> list[Binned]:
     """Return what is in the bin, last thrown first."""
-    folders = [path for path in (root / BIN).glob("[!.]*@*") if not path.is_symlink() and Run(path).exists()]
+    folders = [path for path in _bin(root).glob("[!.]*@*") if not path.is_symlink() and Run(path).exists()]
     found = [path.name.partition("@") for path in folders]
     good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
     return sorted(good, key=lambda binned: binned.moment, reverse=True)
@@ -166,7 +170,7 @@ def restore(root: Path, name: str) -> Run:
         if binned is None:
             have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
             raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
-        (root / BIN / binned.name).rename(vacant(root, name))
+        (_bin(root) / binned.name).rename(vacant(root, name))
         transcripts.forget(root, name)  # of a stranger that never became a run
     LOG.info("run %s is taken out of the bin", name)
     return run_at(name, root)
@@ -175,7 +179,7 @@ def restore(root: Path, name: str) -> Run:
 def empty_bin(root: Path) -> None:
     """Delete for good what is in the bin."""
     with changing(root):
-        for path in (root / BIN).glob("[!.]*@*"):  # also what damage has left without a card, or in the place of a run
+        for path in _bin(root).glob("[!.]*@*"):  # also what damage has left without a card, or in the place of a run
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -43,6 +43,19 @@ def canonical(visible: str) -> str:
     return next((number for number, protocol in PROTOCOL.items() if protocol == names), "+".join(names))
 
 
+class _Sets:
+    """Contain the names that `canonical` gives."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return canonical(str(name)) == name
+        except ConfigError:
+            return False
+
+
+SETS = _Sets()
+
+
 def described(visible: str) -> str:
     """Name the visible quadrants in words.
 

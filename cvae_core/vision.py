@@ -9,6 +9,7 @@ the error. So the plain import goes first, and it happens in a function because 
 import errno
 import socket
 import sys
+from contextlib import redirect_stderr
 from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,8 @@ from threading import Lock
 from types import ModuleType
 
 from torch.library import Library
+
+from cvae_core.printable import unfiltered
 
 _COMPLAINT = "operator torchvision::nms does not exist"
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -58,7 +61,8 @@ def download(kind: str, root: Path) -> None:
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SILENCE)
     try:
-        confined(root=str(root), download=True)
+        with redirect_stderr(unfiltered(sys.stderr)):  # its bar
+            confined(root=str(root), download=True)
     except OSError as error:
         if error.filename or error.errno in _DISK_FULL:
             raise

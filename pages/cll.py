@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts, controls, display, downloads, library, live, snippets
+from app.plain import code, plain
 from app.provenance import provenance
 from cvae_core import data, tables
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
@@ -28,6 +29,7 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
         "Show only",
         [name for name in ESTIMATORS.values() if name in there],
         selection_mode="multi",
+        format_func=plain,
         key="only",
         bind="query-params",
     )
@@ -38,7 +40,7 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
 
 def table(pivot: Pivot) -> None:
     """Show one table; a click on a number says how it was computed."""
-    st.subheader(pivot.title, anchor=False)
+    st.subheader(plain(pivot.title), anchor=False)
     frame = pivot.frame()
     widths = {"model": MODEL_WIDTH if len(pivot.columns) == 1 else BESIDE_MANY, **WIDTHS}
     name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
@@ -57,7 +59,7 @@ def table(pivot: Pivot) -> None:
         column_order=["model", *pivot.columns, "estimator", "S", "N"],  # what a phone shows of it has a number
     )
     if pivot.note:
-        st.caption(pivot.note.replace("*", "\\*"))
+        st.caption(plain(pivot.note))
     for row, column in marked:
         if entry := pivot.lines[row].cells.get(column):
             with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
@@ -110,12 +112,12 @@ def scored() -> None:
     with display.sentences():
         runs, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
         for fault in damaged:
-            st.warning(str(fault), icon=":material/broken_image:")
+            st.warning(plain(fault), icon=":material/broken_image:")
         entries = tables.entries(runs)
         finished = {run.name for run in runs if run.card().status == "finished"}
         if unscored := sorted(finished - {entry.run for entry in entries}):
             st.info(
-                f"Not scored yet: {', '.join(map(library.label, unscored))}. *Estimate* below does it.",
+                f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. *Estimate* below does it.",
                 icon=":material/info:",
             )
         if not any(entry.run for entry in entries):
@@ -145,10 +147,10 @@ def settling() -> None:
         return
     chosen, cells = settled
     st.markdown(
-        f"The first {cells[0].images} test images, `{library.label(chosen)}`. A draw from the prior hardly ever explains "
-        "the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm is too "
-        "low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, and "
-        "weighing them makes up for where they came from."
+        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. A draw from the prior hardly ever "
+        "explains the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm "
+        "is too low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, "
+        "and weighing them makes up for where they came from."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)
@@ -177,7 +179,7 @@ def judged() -> None:
         for finding in findings
         if " read as " not in finding.name
     ]
-    st.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
+    display.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
 
 
 def estimate_anew() -> None:
@@ -187,7 +189,8 @@ def estimate_anew() -> None:
     here = {name: key for name, key in everything if data.on_disk(library.config(key).dataset)}
     for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
         st.info(
-            f"Live estimates of {missing} runs need its images, which are not on this machine.", icon=":material/info:"
+            f"Live estimates of {plain(missing)} runs need its images, which are not on this machine.",
+            icon=":material/info:",
         )
         downloads.offer(missing)
     if not here:

@@ -8,6 +8,7 @@ import streamlit as st
 from app import controls, decoder, display, drawing, library, pictures
 from app.library import RunKey
 from app.pictures import Figure
+from app.plain import code, plain
 from cvae_core import gallery, noise
 from cvae_core.config import is_ladder
 from cvae_core.flat import LabelCVAE
@@ -156,7 +157,7 @@ def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None])
 def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
     """Show the chosen digit large, and one style under all ten labels."""
     if digit != ALL:
-        st.subheader(f"This z as a {digit}", anchor=False)
+        st.subheader(f"This z as a {plain(digit)}", anchor=False)
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
         display.picture(
             Figure(key, gallery.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
@@ -176,7 +177,7 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
         settings = {"labels": gallery.ALL_LABELS, "columns": COLUMNS, "seed": seed}
         figure = Figure(key, gallery.samples, settings, caption, rows=tuple(map(str, gallery.ALL_LABELS)))
     else:
-        st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {digit}.")
+        st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
         settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
         figure = Figure(key, gallery.block, settings, caption)
     display.picture(
@@ -199,7 +200,7 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     named = (("VAE", vae), (f"CVAE, c = {label}", key))
     for column, (name, run) in zip(st.columns(2), named, strict=True):
         with column:
-            st.markdown(f"**{name}**")
+            st.markdown(f"**{plain(name)}**")
             block(run, name, label, seed)
 
 
@@ -236,7 +237,7 @@ def manifold(key: RunKey, label: int) -> None:
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"All that `{library.label(surface.name)}` can write as a {label}: its $z$ has two dimensions, laid out at "
+        f"All that {code(library.label(surface.name))} can write as a {label}: its $z$ has two dimensions, laid out at "
         "equal steps of probability, so that every tile is as likely as any other."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}

@@ -6,6 +6,7 @@ import streamlit as st
 from app import charts, controls, display, downloads, library, maps, pictures, snippets
 from app.navigation import PAGES
 from app.pictures import Figure, Strip
+from app.plain import code, plain
 from cvae_core import data, gallery
 from cvae_core.latent import USUAL
 from cvae_core.models import ConditionalVAE, completed
@@ -42,7 +43,7 @@ with label.container(border=True, height="stretch"), display.sentences():
     else:
         st.markdown(
             "“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from "
-            f"`{library.label(key.name)}`."
+            f"{code(library.label(key.name))}."
         )
         caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
         settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
@@ -62,8 +63,8 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         dataset, completers = next(iter(families.items()))
         visible, (completing, *_) = next(iter(sorted(completers.items())))
         st.markdown(
-            f"“The {described(visible)} is this”: but the rest? The network blurs all answers into one; "
-            f"each sample of `{library.label(completing.name)}` is one answer."
+            f"“The {plain(described(visible))} is this”: but the rest? The network blurs all answers into one; "
+            f"each sample of {code(library.label(completing.name))} is one answer."
         )
         caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
         settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
@@ -87,7 +88,7 @@ with space.container(border=True, height="stretch"), display.sentences():
         key, embedding = mapped
         display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
         display.numbers(snippets.places(key, USUAL), "map")
-        display.link("latent", f"Explore the space of {library.label(key.name)}")
+        display.link("latent", f"Explore the space of {plain(library.label(key.name))}")
 with why.container(border=True, height="stretch"), display.sentences():
     st.subheader("Why is it done like that?", anchor=False)
     family = library.by_beta()
@@ -134,7 +135,7 @@ with table.container(border=True, height="stretch"), display.sentences():
         )
         cell = next(iter(figures.values()))
         st.caption(
-            f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples} over "
+            f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples:,} over "
             f"{cell.images:,} test images; lower is better"
         )
         display.link("cll", "See the whole table")
@@ -142,7 +143,7 @@ with table.container(border=True, height="stretch"), display.sentences():
 with st.expander("A tour of one minute", icon=":material/tour:"):
     for number, (page, words) in enumerate(TOUR, start=1):
         st.markdown(f"{number}. {words}")
-        display.link(page, PAGES[page].question)
+        display.link(page, plain(PAGES[page].question))
 
 st.subheader("What is here", anchor=False)
 if not data.on_disk("mnist"):
@@ -154,7 +155,7 @@ if not data.on_disk("mnist"):
     downloads.offer("mnist")
 cards, damaged = library.cards()
 for fault in damaged:
-    st.warning(str(fault), icon=":material/broken_image:")
+    st.warning(plain(fault), icon=":material/broken_image:")
 table = pd.DataFrame(
     [
         {
@@ -185,7 +186,9 @@ st.dataframe(
     },
 )
 sets = ", ".join(f"{name} {'here' if data.on_disk(name) else 'not here'}" for name in data.NAMES)
-st.caption(f"Image sets: {sets}. Everything is trained on this lab's own command line: `python -m cvae_core --help`.")
+st.caption(
+    f"Image sets: {plain(sets)}. Everything is trained on this lab's own command line: `python -m cvae_core --help`."
+)
 display.explanation(
     "A CVAE is trained to maximise the *evidence lower bound*: how well an image is reconstructed from a $z$ that has seen "
     "it, minus the *rate*, the nats by which that $z$ had to leave the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, c)$ "

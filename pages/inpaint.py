@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import charts, controls, display, drawing, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure, Walk
+from app.plain import Markdown, code, plain
 from cvae_core import data, gallery, visibility
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
@@ -29,8 +30,8 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
     visible = opened.visible
     with display.sentences():
         st.markdown(
-            f"Draw: the model sees the {visibility.described(visible)} of your drawing, tinted, and completes the rest. "
-            "The buttons in its corners show and hide quadrants."
+            f"Draw: the model sees the {plain(visibility.described(visible))} of your drawing, tinted, and completes the "
+            "rest. The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
         drawn = drawing.pad(key if live else None, opened, seed, shown_as)
@@ -69,7 +70,7 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
         alt="As which digits the completions of your drawing read",
     )
     likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
-    said = ", ".join(f"**{digit}** {shares[0][digit]:.0%}" for digit in likeliest)
+    said = ", ".join([f"**{digit:d}** {shares[0][digit]:.0%}" for digit in likeliest])
     st.caption(f"A classifier, which has seen real digits only, reads {gallery.MANY} completions of it as {said}.")
 
 
@@ -131,11 +132,11 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
         f"As which digits a classifier, which has seen real ones only, reads {gallery.MANY} completions of each "
-        f"column. {changed} of {len(indices)} read most often as another digit: what is visible left that open."
+        f"column. {changed:,} of {len(indices)} read most often as another digit: what is visible left that open."
     )
 
 
-def walk(title: str, choose: Callable[[], Figure]) -> None:
+def walk(title: Markdown, choose: Callable[[], Figure]) -> None:
     """Offer walks through z, which are chosen once they are asked for."""
     with st.expander(title, key="completion-walk", bind="query-params", icon=":material/route:") as box:
         if not box.open:
@@ -177,9 +178,9 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good `{key.name}` is over all, {visibility.described(visible)} visible: −log p(hidden | visible) = "
-            f"{best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = {best.samples}, "
-            f"N = {best.images:,}), −ELBO {bound.mean:.1f}."
+            f"How good {code(key.name)} is over all, {plain(visibility.described(visible))} visible: −log p(hidden | "
+            f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
+            f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from app import charts, controls, display, drawing, library, maps, pictures, points, snippets, thumbnails
 from app.library import RunKey
 from app.pictures import Figure, Walk
+from app.plain import Markdown, code, plain
 from cvae_core import data, gallery
 from cvae_core.config import is_ladder
 from cvae_core.latent import (
@@ -42,10 +43,10 @@ SOLID_TOOLS = (
 
 def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
-    st.subheader(f"Test image {index}, a {maps.label(embedding, index)}", anchor=False)
+    st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
     close = neighbours(embedding, index, NEIGHBOURS)
     if not data.on_disk(library.config(key).dataset):
-        labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in close)
+        labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
         st.info(
             f"Its nearest neighbours in z: {labels}. Their pictures need the images, which are not on this machine."
         )
@@ -65,7 +66,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
         alt=f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
         scale=2,
     )
-    st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {given}.")
+    st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {plain(given)}.")
 
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
@@ -88,7 +89,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
         if library.config(key).flavour == "label":
             st.selectbox("It is a", range(LABELS), key=drawing.LABEL, bind="query-params")
         if near:
-            labels = ", ".join(f"{number} (a {maps.label(embedding, number)})" for number in near)
+            labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in near])
             st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
@@ -145,7 +146,9 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
         )
         if library.config(key).flavour != "vae":
             first, second = (pictures.condition_words(key, label) for label in labels)
-            st.caption(f"The upper row is given {first} of the first image, the lower one {second} of the second.")
+            st.caption(
+                f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
+            )
         name = f"{key.name}-from-{start}-to-{end}"
         alt = f"Digits on the way from test image {start} to {end}"
         display.picture(figure, name=name, alt=alt, scale=2)
@@ -194,7 +197,7 @@ def chart(
     return shown
 
 
-def words(embedding: Embedding, layout: Layout, drawn: int | None) -> str:
+def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
     """Say what a map shows, of so many draws or of the means, and what can be done there."""
     tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
     if layout.method == "tsne":
@@ -224,7 +227,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
     """Show the map of the run that stands beside the first one."""
     embedding = maps.stored(key, layout)
     if embedding is None:
-        st.info(f"This map of `{key.name}` is not computed yet: choose it as the run, and compute it.")
+        st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
     figure = charts.embedding_map(embedding, None, prior=prior, images=library.config(key).dataset)
@@ -236,7 +239,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.MAP_CONFIG,
     )
     st.caption(
-        f"`{library.label(key.name)}`: {library.kind(library.config(key))}. A VAE must keep the digit in z, for "
+        f"{code(library.label(key.name))}: {plain(library.kind(library.config(key)))}. A VAE must keep the digit in z, for "
         "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
         "all ten."
     )
@@ -250,7 +253,7 @@ def units(key: RunKey) -> None:
         return
     active = sum(rate >= DEAD_RATE for rate in rates)
     with st.expander(
-        f"{active} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
+        f"{active:,} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
     ) as box:
         if box.open:
             unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
@@ -281,7 +284,7 @@ embedding = star = None
 with display.sentences():
     embedding = maps.stored(key, layout)
     if embedding is None:
-        st.info(f"This map of `{key.name}` is not computed yet.", icon=":material/info:")
+        st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
 with display.sentences():
     if embedding is None:
         maps.offer(key, layout)

@@ -17,8 +17,10 @@ DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whate
 
 
 @contextmanager
-def dashboard(folder: Path) -> Iterator[str]:
-    """Start the server in a foreign folder with nothing but `streamlit run`; yield where it answers.
+def dashboard(folder: Path, script: Path = HOME) -> Iterator[str]:
+    """Start the server, or that of another script, in a foreign folder with nothing but `streamlit run`.
+
+    Yields where it answers.
 
     Raises TimeoutError where it does not. What it says goes to `folder`/log.
     """
@@ -28,7 +30,7 @@ def dashboard(folder: Path) -> Iterator[str]:
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if given := surroundings.get("CVAE_DATA"):
         surroundings["CVAE_DATA"] = str(Path(given).resolve())
-    program = [str(Path(sys.executable).with_name("streamlit")), "run", str(HOME)]
+    program = [str(Path(sys.executable).with_name("streamlit")), "run", str(script)]
     log = folder / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(

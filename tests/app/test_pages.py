@@ -339,7 +339,7 @@ class TestGenerate:
         ("generate", {"digit": "99", "seed": "abc", "run": "nope"}, "`digit=99`, `seed=abc`, `run=nope`"),
         ("generate", {"digit": "9" * 500}, f"`digit={'9' * 34}`"),
         ("generate", {"seed": "![a](http://b/c.png)"}, "`seed=![a](http://b/c.png)`"),
-        ("generate", {"seed": "`![a](http://b/c.png)"}, "`seed= ![a](http://b/c.png)`"),
+        ("generate", {"seed": "`![a](http://b/c.png)"}, "`` seed=`![a](http://b/c.png) ``"),
         ("training", {"replay": ["digits-label", "nope"]}, "`replay=nope`"),
         (
             "inpaint",

@@ -485,7 +485,7 @@ for name, (changes, sentence) in {
     ),
     "a card whose device is a picture": ({"device": PICTURE}, NOT_WRITTEN_BY_US),
     "a card whose versions are pictures": ({"versions": {PICTURE: "1", "torch": PICTURE}}, NOT_WRITTEN_BY_US),
-    "a card of more epochs than there are": ({"epochs": 10**12}, NOT_WRITTEN_BY_US),
+    "a card of more epochs than there are": ({"epochs": 100_000}, NOT_WRITTEN_BY_US),
     "a card with seconds that are true": ({"seconds": True}, "not of this version of the lab"),
 }.items():  # fmt: skip
     FORGED[name] = (lambda contents, changes=changes: with_card(contents, **changes), sentence)

@@ -42,9 +42,9 @@ ROWS = [
     {"framing"},
     {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},
     {"roots", "visibility", "logs"},
-    {"files", "flags", "annotations"},
+    {"files", "flags"},
     {"processes"},
-    {"errors"},
+    {"errors", "printable", "annotations"},
 ]
 ROW_OF = {module: row for row, modules in enumerate(ROWS) for module in modules}
 

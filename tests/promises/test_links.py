@@ -1,0 +1,99 @@
+"""Nothing below a root of runs that is a link is followed to where the lab would write, move or delete."""
+
+import contextlib
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app import sweeping
+from cvae_core import cli, files, processes, pulse, queueing, runs, transcripts, upkeep
+from cvae_core.errors import ConfigError, LabError
+from cvae_core.roots import unlinked
+from cvae_core.runs import find
+from tests.measuring import Measured
+
+pytestmark = [pytest.mark.promise, pytest.mark.usefixtures("in_float32")]
+RUN, MINE = "digits-label", "digits-vae"
+LINKS = [
+    ".bin", ".queue", ".queue/lock", ".queue/moving", ".queue/results", ".queue/training.lock", f".queue/{RUN}.alive",
+    f".queue/{RUN}.log", ".cache", f".cache/{RUN}", ".sweeps", ".sweeps/grid.toml", RUN, "mine", f"{RUN}/.pulse",
+    f"{RUN}/.lock", f"{RUN}/cll.json", "classifier-digits.safetensors",
+]  # fmt: skip
+TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "1", "--no-embed"]
+COMMANDS = [
+    ["annotate", MINE, "a note"], ["rename", MINE, "other"], ["rename", "other", MINE], ["discard", MINE], ["restore", MINE],
+    ["restore"], ["evaluate", RUN, "--images", "20", "--samples", "2"], ["embed", RUN, "--method", "pca", "--points", "60"],
+    ["train", "label", *TINY, "--run", "mine"], ["train", "label", *TINY, "--run", RUN, "--force"], ["stop", RUN], ["queue"],
+    ["queue", "--cancel", RUN], ["list"], ["discard", RUN],
+]  # fmt: skip
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def elsewhere(folder: Path, like: Path) -> Path:
+    """Make what a link is to lead to: a copy of what was there, and what each way of tidying would remove."""
+    target = folder / "elsewhere"
+    if like.suffix or like.name in ("lock", "moving", "results", ".pulse", ".lock"):
+        target.write_bytes(like.read_bytes() if like.is_file() else b"somebody else's")
+        return target
+    shutil.copytree(like, target) if like.is_dir() else target.mkdir()
+    (target / "run@20260131T000000").mkdir()
+    (target / "run@20260131T000000" / "card.json").write_text("{}")
+    (target / f".x.999999-{files._short(processes.host())}-00000000-1{files.TEMPORARY}").write_text("somebody else's")
+    return target
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("link", LINKS)
+def test_what_a_link_leads_to_stays_as_it_is(
+    link: str, read_only: bool, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], measured: Measured
+) -> None:
+    if read_only and not link.startswith(".cache"):
+        return  # only of read-only runs there is anything in the cache
+    run = find(RUN, root)
+    run.write_card(replace(run.card(), read_only=read_only))
+    target = elsewhere(tmp_path, root / link)
+    shutil.rmtree(root / link) if (root / link).is_dir() else (root / link).unlink(missing_ok=True)
+    (root / link).parent.mkdir(exist_ok=True)
+    (root / link).symlink_to(target)
+    before = content(target) if target.is_dir() else target.read_bytes()
+    acts: list[Callable[[], object]] = [
+        lambda: runs.tidy(root),
+        lambda: upkeep.empty_bin(root),
+        lambda: transcripts.forget(root, RUN),
+        lambda: files.write(sweeping._path(root, "grid"), b""),
+        lambda: pulse.beating(unlinked(root / RUN, root)).__enter__(),
+        lambda: queueing._beat(root, RUN),
+    ]
+    for act in acts:
+        with contextlib.suppress(LabError):
+            act()
+    for words in COMMANDS:
+        assert cli.main([*words, "--root", str(root)]) in (0, 2)
+        assert "Traceback" not in capsys.readouterr().err
+    assert (content(target) if target.is_dir() else target.read_bytes()) == before
+    measured("links", links=1, commands=len(COMMANDS) + len(acts))
+
+
+@pytest.mark.parametrize("link", [".bin", RUN, f".cache/{RUN}"])
+def test_a_link_is_named(link: str, root: Path, tmp_path: Path) -> None:
+    (root / ".cache").mkdir()
+    elsewhere(tmp_path, root / "none")
+    if link == RUN:
+        shutil.rmtree(root / RUN)
+    (root / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=f"In .* '{Path(link).name}' is a link to somewhere else and is not followed"):
+        unlinked(root / link / "x", root)
+
+
+def test_a_root_may_itself_be_a_link(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(root)
+    upkeep.discard(tmp_path / "linked", MINE)
+    upkeep.empty_bin(tmp_path / "linked")
+    assert list((root / upkeep.BIN).iterdir()) == []
+    assert unlinked(tmp_path / "linked", tmp_path / "linked") == tmp_path / "linked"
