@@ -214,7 +214,7 @@ def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_pat
 
 
 def test_a_queue_of_other_values_is_damaged(tmp_path: Path) -> None:
-    good = {"job": a_job("one").to_json(), "process": vars(processes.this()), "created": ""}
+    good = {"job": a_job("one").to_json(), "process": vars(processes.this()), "created": "2026-01-01T00:00:00+00:00"}
     files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [good]})
     assert [entry.job for entry in look(tmp_path).waiting] == [a_job("one")]
     for other in ({"created": 5}, {"job": {**good["job"], "run": 5}}, {"job": {"run": "one"}}, {"command": "train"}):
