@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cvae_core.config import Config, any_set
 from cvae_core.distributions import MaskedBernoulli
 from cvae_core.errors import ConfigError
+from cvae_core.intensities import require_images
 from cvae_core.quadrants import PIXELS, flags, pixel_mask
 from cvae_core.visibility import ANY, NAMES, described
 
@@ -63,7 +64,11 @@ def labelled(labels: Tensor) -> Condition:
 
 
 def quadrants_of(images: Tensor, visible: Tensor) -> Condition:
-    """Condition images (N, 784) on their visible quadrants, flags (4,) or (N, 4); hidden pixels are dropped here."""
+    """Condition images (N, 784) on their visible quadrants, flags (4,) or (N, 4); hidden pixels are dropped here.
+
+    Raises ImagesRefused where the images are not intensities in [0, 1], hidden pixels included.
+    """
+    require_images(images)
     visible = visible.to(images.device).expand(len(images), len(NAMES))
     return Condition(len(images), visible=visible, pixels=images * pixel_mask(visible))
 

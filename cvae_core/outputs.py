@@ -21,6 +21,7 @@ from cvae_core.flags import Root, RunName
 from cvae_core.models import LABELS, completed, labelled, nothing
 from cvae_core.roots import in_root
 from cvae_core.runs import Run, default_root, find, readable
+from cvae_core.seeds import require_seed
 
 GRID_COLUMNS = 8
 
@@ -83,6 +84,7 @@ class Export:
             )
         if not 1 <= self.scale <= 16:
             raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
+        require_seed(self.seed)
         if self.grid is not None:
             _require_ending(self.grid, ".png")
             picture = _sample_grid(run, self.seed, self.scale)
