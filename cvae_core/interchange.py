@@ -5,57 +5,82 @@ Both formats need packages that the lab itself does without: the extras `tensorb
 
 import io
 import warnings
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cvae_core import files, replay
-from cvae_core.config import any_set
+from cvae_core.config import Config, any_set
+from cvae_core.data import training_images
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
 from cvae_core.quadrants import PIXELS, flags
 from cvae_core.runs import Run
+from cvae_core.training import steps_per_epoch
 from cvae_core.visibility import ANY, NAMES
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
 QUANTITIES = ("bound", "reconstruction", "rate")  # by epoch and split, nats per image
 STAGE_SCALE = 2
+STAGES_PER_TAG = 10  # images of a tag that TensorBoard's server shows by default: of more it chooses ten at random
 _BATCH = 2  # of the images that a graph is made with; it takes any number
 
 
 def to_tensorboard(run: Run, folder: Path) -> Path:
     """Write a run's curves and stages for TensorBoard into a folder of its name, which is returned.
 
-    A step is an epoch; of the stages there is what the model made, not the digits that it was to make.
+    A step is a step of the optimiser, so that a stage within an epoch has one too, which a text of the log says; the wall time is the start of the run
+    and the seconds of training until then. Of the stages there is what the model made, not the digits that it was to make,
+    in as many tags as TensorBoard needs to show all of them.
     """
     _require_extra("tensorboard", "A log for TensorBoard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
-    from torch.utils.tensorboard import summary
 
     log = folder / run.name
     if any(log.glob("events.out.tfevents.*")):
         raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
-    card, curves, stages = run.card(), run.curves(), run.stages()
+    card = run.card()
+    steps = steps_per_epoch(card.config, training_images(card.config.dataset))
     begun = datetime.fromisoformat(card.created).timestamp()
     content = io.BytesIO()  # and not yet a file: on a full disk nothing of it must be left
     events = RecordWriter(content)
     events.write(Event(wall_time=begun, file_version="brain.Event:2").SerializeToString())
-    for row in curves.to_dict("records"):
-        said = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
-        for name, value in {**said, "learning_rate": row["learning_rate"]}.items():
-            told = summary.scalar(name, value)
-            event = Event(wall_time=begun + row["seconds"], step=int(row["epoch"]), summary=told)
-            events.write(event.SerializeToString())
-    for index, epoch in enumerate(stages["epoch"]):
-        picture = replay.frame(stages, card.config, run.name, STAGE_SCALE, index=index)
-        told = summary.image("stages", np.asarray(picture), dataformats="HWC")
-        events.write(Event(wall_time=begun, step=int(epoch), summary=told).SerializeToString())
+    for epoch, seconds, summary in _summaries(run, card.config, steps):
+        event = Event(wall_time=begun + seconds, step=round(epoch * steps), summary=summary)
+        events.write(event.SerializeToString())
     files.write(log / f"events.out.tfevents.{begun:.0f}.{run.name}", content.getvalue())
     return log
+
+
+def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, float, Summary]]":
+    """Yield what a step is, a run's curves and its stages as epochs, seconds of training until then, and summaries."""
+    from torch.utils.tensorboard import summary
+
+    units = "bound, reconstruction and rate are in nats per image"
+    yield 0, 0, summary.text("units", f"A step is a step of the optimiser, {steps:,} to an epoch; {units}.")
+    curves, stages = run.curves(), run.stages()
+    for row in curves.to_dict("records"):
+        told = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+        told |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
+        for name, value in told.items():
+            yield row["epoch"], row["seconds"], summary.scalar(name, value)
+    ends = curves[curves["split"] == "train"]
+    seconds = np.interp(stages["epoch"], [0, *ends["epoch"]], [0, *ends["seconds"]])
+    for index, epoch in enumerate(stages["epoch"].tolist()):
+        part = index // STAGES_PER_TAG
+        last = stages["epoch"][: (part + 1) * STAGES_PER_TAG][-1]
+        picture = np.asarray(replay.frame(stages, config, run.name, STAGE_SCALE, index=index))
+        tag = f"stages/{part + 1}-to-epoch-{last:.0f}"
+        yield epoch, seconds[index], summary.image(tag, picture, dataformats="HWC")
 
 
 class Decoder(nn.Module):
