@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from werkzeug.test import Client
 
@@ -39,7 +40,13 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"image", "epsilon"},
     ),
 }
-LONG = ("VAE", "label CVAE", "quadrant CVAE", "ladder")  # that of any set has what the others have, but label and maps
+OUTSIDE: dict[str, list[Any]] = {  # what a graph must not take for an input
+    "label": [10, -1, -10, 2**40, -(2**63)],
+    "image": [255.0, 1.0001, -0.0001, np.nan, np.inf],
+    "visible": [True, False],
+    "epsilon": [np.nan, np.inf, -np.inf],
+}
+LONG = ("VAE", "quadrant CVAE", "ladder")  # the others have all that these have, but maps
 
 
 @pytest.mark.parametrize(
@@ -56,9 +63,12 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
         weight += 0.1 * noise.normal(weight.shape, 0, name)
     run.write_weights(run.card(), model.state_dict(), torch.float32)
     content = interchange.onnx(run)
-    assert {fact.key: fact.value for fact in onnx.load_from_string(content).metadata_props} == {
-        "run": "run", "weights": run.weights_digest()
-    }  # fmt: skip
+    written = onnx.load_from_string(content)
+    onnx.checker.check_model(written)
+    facts = {fact.key: fact.value for fact in written.metadata_props}
+    assert (facts.pop("run"), facts.pop("weights")) == ("run", run.weights_digest())
+    assert facts.pop("labels", None) == ("10" if "label" in inputs else None)
+    assert set(facts) == inputs
     session = onnxruntime.InferenceSession(content)
     assert {given.name for given in session.get_inputs()} == inputs
     for count in (1, 5):
@@ -72,6 +82,15 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
             given = {"epsilon": epsilon, "label": label, "image": image, "visible": visible}
             (means,) = session.run(["means"], {name: given[name].numpy() for name in inputs})
             np.testing.assert_allclose(means, expected.numpy(), atol=1e-4)
+    epsilon, x = noise.normal((3, model.latent), 1, "epsilon"), noise.uniform((3, 784), 1, "image")
+    right = {"epsilon": epsilon, "label": torch.tensor([0, 5, 9]), "image": x, "visible": PROPER_SETS[:3]}
+    assert session.run(None, {name: right[name].numpy() for name in inputs})
+    for name in inputs:
+        for value in OUTSIDE[name]:
+            wrong = {given: right[given].numpy().copy() for given in inputs}
+            wrong[name].reshape(3, -1)[1, -1 if name in ("image", "epsilon") else slice(None)] = value
+            with pytest.raises(InvalidArgument, match=f"'{name} is outside its range, which the metadata say'"):
+                session.run(None, wrong)
 
 
 @pytest.fixture
