@@ -181,3 +181,10 @@ def test_no_module_draws_from_a_shared_generator(path: Path) -> None:
             ):
                 pytest.fail(f"{path.name}:{node.lineno} uses NumPy's shared generator")
     assert "random" not in packages(path)
+
+
+@pytest.mark.parametrize("path", [*CORE, *APP, *PAGES], ids=names([*CORE, *APP, *PAGES]))
+def test_csv_is_written_in_one_module(path: Path) -> None:
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and node.attr == "to_csv"]
+    assert not calls or path.stem == "formats"
+    assert "csv" not in packages(path)
