@@ -57,6 +57,10 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
     ),
     "requests": ("every page in a browser, on a phone and wide, light and dark", "no request leaves the machine"),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
+    "formulas": (
+        "texts that a spreadsheet takes for formulas, in a card and in any table",
+        "≥ 100: none is one in a CSV, and none is lost",
+    ),
 }
 
 

@@ -72,7 +72,9 @@ def test_no_model_scores_pixels_that_are_no_intensities(
     c = condition(model.config, x, digits.test.labels[ROWS])
     epsilon = noise.normal((2, len(ROWS), model.latent), 1)
     SCORES[score](model, x, c, epsilon)
-    with pytest.raises(ImagesRefused, match=rf"^Intensities cannot {WRONG[wrong]}.*: they lie between 0 and 1\. Divide bytes by 255, "):
+    with pytest.raises(
+        ImagesRefused, match=rf"^Intensities cannot {WRONG[wrong]}.*: they lie between 0 and 1\. Divide bytes by 255, "
+    ):
         SCORES[score](model, wrong(x), c, epsilon)
 
 
@@ -102,7 +104,9 @@ def test_images_of_another_shape_are_named_with_the_right_one(door: str, shape: 
     x = torch.zeros(3, *shape)
     preset = {"preset": "ladder", "width": 8, "latent": 1, "groups": 1, "prior": "learned"} if door == "ladder" else {}
     model, c = build(tiny("label", **preset)), labelled(torch.arange(3))
-    with pytest.raises(ImagesRefused, match=r"^Images cannot be torch.float32 of shape \(3, .*: .* of shape \(N, 784\)"):
+    with pytest.raises(
+        ImagesRefused, match=r"^Images cannot be torch.float32 of shape \(3, .*: .* of shape \(N, 784\)"
+    ):
         match door:
             case "condition":
                 quadrants_of(x, flags("1"))
@@ -123,7 +127,9 @@ def test_no_image_is_no_mistake() -> None:
 
 @pytest.mark.parametrize("label", [10, -1, 2**40])
 def test_a_label_that_no_digit_has_is_refused(label: int) -> None:
-    with pytest.raises(ConfigError, match=f"^Labels cannot range from {min(label, 3)} to {max(label, 3)}: they lie between 0 and 9"):
+    with pytest.raises(
+        ConfigError, match=f"^Labels cannot range from {min(label, 3)} to {max(label, 3)}: they lie between 0 and 9"
+    ):
         labelled(torch.tensor([3, label]))
 
 

@@ -160,7 +160,9 @@ def served_by_tensorboard(logs: Path, fast: str) -> Iterator[Callable[[str], Any
         from tensorboard.program import TensorBoard
 
     program = TensorBoard()
-    program.configure(["", "--logdir", str(logs), "--load_fast", fast, "--reload_interval", "0", "--reload_task", "blocking"])
+    program.configure(
+        ["", "--logdir", str(logs), "--load_fast", fast, "--reload_interval", "0", "--reload_task", "blocking"]
+    )
     provider, multiplexer = program._make_data_provider()
     loaders, assets = program.plugin_loaders, program.assets_zip_provider
     client = Client(application.TensorBoardWSGIApp(program.flags, loaders, provider, assets, multiplexer))

@@ -41,7 +41,9 @@ DOORS: dict[str, Callable[[Any, Config, DataSet], object]] = {
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("seed", [-5, 2**63, 2**64, 1.5, 0.0, True, "7", None, float("nan"), np.float64(1)])
 def test_what_is_no_seed_is_refused(door: str, seed: Any, tiny: Tiny, digits: DataSet) -> None:
-    with pytest.raises(ConfigError, match=rf"^Seed cannot be {seed}: it (lies|is a whole number) between 0 and {MAX_SEED}\.$"):
+    with pytest.raises(
+        ConfigError, match=rf"^Seed cannot be {seed}: it (lies|is a whole number) between 0 and {MAX_SEED}\.$"
+    ):
         DOORS[door](seed, tiny("label"), digits)
 
 
@@ -59,15 +61,27 @@ def test_a_seed_of_numpy_becomes_one_of_python() -> None:
 @pytest.mark.parametrize("seed", [-5, 2**63, 2**64])
 @pytest.mark.parametrize(
     "command",
-    ["train label --dataset digits", "evaluate digits-label", "export digits-label --grid a.png", "export digits-label --zip a.zip"],
+    [
+        "train label --dataset digits",
+        "evaluate digits-label",
+        "export digits-label --grid a.png",
+        "export digits-label --zip a.zip",
+    ],
 )
 def test_the_command_line_refuses_it(
-    command: str, seed: int, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    seed: int,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert cli.main([*command.split(), "--seed", str(seed), "--root", str(root)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.") and told.err.count("\n") == 1
+    assert (
+        told.err.startswith(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.") and told.err.count("\n") == 1
+    )
     assert sorted(tmp_path.rglob("*")) == before
