@@ -53,13 +53,13 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def spreadsheet(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV for people, in UTF-8 with the byte-order mark by which Excel knows it.
+    r"""Return a table as CSV for people, in UTF-8 with the byte-order mark by which Excel knows it.
 
     A text that a spreadsheet would take for a formula is quoted by an apostrophe, numbers excepted. Whole numbers that may be
     missing have to come in a column of objects: others are floats to pandas, and exact up to 2⁵³ only.
 
     >>> spreadsheet(pd.DataFrame({"note": ["=1+1", "-4"], "seed": [2**53 + 1, None]}, dtype=object)).decode("utf-8-sig")
-    "note,seed\\r\\n'=1+1,9007199254740993\\r\\n-4,\\r\\n"
+    "note,seed\r\n'=1+1,9007199254740993\r\n-4,\r\n"
     """
     words = table.select_dtypes(exclude="number")
     shown = {name: pd.Series(map(_no_formula, cells), table.index, object) for name, cells in words.items()}

@@ -56,9 +56,9 @@ _BATCH = 2  # of the images that a graph is made with; it takes any number
 def to_tensorboard(run: Run, folder: Path) -> Path:
     """Write a run's curves and stages for TensorBoard into a folder of its name, which is returned.
 
-    A step is a step of the optimiser, so that a stage within an epoch has one too, which a text of the log says; the wall time is the start of the run
-    and the seconds of training until then. Of the stages there is what the model made, not the digits that it was to make,
-    in as many tags as TensorBoard needs to show all of them.
+    A step is a step of the optimiser, as a text in the log says, so that a stage within an epoch has one too; the wall time
+    is the run's start and the seconds of training until then. Of the stages there is what the model made, not the digits
+    that it was to make, in as many tags as TensorBoard needs to show all of them.
     """
     _require_extra("tensorboard", "A log for TensorBoard")
     from tensorboard.compat.proto.event_pb2 import Event

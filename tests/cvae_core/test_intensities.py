@@ -117,7 +117,7 @@ def test_images_of_another_shape_are_named_with_the_right_one(door: str, shape: 
 
 
 def test_bytes_are_no_intensities_even_where_they_are_black_and_white() -> None:
-    with pytest.raises(ImagesRefused, match="Images cannot be torch.uint8"):
+    with pytest.raises(ImagesRefused, match=r"Images cannot be torch\.uint8"):
         quadrants_of(torch.zeros(2, 784, dtype=torch.uint8), flags("1"))
 
 

@@ -20,8 +20,14 @@ from tests.measuring import Measured
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
-FORMULAS = ('=HYPERLINK("http://127.0.0.1:9/","b")', "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1+1)*cmd", "\t=1+1",
-            "\r=1+1", 'a",=1+1', "a\r=1+1", "a\n=1+1", "a\r\n=1+1,=1", "=", "-", "−1", "--1", "-1e", "+inf", "-nan")  # fmt: skip
+FORMULAS = (
+    '=HYPERLINK("http://127.0.0.1:9/","b")',
+    "+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1+1)*cmd",
+    *("\t=1+1", "\r=1+1", 'a",=1+1', "a\r=1+1", "a\n=1+1", "a\r\n=1+1,=1"),
+    *("=", "-", "−1", "--1", "-1e", "+inf", "-nan"),
+)
 letters = st.text(st.sampled_from("=+-@\t\r\n\"',;|!0a1e. ") | st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
