@@ -21,7 +21,7 @@ from cvae_core.quadrants import PROPER_SETS
 from cvae_core.visibility import ANY, NAMES, canonical, described
 
 Option = TypeVar("Option")
-MAX_SEED = 999_999
+MAX_SEED = 2**53 - 1  # of the seeds that there are, those that a browser's number holds exactly
 MAX_INDEX = 9999  # of a test image
 MAX_DIGITS = 12  # in one figure
 NOISE_RANGE = 3.0  # standard deviations either side: all but 0.3 % of the prior

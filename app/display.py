@@ -65,11 +65,13 @@ class Animation(Protocol):
 WIDE = 500  # pixels: on a phone the words of such a picture would be too small to read
 # Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
 # pixel enlarges it then, and browsers smooth what they enlarge. On a phone a wide picture is less small than that, and pushed
-# along by a finger.
+# along by a finger. The CSV that its tables offer by themselves has no guard against formulas, and notes may be some: the
+# table of runs has its own.
 _CRISP = """<style>
 @media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {
     [data-testid="stImage"] img { image-rendering: pixelated; }
 }
+[class*="st-key-runs-table-"] [aria-label="Download as CSV"] { display: none; }
 @media (max-width: 640px) {
     [class*="st-key-wide-"] { overflow-x: auto; }
     [class*="st-key-wide-"] > :last-child { position: sticky; left: 0; }

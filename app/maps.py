@@ -11,7 +11,7 @@ import torch
 
 from app import controls, errands, library
 from app.library import RunKey
-from cvae_core import data, latent, runs
+from cvae_core import data, formats, latent, runs
 from cvae_core.config import is_gsnn, is_ladder
 from cvae_core.errors import RunDamaged
 from cvae_core.latent import MIN_POINTS, USUAL, Dimensions, Draws, Embedding, Layout, Method
@@ -118,7 +118,7 @@ def table(embedding: Embedding) -> pd.DataFrame:
 def csv(embedding: Embedding, only: Sequence[int] = ()) -> bytes:
     """Return the table of an embedding, or of some of its test indices, as CSV."""
     rows = table(embedding)
-    return (rows[rows["index"].isin(only)] if only else rows).to_csv(index=False).encode()
+    return formats.spreadsheet(rows[rows["index"].isin(only)] if only else rows)
 
 
 def layout(key: RunKey) -> Layout:

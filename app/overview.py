@@ -10,7 +10,7 @@ import streamlit as st
 from app import display, library, permission, replaying
 from app.following import WORDS
 from app.plain import code, plain
-from cvae_core import jobs, runs, upkeep
+from cvae_core import formats, jobs, runs, upkeep
 from cvae_core.cards import Card
 from cvae_core.errors import LabError
 from cvae_core.roots import default_root
@@ -32,7 +32,7 @@ def show() -> None:
         st.error(plain(fault), icon=":material/error:")
     with display.sentences():
         rows = [_row(root, name, card) for name, card in cards.items()]
-        chosen = _chosen(pd.DataFrame(rows), list(cards))
+        chosen = _chosen(rows, list(cards))
         if len(chosen) > 1:
             _differences({name: cards[name] for name in chosen})
         if keys := [key for name in chosen if (key := library.any_key(name)) and cards[name].epochs]:
@@ -69,11 +69,11 @@ def _state(root: Path, name: str, card: Card) -> str:
     return card.status
 
 
-def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Show the table and return the names of the runs that are chosen in it."""
+def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:
+    """Show the table of all runs and return the names of the runs that are chosen in it."""
     number = st.column_config.NumberColumn
     picked = st.dataframe(
-        table,
+        pd.DataFrame(rows),
         hide_index=True,
         placeholder="",
         height="content",
@@ -90,7 +90,8 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
             "±": number(format="%.2f", help="standard error over images"),
         },
     )  # fmt: skip
-    display.file_button("CSV", lambda: table.to_csv(index=False).encode(), "runs.csv", words="Download this table")
+    whole = pd.DataFrame(rows, dtype=object)  # the best epoch too, which some runs do not have
+    display.file_button("CSV", lambda: formats.spreadsheet(whole), "runs.csv", words="Download this table")
     return [names[row] for row in picked["selection"]["rows"] if row < len(names)]
 
 

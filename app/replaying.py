@@ -8,6 +8,7 @@ from app import charts, controls, display, library, player, snippets
 from app.library import RunKey
 from app.pictures import Animation, Stage, Strip
 from app.plain import plain
+from cvae_core import formats
 from cvae_core.monitoring import stage, validate
 from cvae_core.objectives import elbo
 from cvae_core.replay import Part, Stages, epochs
@@ -45,7 +46,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
         log = st.toggle("Log axis", key="log", bind="query-params")
         display.file_button(
             "CSV",
-            lambda: library.joined(tables).to_csv(index=False).encode(),
+            lambda: formats.spreadsheet(library.joined(tables)),
             "curves.csv",
             words="Download these runs' curves",
         )

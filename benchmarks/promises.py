@@ -85,6 +85,10 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "a trainer that is stopped while it waits or while it begins, before its run has a card",
         "called stalled after a minute without a sign of life",
     ),
+    "formulas": (
+        "texts that a spreadsheet takes for formulas, in a card and in any table",
+        "≥ 100: none is one in a CSV, and none is lost",
+    ),
 }
 
 

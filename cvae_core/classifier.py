@@ -14,6 +14,7 @@ from cvae_core import files, formats, noise
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import RunDamaged, RunNotFound
 from cvae_core.examples import shifted
+from cvae_core.intensities import require_images
 from cvae_core.models import LABELS
 from cvae_core.networks import initialise
 from cvae_core.optimiser import AdamW
@@ -35,6 +36,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 784) in [0, 1] to logits (N, 10)."""
+        require_images(images)
         maps = self.maps(images.unflatten(-1, (1, SIDE, SIDE)))
         logits: Tensor = self.output(F.relu(self.hidden(maps.flatten(1))))
         return logits

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 from typing_extensions import Doc
 
 from cvae_core.errors import ConfigError
+from cvae_core.seeds import require_seed
 from cvae_core.visibility import ANY, canonical
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Config:
                 isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
             ):  # NaN fails too
                 raise ConfigError(f"{_said(name)} cannot be {value}: it lies between {low} and {high}.")
+        object.__setattr__(self, "seed", require_seed(self.seed))
 
     @property
     def latents(self) -> int:
@@ -161,7 +163,7 @@ _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition":
 _OPTIONAL = ("patience",)
 _WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 _KINDS: Mapping[str, type] = {
-    **dict.fromkeys(("width", "depth", "latent", "groups", "draws", "epochs", "patience", "batch_size", "seed"), int),
+    **dict.fromkeys(("width", "depth", "latent", "groups", "draws", "epochs", "patience", "batch_size"), int),
     **dict.fromkeys(("residual", "one_cycle", "decoder_sees_condition"), bool),
     "visible": str,
 }
@@ -182,7 +184,6 @@ _BOUNDS = (  # generous: a laptop's memory and patience end before them
     ("warm_up", 0.0, 100_000.0),
     ("draws", 1, 1000),
     ("alpha", 0.0, 1.0),
-    ("seed", 0, 2**63 - 1),
 )
 
 # The ancestors: a constant learning rate, early stopping, no averaging. Pyro's tutorial on Sohn et al. (2015) has

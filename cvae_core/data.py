@@ -112,6 +112,12 @@ def load(name: str) -> DataSet:
     return _data_set(name, train.part(slice(None, -HELD_OUT)), train.part(slice(-HELD_OUT, None)), test)
 
 
+def training_images(name: str) -> int:
+    """Return how many images a data set has for training, whether it is on this machine or not."""
+    embedded = _known(name) == EMBEDDED
+    return len(_digits().train) if embedded else _SHAPES["train-images-idx3-ubyte"][0] - HELD_OUT
+
+
 def download(name: str) -> None:
     """Fetch a data set from the internet unless it is there, with progress on stderr.
 

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Normal
 
+from cvae_core.intensities import require_intensities
+
 MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 3.0  # keeps 1/σ² and σ² finite in float32, far outside what trained models use
 
 
@@ -35,6 +37,7 @@ def cross_entropy(ink: Tensor, probability: Tensor) -> Tensor:
     >>> cross_entropy(torch.tensor(0.5), torch.tensor([0.5, 0.9]))
     tensor([0.6931, 1.2040])
     """
+    require_intensities(ink)
     return -torch.special.xlogy(ink, probability) - torch.special.xlogy(1 - ink, 1 - probability)
 
 
@@ -55,7 +58,11 @@ class MaskedBernoulli:
         return torch.sigmoid(self.logits)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784)."""
+        """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784).
+
+        Raises ImagesRefused where x does not lie in [0, 1].
+        """
+        require_intensities(x)
         target = x[..., self.pixels]
         if self.counted is None and not self.logits.requires_grad:  # whose gradient would be taken image by image
             with torch.autocast(self.logits.device.type, enabled=False):  # a product, so bfloat16 would be taken

@@ -20,6 +20,10 @@ class DataDamaged(LabError):
     """Say which file of a data set is not what it should be and how to replace it."""
 
 
+class ImagesRefused(LabError):
+    """Say what is wrong with images that a model is to be given, and how to bring them into shape."""
+
+
 class RunNotFound(LabError):
     """Say which run does not exist, which do, and how to train it."""
 

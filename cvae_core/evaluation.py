@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from cvae_core import files, noise, parallel, queueing
-from cvae_core.annotations import MAX_WHOLE, Between, Images, Nats, Seconds, fits
+from cvae_core.annotations import Between, Images, Nats, Seconds, fits
 from cvae_core.cards import CARDS_KEPT
 from cvae_core.config import any_set, is_gsnn
 from cvae_core.data import SPLITS, Split
@@ -31,6 +31,7 @@ from cvae_core.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.quadrants import flags
 from cvae_core.roots import QUEUE
 from cvae_core.runs import Run
+from cvae_core.seeds import MAX_SEED, require_seed
 from cvae_core.visibility import ANY, SETS, canonical
 
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
@@ -42,7 +43,6 @@ CURVE = "draws.json"  # the same estimators at growing numbers of draws
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
-MAX_SEED = MAX_WHOLE
 MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
 
 
@@ -129,8 +129,7 @@ def evaluate(
         raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, score 1 to all of them.")
     if not 1 <= samples <= MAX_SAMPLES:
         raise ConfigError(f"Samples cannot be {samples}: an estimate takes 1 to {MAX_SAMPLES:,} draws per image.")
-    if not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.")
+    seed = require_seed(seed)
     if total < parallel.processes():
         raise ConfigError(f"{total} images cannot be shared by {parallel.processes()} processes: start fewer.")
     if visible is not None and not any_set(model.config):

@@ -9,6 +9,7 @@ from torch.distributions import kl_divergence
 
 from cvae_core.config import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
 from cvae_core.distributions import Gaussian, standard_gaussian
+from cvae_core.intensities import require_images
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents, completed, seen
 from cvae_core.networks import Body, GaussianHead
 from cvae_core.quadrants import PIXELS
@@ -70,6 +71,7 @@ class VAE(FlatVAE):
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
         """Return q(z | x, c) from the image and the encoded condition."""
+        require_images(x)
         head: Gaussian = self.recognition_head(self.recognition(x, *context))
         return head
 
@@ -154,6 +156,7 @@ class QuadrantCVAE(FlatVAE):
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
         """Return q(z | x, c)."""
+        require_images(x)
         head: Gaussian = self.recognition_head(self.recognition(x, context[1]))
         return head
 

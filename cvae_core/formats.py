@@ -1,8 +1,10 @@
 """Arrays, tables and tensors as files that say themselves what their bytes should add up to: NumPy, CSV, safetensors."""
 
+import codecs
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from cvae_core.errors import RunDamaged
 from cvae_core.files import DIGEST, REMEDY
 
 _CSV_DIGEST = "# sha256 "
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 _MOST_BYTES = 512 * 2**20  # of the arrays of a file
 
 
@@ -47,6 +50,26 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write CSV with the digest of its rows in a comment at the end."""
     rows = table.to_csv(index=False).encode()
     files.write(path, rows + f"{_CSV_DIGEST}{files.digest(rows)}\n".encode())
+
+
+def spreadsheet(table: pd.DataFrame) -> bytes:
+    r"""Return a table as CSV for people, in UTF-8 with the byte-order mark by which Excel knows it.
+
+    A text that a spreadsheet would take for a formula is quoted by an apostrophe, numbers excepted. Whole numbers that may be
+    missing have to come in a column of objects: others are floats to pandas, and exact up to 2⁵³ only.
+
+    >>> spreadsheet(pd.DataFrame({"note": ["=1+1", "-4"], "seed": [2**53 + 1, None]}, dtype=object)).decode("utf-8-sig")
+    "note,seed\r\n'=1+1,9007199254740993\r\n-4,\r\n"
+    """
+    words = table.select_dtypes(exclude="number")
+    shown = {name: pd.Series(map(_no_formula, cells), table.index, object) for name, cells in words.items()}
+    # A return inside a text is set in quotes only where it may end a line.
+    return codecs.BOM_UTF8 + table.assign(**shown).to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def _no_formula(cell: object) -> object:
+    begins = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if begins and not _NUMBER.fullmatch(str(cell)) else cell
 
 
 def read_table(path: Path) -> pd.DataFrame:

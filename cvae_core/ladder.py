@@ -12,6 +12,7 @@ from torch.distributions import kl_divergence
 from cvae_core.config import COARSE, FINE, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
 from cvae_core.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
 from cvae_core.flat import Baseline, first_guess
+from cvae_core.intensities import require_images
 from cvae_core.models import LABELS, Condition, ConditionalVAE, Latents
 from cvae_core.quadrants import SIDE, pixel_mask
 
@@ -55,6 +56,7 @@ class Ladder(ConditionalVAE):
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
         """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c), group by group."""
+        require_images(x)
         return self._descend(self.context(c), noise.expand(-1, len(c), -1), self.recognition(_maps(x)))
 
     def draw(self, c: Condition, noise: Tensor) -> Latents:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cvae_core.config import Config, any_set
 from cvae_core.distributions import MaskedBernoulli
 from cvae_core.errors import ConfigError
+from cvae_core.intensities import require_images
 from cvae_core.quadrants import PIXELS, flags, pixel_mask
 from cvae_core.visibility import ANY, NAMES, described
 
@@ -58,12 +59,19 @@ def nothing(count: int) -> Condition:
 
 
 def labelled(labels: Tensor) -> Condition:
-    """Condition images on their labels (N,)."""
+    """Condition images on their labels (N,), int64; raise ConfigError where one is no digit."""
+    if not torch.compiler.is_compiling() and not bool(((labels >= 0) & (labels < LABELS)).all()):
+        low, high = labels.min(), labels.max()
+        raise ConfigError(f"Labels cannot range from {low} to {high}: they lie between 0 and {LABELS - 1}.")
     return Condition(len(labels), labels=labels)
 
 
 def quadrants_of(images: Tensor, visible: Tensor) -> Condition:
-    """Condition images (N, 784) on their visible quadrants, flags (4,) or (N, 4); hidden pixels are dropped here."""
+    """Condition images (N, 784) on their visible quadrants, flags (4,) or (N, 4); hidden pixels are dropped here.
+
+    Raises ImagesRefused where the images are not intensities in [0, 1], hidden pixels included.
+    """
+    require_images(images)
     visible = visible.to(images.device).expand(len(images), len(NAMES))
     return Condition(len(images), visible=visible, pixels=images * pixel_mask(visible))
 
@@ -141,6 +149,12 @@ def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
 def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
     """Return the visible pixels (N, 784) and flags (N, 4) as network inputs, refusing sets that were not learned."""
     assert c.pixels is not None and c.visible is not None
-    if visible != ANY and not bool((c.visible == flags(visible).to(c.visible.device)).all()):
-        raise ConfigError(f"This model completes digits of which the {described(visible)} is visible, and no others.")
+    if not torch.compiler.is_compiling() and not bool(_learned(visible, c.visible).all()):
+        sets = "one to three quadrants are" if visible == ANY else f"the {described(visible)} is"
+        raise ConfigError(f"This model completes digits of which {sets} visible, and no others.")
     return c.pixels, c.visible.to(c.pixels.dtype)
+
+
+def _learned(visible: str, flagged: Tensor) -> Tensor:
+    """Say of flags (N, 4) whether a model that was trained on a set, or on any, has learned theirs."""
+    return flagged.any(-1) & ~flagged.all(-1) if visible == ANY else flagged == flags(visible).to(flagged.device)

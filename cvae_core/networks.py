@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvae_core.distributions import Gaussian
+from cvae_core.seeds import require_seed
 
 
 class ZeroLinear(nn.Linear):
@@ -82,7 +83,7 @@ class GaussianHead(nn.Module):
 
 def initialise(module: nn.Module, seed: int) -> None:
     """Set all weights from a seed as torch would (He et al. 2015), without its shared generator."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(require_seed(seed))
     for part in module.modules():
         if isinstance(part, nn.LayerNorm):
             part.reset_parameters()

@@ -3,7 +3,7 @@
 A counter-based generator (Philox) is keyed by the seed and by what the noise is for, so no draw shifts another: a
 picture is a function of its link, an image's estimate does not depend on its neighbours in the batch, and a resumed
 training meets the noise that it would have met. All uses of one name have equally many numbers after it: trailing zeros
-do not make another stream.
+do not make another stream. A seed that `seeds.require_seed` refuses is a ConfigError here too.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvae_core.intensities import require_intensities
+from cvae_core.seeds import require_seed
+
 _MASK = (1 << 64) - 1
 
 
 def _generator(seed: int, stream: tuple[int | str, ...]) -> np.random.Generator:
-    words = [seed & _MASK]
+    words = [require_seed(seed)]
     for part in stream:
         words += [int.from_bytes(part.encode(), "little")] if isinstance(part, str) else [part & _MASK]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
@@ -47,7 +50,8 @@ def integers(bound: int, count: int, seed: int, *stream: int | str) -> Tensor:
 
 
 def binarise(intensities: Tensor, seed: int, *stream: int | str) -> Tensor:
-    """Draw every pixel from Bernoulli(intensity): zeros and ones in the shape of `intensities`."""
+    """Draw every pixel from Bernoulli(intensity): zeros and ones in the shape of `intensities`, which lie in [0, 1]."""
+    require_intensities(intensities)
     return (uniform(intensities.shape, seed, *stream).to(intensities.device) < intensities).to(intensities.dtype)
 
 

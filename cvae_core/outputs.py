@@ -14,7 +14,7 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core import archives, data, figures, files, interchange, jobs, noise, replay, tables, upkeep
+from cvae_core import archives, data, figures, files, formats, interchange, jobs, noise, replay, tables, upkeep
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.flags import Root, RunName
@@ -22,6 +22,7 @@ from cvae_core.models import LABELS, completed, labelled, nothing
 from cvae_core.printable import one_line
 from cvae_core.roots import in_root
 from cvae_core.runs import Run, default_root, find, readable
+from cvae_core.seeds import require_seed
 
 GRID_COLUMNS = 8
 
@@ -50,14 +51,14 @@ class Table:
         if self.out is None:
             print(tables.markdown(rows), end="")
             return
-        writers: Mapping[str, Callable[[], str]] = {
-            ".csv": lambda: tables.long_table(rows).to_csv(index=False),
-            ".md": lambda: tables.markdown(rows),
-            ".tex": lambda: tables.latex(rows),
+        writers: Mapping[str, Callable[[], bytes]] = {
+            ".csv": lambda: formats.spreadsheet(tables.long_table(rows)),
+            ".md": lambda: tables.markdown(rows).encode(),
+            ".tex": lambda: tables.latex(rows).encode(),
         }
         if self.out.suffix not in writers:
             raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
-        _write(self.out, writers[self.out.suffix]().encode())
+        _write(self.out, writers[self.out.suffix]())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,7 @@ class Export:
             )
         if not 1 <= self.scale <= 16:
             raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
+        require_seed(self.seed)
         if self.grid is not None:
             _require_ending(self.grid, ".png")
             picture = _sample_grid(run, self.seed, self.scale)

@@ -4,7 +4,8 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 −log p(x | c) in nats per image, mean ± standard error over images.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -107,15 +108,16 @@ class Pivot:
         references = any(entry.run is None for line in self.lines for entry in line.cells.values())
         return f"* {PYRO_NOTE}" if references else ""
 
-    def frame(self, mark: str = "{}") -> pd.DataFrame:
-        """Return the table as text; the best numbers are put into `mark`."""
+    def frame(self, mark: str = "{}", escaped: Callable[[str], str] = str) -> pd.DataFrame:
+        """Return the table as text, which `escaped` may change; the best numbers are put into `mark`."""
         best = self.best
-        rows = [
-            [line.model, line.estimator, str(line.samples or "–"), f"{line.images:,}"]
-            + [_shown(line.cells.get(column), best, mark) for column in self.columns]
-            for line in self.lines
-        ]
-        return pd.DataFrame(rows, columns=["model", "estimator", "S", "N", *self.columns])
+        rows = []
+        for line in self.lines:
+            words = [line.model, line.estimator, str(line.samples or "–"), f"{line.images:,}"]
+            cells = [line.cells.get(column) for column in self.columns]
+            numbers = [(mark if cell in best else "{}").format(escaped(_shown(cell))) for cell in cells]
+            rows.append([*map(escaped, words), *numbers])
+        return pd.DataFrame(rows, columns=[*map(escaped, ("model", "estimator", "S", "N", *self.columns))])
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
@@ -162,7 +164,9 @@ def _noting(damaged: list[RunDamaged]) -> Iterator[None]:
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
     """Return one row per number: what CSV holds."""
     noted = [replace(entry, model=entry.model.replace("*", f" ({PYRO_NOTE})")) for entry in rows]
-    return pd.DataFrame([vars(entry) for entry in noted], columns=list(COLUMNS))
+    return pd.DataFrame(
+        [vars(entry) for entry in noted], columns=list(COLUMNS), dtype=object
+    )  # whole numbers beside None
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
@@ -203,12 +207,13 @@ def markdown(rows: Sequence[Entry]) -> str:
 
 
 def latex(rows: Sequence[Entry]) -> str:
-    """Return the readable tables as LaTeX tabulars for the booktabs package, the best in bold."""
+    """Return the readable tables as LaTeX tabulars in ASCII, the best in bold; a comment names the package they need."""
     tables = [
-        _latex(pivot.title, pivot.frame(r"\textbf{{{}}}")) + (f"\n% {pivot.note}" if pivot.note else "")
+        _latex(escaped_for_latex(pivot.title), pivot.frame(r"\textbf{{{}}}", escaped_for_latex))
+        + (f"\n% {escaped_for_latex(pivot.note)}" if pivot.note else "")
         for pivot in pivots(rows)
     ]
-    return "\n\n".join(tables) + "\n"
+    return "\n\n".join(["% \\usepackage{booktabs} in the preamble", *tables]) + "\n"
 
 
 def require_entries(rows: Sequence[Entry]) -> None:
@@ -219,9 +224,8 @@ def require_entries(rows: Sequence[Entry]) -> None:
 
 def number(entry: Entry) -> str:
     """Write nats ± standard error with the digits that the error leaves meaningful."""
-    if entry.standard_error is None:
-        return f"{entry.nats:.1f}".replace("-", "−")
-    return f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
+    said = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
+    return said.replace("-", "−")
 
 
 def _entry(card: Card, cell: Cell, run: str) -> Entry:
@@ -351,10 +355,8 @@ def _row_order(entry: Entry) -> tuple[bool, int, str, int, int]:
     return entry.run is None, group, entry.model, estimator, entry.samples
 
 
-def _shown(entry: Entry | None, best: set[Entry], mark: str) -> str:
-    if entry is None:
-        return "–"
-    return mark.format(number(entry)) if entry in best else number(entry)
+def _shown(entry: Entry | None) -> str:
+    return "–" if entry is None else number(entry)
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -362,12 +364,28 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+_LATEX = {
+    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "α": r"$\alpha$", "β": r"$\beta$", "–": r"\textendash{}",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": "$|$",
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+}  # fmt: skip
+
+
+def escaped_for_latex(text: str) -> str:
+    r"""Write text in ASCII as LaTeX shows it, letters that it has no command for by their number.
+
+    >>> escaped_for_latex("a_b, β = 4, −0.5 ± 0.1, 数")
+    'a\\_b, $\\beta$ = 4, $-$0.5 $\\pm$ 0.1, U+6570'
+    """
+    written = (_LATEX.get(letter) or (letter if " " <= letter <= "~" else f"U+{ord(letter):04X}") for letter in text)
+    return re.sub("-(?=-)", "-{}", "".join(written))  # two hyphens would become a dash
+
+
 def _latex(title: str, table: pd.DataFrame) -> str:
-    plain = {"−": "$-$", "±": r"$\pm$", "–": "--", "_": r"\_"}
-    rows = [" & ".join(map(str, line)) for line in table.to_numpy().tolist()]
-    body = " \\\\\n".join("".join(plain.get(letter, letter) for letter in row) for row in rows)
+    rows = [" & ".join(row) for row in [list(table.columns), *table.to_numpy().tolist()]]
+    body = " \\\\\n".join(rows[1:])
     columns = "llrr" + "r" * (len(table.columns) - 4)
     return (
         f"% {title}; nats per image, lower is better\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
-        f"{' & '.join(table.columns)} \\\\\n\\midrule\n{body} \\\\\n\\bottomrule\n\\end{{tabular}}"
+        f"{rows[0]} \\\\\n\\midrule\n{body} \\\\\n\\bottomrule\n\\end{{tabular}}"
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from app import charts, controls, display, downloads, library, live, snippets
 from app.plain import code, plain
 from app.provenance import provenance
-from cvae_core import data, tables
+from cvae_core import data, formats, tables
 from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
 from cvae_core.runs import default_root, find
 from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
@@ -97,8 +97,8 @@ def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
 
 def exports(rows: Sequence[Entry]) -> None:
     """Offer the rows as files."""
-    writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str]]] = {
-        "CSV": ("csv", lambda rows: tables.long_table(rows).to_csv(index=False)),
+    writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str | bytes]]] = {
+        "CSV": ("csv", lambda rows: formats.spreadsheet(tables.long_table(rows))),
         "Markdown": ("md", tables.markdown),
         "LaTeX": ("tex", tables.latex),
     }

@@ -14,6 +14,7 @@ from PIL import Image
 
 from benchmarks import machine, readme
 from cvae_core import cli, data, load
+from cvae_core.errors import ImagesRefused
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -116,6 +117,15 @@ def test_the_recipe_for_scoring_gives_the_figures_of_the_table(cooked: dict[str,
     assert cooked["nats"].shape == (50,)
     assert float(-cooked["nats"].mean()) == pytest.approx(cells["importance"].mean, abs=1e-3)
     assert float(-cooked["scores"].elbo.mean()) == pytest.approx(cells["elbo"].mean, abs=1e-3)
+
+
+@pytest.mark.parametrize(("scale", "found"), [("255 * ", "from 0 to 255"), ("1 - 2 * ", "from -1 to 1")])
+@pytest.mark.parametrize(("recipe", "place"), [("Complete", "quadrants_of(x"), ("Score", "from_posterior(model, x")])
+def test_recipes_take_no_pixels_but_intensities(recipe: str, place: str, scale: str, found: str) -> None:
+    given = RECIPES[recipe].replace(place, place.removesuffix("x") + f"{scale}x")
+    assert given != RECIPES[recipe]
+    with pytest.raises(ImagesRefused, match=f"Intensities cannot range {found}: they lie between 0 and 1"):
+        exec(given, {})
 
 
 def test_the_recipes_need_no_images_but_the_embedded_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,10 @@
 """Files that visitors ask for."""
 
+import codecs
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +16,8 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from app import display
+from cvae_core.runs import run_at
+from tests.app.conftest import Visit
 
 
 @pytest.fixture
@@ -46,3 +53,27 @@ def test_no_more_than_the_last_files_are_kept(server: MediaFileManager, monkeypa
     for _ in range(3):
         server.remove_orphaned_files()
     assert [name for name in names if server.read_file(name)] == names[display.FILES_KEPT :]
+
+
+def test_the_csvs_of_pages_are_for_spreadsheets(
+    visit: Visit, own_runs: Path, without_mnist: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, Callable[[], str | bytes]] = {}
+    monkeypatch.setattr(display, "file_button", lambda _, content, file, **__: files.update({file: content}))
+    run = run_at("digits-label", own_runs)
+    run.write_card(replace(run.card(), note="=1+1"))
+    other = run_at("digits-quadrant-1", own_runs)
+    other.write_card(replace(other.card(), best_epoch=None))
+    visit("training", task="Runs")
+    visit("training")
+    visit("cll")
+    visit("latent", run="digits-label")
+    contents = {file: content() for file, content in files.items() if file.endswith(".csv")}
+    assert sorted(contents) == ["cll.csv", "curves.csv", "digits-label-tsne.csv", "runs.csv"]
+    for content in contents.values():
+        assert isinstance(content, bytes)
+        assert content.startswith(codecs.BOM_UTF8)
+    rows = {row["run"]: row for row in csv.DictReader(io.StringIO(contents["runs.csv"].decode("utf-8-sig")))}  # type: ignore[union-attr]
+    assert rows["digits-label"]["note"] == "'=1+1"
+    assert rows["digits-label"]["best epoch"] == str(run.card().best_epoch)
+    assert rows["digits-quadrant-1"]["best epoch"] == ""

@@ -351,6 +351,10 @@ class TestGenerate:
         ("latent", {"point": "nan"}, "`point=nan`"),
         ("inpaint", {"seed": "1e400"}, "`seed=1e400`"),
         ("inpaint", {"seed": "12.7", "samples": "4"}, "`seed=12.7`"),
+        ("generate", {"seed": "-5"}, "`seed=-5`"),
+        ("generate", {"seed": str(2**64)}, f"`seed={2**64}`"),
+        ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # which no browser's number is
+        ("generate", {"seed": str(2**53 - 1)}, None),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
         ("generate", {"seed": "1e1"}, None),

@@ -23,8 +23,8 @@ ROWS = [
     {"console", "sweeps"},
     {"sessions"},
     {"recording"},
-    {"pace"},
-    {"training", "tables", "archives", "interchange"},
+    {"pace", "interchange"},
+    {"training", "tables", "archives"},
     {"soundness", "upkeep"},
     {"monitoring", "replay", "judging"},
     {"gallery"},
@@ -39,9 +39,10 @@ ROWS = [
     {"histories"},
     {"models", "convolutions", "options"},
     {"networks", "config", "data"},
-    {"framing"},
-    {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},
-    {"roots", "visibility", "logs"},
+    {"framing", "distributions", "noise"},
+    {"intensities"},
+    {"quadrants", "vision", "idx", "formats", "optimiser", "parallel"},
+    {"roots", "visibility", "seeds", "logs"},
     {"files", "flags"},
     {"processes"},
     {"errors", "printable", "annotations"},
@@ -180,3 +181,10 @@ def test_no_module_draws_from_a_shared_generator(path: Path) -> None:
             ):
                 pytest.fail(f"{path.name}:{node.lineno} uses NumPy's shared generator")
     assert "random" not in packages(path)
+
+
+@pytest.mark.parametrize("path", [*CORE, *APP, *PAGES], ids=names([*CORE, *APP, *PAGES]))
+def test_csv_is_written_in_one_module(path: Path) -> None:
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute) and node.attr == "to_csv"]
+    assert not calls or path.stem == "formats"
+    assert "csv" not in packages(path)

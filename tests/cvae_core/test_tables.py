@@ -1,8 +1,13 @@
 """A table holds every number that is stored, beside the floors and references that belong to it and no others."""
 
+import csv
 import io
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +16,8 @@ import pytest
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation import Cell
-from cvae_core.runs import Run
+from cvae_core.formats import spreadsheet
+from cvae_core.runs import Run, find, readable
 from cvae_core.tables import (
     COLUMNS,
     GAP,
@@ -20,6 +26,7 @@ from cvae_core.tables import (
     Pivot,
     above_floors,
     entries,
+    escaped_for_latex,
     latex,
     long_table,
     markdown,
@@ -29,6 +36,7 @@ from cvae_core.tables import (
 )
 from tests.cvae_core.results import store
 
+ROOT = Path(__file__).resolve().parents[2]
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
@@ -306,17 +314,91 @@ def test_latex_has_as_many_cells_as_columns_and_no_letter_that_it_cannot_set(run
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert len(rows) > 1
         assert {line.count("&") for line in rows} == {len(columns) - 1}
-    assert set(text.replace("–", "--")) <= set(map(chr, range(128)))
+    assert text.isascii()
+
+
+def shipped() -> list[Run]:
+    root = ROOT / "checkpoints"
+    return [find(name, root) for name in readable(root)[0]]
+
+
+EVERY_LETTER = "".join(map(chr, [*range(0x3000), *range(0xFF00, 0x10000), 0x1F600]))
+
+
+def test_latex_is_ascii_over_all_shipped_runs_and_whatever_a_name_contains() -> None:
+    text = latex(entries(shipped()))
+    assert text.isascii()
+    assert all(words in text for words in (r"$\alpha$ = 0.5", r"$\beta$ = 4", r"$-$ELBO", r"$\pm$", r"\textendash{}"))
+    assert escaped_for_latex(EVERY_LETTER).isascii()
+    assert escaped_for_latex("a--b---c") == "a-{}-b-{}-{}-c"
+
+
+def test_pdflatex_sets_the_tables_with_the_packages_that_they_name(tmp_path: Path) -> None:
+    if not (pdflatex := shutil.which("pdflatex")):
+        pytest.skip("pdflatex is not on this machine")
+    text = latex(entries(shipped()))
+    packages = re.findall(r"^% (\\usepackage\{\w+\})", text, re.MULTILINE)
+    assert packages
+    letters = escaped_for_latex(EVERY_LETTER[:0x400])
+    lines = [r"\documentclass{article}", *packages, r"\begin{document}", text, "", letters, r"\end{document}"]
+    (tmp_path / "t.tex").write_text("\n".join(lines))
+    told = subprocess.run(
+        [pdflatex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout[-2000:]
+    assert "Missing character" not in (tmp_path / "t.log").read_text()
+    assert (tmp_path / "t.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_csv_has_one_row_per_number_and_gives_them_back_exactly(runs: list[Run]) -> None:
     rows = entries(runs)
     table = long_table(rows)
     assert list(table.columns) == list(COLUMNS)
-    read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    read = pd.read_csv(io.BytesIO(spreadsheet(table)))
     assert read["nats"].tolist() == [entry.nats for entry in rows]
     assert read["run"].isna().sum() == 6
     assert list(long_table([]).columns) == list(COLUMNS)
+
+
+def test_csv_is_utf_8_that_excel_knows_with_whole_numbers_whole(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("label", dataset="mnist", beta=4.0, seed=2**53 + 1))
+    store(run, [cell("importance", 84.5, seed=2**53 + 1), cell("floor", 45.5, samples=0)])
+    quadrant = untrained(tiny("quadrant", dataset="mnist"))
+    store(quadrant, [cell("elbo", 70.0, visible="1", seed=2**63 - 1)])
+    content = spreadsheet(long_table(entries([run, quadrant])))
+    assert content.startswith(b"\xef\xbb\xbfdataset,pixels,")
+    text = content.decode("utf-8-sig")
+    assert "label CVAE, β = 4, mlp" in text
+    assert "−ELBO" in text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert {row["seed"] for row in rows} == {str(2**53 + 1), str(2**63 - 1), "0", ""}
+    assert not [value for row in rows for name in ("seed", "seeds", "samples", "images") if "." in (value := row[name])]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ('=HYPERLINK("http://127.0.0.1/","click")', '\'=HYPERLINK("http://127.0.0.1/","click")'),
+        ("+1+1", "'+1+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("a\r=1\n=1", "a\r=1\n=1"),
+        ("-inf", "'-inf"),
+        ("-", "'-"),
+        ("-5", "-5"),
+        ("+1.5e-3", "+1.5e-3"),
+        ("a=b", "a=b"),
+        ("", ""),
+        (-1.5, "-1.5"),
+        (None, ""),
+    ],
+)
+def test_no_text_of_a_csv_begins_a_formula(cell: object, written: str) -> None:
+    table = pd.DataFrame({"note": [cell, "x"]}, dtype=object)
+    rows = list(csv.DictReader(io.StringIO(spreadsheet(table).decode("utf-8-sig"), newline="")))
+    assert [row["note"] for row in rows] == [written, "x"]
 
 
 def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> None:

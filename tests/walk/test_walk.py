@@ -445,3 +445,11 @@ def test_a_live_cell_can_be_stopped(visit: Open) -> None:
     done = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
     page.wait_for_timeout(1500)
     assert page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text() == done
+
+
+def test_the_table_of_runs_has_one_csv_and_it_is_ours(visit: Open) -> None:
+    page = visit("training?task=Runs")
+    page.get_by_test_id("stDataFrame").first.hover()
+    page.get_by_role("button", name="Fullscreen").first.wait_for()  # Streamlit's tools for the table are shown
+    assert not page.get_by_role("button", name="Download as CSV").is_visible()  # which has no guard against formulas
+    assert page.get_by_role("button", name="CSV", exact=True).is_visible()
