@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvae_core import data, vision
+from cvae_core import data, fingerprints, vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -307,11 +307,13 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Be the .gz files of a made-up kmnist, with torchvision expecting their MD5 sums."""
+    """Be the .gz files of a made-up kmnist, with torchvision and the lab expecting their MD5 sums."""
     shapes = {TRAIN_IMAGES: (60_000, 28, 28), TRAIN_LABELS: 60_000, TEST_IMAGES: (10_000, 28, 28), TEST_LABELS: 10_000}
     files = {f"{name}.gz": gzip.compress(idx(np.full(shape, 3)), 1) for name, shape in shapes.items()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
     monkeypatch.setattr(vision.datasets().KMNIST, "resources", sums)
+    published = {name.removesuffix(".gz"): md5 for name, md5 in sums}
+    monkeypatch.setattr(fingerprints, "ARCHIVE_MD5", {**fingerprints.ARCHIVE_MD5, "kmnist": published})
     return files
 
 

@@ -40,6 +40,8 @@ ROWS = [
     {"models", "convolutions"},
     {"networks", "config", "data"},
     {"framing"},
+    {"fingerprints"},
+    {"datafiles"},
     {"distributions", "quadrants", "noise", "vision", "idx", "formats", "optimiser", "parallel"},
     {"roots", "visibility", "logs"},
     {"files", "flags", "annotations"},
