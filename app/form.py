@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, pace, sessions, upkeep
+from cvae_core import data, fingerprints, jobs, pace, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -53,6 +53,7 @@ def show() -> None:
     root = default_root()
     try:
         config = _config()
+        consent = _consent(config)
         name = _name(config, root)
         pace.require_small(config)
         upkeep.vacant(root, name)
@@ -65,7 +66,7 @@ def show() -> None:
     except LabError as error:
         st.warning(str(error), icon=":material/edit:")
         return
-    command = in_root(train_command(config, name), root)
+    command = in_root(train_command(config, name, *consent), root)
     st.code(command, language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
         st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
@@ -83,7 +84,11 @@ def _config() -> Config:
         flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
-        changes: dict[str, Any] = {"dataset": st.selectbox("Data set", get_args(Dataset), key="new-dataset")}
+        changes: dict[str, Any] = {
+            "dataset": st.selectbox(
+                "Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset"
+            )
+        }
     defaults, form = preset_of(flavour, preset), f"{flavour}-{preset}"
     with st.container(horizontal=True):
         if hasattr(defaults, "visible"):
@@ -124,6 +129,15 @@ def _name(config: Config, root: Path) -> str:
     names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
     free = next(name for name in names if upkeep.is_vacant(root, name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
+
+
+def _consent(config: Config) -> tuple[str, ...]:
+    """Ask whether to train on other images than the published ones where such are here; raise DataDamaged without a yes."""
+    if (named := fingerprints.named_here(config.dataset)) == config.dataset:
+        return ()
+    if not st.checkbox(f"Train on {named}", key=f"new-other-{config.dataset}"):
+        fingerprints.require_published_here(config.dataset)
+    return fingerprints.consent(True)
 
 
 def _missing_baseline(config: Config, root: Path) -> Config | None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
-from cvae_core import files, jobs, pace, queueing, sweeps
+from cvae_core import files, fingerprints, jobs, pace, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.roots import NAME, default_root
@@ -50,6 +50,7 @@ def show() -> None:
             pace.require_small(run.config)
         missing = _missing(root, planned, sweeps.finished(root))
         if permission.may_train():
+            fingerprints.require_published_here(*(run.config.dataset for run in missing))
             _offer(root, name, text, missing, of=len(planned))
         else:
             permission.tell()

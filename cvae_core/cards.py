@@ -14,6 +14,7 @@ from cvae_core import files
 from cvae_core.annotations import fits
 from cvae_core.config import Config, fills, from_json, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.fingerprints import named
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
@@ -62,6 +63,11 @@ class Card:
     def elbo(self) -> float | None:
         """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
         return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
+
+    @property
+    def image_set(self) -> str:
+        """Return what its data set is called wherever it is named, other images than the published ones included."""
+        return named(self.config.dataset, self.data_fingerprint)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `card_from_json` reads back."""

@@ -133,6 +133,17 @@ def require_published(dataset: str, fingerprint: str | None) -> None:
     )
 
 
+def require_published_here(*datasets: str) -> None:
+    """Raise DataDamaged where the images on this machine are known to be others than the published ones."""
+    for dataset in dict.fromkeys(datasets):
+        require_published(dataset, fingerprint_here(dataset))
+
+
+def consent(given: bool) -> tuple[str, ...]:
+    """Return the flag with which a training takes other images, where it was given."""
+    return (FLAG,) if given else ()
+
+
 def look(dataset: str) -> Seen:
     """Return which images are on this machine, from memory where their files are as they were.
 

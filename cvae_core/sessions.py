@@ -17,6 +17,7 @@ from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
+from cvae_core.fingerprints import require_published
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
@@ -42,6 +43,7 @@ class Launch:
     force: bool = False
     embed: bool = False  # lay the latent space out at the end
     device: torch.device = CPU
+    other_images: bool = False  # train on images that are known to be others than the published ones of their name
     flags: tuple[str, ...] = ()  # of its command beside those of configuration and name, for who goes on with it
 
     def command(self, config: Config) -> str:
@@ -87,10 +89,12 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     """Train a configuration into a run, reporting as it goes.
 
     Closing the generator between two reports stops the training: state and card are written and the run can be
-    resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, NotWritable.
+    resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, DataDamaged, NotWritable.
     """
     run = run_at(launch.run, launch.root)
     data = load(config.dataset)
+    if not launch.other_images:
+        require_published(config.dataset, data.fingerprint)
     baseline, began_before = None, run.exists()
     if isinstance(config, QuadrantConfig):
         needed = baseline_for(config)

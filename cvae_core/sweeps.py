@@ -32,9 +32,9 @@ class Planned:
     run: str
     config: Config
 
-    def command(self, root: Path) -> str:
-        """Return the command that trains it, from where it stands."""
-        card, command = folder_of(self.run, root) / "card.json", train_command(self.config, self.run)
+    def command(self, root: Path, *flags: str) -> str:
+        """Return the command that trains it with some flags more, from where it stands."""
+        card, command = folder_of(self.run, root) / "card.json", train_command(self.config, self.run, *flags)
         begun = card.exists() and files.read_json(card).get("status") != "finished"
         return in_root(f"{command} --resume" if begun else command, root)
 
