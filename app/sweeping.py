@@ -11,7 +11,7 @@ from app.following import EVERY, IDLE, WORDS
 from cvae_core import files, fingerprints, jobs, pace, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
-from cvae_core.roots import NAME, default_root
+from cvae_core.roots import NAME, default_root, folder_of
 from cvae_core.sweeps import Planned
 
 FOLDER = ".sweeps"  # in a root of runs: NAME.toml
@@ -65,7 +65,9 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
         st.code(text, language="toml")
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
-    return name, st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+    text = st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+    folder_of(name, root)  # it becomes the name of a file
+    return name, text
 
 
 def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:

@@ -308,7 +308,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
 
 def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
     (own_runs / ".sweeps" / "folder.toml").mkdir(parents=True)
-    files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff\xfe")
+    files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff")
     for name, sentence in (("folder", "cannot be read"), ("bytes", "is no TOML")):
         visitor = visit("training", task="Sweep", sweep=name)
         assert f"{name}.toml {sentence}" in visitor.error[0].value
