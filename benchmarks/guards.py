@@ -81,6 +81,15 @@ GUARDS = {  # by promise
         "gatherUsageStats = true",
         "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_system_and_hands_its_exports_over",
     ),
+    "images": Guard(
+        "cvae_core/fingerprints.py",
+        "return fingerprint == PUBLISHED[dataset]",
+        "return True",
+        "tests/promises/test_images.py",
+    ),
+    "sweeps": Guard(
+        "cvae_core/sweeps.py", "if len(text) > MOST_BYTES:", "if False:", "tests/promises/test_images.py"
+    ),
     "pickles": Guard(
         "cvae_core/formats.py",
         "BytesIO(content), allow_pickle=False",

@@ -56,6 +56,12 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "at the version that `requirements.lock` names",
     ),
     "requests": ("every page in a browser, on a phone and wide, light and dark", "no request leaves the machine"),
+    "images": (
+        "MNIST's files of the right sizes, each with one byte changed and its time of modification kept; a memory of digests "
+        "that lies",
+        "named as other images than the published ones; not trained on without a flag",
+    ),
+    "sweeps": ("TOML of a sweep that takes long to read: 200,000 dots, brackets, digits", "refused unread above 8 kB"),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
 }
 

@@ -25,7 +25,7 @@ from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.roots import LONGEST, MARK, folder_of, in_root, name_of
 
 LARGEST = 100  # runs: who gives more has mistyped
-MOST_BYTES = 16_384  # of TOML: a grid needs a tenth of it, and reading takes time by the square of a key's length
+MOST_BYTES = 8192  # of TOML: a grid needs a tenth of it, and reading takes time by the square of a key's length
 
 
 @dataclass(frozen=True)
