@@ -15,6 +15,7 @@ from cvae_core import data, noise
 from cvae_core.config import Flavour, QuadrantConfig, any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.evaluation import Cell
+from cvae_core.fingerprints import named_here
 from cvae_core.gallery import Pixels
 from cvae_core.latent import DEAD_RATE
 from cvae_core.quadrants import PROPER_SETS
@@ -78,6 +79,8 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
 def _tell_origin(key: RunKey) -> None:
     if origin := library.card(key).imported:
         st.caption(f"Somebody else's, imported {code(origin)}")
+    if (images := library.card(key).image_set) != library.config(key).dataset:
+        st.caption(f"Trained on {plain(images)}")
 
 
 def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
@@ -315,6 +318,8 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     dataset = names[0]
     if len(names) > 1:
         dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
+    if (named := named_here(dataset)) != dataset:
+        st.caption(f"The images here are {named}.")
     sets = sorted(families[dataset])  # any comes last
     visible = st.segmented_control(
         "Visible quadrants",

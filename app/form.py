@@ -10,7 +10,7 @@ import streamlit as st
 from app import display, library
 from app.following import FOLLOW, duration
 from app.plain import Markdown, plain
-from cvae_core import data, jobs, pace, parallel, sessions, upkeep
+from cvae_core import data, fingerprints, jobs, pace, parallel, sessions, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -54,6 +54,7 @@ def show() -> None:
     root = default_root()
     try:
         config = _config()
+        other_images = _other_images(config)
         name = _name(config, root)
         pace.require_small(config)
         upkeep.vacant(root, name)
@@ -66,7 +67,7 @@ def show() -> None:
     except LabError as error:
         st.warning(plain(error), icon=":material/edit:")
         return
-    job = Job(run=name, config=config, options=Options(threads=parallel.all_but_one()))
+    job = Job(run=name, config=config, options=Options(threads=parallel.all_but_one(), other_images=other_images))
     st.code(job.command(root), language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
         st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
@@ -84,7 +85,11 @@ def _config() -> Config:
         flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
-        changes: dict[str, Any] = {"dataset": st.selectbox("Data set", get_args(Dataset), key="new-dataset")}
+        changes: dict[str, Any] = {
+            "dataset": st.selectbox(
+                "Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset"
+            )
+        }
     defaults, form = preset_of(flavour, preset), f"{flavour}-{preset}"
     with st.container(horizontal=True):
         if hasattr(defaults, "visible"):
@@ -125,6 +130,15 @@ def _name(config: Config, root: Path) -> str:
     names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
     free = next(name for name in names if upkeep.is_vacant(root, name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
+
+
+def _other_images(config: Config) -> bool:
+    """Ask whether to train on other images than the published ones where such are here; raise DataDamaged without a yes."""
+    if (named := fingerprints.named_here(config.dataset)) == config.dataset:
+        return False
+    if not st.checkbox(f"Train on {plain(named)}", key=f"new-other-{config.dataset}"):
+        fingerprints.require_published_here(config.dataset)
+    return True
 
 
 def _missing_baseline(config: Config, root: Path) -> Config | None:

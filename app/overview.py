@@ -46,7 +46,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
     return {  # what runs are compared by comes first: a narrow window shows no more without scrolling
         "run": name,
-        "data set": config.dataset,
+        "data set": card.image_set,
         "preset": config.preset,
         "state": _state(root, name, card),
         "validation −ELBO": None if card.elbo is None else -card.elbo,

@@ -9,11 +9,11 @@ import streamlit as st
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
 from app.plain import plain
-from cvae_core import files, jobs, pace, parallel, queueing, sweeps
+from cvae_core import files, fingerprints, jobs, pace, parallel, queueing, sweeps
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, RunInUse, RunNotFound
 from cvae_core.options import Options
-from cvae_core.roots import NAME, default_root, unlinked
+from cvae_core.roots import NAME, default_root, folder_of, unlinked
 from cvae_core.sweeps import Planned
 
 FOLDER = ".sweeps"  # in a root of runs: NAME.toml
@@ -52,6 +52,7 @@ def show() -> None:
             pace.require_small(run.config)
         missing = _missing(root, planned, sweeps.finished(root))
         if permission.may_train():
+            fingerprints.require_published_here(*(run.config.dataset for run in missing))
             _offer(root, name, text, missing, of=len(planned))
         else:
             permission.tell()
@@ -66,7 +67,9 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
         st.code(text, language="toml")
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
-    return name, st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+    text = st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+    folder_of(name, root)  # it becomes the name of a file
+    return name, text
 
 
 def _path(root: Path, name: str) -> Path:

@@ -72,6 +72,12 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # what, and the figure to meet
         "links in the place of what the lab writes, moves or deletes below a folder of runs",
         "none is followed: what it leads to stays as it is",
     ),
+    "images": (
+        "MNIST's files of the right sizes, each with one byte changed and its time of modification kept; a memory of digests "
+        "that lies",
+        "named as other images than the published ones; not trained on without a flag",
+    ),
+    "sweeps": ("TOML of a sweep that takes long to read: 200,000 dots, brackets, digits", "refused unread above 8 kB"),
     "pickles": ("pickles in the place of every file that the lab reads", "none is opened"),
     "commands": (
         "hostile commands in cards, in the queue, in what trainings have said, in archives that are taken in",

@@ -1,9 +1,10 @@
 """A run as one file for a colleague, and back: what comes from elsewhere is measured before it is opened.
 
-An archive is a zip with one folder, the run's. Of somebody else's nothing is believed: names are compared with a list and
-sizes with limits before anything is unpacked, all in memory; then the files go to a folder beside, where `soundness` opens
-them, and which takes the run's name at the very end. What passes is whole and of this version of the lab. Whether its
-figures are true no digest says, so its card keeps where it came from.
+An archive is a zip with one folder, the run's. Packed again elsewhere, it may have folders above that or none, and entries
+that macOS or Windows added, which are left out unread. Of somebody else's nothing is believed: names are compared with a
+list and sizes with limits before anything is unpacked, all in memory; then the files go to a folder beside, where
+`soundness` opens them, and which takes the run's name at the very end. What passes is whole and of this version of the lab.
+Whether its figures are true no digest says, so its card keeps where it came from.
 """
 
 import io
@@ -11,7 +12,7 @@ import logging
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from pathlib import Path
 from cvae_core import files
 from cvae_core.errors import ArchiveRefused, LabError, NotWritable
 from cvae_core.files import MEGABYTE
-from cvae_core.roots import NAME
+from cvae_core.roots import NAME, name_of
 from cvae_core.runs import Run, run_at
 from cvae_core.soundness import require_sound
 from cvae_core.upkeep import changing, vacant
@@ -38,6 +39,8 @@ NEEDED = tuple(LIMITS)[:4]
 MAX_FILES = 32
 MAX_BYTES = 512 * MEGABYTE  # of an archive, and of all that is in it
 ARRAY, ARRAY_BYTES = r"[a-z0-9_]{1,32}\.npy", 128 * MEGABYTE  # in an .npz, which is a zip too
+MAX_ENTRIES = 1024  # of a zip's directory, with what other programs add
+_ADDED = r"__MACOSX/.*|(.*/)?(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)"  # by macOS and Windows; never read
 _ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
 
 
@@ -61,12 +64,13 @@ def packed(run: Run) -> bytes:
 def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
     """Unpack an archive into a new run under `root`, called as it was or otherwise, after all checks.
 
-    Raises ArchiveRefused where it is not a run as `packed` writes it, RunInUse where there is one of that name, and
+    A folder's name that a run cannot have becomes one; without a folder, the run is called after the archive. Raises
+    ArchiveRefused where it is not a run as `packed` writes it, RunInUse where there is one of that name, and
     NotWritable; then everything is as it was before.
     """
     with _refusing(archive):
         origin, contents = _unpacked(_read(archive))
-    run = run_at(origin if name is None else name, root)
+    run = run_at(name_of(origin or archive.stem) if name is None else name, root)
     remedy = "give another name to this one with --run NAME"
     vacant(root, run.name, remedy)
     try:
@@ -109,6 +113,8 @@ def _limit(file: str) -> int:
 
 
 def _read(archive: Path) -> bytes:
+    if archive.is_dir():  # as a browser leaves it that unpacks what it downloads
+        raise ArchiveRefused("there is no such file, but a folder: pack it as a .zip and import that.")
     if not archive.is_file():
         raise ArchiveRefused("there is no such file.")
     with archive.open("rb") as file:
@@ -119,49 +125,85 @@ def _read(archive: Path) -> bytes:
 
 
 def _unpacked(content: bytes) -> tuple[str, dict[str, bytes]]:
-    """Return the name of the run in an archive, and its files by name."""
+    """Return the folder of the run in an archive, which is empty where there is none, and its files by name."""
+    with _opened(content) as archive:
+        entries = [entry for entry in archive.infolist() if not re.fullmatch(_ADDED, entry.orig_filename)]
+        prefix = _prefix([entry.orig_filename for entry in entries])
+        above = {
+            prefix[: place + 1] for place, letter in enumerate(prefix) if letter == "/"
+        }  # folders have entries, too
 
-    def limit(name: str) -> int:
-        folder, _, file = name.partition("/")
-        return _limit(file) if NAME.fullmatch(folder) else 0
+        def limit(name: str) -> int:
+            folder, file = _parted(name)
+            return _limit(file) if folder == prefix or NAME.fullmatch(folder.removesuffix("/")) else 0
 
-    members = _members(content, limit)
-    folders = {name.partition("/")[0] for name in members}
-    contents = {name.partition("/")[2]: member for name, member in members.items()}
+        members = _members(archive, [entry for entry in entries if entry.orig_filename not in above], limit)
+    folders = {_parted(name)[0] for name in members}
+    contents = {_parted(name)[1]: member for name, member in members.items()}
     whole = all(sum(bool(re.fullmatch(kind, file)) for file in contents) == 1 for kind in NEEDED)
     if len(folders) != 1 or not whole:
-        raise ArchiveRefused("it does not hold one whole run: a card, weights, curves and stages in one folder.")
+        raise ArchiveRefused(
+            "it does not hold one whole run: a card, weights, curves and stages in one folder. Export the run again with "
+            "python -m cvae_core export RUN --zip FILE.zip."
+        )
     for file, member in contents.items():
         if file.endswith(".npz"):
-            _members(member, lambda name: ARRAY_BYTES if re.fullmatch(ARRAY, name) else 0)
+            with _opened(member) as arrays:
+                _members(arrays, arrays.infolist(), lambda name: ARRAY_BYTES if re.fullmatch(ARRAY, name) else 0)
         if (
             file.endswith(".safetensors") and int.from_bytes(member[:8], "little") > MEGABYTE
         ):  # what its list of names has
             raise ArchiveRefused(f"{file} in it is not a safetensors file of a model.")
-    return folders.pop(), contents
+    return prefix.rstrip("/").rpartition("/")[2], contents
 
 
-def _members(content: bytes, limit: Callable[[str], int]) -> dict[str, bytes]:
-    """Read a zip whose every name has a limit in bytes: all are measured before the first is unpacked."""
-    if content.count(_ENTRY) > MAX_FILES:  # counted before zipfile makes an object of each
+def _prefix(names: Sequence[str]) -> str:
+    """Return what stands before the names of the one run's files: nothing, or folders as people call them.
+
+    It serves comparisons and the run's name alone and is never a path.
+    """
+    (folder, *others) = {_parted(name)[0] for name in names if _parted(name)[1] == "card.json"} or {""}
+    parts = folder.split("/")[:-1]
+    plain = all(part.isprintable() and not re.search(r"^(\.|$)|[\\:]", part) for part in parts)
+    return folder if plain and not others else ""
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Split the name of an entry into its folder, which ends in a slash, and its file."""
+    folder, slash, file = name.rpartition("/")
+    return folder + slash, file
+
+
+def _opened(content: bytes) -> zipfile.ZipFile:
+    if content.count(_ENTRY) > MAX_ENTRIES:  # counted before zipfile makes an object of each
         raise ArchiveRefused(f"it lists more than {MAX_FILES} files.")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        for entry in entries:
-            most, kind = limit(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
-            if not most or entry.orig_filename != entry.filename:
-                raise ArchiveRefused(f"it holds {entry.orig_filename[:80]!r}, and a run has no such file.")
-            if kind not in (0, stat.S_IFREG):
-                raise ArchiveRefused(f"{entry.filename} in it is not a plain file.")
-            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ArchiveRefused(f"{entry.filename} in it is packed as the lab never packs.")
-            if entry.file_size > most:
-                raise ArchiveRefused(f"{entry.filename} in it has {entry.file_size:,} bytes, {most:,} are the most.")
-        if len({entry.filename for entry in entries}) < len(entries):
-            raise ArchiveRefused("it holds two files of one name.")
-        if sum(entry.file_size for entry in entries) > MAX_BYTES:
-            raise ArchiveRefused(f"its files have more than {MAX_BYTES // MEGABYTE} MB.")
-        return {entry.filename: _bounded(archive, entry) for entry in entries}
+    return zipfile.ZipFile(io.BytesIO(content))
+
+
+def _members(
+    archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], limit: Callable[[str], int]
+) -> dict[str, bytes]:
+    """Read entries of a zip whose every name has a limit in bytes: all are measured before the first is unpacked."""
+    if len(entries) > MAX_FILES:
+        raise ArchiveRefused(f"it lists more than {MAX_FILES} files.")
+    for entry in entries:
+        most, kind = limit(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
+        if not most or entry.orig_filename != entry.filename:
+            raise ArchiveRefused(
+                f"it holds {entry.orig_filename[:80]!r}, and a run has no such file. Pack the run's folder without it, or "
+                "import the archive that export --zip wrote."
+            )
+        if kind not in (0, stat.S_IFREG):
+            raise ArchiveRefused(f"{entry.filename} in it is not a plain file.")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ArchiveRefused(f"{entry.filename} in it is packed as the lab never packs.")
+        if entry.file_size > most:
+            raise ArchiveRefused(f"{entry.filename} in it has {entry.file_size:,} bytes, {most:,} are the most.")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ArchiveRefused("it holds two files of one name.")
+    if sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise ArchiveRefused(f"its files have more than {MAX_BYTES // MEGABYTE} MB.")
+    return {entry.filename: _bounded(archive, entry) for entry in entries}
 
 
 def _bounded(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

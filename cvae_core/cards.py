@@ -13,6 +13,7 @@ from cvae_core import files
 from cvae_core.annotations import Count, Epoch, Moment, Nats, Seconds, Workers, misfits
 from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.fingerprints import named
 from cvae_core.options import USUAL, Job, Options, options_of
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
@@ -63,6 +64,11 @@ class Card:
     def elbo(self) -> float | None:
         """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
         return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
+
+    @property
+    def image_set(self) -> str:
+        """Return what its data set is called wherever it is named, other images than the published ones included."""
+        return named(self.config.dataset, self.data_fingerprint)
 
     def job(self, run: str, *, resume: bool = False) -> Job:
         """Return the training that made the card of a run, or the one that resumes it."""

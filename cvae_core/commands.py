@@ -20,7 +20,8 @@ from cvae_core.console import Bar, ticking
 from cvae_core.data import Split
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
 from cvae_core.evaluation import Cell, Interim
-from cvae_core.flags import OnDevice, Root, RunName
+from cvae_core.fingerprints import require_published
+from cvae_core.flags import OnDevice, OtherImages, Root, RunName
 from cvae_core.models import ConditionalVAE
 from cvae_core.options import Job
 from cvae_core.printable import printable, unfiltered
@@ -107,6 +108,8 @@ class Evaluate:
             cells += self._scored(interim, weights, model, split, samples, images)
         if not parallel.leads():
             return
+        if (images_of := run.card().image_set) != run.card().config.dataset:
+            print(f"Scored on {images_of}.", file=sys.stderr)
         kept = evaluation.store(run, cells, weights, file)
         for interim in interims.values():
             interim.drop(cells[0].images)
@@ -204,12 +207,15 @@ class LearnClassifier:
     """Train the small classifier that judges generated digits, and keep it with the runs."""
 
     dataset: Annotated[Positional[Dataset], Doc("images to learn")] = "mnist"
+    other_images: OtherImages = False
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Train with a line per epoch, then store."""
         ensure_data(self.dataset)
         dataset = data.load(self.dataset)
+        if not self.other_images:
+            require_published(self.dataset, dataset.fingerprint)
         files.require_writable(classifier.classifier_path(self.dataset, self.root))
         for learned in classifier.learn(dataset.train):
             right = classifier.accuracy(learned.classifier, dataset.validation)

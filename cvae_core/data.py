@@ -4,38 +4,29 @@ MNIST, Fashion-MNIST and Kuzushiji-MNIST are read from disk in torchvision's lay
 scikit-learn's handwritten digits lie beside this module, so that the lab runs without either.
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core import idx, vision
-from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
-from cvae_core.files import user_path
-from cvae_core.quadrants import PIXELS, SIDE
+from cvae_core import datafiles, fingerprints, vision
+from cvae_core.datafiles import CLASS, known, raw
+from cvae_core.datafiles import EMBEDDED as EMBEDDED  # asked for together with `load`
+from cvae_core.datafiles import NAMES as NAMES
+from cvae_core.datafiles import folder as folder
+from cvae_core.datafiles import on_disk as on_disk
+from cvae_core.errors import ConfigError, DataMissing, NotWritable
+from cvae_core.quadrants import PIXELS
 
 LOG = logging.getLogger(__name__)
-NAMES = ("mnist", "fashion", "kmnist", "digits")
-EMBEDDED = "digits"
 DIGITS = Path(__file__).with_name("digits.npz")  # written by benchmarks/digits.py
 SPLITS = ("train", "validation", "test")
-HELD_OUT = 10_000  # images for validation, the last ones of the 60,000 for training
-
-_CLASS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}  # of torchvision, and its folder
-_SHAPES = {
-    "train-images-idx3-ubyte": (60_000, SIDE, SIDE),
-    "train-labels-idx1-ubyte": (60_000,),
-    "t10k-images-idx3-ubyte": (10_000, SIDE, SIDE),
-    "t10k-labels-idx1-ubyte": (10_000,),
-}
 DOWNLOAD_BYTES = {  # the four .gz files in the order above
     "mnist": 9_912_422 + 28_881 + 1_648_877 + 4_542,
     "fashion": 26_421_880 + 29_515 + 4_422_102 + 5_148,
@@ -44,7 +35,6 @@ DOWNLOAD_BYTES = {  # the four .gz files in the order above
 }
 
 Rows = slice | Tensor | Sequence[int]
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,19 +74,6 @@ class DataSet:
         raise ConfigError(f"No split is called {name!r}: choose one of {', '.join(SPLITS)}.")
 
 
-def folder() -> Path:
-    """Return where data sets lie: `$CVAE_DATA`, else `data` in the repository."""
-    return user_path("CVAE_DATA", "data")
-
-
-def on_disk(name: str) -> bool:
-    """Tell, without reading them, whether the files of a data set are there; the embedded one always is."""
-    try:
-        return _known(name) == EMBEDDED or all((_raw(name) / file).is_file() for file in _SHAPES)
-    except OSError:  # a folder that may not be looked into
-        return False
-
-
 def load(name: str) -> DataSet:
     """Read a data set from disk, never from the network.
 
@@ -105,44 +82,44 @@ def load(name: str) -> DataSet:
     >>> len(load("digits").train), load("digits").test.images.dtype
     (1257, torch.uint8)
     """
-    if _known(name) == EMBEDDED:
+    if known(name) == EMBEDDED:
         return _digits()
-    files = _each(name, idx.read)
-    train, test = (_split(name, files, part) for part in ("train", "t10k"))
-    return _data_set(name, train.part(slice(None, -HELD_OUT)), train.part(slice(-HELD_OUT, None)), test)
-
-
-def training_images(name: str) -> int:
-    """Return how many images a data set has for training, whether it is on this machine or not."""
-    embedded = _known(name) == EMBEDDED
-    return len(_digits().train) if embedded else _SHAPES["train-images-idx3-ubyte"][0] - HELD_OUT
+    contents = datafiles.read(name)
+    splits = (
+        Split(
+            torch.frombuffer(images, dtype=torch.uint8).reshape(-1, PIXELS),
+            torch.frombuffer(labels, dtype=torch.uint8).long(),
+        )
+        for images, labels in fingerprints.split(contents).values()
+    )
+    return _data_set(name, *splits)
 
 
 def download(name: str) -> None:
     """Fetch a data set from the internet unless it is there, with progress on stderr.
 
     `DataMissing` says why nothing whole came, `NotWritable` why it could not be stored, `DataDamaged` which file that
-    is already there has to be deleted first.
+    is already there has to be deleted first, be it only since it holds other images than the published ones.
     """
-    if _known(name) == EMBEDDED:
+    if known(name) == EMBEDDED:
         return
     with suppress(DataMissing):
-        _each(name, idx.check)
+        fingerprints.require_published(name, fingerprints.look(name).fingerprint)
         return
     try:
-        vision.download(_CLASS[name], folder())
+        vision.download(CLASS[name], folder())
     except ConnectionError as error:
         raise DataMissing(
-            f"Downloading {name} into {_raw(name)} failed: {error}. Check the internet connection and repeat "
+            f"Downloading {name} into {raw(name)} failed: {error}. Check the internet connection and repeat "
             f"python -m cvae_core download {name}, or use the embedded {EMBEDDED}."
         ) from error
     except OSError as error:
         raise NotWritable(
-            f"{name} could not be stored: {error.strerror} ({error.filename or _raw(name)}). Make room there or give "
+            f"{name} could not be stored: {error.strerror} ({error.filename or raw(name)}). Make room there or give "
             f"yourself the right to write, or set CVAE_DATA to another folder."
         ) from error
-    _each(name, idx.check)
-    LOG.info("%s is downloaded into %s", name, _raw(name))
+    fingerprints.require_published(name, fingerprints.look(name).fingerprint)
+    LOG.info("%s is downloaded into %s", name, raw(name))
 
 
 def downloaded_bytes(name: str) -> int:
@@ -150,50 +127,8 @@ def downloaded_bytes(name: str) -> int:
     if on_disk(name):
         return DOWNLOAD_BYTES[name]
     with suppress(OSError):  # torchvision writes straight into the .gz files, without a temporary name
-        return min(sum(path.stat().st_size for path in _raw(name).glob("*.gz")), DOWNLOAD_BYTES[name])
+        return min(sum(path.stat().st_size for path in raw(name).glob("*-ubyte.gz")), DOWNLOAD_BYTES[name])
     return 0
-
-
-def _known(name: str) -> str:
-    if name not in NAMES:
-        raise ConfigError(f"No data set is called {name!r}: choose one of {', '.join(NAMES)}.")
-    return name
-
-
-def _raw(name: str) -> Path:
-    return folder() / _CLASS[name] / "raw"
-
-
-def _damaged(name: str, path: Path, fault: str) -> DataDamaged:
-    return DataDamaged(f"{path} {fault}. Delete it and download again: python -m cvae_core download {name}")
-
-
-def _each(name: str, look: Callable[[Path, tuple[int, ...]], Result]) -> dict[str, Result]:
-    """Look at each file of a data set; `DataMissing` and `DataDamaged` say which one cannot be."""
-    found, missing = {}, []
-    for file, shape in _SHAPES.items():
-        path = _raw(name) / file
-        try:
-            found[file] = look(path, shape)
-        except (FileNotFoundError, NotADirectoryError):
-            missing.append(file)
-        except OSError as error:
-            raise _damaged(name, path, f"cannot be read ({error.strerror})") from error
-        except ValueError as error:
-            raise _damaged(name, path, str(error)) from error
-    if missing:
-        raise DataMissing(
-            f"{name} is not on this machine: no {missing[0]} in {_raw(name)}. Get it with python -m cvae_core download "
-            f"{name}, set CVAE_DATA to the folder that holds {_CLASS[name]}/raw, or use the embedded {EMBEDDED}."
-        )
-    return found
-
-
-def _split(name: str, files: Mapping[str, Tensor], part: str) -> Split:
-    file = f"{part}-labels-idx1-ubyte"
-    if (highest := int(files[file].max())) > 9:
-        raise _damaged(name, _raw(name) / file, f"holds the label {highest}, but labels go from 0 to 9")
-    return Split(files[f"{part}-images-idx3-ubyte"].reshape(-1, PIXELS), files[file].long())
 
 
 @cache
@@ -206,13 +141,8 @@ def _digits() -> DataSet:
 
 
 def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSet:
-    return DataSet(name, train, validation, test, _fingerprint(train, validation, test))
-
-
-def _fingerprint(*splits: Split) -> str:
-    digest = hashlib.sha256()
-    for name, split in zip(SPLITS, splits, strict=True):
-        for part, tensor in (("images", split.images), ("labels", split.labels)):
-            digest.update(f"{name} {part} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()
+    held = {
+        split: (part.images.numpy().reshape(-1).data, part.labels.to(torch.uint8).numpy().data)
+        for split, part in zip(SPLITS, (train, validation, test), strict=True)
+    }
+    return DataSet(name, train, validation, test, fingerprints.fingerprint_of(held))

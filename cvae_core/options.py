@@ -12,7 +12,7 @@ from typing_extensions import Doc
 from cvae_core.annotations import fits
 from cvae_core.config import Config, from_json, train_words
 from cvae_core.errors import ConfigError
-from cvae_core.flags import OnDevice
+from cvae_core.flags import OnDevice, OtherImages
 from cvae_core.roots import in_root, require_name
 
 MOST_THREADS = 1024
@@ -25,6 +25,7 @@ class Options:
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     device: OnDevice = "auto"
     threads: Annotated[int | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = None
+    other_images: OtherImages = False
 
     def __post_init__(self) -> None:
         whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
@@ -40,7 +41,8 @@ class Options:
         """
         embed = [] if self.embed else ["--no-embed"]
         device = [] if self.device == Options.device else ["--device", self.device]
-        return [*embed, *device, *([] if self.threads is None else ["--threads", str(self.threads)])]
+        threads = [] if self.threads is None else ["--threads", str(self.threads)]
+        return [*embed, *device, *threads, *(["--other-images"] if self.other_images else [])]
 
 
 USUAL = Options()

@@ -132,7 +132,7 @@ class List:
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
             now = jobs.condition(self.root, name)
             print(
-                f"{name:24} {now.state:9} {card.config.flavour:9} {card.config.dataset:8} {card.config.preset:8} "
+                f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
                 f"{card.imported and f'  imported {one_line(card.imported)}'}"
             )

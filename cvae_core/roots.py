@@ -2,13 +2,16 @@
 
 import re
 import shlex
+import unicodedata
 from pathlib import Path
 
 from cvae_core.errors import ConfigError
-from cvae_core.files import user_path
+from cvae_core.files import digest, user_path
 
 QUEUE = ".queue"  # in a root of runs: who trains and who waits
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LONGEST = 64  # letters of a name
+NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{LONGEST - 1}}}")
+MARK = 8  # hexadecimal digits that stand for what a name had to leave out
 
 
 def default_root() -> Path:
@@ -43,6 +46,23 @@ def unlinked(path: Path, root: Path) -> Path:
                 f"In {part.parent} {part.name!r} is a link to somewhere else and is not followed: put what it leads to there."
             )
     return path
+
+
+def name_of(text: str, most: int = LONGEST) -> str:
+    """Return the name of at most so many letters that the lab gives to something by a text; a valid name stays as it is.
+
+    The same text has the same name. What is too long, or has no letter left, ends in digits of the text's SHA-256.
+
+    >>> name_of("My Grid (1)"), name_of("seed-" * 5, 16)
+    ('my-grid-1', 'seed-se-13694e58')
+    """
+    if NAME.fullmatch(text) and len(text) <= most:
+        return text
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub("[^a-z0-9._-]+", "-", plain).strip("._-")
+    if 0 < len(name) <= most:
+        return name
+    return f"{name[: max(0, most - MARK - 1)]}-{digest(text.encode(errors='replace'))[:MARK]}".lstrip("._-")[:most]
 
 
 def in_root(command: str, root: Path) -> str:

@@ -32,7 +32,7 @@ from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import NAME, folder_of, in_root, unlinked
+from cvae_core.roots import NAME, folder_of, in_root, name_of, unlinked
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
 LOG = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Run:
     @property
     def anew(self) -> str:
         """Return what a run is called that is trained like this one and leaves it as it is."""
-        return f"my-{self.name}"
+        return name_of(f"my-{self.name}")
 
     def exists(self) -> bool:
         """Say whether there is a card, readable or not."""

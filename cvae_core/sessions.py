@@ -17,6 +17,7 @@ from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
+from cvae_core.fingerprints import require_published
 from cvae_core.jobs import RUN_LOCK
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.options import Options
@@ -83,10 +84,12 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     """Train a configuration into a run, reporting as it goes.
 
     Closing the generator between two reports stops the training: state and card are written and the run can be
-    resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, NotWritable.
+    resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, DataDamaged, NotWritable.
     """
     run = run_at(launch.run, launch.root)
     data = load(config.dataset)
+    if not launch.options.other_images:
+        require_published(config.dataset, data.fingerprint)
     baseline, began_before = None, run.exists()
     if isinstance(config, QuadrantConfig):
         needed = baseline_for(config)

@@ -16,10 +16,10 @@ from typing import Annotated, Generic, TypeVar
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import jobs, processes, queueing, sweeps, transcripts
+from cvae_core import fingerprints, jobs, processes, queueing, sweeps, transcripts
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, Interrupted
-from cvae_core.flags import Root, RunName
+from cvae_core.flags import OtherImages, Root, RunName
 from cvae_core.options import USUAL, Job, Options
 from cvae_core.printable import one_line
 from cvae_core.roots import default_root, folder_of, in_root
@@ -52,7 +52,9 @@ class Train(Generic[AnyConfig]):
         Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
         group of which one member waits gives up.
         """
-        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits
+        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits, and so are other images
+        if not self.options.other_images:
+            fingerprints.require_published_here(self.config.dataset)
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
                 self._wait(until_the_end, stop_requested)
@@ -146,24 +148,34 @@ class Sweep:
     launcher: Annotated[str, Doc("what starts each run: python, or torchrun and its flags for several processes")] = (
         "python"
     )
+    other_images: OtherImages = False
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
         launcher = _program(self.launcher)
-        planned = sweeps.plan(self.file, self.root)
+        planned, options = sweeps.plan(self.file, self.root), Options(other_images=self.other_images)
+        if not self.other_images:
+            fingerprints.require_published_here(*(run.config.dataset for run in planned))
         for run in planned:
-            print(run.command(self.root) + ("  # finished" if run.finished_as(self.root) else ""), flush=True)
+            print(
+                run.job(self.root, options).command(self.root) + ("  # finished" if run.finished_as(self.root) else ""),
+                flush=True,
+            )
         if self.dry_run:
             return
         flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
-        again = in_root(shlex.join(["python", "-m", "cvae_core", "sweep", str(self.file), *flags]), self.root)
+        again = in_root(
+            shlex.join(["python", "-m", "cvae_core", "sweep", str(self.file), *flags, *options.flags]), self.root
+        )
         with processes.stop_signals() as stop_requested:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
                 if not stop_requested() and not run.finished_as(self.root):
-                    _train_apart(launcher, [*run.job(self.root).words, "--root", str(self.root)], stop_requested)
+                    _train_apart(
+                        launcher, [*run.job(self.root, options).words, "--root", str(self.root)], stop_requested
+                    )
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
         if missing := [run.run for run in planned if not run.finished_as(self.root)]:

@@ -6,13 +6,15 @@
     seed = [0, 1]               the last axis varies fastest
 
 A run is called after the file, its flavour and its place on the axes: a file means the same runs whenever it is read.
+Where that is too long, what all of them share is left out, keys are abbreviated, and the file's name is shortened.
 """
 
+import codecs
 import itertools
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
@@ -22,9 +24,10 @@ from cvae_core.cards import CARD, read_card
 from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.options import USUAL, Job, Options
-from cvae_core.roots import folder_of
+from cvae_core.roots import LONGEST, MARK, folder_of, name_of
 
 LARGEST = 100  # runs: who gives more has mistyped
+MOST_BYTES = 8192  # of TOML: a grid needs a tenth of it, and reading takes time by the square of a key's length
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,11 @@ def read(file: Path) -> str:
     """Return the TOML of a sweep; raise ConfigError where there is none to read."""
     try:
         with file.open("rb") as content:
-            found = content.read(files.MEGABYTE + 1)
-        if len(found) > files.MEGABYTE:
-            raise ConfigError(f"{file} is no sweep: it has more than 1 MB.")
-        return found.decode()
+            found = content.read(MOST_BYTES + 1)
+        if len(found) > MOST_BYTES:
+            raise ConfigError(f"{file} is no sweep: {_TOO_LONG}")
+        utf16 = found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's > writes
+        return found.decode("utf-16" if utf16 else "utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
@@ -92,6 +96,8 @@ def plan(file: Path, root: Path) -> list[Planned]:
 
 def planned(text: str, name: str, root: Path) -> list[Planned]:
     """Return the runs of a sweep of a name that is given as TOML; raise ConfigError as `plan` does."""
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"This is no sweep: {_TOO_LONG}")
     try:
         return _planned(tomllib.loads(text), name, root)
     except (ValueError, RecursionError) as error:  # of thousands of digits in a number, too, or of brackets in brackets
@@ -108,22 +114,42 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
     for key, values in axes.items():
         if any(value in values[:place] for place, value in enumerate(values)):  # 1 and 1.0 are the same
             raise ConfigError(f"{key!r} cannot be {values}: a value is in it twice.")
+    points = [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+    configs = [_configured(settings) for settings in points]
+    shared = set.intersection(*(set(config.run_name.split("-")) for config in configs))
     planned = []
-    for point in itertools.product(*axes.values()):
-        settings = dict(zip(axes, point, strict=True))
-        config = _configured(settings)
-        apart = [
-            f"{key}-{value}".lower() for key, value in settings.items() if len(axes[key]) > 1 and key not in _NAMED
-        ]
-        name = "-".join([stem, config.run_name, *apart]).replace("_", "-")
-        folder_of(name, root)  # a name that cannot be is refused before anything trains
+    for settings, config in zip(points, configs, strict=True):
+        apart = {key: value for key, value in settings.items() if len(axes[key]) > 1 and key not in _NAMED}
+        name = _name(stem, config, apart, shared)
+        folder_of(name, root)  # a link in its place is refused before anything trains
         planned.append(Planned(name, config))
     if len({run.config for run in planned}) < len(planned):
         raise ConfigError("Two of its runs are one and the same: two values of an axis mean the same set of quadrants.")
     return planned
 
 
+_TOO_LONG = f"it has more than {MOST_BYTES:,} bytes. Give settings of train alone, a list for each axis of the grid."
 _NAMED = ("dataset", "flavour", "visible", "preset", "pixels")  # what `Config.run_name` says
+
+
+def _name(stem: str, config: Config, apart: Mapping[str, Any], shared: Collection[str]) -> str:
+    """Name a run after its file, its kind and the values that set it apart; without what all have where that is too long."""
+
+    def joined(*words: str) -> str:
+        return "-".join(words).lower().replace("_", "-")
+
+    name = joined(name_of(stem), config.run_name, *(f"{key}-{value}" for key, value in apart.items()))
+    if len(name) <= LONGEST:
+        return name_of(name)
+    short = [word for word in config.run_name.split("-") if word not in shared]
+    short += [f"{_abbreviated(key)}-{value}" for key, value in apart.items()]
+    return name_of(joined(name_of(stem, max(MARK, LONGEST - len(joined("", *short)))), *short))
+
+
+def _abbreviated(key: str) -> str:
+    """Shorten a setting's name: learning_rate is lr, averaging is avera."""
+    words = key.split("_")
+    return "".join(word[0] for word in words) if len(words) > 1 else key[:5]
 
 
 def _configured(values: Mapping[str, Any]) -> Config:

@@ -233,7 +233,7 @@ def _entry(card: Card, cell: Cell, run: str) -> Entry:
     model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
-        config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
+        card.image_set, config.pixels, scored, model, ESTIMATORS[cell.estimator],
         cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
         cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
     )  # fmt: skip

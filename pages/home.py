@@ -8,6 +8,7 @@ from app.navigation import PAGES
 from app.pictures import Figure, Strip
 from app.plain import code, plain
 from cvae_core import data, gallery
+from cvae_core.fingerprints import named_here
 from cvae_core.latent import USUAL
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
@@ -66,7 +67,7 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
             f"“The {plain(described(visible))} is this”: but the rest? The network blurs all answers into one; "
             f"each sample of {code(library.label(completing.name))} is one answer."
         )
-        caption = f"{completing.name}: {dataset} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
+        caption = f"{completing.name}: {named_here(dataset)} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
         settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
         rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {number}": 3 + number for number in range(1, ANSWERS + 1)}
         display.picture(
@@ -161,7 +162,7 @@ table = pd.DataFrame(
         {
             "run": name,
             "kind": library.kind(card.config) + (card.imported and f", imported {card.imported}"),
-            "images": card.config.dataset,
+            "images": card.image_set,
             "preset": card.config.preset,
             "latents": card.config.latents,
             "−ELBO": -card.metrics["elbo"],
@@ -185,7 +186,7 @@ st.dataframe(
         "parameters": st.column_config.NumberColumn(format="%.1f M"),
     },
 )
-sets = ", ".join(f"{name} {'here' if data.on_disk(name) else 'not here'}" for name in data.NAMES)
+sets = ", ".join(f"{named_here(name)} {'here' if data.on_disk(name) else 'not here'}" for name in data.NAMES)
 st.caption(
     f"Image sets: {plain(sets)}. Everything is trained on this lab's own command line: `python -m cvae_core --help`."
 )

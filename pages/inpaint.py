@@ -13,6 +13,7 @@ from app.plain import Markdown, code, plain
 from cvae_core import data, gallery, visibility
 from cvae_core.config import is_ladder
 from cvae_core.evaluation import stored_cells
+from cvae_core.fingerprints import named_here
 from cvae_core.flat import QuadrantCVAE
 from cvae_core.gallery import Pixels, Sheet
 from cvae_core.models import ConditionalVAE, completed, quadrants_of
@@ -93,7 +94,7 @@ def digits_completed(
         key,
         gallery.completions,
         settings,
-        f"{key.name}: {visibility.described(visible)} visible, {dataset} test digits "
+        f"{key.name}: {visibility.described(visible)} visible, {named_here(dataset)} test digits "
         f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )

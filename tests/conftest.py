@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from cvae_core import data, sessions
+from cvae_core import data, idx, sessions
 from cvae_core.architectures import build
 from cvae_core.cards import Card
 from cvae_core.config import PRESETS, Config, Flavour, configure
+from cvae_core.datafiles import SHAPES
+from cvae_core.fingerprints import PUBLISHED
 from cvae_core.runs import Run
 from cvae_core.sessions import Launch, train_run
 
@@ -36,6 +39,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def digits() -> data.DataSet:
     return data.load("digits")
+
+
+@pytest.fixture
+def other_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be the folder of an MNIST of the right sizes and wrong bytes: all images are black, and take no room on the disk."""
+    folder = tmp_path / "others"
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, shape in SHAPES.items():
+        with (raw / name).open("wb") as file:
+            file.write(idx.header(shape))
+            if len(shape) == 1:
+                file.write(bytes(number % 10 for number in range(shape[0])))
+            else:
+                file.truncate(file.tell() + prod(shape))
+    monkeypatch.setenv("CVAE_DATA", str(folder))
+    return raw
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +119,7 @@ def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
             config=config,
             status="finished",
             created="2015-12-07T00:00:00+00:00",
-            data_fingerprint=digits.fingerprint,
+            data_fingerprint=PUBLISHED.get(config.dataset, digits.fingerprint),
             versions={},
             device="cpu",
             dtype="float32",

@@ -109,6 +109,35 @@ def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: P
     assert form(visit).text_input[0].placeholder == "digits-label-2"
 
 
+OTHERS = "mnist, other images than the published ones"
+
+
+@pytest.mark.usefixtures("other_mnist")
+def test_other_images_are_trained_on_after_a_yes_alone_and_are_called_so(
+    visit: Visit, own_runs: Path, started: list[tuple[str, str]]
+) -> None:
+    visitor = visit("training", task="Train")
+    assert OTHERS in visitor.selectbox(key="new-dataset").options
+    assert "mnist here hold other images than the published ones: " in visitor.warning[0].value
+    assert "Start" not in labels(visitor)
+    visitor.checkbox(key="new-other-mnist").check().run()
+    assert not visitor.warning
+    assert command_of(visitor).endswith("train label --other-images")
+    press(visitor, "Start")
+    assert started == [("label", command_of(visitor))]
+    visitor.selectbox(key="new-dataset").select("digits").run()
+    assert not visitor.checkbox
+    assert "--other-images" not in command_of(visitor)
+
+
+@pytest.mark.usefixtures("other_mnist")
+def test_a_sweep_over_other_images_is_left_to_a_shell(visit: Visit, own_runs: Path) -> None:
+    visitor = visit("training", task="Sweep")
+    visitor.text_area(key="sweep-text").set_value('flavour = "label"\n').run()
+    assert "or train on these images with --other-images" in visitor.error[0].value
+    assert not labels(visitor)
+
+
 REFUSED = {
     "networks": ({"Width": 8192, "Name": "mine"}, "weights are too large: from a page 50,000,000 are the most"),
     "a width": ({"Width": 0}, "width cannot be 0: it lies between 1 and 8192"),
@@ -314,7 +343,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
 
 def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
     (own_runs / ".sweeps" / "folder.toml").mkdir(parents=True)
-    files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff\xfe")
+    files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff")
     for name, sentence in (("folder", "cannot be read"), ("bytes", "is no TOML")):
         visitor = visit("training", task="Sweep", sweep=name)
         assert f"{name}.toml {sentence}" in visitor.error[0].value

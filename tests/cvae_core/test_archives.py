@@ -7,7 +7,7 @@ import stat
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,11 +211,12 @@ for place in (
     "C:\\cll.json", "C:cll.json", "C:/cll.json", "\\\\host\\share\\cll.json", f"{NAME}:x/cll.json", f"{NAME}/cll.json:x",
     "~/cll.json", "~root/.bashrc", f"{NAME}/cll.json\0.png", f"{NAME}/\0", f"{NAME}/CLL.json", f"{NAME}/cll.json ",
     f"{NAME}/cll.json.", f"{NAME}/cll.json\n", f"{NAME}/ｃll.json", f"{NAME}/cll\u202e.json", f"{NAME}/%2e%2e/cll.json",
-    f"{NAME}/inside/cll.json", f"{NAME}/inside/", f"{NAME}/", "cll.json", f"{NAME.upper()}/cll.json", ".cache/cll.json",
+    f"{NAME}/inside/cll.json", f"{NAME}/inside/", "inside/", "cll.json", f"{NAME.upper()}/cll.json", ".cache/cll.json",
     f"{NAME}/.lock", f"{NAME}/.cll.json.1-1.tmp", f"{NAME}/state.safetensors", f"{NAME}/weights-00000000.pt",
     f"{NAME}/weights-0000000g.safetensors", f"{NAME}/model.pkl", f"{NAME}/run.py", f"{NAME}/__init__.py",
     f"{NAME}/embedding-umap.npz", f"{NAME}/embedding-tsne-1-2-3.npz", f"{NAME}/embedding-tsne-.npz", f"{NAME}/" + "a" * 300,
-    "-rf/cll.json", "__MACOSX/._card.json", f"{'a' * 65}/cll.json", "$HOME/cll.json", "a/b/c/d/e/cll.json",
+    "-rf/cll.json", "__MACOSX", "MACOSX/._/card.json", ".DS_Store/cll.json", f"{'a' * 65}/cll.json",
+    "$HOME/cll.json", "a/b/c/d/e/cll.json",
     "\u2024\u2024/cll.json",
 ):  # fmt: skip
     FORGED[f"a file called {place!r}"] = (more(place), NO_SUCH_FILE)
@@ -260,7 +261,7 @@ ALONE = ("card.json", "curves.csv", "stages.npz")  # what does not name the weig
 
 for file in (*ALONE, "weights-"):
     FORGED[f"no {file}"] = (lambda contents, file=file: zipped(without(contents, file)), "does not hold one whole run")
-for folder in ("..", "../x", "Label", "a" * 65, ".hidden", "", "é"):
+for folder in ("..", "../x", "./x", "/x", "x//x", "x\\y", "C:", ".hidden", "", "x\u202ey", "x\ny", "x\0y"):
     FORGED[f"all in the folder {folder!r}"] = (
         lambda contents, folder=folder: zipped({name.replace(NAME, folder, 1): c for name, c in contents.items()}),
         NO_SUCH_FILE,
@@ -653,6 +654,102 @@ def test_the_forgers_tools_alone_do_no_harm(contents: Contents, tmp_path: Path) 
     ):  # fmt: skip
         archive.write_bytes(good)
         assert take_in(archive, tmp_path / "root", f"run-{number}").exists()
+
+
+Entries = Sequence[tuple[zipfile.ZipInfo | str, bytes]]
+
+
+def folders(*names: str) -> Entries:
+    return [(named(name, stat.S_IFDIR | 0o755), b"") for name in names]
+
+
+def moved(contents: Contents, folder: str) -> Contents:
+    return {name.replace(f"{NAME}/", folder, 1): content for name, content in contents.items()}
+
+
+def streamed(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, bytes], zip64: bool = False) -> bytes:
+    """Zip as programs do that write without going back: sizes come after the files, as 64 bits if they must."""
+
+    class Stream(io.RawIOBase):
+        written = b""
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, content: Any) -> int:
+            self.written += bytes(content)
+            return len(content)
+
+    stream = Stream()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+        for name, content in [*more, *entries.items()]:
+            with archive.open(name, "w", force_zip64=zip64) as file:
+                file.write(content)
+    return stream.written
+
+
+ON_A_MAC: Entries = [
+    *folders(f"{NAME}/", "__MACOSX/", f"__MACOSX/{NAME}/"),
+    *((name, b"\0\5\x16\7") for name in (f"__MACOSX/._{NAME}", f"__MACOSX/{NAME}/._card.json", f"{NAME}/._cll.json")),
+    *((name, b"\0\0\0\1Bud1") for name in (".DS_Store", f"{NAME}/.DS_Store")),
+    *((f"__MACOSX/{NAME}/._{number}", b"") for number in range(40)),
+]
+REPACKED: dict[str, tuple[Forger, str]] = {  # how, and what the run is called then
+    "on a Mac": (lambda contents: zipped(contents, *ON_A_MAC), NAME),
+    "on a Mac, in one go": (lambda contents: streamed(contents, *ON_A_MAC), NAME),
+    "with sizes of 64 bits": (lambda contents: streamed(contents, zip64=True), NAME),
+    "on Windows": (
+        lambda contents: zipped(
+            contents, (named(f"{NAME}/", 0), b""), (f"{NAME}/desktop.ini", b"[x]"), (f"{NAME}/Thumbs.db", b"\xd0\xcf")
+        ),
+        NAME,
+    ),
+    "without compression": (lambda contents: zipped(contents, method=zipfile.ZIP_STORED), NAME),
+    "one level deeper": (
+        lambda contents: zipped(moved(contents, f"My runs/{NAME}/"), *folders("My runs/", f"My runs/{NAME}/")), NAME
+    ),
+    "two levels deeper, on a Mac": (
+        lambda contents: zipped(moved(contents, f"Läufe/2026/{NAME}/"), ("Läufe/.DS_Store", b""), *folders("Läufe/")), NAME
+    ),
+    "without a folder": (lambda contents: zipped(moved(contents, "")), "my-best-run-2"),
+    "in a folder that a Mac has numbered": (lambda contents: zipped(moved(contents, f"{NAME} 2/")), f"{NAME}-2"),
+    "in a folder of capitals": (lambda contents: zipped(moved(contents, "Label/")), "label"),
+    "in a folder of another alphabet": (lambda contents: zipped(moved(contents, "é/")), "e"),
+    "in a folder of a long name": (
+        lambda contents: zipped(moved(contents, f"{'a' * 65}/")), f"{'a' * 55}-{files.digest(b'a' * 65)[:8]}"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", REPACKED)
+def test_a_run_that_was_packed_again_elsewhere_is_taken_in(how: str, contents: Contents, tmp_path: Path) -> None:
+    repack, name = REPACKED[how]
+    archive = tmp_path / "My best run (2).zip"
+    archive.write_bytes(repack(contents))
+    run = take_in(archive, tmp_path / "root")
+    assert run == run_at(name, tmp_path / "root")
+    expected = {path.partition("/")[2]: content for path, content in contents.items() if "card.json" not in path}
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir() if path.name != "card.json"} == expected
+    assert [path.name for path in (tmp_path / "root").iterdir() if not path.name.startswith(".")] == [name]
+    assert take_in(archive, tmp_path / "root", "theirs").name == "theirs"
+
+
+def test_what_other_programs_add_is_not_even_read(contents: Contents, tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(directory_says(zipped(contents, *ON_A_MAC), f"__MACOSX/{NAME}/._card.json", *SIZE, 2**32 - 2))
+    assert take_in(archive, tmp_path / "root").name == NAME
+
+
+def test_what_does_not_belong_into_an_archive_is_named_with_what_to_do(contents: Contents, tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    for more in (f"{NAME}/.lock", f"{NAME}/notes.txt", "run.zip"):
+        archive.write_bytes(zipped(contents, (more, b"x")))
+        with pytest.raises(
+            ArchiveRefused, match=f"it holds '{more}', and a run has no such file. Pack the run's folder wi"
+        ):
+            take_in(archive, tmp_path / "root")
+    with pytest.raises(ArchiveRefused, match=r"there is no such file, but a folder: pack it as a \.zip"):
+        take_in(tmp_path, tmp_path / "root")
 
 
 def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -734,3 +734,59 @@ def test_nothing_is_written_where_only_reading_was_asked_for(command: Command, r
     for words in (["list"], ["table"], ["list", "--json"], ["evaluate", "nosuch"]):
         command(*words, "--root", root)
     assert everything() == before
+
+
+BLACK = [
+    "--width",
+    "4",
+    "--depth",
+    "1",
+    "--latent",
+    "1",
+    "--epochs",
+    "1",
+    "--warm-up",
+    "0",
+    "--batch-size",
+    "20000",
+    "--no-embed",
+]
+NAMED = "mnist, other images than the published ones"
+
+
+@pytest.mark.usefixtures("other_mnist")
+def test_other_images_are_trained_on_with_a_flag_alone_which_a_resumed_run_keeps(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "runs"
+    for words in (["train", "label", *BLACK], ["classifier", "mnist"], ["download", "mnist"]):
+        line = refused(command(*words))
+        assert "mnist here hold other images than the published ones: " in line
+        assert "python -m cvae_core download mnist, or train on these images with --other-images" in line
+    assert not all_runs(root)
+    assert not (root / ".queue" / "queue.json").exists()  # it did not even wait
+
+    monkeypatch.setattr(commands, "_stops", lambda report, _: isinstance(report, Stepped))
+    code, _, err = command("train", "label", *BLACK, "--other-images")
+    assert code == 2
+    assert "--other-images --resume" in err
+    assert run_at("label", root).card().command.endswith("--no-embed --other-images")
+    monkeypatch.undo()
+    monkeypatch.setenv("CVAE_RUNS", str(root))
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "others"))
+    code, out, _ = command("train", "label", *BLACK, "--resume")
+    assert code == 0
+    assert "Run 'label' is finished" in out
+    assert "--other-images" in run_at("label", root).card().command
+
+
+@pytest.mark.usefixtures("other_mnist")
+def test_other_images_are_named_wherever_their_set_is(command: Command, tmp_path: Path) -> None:
+    command("train", "label", *BLACK, "--other-images")
+    assert f" {NAMED} " in command("list")[1]
+    code, _, err = command("evaluate", "label", "--images", "20", "--samples", "2")
+    assert code == 0
+    assert f"Scored on {NAMED}." in err
+    assert f"### {NAMED}, grey pixels, whole image" in command("table")[1]
+    assert command("table", "--out", tmp_path / "t.csv")[0] == 0
+    assert NAMED in (tmp_path / "t.csv").read_text()

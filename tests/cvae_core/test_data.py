@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tracemalloc
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +20,9 @@ import numpy as np
 import pytest
 import torch
 
-from cvae_core import data, vision
+from cvae_core import data, fingerprints, vision
 from cvae_core.errors import ConfigError, DataDamaged, DataMissing, NotWritable
+from cvae_core.idx import read
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -307,11 +309,13 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Be the .gz files of a made-up kmnist, with torchvision expecting their MD5 sums."""
+    """Be the .gz files of a made-up kmnist, with torchvision and the lab expecting their MD5 sums."""
     shapes = {TRAIN_IMAGES: (60_000, 28, 28), TRAIN_LABELS: 60_000, TEST_IMAGES: (10_000, 28, 28), TEST_LABELS: 10_000}
     files = {f"{name}.gz": gzip.compress(idx(np.full(shape, 3)), 1) for name, shape in shapes.items()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
     monkeypatch.setattr(vision.datasets().KMNIST, "resources", sums)
+    published = {name.removesuffix(".gz"): md5 for name, md5 in sums}
+    monkeypatch.setattr(fingerprints, "ARCHIVE_MD5", {**fingerprints.ARCHIVE_MD5, "kmnist": published})
     return files
 
 
@@ -484,3 +488,128 @@ def test_no_ink_of_the_digits_is_lost() -> None:
     ink = torch.cat([digits.split(name).intensities().sum(1) for name in data.SPLITS]).sort().values
     small = torch.from_numpy(load_digits().data).float().sum(1).div(16).mul((20 / 8) ** 2).sort().values
     torch.testing.assert_close(ink, small, rtol=0.12, atol=0)
+
+
+def kaggle(name: str) -> str:
+    return name.replace("-idx", ".idx")
+
+
+def pack(path: Path) -> Path:
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes(), 1))
+    path.unlink()
+    return packed
+
+
+def rearranged(raw: Path, how: str) -> None:
+    """Lay MNIST's four files out as other programs do."""
+    for number, path in enumerate(sorted(raw.iterdir())):
+        if "Kaggle" in how and ("some" not in how or number % 2):
+            path = path.rename(raw / kaggle(path.name))
+        if "packed" in how and ("some" not in how or number < 2):
+            path = pack(path)
+        if "one folder higher" in how:
+            path.rename(raw.parent / path.name)
+        if "in the folder itself" in how:
+            path.rename(raw.parent.parent / path.name)
+    if "folders of the same name" in how:  # as Kaggle's archive has beside the files
+        for file in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
+            (raw / file).mkdir()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "packed",
+        "Kaggle",
+        "Kaggle, packed",
+        "Kaggle, folders of the same name",
+        "some Kaggle, some packed",
+        "packed, one folder higher",
+        "in the folder itself",
+        "Kaggle, packed, in the folder itself",
+    ],
+)
+def test_mnist_is_read_as_other_programs_leave_it(
+    how: str, other_mnist: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expected = data.load("mnist")
+    monkeypatch.setattr(fingerprints, "PUBLISHED", {"mnist": expected.fingerprint})
+    asked = offline(monkeypatch, unreachable)
+    rearranged(other_mnist, how)
+    assert data.on_disk("mnist")
+    assert data.downloaded_bytes("mnist") == data.DOWNLOAD_BYTES["mnist"]
+    data.download("mnist")
+    assert asked == []
+    here = data.load("mnist")
+    assert here.fingerprint == expected.fingerprint == fingerprints.fingerprint_here("mnist")
+    assert torch.equal(here.test.labels, expected.test.labels)
+    assert not data.on_disk("fashion")
+
+
+def bomb(content: bytes) -> bytes:
+    """Pack far more than a file holds, and say at the end that it is as much."""
+    return gzip.compress(content + bytes(200_000_000), 1)[:-4] + struct.pack("<I", len(content))
+
+
+HALF, REST = "is cut off or holds something else", "Delete it and download again"
+PACKED: dict[
+    str, tuple[str, Callable[[bytes], bytes], str, bool]
+] = {  # and whether it is taken for a whole one at first
+    "cut off": (TRAIN_IMAGES, lambda content: gzip.compress(content, 1)[:-100], HALF, False),
+    "empty": (TEST_LABELS, lambda _: b"", HALF, False),
+    "no archive": (TEST_LABELS, lambda content: content, HALF, False),
+    "a page in its place": (TEST_LABELS, lambda _: b"<!DOCTYPE html>", HALF, False),
+    "of fewer images": (TEST_IMAGES, lambda content: gzip.compress(content[:-784], 1), HALF, False),
+    "of something else": (TEST_LABELS, lambda content: gzip.compress(bytes(len(content))), "is not the IDX file", True),
+    "a flipped bit": (
+        TEST_LABELS,
+        lambda content: gzip.compress(content)[:-8] + b"\0\0\0\0" + gzip.compress(content)[-4:],
+        r"cannot be unpacked \(.*incorrect data check\)",
+        True,
+    ),
+    "a bomb": (TEST_LABELS, bomb, "unpacks to more than 10,008 bytes instead of 10,008", True),
+    "a label 10": (TEST_LABELS, lambda content: gzip.compress(content[:-1] + b"\x0a"), "holds the label 10", True),
+}
+
+
+@pytest.mark.parametrize("case", PACKED)
+def test_an_archive_that_is_not_what_it_should_be_is_named(
+    case: str, other_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, damage, sentence, seems_whole = PACKED[case]
+    archive = other_mnist / f"{file}.gz"
+    archive.write_bytes(damage((other_mnist / file).read_bytes()))
+    (other_mnist / file).unlink()
+    assert data.on_disk("mnist") == seems_whole
+    error, remedy = (DataDamaged, REST) if seems_whole else (DataMissing, "download mnist, set CVAE_DATA")
+    with pytest.raises(error, match=rf"{archive} {sentence}.*{remedy}"):
+        data.load("mnist")
+    asked = offline(monkeypatch, unreachable)
+    with pytest.raises(error):
+        data.download("mnist")
+    assert bool(asked) != seems_whole  # what was cut off is fetched again
+
+
+def test_no_archive_fills_the_memory(other_mnist: Path) -> None:
+    archive = other_mnist / f"{TEST_LABELS}.gz"
+    archive.write_bytes(bomb((other_mnist / TEST_LABELS).read_bytes()))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        read(archive, (10_000,))
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+def test_an_archive_that_may_not_be_read_is_damage(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, whole = pack(other_mnist / TEST_LABELS), Path.open
+
+    def locked(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == archive:
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", locked)
+    assert not data.on_disk("mnist")
+    with pytest.raises(DataDamaged, match=rf"{archive} cannot be read \(Permission denied\)"):
+        data.load("mnist")

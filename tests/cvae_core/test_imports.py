@@ -41,6 +41,8 @@ ROWS = [
     {"networks", "config", "data"},
     {"framing", "distributions", "noise"},
     {"intensities"},
+    {"fingerprints"},
+    {"datafiles"},
     {"quadrants", "vision", "idx", "formats", "optimiser", "parallel"},
     {"roots", "visibility", "seeds", "logs"},
     {"files", "flags"},

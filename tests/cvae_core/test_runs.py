@@ -20,6 +20,7 @@ from cvae_core.config import Config, configure
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
 from cvae_core.examples import held_out
+from cvae_core.roots import NAME
 from cvae_core.runs import Run, all_runs, find, load_weights, readable, run_at
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
@@ -407,3 +408,10 @@ def test_a_notebook_loads_a_model_by_its_runs_name(
     weights.write_bytes(weights.read_bytes() + b"\0")
     with pytest.raises(RunDamaged, match="does not match the digest"):
         load("mine")
+
+
+def test_a_run_of_the_longest_name_can_be_trained_anew_beside_itself(tmp_path: Path) -> None:
+    assert Run(tmp_path / "label").anew == "my-label"
+    names = {Run(tmp_path / f"{'a' * 63}{last}").anew for last in "ab"}
+    assert len(names) == 2
+    assert all(NAME.fullmatch(name) and name.startswith("my-aaa") for name in names)

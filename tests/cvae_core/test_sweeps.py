@@ -1,15 +1,23 @@
 """A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
 
+import codecs
+import itertools
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cvae_core import cli, starting
-from cvae_core.config import configure
+from cvae_core import cli, starting, sweeps
+from cvae_core.config import PRESETS, Dataset, Flavour, Pixels, configure, preset_of
 from cvae_core.errors import ConfigError
+from cvae_core.files import digest
 from cvae_core.options import Options
+from cvae_core.roots import NAME, name_of
 from cvae_core.runs import all_runs, run_at
 from cvae_core.sessions import Launch, train_run
 from cvae_core.sweeps import plan
@@ -29,15 +37,15 @@ def test_lists_are_the_axes_of_a_grid_the_last_of_which_varies_fastest(tmp_path:
         tmp_path,
         'flavour = "quadrant"\nvisible = ["1", "top-left"]\npreset = ["mlp", "classic"]\nseed = [0, 7]\nepochs = 10\n',
     )
-    planned = plan(file, tmp_path)
-    assert [run.run for run in planned] == [
+    grid = plan(file, tmp_path)
+    assert [run.run for run in grid] == [
         f"grid-quadrant-{visible}{preset}-seed-{seed}"
         for visible in ("1", "tl")
         for preset in ("", "-classic")
         for seed in (0, 7)
     ]
-    assert planned[7].config == configure("quadrant", "classic", visible="top-left", seed=7, epochs=10)
-    assert planned[7].command(tmp_path) == (
+    assert grid[7].config == configure("quadrant", "classic", visible="top-left", seed=7, epochs=10)
+    assert grid[7].command(tmp_path) == (
         "python -m cvae_core train quadrant --preset classic --epochs 10 --seed 7 --visible top-left "
         f"--run grid-quadrant-tl-classic-seed-7 --root {tmp_path}"
     )
@@ -96,15 +104,111 @@ def test_a_sweep_that_cannot_be_names_key_and_value_before_anything_trains(
 
 
 def test_a_file_without_an_end_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="/dev/zero is no sweep: it has more than 1 MB"):
+    with pytest.raises(ConfigError, match="/dev/zero is no sweep: it has more than 8,192 bytes"):
         plan(Path("/dev/zero"), tmp_path)
 
 
-def test_a_file_that_is_not_there_or_gives_no_name_is_a_sentence(tmp_path: Path) -> None:
+ENCODINGS = {
+    "a byte-order mark": lambda text: text.encode("utf-8-sig"),
+    "lines as Windows ends them": lambda text: text.replace("\n", "\r\n").encode(),
+    "both": lambda text: text.replace("\n", "\r\n").encode("utf-8-sig"),
+    "UTF-16 as PowerShell writes it": lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    "UTF-16, large ends first": lambda text: codecs.BOM_UTF16_BE + text.encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_file_that_another_editor_wrote_is_the_same_sweep(encoding: str, tmp_path: Path) -> None:
+    text = f"{TINY}seed = [0, 1]  # β\n"
+    expected = plan(written(tmp_path, text), tmp_path)
+    (tmp_path / "grid.toml").write_bytes(ENCODINGS[encoding](text))
+    assert plan(tmp_path / "grid.toml", tmp_path) == expected
+
+
+def test_a_file_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    for content in (b"\x80", b"\xff\xfea", TINY.encode("utf-16-le"), TINY.encode("utf-32")):
+        (tmp_path / "grid.toml").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"grid\.toml(:| is) .*no TOML"):
+            plan(tmp_path / "grid.toml", tmp_path)
+
+
+def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nosuch\.toml cannot be read \(No such file or directory\)"):
         plan(tmp_path / "nosuch.toml", tmp_path)
-    with pytest.raises(ConfigError, match="A run cannot be called 'My grid-digits-label'"):
-        plan(written(tmp_path, TINY, "My grid.toml"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("My Grid (1).toml", "my-grid-1-digits-label"),
+        ("β grid.toml", "grid-digits-label"),
+        ("_.toml", f"{digest(b'_')[:8]}-digits-label"),
+        ("実験.toml", f"{digest('実験'.encode())[:8]}-digits-label"),
+        ("Größe.v2.toml", "groe.v2-digits-label"),
+        (f"{'x' * 100}.toml", f"{'x' * 55}-{digest(b'x' * 100)[:8]}"),
+    ],
+)
+def test_a_file_of_any_name_makes_names_that_runs_may_have(file: str, name: str, tmp_path: Path) -> None:
+    assert [run.run for run in plan(written(tmp_path, TINY, file), tmp_path)] == [name]
+
+
+FOUR_AXES = """flavour = "quadrant"
+dataset = "digits"
+visible = "top-left+bottom-right"
+preset = "classic"
+pixels = "binarised"
+learning_rate = [0.001, 0.0005]
+batch_size = [64, 128]
+weight_decay = [0.0, 0.05]
+warm_up = [0, 5]
+"""
+
+
+def test_a_grid_of_many_axes_has_short_names_that_say_what_sets_its_runs_apart(tmp_path: Path) -> None:
+    names = [run.run for run in plan(written(tmp_path, FOUR_AXES, "experiment.toml"), tmp_path)]
+    assert names[:2] == [f"experiment-lr-0.001-bs-64-wd-0.0-wu-{warm_up}" for warm_up in (0, 5)]
+    assert all(NAME.fullmatch(name) for name in names)
+    assert len(set(names)) == 16
+    two_presets = FOUR_AXES.replace('"classic"', '["classic", "mlp"]')
+    names = [run.run for run in plan(written(tmp_path, two_presets, "experiment.toml"), tmp_path)]
+    assert names[0] == "experiment-classic-lr-0.001-bs-64-wd-0.0-wu-0"
+    assert "experiment-lr-0.001-bs-64-wd-0.0-wu-0" in names
+    assert len(set(names)) == 32
+    long = "a" * 100
+    name, *_ = [run.run for run in plan(written(tmp_path, FOUR_AXES, f"{long}.toml"), tmp_path)]
+    assert name == f"{'a' * 28}-{digest(long.encode())[:8]}-lr-0.001-bs-64-wd-0.0-wu-0"
+    many = FOUR_AXES + "".join(f"{key} = [0.123456789, 0.5]\n" for key in ("averaging", "shifts", "clip"))
+    names = [run.run for run in plan(written(tmp_path, many.replace("[64, 128]", "64"), "experiment.toml"), tmp_path)]
+    assert all(NAME.fullmatch(name) for name in names)
+    assert len(set(names)) == 64
+    names = [run.run for run in plan(written(tmp_path, FOUR_AXES, "experiment.toml"), tmp_path)]
+    assert names == [run.run for run in plan(written(tmp_path, FOUR_AXES, "experiment.toml"), tmp_path)]
+
+
+def test_settings_of_one_flavour_have_abbreviations_of_their_own() -> None:
+    for flavour in get_args(Flavour):
+        keys = [field.name for field in fields(preset_of(flavour, "mlp"))]
+        assert len({sweeps._abbreviated(key) for key in keys}) == len(keys)
+
+
+@settings(max_examples=50, deadline=None, database=None)
+@given(st.text(max_size=90), st.integers(8, 64))
+def test_any_text_makes_a_name_always_the_same(text: str, most: int) -> None:
+    name = name_of(text, most)
+    assert NAME.fullmatch(name)
+    assert len(name) <= most
+    assert name_of(name, most) == name == name_of(text, most)
+    if len(text) > most:
+        assert name_of(f"{text}x", most) != name
+
+
+def test_every_default_name_is_one_that_a_run_may_have() -> None:
+    for preset, flavours in PRESETS.items():
+        for flavour, dataset, pixels in itertools.product(flavours, get_args(Dataset), get_args(Pixels)):
+            changes = {"dataset": dataset, "pixels": pixels}
+            if hasattr(flavours[flavour], "visible"):
+                changes["visible"] = "top-left+top-right+bottom-right"
+            assert NAME.fullmatch(f"{configure(flavour, preset, **changes).run_name}-99")
 
 
 def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
@@ -168,3 +272,21 @@ def test_a_launcher_that_is_none_is_a_sentence(
 ) -> None:
     assert cli.main(["sweep", str(written(tmp_path, TINY)), "--launcher", launcher]) == 2
     assert capfd.readouterr().err.startswith(f"Launcher cannot be {launcher!r}: ")
+
+
+@pytest.mark.usefixtures("other_mnist")
+def test_other_images_than_the_published_ones_are_swept_over_with_a_flag_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, TINY.replace("digits", "mnist"))
+    words = ["sweep", str(file), "--root", str(tmp_path / "runs")]
+    assert cli.main(words) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "mnist here hold other images than the published ones" in said.err
+    begun: list[str] = []
+    monkeypatch.setattr(starting, "_train_apart", lambda _, command, __: begun.append(command))
+    assert cli.main([*words, "--other-images"]) == 2  # since nothing was trained
+    said = capfd.readouterr()
+    assert [command in said.out and " --other-images --root " in command for command in begun] == [True]
+    assert f"sweep {file} --other-images --root" in said.err

@@ -11,6 +11,7 @@ import pytest
 
 from cvae_core import archives, classifier, cli, data, evaluation, files, jobs, judging, latent, pulse, vision
 from cvae_core.classifier import Classifier, store_classifier
+from cvae_core.datafiles import SHAPES
 from cvae_core.evaluation import stored_cells
 from cvae_core.queueing import look, turn
 from cvae_core.runs import find
@@ -110,7 +111,7 @@ def test_without_mnist_what_needs_it_says_so_and_the_rest_works(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("CVAE_DATA", str(tmp_path / "data"))
     if half:
-        for name in data._SHAPES:
+        for name in SHAPES:
             files.write(tmp_path / "data" / "MNIST" / "raw" / name, b"\0\0\x08\x03" + bytes(5000))
 
     def unreachable(*_: object) -> NoReturn:

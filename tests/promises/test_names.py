@@ -1,10 +1,11 @@
 """A name becomes a folder of the root, or is refused, wherever it comes from; nothing is read or written elsewhere."""
 
 import io
+import shutil
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -105,8 +106,18 @@ def test_no_name_in_an_archive_leaves_the_root(count: int, root: Path, tmp_path:
             with pytest.raises((ArchiveRefused, ConfigError, RunInUse)):
                 take_in(archive, tmp_path / "new", name)
             assert not any((tmp_path / "new").iterdir())
+            with suppress(ArchiveRefused):  # a folder that people might call so gives a name that can be
+                run = take_in(archive, tmp_path / "new")
+                assert run.folder.parent == tmp_path / "new"
+                assert NAME.fullmatch(run.name)
+                assert {path.name for path in (tmp_path / "new").iterdir()} <= {run.name, ".queue"}
+                shutil.rmtree(run.folder)
+                shutil.rmtree(tmp_path / "new" / ".queue")
 
+    before = everything(tmp_path)
     quietly(count)(given(any_name)(refused))()
     for name in NAMES:
         refused(name)
+    archive.unlink()
+    assert everything(tmp_path) == before
     measured("names", in_archives=tried)

@@ -14,7 +14,7 @@ import torch
 from cvae_core import data, files, formats, pulse, sweeps
 from cvae_core.archives import take_in
 from cvae_core.classifier import load_classifier
-from cvae_core.data import _SHAPES as MNIST_FILES
+from cvae_core.datafiles import SHAPES as MNIST_FILES
 from cvae_core.errors import LabError
 from cvae_core.evaluation import stored_cells
 from cvae_core.judging import stored_judgement
