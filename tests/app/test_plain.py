@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
+
+from app import charts
+from cvae_core.evaluation import Cell
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {
@@ -40,6 +44,7 @@ BANNED = {"write", "exception", "help", "echo"}  # they render whatever they are
 ESCAPED = {"plain", "code", "source"}  # the last one reads a file of the lab's own
 NUMBERS = {"len", "int", "round", "float", "abs"}
 COLLECTIONS = {"list", "tuple", "sorted", "dict", "zip", "reversed", "map", "range", "enumerate"}
+CHANGES = {"append", "extend", "insert", "update", "setdefault"}
 FORMATTED = re.compile(r".*[dfgeE%,]$")  # of a text they would raise
 Function = ast.FunctionDef | ast.Lambda
 
@@ -232,6 +237,9 @@ class Module:
                     yield from self.unpacked(name, target, value)
                 case ast.For(target=target, iter=values) | ast.comprehension(target=target, iter=values):
                     yield from self.unpacked(name, target, values)
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=changed), attr=attr), args=args) if changed == name:
+                    if attr in CHANGES:
+                        yield all(map(self.fit, args))
                 case ast.withitem(optional_vars=ast.expr() as target):
                     yield from (False for node in ast.walk(target) if isinstance(node, ast.Name) and node.id == name)
                 case ast.MatchAs(name=bound) | ast.MatchStar(name=bound) if bound == name:
@@ -270,3 +278,92 @@ MODULES = {name: Module(name, tree) for name, tree in SOURCES.items()}
 @pytest.mark.parametrize("name", MODULES)
 def test_a_page_shows_no_text_of_others_but_as_plain_text(name: str) -> None:
     assert list(MODULES[name].faults()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "st.markdown(name)",
+        "st.markdown(f'**{name}**')",
+        "st.sidebar.caption('x ' + name)",
+        "column.metric('x', name)",
+        "st.button('x', help=name)",
+        "st.error(str(error))",
+        "st.toast(', '.join(names))",
+        "st.toast(', '.join(map(code, names)) + name)",
+        "st.tabs(names)",
+        "st.pills('x', names)",
+        "st.pills('x', names, format_func=str)",
+        "st.write(1)",
+        "st.table(frame)",
+        "st.html(f'<b>{name}</b>')",
+        "st.progress(0.5, text=name)",
+        "st.dataframe(frame, column_config={'x': st.column_config.NumberColumn(help=name)})",
+        "st.markdown('x', unsafe_allow_html=True)",
+        "from app import display; display.link('home', name)",
+        "from app import permission; permission.offer(name, print, run=name)",
+        "words = 'x'; words += name; st.caption(words)",
+        "words = ['x']; words.append(name); st.caption(' '.join(words))",
+        "words: Markdown = name; st.caption(words)",
+        "said = plain(name) if name else name; st.caption(said)",
+        "[st.caption(word) for word in names]",
+        "st.caption(f'{name:>8}')",
+        "def said(name: str) -> Markdown: return name",
+    ],
+)
+def test_a_text_of_others_is_found(line: str) -> None:
+    body = line if line.startswith("def ") else f"def show(name: str, names: list[str], error, frame, column): {line}"
+    assert list(
+        Module(
+            "pages.sample", ast.parse(f"import streamlit as st\nfrom app.plain import code, plain\n{body}\n")
+        ).faults()
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "st.markdown('x')",
+        "st.markdown(f'{plain(name)}: {code(name)}, {count}, {len(names)}, {share:.1%}')",
+        "st.selectbox('x', names)",
+        "st.pills('x', names, format_func=plain)",
+        "st.code(name)",
+        "words = 'x' if name else plain(name); st.caption(words)",
+        "st.tabs(['a', 'b'])",
+        "st.caption(', '.join([f'{plain(each)}' for each in names]))",
+        "from app import display; display.link('home', plain(name), run=name)",
+        "name.title()",
+    ],
+)
+def test_what_is_escaped_is_not(line: str) -> None:
+    body = f"def show(name: str, names: list[str], count: int, share: float): {line}"
+    module = Module("pages.sample", ast.parse(f"import streamlit as st\nfrom app.plain import code, plain\n{body}\n"))
+    assert list(module.faults()) == []
+
+
+def test_scripts_make_no_page_of_texts() -> None:
+    for path in (ROOT / "app" / "browser").glob("*.js"):
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|\.src\b|\.href\b", path.read_text()
+        )
+
+
+def test_a_chart_shows_no_text_of_others_but_as_plain_text() -> None:
+    name = "<a href='http://127.0.0.1:9'>x</a>\x1b"
+    table = pd.DataFrame({"epoch": [1, 1], "split": ["train", "validation"], "bound": [-1.0, -1.0]})
+    cell = Cell(
+        estimator="importance",
+        split="test",
+        visible="1",
+        samples=1,
+        images=1,
+        seed=0,
+        mean=1.0,
+        standard_error=1.0,
+        seconds=1.0,
+    )
+    for figure in (charts.curves({name: table}, {name: 1}, "bound", False), charts.headline_bars({name: cell})):
+        said = figure.to_json()
+        assert "&lt;a href" in said or "\\u0026lt;a href" in said
+        assert "<a" not in said
+        assert "\\u003ca" not in said
