@@ -18,6 +18,9 @@ from typing import IO, NoReturn
 
 PROC = Path("/proc")
 NICENESS = 10  # of what runs beside the pages
+NO_WINDOWS = (
+    "The lab runs on Linux and macOS. On Windows, run it inside WSL: https://learn.microsoft.com/windows/wsl/install"
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,13 @@ def open_streams() -> None:
             if nowhere.fileno() != number:
                 os.dup2(nowhere.fileno(), number)
             setattr(sys, name, nowhere)
+
+
+def refuse_windows() -> None:
+    """End this process with a sentence where the lab does not run."""
+    if sys.platform == "win32":
+        sys.stderr.write(f"{NO_WINDOWS}\n")
+        sys.exit(2)
 
 
 def launched_together() -> bool:

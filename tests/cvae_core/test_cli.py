@@ -27,6 +27,7 @@ from cvae_core.figures import INK, MARGIN, PAPERS, VISIBLE
 from cvae_core.objectives import from_posterior
 from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.training import Stepped
+from tests.waiting import WAIT
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
@@ -66,7 +67,7 @@ def process(*words: object, root: Path, **environment: str) -> subprocess.Comple
         [sys.executable, "-m", "cvae_core", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT,
         env={**os.environ, "CVAE_RUNS": str(root), "OMP_NUM_THREADS": "1", **environment},
     )
 
@@ -670,7 +671,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(root: Path) -> None:
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=WAIT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         with contextlib.suppress(BrokenPipeError):
@@ -689,7 +690,7 @@ def test_a_process_of_its_own_says_the_same_to_a_terminal_that_knows_no_minus_si
 def test_who_has_closed_a_stream_gets_the_exit_code_all_the_same(line: str, closed: str, root: Path) -> None:
     said = subprocess.run(
         ["sh", "-c", f"{shlex.quote(sys.executable)} -m cvae_core {line} {closed}"],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "CVAE_RUNS": str(root)},
+        capture_output=True, text=True, timeout=WAIT, env={**os.environ, "CVAE_RUNS": str(root)},
     )  # fmt: skip
     assert (said.returncode, "Traceback" in said.stderr) == (2, False)
 

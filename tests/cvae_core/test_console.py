@@ -16,6 +16,7 @@ from cvae_core.monitoring import Measured
 from cvae_core.processes import stop_signals
 from cvae_core.recording import Finishing
 from cvae_core.training import EpochEnded, Stepped
+from tests.waiting import WAIT
 
 
 class Terminal(io.StringIO):
@@ -62,7 +63,7 @@ def test_a_file_sees_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_does_not_say_how_far_it_is_shows_the_time_and_leaves_no_thread_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, deadline = threading.active_count(), time.monotonic() + 30
+    before, deadline = threading.active_count(), time.monotonic() + WAIT
     monkeypatch.setattr(console, "TICK_SECONDS", 0.005)
     monkeypatch.setattr(console.tqdm, "monitor_interval", 0)  # a thread of tqdm's own
     with (

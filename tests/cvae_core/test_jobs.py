@@ -22,6 +22,7 @@ from cvae_core.processes import Process
 from cvae_core.pulse import Progress
 from cvae_core.roots import QUEUE, in_root
 from cvae_core.runs import Run, run_at
+from tests.waiting import WAIT, until
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 DEAF = """
@@ -34,13 +35,6 @@ with queueing.turn(root, "mine", "command"), pulse.beating(root / "mine"):
     print("trains", flush=True)
     time.sleep(600)
 """
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def again(run: Run) -> str:
@@ -259,7 +253,10 @@ def test_a_training_is_stopped_and_goes_on(
     process = trainer(*LONG.split(), *place, line="epoch   2/")
     assert condition(tmp_path, "mine") == Condition("training")
     assert cli.main(["stop", "mine", *place]) == 0
-    assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
+    assert process.wait(timeout=WAIT) in (
+        2,
+        -signal.SIGKILL,
+    )  # by itself, or on a busy machine while it puts itself away
     now = condition(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {now.resume}\n"
