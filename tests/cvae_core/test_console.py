@@ -71,10 +71,10 @@ def test_what_does_not_say_how_far_it_is_shows_the_time_and_leaves_no_thread_beh
         pytest.raises(ValueError, match="no map"),
         console.ticking("t-SNE"),
     ):
-        while terminal.getvalue().count("t-SNE: 00:0") < 3 and time.monotonic() < deadline:
+        while terminal.getvalue().count("t-SNE: 00:") < 3 and time.monotonic() < deadline:
             time.sleep(0.001)
         raise ValueError("no map")
-    assert terminal.getvalue().count("t-SNE: 00:0") >= 3
+    assert terminal.getvalue().count("t-SNE: 00:") >= 3
     assert threading.active_count() == before
 
 
