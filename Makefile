@@ -2,7 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+INSTALL := $(BIN)/python -m benchmarks.install
 export PYTHONDONTWRITEBYTECODE =  # tests start some sixty processes, which need not all compile the lab
+
+ifeq ($(OS),Windows_NT)
+$(error The lab runs on Linux and macOS. On Windows, run it inside WSL: https://learn.microsoft.com/windows/wsl/install)
+endif
 
 .PHONY: run test timed soak guards checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
@@ -37,15 +42,15 @@ clean:  ## remove the environment and what tools left; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
 $(STAMP)-run: requirements.txt requirements.lock pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements.txt
+	$(INSTALL) -r requirements.txt
 	@touch $@
 
 $(STAMP)-dev: requirements-dev.txt requirements-onnx.txt requirements-tensorboard.txt requirements.txt requirements.lock pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	@touch $@ $(STAMP)-run
 
 $(STAMP)-benchmark: requirements-benchmark.txt requirements.txt requirements.lock pyproject.toml | .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -r requirements-benchmark.txt
+	$(INSTALL) -r requirements-benchmark.txt
 	@touch $@
 
 .venv:

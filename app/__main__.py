@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+if str(HERE.parent) not in sys.path:  # where the folder was named to Python, not the package
+    sys.path.insert(0, str(HERE.parent))
+
+from cvae_core import processes  # noqa: E402
+
 STDOUT = 1
 # Whatever its user has told Streamlit for all their apps: with `headless` off Streamlit would open the browser itself, and
 # lay a note over every page that offers to install files for coding agents; a hidden message would not say where it answers.
@@ -14,6 +19,8 @@ OPTIONS = ("--server.headless", "true", "--logger.hideWelcomeMessage", "false")
 
 def main(options: list[str]) -> None:
     """Become the server, and let another process pass on what it says and open the browser where it answers."""
+    processes.refuse_windows()
+    set_missing_home()
     listener = subprocess.Popen(
         [sys.executable, str(HERE / "opening.py")],
         stdin=subprocess.PIPE,
@@ -25,6 +32,14 @@ def main(options: list[str]) -> None:
     os.environ["PYTHONUNBUFFERED"] = "1"
     streamlit = [sys.executable, "-m", "streamlit", "run", str(HERE / "Home.py")]
     os.execv(sys.executable, [*streamlit, *OPTIONS, *options])
+
+
+def set_missing_home() -> None:
+    """Set HOME to a folder that does not exist where a container's user has none: Streamlit looks there for settings."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"
 
 
 if __name__ == "__main__":

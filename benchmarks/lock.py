@@ -23,6 +23,8 @@ MACOS = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machin
 HEAD = """# Every package at the version that the lab was tested with, those that others need included.
 # Written by python -m benchmarks.lock. pip takes it as a constraint: it installs of this what is asked for, and nothing at
 # another version.
+# The versions of torch and torchvision are those of both builds: the one with CUDA, and the one for the CPU alone, to whose
+# version PyTorch's own index adds +cpu, which pip accepts. Only the build with CUDA needs cuda-*, nvidia-* and triton.
 """
 
 

@@ -20,9 +20,9 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.server import DIRECTLY
+from tests.waiting import WAIT
 
 Result = TypeVar("Result")
-PATIENCE = 60  # seconds for an answer
 
 
 class Visitor:
@@ -46,7 +46,7 @@ class Visitor:
 
     async def set(self, key: str, **value: Any) -> float:
         """Set the widget of a key, its value named as the protocol does; return the seconds until the script has run."""
-        async with asyncio.timeout(PATIENCE):  # a page that is being drawn anew shows it again
+        async with asyncio.timeout(WAIT):  # a page that is being drawn anew shows it again
             while (found := next(self._found(key), None)) is None:
                 await asyncio.sleep(0.01)
         widget, fragment = found
@@ -93,7 +93,7 @@ class Visitor:
         self._answered.clear()
         started = time.monotonic()
         await self._send(fragment)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT):
             await self._answered.wait()
         return time.monotonic() - started
 

@@ -5,6 +5,7 @@ import sys
 from cvae_core import processes
 
 processes.open_streams()
+processes.refuse_windows()
 from cvae_core.cli import main  # noqa: E402 (whose imports may print)
 
 processes.leave(main(sys.argv[1:]))

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from cvae_core import files, replay
 from cvae_core.config import Config, any_set
-from cvae_core.data import training_images
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
 from cvae_core.quadrants import PIXELS, flags
@@ -68,7 +67,7 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
     if any(log.glob("events.out.tfevents.*")):
         raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
     card = run.card()
-    steps = steps_per_epoch(card.config, training_images(card.config.dataset))
+    steps = steps_per_epoch(card.config, TRAINING_IMAGES[card.config.dataset])
     begun = datetime.fromisoformat(card.created).timestamp()
     content = io.BytesIO()  # and not yet a file: on a full disk nothing of it must be left
     events = RecordWriter(content)

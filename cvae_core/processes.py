@@ -21,6 +21,9 @@ from cvae_core.printable import Printable
 
 PROC = Path("/proc")
 NICENESS = 10  # of what runs beside the pages
+NO_WINDOWS = (
+    "The lab runs on Linux and macOS. On Windows, run it inside WSL: https://learn.microsoft.com/windows/wsl/install"
+)
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,13 @@ def open_streams() -> None:
                 os.dup2(nowhere.fileno(), number)
             setattr(sys, name, nowhere)
     sys.stdout, sys.stderr = Printable(sys.stdout), Printable(sys.stderr)
+
+
+def refuse_windows() -> None:
+    """End this process with a sentence where the lab does not run."""
+    if sys.platform == "win32":
+        sys.stderr.write(f"{NO_WINDOWS}\n")
+        sys.exit(2)
 
 
 def launched_together() -> bool:

@@ -11,9 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import WAIT
+
 HOME = Path(__file__).resolve().parents[1] / "app" / "Home.py"
-START_SECONDS = 60
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the surroundings name
+
+
+def free_port() -> int:
+    """Return the number of a port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number
+
+
+def answers(url: str) -> bool:
+    """Say whether a server answers."""
+    try:
+        DIRECTLY.open(f"{url}/_stcore/health", timeout=WAIT).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -24,9 +42,7 @@ def dashboard(folder: Path, script: Path = HOME) -> Iterator[str]:
 
     Raises TimeoutError where it does not. What it says goes to `folder`/log.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if given := surroundings.get("CVAE_DATA"):
         surroundings["CVAE_DATA"] = str(Path(given).resolve())
@@ -44,15 +60,12 @@ def dashboard(folder: Path, script: Path = HOME) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(20 * START_SECONDS):
-            try:
-                DIRECTLY.open(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise TimeoutError(f"the server did not start: {log.read_text()}")
+        deadline = time.monotonic() + WAIT
+        while not answers(url):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError(f"the server did not start: {log.read_text()}")
+            time.sleep(0.05)
         yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(10)
+        server.wait(WAIT)

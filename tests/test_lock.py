@@ -47,5 +47,13 @@ def test_what_is_asked_for_is_in_the_lock_at_the_same_version(file: str) -> None
 def test_only_exact_versions_are_locked_and_cuda_is_for_linux_alone() -> None:
     for name, requirement in pinned("requirements.lock").items():
         assert re.fullmatch(r"==[0-9][0-9a-z.]*", str(requirement.specifier)), name
-        if name.startswith("nvidia-") or name == "triton":
+        if name.startswith(("nvidia-", "cuda-")) or name == "triton":
             assert str(requirement.marker) == 'sys_platform == "linux"'
+
+
+@pytest.mark.parametrize("name", ["torch", "torchvision"])
+def test_both_builds_of_torch_are_what_the_lock_asks_for(name: str) -> None:
+    requirement = pinned("requirements.lock")[name]
+    version = str(requirement.specifier).removeprefix("==")
+    assert requirement.marker is None
+    assert all(requirement.specifier.contains(f"{version}{build}") for build in ("", "+cpu", "+cu130"))

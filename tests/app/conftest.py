@@ -13,6 +13,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app import permission
+from tests.waiting import WAIT
 
 ROOT = Path(__file__).resolve().parents[2]
 Visit = Callable[..., AppTest]
@@ -68,7 +69,7 @@ def visit() -> Visit:
     """Open a page of the dashboard by a link, with query parameters as in its address."""
 
     def open_page(page: str = "home", **query: str | list[str]) -> AppTest:
-        return go_on(AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=60), page, **query)
+        return go_on(AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=WAIT), page, **query)
 
     return open_page
 

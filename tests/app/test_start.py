@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app import opening
+from benchmarks.visitors import finished, visitor
+from cvae_core import processes
+from tests.server import free_port
+from tests.waiting import WAIT, until
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = """
@@ -32,7 +35,8 @@ Started = subprocess.Popen[str]
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     (tmp_path / "streamlit.py").write_text(SERVER)
     browser = tmp_path / "browser"
-    browser.write_text(f"#!/bin/sh\necho $1 >> '{tmp_path}/opened'\nexec sleep 5\n")  # as one in the terminal does
+    pid = tmp_path / "pid"
+    browser.write_text(f"#!/bin/sh\necho $$ > '{pid}'\necho $1 >> '{tmp_path}/opened'\nexec sleep {2 * WAIT:.0f}\n")
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"'{browser}' %s")
     with subprocess.Popen(
@@ -40,24 +44,18 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
     ) as process:
         yield process
         process.kill()  # where a test has failed
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if what():
-            return
-        time.sleep(0.05)
-    raise TimeoutError
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 4)])
 def test_a_browser_that_does_not_return_is_opened_once_and_holds_nothing_up(
     started: Started, tmp_path: Path, number: int, code: int
 ) -> None:
-    wait_for((tmp_path / "alive").exists)
-    wait_for(lambda: (tmp_path / "opened").exists() and "\n" in (tmp_path / "opened").read_text())
+    until((tmp_path / "alive").exists)
+    until(lambda: (tmp_path / "opened").exists() and "\n" in (tmp_path / "opened").read_text())
     (os.killpg if number == signal.SIGINT else os.kill)(started.pid, number)  # Ctrl-C reaches the whole group
-    assert started.wait(10) == code
+    assert started.wait(WAIT) == code
     assert (tmp_path / "opened").read_text() == "http://local:8501\n"
 
 
@@ -76,11 +74,11 @@ def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: 
     assert started.stdout.readline() == "  Local URL: http://local:8501\n"
     started.stdout.close()
     for _ in range(3):
-        wait_for((tmp_path / "alive").exists)
+        until((tmp_path / "alive").exists)
         (tmp_path / "alive").unlink()
     assert started.poll() is None
     started.terminate()
-    assert started.wait(10) == 4
+    assert started.wait(WAIT) == 4
 
 
 IMPORTS = """
@@ -106,7 +104,7 @@ def test_threads_do_not_spin_for_long_whichever_module_imports_torch_first() -> 
     modules = [f"app.{path.stem}" for path in sorted((ROOT / "app").glob("[!_]*.py"))]
     surroundings = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     words = [sys.executable, "-c", IMPORTS, *modules]
-    said = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60).stdout
+    said = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=WAIT).stdout
     found = dict(line.split() for line in said.splitlines())
     assert {"app.charts", "app.library", "app.controls"} <= set(found)
     assert set(found.values()) == {"1000"}
@@ -133,6 +131,65 @@ asyncio.run(serve())
 
 def test_no_garbage_is_looked_for_among_the_libraries() -> None:
     words = [sys.executable, "-c", SERVING]
-    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=WAIT, check=True).stdout.split()
     assert said[:2] == ["False", "True"]
     assert int(said[2]) > 100_000
+
+
+AS_NOBODY = ("unshare", "--user", "--map-user=12345", "--map-group=12345")  # with the same rights under another number
+
+
+def test_it_starts_for_a_user_without_a_home_and_an_entry_in_the_password_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = ""
+    try:
+        refused = subprocess.run([*AS_NOBODY, "true"], capture_output=True, text=True).stderr
+    except OSError as error:
+        refused = str(error)
+    if refused:
+        pytest.skip(f"this system makes no user without an entry: {refused.strip()}")
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    words = [*AS_NOBODY, sys.executable, "-m", "app", "--server.port", str(free_port())]
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = ""
+            while "URL: " not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+
+            async def come() -> tuple[list[str], list[str]]:
+                async with visitor(said.split("URL: ")[1].strip()) as coming:
+                    await coming.open("generate", "live=false&run=digits-label")
+                    return coming.faults, coming.pictures
+
+            faults, pictures = finished(come())
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    assert faults == []
+    assert pictures
+
+
+ON_WINDOWS = """
+import ctypes, runpy, subprocess, sys, threading
+sys.platform = "win32"
+runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("package", ["app", "cvae_core"])
+def test_on_windows_a_sentence_leads_to_where_the_lab_runs(package: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ON_WINDOWS, package], cwd=ROOT, capture_output=True, text=True, timeout=WAIT
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", f"{processes.NO_WINDOWS}\n")
+
+
+def test_make_says_the_same_there() -> None:
+    surroundings = {**os.environ, "OS": "Windows_NT"}
+    ended = subprocess.run(["make", "run"], cwd=ROOT, env=surroundings, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f" *** {processes.NO_WINDOWS}.  Stop.\n" in ended.stderr

@@ -30,6 +30,7 @@ from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.sessions import Launch
 from cvae_core.training import Stepped
 from tests.jobs import a_job
+from tests.waiting import WAIT
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 Said = tuple[int, str, str]
@@ -69,7 +70,7 @@ def process(*words: object, root: Path, **environment: str) -> subprocess.Comple
         [sys.executable, "-m", "cvae_core", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT,
         env={**os.environ, "CVAE_RUNS": str(root), "OMP_NUM_THREADS": "1", **environment},
     )
 
@@ -700,7 +701,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(root: Path) -> None:
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=WAIT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         with contextlib.suppress(BrokenPipeError):
@@ -719,7 +720,7 @@ def test_a_process_of_its_own_says_the_same_to_a_terminal_that_knows_no_minus_si
 def test_who_has_closed_a_stream_gets_the_exit_code_all_the_same(line: str, closed: str, root: Path) -> None:
     said = subprocess.run(
         ["sh", "-c", f"{shlex.quote(sys.executable)} -m cvae_core {line} {closed}"],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "CVAE_RUNS": str(root)},
+        capture_output=True, text=True, timeout=WAIT, env={**os.environ, "CVAE_RUNS": str(root)},
     )  # fmt: skip
     assert (said.returncode, "Traceback" in said.stderr) == (2, False)
 

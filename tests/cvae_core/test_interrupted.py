@@ -18,12 +18,13 @@ from cvae_core import jobs, pulse
 from cvae_core.config import Config, train_command
 from cvae_core.errors import NotWritable
 from cvae_core.options import Options
-from cvae_core.queueing import look
+from cvae_core.queueing import look, turn
 from cvae_core.runs import Run, run_at
 from cvae_core.sessions import Launch, Started, train_run
 from cvae_core.training import EpochEnded
 from tests.cvae_core.results import left
 from tests.measuring import Measured
+from tests.waiting import WAIT, until
 
 Tiny = Callable[..., Config]
 
@@ -120,29 +121,36 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
         "-m cvae_core train label --dataset digits --width 16 --depth 1 --latent 2 --epochs 1 --no-embed --device cpu"
     )
     names = [f"run-{seed}" for seed in range(count)]
-    started = [
-        subprocess.Popen(
-            [sys.executable, *words.split(), "--seed", str(seed), "--run", name, "--root", str(tmp_path)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        for seed, name in enumerate(names)
-    ]
-    at_once, most_behind = set(), 0
-    while any(trainer.poll() is None for trainer in started):
-        pulses = [pulse.read(tmp_path / name) for name in names]
-        at_once.add(sum(found is not None and found.process.alive for found in pulses))
+    started: list[subprocess.Popen[bytes]] = []
+    at_once = set()
+
+    def training() -> set[str]:
+        pulses = {name: pulse.read(tmp_path / name) for name in names}
+        return {name for name, found in pulses.items() if found is not None and found.process.alive}
+
+    def all_are_done() -> bool:
+        at_once.add(len(training() & training()))  # one may end and another begin while it is looked
         for entry in look(tmp_path).waiting if sys.platform == "linux" else ():
             maps = Path(f"/proc/{entry.process.pid}/maps")
             loaded = "libtorch" in maps.read_text() if maps.exists() else False
             assert not (loaded and look(tmp_path).place(entry.run))
-        queue = look(tmp_path)
-        most_behind = max(most_behind, len(queue.waiting) if queue.training else 0)
-        time.sleep(0.02)
+        return all(trainer.poll() is not None for trainer in started)
+
+    with turn(tmp_path, "first", "command"):
+        started += [
+            subprocess.Popen(
+                [sys.executable, *words.split(), "--seed", str(seed), "--run", name, "--root", str(tmp_path)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+            for seed, name in enumerate(names)
+        ]
+        until(lambda: all_are_done() or len(look(tmp_path).waiting) == count)
+        assert at_once == {0}
+    until(all_are_done)
     assert [trainer.returncode for trainer in started] == [0] * count
     assert at_once == {0, 1}
-    assert most_behind == count - 1
     assert {jobs.condition(tmp_path, name).state for name in names} == {"finished"}
 
 
@@ -183,7 +191,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     assert "No space left on device" in now.reason
     assert run.weights().keys() == before.keys()
     with process(small_disk, config, "--resume") as again:
-        assert again.wait(timeout=120) == 2  # there is no room yet
+        assert again.wait(timeout=WAIT) == 2  # there is no room yet
     filler.unlink()
     session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, options=OPTIONS))
     assert isinstance(next(session), Started)

@@ -25,6 +25,7 @@ from cvae_core.pulse import Progress
 from cvae_core.roots import QUEUE, in_root
 from cvae_core.runs import Run, run_at
 from tests.jobs import a_job
+from tests.waiting import WAIT, until
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 DEAF = """
@@ -38,13 +39,6 @@ with queueing.turn(root, a_job("mine")), pulse.beating(root / "mine"):
     print("trains", flush=True)
     time.sleep(600)
 """
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def again(run: Run) -> Job:
@@ -267,7 +261,10 @@ def test_a_training_is_stopped_and_goes_on(
     process = trainer(*LONG.split(), *place, line="epoch   2/")
     assert condition(tmp_path, "mine") == Condition("training")
     assert cli.main(["stop", "mine", *place]) == 0
-    assert process.wait(timeout=1) in (2, -signal.SIGKILL)  # by itself, or on a busy machine while it puts itself away
+    assert process.wait(timeout=WAIT) in (
+        2,
+        -signal.SIGKILL,
+    )  # by itself, or on a busy machine while it puts itself away
     now = condition(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None

@@ -21,6 +21,7 @@ from cvae_core.evaluation import evaluate
 from cvae_core.models import labelled
 from cvae_core.runs import find, run_at
 from cvae_core.training import EpochEnded, Learner, steps_per_epoch, train
+from tests.waiting import WAIT
 
 ROOT = Path(__file__).resolve().parents[2]
 # A small ladder, of whose last batch one process has the only image.
@@ -41,7 +42,7 @@ def said_by_two(*words: str) -> str:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -83,7 +84,7 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
             children = subprocess.run(["pgrep", "-P", str(both.pid)], capture_output=True, text=True).stdout.split()
             (follower,) = {int(pid) for pid in children} - {found.process.pid}
             os.kill(follower, signal.SIGTERM)
-            _, complaint = both.communicate(timeout=60)
+            _, complaint = both.communicate(timeout=WAIT)
         finally:
             both.terminate()
     assert f"Stopped. Go on with: {jobs.condition(tmp_path, 'digits-label').resume}\n" in complaint

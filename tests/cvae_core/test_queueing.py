@@ -17,6 +17,7 @@ from cvae_core.processes import Process
 from cvae_core.queueing import look
 from cvae_core.roots import QUEUE
 from tests.jobs import a_job
+from tests.waiting import WAIT, until
 
 HOLDER = """
 import sys
@@ -33,15 +34,7 @@ except LabError as error:
 assert not {"torch", "numpy", "pandas"} & set(sys.modules)
 """
 Hold = Callable[[str], "subprocess.Popen[str]"]
-PATIENCE = 60.0  # seconds, on a busy machine
 DAMAGED = r"queue\.json is damaged, or .+: delete it\. What trains goes on"
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def waiting(root: Path) -> list[str]:
@@ -75,7 +68,7 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
 
 def end(process: "subprocess.Popen[str]") -> str:
     """Let a process have done its training; return what it said."""
-    said, _ = process.communicate("", timeout=PATIENCE)
+    said, _ = process.communicate("", timeout=WAIT)
     assert process.returncode == 0
     return said
 

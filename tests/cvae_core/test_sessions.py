@@ -30,6 +30,7 @@ from cvae_core.sessions import Finished, Launch, Reused, Skipped, Started, train
 from cvae_core.training import EpochEnded, Learner, Stepped
 from tests.cvae_core.results import left
 from tests.misfortune import full_disk
+from tests.waiting import WAIT
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
@@ -317,10 +318,12 @@ recording.SAVE_EVERY = float(sys.argv[3])
 sessions.fast_dtype = lambda _: torch.float32
 root, name = Path(sys.argv[1]), sys.argv[2]
 config = runs.find("plan", root).card().config
-found = runs.run_at(name, root).exists()
+found, said = runs.run_at(name, root).exists(), []
 for report in sessions.train_run(config, sessions.Launch(run=name, root=root, resume=found)):
-    print(type(report).__name__, flush=True)
-    time.sleep(0.02)  # or it is done before the kill arrives
+    said.append(type(report).__name__)
+    print(said[-1], flush=True)
+    there = len(said) > 20 and said[-1] == "Stepped"  # somewhere in the third epoch, where the kill arrives
+    time.sleep(600 if there else 0.02)
 """
 
 
@@ -333,8 +336,8 @@ def test_a_killed_trainer_loses_nothing_but_time(
     command = [sys.executable, "-c", DRIVER, str(tmp_path), "killed", save_every]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trainer:
         assert trainer.stdout is not None
-        for count, line in enumerate(trainer.stdout):
-            if count > 20 and line.startswith("Stepped"):  # somewhere in the third epoch
+        for count, line in enumerate(trainer.stdout, 1):
+            if count > 20 and line.startswith("Stepped"):
                 break
         trainer.kill()
     run = run_at("killed", tmp_path)
@@ -395,7 +398,7 @@ def test_a_termination_signal_stops_the_command_line_with_a_sentence_that_resume
         while not trainer.stdout.readline().startswith("epoch   2/2000"):
             assert trainer.poll() is None
         trainer.send_signal(signal.SIGTERM)
-        _, complaint = trainer.communicate(timeout=60)
+        _, complaint = trainer.communicate(timeout=WAIT)
     assert trainer.returncode == 2
     assert complaint == f"Stopped. Go on with: {' '.join(words)} --resume\n"
     run = run_at(config.run_name, tmp_path)

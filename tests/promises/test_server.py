@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks.visitors import finished, visitor
 from tests.measuring import Measured
 from tests.promises.conftest import Server
-from tests.server import START_SECONDS, dashboard
+from tests.server import dashboard
+from tests.waiting import WAIT, until
 
 pytestmark = pytest.mark.promise
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,16 +56,13 @@ FILES = ("etc/passwd", "cvae_core/files.py", "pyproject.toml")
 
 
 def test_it_reads_its_libraries_before_anybody_comes(server: Server) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not server.has_loaded("libtorch"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: server.has_loaded("libtorch"))
 
 
 def handshake(address: str, host: str, origin: str | None) -> int:
     """Ask for a WebSocket in somebody's name; return the status."""
     port = urlsplit(address).port
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
     asking.putrequest("GET", "/_stcore/stream", skip_host=True)
     headers = {"Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} | ({"Origin": origin} if origin else {})  # fmt: skip
@@ -78,7 +75,7 @@ def handshake(address: str, host: str, origin: str | None) -> int:
 
 
 def get(address: str, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, bytes]:
-    asking = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=10)
+    asking = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=WAIT)
     with contextlib.closing(asking):
         asking.putrequest(method, path)
         if body is not None:
@@ -112,7 +109,7 @@ def asked_through(proxy: socket.socket) -> list[bytes]:
         while True:
             asking, _ = proxy.accept()
             with asking:
-                asking.settimeout(1)
+                asking.settimeout(WAIT)
                 asked.append(asking.recv(100))
     return asked
 
@@ -159,7 +156,6 @@ def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
     browser.chmod(0o755)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("BROWSER", f"{browser} %s")
-    deadline = time.monotonic() + START_SECONDS
     monkeypatch.setenv("STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE", "true")
     before = beside_the_code()
     log = tmp_path / "log"
@@ -168,18 +164,17 @@ def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
         subprocess.Popen([sys.executable, *recipe.split()], cwd=ROOT, stdout=output) as started,
     ):
         try:
-            while not (address := opened.read_text().strip()):
-                assert started.poll() is None
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
+            until(lambda: opened.read_text().strip() or started.poll() is not None)
+            address = opened.read_text().strip()
+            assert address
             assert address in log.read_text()
-            assert finished(asyncio.wait_for(offered(address), 60)) == (
+            assert finished(asyncio.wait_for(offered(address), WAIT)) == (
                 False,
                 "Skills install is not available in this environment.",
             )
         finally:
             started.terminate()
-            started.wait(10)
+            started.wait(WAIT)
     assert started.returncode == -signal.SIGTERM
     assert beside_the_code() == before
 
@@ -220,7 +215,7 @@ def test_an_oversize_message_ends_its_connection_and_no_other(address: str, meas
             assert calm.pictures
             assert not calm.faults
 
-    finished(asyncio.wait_for(shout(), 60))
+    finished(asyncio.wait_for(shout(), WAIT))
     measured("server", oversize_messages=1)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, expect
 
 from tests.browser import find_browser
 from tests.server import dashboard
+from tests.waiting import WAIT
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -18,6 +19,56 @@ FLAGS = (
 WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
 LONG = {"walk", "promises", "test_checkpoints.py", "test_interrupted.py", "test_parallel.py", "test_sessions.py"}
 Open = Callable[..., Page]
+MOMENT = 300  # milliseconds: longer than Streamlit keeps what a visitor does to itself
+QUIET = 2000  # milliseconds without a message after which nothing more is expected
+# What a page has asked its server for, and what was answered: the numbers of fields in Streamlit's messages (BackMsg,
+# ClientState, ForwardMsg) say which ask for a run of the script, which of them a clock sends, and which end one.
+COUNT_RUNS = """
+{
+    const runs = window.runs = { asked: 0, done: 0, at: 0 }, ASKS = 11, BY_CLOCK = 6, ENDS = 6;
+    const fields = (bytes) => {
+        const found = new Map();
+        let at = 0;
+        const number = () => {
+            let value = 0, unit = 1;
+            for (; bytes[at] > 127; unit *= 128) value += (bytes[at++] - 128) * unit;
+            return value + bytes[at++] * unit;
+        };
+        while (at < bytes.length) {
+            const tag = number(), size = { 0: 0, 1: 8, 5: 4 }[tag % 8] ?? number();
+            found.set(Math.floor(tag / 8), tag % 8 ? bytes.subarray(at, at + size) : number());
+            at += size;
+        }
+        return found;
+    };
+    const bytesOf = (data) => {
+        const { buffer = data, byteOffset, byteLength } = data;
+        return new Uint8Array(buffer, byteOffset, byteLength);
+    };
+    window.WebSocket = class extends WebSocket {
+        constructor(...words) {
+            super(...words);
+            this.addEventListener("message", ({ data }) => {
+                runs.at = performance.now();
+                if (fields(bytesOf(data)).has(ENDS)) runs.done = Math.min(runs.done + 1, runs.asked);
+            });
+        }
+        send(data) {
+            const asks = fields(bytesOf(data)).get(ASKS);
+            if (asks && !fields(asks).get(BY_CLOCK)) {
+                runs.at = performance.now();
+                runs.asked += 1;
+            }
+            super.send(data);
+        }
+    };
+}
+"""
+ANSWERED = f"() => runs.done === runs.asked || performance.now() - runs.at > {QUIET}"  # two requests may be one run
+
+
+def pytest_configure() -> None:
+    expect.set_options(timeout=1000 * WAIT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +86,21 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if path is None:
         pytest.skip("no Chromium or Chrome here: install one, or set CHROMIUM to its path")
     return browser_type_launch_args | {"executable_path": path, "args": FLAGS.split()}
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser) -> Browser:
+    """Wait minutes for what must come in any window, and count what its pages ask for."""
+    opened = browser.new_context
+
+    def new_context(**settings: Any) -> BrowserContext:
+        context = opened(**settings)
+        context.set_default_timeout(1000 * WAIT)
+        context.add_init_script(COUNT_RUNS)
+        return context
+
+    browser.new_context = new_context  # type: ignore[method-assign]
+    return browser
 
 
 @pytest.fixture(scope="session")
@@ -85,10 +151,25 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until a page is ready and nothing has changed for a moment."""
+    """Wait until a page is ready, has told the server what a visitor did, and shows the answer."""
     ready(page)
-    page.wait_for_timeout(300)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    moment(page)
+    page.wait_for_function(ANSWERED)
+    page.evaluate("runs.done = runs.asked")
+    ready(page)
+
+
+def moment(page: Page, milliseconds: int = MOMENT) -> None:
+    """Wait by the page's own clock: whatever it was to do by then, it has done."""
+    page.evaluate("milliseconds => new Promise(done => setTimeout(done, milliseconds))", milliseconds)
+
+
+def eventually(page: Page, true: Callable[[], object]) -> None:
+    """Wait until something is true of a page."""
+    deadline = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {WAIT:g} seconds"
+        moment(page, 50)
 
 
 def ready(page: Page) -> None:

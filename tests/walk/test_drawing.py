@@ -16,7 +16,7 @@ from cvae_core.examples import condition
 from cvae_core.models import completed
 from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import default_root, find
-from tests.walk.conftest import Open, settle
+from tests.walk.conftest import Open, moment, settle
 from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
@@ -57,7 +57,6 @@ def draw(page: Page, turns: float = 0.9) -> None:
 
 def lift(page: Page) -> None:
     page.mouse.up()
-    page.wait_for_timeout(300)
     settle(page)
 
 
@@ -66,7 +65,8 @@ def test_half_a_digit_has_ten_different_completions_while_the_pen_is_down(visit:
     page.wait_for_selector(".answers canvas")
     blank = answers(page)
     draw(page, turns=0.55)
-    page.wait_for_timeout(300)
+    moment(page)
+    page.wait_for_function("() => !document.querySelector('.drawing').pad.dirty")
     seen = answers(page)
     assert len(seen) == 12
     assert len(set(seen[2:])) == 10
@@ -147,7 +147,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     rubbed = ink(page)
     assert 0 < rubbed.sum() < drawn.sum()
     page.get_by_role("button", name="Centre", exact=True).click()
-    page.wait_for_timeout(500)
+    moment(page, 500)
     settle(page)
     framed = ink(page)
     assert (framed != rubbed).any()
@@ -166,7 +166,7 @@ def test_an_old_echo_undoes_nothing(visit: Open) -> None:
     for _ in range(6):  # faster than the server answers
         page.get_by_role("button", name="Clear", exact=True).click()
         page.get_by_role("button", name="Undo", exact=True).click()
-    page.wait_for_timeout(1500)
+    moment(page, 1500)
     settle(page)
     np.testing.assert_array_equal(ink(page), drawn)
 
@@ -175,7 +175,7 @@ def test_a_drawing_can_start_from_a_test_digit_and_be_made_by_keys(visit: Open) 
     page = visit("inpaint?of=My+drawing")
     page.get_by_role("button", name="Start from it").click()
     page.wait_for_function("() => document.querySelector('.drawing')?.pad.ink.some(Boolean) ?? true")
-    page.wait_for_timeout(500)
+    moment(page, 500)
     settle(page)
     started = ink(page)
     assert started.sum() > 20
@@ -192,10 +192,10 @@ def test_what_a_forger_tells_the_pad_is_ignored(visit: Open) -> None:
     long, wrong = base64.b64encode(bytes(785)).decode(), "!" * 1048
     for nonsense in (f"'{long}'", f"'{wrong}'", "null", "[1, 2]", "7", "{}"):
         page.eval_on_selector(".drawing", f"root => root.pad.news('ink', {nonsense})")
-        page.wait_for_timeout(150)
+        moment(page, 150)
     for nonsense in ("null", "[true]", "[1, 1, 1, 1]", "'text'", "[0, 0, 0, 0]"):
         page.eval_on_selector(".drawing", f"root => root.pad.news('visible', {nonsense})")
-        page.wait_for_timeout(150)
+        moment(page, 150)
     settle(page)
     assert page.get_by_test_id("stException").count() == 0
     assert ink(page).sum() > 20
@@ -207,7 +207,7 @@ def test_another_quadrant_opens_by_a_click_on_the_digit(visit: Open) -> None:
     page.wait_for_selector(".answers canvas")
     assert "Bottom left visible" in page.get_by_test_id("stSidebar").inner_text()
     page.get_by_title("Show or hide the top left quadrant").click()
-    page.wait_for_timeout(1000)
+    moment(page, 1000)
     settle(page)
     assert "Left half visible" in page.get_by_test_id("stSidebar").inner_text()
     assert page.eval_on_selector(".drawing", "root => root.pad.visible") == [True, False, True, False]
@@ -219,8 +219,8 @@ def test_no_quick_click_on_a_quadrant_is_lost(visit: Open) -> None:
     page.wait_for_selector(".answers canvas")
     for name in ("top left", "top right", "top left"):
         page.get_by_title(f"Show or hide the {name} quadrant").click()
-        page.wait_for_timeout(150)
-    page.wait_for_timeout(1500)
+        moment(page, 150)
+    moment(page, 1500)
     settle(page)
     assert page.eval_on_selector(".drawing", "root => root.pad.visible") == [False, True, True, False]
     assert "Top right and bottom left visible" in page.get_by_test_id("stSidebar").inner_text()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.walk.conftest import HEIGHT, NARROW, Open, point_on_screen, settle
+from tests.walk.conftest import HEIGHT, NARROW, Open, eventually, moment, point_on_screen, settle
 
 STEPS, FRAME = 20, 16  # of a finger's way, and milliseconds for each
 CHART = ".js-plotly-plot"
@@ -33,10 +33,12 @@ def draw_up(page: Page, by: int) -> float:
     for step in range(1, STEPS + 1):
         place = {"x": x, "y": y - by * step / STEPS}
         hand.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
-        page.wait_for_timeout(FRAME)
+        moment(page, FRAME)
     hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(600)  # it rolls on
-    moved: float = page.evaluate(scrolled) - before
+    now = None
+    while now != (now := page.evaluate(scrolled)):  # it rolls on
+        moment(page, 600)
+    moved: float = now - before
     return moved
 
 
@@ -52,12 +54,11 @@ def test_a_finger_scrolls_the_page_but_while_a_tool_is_in_hand(visit: Open, fing
     assert chart.evaluate(RANGES) == as_it_was
     zoom = chart.locator('.modebar-btn[data-val="zoom"]')
     zoom.tap()
-    fingers.wait_for_timeout(300)
-    assert float(zoom.evaluate(paleness)) == 1
+    eventually(fingers, lambda: float(zoom.evaluate(paleness)) == 1)
     assert draw_up(fingers, 60) == 0
     assert (zoomed := chart.evaluate(RANGES)) != as_it_was
     zoom.tap()
-    fingers.wait_for_timeout(300)
+    eventually(fingers, lambda: float(zoom.evaluate(paleness)) < 1)
     assert draw_up(fingers, 60) > 30
     assert chart.evaluate(RANGES) == zoomed
 

@@ -8,12 +8,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from cvae_core import jobs, queueing
 from tests.server import dashboard
+from tests.waiting import WAIT
 from tests.walk.conftest import settle
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 CURVE = ".st-key-followed canvas"
 EPOCHS = "() => Number(document.querySelector('.st-key-followed [role=img]')?.ariaLabel.split(' ').at(-1) ?? 0)"
-DEADLINE = 60_000  # milliseconds
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def grown(page: Page, beyond: int) -> int:
-    page.wait_for_function(f"() => ({EPOCHS})() > {beyond}", timeout=DEADLINE)
+    page.wait_for_function(f"() => ({EPOCHS})() > {beyond}")
     return int(page.evaluate(EPOCHS))
 
 
@@ -56,11 +56,9 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             page.get_by_text("More settings").click()
             fill(page, "Width", "32")
             fill(page, "Name", "mine")
-            expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible(
-                timeout=DEADLINE
-            )  # how long it will take
+            expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible()  # how long it will take
             button(page, "Start").click()
-            button(page, "Stop training").wait_for(timeout=DEADLINE)
+            button(page, "Stop training").wait_for()
             epochs, curve = grown(page, 1), page.locator(CURVE).element_handle()
             drawn = curve.evaluate("canvas => canvas.toDataURL()")
             grown(page, epochs)
@@ -68,19 +66,19 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it grows where it stands
             expect(page.get_by_role("progressbar")).to_be_visible()
             page.get_by_text("What it says").click()
-            expect(page.get_by_text("best so far").first).to_be_visible(timeout=DEADLINE)
+            expect(page.get_by_text("best so far").first).to_be_visible()
             button(page, "Stop training").click()
-            button(page, "Resume training").wait_for(timeout=DEADLINE)
+            button(page, "Resume training").wait_for()
             settle(page)
             assert jobs.condition(own_root, "mine").state == "stopped"
             button(page, "Resume training").click()
-            button(page, "Stop training").wait_for(timeout=DEADLINE)
+            button(page, "Stop training").wait_for()
             epochs = grown(page, int(page.evaluate(EPOCHS)))
         assert queueing.look(own_root).trains("mine")  # though the server is gone
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)
-            page.get_by_role("link", name="Generate digits").click(timeout=3 * DEADLINE)  # once it has finished
+            page.get_by_role("link", name="Generate digits").click(timeout=3000 * WAIT)  # once it has finished
             settle(page)
             assert "run=mine" in page.url
             expect(page.get_by_role("combobox", name="Run")).to_have_value("mine")
@@ -88,7 +86,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             settle(page)
             expect(page.get_by_text("Not scored yet: mine")).to_be_visible()
             button(page, "Estimate").click()
-            expect(page.get_by_text("Not scored yet: mine")).to_be_hidden(timeout=DEADLINE)
+            expect(page.get_by_text("Not scored yet: mine")).to_be_hidden()
     finally:
         if queueing.look(own_root).has("mine"):
             jobs.stop(own_root, "mine")
