@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library
 from app.following import FOLLOW, duration
-from cvae_core import data, jobs, pace, sessions, upkeep
+from cvae_core import data, jobs, pace, sameness, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -18,8 +18,6 @@ from cvae_core.config import (
     Flavour,
     Pixels,
     PresetName,
-    QuadrantConfig,
-    baseline_for,
     configure,
     preset_of,
     train_command,
@@ -56,12 +54,12 @@ def show() -> None:
         name = _name(config, root)
         pace.require_small(config)
         upkeep.vacant(root, name)
-        if twin := Planned(name, config).finished_as(root):
+        finished = sameness.finished(root)
+        if twin := finished.get(config):
             raise RunInUse(
                 f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
             )
-        if baseline := _missing_baseline(config, root):
-            sessions.is_begun(baseline, root)
+        baseline = Planned(name, config).missing_baseline(root, finished)
     except LabError as error:
         st.warning(str(error), icon=":material/edit:")
         return
@@ -124,14 +122,6 @@ def _name(config: Config, root: Path) -> str:
     names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
     free = next(name for name in names if upkeep.is_vacant(root, name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
-
-
-def _missing_baseline(config: Config, root: Path) -> Config | None:
-    """Return what a run trains before itself, or None."""
-    if not isinstance(config, QuadrantConfig):
-        return None
-    baseline = baseline_for(config)
-    return None if Planned(baseline.run_name, baseline).finished_as(root) else baseline
 
 
 def _estimate(config: Config, baseline: Config | None) -> str:

@@ -29,6 +29,11 @@ def folder_of(name: str, root: Path) -> Path:
     return folder
 
 
+def anew(name: str) -> str:
+    """Return what a run is called that is trained like another one and leaves that as it is."""
+    return f"my-{name}"
+
+
 def in_root(command: str, root: Path) -> str:
     """Return a command with the flag that it needs to mean this root."""
     return command if root == default_root() else f"{command} --root {shlex.quote(str(root))}"

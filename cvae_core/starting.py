@@ -15,7 +15,7 @@ from typing import Annotated, Generic, TypeVar
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import jobs, processes, queueing, sweeps, transcripts
+from cvae_core import jobs, processes, queueing, sameness, sweeps, transcripts
 from cvae_core.config import Config, train_command
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.flags import OnDevice, Root, RunName
@@ -147,8 +147,9 @@ class Sweep:
         """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
         launcher = _program(self.launcher)
         planned = sweeps.plan(self.file, self.root)
-        for run in planned:
-            print(run.command(self.root) + ("  # finished" if run.finished_as(self.root) else ""), flush=True)
+        finished = sameness.finished(self.root)
+        commands = [run.command(self.root, finished) + "  # finished" * (run.config in finished) for run in planned]
+        print(*commands, sep="\n", flush=True)
         if self.dry_run:
             return
         flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
@@ -157,11 +158,12 @@ class Sweep:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
-                if not stop_requested() and not run.finished_as(self.root):
-                    _train_apart(launcher, run.command(self.root), stop_requested)
+                if not stop_requested() and run.config not in (finished := sameness.finished(self.root)):
+                    _train_apart(launcher, run.command(self.root, finished), stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
-        if missing := [run.run for run in planned if not run.finished_as(self.root)]:
+        finished = sameness.finished(self.root)
+        if missing := [run.run for run in planned if run.config not in finished]:
             raise ConfigError(
                 f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
             )

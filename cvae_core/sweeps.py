@@ -17,10 +17,23 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from cvae_core import files
-from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of, train_command
-from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core import files, sameness
+from cvae_core.cards import CARD, read_card
+from cvae_core.config import (
+    DEFAULT_PRESET,
+    Config,
+    Flavour,
+    PresetName,
+    QuadrantConfig,
+    baseline_for,
+    configure,
+    preset_of,
+    train_command,
+)
+from cvae_core.errors import ConfigError
+from cvae_core.fingerprints import fingerprint_here
 from cvae_core.roots import folder_of, in_root
+from cvae_core.sameness import Subject
 
 LARGEST = 100  # runs: who gives more has mistyped
 
@@ -32,32 +45,32 @@ class Planned:
     run: str
     config: Config
 
-    def command(self, root: Path) -> str:
-        """Return the command that trains it, from where it stands."""
-        card, command = folder_of(self.run, root) / "card.json", train_command(self.config, self.run)
-        begun = card.exists() and files.read_json(card).get("status") != "finished"
-        return in_root(f"{command} --resume" if begun else command, root)
+    def command(self, root: Path, finished: Mapping[Config, str]) -> str:
+        """Return the command that trains it, from where it stands, beside what `sameness.finished` has found in the root.
 
-    def finished_as(self, root: Path) -> str | None:
-        """Return the name of a finished run of this configuration in a root that was trained here, or None."""
-        return finished(root).get(self.config)
+        Raises RunInUse where training would be refused: its name, or that of its baseline, belongs to something else.
+        """
+        command = train_command(self.config, self.run)
+        if self.config not in finished:
+            self.missing_baseline(root, finished)
+            command += " --resume" * self._is_begun(root)
+        return in_root(command, root)
 
+    def missing_baseline(self, root: Path, finished: Mapping[Config, str]) -> Config | None:
+        """Return the baseline that has to be trained before it, if any; raise RunInUse where it cannot have its name."""
+        if not isinstance(self.config, QuadrantConfig) or (needed := baseline_for(self.config)) in finished:
+            return None
+        sameness.baseline_is_begun(needed, root, fingerprint_here(needed.dataset))
+        return needed
 
-def finished(root: Path) -> dict[Config, str]:
-    """Return the first name of each configuration that was trained to its end in a root and has its weights there."""
-    names: dict[Config, str] = {}
-    for path in sorted(root.glob("*/card.json")):
-        try:
-            card = files.read_json(path)
-            config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
-        except (RunDamaged, ConfigError, TypeError, ValueError):
-            continue
-        weights = card.get("weights")
-        named = str(weights["file"]) if isinstance(weights, dict) and "file" in weights else "none"
-        ours = card.get("status") == "finished" and not card.get("imported")
-        if ours and os.path.lexists(path.parent / Path(named).name):
-            names.setdefault(config, path.parent.name)
-    return names
+    def _is_begun(self, root: Path) -> bool:
+        folder = folder_of(self.run, root)
+        if not os.path.lexists(folder / CARD):
+            return False
+        card = read_card(folder)
+        wanted = Subject(self.config, sameness.images_now(card))
+        sameness.require_free(self.run, card, wanted, "give the sweep, or its file, another name")
+        return card.status != "finished"
 
 
 def read(file: Path) -> str:

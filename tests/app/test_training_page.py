@@ -291,7 +291,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
             "weights are too large: from a page 50,000,000 are",
         ),
         ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
-        ("digits", 'flavour = "label"', "There is a run 'digits-label' of other settings already"),
+        ("digits", 'flavour = "label"', "Run 'digits-label' has another configuration (dataset digits, not mnist"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_a_sentence(

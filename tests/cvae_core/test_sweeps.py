@@ -36,7 +36,7 @@ def test_lists_are_the_axes_of_a_grid_the_last_of_which_varies_fastest(tmp_path:
         for seed in (0, 7)
     ]
     assert planned[7].config == configure("quadrant", "classic", visible="top-left", seed=7, epochs=10)
-    assert planned[7].command(tmp_path) == (
+    assert planned[7].command(tmp_path, {}) == (
         "python -m cvae_core train quadrant --preset classic --epochs 10 --seed 7 --visible top-left "
         f"--run grid-quadrant-tl-classic-seed-7 --root {tmp_path}"
     )
