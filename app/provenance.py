@@ -25,8 +25,8 @@ def provenance(entry: Entry) -> str:
     how += f", S = {entry.samples:,} draws per image of seed {entry.seed}" if entry.samples else ""
     if entry.imported:
         how += f". Somebody else's figure, imported `{entry.imported}`: only computing it again shows that it is true"
-    if entry.model.startswith(tables.GAP):
-        return f"{how}. A difference of two rows above over the same images."
+    if entry.against:
+        return f"{how}. The figure of `{entry.against}` less that of `{entry.run}`, over the same images: {entry.pair}."
     card = find(entry.run, default_root()).card()
     return f"{how}; trained in {card.seconds / 60:.1f} minutes ({card.device}). Again: {_again(entry, entry.run)}"
 
