@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import display, library, permission, replaying
 from app.following import WORDS
-from cvae_core import jobs, runs, upkeep
+from cvae_core import jobs, runs, sameness, upkeep
 from cvae_core.cards import Card
 from cvae_core.errors import LabError
 from cvae_core.roots import default_root
@@ -45,7 +45,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
     return {  # what runs are compared by comes first: a narrow window shows no more without scrolling
         "run": name,
-        "data set": config.dataset,
+        "data set": _images(card),
         "preset": config.preset,
         "state": _state(root, name, card),
         "validation −ELBO": None if card.elbo is None else -card.elbo,
@@ -58,6 +58,10 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "pixels": config.pixels,
         "note": card.note,
     }
+
+
+def _images(card: Card) -> str:
+    return sameness.images_name(card.config.dataset, card.data_fingerprint)
 
 
 def _state(root: Path, name: str, card: Card) -> str:
@@ -96,6 +100,8 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
 def _differences(cards: Mapping[str, Card]) -> None:
     """Show the settings in which some runs differ, what the first one has not in bold."""
     differing = library.differences({library.label(name): card.config for name, card in cards.items()})
+    if len({card.data_fingerprint for card in cards.values()}) > 1:
+        differing["dataset"] = {library.label(name): _images(card) for name, card in cards.items()}
     st.subheader("What sets them apart", anchor=False)
     if not differing:
         st.caption("They have the same settings.")

@@ -220,7 +220,7 @@ class Judge:
         """Judge, print and store."""
         run = find(self.run, self.root)
         weights, model, dataset = run.weights_digest(), run.model(), run.images()
-        reader = classifier.load_classifier(dataset.name, self.root)
+        reader = classifier.load_classifier(dataset.name, self.root, dataset.fingerprint)
         files.require_writable(run.result_path(judging.RESULTS))
         with ticking(f"judging {run.name}"):
             findings = judging.judge(model, dataset, reader)

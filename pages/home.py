@@ -6,7 +6,7 @@ import streamlit as st
 from app import charts, controls, display, downloads, library, maps, pictures, snippets
 from app.navigation import PAGES
 from app.pictures import Figure, Strip
-from cvae_core import data, gallery
+from cvae_core import data, gallery, sameness
 from cvae_core.latent import USUAL
 from cvae_core.models import ConditionalVAE, completed
 from cvae_core.objectives import elbo
@@ -160,7 +160,7 @@ table = pd.DataFrame(
         {
             "run": name,
             "kind": library.kind(card.config) + (card.imported and f", imported {card.imported}"),
-            "images": card.config.dataset,
+            "images": sameness.images_name(card.config.dataset, card.data_fingerprint),
             "preset": card.config.preset,
             "latents": card.config.latents,
             "−ELBO": -card.metrics["elbo"],
