@@ -84,7 +84,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
             st.rerun()
         if damage:
             st.error(str(damage), icon=":material/error:")
-        name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
+        name = controls.run_name("Follow", names, FOLLOW)
         now = jobs.condition(root, name)
         _state(root, name, now)
         if command := now.resume or next((entry.command for entry in queue.entries if entry.run == name), None):

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,22 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
     visitor.selectbox(key="new-visible").select("2").run()
     assert "would be called 'digits-baseline-2', but that run has another configuration" in visitor.warning[0].value
     assert "Start" not in labels(visitor)
+
+
+def test_a_run_of_other_images_is_no_twin_and_no_baseline(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    twin = {"Width": 128, "Batch_size": 64, "Epochs,_at_most": 150, "Name": "mine"}
+    assert "exactly these settings" in form(visit, **twin).warning[0].value
+    for name in ("digits-label", "digits-baseline-1"):
+        run = find(name, own_runs)
+        run.write_card(replace(run.card(), data_fingerprint="0" * 64))
+    assert "Start" in labels(form(visit, **twin))
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "and its baseline's" in said(visitor)  # the pretrained one cannot serve, and another one gets another name
+    run.write_card(replace(run.card(), read_only=False))
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value
 
 
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
