@@ -1,6 +1,6 @@
 """Runs that were trained on other images than this machine has: every page says so, and computes nothing with these."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -8,16 +8,20 @@ from typing import NoReturn
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import library
+from app import controls, drawing, library
 from app.navigation import PAGES
 from app.points import packed
-from cvae_core import data
+from cvae_core import cli, data
+from cvae_core.classifier import Classifier, store_classifier
+from cvae_core.config import Config
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation import CURVE, store, stored_cells
-from cvae_core.runs import find
+from cvae_core.runs import Run, find
 from tests.app.conftest import Visit
+from tests.conftest import PUBLISHED_MNIST
 
+Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 OTHER = "0" * 64
 NAMED = "digits (other images, 00000000)"
 SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would mislead."
@@ -117,3 +121,55 @@ def test_the_table_has_a_heading_for_them_and_the_map_no_digits_under_the_pointe
     visitor = visit("latent", beside="digits-quadrant-1")
     assert "Move over a point" not in said(visitor)
     assert '"images":"digits"' not in str([chart.proto.spec for chart in visitor.get("plotly_chart")])
+
+
+def test_a_classifier_of_other_images_reads_nothing(
+    visit: Visit, without_mnist: None, own_runs: Path, digits: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_classifier(Classifier(), replace(digits, fingerprint=OTHER), own_runs)
+    for query in ({"digits": "4"}, {"of": "My drawing"}):
+        monkeypatch.setattr(drawing, "ink", lambda: digits.test.images[0].numpy())
+        visitor = visit("inpaint", **query)
+        assert "has learned other images than the run that it is to judge" in visitor.error[0].value
+        assert not visitor.get("plotly_chart")
+        assert visitor.get("image")
+    assert cli.main(["judge", "digits-label", "--root", str(own_runs)]) == 2
+
+
+def test_runs_of_other_images_are_no_family_and_no_neighbours(
+    own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for beta in (1.0, 2.0):
+        untrained(tiny("label", beta=beta), f"here-{beta:g}", root=own_runs)
+    for beta in (3.0, 4.0):
+        untrained(tiny("label", beta=beta), f"there-{beta:g}", root=own_runs, data_fingerprint=OTHER)
+    assert sorted(key.name for key in library.by_beta().values()) in (["here-1", "here-2"], ["there-3", "there-4"])
+    untrained(tiny("vae", width=17), "a", root=own_runs)
+    untrained(tiny("vae"), "b", root=own_runs)
+    untrained(tiny("vae"), "c", root=own_runs, data_fingerprint=OTHER)
+    keys = library.run_keys()
+    found = {name: controls.vae_of(keys[name]) for name in ("here-1", "there-3")}
+    assert {name: key and key.name for name, key in found.items()} == {"here-1": "b", "there-3": "c"}
+    for name, fingerprint in (("here", PUBLISHED_MNIST), ("there", OTHER)):
+        run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
+        cell = stored_cells(find("digits-quadrant-1", own_runs))[0]
+        store(run, [replace(cell, estimator="importance", samples=100)], run.weights_digest())
+    assert list(library.headline()) == ["q-here"]
+
+
+def test_the_table_of_all_runs_names_other_images(visit: Visit, own_runs: Path) -> None:
+    run = find("digits-label", own_runs)
+    run.write_card(replace(run.card(), data_fingerprint=OTHER))
+    table = visit("training", task="Runs").dataframe[0].value.set_index("run")
+    assert table["data set"].to_dict() == {
+        "digits-label": NAMED, "digits-baseline-1": "digits", "digits-quadrant-1": "digits"
+    }  # fmt: skip
+
+
+def test_images_are_read_again_when_their_files_have_changed(monkeypatch: pytest.MonkeyPatch, digits: DataSet) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(data, "load", lambda name: read.append(name) or digits)
+    for fingerprint in ("a", "a", "b"):
+        monkeypatch.setattr(library, "fingerprint_here", lambda _, now=fingerprint: now)
+        library.dataset("mnist")
+    assert read == ["mnist", "mnist"]
