@@ -6,7 +6,7 @@ from app import charts, controls, display, library, pictures, snippets
 from app.library import RunKey
 from app.pictures import Figure
 from app.plain import code, plain
-from cvae_core import data, gallery, tables
+from cvae_core import gallery, tables
 from cvae_core.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.linear_gaussian import REPEATS, X, settling
 from cvae_core.monitoring import validate
@@ -91,14 +91,11 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
         alt=f"Samples of the run whose β is {beta:g}",
         scale=2,
     )
-    dataset = library.config(key).dataset
-    if not data.on_disk(dataset):
-        st.caption(
-            f"Reconstructions need the {plain(dataset)} images, which are not on this machine: Home offers their download."
-        )
+    if why := library.lacks_images(key):
+        st.caption(f"Reconstructions need the images. {plain(why)}")
         return
     st.markdown("**Test digits** and, below, their reconstructions")
-    settings = {"indices": pictures.one_of_each(dataset)[:COLUMNS], "columns": COLUMNS}
+    settings = {"indices": pictures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     display.picture(
         Figure(
             key,

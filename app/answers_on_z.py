@@ -35,7 +35,7 @@ def why_the_prior() -> None:
         seed = controls.seed()
     config = library.config(key)
     assert isinstance(config, QuadrantConfig)
-    settings = {"indices": pictures.one_of_each(config.dataset), "visible": config.visible, "count": 2, "seed": seed}
+    settings = {"indices": pictures.one_of_each(key), "visible": config.visible, "count": 2, "seed": seed}
     display.picture(
         Figure(
             key,
@@ -50,7 +50,7 @@ def why_the_prior() -> None:
     )
     posterior, prior, ignorant = nats.by_source(key)
     st.caption(
-        f"{nats.first_images(config.dataset)}, one draw each: a $z$ from $q(z \\mid x, c)$ leaves {posterior.distortion:.1f} "
+        f"{nats.first_images(key)}, one draw each: a $z$ from $q(z \\mid x, c)$ leaves {posterior.distortion:.1f} "
         f"nats, but its rate is {posterior.rate:.1f}, together {posterior.total:.1f}, the −ELBO; one from $p(z \\mid c)$ "
         f"costs no rate and leaves {prior.distortion:.1f}; one from $\\mathcal N(0, I)$, {ignorant.distortion:.1f}."
     )
@@ -90,7 +90,7 @@ def collapsed() -> None:
         name = controls.or_default(
             st.selectbox("Unit fixed to its prior mean", names, key=f"unit-{len(units)}", bind="query-params"), names[0]
         )
-    unit, config = units[name], library.config(key)
+    unit, indices = units[name], pictures.one_of_each(key)[:COLUMNS]
     wide, narrow = st.columns(2, gap="large")
     with wide:
         display.chart(
@@ -104,7 +104,7 @@ def collapsed() -> None:
             Figure(
                 key,
                 gallery.without_unit,
-                {"indices": pictures.one_of_each(config.dataset)[:COLUMNS], "unit": unit},
+                {"indices": indices, "unit": unit},
                 f"{key.name}: test digits reconstructed, with {name} and without",
                 rows=("image", "all units", f"without {name}"),
             ),
@@ -122,7 +122,7 @@ def collapsed() -> None:
             f"The unit is {worth}."
         )
         st.caption(
-            f"{nats.first_images(config.dataset)}, one draw from the recognition network each. Every number is rounded by "
+            f"{nats.first_images(key)}, one draw from the recognition network each. Every number is rounded by "
             "itself, the sum too."
         )
     display.explanation(
@@ -152,7 +152,7 @@ def without_the_label() -> None:
             return
         label = int(controls.digit([str(digit) for digit in range(LABELS)]))
     config = library.config(key)
-    indices = pictures.one_of_each(config.dataset)
+    indices = pictures.one_of_each(key)
     display.picture(
         Figure(
             key,
@@ -168,10 +168,10 @@ def without_the_label() -> None:
     own, other = nats.of_label(key, label)
     lost = f"{other.total - own.total:.1f}".replace("-", "−")
     st.caption(
-        f"{nats.first_images(config.dataset)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
+        f"{nats.first_images(key)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
         f"{other.total:.1f} when told {label}, so the wrong word loses **{lost} nats** an image."
     )
-    vae = controls.vae_of(config.dataset, pixels=config.pixels, groups=0)
+    vae = controls.vae_of(key, pixels=config.pixels, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
     display.explanation(
@@ -203,7 +203,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     )
     without, given = nats.of_all(vae), nats.of_all(key)
     st.caption(
-        f"{nats.first_images(library.config(key).dataset)}: without a label, {code(library.label(vae.name))} needs "
+        f"{nats.first_images(key)}: without a label, {code(library.label(vae.name))} needs "
         f"−ELBO {without.total:.1f} nats, of which {without.rate:.1f} are rate; {code(library.label(key.name))}, told the "
         f"right ones, {given.total:.1f}, of which {given.rate:.1f}."
     )
@@ -228,7 +228,7 @@ def blurred() -> None:
     count, config = int(controls.or_default(chosen, "8")), library.config(key)
     assert isinstance(config, QuadrantConfig)
     settings = {
-        "indices": pictures.one_of_each(config.dataset),
+        "indices": pictures.one_of_each(key),
         "visible": config.visible,
         "count": count,
         "seed": SEED,

@@ -11,7 +11,7 @@ import streamlit as st
 from app import library
 from app.library import RunKey
 from app.plain import Markdown, code, plain
-from cvae_core import data, noise
+from cvae_core import data, noise, sameness
 from cvae_core.config import Flavour, QuadrantConfig, any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.evaluation import Cell
@@ -79,8 +79,6 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
 def _tell_origin(key: RunKey) -> None:
     if origin := library.card(key).imported:
         st.caption(f"Somebody else's, imported {code(origin)}")
-    if (images := library.card(key).image_set) != library.config(key).dataset:
-        st.caption(f"Trained on {plain(images)}")
 
 
 def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
@@ -96,9 +94,10 @@ def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
 
 
 def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey | None:
-    """Choose a run of one flat z, learned from images that are here; say what to train where there is none."""
+    """Choose a run of one flat z, whose data set is here; say what to train where there is none."""
     runs = library.run_keys(groups=0, **({"flavour": flavour} if flavour else {}))
-    configs = {name: library.config(runs[name]) for name in sorted(runs, key=lambda name: (name != first, name))}
+    order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
+    configs = {name: library.config(runs[name]) for name in order}
     good = {
         name: runs[name]
         for name, config in configs.items()
@@ -111,13 +110,16 @@ def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey |
     return run("Run", good, key=f"run-{topic}")
 
 
-def vae_of(dataset: str, **wanted: object) -> RunKey | None:
-    """Return the first VAE of a data set, its configuration as wanted; say what to train where there is none."""
-    found = library.run_keys(flavour="vae", dataset=dataset, **wanted)
-    if not found:
+def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
+    """Return the VAE of a run's images that least else sets apart, its configuration as wanted; say what to train else."""
+    dataset, own = library.config(key).dataset, sameness.of(library.card(key))
+    vaes = library.run_keys(flavour="vae", dataset=dataset, **wanted).values()
+    apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
+    found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
+    if found is None:
         command = f"python -m cvae_core train vae --dataset {dataset}"
         st.info(f"No VAE is trained on {plain(dataset)}. Train one with: {code(command)}")
-    return next(iter(found.values()), None)
+    return found
 
 
 def whole_number(
@@ -303,9 +305,13 @@ Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
 
 
 def quadrant_families() -> Families:
-    """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first."""
+    """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first.
+
+    Those that were trained on other images of that name come last.
+    """
     families: dict[str, dict[str, list[RunKey]]] = {}
-    for key in sorted(library.run_keys(flavour="quadrant").values(), key=lambda key: (len(key.name), key.name)):
+    keys = library.run_keys(flavour="quadrant").values()
+    for key in sorted(keys, key=lambda key: (bool(library.other_images(key)), len(key.name), key.name)):
         config = library.config(key)
         if isinstance(config, QuadrantConfig) and data.on_disk(config.dataset):
             families.setdefault(config.dataset, {}).setdefault(config.visible, []).append(key)

@@ -40,9 +40,9 @@ class Quadrants:
 
 
 def pad(
-    key: RunKey | None = None, quadrants: Quadrants | None = None, seed: int = 0, pixels: Pixels = "means"
+    key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Pixels = "means", live: bool = False
 ) -> np.ndarray:
-    """Show the pad, with the completions of a run that is shown some quadrants; return the drawing, (784,) uint8."""
+    """Show the pad beside a run, live with its completions of some quadrants; return the drawing, (784,) uint8."""
 
     def reopened() -> None:
         if quadrants is not None:
@@ -50,7 +50,7 @@ def pad(
             st.session_state[_REOPENED] = True
 
     epsilons: list[list[float]] = []
-    if key is not None:
+    if live:
         decoder.send(key)
         latents = library.config(key).latents
         epsilons = [[0.0] * latents, *noise.normal((ANSWERS, latents), seed, "completions").tolist()]
@@ -58,7 +58,7 @@ def pad(
         key=PAD,
         data={
             **_sheet(ink(), st.session_state.get(_GIVEN, 0), quadrants),
-            "network": decoder.network_name(key) if key else None,
+            "network": decoder.network_name(key) if live else None,
             "epsilons": epsilons,
             "thresholds": _encoded(gallery.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
@@ -68,7 +68,7 @@ def pad(
     )
     if st.session_state.pop(_REOPENED, False):
         st.rerun()
-    _tools()
+    _tools(key)
     return ink()
 
 
@@ -91,9 +91,13 @@ def ink() -> np.ndarray:
     return drawn
 
 
-def source_of_digits() -> str:
-    """Return the name of the data set whose test digits are drawn on, or encoded."""
-    return "mnist" if data.on_disk("mnist") else "digits"
+def source_of_digits(key: RunKey) -> str:
+    """Return the name of the data set whose test digits are drawn on, or encoded, beside a run.
+
+    It is the run's own, or the embedded one where that is not on this machine.
+    """
+    own = library.config(key).dataset
+    return own if data.on_disk(own) else data.EMBEDDED
 
 
 def take(text: object) -> None:
@@ -120,7 +124,7 @@ def _encoded(values: np.ndarray) -> str:
     return base64.b64encode(values.tobytes()).decode()
 
 
-def _tools() -> None:
+def _tools(key: RunKey) -> None:
     """Offer to bring the drawing into MNIST's frame, or to start from a test digit."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
 
@@ -138,7 +142,10 @@ def _tools() -> None:
         width="stretch",
         help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
     )
-    images = library.dataset(source_of_digits()).test
+    if why := library.other_images(key):
+        middle.caption(why)
+        return
+    images = library.dataset(source_of_digits(key)).test
     with middle:
         index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
 

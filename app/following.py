@@ -8,7 +8,7 @@ import streamlit as st
 from app import controls, display, growing, library, permission, snippets
 from app.pictures import Stage
 from app.plain import Markdown, code, plain
-from cvae_core import data, jobs, pulse, queueing, runs, transcripts
+from cvae_core import jobs, pulse, queueing, runs, transcripts
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.errors import RunDamaged
 from cvae_core.jobs import Condition
@@ -85,7 +85,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
             st.rerun()
         if damage:
             st.error(plain(damage), icon=":material/error:")
-        name = controls.or_default(st.selectbox("Follow", names, key=FOLLOW, bind="query-params"), names[0])
+        name = controls.run_name("Follow", names, FOLLOW)
         now = jobs.condition(root, name)
         _state(root, name, now)
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
@@ -157,9 +157,8 @@ def _onward(name: str, config: Config) -> None:
                 display.link("generate", "Generate digits", run=name)
         if config.latents:
             display.link("latent", "See its latent space", run=name)
-        if data.on_disk(config.dataset):
-            images = len(library.dataset(config.dataset).test)
-            display.link("cll", "Score it", estimate=name, draws="100", over=str(images))
+        if (key := library.any_key(name)) and (test := library.test_images(key)):
+            display.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
 
 
 def _progress_words(found: pulse.Pulse) -> str:
@@ -197,4 +196,4 @@ def _pictures(name: str) -> None:
         stages = library.stages(key)
         index = len(stages["epoch"]) - 1
         display.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
-        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {library.stage_words(library.config(key))}")
+        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {library.stage_words(key)}")

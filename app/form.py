@@ -10,7 +10,7 @@ import streamlit as st
 from app import display, library
 from app.following import FOLLOW, duration
 from app.plain import Markdown, plain
-from cvae_core import data, fingerprints, jobs, pace, parallel, sessions, upkeep
+from cvae_core import data, fingerprints, jobs, pace, parallel, sameness, upkeep
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
@@ -19,8 +19,6 @@ from cvae_core.config import (
     Flavour,
     Pixels,
     PresetName,
-    QuadrantConfig,
-    baseline_for,
     configure,
     preset_of,
 )
@@ -58,12 +56,12 @@ def show() -> None:
         name = _name(config, root)
         pace.require_small(config)
         upkeep.vacant(root, name)
-        if twin := Planned(name, config).finished_as(root):
+        finished = sameness.finished(root)
+        if twin := finished.get(config):
             raise RunInUse(
                 f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
             )
-        if baseline := _missing_baseline(config, root):
-            sessions.is_begun(baseline, root)
+        baseline = Planned(name, config).missing_baseline(root, finished)
     except LabError as error:
         st.warning(plain(error), icon=":material/edit:")
         return
@@ -139,14 +137,6 @@ def _other_images(config: Config) -> bool:
     if not st.checkbox(f"Train on {plain(named)}", key=f"new-other-{config.dataset}"):
         fingerprints.require_published_here(config.dataset)
     return True
-
-
-def _missing_baseline(config: Config, root: Path) -> Config | None:
-    """Return what a run trains before itself, or None."""
-    if not isinstance(config, QuadrantConfig):
-        return None
-    baseline = baseline_for(config)
-    return None if Planned(baseline.run_name, baseline).finished_as(root) else baseline
 
 
 def _estimate(config: Config, baseline: Config | None) -> Markdown:

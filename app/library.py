@@ -15,15 +15,17 @@ import pandas as pd
 import streamlit as st
 
 from app.plain import Markdown, plain
-from cvae_core import data, files, pace, runs
+from cvae_core import data, files, pace, runs, sameness
 from cvae_core.cards import Card
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.config import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
 from cvae_core.data import DataSet, Split
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation import CURVE, INTERIM, Cell, stored_cells
+from cvae_core.fingerprints import fingerprint_here, is_genuine
 from cvae_core.judging import Finding, stored_judgement
 from cvae_core.models import ConditionalVAE
+from cvae_core.sameness import Subject
 from cvae_core.visibility import ANY, described
 
 LOG = logging.getLogger(__name__)
@@ -82,10 +84,16 @@ def card(key: RunKey) -> Card:
 
 
 def label(name: str) -> str:
-    """Return what a run is called wherever it is shown: its name, and that it is imported; other words as they are."""
+    """Return what a run is called wherever it is shown: its name, that it is imported, and the images if they are others.
+
+    Other words are returned as they are.
+    """
     with suppress(LabError):  # no run, or a damaged one, of which nobody knows
-        if runs.find(name, runs.default_root()).card().imported:
-            return f"{name}, imported"
+        found = runs.find(name, runs.default_root()).card()
+        images = found.image_set
+        return (
+            f"{name}{', imported' if found.imported else ''}{f', {images}' if images != found.config.dataset else ''}"
+        )
     return name
 
 
@@ -110,30 +118,58 @@ def model(key: RunKey) -> ConditionalVAE:
     return run.model()
 
 
-@st.cache_resource(show_spinner="Reading the images …")
 def dataset(name: str) -> DataSet:
-    """Return a data set from disk; raise DataMissing or DataDamaged where it cannot be had."""
+    """Return a data set from disk, read again when its files have changed; raise DataMissing or DataDamaged."""
+    return _dataset(name, fingerprint_here(name))
+
+
+@st.cache_resource(max_entries=len(data.NAMES), show_spinner="Reading the images …")
+def _dataset(name: str, fingerprint: str | None) -> DataSet:
     return data.load(name)
 
 
 @st.cache_resource(show_spinner="Reading the classifier …")
-def _classifier(dataset: str, changed: int) -> Classifier:
-    return load_classifier(dataset, runs.default_root())
+def _classifier(dataset: str, images: str, changed: int) -> Classifier:
+    return load_classifier(dataset, runs.default_root(), images)
 
 
-def classifier(dataset: str) -> Classifier | None:
-    """Return the classifier of a data set's digits, or None where none is trained; read again when it has changed."""
-    path = classifier_path(dataset, runs.default_root())
-    return _classifier(dataset, path.stat().st_mtime_ns) if path.exists() else None
+def classifier(key: RunKey) -> Classifier | None:
+    """Return the classifier of a run's images, read again when it has changed, or None where none is trained.
+
+    Raises ConfigError where it has learned other images than the run.
+    """
+    found = card(key)
+    path = classifier_path(found.config.dataset, runs.default_root())
+    if not path.exists():
+        return None
+    return _classifier(found.config.dataset, found.data_fingerprint, path.stat().st_mtime_ns)
+
+
+def images(key: RunKey) -> DataSet:
+    """Return the images that a run was trained on; raise ConfigError where this machine has others, DataMissing."""
+    here = dataset(config(key).dataset)
+    runs.find(key.name, runs.default_root()).require_images(here.fingerprint)
+    return here
+
+
+def other_images(key: RunKey) -> str:
+    """Say, as the command line does, that this machine has other images than a run was trained on; else return nothing."""
+    found = card(key)
+    here = fingerprint_here(found.config.dataset)
+    return sameness.other_images(key.name, found, here) if here else ""
+
+
+def lacks_images(key: RunKey) -> str:
+    """Say why this machine has not the images that a run was trained on, or return nothing where it has."""
+    name = config(key).dataset
+    if not data.on_disk(name):
+        return f"The {name} images are not on this machine: `python -m cvae_core download {name}` fetches them."
+    return other_images(key)
 
 
 def test_images(key: RunKey) -> Split | None:
     """Return the test images of what a run was trained on, or None where this machine does not have them."""
-    found = card(key)
-    if not data.on_disk(found.config.dataset):
-        return None
-    images = dataset(found.config.dataset)
-    return images.test if images.fingerprint == found.data_fingerprint else None
+    return None if lacks_images(key) else images(key).test
 
 
 def kind(config: Config) -> str:
@@ -201,17 +237,21 @@ def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
     return max(int(np.searchsorted(stages["epoch"], epoch, side="right")) - 1, 0)
 
 
-def stage_words(config: Config) -> Markdown:
-    """Say what a run's stages show."""
+def stage_words(key: RunKey) -> Markdown:
+    """Say what a run's stages show, and why the truth is not beside them where this machine has other images."""
+    found = config(key)
+    shown = f"{plain(described(getattr(found, 'visible', '1')))} visible"
     first = "Ten test digits reconstructed; below, "
-    match config.flavour:
+    match found.flavour:
         case "label":
-            return first + "eight $z$ under every label."
+            words = f"{first}eight $z$ under every label."
         case "vae":
-            return first + "eighty $z$ from the prior."
+            words = f"{first}eighty $z$ from the prior."
         case "baseline":
-            return f"Ten test digits completed, {plain(described(getattr(config, 'visible', '1')))} visible: one answer each."
-    return first + f"eight completions of each, {plain(described(getattr(config, 'visible', '1')))} visible."
+            words = f"Ten test digits completed, {shown}: one answer each."
+        case "quadrant":
+            words = f"{first}eight completions of each, {shown}."
+    return f"{words} {plain(other_images(key))}".strip()
 
 
 def rerun_when_runs_change() -> None:
@@ -280,12 +320,13 @@ def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
 
 def by_beta() -> dict[float, RunKey]:
     """Return finished label runs that differ in β alone, by β: those of most β, MNIST's before others."""
-    families: dict[Config, dict[float, RunKey]] = {}
+    families: dict[Subject, dict[float, RunKey]] = {}
     for key in sorted(run_keys(flavour="label").values(), key=lambda key: (len(key.name), key.name)):
         found = card(key)
         if isinstance(found.config, LabelConfig) and found.status == "finished" and not found.imported:
-            families.setdefault(replace(found.config, beta=1.0), {}).setdefault(found.config.beta, key)
-    chosen = max(families, key=lambda config: (len(families[config]), config.dataset == "mnist"), default=None)
+            family = Subject(replace(found.config, beta=1.0), found.data_fingerprint)
+            families.setdefault(family, {}).setdefault(found.config.beta, key)
+    chosen = max(families, key=lambda each: (len(families[each]), each.config.dataset == "mnist"), default=None)
     return {} if chosen is None else dict(sorted(families[chosen].items()))
 
 
@@ -296,7 +337,7 @@ def rate_and_distortion(key: RunKey) -> tuple[float, float]:
 
 
 def headline() -> dict[str, Cell]:
-    """Return the importance-sampling cells of own MNIST quadrant runs that are in the table: S = 100, all images.
+    """Return the importance-sampling cells of own quadrant runs on the published MNIST that are in the table, S = 100.
 
     A run for any set of quadrants has one for each of the protocol's sets.
     """
@@ -307,6 +348,7 @@ def headline() -> dict[str, Cell]:
             cells = stored_cells(runs.find(name, runs.default_root()))
         scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
         for cell in scored:
-            if not card(key).imported and cell.visible != ANY:
+            found = card(key)
+            if is_genuine("mnist", found.data_fingerprint) and not found.imported and cell.visible != ANY:
                 best[f"{name}, {cell.visible} of 4" if any_set(config(key)) else name] = cell
     return best

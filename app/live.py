@@ -70,7 +70,7 @@ class Estimate:
     def keep(self) -> None:
         """Store a complete estimate that is a row of the table."""
         assert self.last is not None
-        most = len(library.dataset(library.config(self.key).dataset).test)
+        most = len(library.images(self.key).test)
         if (self.samples, self.last.images) not in [(samples, min(images, most)) for samples, images in KEPT]:
             return
         try:
@@ -88,11 +88,8 @@ class Estimate:
 
 def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     """Start an estimate in place of the visitor's earlier one."""
-    model = library.model(key)
-    test = library.dataset(model.config.dataset).test
     run = runs.find(key.name, runs.default_root())
-    run.require_images(library.dataset(model.config.dataset).fingerprint)
-    work = evaluate(model, test, samples=samples, images=images, seed=seed)
+    work = evaluate(library.model(key), library.images(key).test, samples=samples, images=images, seed=seed)
     if earlier := st.session_state.get(_STATE):
         earlier.end()
     st.session_state[_STATE] = estimate = Estimate(key, samples, seed, work)

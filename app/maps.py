@@ -11,8 +11,9 @@ import torch
 
 from app import controls, errands, library
 from app.library import RunKey
-from cvae_core import data, formats, latent, runs
+from cvae_core import formats, latent, runs
 from cvae_core.config import is_gsnn, is_ladder
+from cvae_core.data import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.latent import MIN_POINTS, USUAL, Dimensions, Draws, Embedding, Layout, Method
 
@@ -63,10 +64,10 @@ def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing z …")
-def _draws(key: RunKey, points: int, seed: int) -> Draws:
+def _draws(key: RunKey, points: int, seed: int, _test: Split) -> Draws:
     model = library.model(key)
     rows = torch.arange(min(points, LADDER_DRAWS) if is_ladder(model.config) else points)
-    return latent.draws(model, library.dataset(model.config.dataset).test, rows, seed)
+    return latent.draws(model, _test, rows, seed)
 
 
 def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embedding, np.ndarray | None]:
@@ -76,7 +77,7 @@ def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embeddin
     """
     if seed is None or not _drawable(key):
         return embedding, None
-    prior, posterior = _draws(key, len(embedding.indices), seed)
+    prior, posterior = _draws(key, len(embedding.indices), seed, library.images(key).test)
     project = latent.projection(embedding.z, embedding.coordinates.shape[1])
     some = slice(len(posterior))
     shown = Embedding(embedding.indices[some], embedding.labels[some], posterior, project(posterior))
@@ -85,7 +86,7 @@ def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embeddin
 
 def _drawable(key: RunKey) -> bool:
     """Say whether a run has priors and posteriors to draw from: a GSNN has learned no posterior."""
-    return data.on_disk(library.config(key).dataset) and not is_gsnn(library.config(key))
+    return not library.lacks_images(key) and not is_gsnn(library.config(key))
 
 
 def share(embedding: Embedding) -> float:
@@ -131,11 +132,11 @@ def layout(key: RunKey) -> Layout:
         USUAL.method,
     )  # fmt: skip
     dimensions = _dimensions(key)
-    if not data.on_disk(library.config(key).dataset):
-        st.caption("Maps with other settings need the images, which are not on this machine.")
+    if why := library.lacks_images(key):
+        st.caption(f"Maps with other settings need the images. {why}")
         return replace(USUAL, method=method, dimensions=dimensions)
     with st.expander("Settings of the map", icon=":material/tune:"):
-        most = len(library.dataset(library.config(key).dataset).test)
+        most = len(library.images(key).test)
         usual = min(USUAL.points, most)
         points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
         if points == min(USUAL.points, most):
@@ -184,7 +185,7 @@ def overlay(key: RunKey, layout: Layout) -> int | None:
 
 def offer(key: RunKey, chosen: Layout) -> None:
     """Offer to compute a map that is not there yet, and show how far it is."""
-    if not data.on_disk(library.config(key).dataset):
+    if library.lacks_images(key):
         return
     due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
     name = f"{METHODS[chosen.method]} of {key.name}"

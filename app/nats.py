@@ -65,9 +65,9 @@ def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
     return _cost(terms[0]), _cost(terms[1])
 
 
-def first_images(dataset: str) -> Markdown:
+def first_images(key: RunKey) -> Markdown:
     """Say over which images the means are taken."""
-    return f"The first {min(IMAGES, len(library.dataset(dataset).test)):,} test images"
+    return f"The first {min(IMAGES, len(library.images(key).test)):,} test images"
 
 
 def signed(difference: float) -> Markdown:
@@ -78,7 +78,7 @@ def signed(difference: float) -> Markdown:
 def _first(key: RunKey) -> tuple[ConditionalVAE, Tensor, Condition, Tensor]:
     """Return a run's model, the first test images with their conditions, and a draw of base noise for each."""
     model = library.model(key)
-    test = library.dataset(model.config.dataset).test
+    test = library.images(key).test
     rows = torch.arange(min(IMAGES, len(test)))
     x, c = held_out(model.config, test, rows)
     return model, x, c, noise.normal((1, len(rows), model.latent), 0, "interventions")

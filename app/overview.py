@@ -98,6 +98,8 @@ def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[
 def _differences(cards: Mapping[str, Card]) -> None:
     """Show the settings in which some runs differ, what the first one has not in bold."""
     differing = library.differences({library.label(name): card.config for name, card in cards.items()})
+    if len({card.data_fingerprint for card in cards.values()}) > 1:
+        differing["dataset"] = {library.label(name): card.image_set for name, card in cards.items()}
     st.subheader("What sets them apart", anchor=False)
     if not differing:
         st.caption("They have the same settings.")

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from app import charts, controls, library
 from app.library import RunKey
 from cvae_core import figures, gallery, judging, quadrants, replay, visibility
+from cvae_core.classifier import Classifier
 from cvae_core.config import Config, LabelConfig, QuadrantConfig
 from cvae_core.data import Split
 from cvae_core.examples import first_of_each_label, held_out
@@ -41,7 +42,8 @@ class Figure:
     @property
     def sheet(self) -> Sheet:
         """Return the pixels."""
-        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()))
+        test = library.images(self.key).test if _needs_images(self.recipe) else None
+        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()), test)
         if not self.only:
             return made
         assert made.papers is not None
@@ -108,9 +110,9 @@ def _needs_images(recipe: Callable[..., Sheet]) -> bool:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _sheet(key: RunKey, recipe: str, settings: tuple[tuple[str, Any], ...]) -> Sheet:
+def _sheet(key: RunKey, recipe: str, settings: tuple[tuple[str, Any], ...], _test: Split | None) -> Sheet:
     function, model = getattr(gallery, recipe), library.model(key)
-    images = [library.dataset(model.config.dataset).test] if _needs_images(function) else []
+    images = [_test] if _needs_images(function) else []
     often = {"often": _remembered(key)} if "often" in inspect.signature(function).parameters else {}
     made: Sheet = function(model, *images, **dict(settings), **often)
     return made
@@ -232,36 +234,42 @@ def _from_stages(key: RunKey, draw: str) -> str:
     return "\n".join(["from cvae_core import figures, replay", _FROM_RUNS, "", found, draw, ""])
 
 
-@st.cache_data(max_entries=KEPT, show_spinner=False)
 def rate(key: RunKey, index: int) -> float:
     """Return the nats that a test image's z costs."""
+    return _rate(key, index, library.images(key).test)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _rate(key: RunKey, index: int, _test: Split) -> float:
     model = library.model(key)
-    x, c = held_out(model.config, library.dataset(model.config.dataset).test, torch.tensor([index]))
+    x, c = held_out(model.config, _test, torch.tensor([index]))
     with torch.inference_mode():
         return float(model.infer(x, c, torch.zeros(1, 1, model.latent)).rate.sum())
 
 
 def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
     """Return as which digits completions of test digits, or of a drawing, read, shares (N, 10); None without a classifier."""
-    return None if library.classifier(library.config(key).dataset) is None else _readings(key, given, visible, seed)
+    classifier = library.classifier(key)
+    test = None if isinstance(given, bytes) else library.images(key).test
+    return None if classifier is None else _readings(key, given, visible, seed, classifier, test)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray:
+def _readings(
+    key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, _classifier: Classifier, _test: Split | None
+) -> np.ndarray:
     model = library.model(key)
     if isinstance(given, bytes):
         c = gallery.drawn_condition(model, given, visible)
     else:
-        test = library.dataset(model.config.dataset).test
-        _, c = held_out(model.config, test, torch.tensor(given), quadrants.flags(visible))
-    classifier = library.classifier(model.config.dataset)
-    assert classifier is not None
-    return judging.readings(classifier, _remembered(key)(model, c, gallery.MANY, seed))
+        assert _test is not None
+        _, c = held_out(model.config, _test, torch.tensor(given), quadrants.flags(visible))
+    return judging.readings(_classifier, _remembered(key)(model, c, gallery.MANY, seed))
 
 
-def one_of_each(dataset: str) -> tuple[int, ...]:
-    """Return the first test index of each label."""
-    return tuple(first_of_each_label(library.dataset(dataset).test).tolist())
+def one_of_each(key: RunKey) -> tuple[int, ...]:
+    """Return the first test index of each label among a run's images."""
+    return tuple(first_of_each_label(library.images(key).test).tolist())
 
 
 def condition_words(key: RunKey, label: int) -> str:

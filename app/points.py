@@ -71,7 +71,7 @@ def take(dataset: str) -> None:
 
 
 def selection(dataset: str) -> Sequence[int]:
-    """Return the selected test indices, as the address has them, or else as they were when the page was left.
+    """Return the selected test indices of images of a name, as the address has them, or else as the page was left.
 
     What makes no sense, or is of other images than a data set's, is left out with a word.
     """
@@ -80,7 +80,7 @@ def selection(dataset: str) -> Sequence[int]:
     if said is not None:
         of, _, code = said.partition(".")
         indices = unpacked(code) or ()
-        if not indices or of not in get_args(Dataset):
+        if not indices or of not in (*get_args(Dataset), dataset):
             st.warning(f"`{_CAUGHT}` in the address is no selection of points, and is left out.")
             indices = ()
     if indices and of != dataset:

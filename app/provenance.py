@@ -28,8 +28,11 @@ def provenance(entry: Entry) -> Markdown:
         how += (
             f". Somebody else's figure, imported {code(entry.imported)}: only computing it again shows that it is true"
         )
-    if entry.model.startswith(tables.GAP):
-        return f"{how}. A difference of two rows above over the same images."
+    if entry.against:
+        return (
+            f"{how}. The figure of {code(entry.against)} less that of {code(entry.run)}, over the same images: "
+            f"{plain(entry.pair)}."
+        )
     card = find(entry.run, default_root()).card()
     return (
         f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Again: {_again(entry, entry.run)}"

@@ -74,7 +74,7 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
         alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
         scale=scale,
     )
-    st.caption(library.stage_words(library.config(key)))
+    st.caption(library.stage_words(key))
 
 
 @st.fragment

@@ -9,9 +9,9 @@ import streamlit as st
 from app import controls, display, library, permission
 from app.following import EVERY, IDLE, WORDS
 from app.plain import plain
-from cvae_core import files, fingerprints, jobs, pace, parallel, queueing, sweeps
+from cvae_core import files, fingerprints, jobs, pace, parallel, queueing, sameness, sweeps
 from cvae_core.config import Config
-from cvae_core.errors import ConfigError, RunInUse, RunNotFound
+from cvae_core.errors import ConfigError, RunNotFound
 from cvae_core.options import Options
 from cvae_core.roots import NAME, default_root, folder_of, unlinked
 from cvae_core.sweeps import Planned
@@ -50,7 +50,7 @@ def show() -> None:
             )
         for run in planned:
             pace.require_small(run.config)
-        missing = _missing(root, planned, sweeps.finished(root))
+        missing = _missing(root, planned, sameness.finished(root))
         if permission.may_train():
             fingerprints.require_published_here(*(run.config.dataset for run in missing))
             _offer(root, name, text, missing, of=len(planned))
@@ -86,24 +86,22 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
             bar.progress(number / len(missing), text=plain(run.run))
-            jobs.start(root, run.job(root, Options(threads=parallel.all_but_one())))
+            jobs.start(root, run.job(root, sameness.finished(root), Options(threads=parallel.all_but_one())))
         st.session_state[NEXT] = name
         st.rerun()
 
 
 def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> list[Planned]:
-    """Return what is neither finished nor in the queue; raise RunInUse where a name belongs to other settings."""
+    """Return what is neither finished nor in the queue; raise RunInUse where a run cannot be trained by its name."""
     for run in planned:
-        key = library.any_key(run.run)
-        if key and library.card(key).config != run.config:
-            raise RunInUse(f"There is a run {run.run!r} of other settings already: give the sweep another name.")
+        run.job(root, finished)
     queue = queueing.look(root)
     return [run for run in planned if not queue.has(run.run) and run.config not in finished]
 
 
 def _table(root: Path, planned: list[Planned], busy: bool, missing: list[Planned]) -> None:
     with display.sentences():
-        finished = sweeps.finished(root)  # read once a second for all rows
+        finished = sameness.finished(root)  # read once a second for all rows
         if queueing.look(root).busy != busy or _missing(root, planned, finished) != missing:
             st.rerun()
         _fill(root, planned, finished)

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from app import library
 from app.browser import source
+from cvae_core.data import DataSet, Split
 from cvae_core.figures import INK, PAPERS, PLAIN
 from cvae_core.quadrants import SIDE
 
@@ -37,11 +37,12 @@ def sprite(images: np.ndarray) -> bytes:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _packed(dataset: str, count: int) -> bytes:
+def _packed(name: str, count: int, fingerprint: str, _test: Split) -> bytes:
     """Return the data set's name, a line break, and the sprite of its first test digits."""
-    return dataset.encode() + b"\n" + sprite(library.dataset(dataset).test.images[:count].numpy())
+    return name.encode() + b"\n" + sprite(_test.images[:count].numpy())
 
 
-def follow_the_pointer(dataset: str, count: int) -> None:
+def follow_the_pointer(dataset: DataSet, count: int) -> None:
     """Show the digit under the pointer on maps of a data set's first test digits."""
-    _thumbnail(key=f"thumbnail-{dataset}-{count}", data=_packed(dataset, count), height=1)
+    packed = _packed(dataset.name, count, dataset.fingerprint, dataset.test)
+    _thumbnail(key=f"thumbnail-{dataset.name}-{count}", data=packed, height=1)

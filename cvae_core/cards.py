@@ -3,7 +3,9 @@
 Whoever needs to know how a run was trained, how far it is or which weights it has reads the card here.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from cvae_core.config import Config, fills, from_json, train_command, trains_by_
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.fingerprints import named
 from cvae_core.options import USUAL, Job, Options, options_of
+from cvae_core.roots import NAME
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
@@ -117,6 +120,31 @@ def read_card(folder: Path) -> Card:
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card in a run's folder."""
     files.write_json(folder / CARD, card.to_json(folder.name))
+
+
+def folders(root: Path) -> list[Path]:
+    """Return every folder of a root that has a card, damaged or not, by name."""
+    with suppress(OSError):
+        found = [path for path in sorted(root.iterdir()) if NAME.fullmatch(path.name) and not path.is_symlink()]
+        return [path for path in found if os.path.lexists(path / CARD)]
+    return []
+
+
+def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:
+    """Return the cards of all runs by name, and what is wrong with those that cannot be read."""
+    cards: dict[str, Card] = {}
+    damaged: list[RunDamaged] = []
+    for folder in folders(root):
+        try:
+            cards[folder.name] = read_card(folder)
+        except RunDamaged as error:
+            damaged.append(error)
+    return cards, damaged
+
+
+def has_weights(folder: Path, card: Card) -> bool:
+    """Say whether the weights that a card names are in a run's folder: of some runs only scores are shipped."""
+    return card.weights is not None and os.path.lexists(folder / Path(card.weights.file).name)
 
 
 @lru_cache(CARDS_KEPT)

@@ -12,7 +12,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from cvae_core import files, formats, noise
 from cvae_core.data import DataSet, Split
-from cvae_core.errors import RunDamaged, RunNotFound
+from cvae_core.errors import ConfigError, RunDamaged, RunNotFound
 from cvae_core.examples import shifted
 from cvae_core.intensities import require_images
 from cvae_core.models import LABELS
@@ -94,14 +94,21 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
     return path
 
 
-def load_classifier(dataset: str, root: Path) -> Classifier:
-    """Read a data set's classifier, to judge with; raise RunNotFound where there is none, RunDamaged if it is not whole."""
-    path = classifier_path(dataset, root)
+def load_classifier(dataset: str, root: Path, images: str | None = None) -> Classifier:
+    """Read a data set's classifier, to judge with, that of the images of a fingerprint if one is given.
+
+    Raises RunNotFound where there is none, ConfigError where it has learned other images, RunDamaged if it is not whole.
+    """
+    path, command = classifier_path(dataset, root), in_root(f"python -m cvae_core classifier {dataset}", root)
     if not path.exists():
-        command = in_root(f"python -m cvae_core classifier {dataset}", root)
         raise RunNotFound(f"There is no classifier of {dataset} in {root}: train it with {command}")
     tensors, notes = formats.read_tensors(path)
     files.require(notes.get("dataset", dataset) == dataset, path)  # else another one has taken its place
+    if images is not None and notes.get("images") != images:
+        raise ConfigError(
+            f"The classifier of {dataset} in {root} has learned other images than the run that it is to judge: train it "
+            f"anew with {command}"
+        )
     classifier = Classifier()
     try:
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})

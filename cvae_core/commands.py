@@ -236,7 +236,7 @@ class Judge:
         run = find(self.run, self.root)
         with upkeep.held(run, "judgement"):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
-            reader = classifier.load_classifier(dataset.name, self.root)
+            reader = classifier.load_classifier(dataset.name, self.root, dataset.fingerprint)
             files.require_writable(run.result_path(judging.RESULTS))
             with ticking(f"judging {run.name}"):
                 findings = judging.judge(model, dataset, reader)

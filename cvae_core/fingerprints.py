@@ -21,7 +21,7 @@ from cvae_core.errors import DataDamaged, LabError, NotWritable, RunDamaged
 
 MEMORY = ".fingerprints.json"
 HELD_OUT = 10_000  # images for validation, the last ones of the 60,000 for training
-OTHERS = "other images than the published ones"
+SHORT = 8  # letters of a fingerprint that name it
 PUBLISHED: Mapping[str, str] = {  # fingerprints
     "mnist": "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5",
     EMBEDDED: "3765d1eafb2b7ca37f43a8ddf62f797d5a4b5999ef7fbec92b162d33ea597e87",
@@ -112,8 +112,15 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
 
 
 def named(dataset: str, fingerprint: str | None) -> str:
-    """Return what a data set is called wherever it is named: its name, and that its images are others where they are."""
-    return f"{dataset}, {OTHERS}" if fingerprint and is_genuine(dataset, fingerprint) is False else dataset
+    """Return what images are called wherever they are named: the name of their data set, which alone means the published ones.
+
+    Where the fingerprint of these is not known it means those on this machine. Other images have the first letters of their
+    fingerprint in their name.
+    """
+    genuine = fingerprint is None or is_genuine(dataset, fingerprint)
+    if genuine or (genuine is None and fingerprint == fingerprint_here(dataset)):
+        return dataset
+    return f"{dataset} (other images, {str(fingerprint)[:SHORT]})"
 
 
 def named_here(dataset: str) -> str:
@@ -127,8 +134,8 @@ def require_published(dataset: str, fingerprint: str | None) -> None:
         return  # the embedded images come with the lab
     paths = ", ".join(map(str, _differing(dataset))) or str(datafiles.folder())
     raise DataDamaged(
-        f"The files of {dataset} here hold {OTHERS}: {paths}. Delete what is named and download again, "
-        f"python -m cvae_core download {dataset}, or train on these images with --other-images."
+        f"The files of {dataset} here hold other images than the published ones: {paths}. Delete what is named and download "
+        f"again, python -m cvae_core download {dataset}, or train on these images with --other-images."
     )
 
 

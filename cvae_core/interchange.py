@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cvae_core import files, replay
-from cvae_core.config import Config, any_set
+from cvae_core.config import TRAINING_IMAGES, Config, any_set
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
 from cvae_core.quadrants import PIXELS, flags

@@ -65,6 +65,11 @@ def name_of(text: str, most: int = LONGEST) -> str:
     return f"{name[: max(0, most - MARK - 1)]}-{digest(text.encode(errors='replace'))[:MARK]}".lstrip("._-")[:most]
 
 
+def anew(name: str) -> str:
+    """Return what a run is called that is trained like another one and leaves that as it is."""
+    return name_of(f"my-{name}")
+
+
 def in_root(command: str, root: Path) -> str:
     """Return a command with the flag that it needs to mean this root."""
     return command if root == default_root() else f"{command} --root {shlex.quote(str(root))}"

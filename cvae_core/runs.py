@@ -24,15 +24,16 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cvae_core import files, formats
+from cvae_core import cards, files, formats, sameness
 from cvae_core.architectures import build, shapes
 from cvae_core.cards import CARD, Card, Weights, read_card, write_card
+from cvae_core.cards import readable as readable  # asked for together with `find`
 from cvae_core.config import train_command
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.histories import are_curves, are_stages
 from cvae_core.models import ConditionalVAE
-from cvae_core.roots import NAME, folder_of, in_root, name_of, unlinked
+from cvae_core.roots import anew, folder_of, in_root, unlinked
 from cvae_core.roots import default_root as default_root  # asked for together with `find`
 
 LOG = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Run:
     @property
     def anew(self) -> str:
         """Return what a run is called that is trained like this one and leaves it as it is."""
-        return name_of(f"my-{self.name}")
+        return anew(self.name)
 
     def exists(self) -> bool:
         """Say whether there is a card, readable or not."""
@@ -131,8 +132,7 @@ class Run:
 
     def has_weights(self, card: Card | None = None) -> bool:
         """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
-        named = (card or self.card()).weights
-        return named is not None and os.path.lexists(self.folder / Path(named.file).name)
+        return cards.has_weights(self.folder, card or self.card())
 
     def weights_digest(self) -> str:
         """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
@@ -218,12 +218,8 @@ class Run:
 
     def require_images(self, fingerprint: str) -> None:
         """Raise ConfigError if the run was trained on other images than those of a fingerprint."""
-        card = self.card()
-        if card.data_fingerprint != fingerprint:
-            raise ConfigError(
-                f"The {card.config.dataset} images here are not those that run {self.name!r} was trained on: scores "
-                "would mislead."
-            )
+        if why := sameness.other_images(self.name, self.card(), fingerprint):
+            raise ConfigError(why)
 
     def require_writable(self) -> None:
         """Raise ReadOnlyRun if the run is a pretrained one."""
@@ -268,10 +264,7 @@ def find(name: str, root: Path) -> Run:
 
 def all_runs(root: Path) -> list[Run]:
     """Return every folder with a card, damaged or not, by name."""
-    with suppress(OSError):
-        found = [Run(path) for path in sorted(root.iterdir()) if NAME.fullmatch(path.name) and not path.is_symlink()]
-        return [run for run in found if run.exists()]
-    return []
+    return [Run(folder) for folder in cards.folders(root)]
 
 
 def tidy(root: Path) -> None:
@@ -279,15 +272,3 @@ def tidy(root: Path) -> None:
     for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
         with suppress(ConfigError):  # it is a link
             files.sweep(unlinked(folder, root))
-
-
-def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:
-    """Return the cards of all runs by name, and what is wrong with those that cannot be read."""
-    cards: dict[str, Card] = {}
-    damaged: list[RunDamaged] = []
-    for run in all_runs(root):
-        try:
-            cards[run.name] = run.card()
-        except RunDamaged as error:
-            damaged.append(error)
-    return cards, damaged

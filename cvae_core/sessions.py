@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +12,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core import formats, pulse, upkeep
+from cvae_core import formats, pulse, sameness, upkeep
 from cvae_core.cards import Card
-from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
+from cvae_core.config import Config, QuadrantConfig, baseline_for
 from cvae_core.data import DataSet, load
 from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
 from cvae_core.fingerprints import require_published
@@ -24,7 +24,8 @@ from cvae_core.options import Options
 from cvae_core.parallel import CPU, agreed, leads, processes, threads, wait_for_all
 from cvae_core.pulse import Progress
 from cvae_core.recording import Finishing, Recorder
-from cvae_core.runs import Run, readable, run_at
+from cvae_core.runs import Run, run_at
+from cvae_core.sameness import Subject, baseline_is_begun, baseline_name
 from cvae_core.training import (
     Learner,
     Report,
@@ -95,8 +96,8 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         needed = baseline_for(config)
         baseline = finished_run(needed, data, launch.root)
         if agreed(baseline is None):
-            unfinished = agreed(is_begun(needed, launch.root, data))
-            called = _baseline_to_train(needed, launch.root).name
+            unfinished = agreed(baseline_is_begun(needed, launch.root, data.fingerprint))
+            called = baseline_name(needed, launch.root)
             yield from train_run(needed, replace(launch, run=called, force=False, resume=unfinished))
             # What was stopped was the baseline: the run itself has nothing to go on with yet.
             launch = replace(launch, resume=launch.resume and began_before)
@@ -144,56 +145,25 @@ def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None
     )
 
 
-def is_begun(needed: Config, root: Path, data: DataSet | None = None) -> bool:
-    """Say whether a baseline was begun; raise RunInUse where its name belongs to something else, if only to other images."""
-    run = _baseline_to_train(needed, root)
-    if not run.exists():
-        return False
-    card = run.card()
-    if card.config != needed or card.imported or (data and card.data_fingerprint != data.fingerprint):
-        raise RunInUse(
-            f"The baseline that this run stands on would be called {run.name!r}, but that run has another configuration or "
-            f"other images, or is imported: make it anew with {train_command(needed, run.name)} --force, or choose another "
-            "--root."
-        )
-    return True
-
-
-def _baseline_to_train(needed: Config, root: Path) -> Run:
-    """Return the run that a missing baseline becomes: another one where a pretrained one is here without its weights."""
-    run = run_at(needed.run_name, root)
-    only_scores = run.exists() and run.card().read_only and not run.has_weights()
-    return run_at(run.anew, root) if only_scores else run
-
-
 def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:
     """Return a finished run of an equal configuration on the same images, trained here, or None."""
-    for name, card in readable(root)[0].items():
-        equal = card.config == config and card.data_fingerprint == data.fingerprint and not card.imported
-        if equal and card.status == "finished" and run_at(name, root).has_weights(card):
-            return run_at(name, root)
-    return None
+    name = sameness.finished(root, data.fingerprint).get(config)
+    return None if name is None else run_at(name, root)
 
 
 def _train_locked(
     config: Config, launch: Launch, run: Run, data: DataSet, baseline: Run | None
 ) -> Generator[SessionReport, None, None]:
     found = run.card() if run.exists() and not launch.force else None
-    if found and found.config != config:
-        raise RunInUse(
-            f"Run {run.name!r} has another configuration ({_difference(found.config, config)}): choose another name "
-            "with --run, or --force to replace it."
-        )
-    if found and found.imported:
-        raise RunInUse(f"Run {run.name!r} was imported {found.imported}: choose another name with --run, or --force.")
+    if found:
+        remedy = "choose another name with --run, or --force to replace it"
+        sameness.require_free(run.name, found, Subject(config, data.fingerprint), remedy)
     if launch.resume != (found is not None):
         raise RunInUse(
             f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume goes on, --force starts anew."
             if found
             else f"There is no run {run.name!r} to resume: leave out --resume to start it."
         )
-    if found and found.data_fingerprint != data.fingerprint:
-        raise RunInUse(f"Run {run.name!r} was trained on other images than {config.dataset} has now: use --force.")
     dtype = getattr(torch, found.dtype) if found else fast_dtype(launch.device)
     agreed(dtype == torch.bfloat16)
     learner = _learner(config, launch, data, baseline, dtype)
@@ -277,14 +247,6 @@ def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, b
 
 def _device_name(device: torch.device) -> str:
     return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
-
-
-def _difference(a: Config, b: Config) -> str:
-    """Name the first few settings in which two configurations differ."""
-    if type(a) is not type(b):
-        return f"flavour {a.flavour}, not {b.flavour}"
-    names = [f.name for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)]
-    return ", ".join(f"{name.replace('_', ' ')} {getattr(a, name)}, not {getattr(b, name)}" for name in names[:3])
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Annotated, Generic, TypeVar
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core import fingerprints, jobs, processes, queueing, sweeps, transcripts
+from cvae_core import fingerprints, jobs, processes, queueing, sameness, sweeps, transcripts
 from cvae_core.config import Config
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.flags import OtherImages, Root, RunName
@@ -157,11 +157,12 @@ class Sweep:
         planned, options = sweeps.plan(self.file, self.root), Options(other_images=self.other_images)
         if not self.other_images:
             fingerprints.require_published_here(*(run.config.dataset for run in planned))
-        for run in planned:
-            print(
-                run.job(self.root, options).command(self.root) + ("  # finished" if run.finished_as(self.root) else ""),
-                flush=True,
-            )
+        finished = sameness.finished(self.root)
+        commands = [
+            run.job(self.root, finished, options).command(self.root) + "  # finished" * (run.config in finished)
+            for run in planned
+        ]
+        print(*commands, sep="\n", flush=True)
         if self.dry_run:
             return
         flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
@@ -172,13 +173,13 @@ class Sweep:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
-                if not stop_requested() and not run.finished_as(self.root):
-                    _train_apart(
-                        launcher, [*run.job(self.root, options).words, "--root", str(self.root)], stop_requested
-                    )
+                if not stop_requested() and run.config not in (finished := sameness.finished(self.root)):
+                    job = run.job(self.root, finished, options)
+                    _train_apart(launcher, [*job.words, "--root", str(self.root)], stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
-        if missing := [run.run for run in planned if not run.finished_as(self.root)]:
+        finished = sameness.finished(self.root)
+        if missing := [run.run for run in planned if run.config not in finished]:
             raise ConfigError(
                 f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
             )

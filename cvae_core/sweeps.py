@@ -19,12 +19,23 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from cvae_core import files
-from cvae_core.cards import CARD, read_card
-from cvae_core.config import DEFAULT_PRESET, Config, Flavour, PresetName, configure, from_json, preset_of
-from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core import sameness
+from cvae_core.cards import CARD, Card, read_card
+from cvae_core.config import (
+    DEFAULT_PRESET,
+    Config,
+    Flavour,
+    PresetName,
+    QuadrantConfig,
+    baseline_for,
+    configure,
+    preset_of,
+)
+from cvae_core.errors import ConfigError
+from cvae_core.fingerprints import fingerprint_here
 from cvae_core.options import USUAL, Job, Options
 from cvae_core.roots import LONGEST, MARK, folder_of, name_of
+from cvae_core.sameness import Subject
 
 LARGEST = 100  # runs: who gives more has mistyped
 MOST_BYTES = 8192  # of TOML: a grid needs a tenth of it, and reading takes time by the square of a key's length
@@ -37,37 +48,36 @@ class Planned:
     run: str
     config: Config
 
-    def command(self, root: Path) -> str:
-        """Return the command that trains it, from where it stands."""
-        return self.job(root).command(root)
+    def job(self, root: Path, finished: Mapping[Config, str], options: Options = USUAL) -> Job:
+        """Return what trains it, from where it stands, beside what `sameness.finished` has found in the root.
 
-    def job(self, root: Path, options: Options = USUAL) -> Job:
-        """Return what trains it, from where it stands; what was begun keeps the options that it was begun with."""
+        A run that was begun keeps its options. Raises RunInUse where training would be refused: its name, or that of its
+        baseline, belongs to something else.
+        """
+        begun = None
+        if self.config not in finished:
+            self.missing_baseline(root, finished)
+            begun = self._begun(root)
+        return Job(
+            run=self.run, config=self.config, options=begun.options if begun else options, resume=begun is not None
+        )
+
+    def missing_baseline(self, root: Path, finished: Mapping[Config, str]) -> Config | None:
+        """Return the baseline that has to be trained before it, if any; raise RunInUse where it cannot have its name."""
+        if not isinstance(self.config, QuadrantConfig) or (needed := baseline_for(self.config)) in finished:
+            return None
+        sameness.baseline_is_begun(needed, root, fingerprint_here(needed.dataset))
+        return needed
+
+    def _begun(self, root: Path) -> Card | None:
+        """Return the card of a run that was begun and is not finished."""
         folder = folder_of(self.run, root)
-        card = read_card(folder) if (folder / CARD).exists() else None
-        begun = card is not None and card.status != "finished"
-        return Job(run=self.run, config=self.config, options=card.options if card and begun else options, resume=begun)
-
-    def finished_as(self, root: Path) -> str | None:
-        """Return the name of a finished run of this configuration in a root that was trained here, or None."""
-        return finished(root).get(self.config)
-
-
-def finished(root: Path) -> dict[Config, str]:
-    """Return the first name of each configuration that was trained to its end in a root and has its weights there."""
-    names: dict[Config, str] = {}
-    for path in sorted(root.glob("*/card.json")):
-        try:
-            card = files.read_json(path)
-            config = from_json(card.get("config", {}))  # an older card lacks what has a default by now
-        except (RunDamaged, ConfigError, TypeError, ValueError):
-            continue
-        weights = card.get("weights")
-        named = str(weights["file"]) if isinstance(weights, dict) and "file" in weights else "none"
-        ours = card.get("status") == "finished" and not card.get("imported")
-        if ours and os.path.lexists(path.parent / Path(named).name):
-            names.setdefault(config, path.parent.name)
-    return names
+        if not os.path.lexists(folder / CARD):
+            return None
+        card = read_card(folder)
+        wanted = Subject(self.config, sameness.images_now(card))
+        sameness.require_free(self.run, card, wanted, "give the sweep, or its file, another name")
+        return card if card.status != "finished" else None
 
 
 def read(file: Path) -> str:

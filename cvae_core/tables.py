@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 import pandas as pd
 
+from cvae_core import fingerprints, sameness
 from cvae_core.cards import Card
-from cvae_core.config import Config, QuadrantConfig, any_set, baseline_for, is_gsnn
+from cvae_core.config import Config, any_set, is_gsnn
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import CURVE, Cell, Estimator, stored_cells
+from cvae_core.fingerprints import is_genuine
 from cvae_core.judging import stored_judgement
 from cvae_core.runs import Run
 from cvae_core.visibility import ANY, described
@@ -40,7 +43,8 @@ PYRO_ROWS: Sequence[tuple[str, Estimator, int, tuple[float, float, float]]] = (
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
-           "visible", "seeds", "imported")  # fmt: skip
+           "visible", "seeds", "imported", "fingerprint", "against", "pair")  # fmt: skip
+PAIR = "the two runs (epochs, parameters)"  # column of the differences
 ENOUGH_SEEDS = 3  # to speak of a deviation
 
 
@@ -62,11 +66,19 @@ class Entry:
     visible: str | None = None  # the set that was shown, where the model takes any
     seeds: int = 1  # runs that differ in it alone; of several, nats are their mean and the error their deviation
     imported: str = ""  # when and from where, if the run is somebody else's
+    fingerprint: str = ""  # of the data set: which images bear its name
+    against: str = ""  # of a difference, the run from whose figure that of `run` is taken
+    pair: str = ""  # of a difference, both runs with their epochs and parameters
 
     @property
     def question(self) -> tuple[str, int, int, str]:
         """Return what was asked of a run: numbers that answer the same can be compared."""
         return self.estimator, self.samples, self.images, self.scored
+
+    @property
+    def images_name(self) -> str:
+        """Return what the images are called: others than the published ones do not go by their name alone."""
+        return fingerprints.named(self.dataset, self.fingerprint)
 
     @property
     def is_score(self) -> bool:
@@ -83,12 +95,13 @@ class Line:
     estimator: str
     samples: int
     images: int
+    pair: str  # of a difference
     cells: Mapping[str, Entry]  # by what is scored
 
 
 @dataclass(frozen=True)
 class Pivot:
-    """A readable table of one data set and pixel protocol: rows are estimates, columns what is scored."""
+    """A readable table of the same images and pixel protocol: rows are estimates, columns what is scored."""
 
     title: str
     columns: Sequence[str]
@@ -116,26 +129,29 @@ class Pivot:
             words = [line.model, line.estimator, str(line.samples or "–"), f"{line.images:,}"]
             cells = [line.cells.get(column) for column in self.columns]
             numbers = [(mark if cell in best else "{}").format(escaped(_shown(cell))) for cell in cells]
-            rows.append([*map(escaped, words), *numbers])
-        return pd.DataFrame(rows, columns=[*map(escaped, ("model", "estimator", "S", "N", *self.columns))])
+            rows.append([*map(escaped, words), *numbers, escaped(line.pair)])
+        columns = [*map(escaped, ("model", "estimator", "S", "N", *self.columns, PAIR))]
+        table = pd.DataFrame(rows, columns=columns)
+        return table if any(line.pair for line in self.lines) else table.drop(columns=columns[-1])
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
     """Return all stored test cells of some runs, with the differences and reference rows that belong beside them.
 
-    Of imported runs there are scores alone: nothing is derived from somebody else's figures.
+    Of imported runs there are scores alone: nothing is derived from somebody else's figures. Means over seeds and
+    differences are of runs whose training is finished.
     """
-    cards = {run.name: run.card() for run in runs}
-    configs = {name: card.config for name, card in cards.items()}
-    found = [
-        _entry(cards[run.name], cell, run.name) for run in runs for cell in stored_cells(run) if cell.split == "test"
-    ]
-    scores = [entry for entry in found if entry.model != FLOOR]
-    own = [entry for entry in found if not entry.imported]
-    floors = {(e.dataset, e.scored): e for e in sorted(own, key=lambda e: e.images) if e.model == FLOOR}
-    ours = [entry for entry in own if entry.model != FLOOR]
-    first = [entry for entry in ours if not configs[str(entry.run)].seed]
-    return [*scores, *_over_seeds(ours, configs), *_gaps(first, configs), *floors.values(), *_references(scores)]
+    found = [_Score(run.name, run.card(), cell) for run in runs for cell in stored_cells(run) if cell.split == "test"]
+    scores = [score for score in found if score.cell.estimator != "floor"]
+    own = [score for score in found if not score.card.imported]
+    floors = {
+        (score.card.data_fingerprint, score.cell.visible): score.entry
+        for score in sorted(own, key=lambda score: score.cell.images)
+        if score.cell.estimator == "floor"
+    }
+    ours = [score for score in own if score.cell.estimator != "floor" and score.card.status == "finished"]
+    entries = [score.entry for score in scores]
+    return [*entries, *_over_seeds(ours), *_differences(ours), *floors.values(), *_references(entries)]
 
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
@@ -170,17 +186,16 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
-    """Return the readable tables, one per data set, pixel protocol and kind of model; grey before binarised."""
+    """Return the readable tables, one per set of images, pixel protocol and kind of model; grey before binarised."""
     tables = []
-    for dataset, pixels in sorted(
-        {(e.dataset, e.pixels) for e in rows}, key=lambda names: (names[0] == "digits", names[0], names[1] != "grey")
-    ):
-        averaged = {(run, e.question) for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
-        here = [e for e in rows if (e.dataset, e.pixels) == (dataset, pixels)]
+    averaged = {(run, e.question) for e in rows if e.seeds > 1 for run in str(e.run).split(", ")[1:]}
+    order = {(e.dataset == "digits", e.images_name, e.pixels != "grey"): (e.images_name, e.pixels) for e in rows}
+    for _, protocol in sorted(order.items()):
+        here = [e for e in rows if (e.images_name, e.pixels) == protocol]
         chosen = [e for e in here if (e.run, e.question) not in averaged]
         for whole, title in ((False, "quadrants"), (True, WHOLE)):
             if part := [e for e in chosen if (e.scored == WHOLE) == whole]:
-                tables.append(_pivot(f"{dataset}, {pixels} pixels, {title}", part))
+                tables.append(_pivot(f"{protocol[0]}, {protocol[1]} pixels, {title}", part))
     return tables
 
 
@@ -193,7 +208,7 @@ def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
         for best in sorted(pivot.best, key=lambda entry: entry.scored):
             if (floor := floors.get(best.scored)) and floor.images == best.images:
                 gap = best.nats - floor.nats
-                found.append([best.dataset, best.scored, floor.nats, best.model, best.nats, gap])
+                found.append([best.images_name, best.scored, floor.nats, best.model, best.nats, gap])
     return pd.DataFrame(found, columns=columns)
 
 
@@ -228,15 +243,40 @@ def number(entry: Entry) -> str:
     return said.replace("-", "−")
 
 
-def _entry(card: Card, cell: Cell, run: str) -> Entry:
-    config = card.config
-    model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
-    scored = WHOLE if cell.visible is None else _scored(cell.visible)
-    return Entry(
-        card.image_set, config.pixels, scored, model, ESTIMATORS[cell.estimator],
-        cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
-        cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
-    )  # fmt: skip
+class _Score(NamedTuple):
+    """A stored cell and the run that it is of."""
+
+    run: str
+    card: Card
+    cell: Cell
+
+    @property
+    def entry(self) -> Entry:
+        """Return the cell as a number of the table."""
+        run, card, cell = self
+        config = card.config
+        model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
+        scored = WHOLE if cell.visible is None else _scored(cell.visible)
+        return Entry(
+            config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
+            cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
+            cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
+            fingerprint=card.data_fingerprint,
+        )  # fmt: skip
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """Return what was to be scored: so many test images, and what is visible of them."""
+        return self.cell.images, self.cell.visible
+
+    @property
+    def estimate(self) -> tuple[object, ...]:
+        """Return how that was done: the estimator, and its draws."""
+        return self.cell.estimator, self.cell.samples, self.cell.samples and self.cell.seed
+
+    def apart(self, other: "_Score") -> Sequence[str]:
+        """Name what sets two runs apart."""
+        return sameness.apart(sameness.of(self.card), sameness.of(other.card))
 
 
 def _model_name(config: Config) -> str:
@@ -263,84 +303,85 @@ def _scored(visible: str) -> str:
     return f"{numbered.get(visible, described(visible))} visible"
 
 
-def _over_seeds(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
+def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
     """Return mean and deviation over the runs that differ in their seed alone, where there are enough of them."""
-    groups: dict[tuple[Config, tuple[object, ...]], list[Entry]] = {}
-    for entry in sorted(scores, key=lambda entry: configs[str(entry.run)].seed):
-        config = replace(configs[str(entry.run)], seed=0)
-        groups.setdefault((config, entry.question), []).append(entry)
+    groups: list[list[_Score]] = []
+    for score in sorted(scores, key=lambda score: score.card.config.seed):
+        asked = (score.shown, score.estimate)
+        alike = (
+            group
+            for group in groups
+            if (group[0].shown, group[0].estimate) == asked and set(group[0].apart(score)) <= {"seed"}
+        )
+        if (group := next(alike, None)) is None:
+            groups.append(group := [])
+        group.append(score)
     means = []
-    for (config, _), group in groups.items():
+    for group in groups:
         if len(group) >= ENOUGH_SEEDS:
-            nats = [entry.nats for entry in group]
+            nats = [score.cell.mean for score in group]
+            name = _model_name(replace(group[0].card.config, seed=0))
             means.append(
                 replace(
-                    group[0], model=f"{_model_name(config)}, {len(group)} seeds", nats=fmean(nats),
-                    standard_error=stdev(nats), run=", ".join(str(entry.run) for entry in group), seeds=len(group),
+                    group[0].entry, model=f"{name}, {len(group)} seeds", nats=fmean(nats),
+                    standard_error=stdev(nats), run=", ".join(score.run for score in group), seeds=len(group),
                 )
             )  # fmt: skip
     return means
 
 
-def _gaps(scores: Sequence[Entry], configs: Mapping[str, Config]) -> list[Entry]:
-    """Return what models gain, over the same images: quadrant models on their baseline, label models on their VAE."""
-
-    def against_vae(entry: Entry) -> tuple[object, ...]:
-        config = configs[str(entry.run)]
-        size = config.preset, config.width, config.depth, config.latents
-        return (
-            entry.dataset,
-            entry.pixels,
-            entry.images,
-            entry.samples,
-            size,
-            getattr(config, "beta", 1.0),
-            config.flavour,
-        )
-
-    sampled = [entry for entry in scores if entry.estimator == ESTIMATORS["importance"]]
-    baselines = {(configs[str(e.run)], e.scored, e.images): e for e in scores if e.estimator == ESTIMATORS["baseline"]}
-    vaes = {against_vae(entry): entry for entry in sampled}
-    gaps = []
-    for entry in sampled:
-        *alike, flavour = against_vae(entry)
-        config = configs[str(entry.run)]
-        if isinstance(config, QuadrantConfig) and (
-            baseline := baselines.get((baseline_for(config), entry.scored, entry.images))
-        ):
-            gaps.append(_gap("NN", baseline, entry))
-        if flavour == "label" and (vae := vaes.get((*alike, "vae"))):
-            gaps.append(_gap("VAE", vae, entry))
-    return gaps
+def _differences(scores: Sequence[_Score]) -> list[Entry]:
+    """Return what models gain over the same test images, a difference for each two runs that may be compared."""
+    sampled = [score for score in scores if score.cell.estimator == "importance"]
+    pairs = [(_gained_on(other, score), other, score) for score in sampled for other in scores]
+    return [_gap(name, other, score) for name, other, score in pairs if name]
 
 
-def _gap(name: str, other: Entry, entry: Entry) -> Entry:
-    same = other.estimator == entry.estimator
-    kind = f"difference of {entry.estimator}" if same else f"{other.estimator} less {entry.estimator}"
+def _gained_on(other: _Score, score: _Score) -> str:
+    """Return what another score is beside a model's, as the difference is called; nothing where it compares with none.
+
+    A baseline is that on which the model stands, scored on the same pixels. A VAE is one that the label alone sets apart.
+    """
+    if other.shown != score.shown:
+        return ""
+    if other.cell.estimator == "baseline":
+        stands_on = sameness.stands_on(score.card, other.card)
+        return "NN" if stands_on and not {"images", "pixels"} & set(other.apart(score)) else ""
+    flavours = other.card.config.flavour, score.card.config.flavour
+    alike = flavours == ("vae", "label") and other.estimate == score.estimate
+    return "VAE" if alike and list(other.apart(score)) == ["flavour"] else ""
+
+
+def _gap(name: str, other: _Score, score: _Score) -> Entry:
+    entry, words = score.entry, [ESTIMATORS[each.cell.estimator] for each in (other, score)]
+    kind = f"difference of {words[0]}" if words[0] == words[1] else " less ".join(words)
+    pair = " − ".join(f"{run} ({card.epochs} epochs, {card.parameters / 1e6:.3g} M)" for run, card, _ in (other, score))
     return replace(
-        entry, model=f"{GAP}{name} − {entry.model}", estimator=kind, nats=other.nats - entry.nats, standard_error=None
-    )
+        entry, model=f"{GAP}{name} − {entry.model}", estimator=kind, nats=other.cell.mean - score.cell.mean,
+        standard_error=None, against=other.run, pair=pair,
+    )  # fmt: skip
 
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:
     """Return the published rows that may stand beside some scores: same images, same pixels, same quadrants."""
     rows = []
+    genuine = {e.scored: e.fingerprint for e in scores if e.pixels == "grey" and is_genuine("mnist", e.fingerprint)}
     for position, visible in enumerate(("1", "2", "3")):
         place = ("mnist", "grey", _scored(visible))
-        if place in {(e.dataset, e.pixels, e.scored) for e in scores}:
+        if place[-1] in genuine:
             published = [(model, ESTIMATORS[kind], draws, nats[position]) for model, kind, draws, nats in PYRO_ROWS]
             published.append((f"{GAP}NN − CVAE", "cross-entropy less −ELBO", 10, PYRO_GAP[position]))
             rows += [
-                Entry(*place, f"{model}, {PYRO}", estimator, draws, 10_000, nats, None, None)
+                Entry(*place, f"{model}, {PYRO}", estimator, draws, 10_000, nats, None, None, fingerprint=genuine[place[-1]])
                 for model, estimator, draws, nats in published
-            ]
+            ]  # fmt: skip
     return rows
 
 
 def _pivot(title: str, rows: Sequence[Entry]) -> Pivot:
-    cells: dict[tuple[str, str, int, int], dict[str, Entry]] = {}
+    cells: dict[tuple[str, str, int, int, str], dict[str, Entry]] = {}
     for entry in sorted(rows, key=_row_order):
-        place = (entry.model, entry.estimator, entry.samples, entry.images)
+        place = (entry.model, entry.estimator, entry.samples, entry.images, entry.pair)
         if entry.scored in cells.get(place, {}):  # another run of that description: it gets a row with its name
             place = (f"{entry.model}, {entry.run}", *place[1:])
         cells.setdefault(place, {})[entry.scored] = entry

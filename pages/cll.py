@@ -17,7 +17,12 @@ from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
 CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
 UNMARKED = "tables-unmarked"  # in the session: how often each table was drawn anew to forget what was clicked on it
-WIDTHS = {"estimator": 250, "S": 45, "N": 62}  # in pixels: nothing is cut off, and numbers have the rest
+WIDTHS = {
+    "estimator": 250,
+    "S": 45,
+    "N": 62,
+    tables.PAIR: 480,
+}  # in pixels: nothing is cut off, and numbers have the rest
 MODEL_WIDTH, BESIDE_MANY = 250, 205  # of models' names, which are shorter where there are several columns of numbers
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
@@ -56,7 +61,14 @@ def table(pivot: Pivot) -> None:
         key=key,
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
-        column_order=["model", *pivot.columns, "estimator", "S", "N"],  # what a phone shows of it has a number
+        column_order=[
+            "model",
+            *pivot.columns,
+            "estimator",
+            "S",
+            "N",
+            tables.PAIR,
+        ],  # what a phone shows of it has a number
     )
     if pivot.note:
         st.caption(plain(pivot.note))
@@ -198,7 +210,7 @@ def estimate_anew() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = controls.run("Run", here, key="estimate")
         samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
-        most = len(library.dataset(library.config(key).dataset).test)
+        most = len(library.images(key).test)
         images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):

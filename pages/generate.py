@@ -113,7 +113,10 @@ def all_labels(key: RunKey, there: Place) -> Figure:
 
 def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to move the sliders to the style of a test digit, by its number."""
-    name = drawing.source_of_digits()
+    if why := library.other_images(key):
+        st.caption(f"A test digit cannot be encoded. {why}")
+        return
+    name = drawing.source_of_digits(key)
     highest = controls.MAX_INDEX if name == "mnist" else len(library.dataset(name).test) - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls.whole_number("Test digit", 0, highest, default=0, key="encode")
@@ -137,7 +140,7 @@ def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]]
 
 def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Show the pad, and a button that takes the style."""
-    drawn = drawing.pad()
+    drawn = drawing.pad(key)
     left, right = st.columns(2, vertical_alignment="bottom")
     drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing.LABEL, bind="query-params") or 0
 
@@ -190,7 +193,7 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
 
 def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     """Show what the label is good for: the same noise without and with it."""
-    vae = controls.vae_of(library.config(key).dataset)
+    vae = controls.vae_of(key)
     if vae is None:
         return
     st.markdown(

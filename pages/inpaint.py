@@ -35,7 +35,7 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
             "rest. The buttons in its corners show and hide quadrants."
         )
         live = not is_ladder(library.config(key))
-        drawn = drawing.pad(key if live else None, opened, seed, shown_as)
+        drawn = drawing.pad(key, opened, seed, shown_as, live)
         if not drawn.any():
             return
         settings = {
@@ -54,7 +54,8 @@ def drawing_completed(key: RunKey, opened: drawing.Quadrants, shown_as: Pixels, 
         )
         alt = "Your drawing, its completions and where they disagree"
         display.picture(figure, name=f"{key.name}-drawing", alt=alt, scale=2)
-        drawing_read(key, drawn.tobytes(), visible, seed)
+        with display.sentences():
+            drawing_read(key, drawn.tobytes(), visible, seed)
         given = {"ink": drawn.tobytes(), "visible": visible, "seed": seed}
         walk("Walk through z with it", lambda: walks(key, gallery.drawing_walks, "a drawing", given))
 
@@ -80,7 +81,7 @@ def digits_completed(
 ) -> None:
     """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
     dataset, visible = library.config(key).dataset, opened.visible
-    test = library.dataset(dataset).test
+    test = library.images(key).test
     with st.sidebar:
         count = controls.samples_count()
         indices = controls.test_digits(test, seed)
@@ -104,7 +105,8 @@ def digits_completed(
         alt=f"Test digits of which the {visibility.described(visible)} is visible, completed by the network and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
     )
-    readings(key, indices, visible, seed)
+    with display.sentences():
+        readings(key, indices, visible, seed)
     walk("Walk through z with one of them", lambda: walks_of_one(key, indices, visible, seed))
 
 
@@ -122,7 +124,7 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     shares = pictures.readings(key, indices, visible, seed)
     if shares is None:
         return
-    labels = library.dataset(library.config(key).dataset).test.labels
+    labels = library.images(key).test.labels
     names = [f"{position + 1}<br>a {int(labels[index])}" for position, index in enumerate(indices)]
     display.chart(
         charts.readings(shares, names),
@@ -170,7 +172,9 @@ def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mappi
 
 
 def quality(key: RunKey, visible: str) -> None:
-    """Say how good the run is over all where the same quadrants are visible."""
+    """Say how good the run is over all where the same quadrants are visible, unless this machine has other images."""
+    if library.other_images(key):
+        return
     cells = {
         c.estimator: c
         for c in stored_cells(find(key.name, default_root()))

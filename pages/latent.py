@@ -10,7 +10,7 @@ from app import charts, controls, display, drawing, library, maps, pictures, poi
 from app.library import RunKey
 from app.pictures import Figure, Walk
 from app.plain import Markdown, code, plain
-from cvae_core import data, gallery
+from cvae_core import gallery
 from cvae_core.config import is_ladder
 from cvae_core.latent import (
     DEAD_RATE,
@@ -45,11 +45,9 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
     st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
     close = neighbours(embedding, index, NEIGHBOURS)
-    if not data.on_disk(library.config(key).dataset):
+    if why := library.lacks_images(key):
         labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
-        st.info(
-            f"Its nearest neighbours in z: {labels}. Their pictures need the images, which are not on this machine."
-        )
+        st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {plain(why)}")
         return
     rate = pictures.rate(key, index)
     given = pictures.condition_words(key, maps.label(embedding, index))
@@ -85,7 +83,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     ) as box:
         if not box.open:
             return
-        drawing.pad()
+        drawing.pad(key)
         if library.config(key).flavour == "label":
             st.selectbox("It is a", range(LABELS), key=drawing.LABEL, bind="query-params")
         if near:
@@ -102,7 +100,9 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
     if len(indices) < len(selected):
         st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
     shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # the first ones would all be of one digit
-    if shown and data.on_disk(library.config(key).dataset):
+    if why := library.lacks_images(key):
+        st.caption(f"Their pictures need the images. {why}")
+    elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         figure = Figure(
             key,
@@ -129,8 +129,8 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     ) as box:
         if not box.open:
             return
-        if not data.on_disk(library.config(key).dataset):
-            st.caption("The walk needs the images, which are not on this machine: Home offers their download.")
+        if why := library.lacks_images(key):
+            st.caption(f"The walk needs the images. {why}")
             return
         highest = int(embedding.indices.max())
         end = controls.whole_number("To test image", 0, highest, default=1, key=points.ROUTE_END)
@@ -166,7 +166,7 @@ def chart(
     """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
     shown, prior = maps.drawn(key, embedding, seed)
     drawn = None if prior is None else len(prior)
-    images, alt = library.config(key).dataset, f"The latent space of {key.name}, a colour per digit"
+    images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, a colour per digit"
     if layout.dimensions == 3:
         ringed: int | None = points.chosen()
         figure = charts.embedding_map(shown, ringed, star, prior, images)
@@ -178,13 +178,13 @@ def chart(
         figure.update_layout(selectionrevision=marks.revision)
         st.plotly_chart(
             figure,
-            on_select=partial(points.take, images),
+            on_select=partial(points.take, library.card(key).image_set),
             selection_mode=("points", "lasso", "box"),
             config=charts.MAP_CONFIG,
             key=points.MAP,
             alt=alt,
         )
-    hint = " Move over a point to see its digit." if data.on_disk(images) else ""
+    hint = " Move over a point to see its digit." if images else ""
     st.caption(words(embedding, layout, drawn) + hint)
     with st.container(horizontal=True):
         display.file_button(
@@ -195,6 +195,11 @@ def chart(
         )
         display.numbers(snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
+
+
+def images_under_the_pointer(key: RunKey) -> str:
+    """Return the name of the data set whose digits a map shows under the pointer: none where they are not the run's."""
+    return "" if library.lacks_images(key) else library.config(key).dataset
 
 
 def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
@@ -230,7 +235,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
-    figure = charts.embedding_map(embedding, None, prior=prior, images=library.config(key).dataset)
+    figure = charts.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
     display.chart(
         figure,
         snippets.places(key, layout, None if prior is None else len(prior), seed),
@@ -295,7 +300,7 @@ with display.sentences():
             chosen = points.choose(int(embedding.indices.max()))
         with first:
             star = drawing_placed(key, embedding)
-            selected = points.selection(library.config(key).dataset)
+            selected = points.selection(library.card(key).image_set)
             shown = chart(key, embedding, layout, star and star[0], seed, selected)
         if other is not None:
             with second, display.sentences():
@@ -328,5 +333,5 @@ display.explanation(
     neighbours,
     gallery.point,
 )
-if embedding is not None and data.on_disk(library.config(key).dataset):
-    thumbnails.follow_the_pointer(library.config(key).dataset, len(embedding.indices))
+if embedding is not None and images_under_the_pointer(key):
+    thumbnails.follow_the_pointer(library.images(key), len(embedding.indices))

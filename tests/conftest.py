@@ -24,6 +24,7 @@ from cvae_core.sessions import Launch, train_run
 pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
+PUBLISHED_MNIST = "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5"  # its fingerprint
 
 
 def pytest_configure() -> None:

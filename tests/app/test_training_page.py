@@ -104,6 +104,22 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
     assert "Start" not in labels(visitor)
 
 
+def test_a_run_of_other_images_is_no_twin_and_no_baseline(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    twin = {"Width": 128, "Batch_size": 64, "Epochs,_at_most": 150, "Name": "mine"}
+    assert "exactly these settings" in form(visit, **twin).warning[0].value
+    for name in ("digits-label", "digits-baseline-1"):
+        run = find(name, own_runs)
+        run.write_card(replace(run.card(), data_fingerprint="0" * 64))
+    assert "Start" in labels(form(visit, **twin))
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "and its baseline's" in said(visitor)  # the pretrained one cannot serve, and another one gets another name
+    run.write_card(replace(run.card(), read_only=False))
+    visitor = form(visit, Model="quadrant", Name="mine")
+    assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value
+
+
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
     assert visit("training", task="Train").text_input[0].placeholder == "label"
     assert form(visit).text_input[0].placeholder == "digits-label-2"
@@ -326,7 +342,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
             "weights are too large: from a page 50,000,000 are",
         ),
         ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
-        ("digits", 'flavour = "label"', "There is a run 'digits-label' of other settings already"),
+        ("digits", 'flavour = "label"', "Run 'digits-label' has another configuration (dataset digits, not mnist"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_a_sentence(

@@ -31,6 +31,7 @@ ROWS = [
     {"evaluation", "interventions", "linear_gaussian", "latent", "figures", "classifier"},
     {"runs", "objectives", "examples"},
     {"jobs"},
+    {"sameness"},
     {"cards"},
     {"queueing", "pulse", "transcripts"},
     {"architectures"},

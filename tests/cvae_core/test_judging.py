@@ -89,6 +89,11 @@ def test_a_classifier_is_read_as_it_was_stored_or_not_at_all(
     assert not any(isinstance(part, nn.BatchNorm2d) for part in again.modules())
     x = digits.test.intensities(slice(0, 50))
     torch.testing.assert_close(again(x), stored(x))
+    assert load_classifier("digits", tmp_path, digits.fingerprint)
+    with pytest.raises(
+        ConfigError, match="has learned other images than the run that it is to judge: train it anew with"
+    ):
+        load_classifier("digits", tmp_path, "0" * 64)
     shutil.copy(path, classifier_path("mnist", tmp_path))
     with pytest.raises(RunDamaged, match="classifier-mnist"):
         load_classifier("mnist", tmp_path)

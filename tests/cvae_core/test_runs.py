@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from cvae_core import files, load, noise, runs, sweeps
+from cvae_core import files, load, noise, runs, sameness
 from cvae_core.architectures import build
 from cvae_core.cards import Weights, card_from_json
 from cvae_core.config import Config, configure
@@ -149,7 +149,7 @@ def test_weights_of_a_name_that_no_file_can_have_are_not_there(
     run = untrained(tiny("vae"))
     run.write_card(replace(run.card(), weights=Weights(file="w" * 300, sha256="", dtype="float16")))
     assert not run.has_weights()
-    assert sweeps.finished(tmp_path) == {}
+    assert sameness.finished(tmp_path) == {}
     with pytest.raises(RunNotFound, match="without its weights"):
         run.weights()
 

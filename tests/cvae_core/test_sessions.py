@@ -557,6 +557,25 @@ def test_a_run_of_other_images_is_not_resumed(
         list(reports(tiny("label"), tmp_path, resume=True))
 
 
+def test_a_run_of_other_images_is_neither_reused_nor_stood_on_nor_replaced(
+    tiny: Tiny, untrained: Untrained, tmp_path: Path, small_baseline: None
+) -> None:
+    theirs = untrained(tiny("label"), data_fingerprint="0" * 64)
+    with pytest.raises(RunInUse, match="trained on other images than digits has now: choose another name with --run"):
+        list(reports(tiny("label"), tmp_path))
+    assert finish(tiny("label"), tmp_path, "mine").name == "mine"
+    assert theirs.card().data_fingerprint == "0" * 64
+    baseline = untrained(baseline_for(tiny("quadrant")), data_fingerprint="0" * 64)
+    with pytest.raises(RunInUse, match="other images, or is imported: make it anew with"):
+        list(reports(tiny("quadrant"), tmp_path))
+    baseline.write_card(replace(baseline.card(), read_only=True))
+    own = finish(tiny("quadrant"), tmp_path)
+    assert own.card().baseline == {
+        "run": "my-digits-baseline-1",
+        "sha256": run_at("my-digits-baseline-1", tmp_path).weights_digest(),
+    }
+
+
 @pytest.mark.parametrize("damage", ["cut", "missing", "of another run"])
 def test_a_damaged_state_is_not_resumed(damage: str, tiny: Tiny, tmp_path: Path) -> None:
     run = stop_after(6, tiny("label"), tmp_path)

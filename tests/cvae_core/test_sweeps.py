@@ -4,7 +4,8 @@ import codecs
 import itertools
 import shlex
 import sys
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -18,10 +19,11 @@ from cvae_core.errors import ConfigError
 from cvae_core.files import digest
 from cvae_core.options import Options
 from cvae_core.roots import NAME, name_of
-from cvae_core.runs import all_runs, run_at
+from cvae_core.runs import Run, all_runs, run_at
 from cvae_core.sessions import Launch, train_run
 from cvae_core.sweeps import plan
 
+Untrained = Callable[..., Run]
 TINY = (
     'flavour = "label"\ndataset = "digits"\nwidth = 16\ndepth = 1\nlatent = 1\nepochs = 1\n'  # with no map to lay out
 )
@@ -45,7 +47,7 @@ def test_lists_are_the_axes_of_a_grid_the_last_of_which_varies_fastest(tmp_path:
         for seed in (0, 7)
     ]
     assert grid[7].config == configure("quadrant", "classic", visible="top-left", seed=7, epochs=10)
-    assert grid[7].command(tmp_path) == (
+    assert grid[7].job(tmp_path, {}).command(tmp_path) == (
         "python -m cvae_core train quadrant --preset classic --epochs 10 --seed 7 --visible top-left "
         f"--run grid-quadrant-tl-classic-seed-7 --root {tmp_path}"
     )
@@ -254,6 +256,76 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
         f"Go on with: python -m cvae_core sweep {file} --root {root}"
     )
     assert run_at("grid-digits-label-seed-1", root).card().status == "finished"
+
+
+def listed(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what a sweep would do."""
+    assert cli.main(["sweep", str(file), "--root", str(root), "--dry-run"]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def refused(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one sentence with which a sweep is refused."""
+    assert cli.main(["sweep", str(file), "--root", str(root)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (sentence,) = told.err.splitlines()
+    return sentence
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped"])
+def test_a_run_of_other_images_is_neither_finished_nor_gone_on_with(
+    status: str, tmp_path: Path, untrained: Untrained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, TINY)
+    (run,) = plan(file, tmp_path)
+    untrained(run.config, run.run, status=status)
+    mark = "  # finished" if status == "finished" else " --resume"
+    assert mark in listed(file, tmp_path, capsys)[0]
+    untrained(run.config, run.run, status=status, data_fingerprint="0" * 64)
+    assert refused(file, tmp_path, capsys) == (
+        f"Run {run.run!r} was trained on other images than digits has now: give the sweep, or its file, another name."
+    )
+    (other,) = listed(written(tmp_path, TINY, "other.toml"), tmp_path, capsys)
+    assert other.endswith(f"--run other-digits-label --root {tmp_path}")
+    untrained(run.config, "twin")  # of the images that are here
+    assert listed(file, tmp_path, capsys)[0].endswith("  # finished")
+
+
+def test_an_imported_run_and_one_of_other_settings_have_their_names_for_themselves(
+    tmp_path: Path, untrained: Untrained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, TINY)
+    (run,) = plan(file, tmp_path)
+    untrained(run.config, run.run, imported="2026-01-31 from a.zip")
+    assert "was imported 2026-01-31 from a.zip: give the sweep" in refused(file, tmp_path, capsys)
+    untrained(configure("label", dataset="digits", width=17), run.run)
+    assert "has another configuration (width 17, not 16, depth 2, not 1, " in refused(file, tmp_path, capsys)
+
+
+def test_a_sweep_whose_baseline_has_other_images_is_refused_before_anything_trains(
+    tmp_path: Path, untrained: Untrained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, 'flavour = "quadrant"\ndataset = "digits"\nwidth = 16\n')
+    needed = configure("baseline", dataset="digits")
+    run = untrained(needed, data_fingerprint="0" * 64)
+    assert "would be called 'digits-baseline-1', but that run has another configuration or other images" in (
+        refused(file, tmp_path, capsys)
+    )
+    run.write_card(replace(run.card(), read_only=True))  # then the baseline is called otherwise
+    assert listed(file, tmp_path, capsys)
+
+
+def test_without_the_images_a_run_of_the_published_ones_is_finished_for_they_would_be_downloaded(
+    tmp_path: Path, untrained: Untrained, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "nothing"))
+    file = written(tmp_path, TINY.replace("digits", "mnist"))
+    (run,) = plan(file, tmp_path)
+    untrained(run.config, run.run)
+    assert listed(file, tmp_path, capsys)[0].endswith("  # finished")
+    untrained(run.config, run.run, data_fingerprint="0" * 64)
+    assert not listed(file, tmp_path, capsys)[0].endswith("  # finished")
 
 
 def test_a_launcher_starts_each_run_in_the_place_of_python(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

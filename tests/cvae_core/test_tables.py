@@ -21,6 +21,7 @@ from cvae_core.runs import Run, find, readable
 from cvae_core.tables import (
     COLUMNS,
     GAP,
+    PAIR,
     PYRO,
     Entry,
     Pivot,
@@ -51,12 +52,24 @@ def cell(estimator: str, mean: float, **changes: Any) -> Cell:
     )  # fmt: skip
 
 
+def on(baseline: Run) -> dict[str, str]:
+    """Return what a card says of the baseline that its model stands on."""
+    return {"run": baseline.name, "sha256": baseline.weights_digest()}
+
+
+def differences(rows: list[Entry]) -> dict[str, float]:
+    """Return the differences of our runs by their two runs."""
+    return {f"{row.against} − {row.run}": row.nats for row in rows if row.model.startswith(GAP) and row.run}
+
+
 @pytest.fixture
 def runs(tiny: Tiny, untrained: Untrained) -> list[Run]:
     """Be two quadrant models, a baseline and two label models with results."""
+    baseline = untrained(tiny("baseline", epochs=2, dataset="mnist"))
+    store(baseline, [cell("baseline", 100.5, visible="1", samples=0), cell("floor", 34.21, visible="1", samples=0)])
 
     def quadrant(visible: str, mean: float) -> Run:
-        run = untrained(tiny("quadrant", dataset="mnist", visible=visible))
+        run = untrained(tiny("quadrant", dataset="mnist", visible=visible), baseline=on(baseline))
         store(run, [
             cell("elbo", mean, visible=visible),
             cell("importance", mean - 2, visible=visible),
@@ -67,8 +80,6 @@ def runs(tiny: Tiny, untrained: Untrained) -> list[Run]:
         ])  # fmt: skip
         return run
 
-    baseline = untrained(tiny("baseline", epochs=2, dataset="mnist"))
-    store(baseline, [cell("baseline", 100.5, visible="1", samples=0), cell("floor", 34.21, visible="1", samples=0)])
     grey = untrained(tiny("label", dataset="mnist"))
     store(grey, [cell("elbo", 104.7)])
     binarised = untrained(tiny("label", dataset="mnist", pixels="binarised"))
@@ -98,7 +109,7 @@ def test_every_protocol_has_a_table_of_its_own(runs: list[Run]) -> None:
 def test_columns_are_what_is_scored_and_rows_are_estimates(runs: list[Run]) -> None:
     table = quadrants(runs).frame()
     one, two = "1 quadrant visible", "2 quadrants visible"
-    assert list(table.columns) == ["model", "estimator", "S", "N", one, two]
+    assert list(table.columns) == ["model", "estimator", "S", "N", one, two, PAIR]
 
     def row(model: str, estimator: str, samples: str) -> tuple[str, ...]:
         asked = (table["model"] == model) & (table["estimator"] == estimator) & (table["S"] == samples)
@@ -116,7 +127,7 @@ def test_columns_are_what_is_scored_and_rows_are_estimates(runs: list[Run]) -> N
 def test_a_baseline_that_no_model_stands_on_changes_no_difference(
     runs: list[Run], tiny: Tiny, untrained: Untrained
 ) -> None:
-    poor = untrained(tiny("baseline", dataset="mnist", epochs=1), "z-poor")
+    poor = untrained(tiny("baseline", dataset="mnist", epochs=1, seed=1), "z-poor")
     store(poor, [cell("baseline", 150.0, visible="1", samples=0)])
     assert [e for e in entries([*runs, poor]) if e.model.startswith(GAP)] == [
         e for e in entries(runs) if e.model.startswith(GAP)
@@ -127,7 +138,7 @@ def test_a_model_of_any_set_is_measured_against_the_baseline_of_any_set(
     runs: list[Run], tiny: Tiny, untrained: Untrained
 ) -> None:
     baseline = untrained(tiny("baseline", epochs=2, dataset="mnist", visible="any"))
-    model = untrained(tiny("quadrant", dataset="mnist", visible="any"))
+    model = untrained(tiny("quadrant", dataset="mnist", visible="any"), baseline=on(baseline))
     store(baseline, [cell("baseline", 103.0, visible="1", samples=0)])
     store(model, [cell("importance", 71.0, visible="1")])
     table = quadrants([*runs, baseline, model]).frame()
@@ -154,6 +165,98 @@ def test_the_label_is_worth_what_the_vae_of_the_same_size_lacks(tiny: Tiny, untr
     gaps = {e.model: e.nats for e in entries([label, *others, twin]) if e.model.startswith(GAP)}
     assert gaps == {f"{GAP}VAE − label CVAE mlp, 2 latents": 2.5}
     assert not any(e.model.startswith(GAP) for e in entries([label, *others]))
+
+
+def test_a_label_model_is_compared_with_every_vae_that_the_label_alone_sets_apart_and_with_no_other(
+    tiny: Tiny, untrained: Untrained
+) -> None:
+    def scored(name: str, nats: float, flavour: str = "vae", **changes: Any) -> Run:
+        config = tiny(flavour, **{"dataset": "mnist", "epochs": 12, **changes.pop("config", {})})
+        draws = changes.pop("of_draws", {})
+        run = untrained(config, name, **{"epochs": 12, "parameters": 1_234_567, **changes})
+        store(run, [cell("importance", nats, **draws)])
+        return run
+
+    label = scored("label", 90.0, "label")
+    fit = [scored("b-vae", 95.2), scored("d-vae", 95.5)]
+    others = [
+        scored("a-vae", 306.1, config={"epochs": 1}),
+        scored("c-vae", 99.0, config={"learning_rate": 1e-4}),
+        scored("e-vae", 94.0, config={"seed": 1}),
+        scored("f-vae", 93.0, config={"draws": 5}),
+        scored("g-vae", 92.0, config={"pixels": "binarised"}),
+        scored("h-vae", 91.0, data_fingerprint="0" * 64),
+        scored("i-vae", 90.5, of_draws={"seed": 1}),
+        scored("l-vae", 90.2, of_draws={"images": 1000}),
+        scored("j-vae", 90.4, status="stopped"),
+        scored("k-vae", 90.3, imported="2026-01-31 from a.zip"),
+    ]
+    for runs in ([*others, label, *fit], [*reversed(fit), label, *others]):
+        found = differences(entries(runs))
+        assert found == {"b-vae − label": pytest.approx(5.2), "d-vae − label": pytest.approx(5.5)}
+    seeded = scored("label-1", 89.0, "label", config={"seed": 1})
+    assert "e-vae − label-1" in differences(entries([label, seeded, *fit, *others]))
+    (pivot,) = pivots(entries([label, *fit]))
+    assert sorted(line.pair for line in pivot.lines if line.pair) == [
+        "b-vae (12 epochs, 1.23 M) − label (12 epochs, 1.23 M)",
+        "d-vae (12 epochs, 1.23 M) − label (12 epochs, 1.23 M)",
+    ]
+    assert all(line.pair in markdown(entries([label, *fit])) for line in pivot.lines)
+
+
+def test_a_quadrant_model_is_compared_with_the_baseline_inside_it_and_with_no_other(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    model = runs[0]
+    again = untrained(tiny("baseline", epochs=2, dataset="mnist", seed=5), "again")  # trained anew since
+    store(again, [cell("baseline", 60.0, visible="1", samples=0)])
+    assert differences(entries([model, again])) == {}
+    twin = untrained(tiny("quadrant", dataset="mnist", seed=2), "twin", baseline=model.card().baseline)
+    store(twin, [cell("importance", 67.0, visible="1")])
+    found = differences(entries([*runs, again, twin]))
+    assert found == {"baseline-1 − quadrant-1": 32.5, "baseline-1 − twin": 33.5}
+    seen = untrained(tiny("quadrant", dataset="mnist"), "seen", baseline=model.card().baseline)
+    for part in ({"visible": "2"}, {"visible": "1", "images": 1000}, {"visible": "1", "split": "validation"}):
+        store(seen, [cell("importance", 1.0, **part)])
+    assert differences(entries([runs[2], seen])) == {}
+
+
+def test_runs_of_other_images_have_a_table_of_their_own_that_says_so(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    before = entries(runs)
+    other = {"data_fingerprint": "1a2b3c4d" * 8}
+    baseline = untrained(tiny("baseline", epochs=2, dataset="mnist"), "inverted-baseline", **other)
+    store(baseline, [cell("baseline", 10.5, visible="1", samples=0)])
+    model = untrained(tiny("quadrant", dataset="mnist"), "inverted", baseline=on(baseline), **other)
+    store(model, [cell("importance", 5.0, visible="1"), cell("floor", 2.0, visible="1", samples=0)])
+    rows = entries([*runs, baseline, model])
+    theirs = [row for row in rows if row.fingerprint == "1a2b3c4d" * 8]
+    assert {row.run for row in theirs} == {"inverted", "inverted-baseline"}
+    assert [row for row in rows if row not in theirs] == before
+    tables = {pivot.title: pivot for pivot in pivots(rows)}
+    named = "mnist (other images, 1a2b3c4d), grey pixels, quadrants"
+    assert [title for title in tables if "mnist" in title] == [QUADRANTS, WHOLE, BINARISED, named]
+    assert tables[QUADRANTS].frame().equals(quadrants(runs).frame())
+    assert PYRO not in str(tables[named].frame())
+    assert {line.model for line in tables[named].lines} == {"NN (baseline)", "CVAE mlp", f"{GAP}NN − CVAE mlp", "floor"}
+    assert sorted({best.nats for best in tables[named].best}) == [5.0]
+    assert set(long_table(theirs)["fingerprint"]) == {"1a2b3c4d" * 8}
+    assert "mnist (other images, 1a2b3c4d)" in set(above_floors(rows)["images"])
+
+
+def test_no_mean_over_seeds_mixes_images(tiny: Tiny, untrained: Untrained) -> None:
+    runs = []
+    for seed, changes in enumerate(({}, {}, {"data_fingerprint": "0" * 64})):
+        runs.append(untrained(tiny("label", dataset="mnist", seed=seed), f"seed-{seed}", **changes))
+        store(runs[-1], [cell("importance", 60.0 + seed)])
+    assert not any(entry.seeds > 1 for entry in entries(runs))
+
+
+def test_published_rows_stand_beside_no_other_images(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("quadrant", dataset="mnist"), data_fingerprint="0" * 64)
+    store(run, [cell("elbo", 70.0, visible="1")])
+    assert [entry.run for entry in entries([run])] == [run.name]
 
 
 def test_a_weight_of_the_rate_is_part_of_the_models_name(tiny: Tiny, untrained: Untrained) -> None:

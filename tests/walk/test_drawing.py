@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page
 
-from app.drawing import source_of_digits
-from cvae_core import gallery, noise
+from cvae_core import data, gallery, noise
 from cvae_core.examples import condition
 from cvae_core.models import completed
 from cvae_core.quadrants import flags, pixel_mask
@@ -75,7 +74,7 @@ def test_half_a_digit_has_ten_different_completions_while_the_pen_is_down(visit:
     with page.expect_download() as download:
         page.get_by_test_id("stDownloadButton").get_by_role("button").first.click()
     picture = Image.open(io.BytesIO(download.value.path().read_bytes()))
-    assert picture.text["run"] == RUN_OF[source_of_digits()]
+    assert picture.text["run"] == RUN_OF["mnist" if data.on_disk("mnist") else "digits"]
     assert answers(page) == seen
 
 

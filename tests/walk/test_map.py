@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Page
 
-from app.drawing import source_of_digits
 from cvae_core import data
 from tests.walk.conftest import Open, eventually, moment, point_on_screen, settle, time_to
 
@@ -74,7 +73,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
     page.get_by_alt_text(re.compile(r"Digits on the way from test image \d+ to \d+")).wait_for()
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
-    labels = data.load(source_of_digits()).test.labels
+    labels = data.load("mnist").test.labels
     assert start == shown
     assert (int(labels[start]), int(labels[end])) == (3, 6)
 
