@@ -87,7 +87,7 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
             {"points": [{"customdata": 9999}]}, {"points": [{"customdata": 10_000}]})
     ] + [{}, {"selection": {"points": [{"customdata": {"a": 1}}], "box": [], "lasso": [{"x": ["a"]}]}}]),
     ("generate", "live=false"): ("seed", "double_value", [
-        {"value": value} for value in (-1.0, 1e300, 0.5, -0.0, 1e6)
+        {"value": value} for value in (-1.0, 1e300, 0.5, -0.0, 2.0**53)
     ]),
     ("latent", "run=digits-label&seed=1"): ("point", "double_value", [
         {"value": value} for value in (-1.0, 1e300, 359.5, 360.0)
