@@ -89,7 +89,11 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         _state(root, name, now)
         if command := now.resume or next((entry.command for entry in queue.entries if entry.run == name), None):
             st.code(command, language="bash", wrap_lines=True)
+        if now.anew:
+            st.markdown("Train it anew with a lower learning rate:")
+            st.code(now.anew, language="bash", wrap_lines=True)
         if now.state == "finished":
+            controls.tell_trouble(name)
             _onward(name, runs.find(name, root).card().config)
         _pictures(name)
         if said := transcripts.tail(root, name):

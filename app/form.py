@@ -23,6 +23,7 @@ from cvae_core.config import (
     configure,
     preset_of,
     train_command,
+    warm_up_caution,
 )
 from cvae_core.errors import LabError, RunInUse
 from cvae_core.roots import default_root, in_root
@@ -65,6 +66,8 @@ def show() -> None:
     except LabError as error:
         st.warning(str(error), icon=":material/edit:")
         return
+    if caution := warm_up_caution(config):
+        st.warning(caution, icon=":material/warning:")
     command = in_root(train_command(config, name), root)
     st.code(command, language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
@@ -83,8 +86,9 @@ def _config() -> Config:
         flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
-        changes: dict[str, Any] = {"dataset": st.selectbox("Data set", get_args(Dataset), key="new-dataset")}
-    defaults, form = preset_of(flavour, preset), f"{flavour}-{preset}"
+        dataset = st.selectbox("Data set", get_args(Dataset), key="new-dataset")
+    changes: dict[str, Any] = {"dataset": dataset}
+    defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
     with st.container(horizontal=True):
         if hasattr(defaults, "visible"):
             changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")

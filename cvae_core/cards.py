@@ -10,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from cvae_core import files
+from cvae_core import files, verdicts
 from cvae_core.annotations import fits
 from cvae_core.config import Config, fills, from_json, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.verdicts import Verdict
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
@@ -56,12 +57,20 @@ class Card:
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
     note: str = ""  # by whoever keeps the run
+    verdict: Verdict | None = None  # on a finished run, or that it diverged and cannot finish; an older card has none
     imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
 
     @property
     def elbo(self) -> float | None:
         """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
         return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
+
+    @property
+    def trouble(self) -> str:
+        """Return in words what is wrong with a finished run's model and what to do; nothing where it is sound."""
+        if self.status != "finished":
+            return ""
+        return verdicts.told(self.verdict, self.config, self.metrics, self.rates)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `card_from_json` reads back."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core import files, processes, pulse, transcripts
-from cvae_core.config import from_json, other_flags, train_command
+from cvae_core.config import Config, calmer, from_json, other_flags, train_command
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.processes import Process
 from cvae_core.pulse import Pulse
@@ -36,6 +36,7 @@ class Condition:
     state: State
     reason: str = ""
     resume: str | None = None
+    anew: str | None = None  # which trains it with other settings, where going on would fail again
 
     @property
     def together(self) -> bool:
@@ -51,6 +52,15 @@ def resume_command(command: str, root: Path, processes: int = 1) -> str:
     """
     again = in_root(f"{command} --resume", root)
     return again if processes <= 1 else f"{TOGETHER} {processes} -m -- {again.removeprefix('python -m ')}"
+
+
+def anew_command(config: Config, run: str, root: Path, *flags: str) -> str:
+    """Return the command that trains a run that has diverged anew, with a lower learning rate.
+
+    >>> anew_command(configure("label", learning_rate=10.0, beta=2.0), "mine", Path("runs"))
+    'python -m cvae_core train label --beta 2.0 --run mine --force --root runs'
+    """
+    return in_root(train_command(calmer(config), run, *flags, "--force"), root)
 
 
 def stop(root: Path, run: str) -> None:
@@ -157,8 +167,13 @@ def _unborn(root: Path, run: str) -> Condition:
 
 
 def _closed(card: dict[str, Any], root: Path, run: str) -> Condition:
-    going_on = card["status"] in ("stopped", "failed")
-    return Condition(card["status"], card.get("reason") or "", _resume(card, root, run) if going_on else None)
+    going_on, reason = card["status"] in ("stopped", "failed"), card.get("reason") or ""
+    if going_on and card.get("verdict") == "diverged":
+        with suppress(LabError, TypeError, ValueError):  # what is wrong with a card is said when it is trained
+            config = from_json(card.get("config", {}))
+            flags = other_flags(card["command"], config)
+            return Condition(card["status"], reason, anew=anew_command(config, run, root, *flags))
+    return Condition(card["status"], reason, _resume(card, root, run) if going_on else None)
 
 
 def _resume(card: dict[str, Any], root: Path, run: str) -> str:

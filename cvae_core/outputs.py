@@ -130,7 +130,11 @@ class List:
                 f"{card.imported and f'  imported {card.imported}'}"
             )
             if now.state in ("died", "stalled", "failed"):
-                print(f"{'':24} {now.reason}" + (f"; go on with: {now.resume}" if now.resume else ""))
+                onward = f"; go on with: {now.resume}" if now.resume else ""
+                onward += f" Train it anew with: {now.anew}" if now.anew else ""
+                print(f"{'':24} {now.reason}{onward}")
+            if card.trouble:
+                print(f"{'':24} {card.trouble}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

@@ -16,8 +16,8 @@ from cvae_core import formats, pulse
 from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.data import DataSet, load
-from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
-from cvae_core.jobs import RUN_LOCK
+from cvae_core.errors import ConfigError, Diverged, LabError, NotWritable, RunInUse
+from cvae_core.jobs import RUN_LOCK, anew_command
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.parallel import CPU, agreed, leads, processes, wait_for_all
 from cvae_core.pulse import Progress
@@ -179,6 +179,8 @@ def _train_locked(
             f"Run {run.name!r} has another configuration ({_difference(found.config, config)}): choose another name "
             "with --run, or --force to replace it."
         )
+    if found and found.verdict == "diverged" and found.status == "failed":
+        raise RunInUse(f"Run {run.name!r} has diverged and would again. {_calmer(config, launch)}")
     if found and found.imported:
         raise RunInUse(f"Run {run.name!r} was imported {found.imported}: choose another name with --run, or --force.")
     if launch.resume != (found is not None):
@@ -220,11 +222,17 @@ def _train_locked(
             recorder.stop("stopped", "stopped on request")
             raise
         except (LabError, OSError, RuntimeError, MemoryError) as error:
-            recorder.fail(pulse.reason_of(error))
+            recorder.fail(error)
+            if isinstance(error, Diverged):
+                raise Diverged(f"{error} {_calmer(config, launch)}") from error
             raise
     if launch.embed:
         yield from _embed(run, data)
     yield Finished(run=run, card=recorder.card)
+
+
+def _calmer(config: Config, launch: Launch) -> str:
+    return f"Train it anew with: {anew_command(config, launch.run, launch.root, *launch.flags)}"
 
 
 def _progress(learner: Learner) -> Progress:

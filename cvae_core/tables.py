@@ -61,6 +61,7 @@ class Entry:
     visible: str | None = None  # the set that was shown, where the model takes any
     seeds: int = 1  # runs that differ in it alone; of several, nats are their mean and the error their deviation
     imported: str = ""  # when and from where, if the run is somebody else's
+    trouble: str = ""  # what is wrong with the run's model, and the remedy
 
     @property
     def question(self) -> tuple[str, int, int, str]:
@@ -106,6 +107,12 @@ class Pivot:
         """Return what is to be said below the table of its published rows, or nothing where it has none."""
         references = any(entry.run is None for line in self.lines for entry in line.cells.values())
         return f"* {PYRO_NOTE}" if references else ""
+
+    @property
+    def troubles(self) -> list[str]:
+        """Return what is to be said below the table of runs that did not train to a sound model, a sentence each."""
+        entries = [entry for line in self.lines for entry in line.cells.values()]
+        return sorted({f"{entry.run}: {entry.trouble}" for entry in entries if entry.trouble})
 
     def frame(self, mark: str = "{}") -> pd.DataFrame:
         """Return the table as text; the best numbers are put into `mark`."""
@@ -196,7 +203,9 @@ def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
 def markdown(rows: Sequence[Entry]) -> str:
     """Return the readable tables as Markdown, a heading each, the best in bold."""
     tables = [
-        f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}" + (f"\n\n\\{pivot.note}" if pivot.note else "")
+        f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}"
+        + (f"\n\n\\{pivot.note}" if pivot.note else "")
+        + "".join(f"\n\n{trouble}" for trouble in pivot.troubles)
         for pivot in pivots(rows)
     ]
     return "\n\n".join(tables) + "\n"
@@ -205,7 +214,9 @@ def markdown(rows: Sequence[Entry]) -> str:
 def latex(rows: Sequence[Entry]) -> str:
     """Return the readable tables as LaTeX tabulars for the booktabs package, the best in bold."""
     tables = [
-        _latex(pivot.title, pivot.frame(r"\textbf{{{}}}")) + (f"\n% {pivot.note}" if pivot.note else "")
+        _latex(pivot.title, pivot.frame(r"\textbf{{{}}}"))
+        + (f"\n% {pivot.note}" if pivot.note else "")
+        + "".join(f"\n% {trouble}" for trouble in pivot.troubles)
         for pivot in pivots(rows)
     ]
     return "\n\n".join(tables) + "\n"
@@ -226,12 +237,15 @@ def number(entry: Entry) -> str:
 
 def _entry(card: Card, cell: Cell, run: str) -> Entry:
     config = card.config
+    trouble = "" if cell.estimator == "floor" else card.trouble
     model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
+    model += f", {card.verdict}" if trouble else ""
     scored = WHOLE if cell.visible is None else _scored(cell.visible)
     return Entry(
         config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
         cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
         cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
+        trouble=trouble,
     )  # fmt: skip
 
 
