@@ -10,10 +10,10 @@ from cvae_core import gallery
 from cvae_core.config import QuadrantConfig
 from cvae_core.flat import LabelCVAE
 from cvae_core.interventions import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
-from cvae_core.latent import DEAD_RATE
 from cvae_core.models import LABELS, ConditionalVAE
 from cvae_core.monitoring import rates as rates_of_units
 from cvae_core.objectives import elbo
+from cvae_core.verdicts import DEAD_RATE
 
 COLUMNS, SEED = 6, 0
 COUNTS = tuple(2**power for power in range(9))  # of samples averaged

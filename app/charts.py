@@ -11,9 +11,10 @@ import torch
 from app.plain import charted
 from cvae_core.distributions import cross_entropy
 from cvae_core.evaluation import Cell
-from cvae_core.latent import DEAD_RATE, Embedding
+from cvae_core.latent import Embedding
 from cvae_core.linear_gaussian import Settling
 from cvae_core.tables import ESTIMATORS
+from cvae_core.verdicts import DEAD_RATE
 
 # Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
 DIGIT_COLOURS = (

@@ -11,14 +11,14 @@ import streamlit as st
 from app import library
 from app.library import RunKey
 from app.plain import Markdown, code, plain
-from cvae_core import data, noise, sameness
+from cvae_core import data, noise, runs, sameness
 from cvae_core.config import Flavour, QuadrantConfig, any_set, is_gsnn
 from cvae_core.data import Split
 from cvae_core.evaluation import Cell
 from cvae_core.fingerprints import named_here
 from cvae_core.gallery import Pixels
-from cvae_core.latent import DEAD_RATE
 from cvae_core.quadrants import PROPER_SETS
+from cvae_core.verdicts import DEAD_RATE
 from cvae_core.visibility import ANY, NAMES, canonical, described
 
 Option = TypeVar("Option")
@@ -42,7 +42,7 @@ def or_default(chosen: Option | None, default: Option) -> Option:
 def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
     """Choose one of some runs; there must be one."""
     chosen = choices[run_name(label, list(choices), key)]
-    _tell_origin(chosen)
+    _tell_about(chosen)
     return chosen
 
 
@@ -76,7 +76,14 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
     return [known[said] for said in given if said in known]
 
 
-def _tell_origin(key: RunKey) -> None:
+def tell_trouble(name: str) -> None:
+    """Say what is wrong with a run that did not train to a sound model."""
+    if trouble := runs.find(name, runs.default_root()).card().trouble:
+        st.warning(plain(f"{name}: {trouble}"), icon=":material/warning:")
+
+
+def _tell_about(key: RunKey) -> None:
+    tell_trouble(key.name)
     if origin := library.card(key).imported:
         st.caption(f"Somebody else's, imported {code(origin)}")
 
@@ -342,7 +349,7 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
         (key,) = keys.values()
-        _tell_origin(key)
+        _tell_about(key)
         return dataset, shown, key
     return dataset, shown, run("Model", keys, key=f"run-{family}")
 

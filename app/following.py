@@ -90,7 +90,11 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         _state(root, name, now)
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
             st.code(job.command(root), language="bash", wrap_lines=True)
+        if now.anew:
+            st.markdown("Train it anew with a lower learning rate:")
+            st.code(now.anew.command(root, force=True), language="bash", wrap_lines=True)
         if now.state == "finished":
+            controls.tell_trouble(name)
             _onward(name, runs.find(name, root).card().config)
         _pictures(name)
         if said := transcripts.tail(root, name):

@@ -21,6 +21,7 @@ from cvae_core.config import (
     PresetName,
     configure,
     preset_of,
+    warm_up_caution,
 )
 from cvae_core.errors import LabError, RunInUse
 from cvae_core.options import Job, Options
@@ -65,6 +66,8 @@ def show() -> None:
     except LabError as error:
         st.warning(plain(error), icon=":material/edit:")
         return
+    if caution := warm_up_caution(config):
+        st.warning(plain(caution), icon=":material/warning:")
     job = Job(run=name, config=config, options=Options(threads=parallel.all_but_one(), other_images=other_images))
     st.code(job.command(root), language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
@@ -83,12 +86,9 @@ def _config() -> Config:
         flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
-        changes: dict[str, Any] = {
-            "dataset": st.selectbox(
-                "Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset"
-            )
-        }
-    defaults, form = preset_of(flavour, preset), f"{flavour}-{preset}"
+        dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
+    changes: dict[str, Any] = {"dataset": dataset}
+    defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
     with st.container(horizontal=True):
         if hasattr(defaults, "visible"):
             changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")

@@ -57,6 +57,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "model": library.kind(config),
         "best epoch": card.best_epoch,
         "pixels": config.pixels,
+        "verdict": card.trouble or card.verdict or "",
         "note": card.note,
     }
 

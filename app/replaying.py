@@ -36,6 +36,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
     tables, best = {}, {}
     for key in chosen:
         with display.sentences():
+            controls.tell_trouble(key.name)
             tables[key.name], best[key.name] = library.curves(key), library.card(key).best_epoch
     if not tables:
         return

@@ -128,6 +128,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
                 "state": state,
                 "epoch": card.epochs if card else None,
                 "validation −ELBO": None if card is None or card.elbo is None else -card.elbo,
+                "verdict": (card.trouble or card.verdict or "") if card else "",
             }
         )
     st.dataframe(

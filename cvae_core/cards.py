@@ -11,13 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from cvae_core import files
+from cvae_core import files, verdicts
 from cvae_core.annotations import Count, Epoch, Moment, Nats, Seconds, Workers, misfits
 from cvae_core.config import Config, fills, from_json, train_command, trains_by_elbo
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.fingerprints import named
 from cvae_core.options import USUAL, Job, Options, options_of
 from cvae_core.roots import NAME
+from cvae_core.verdicts import Verdict
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
@@ -61,6 +62,7 @@ class Card:
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
     note: str = ""  # by whoever keeps the run
+    verdict: Verdict | None = None  # on a finished run, or that it diverged and cannot finish; an older card has none
     imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
 
     @property
@@ -72,6 +74,13 @@ class Card:
     def image_set(self) -> str:
         """Return what its data set is called wherever it is named, other images than the published ones included."""
         return named(self.config.dataset, self.data_fingerprint)
+
+    @property
+    def trouble(self) -> str:
+        """Return in words what is wrong with a finished run's model and what to do; nothing where it is sound."""
+        if self.status != "finished":
+            return ""
+        return verdicts.told(self.verdict, self.config, self.metrics, self.rates)
 
     def job(self, run: str, *, resume: bool = False) -> Job:
         """Return the training that made the card of a run, or the one that resumes it."""

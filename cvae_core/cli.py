@@ -27,13 +27,13 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import tyro
 
 from cvae_core import jobs, logs, starting
-from cvae_core.config import DEFAULT_PRESET, PRESETS, Flavour, PresetName, preset_of
+from cvae_core.config import DEFAULT_PRESET, PRESETS, TRAINING_IMAGES, Config, Flavour, preset_of
 from cvae_core.errors import ConfigError, LabError
 from cvae_core.printable import Printable
 
@@ -121,7 +121,9 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
         given = f", not {words[0]!r}" if words else ""
         raise ConfigError(f"What to train comes first: {', '.join(flavours)}{given}.")
     flavour, *rest = words
-    defaults = preset_of(flavour, _preset(rest))  # type: ignore[arg-type]
+    preset = _given(rest, "preset", PRESETS, DEFAULT_PRESET)
+    dataset = _given(rest, "dataset", TRAINING_IMAGES, Config.dataset)
+    defaults = preset_of(flavour, preset, dataset)  # type: ignore[arg-type]
     kind: Any = starting.Train[type(defaults)]  # type: ignore[misc]
     program, usual = f"{PROGRAM} train {flavour}", starting.Train(config=defaults)
     training = _arguments(kind, rest, program, usual)
@@ -130,10 +132,10 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     return training
 
 
-def _preset(words: Sequence[str]) -> PresetName:
-    """Find the preset before all else is parsed: the other defaults, and their help, come from it."""
-    parser = re.search(r"(?:^|\s)--preset[\s=](\S+)", " ".join(words))
-    return parser[1] if parser and parser[1] in PRESETS else DEFAULT_PRESET  # type: ignore[return-value]
+def _given(words: Sequence[str], flag: str, known: Collection[str], usual: str) -> str:
+    """Find a flag's value before all else is parsed, as the other defaults, and their help, come from it."""
+    found = re.findall(rf"(?:^|\s)--{flag}[\s=](\S+)", " ".join(words))
+    return found[-1] if found and found[-1] in known else usual
 
 
 def _arguments(kind: type[Command], words: list[str], program: str, default: Command | None = None) -> Command:

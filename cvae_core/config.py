@@ -4,6 +4,7 @@ A configuration travels in its run's card as plain JSON, and two runs of equal c
 texts beside the fields are the command line's help.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
@@ -257,32 +258,61 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
         "quadrant": QuadrantConfig(**_LADDER, decoder_sees_condition=True),
     },
 }
+# The presets are made for MNIST's 50,000 training images. A small set lacks steps, not epochs: 40 epochs of the embedded
+# digits in batches of 256 are 200 steps, after which z still carries nothing. So it gets small batches, and its epochs are
+# counted in steps. Residual networks get narrower, for wide ones learn so few images by heart; the ancestors' stay as
+# they are, and so does the baseline, whose networks stand inside others.
+TRAINING_IMAGES: Mapping[Dataset, int] = {"mnist": 50_000, "fashion": 50_000, "kmnist": 50_000, "digits": 1_257}
+SMALL = 10_000  # training images: a set of fewer is small
+SMALL_BATCH, SMALL_WIDTH = 64, 128  # at most
+STEPS_PER_EPOCH = 75  # that a small set takes for each epoch of a preset
+
 _CLASSES: Mapping[str, type[Config]] = {
     kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)
 }
 
 
 def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
-    """Return a preset's configuration of a flavour with some fields changed.
+    """Return a preset's configuration of a flavour, fitted to the data set, with some fields changed.
 
     >>> configure("label", latent=2).latents
     2
     """
-    return replace(preset_of(flavour, preset), **changes)
+    return replace(preset_of(flavour, preset, changes.get("dataset", Config.dataset)), **changes)
 
 
-def preset_of(flavour: Flavour, preset: PresetName) -> Config:
-    """Return a preset's configuration of a flavour; raise ConfigError where it has none."""
+def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.dataset) -> Config:
+    """Return a preset's configuration of a flavour, fitted to the size of a data set; raise ConfigError where it has none.
+
+    >>> [preset_of("label", "mlp", dataset).epochs for dataset in ("mnist", "digits")]
+    [40, 150]
+    """
     if flavour not in PRESETS[preset]:
         raise ConfigError(f"There is no {preset} preset of a {flavour}: it has no latents to lay out in a hierarchy.")
-    return PRESETS[preset][flavour]
+    config = replace(PRESETS[preset][flavour], dataset=dataset)
+    if (images := TRAINING_IMAGES[dataset]) >= SMALL:
+        return config
+    batch_size = min(config.batch_size, SMALL_BATCH)
+    longer = STEPS_PER_EPOCH / math.ceil(images / batch_size)
+    return replace(
+        config,
+        batch_size=batch_size,
+        epochs=round(config.epochs * longer),
+        patience=config.patience and round(config.patience * longer),
+        width=min(config.width, SMALL_WIDTH) if config.residual else config.width,
+    )
 
 
 def train_command(config: Config, run: str, *flags: str) -> str:
-    """Return the command that trains a configuration: the flags in which it differs from its preset, and others given.
+    """Return the command that trains a configuration, with the run's name and other flags.
+
+    It names each setting that differs from the preset, and what the size of the data set has changed of that: so it means
+    the same wherever it is given.
 
     >>> train_command(configure("label", latent=2), "label-2d")
     'python -m cvae_core train label --latent 2 --run label-2d'
+    >>> train_command(configure("vae", dataset="digits"), "digits-vae")
+    'python -m cvae_core train vae --dataset digits --width 128 --epochs 150 --batch-size 64'
     """
     return " ".join(["python -m cvae_core", *train_words(config, run, *flags)])
 
@@ -291,10 +321,10 @@ def train_words(config: Config, run: str, *flags: str) -> list[str]:
     """Return the arguments of `python -m cvae_core` that train a configuration, and others given."""
     words = ["train", config.flavour]
     words += [] if config.preset == DEFAULT_PRESET else ["--preset", config.preset]
-    preset = preset_of(config.flavour, config.preset)
+    usual = PRESETS[config.preset][config.flavour], preset_of(config.flavour, config.preset, config.dataset)
     for name in (f.name for f in fields(config) if f.name != "preset"):
         value, flag = getattr(config, name), name.replace("_", "-")
-        if value != getattr(preset, name):
+        if any(value != getattr(defaults, name) for defaults in usual):
             words += [f"--{flag}", str(value)] if not isinstance(value, bool) else [f"--{'' if value else 'no-'}{flag}"]
     words += [] if run == config.run_name else ["--run", run]
     return [*words, *flags]
@@ -328,6 +358,23 @@ def baseline_for(config: QuadrantConfig) -> BaselineConfig:
 def any_set(config: Config) -> bool:
     """Say whether a configuration trains on all sets of visible quadrants."""
     return getattr(config, "visible", None) == ANY
+
+
+def warm_up_caution(config: Config) -> str:
+    """Say that a training ends before its warm-up does, or nothing where it does not."""
+    warm_up = getattr(config, "warm_up", 0.0)
+    if warm_up <= config.epochs:
+        return ""
+    return (
+        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
+        f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
+    )
+
+
+def calmer(config: Config) -> Config:
+    """Return a diverged configuration with a lower learning rate: the preset's, or a tenth where it had no more."""
+    usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
+    return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
 
 
 def guess_is_fixed(config: Config) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cvae_core.cards import Card
+from cvae_core.config import warm_up_caution
 from cvae_core.printable import unfiltered
 from cvae_core.recording import Finishing
 from cvae_core.sessions import Finished, Reused, SessionReport, Skipped, Started
@@ -49,10 +50,12 @@ class Bar:
                     f"Run {run.name!r} has this configuration already ({_result(run.card())}) and is used as it is; "
                     "--force trains anew."
                 )
+                _warn(run.card().trouble)
             case Started(run=run, epoch=epoch, step=step):
                 print(
                     f"Run {run.name!r} " + (f"goes on after epoch {epoch}, step {step}" if epoch or step else "starts")
                 )
+                _warn(warm_up_caution(run.card().config))
             case Stepped(epoch=epoch, step=step, steps=steps, bound=bound):
                 self.advance(f"epoch {epoch}", step, steps)
                 assert self.bar is not None
@@ -78,6 +81,12 @@ class Bar:
                     f"Run {run.name!r} is finished: {_result(card)} at epoch {card.best_epoch}, {card.seconds:.0f} s, "
                     f"in {run.folder}"
                 )
+                _warn(card.trouble)
+
+
+def _warn(sentence: str) -> None:
+    if sentence:
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _result(card: Card) -> str:

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,11 @@ from cvae_core.files import DIGEST, REMEDY
 _CSV_DIGEST = "# sha256 "
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 _MOST_BYTES = 512 * 2**20  # of the arrays of a file
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Say whether all values of some tensors are finite."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from cvae_core import processes, pulse, queueing, transcripts
 from cvae_core.cards import CARD, Card, read_card, write_card
+from cvae_core.config import Config, calmer
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.options import USUAL, Job, Options
 from cvae_core.processes import Process
@@ -35,11 +36,17 @@ class Condition:
     state: State
     reason: str = ""
     resume: Job | None = None
+    anew: Job | None = None  # trains it with other settings, where going on would fail again
 
     @property
     def together(self) -> bool:
         """Say whether it goes on by several processes, which do not wait their turn."""
         return self.resume is not None and self.resume.processes > 1
+
+
+def calmer_job(config: Config, run: str, options: Options) -> Job:
+    """Return the training that trains a run that has diverged anew, with a lower learning rate."""
+    return Job(run=run, config=calmer(config), options=options)
 
 
 def stop(root: Path, run: str) -> None:
@@ -159,6 +166,8 @@ def _unborn(root: Path, run: str) -> Condition:
 def _closed(card: Card, run: str) -> Condition:
     assert card.status != "running"
     going_on = card.status in ("stopped", "failed")
+    if going_on and card.verdict == "diverged":
+        return Condition(card.status, card.reason or "", anew=calmer_job(card.config, run, card.options))
     return Condition(card.status, card.reason or "", card.job(run, resume=True) if going_on else None)
 
 

@@ -26,7 +26,6 @@ MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
 MAX_POINTS = 10_000  # the test images of MNIST
 EMBEDDING_SEED = 0
 MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
-DEAD_RATE = 0.01  # nats: a dimension with less says nothing of the image
 
 
 @dataclass(frozen=True, eq=False)

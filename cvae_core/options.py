@@ -66,15 +66,17 @@ class Job:
         """Return the arguments of `python -m cvae_core` that start it in the default root."""
         return train_words(self.config, self.run, *self.options.flags, *(["--resume"] if self.resume else []))
 
-    def command(self, root: Path) -> str:
-        """Return the command that starts it, to be shown and copied. As many processes resume it: sums round alike then.
+    def command(self, root: Path, *, force: bool = False) -> str:
+        """Return the command that starts it, to be shown and copied; `force` replaces the run that has its name.
+
+        As many processes resume it: sums round alike then.
 
         >>> from cvae_core.config import configure
         >>> Job(run="label", config=configure("label"), resume=True, processes=2).command(Path("runs"))
         'torchrun --nproc-per-node 2 -m -- cvae_core train label --resume --root runs'
         """
         program = f"torchrun --nproc-per-node {self.processes} -m --" if self.processes > 1 else "python -m"
-        return in_root(f"{program} cvae_core {shlex.join(self.words)}", root)
+        return in_root(f"{program} cvae_core {shlex.join([*self.words, *(['--force'] if force else [])])}", root)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON that `job_from_json` reads back."""

@@ -137,8 +137,11 @@ class List:
                 f"{card.imported and f'  imported {one_line(card.imported)}'}"
             )
             if now.state in ("died", "stalled", "failed"):
-                again = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
-                print(f"{'':24} {one_line(now.reason)}{again}")
+                onward = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
+                onward += f" Train it anew with: {now.anew.command(self.root, force=True)}" if now.anew else ""
+                print(f"{'':24} {one_line(now.reason)}{onward}")
+            if card.trouble:
+                print(f"{'':24} {card.trouble}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

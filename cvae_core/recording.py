@@ -1,6 +1,7 @@
 """What a training leaves on disk as it goes: curves, stages, best weights, and the state that resuming needs."""
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,16 +11,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvae_core import formats, upkeep
+from cvae_core import formats, pulse, upkeep, verdicts
 from cvae_core.architectures import build
 from cvae_core.cards import CARD, Card
 from cvae_core.data import DataSet
-from cvae_core.errors import NotWritable, RunDamaged
+from cvae_core.errors import Diverged, NotWritable, RunDamaged
 from cvae_core.examples import first_of_each_label
 from cvae_core.figures import as_bytes
-from cvae_core.monitoring import Measured, Staged, rates, stage, validate
+from cvae_core.monitoring import Measured, Staged, rates, stage, trivial, validate
 from cvae_core.runs import Run, load_weights
 from cvae_core.training import EpochEnded, Learner, Report, Stepped
+from cvae_core.verdicts import Verdict
 
 SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
 SAVE_BEFORE_VALIDATION = 15.0  # seconds, since nothing is saved while a ladder validates for as long again
@@ -67,6 +69,8 @@ class Recorder:
         tensors, notes = formats.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
             raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
+        if not formats.are_finite(tensors.values()):
+            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start anew with --force.")
         self.learner.load_state(tensors, notes)
         if (self.run.folder / "curves.csv").is_file():
             curves = self.run.curves()
@@ -101,14 +105,19 @@ class Recorder:
         self.saved = time.monotonic()
 
     def stop(self, status: str, reason: str) -> None:
-        """Close the run so that it can be resumed."""
-        self.save()
-        self._commit(status=status, reason=reason)
-
-    def fail(self, reason: str) -> None:
-        """Say why training ended; what was saved before stays."""
+        """Close the run so that it can be resumed, unless what would be saved is not finite."""
         try:
-            self._commit(status="failed", reason=reason)
+            self.save()
+        except Diverged as error:
+            self.fail(error)
+        else:
+            self._commit(status=status, reason=reason)
+
+    def fail(self, error: BaseException) -> None:
+        """Say why training ended; what was saved before stays."""
+        verdict: Verdict | None = "diverged" if isinstance(error, Diverged) else None
+        try:
+            self._commit(status="failed", reason=pulse.reason_of(error), verdict=verdict)
         except NotWritable:
             return  # the disk that refused is the reason, and it is on its way to the caller
 
@@ -120,11 +129,13 @@ class Recorder:
         load_weights(model, weights, self.run.name)
         kept = validate(model, self.data.validation)
         yield Finishing(done=1)
-        dtype = torch.float32
-        load_weights(model, {name: tensor.half().float() for name, tensor in weights.items()}, self.run.name)
-        halved = validate(model, self.data.validation)
+        dtype, cost = torch.float32, math.nan
+        halves = {name: tensor.half().float() for name, tensor in weights.items()}
+        if formats.are_finite(halves.values()):
+            load_weights(model, halves, self.run.name)
+            halved = validate(model, self.data.validation)
+            cost = kept.bound - halved.bound
         yield Finishing(done=2)
-        cost = kept.bound - halved.bound
         if abs(cost) < HALF_PRECISION_COST:
             dtype, kept = torch.float16, halved
         else:
@@ -132,8 +143,11 @@ class Recorder:
         last = stage(model, self.data, float(self.learner.epoch))
         self.stages[last.epoch] = last
         self._write_stages()
-        metrics = {**_metrics(kept), "float16_cost": cost}
-        self.card = replace(self.card, rates=rates(model, self.data.validation).tolist())
+        metrics = {**_metrics(kept), **trivial(self.card.config, self.data)}
+        if math.isfinite(cost):
+            metrics["float16_cost"] = cost
+        units = rates(model, self.data.validation).tolist()
+        self.card = replace(self.card, rates=units, verdict=verdicts.reached(self.card.config, metrics, units))
         yield Finishing(done=3)
         self.card = self.run.write_weights(
             self.card, weights, dtype, status="finished", reason=None, metrics=metrics, **self._progress()

@@ -240,9 +240,7 @@ def _fault(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) ->
     """Say what is wrong with weights, in words, or nothing."""
     if {name: tensor.shape for name, tensor in weights.items()} != expected:
         return "are not those of its configuration"
-    return (
-        "" if all(bool(tensor.isfinite().all()) for tensor in weights.values()) else "hold values that are not finite"
-    )
+    return "" if formats.are_finite(weights.values()) else "hold values that are not finite"
 
 
 def run_at(name: str, root: Path) -> Run:

@@ -16,9 +16,9 @@ from cvae_core import formats, pulse, sameness, upkeep
 from cvae_core.cards import Card
 from cvae_core.config import Config, QuadrantConfig, baseline_for
 from cvae_core.data import DataSet, load
-from cvae_core.errors import ConfigError, LabError, NotWritable, RunInUse
+from cvae_core.errors import ConfigError, Diverged, LabError, NotWritable, RunInUse
 from cvae_core.fingerprints import require_published
-from cvae_core.jobs import RUN_LOCK
+from cvae_core.jobs import RUN_LOCK, calmer_job
 from cvae_core.latent import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.options import Options
 from cvae_core.parallel import CPU, agreed, leads, processes, threads, wait_for_all
@@ -158,6 +158,8 @@ def _train_locked(
     if found:
         remedy = "choose another name with --run, or --force to replace it"
         sameness.require_free(run.name, found, Subject(config, data.fingerprint), remedy)
+        if found.verdict == "diverged" and found.status == "failed":
+            raise RunInUse(f"Run {run.name!r} has diverged and would again. {_calmer(config, launch)}")
     if launch.resume != (found is not None):
         raise RunInUse(
             f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume goes on, --force starts anew."
@@ -194,11 +196,18 @@ def _train_locked(
             recorder.stop("stopped", "stopped on request")
             raise
         except (LabError, OSError, RuntimeError, MemoryError) as error:
-            recorder.fail(pulse.reason_of(error))
+            recorder.fail(error)
+            if isinstance(error, Diverged):
+                raise Diverged(f"{error} {_calmer(config, launch)}") from error
             raise
     if launch.options.embed:
         yield from _embed(run, data)
     yield Finished(run=run, card=recorder.card)
+
+
+def _calmer(config: Config, launch: Launch) -> str:
+    job = calmer_job(config, launch.run, launch.options)
+    return f"Train it anew with: {job.command(launch.root, force=True)}"
 
 
 def _progress(learner: Learner) -> Progress:

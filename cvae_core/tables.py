@@ -69,6 +69,7 @@ class Entry:
     fingerprint: str = ""  # of the data set: which images bear its name
     against: str = ""  # of a difference, the run from whose figure that of `run` is taken
     pair: str = ""  # of a difference, both runs with their epochs and parameters
+    trouble: str = ""  # what is wrong with the run's model, and the remedy
 
     @property
     def question(self) -> tuple[str, int, int, str]:
@@ -120,6 +121,12 @@ class Pivot:
         """Return what is to be said below the table of its published rows, or nothing where it has none."""
         references = any(entry.run is None for line in self.lines for entry in line.cells.values())
         return f"* {PYRO_NOTE}" if references else ""
+
+    @property
+    def troubles(self) -> list[str]:
+        """Return what is to be said below the table of runs that did not train to a sound model, a sentence each."""
+        entries = [entry for line in self.lines for entry in line.cells.values()]
+        return sorted({f"{entry.run}: {entry.trouble}" for entry in entries if entry.trouble})
 
     def frame(self, mark: str = "{}", escaped: Callable[[str], str] = str) -> pd.DataFrame:
         """Return the table as text, which `escaped` may change; the best numbers are put into `mark`."""
@@ -215,7 +222,9 @@ def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
 def markdown(rows: Sequence[Entry]) -> str:
     """Return the readable tables as Markdown, a heading each, the best in bold."""
     tables = [
-        f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}" + (f"\n\n\\{pivot.note}" if pivot.note else "")
+        f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}"
+        + (f"\n\n\\{pivot.note}" if pivot.note else "")
+        + "".join(f"\n\n{trouble}" for trouble in pivot.troubles)
         for pivot in pivots(rows)
     ]
     return "\n\n".join(tables) + "\n"
@@ -225,7 +234,7 @@ def latex(rows: Sequence[Entry]) -> str:
     """Return the readable tables as LaTeX tabulars in ASCII, the best in bold; a comment names the package they need."""
     tables = [
         _latex(escaped_for_latex(pivot.title), pivot.frame(r"\textbf{{{}}}", escaped_for_latex))
-        + (f"\n% {escaped_for_latex(pivot.note)}" if pivot.note else "")
+        + "".join(f"\n% {escaped_for_latex(note)}" for note in (pivot.note, *pivot.troubles) if note)
         for pivot in pivots(rows)
     ]
     return "\n\n".join(["% \\usepackage{booktabs} in the preamble", *tables]) + "\n"
@@ -256,12 +265,14 @@ class _Score(NamedTuple):
         run, card, cell = self
         config = card.config
         model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
+        trouble = "" if cell.estimator == "floor" else card.trouble
+        model += f", {card.verdict}" if trouble else ""
         scored = WHOLE if cell.visible is None else _scored(cell.visible)
         return Entry(
             config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
             cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
             cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
-            fingerprint=card.data_fingerprint,
+            fingerprint=card.data_fingerprint, trouble=trouble,
         )  # fmt: skip
 
     @property

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from cvae_core import noise, parallel
+from cvae_core import formats, noise, parallel
 from cvae_core.architectures import build
 from cvae_core.config import Config, guess_is_fixed, is_gsnn
 from cvae_core.data import DataSet, Split
@@ -154,20 +154,36 @@ class Learner:
         self.model.train()
         with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
             terms = Elbo(*self.objective(x, c, epsilon, beta))
-        self.model.zero_grad()
-        # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
-        (-terms.value(beta).sum() * (counts * parallel.processes() / len(rows))).backward()
-        if not config.clip or torch.nn.utils.clip_grad_norm_(self.learned, config.clip).isfinite():
-            self.optimiser.step(self.last_rate)
-        if self.average:
-            self.average.update_parameters(self.model)
         bound = terms.value(getattr(config, "beta", 1.0))
         parts = [term.detach().double().sum() for term in (bound, terms.reconstruction, terms.rate)]
         sums = parallel.add_up(torch.stack(parts) * counts).cpu()
+        self._require_finite(math.isfinite(sums[0]), "bound")
+        self.model.zero_grad()
+        # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
+        (-terms.value(beta).sum() * (counts * parallel.processes() / len(rows))).backward()
+        if self._may_step():
+            self.optimiser.step(self.last_rate)
+        if self.average:
+            self.average.update_parameters(self.model)
         self.sums += sums
         self.seen += len(rows)
         self.step += 1
         return float(sums[0]) / len(rows)
+
+    def _may_step(self) -> bool:
+        """Shorten the gradient where it is clipped, and leave one that is not finite out; without clipping it is the end."""
+        if self.config.clip:
+            return bool(torch.nn.utils.clip_grad_norm_(self.learned, self.config.clip).isfinite())
+        gradients = [weight.grad for weight in self.learned if weight.grad is not None]
+        self._require_finite(math.isfinite(torch.nn.utils.get_total_norm(gradients)), "gradient")
+        return True
+
+    def _require_finite(self, finite: bool, what: str) -> None:
+        if not finite:
+            raise Diverged(
+                f"Training diverged: after {self.step:,} steps of epoch {self.epoch + 1} the {what} is not finite. A "
+                f"learning rate of {self.config.learning_rate:g} is too high for these settings."
+            )
 
     def _guesses(self, split: Split) -> Tensor:
         """Return the frozen baseline's guess for every training image (images, 784), computed once: 78 MB of MNIST."""
@@ -183,11 +199,7 @@ class Learner:
     def end_epoch(self, validation: Measured) -> EpochEnded:
         """Close an epoch with what validation said of it."""
         bound, reconstruction, rate = (float(total) / self.seen for total in self.sums)
-        if not math.isfinite(validation.bound):
-            raise Diverged(
-                f"Training diverged: the validation bound after epoch {self.epoch + 1} is {validation.bound}. Start anew "
-                f"with a learning rate below {self.config.learning_rate:g}."
-            )
+        self._require_finite(math.isfinite(validation.bound), "validation bound")
         improved = validation.bound > self.best
         self.epoch, self.step, self.seen = self.epoch + 1, 0, 0
         self.sums.zero_()
@@ -204,11 +216,12 @@ class Learner:
         )
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Return everything that going on depends on, as tensors and notes."""
+        """Return everything that going on depends on, as tensors and notes; raise Diverged where any of it is not finite."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
         tensors |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.state_dict().items()}
+        self._require_finite(formats.are_finite(tensors.values()), "state")
         place = {name: getattr(self, name) for name in _PLACE}
         return {**tensors, "sums": self.sums}, {"place": json.dumps(place), "config": json.dumps(self.config.to_json())}
 

@@ -72,6 +72,8 @@ def table(pivot: Pivot) -> None:
     )
     if pivot.note:
         st.caption(plain(pivot.note))
+    for trouble in pivot.troubles:
+        st.caption(plain(trouble))
     for row, column in marked:
         if entry := pivot.lines[row].cells.get(column):
             with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):

@@ -168,6 +168,7 @@ table = pd.DataFrame(
             "−ELBO": -card.metrics["elbo"],
             "minutes": card.seconds / 60,
             "parameters": card.parameters / 1e6,
+            "verdict": card.trouble or card.verdict or "",
         }
         for name, card in cards.items()
     ]

@@ -13,7 +13,6 @@ from app.plain import Markdown, code, plain
 from cvae_core import gallery
 from cvae_core.config import is_ladder
 from cvae_core.latent import (
-    DEAD_RATE,
     USUAL,
     Embedding,
     Layout,
@@ -24,6 +23,7 @@ from cvae_core.latent import (
     posterior_means,
 )
 from cvae_core.models import LABELS
+from cvae_core.verdicts import DEAD_RATE
 
 NEIGHBOURS = 8
 MOST_SHOWN, SELECTED_COLUMNS = 60, 16
@@ -243,6 +243,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         alt=f"The latent space of {key.name}, a colour per digit",
         config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.MAP_CONFIG,
     )
+    controls.tell_trouble(key.name)
     st.caption(
         f"{code(library.label(key.name))}: {plain(library.kind(library.config(key)))}. A VAE must keep the digit in z, for "
         "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
