@@ -112,7 +112,7 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
 
 
 def named(dataset: str, fingerprint: str | None) -> str:
-    """Return what images are called wherever they are named: the name of their data set, which alone means the published ones.
+    """Return what images are called wherever they are named. The bare name of a data set means the published ones.
 
     Where the fingerprint of these is not known it means those on this machine. Other images have the first letters of their
     fingerprint in their name.

@@ -143,7 +143,7 @@ def test_mnist_of_wrong_bytes_is_told_from_the_published_one(other_mnist: Path) 
     other = fingerprint_here("mnist")
     assert other is not None
     assert is_genuine("mnist", other) is False
-    assert named("mnist", other) == fingerprints.named_here("mnist") == "mnist, other images than the published ones"
+    assert named("mnist", other) == fingerprints.named_here("mnist") == f"mnist (other images, {other[:8]})"
     assert named("mnist", PUBLISHED["mnist"]) == named("mnist", None) == "mnist"
     with pytest.raises(DataDamaged) as caught:
         data.download("mnist")

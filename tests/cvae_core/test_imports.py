@@ -38,7 +38,7 @@ ROWS = [
     {"ladder"},
     {"flat"},
     {"histories"},
-    {"models", "convolutions", "options"},
+    {"models", "convolutions", "options", "verdicts"},
     {"networks", "config", "data"},
     {"framing", "distributions", "noise"},
     {"intensities"},

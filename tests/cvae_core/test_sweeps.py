@@ -357,7 +357,7 @@ def test_other_images_than_the_published_ones_are_swept_over_with_a_flag_alone(
     assert said.out == ""
     assert "mnist here hold other images than the published ones" in said.err
     begun: list[str] = []
-    monkeypatch.setattr(starting, "_train_apart", lambda _, command, __: begun.append(command))
+    monkeypatch.setattr(starting, "_train_apart", lambda _, words, __: begun.append(shlex.join(words)))
     assert cli.main([*words, "--other-images"]) == 2  # since nothing was trained
     said = capfd.readouterr()
     assert [command in said.out and " --other-images --root " in command for command in begun] == [True]
