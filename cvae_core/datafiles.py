@@ -5,6 +5,7 @@ and files one folder higher; those of MNIST may also lie in FOLDER itself.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cvae_core import idx
@@ -52,14 +53,17 @@ def found(name: str) -> dict[str, Path]:
 
     An archive that is cut off, as an interrupted download leaves it, counts as missing.
     """
-    there = {file: next(_there(name, file), None) for file in SHAPES}
-    return {file: path for file, path in there.items() if path}
+    here = {file: next(_there(name, file), None) for file in SHAPES}
+    return {file: path for file, path in here.items() if path}
 
 
 def archives(name: str) -> dict[str, Path]:
-    """Return the whole .gz files of a data set, by the names of what they hold."""
-    there = {file: next(filter(_is_packed, _there(name, file)), None) for file in SHAPES}
-    return {file: path for file, path in there.items() if path}
+    """Return the whole .gz files of a data set that may be read, by the names of what they hold."""
+    here = {}
+    for file in SHAPES:
+        with suppress(OSError, StopIteration):
+            here[file] = next(filter(_is_packed, _there(name, file)))
+    return here
 
 
 def read(name: str) -> dict[str, bytearray]:

@@ -93,7 +93,7 @@ def split(contents: Mapping[str, bytearray]) -> dict[str, Split]:
 
 def fingerprint_here(dataset: str) -> str | None:
     """Return the fingerprint of a data set's images on this machine, or None where they are absent or damaged."""
-    with suppress(LabError):
+    with suppress(LabError, OSError):
         return look(dataset).fingerprint
     return None
 
@@ -102,7 +102,7 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
     """Say whether a fingerprint is that of the published data set; None where that is not known on this machine."""
     if dataset in PUBLISHED:
         return fingerprint == PUBLISHED[dataset]
-    with suppress(LabError):
+    with suppress(LabError, OSError):
         here = look(dataset)
         if here.published:
             return here.fingerprint == fingerprint

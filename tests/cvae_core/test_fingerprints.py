@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -194,6 +194,20 @@ def test_of_other_sets_the_archives_beside_them_say_whether_they_are_the_publish
     assert is_genuine("kmnist", here) is None
     with pytest.raises(DataMissing):
         look("fashion")
+
+
+def test_an_archive_that_may_not_be_read_says_nothing(kmnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Path.open
+
+    def locked(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.suffix == ".gz":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", locked)
+    here = fingerprint_here("kmnist")
+    assert here == data.load("kmnist").fingerprint
+    assert is_genuine("kmnist", here) is None
 
 
 def test_the_archives_digests_are_those_of_torchvision() -> None:

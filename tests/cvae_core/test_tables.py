@@ -534,3 +534,13 @@ def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them
     assert all(entry not in pivot.best for pivot in pivots(rows) for entry in theirs)
     assert ", imported" in markdown(rows)
     assert "2026-01-31 from best.zip" in long_table(rows).to_csv()
+
+
+def test_other_images_than_the_published_ones_have_a_table_of_their_own(runs: list[Run]) -> None:
+    for run in runs:
+        run.write_card(replace(run.card(), data_fingerprint="0" * 64))
+    others = pivots(entries(runs))
+    assert {pivot.title for pivot in others} == {
+        title.replace("mnist", "mnist, other images than the published ones") for title in (QUADRANTS, WHOLE, BINARISED)
+    }
+    assert not any(pivot.note for pivot in others)  # the published rows are of the published images
