@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import following, library, overview, permission
-from cvae_core import files, jobs, pace, parallel, pulse, queueing, transcripts
+from cvae_core import data, files, jobs, pace, parallel, pulse, queueing, transcripts
 from cvae_core.config import Config, configure, train_command
 from cvae_core.errors import NotStarted
 from cvae_core.options import Job
@@ -125,20 +125,18 @@ def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: P
     assert form(visit).text_input[0].placeholder == "digits-label-2"
 
 
-OTHERS = "mnist, other images than the published ones"
-
-
 @pytest.mark.usefixtures("other_mnist")
 def test_other_images_are_trained_on_after_a_yes_alone_and_are_called_so(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = visit("training", task="Train")
-    assert OTHERS in visitor.selectbox(key="new-dataset").options
+    named = f"mnist (other images, {data.load('mnist').fingerprint[:8]})"
+    assert named in visitor.selectbox(key="new-dataset").options
     assert "mnist here hold other images than the published ones: " in visitor.warning[0].value
     assert "Start" not in labels(visitor)
     visitor.checkbox(key="new-other-mnist").check().run()
     assert not visitor.warning
-    assert command_of(visitor).endswith("train label --other-images")
+    assert command_of(visitor).endswith(" --other-images")
     press(visitor, "Start")
     assert started == [("label", command_of(visitor))]
     visitor.selectbox(key="new-dataset").select("digits").run()

@@ -752,7 +752,6 @@ BLACK = [
     "20000",
     "--no-embed",
 ]
-NAMED = "mnist, other images than the published ones"
 
 
 @pytest.mark.usefixtures("other_mnist")
@@ -771,23 +770,24 @@ def test_other_images_are_trained_on_with_a_flag_alone_which_a_resumed_run_keeps
     code, _, err = command("train", "label", *BLACK, "--other-images")
     assert code == 2
     assert "--other-images --resume" in err
-    assert run_at("label", root).card().command.endswith("--no-embed --other-images")
+    assert run_at("label", root).card().options == Options(embed=False, other_images=True)
     monkeypatch.undo()
     monkeypatch.setenv("CVAE_RUNS", str(root))
     monkeypatch.setenv("CVAE_DATA", str(tmp_path / "others"))
     code, out, _ = command("train", "label", *BLACK, "--resume")
     assert code == 0
     assert "Run 'label' is finished" in out
-    assert "--other-images" in run_at("label", root).card().command
+    assert run_at("label", root).card().options.other_images
 
 
 @pytest.mark.usefixtures("other_mnist")
 def test_other_images_are_named_wherever_their_set_is(command: Command, tmp_path: Path) -> None:
+    named = f"mnist (other images, {data.load('mnist').fingerprint[:8]})"
     command("train", "label", *BLACK, "--other-images")
-    assert f" {NAMED} " in command("list")[1]
+    assert f" {named} " in command("list")[1]
     code, _, err = command("evaluate", "label", "--images", "20", "--samples", "2")
     assert code == 0
-    assert f"Scored on {NAMED}." in err
-    assert f"### {NAMED}, grey pixels, whole image" in command("table")[1]
+    assert f"Scored on {named}." in err
+    assert f"### {named}, grey pixels, whole image" in command("table")[1]
     assert command("table", "--out", tmp_path / "t.csv")[0] == 0
-    assert NAMED in (tmp_path / "t.csv").read_text()
+    assert named in (tmp_path / "t.csv").read_text()
