@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import controls, drawing, library
+from app import controls, drawing, library, live, maps, nats, pictures
 from app.navigation import PAGES
 from app.points import packed
 from cvae_core import cli, data
@@ -123,6 +123,23 @@ def test_the_table_has_a_heading_for_them_and_the_map_no_digits_under_the_pointe
     assert '"images":"digits"' not in str([chart.proto.spec for chart in visitor.get("plotly_chart")])
 
 
+def test_no_figure_of_a_run_is_computed_with_other_images(without_mnist: None, of_other_images: Path) -> None:
+    key = library.run_keys()["digits-label"]
+    for compute in (
+        lambda: nats.of_all(key),
+        lambda: nats.first_images(key),
+        lambda: pictures.rate(key, 0),
+        lambda: pictures.one_of_each(key),
+        lambda: live.begin(key, 1, 1, 0),
+    ):
+        with pytest.raises(ConfigError, match="scores would mislead"):
+            compute()
+    embedding = maps.stored(key)
+    assert embedding is not None
+    assert maps.drawn(key, embedding, seed=0) == (embedding, None)
+    assert library.test_images(key) is None
+
+
 def test_a_classifier_of_other_images_reads_nothing(
     visit: Visit, without_mnist: None, own_runs: Path, digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +167,7 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
     keys = library.run_keys()
     found = {name: controls.vae_of(keys[name]) for name in ("here-1", "there-3")}
     assert {name: key and key.name for name, key in found.items()} == {"here-1": "b", "there-3": "c"}
+    assert controls.vae_of(keys["there-3"], width=17) is None
     for name, fingerprint in (("here", PUBLISHED_MNIST), ("there", OTHER)):
         run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
         cell = stored_cells(find("digits-quadrant-1", own_runs))[0]
