@@ -63,7 +63,7 @@ def held(run: Run, work: Work) -> Iterator[None]:
         yield
 
 
-def _require_free(run: Run) -> None:
+def require_free(run: Run) -> None:
     """Raise RunInUse where somebody works on a run. Files of processes that were killed are removed."""
     for path in run.folder.glob(f"{HELD}*"):
         if path.is_symlink() or not path.is_file():
@@ -83,7 +83,7 @@ def _require_free(run: Run) -> None:
 def rename(root: Path, name: str, new: str) -> Run:
     """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
-        _require_free(run)
+        require_free(run)
         run.folder.rename(vacant(root, new))
         transcripts.forget(root, name)
         transcripts.forget(root, new)  # of a stranger that never became a run
@@ -107,7 +107,7 @@ def annotate(root: Path, name: str, note: str) -> None:
 def discard(root: Path, name: str) -> Binned:
     """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
     with _own(root, name) as run:
-        _require_free(run)
+        require_free(run)
         binned = _to_bin(name)
         (root / BIN).mkdir(exist_ok=True)
         run.folder.rename(root / BIN / binned.name)
@@ -124,7 +124,7 @@ def replacing(run: Run) -> Iterator[None]:
     """
     root, binned = run.folder.parent, _to_bin(run.name)
     with changing(root):
-        _require_free(run)
+        require_free(run)
         (root / BIN).mkdir(exist_ok=True)
         with files.folder_beside(root / BIN / binned.name) as beside:
             (beside / "run").mkdir()
