@@ -111,7 +111,8 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
         return
     run.require_writable()
     if launch.force and run.exists():
-        upkeep.require_free(run)
+        with upkeep.changing(launch.root):
+            upkeep.require_free(run)
     with _sole_trainer(run), threads(launch.options.threads or _threads_before(run, launch)):
         yield from _train_locked(config, launch, run, data, baseline)
 

@@ -64,11 +64,11 @@ def held(run: Run, work: Work) -> Iterator[None]:
 
 
 def require_free(run: Run) -> None:
-    """Raise RunInUse where somebody works on a run. Files of processes that were killed are removed."""
+    """Raise RunInUse where somebody works on a run; to be asked while `changing` its root. Files of the dead are removed."""
     for path in run.folder.glob(f"{HELD}*"):
         if path.is_symlink() or not path.is_file():
             continue
-        with path.open("rb") as file:
+        with suppress(FileNotFoundError), path.open("rb") as file:  # its holder may have ended meanwhile
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
