@@ -92,8 +92,9 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     work = evaluate(library.model(key), library.images(key).test, samples=samples, images=images, seed=seed)
     if earlier := st.session_state.get(_STATE):
         earlier.end()
-    st.session_state[_STATE] = estimate = Estimate(key, samples, seed, work)
+    estimate = Estimate(key, samples, seed, work)
     estimate.hold.enter_context(upkeep.held(run, "estimate"))
+    st.session_state[_STATE] = estimate
 
 
 def show() -> None:

@@ -65,8 +65,10 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
             page.wait_for_timeout(100)
         return time.monotonic(), page.eval_on_selector(*FRAMES)
 
-    (since, frames), (until, more) = after(1), after(1 + EPOCHS)
-    jobs.stop(root, "label")
+    try:
+        (since, frames), (until, more) = after(1), after(1 + EPOCHS)
+    finally:
+        jobs.stop(root, "label")
     return (until - since) / EPOCHS, (more - frames) / (until - since)
 
 

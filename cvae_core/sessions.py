@@ -114,6 +114,9 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
             yield from _follow(config, launch, run, data, baseline)
         return
     run.require_writable()
+    if launch.force and run.exists():
+        with upkeep.changing(launch.root):
+            upkeep.require_free(run)
     with _sole_trainer(run), threads(launch.options.threads or _threads_before(run, launch)):
         yield from _train_locked(config, launch, run, data, baseline)
 

@@ -63,12 +63,12 @@ def held(run: Run, work: Work) -> Iterator[None]:
         yield
 
 
-def _require_free(run: Run) -> None:
-    """Raise RunInUse where somebody works on a run. Files of processes that were killed are removed."""
+def require_free(run: Run) -> None:
+    """Raise RunInUse where somebody works on a run; to be asked while `changing` its root. Files of the dead are removed."""
     for path in run.folder.glob(f"{HELD}*"):
         if path.is_symlink() or not path.is_file():
             continue
-        with path.open("rb") as file:
+        with suppress(FileNotFoundError), path.open("rb") as file:  # its holder may have ended meanwhile
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -83,7 +83,7 @@ def _require_free(run: Run) -> None:
 def rename(root: Path, name: str, new: str) -> Run:
     """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
-        _require_free(run)
+        require_free(run)
         run.folder.rename(vacant(root, new))
         transcripts.forget(root, name)
         transcripts.forget(root, new)  # of a stranger that never became a run
@@ -107,7 +107,7 @@ def annotate(root: Path, name: str, note: str) -> None:
 def discard(root: Path, name: str) -> Binned:
     """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
     with _own(root, name) as run:
-        _require_free(run)
+        require_free(run)
         binned = _to_bin(name)
         _bin(root).mkdir(exist_ok=True)
         run.folder.rename(_bin(root) / binned.name)
@@ -124,7 +124,7 @@ def replacing(run: Run) -> Iterator[None]:
     """
     root, binned = run.folder.parent, _to_bin(run.name)
     with changing(root):
-        _require_free(run)
+        require_free(run)
         _bin(root).mkdir(exist_ok=True)
         with files.folder_beside(_bin(root) / binned.name) as beside:
             (beside / "run").mkdir()

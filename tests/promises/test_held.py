@@ -63,6 +63,19 @@ def test_a_run_that_several_work_on_is_neither_moved_nor_replaced_until_the_last
     measured("held", moves_refused=2, results_lost=0)
 
 
+def test_a_training_that_would_replace_a_run_in_use_is_refused_and_leaves_everything_as_it_was(
+    root: Path, capsys: pytest.CaptureFixture[str], measured: Measured
+) -> None:
+    run = find("digits-label", root)
+    line = "train label --dataset digits --width 8 --epochs 1 --run digits-label --force"
+    with upkeep.held(run, "evaluation"):
+        before = files_of(run.folder)
+        assert cli.main([*line.split(), "--root", str(root)]) == 2
+        assert files_of(run.folder) == before
+    assert capsys.readouterr().err.startswith(f"Run 'digits-label' is in use (evaluation, process {os.getpid()})")
+    measured("held", moves_refused=1, results_lost=0)
+
+
 def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: Measured) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
