@@ -92,7 +92,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
         scale=2,
     )
     if why := library.lacks_images(key):
-        st.caption(f"Reconstructions need the images. {plain(why)}")
+        st.caption(f"Reconstructions need the images. {why}")
         return
     st.markdown("**Test digits** and, below, their reconstructions")
     settings = {"indices": pictures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}

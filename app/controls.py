@@ -332,7 +332,7 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     if len(names) > 1:
         dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
     if (named := named_here(dataset)) != dataset:
-        st.caption(f"The images here are {named}.")
+        st.caption(f"The images here are {plain(named)}.")
     sets = sorted(families[dataset])  # any comes last
     visible = st.segmented_control(
         "Visible quadrants",

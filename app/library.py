@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.plain import Markdown, plain
+from app.plain import Markdown, code, plain
 from cvae_core import data, files, pace, runs, sameness
 from cvae_core.cards import Card
 from cvae_core.classifier import Classifier, classifier_path, load_classifier
@@ -152,18 +152,19 @@ def images(key: RunKey) -> DataSet:
     return here
 
 
-def other_images(key: RunKey) -> str:
+def other_images(key: RunKey) -> Markdown:
     """Say, as the command line does, that this machine has other images than a run was trained on; else return nothing."""
     found = card(key)
     here = fingerprint_here(found.config.dataset)
-    return sameness.other_images(key.name, found, here) if here else ""
+    return plain(sameness.other_images(key.name, found, here)) if here else ""
 
 
-def lacks_images(key: RunKey) -> str:
+def lacks_images(key: RunKey) -> Markdown:
     """Say why this machine has not the images that a run was trained on, or return nothing where it has."""
     name = config(key).dataset
     if not data.on_disk(name):
-        return f"The {name} images are not on this machine: `python -m cvae_core download {name}` fetches them."
+        command = code(f"python -m cvae_core download {name}")
+        return f"The {plain(name)} images are not on this machine: {command} fetches them."
     return other_images(key)
 
 
@@ -251,7 +252,7 @@ def stage_words(key: RunKey) -> Markdown:
             words = f"Ten test digits completed, {shown}: one answer each."
         case "quadrant":
             words = f"{first}eight completions of each, {shown}."
-    return f"{words} {plain(other_images(key))}".strip()
+    return f"{words} {other_images(key)}"
 
 
 def rerun_when_runs_change() -> None:

@@ -27,6 +27,7 @@ from cvae_core.options import Job
 from cvae_core.printable import printable, unfiltered
 from cvae_core.roots import default_root, in_root
 from cvae_core.runs import Run, find
+from cvae_core.seeds import require_seed
 from cvae_core.sessions import Launch, SessionReport, train_run
 from cvae_core.training import Stepped
 
@@ -89,6 +90,7 @@ class Evaluate:
 
     def __call__(self) -> None:
         """Score, with a bar over images, then print the cells."""
+        require_seed(self.seed)
         device = parallel.device(self.device)
         with parallel.group(device):
             if self.resume and parallel.processes() > 1:

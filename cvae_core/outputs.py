@@ -78,10 +78,6 @@ class Export:
     def __call__(self) -> None:
         """Write what was asked for."""
         run = find(self.run, self.root)
-        with upkeep.held(run, "export"):
-            self._export(run)
-
-    def _export(self, run: Run) -> None:
         if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
             raise ConfigError(
                 "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "
@@ -90,6 +86,10 @@ class Export:
         if not 1 <= self.scale <= 16:
             raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
         require_seed(self.seed)
+        with upkeep.held(run, "export"):
+            self._export(run)
+
+    def _export(self, run: Run) -> None:
         if self.grid is not None:
             _require_ending(self.grid, ".png")
             picture = _sample_grid(run, self.seed, self.scale)

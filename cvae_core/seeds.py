@@ -17,5 +17,5 @@ def require_seed(seed: SupportsIndex) -> int:
     whole = hasattr(seed, "__index__") and not isinstance(seed, bool)
     if not whole or not 0 <= index(seed) <= MAX_SEED:
         kind = "lies" if whole else "is a whole number"
-        raise ConfigError(f"Seed cannot be {seed!r}: it {kind} between 0 and {MAX_SEED}.")
+        raise ConfigError(f"Seed cannot be {seed}: it {kind} between 0 and {MAX_SEED}.")
     return index(seed)

@@ -186,7 +186,9 @@ def _noting(damaged: list[RunDamaged]) -> Iterator[None]:
 
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
     """Return one row per number: what CSV holds."""
-    noted = [replace(entry, model=entry.model.replace("*", f" ({PYRO_NOTE})")) for entry in rows]
+    noted = [
+        replace(entry, dataset=entry.images_name, model=entry.model.replace("*", f" ({PYRO_NOTE})")) for entry in rows
+    ]
     return pd.DataFrame(
         [vars(entry) for entry in noted], columns=list(COLUMNS), dtype=object
     )  # whole numbers beside None

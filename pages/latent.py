@@ -47,7 +47,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     close = neighbours(embedding, index, NEIGHBOURS)
     if why := library.lacks_images(key):
         labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
-        st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {plain(why)}")
+        st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {why}")
         return
     rate = pictures.rate(key, index)
     given = pictures.condition_words(key, maps.label(embedding, index))

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cvae_core import files, processes, pulse, queueing
+from cvae_core import files, processes, pulse
 from cvae_core.evaluation import RESULTS
 from cvae_core.judging import RESULTS as JUDGEMENT
 from cvae_core.roots import QUEUE
+from tests.jobs import a_job
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 WHEN = "2026-01-31T00:00:00+00:00"
@@ -62,11 +63,12 @@ def marked_root(folder: Path, address: str) -> Iterator[Path]:
     weights = files.read_json(root / "digits-quadrant-1" / "card.json")["weights"]["sha256"]
     finding = {"name": text("finding"), "value": 0.5, "of": 10, "reference": None}
     files.write_json(root / "digits-quadrant-1" / JUDGEMENT, {"weights": weights, "findings": [finding]})
+    here = asdict(processes.this())
     entries = [
-        queueing.Entry(run=run, command=text("command"), process=processes.this(), created=WHEN, since=since)
-        for run, since in (("at-work", WHEN), ("waits", None), (text("waiting"), None))
+        {"job": a_job(run).to_json(), "process": here, "created": WHEN, "since": since}
+        for run, since in (("at-work", WHEN), ("waits", None))
     ]
-    files.write_json(root / QUEUE / "queue.json", {"entries": [asdict(entry) for entry in entries]})
+    files.write_json(root / QUEUE / "queue.json", {"entries": entries})
     (root / QUEUE / "unborn.log").write_text(f"$ {text('command')}\n{text('said')}\n")
     (root / ".sweeps").mkdir()
     (root / ".sweeps" / "grid.toml").write_text(f"flavour = {json.dumps(text('flavour'))}\n")

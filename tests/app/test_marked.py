@@ -25,7 +25,7 @@ VIEWS = [  # a page, what its address says, and the texts that are shown there
     ("home", {}, ["origin", "created"]),
     ("home", {"run": marked("asked", ADDRESS)}, []),
     ("training", {"task": "Runs"}, ["note", "created"]),
-    ("training", {"task": "Train", "follow": "at-work"}, ["doing", "waiting"]),
+    ("training", {"task": "Train", "follow": "at-work"}, ["doing"]),
     ("training", {"task": "Train", "follow": "dead"}, ["words"]),
     ("training", {"task": "Train", "follow": "failed"}, ["reason"]),
     ("training", {"task": "Train", "follow": "waits"}, ["command"]),
