@@ -57,6 +57,7 @@ def resume_command(command: str, root: Path, processes: int = 1) -> str:
 def anew_command(config: Config, run: str, root: Path, *flags: str) -> str:
     """Return the command that trains a run that has diverged anew, with a lower learning rate.
 
+    >>> from cvae_core.config import configure
     >>> anew_command(configure("label", learning_rate=10.0, beta=2.0), "mine", Path("runs"))
     'python -m cvae_core train label --beta 2.0 --run mine --force --root runs'
     """

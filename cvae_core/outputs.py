@@ -133,8 +133,8 @@ class List:
                 onward = f"; go on with: {now.resume}" if now.resume else ""
                 onward += f" Train it anew with: {now.anew}" if now.anew else ""
                 print(f"{'':24} {now.reason}{onward}")
-            if card.trouble:
-                print(f"{'':24} {card.trouble}")
+            elif card.trouble:
+                print(f"{'':24} Verdict: {card.trouble}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

@@ -32,6 +32,7 @@ ROWS = [
     {"runs", "objectives", "examples"},
     {"jobs"},
     {"cards"},
+    {"verdicts"},
     {"queueing", "pulse", "transcripts"},
     {"architectures"},
     {"ladder"},
