@@ -77,9 +77,9 @@ class Card:
 
     @property
     def trouble(self) -> str:
-        """Return in words what is wrong with a finished run's model and what to do; nothing where it is sound."""
-        if self.status != "finished":
-            return ""
+        """Return in words what is wrong with a run's model and what to do; nothing where it is sound, or not finished yet."""
+        if self.status != "finished" and self.verdict:
+            return f"diverged: training ended before it was finished, and these are the weights of epoch {self.best_epoch}."
         return verdicts.told(self.verdict, self.config, self.metrics, self.rates)
 
     def job(self, run: str, *, resume: bool = False) -> Job:

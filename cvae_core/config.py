@@ -259,13 +259,13 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
     },
 }
 # The presets are made for MNIST's 50,000 training images. A small set lacks steps, not epochs: 40 epochs of the embedded
-# digits in batches of 256 are 200 steps, after which z still carries nothing. So it gets small batches, and its epochs are
-# counted in steps. Residual networks get narrower, for wide ones learn so few images by heart; the ancestors' stay as
-# they are, and so does the baseline, whose networks stand inside others.
+# digits in batches of 256 are 200 steps, after which z still carries nothing. It gets small batches, and all that the
+# presets count in epochs in proportion. Residual networks learn so few images by heart unless they are narrow and the
+# images are shifted; the ancestors' networks stay what they are, as does the baseline's, which stands inside other models.
 TRAINING_IMAGES: Mapping[Dataset, int] = {"mnist": 50_000, "fashion": 50_000, "kmnist": 50_000, "digits": 1_257}
 SMALL = 10_000  # training images: a set of fewer is small
-SMALL_BATCH, SMALL_WIDTH = 64, 128  # at most
-STEPS_PER_EPOCH = 75  # that a small set takes for each epoch of a preset
+SMALL_BATCH, SMALL_WIDTH, SMALL_SHIFTS = 64, 128, 0.5
+STEPS_PER_EPOCH = 75  # that a small set takes for an epoch of a preset: 3,000 for mlp's 40
 
 _CLASSES: Mapping[str, type[Config]] = {
     kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)
@@ -292,15 +292,12 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     config = replace(PRESETS[preset][flavour], dataset=dataset)
     if (images := TRAINING_IMAGES[dataset]) >= SMALL:
         return config
-    batch_size = min(config.batch_size, SMALL_BATCH)
-    longer = STEPS_PER_EPOCH / math.ceil(images / batch_size)
-    return replace(
-        config,
-        batch_size=batch_size,
-        epochs=round(config.epochs * longer),
-        patience=config.patience and round(config.patience * longer),
-        width=min(config.width, SMALL_WIDTH) if config.residual else config.width,
-    )
+    longer = STEPS_PER_EPOCH / math.ceil(images / SMALL_BATCH)
+    counted = {name: getattr(config, name, None) for name in ("epochs", "patience", "warm_up")}
+    changes: dict[str, Any] = {name: round(count * longer) for name, count in counted.items() if count}
+    if config.residual:
+        changes |= {"width": min(config.width, SMALL_WIDTH), "shifts": SMALL_SHIFTS}
+    return replace(config, batch_size=SMALL_BATCH, **changes)
 
 
 def train_command(config: Config, run: str, *flags: str) -> str:
@@ -312,7 +309,7 @@ def train_command(config: Config, run: str, *flags: str) -> str:
     >>> train_command(configure("label", latent=2), "label-2d")
     'python -m cvae_core train label --latent 2 --run label-2d'
     >>> train_command(configure("vae", dataset="digits"), "digits-vae")
-    'python -m cvae_core train vae --dataset digits --width 128 --epochs 150 --batch-size 64'
+    'python -m cvae_core train vae --dataset digits --width 128 --shifts 0.5 --epochs 150 --batch-size 64 --warm-up 19'
     """
     return " ".join(["python -m cvae_core", *train_words(config, run, *flags)])
 

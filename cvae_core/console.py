@@ -50,12 +50,13 @@ class Bar:
                     f"Run {run.name!r} has this configuration already ({_result(run.card())}) and is used as it is; "
                     "--force trains anew."
                 )
-                _warn(run.card().trouble)
+                _tell_verdict(run.card())
             case Started(run=run, epoch=epoch, step=step):
                 print(
                     f"Run {run.name!r} " + (f"goes on after epoch {epoch}, step {step}" if epoch or step else "starts")
                 )
-                _warn(warm_up_caution(run.card().config))
+                if caution := warm_up_caution(run.card().config):
+                    print(caution, file=sys.stderr, flush=True)
             case Stepped(epoch=epoch, step=step, steps=steps, bound=bound):
                 self.advance(f"epoch {epoch}", step, steps)
                 assert self.bar is not None
@@ -81,12 +82,12 @@ class Bar:
                     f"Run {run.name!r} is finished: {_result(card)} at epoch {card.best_epoch}, {card.seconds:.0f} s, "
                     f"in {run.folder}"
                 )
-                _warn(card.trouble)
+                _tell_verdict(card)
 
 
-def _warn(sentence: str) -> None:
-    if sentence:
-        print(sentence, file=sys.stderr, flush=True)
+def _tell_verdict(card: Card) -> None:
+    if card.verdict:
+        print(f"Verdict: {card.trouble or card.verdict}")
 
 
 def _result(card: Card) -> str:

@@ -140,8 +140,8 @@ class List:
                 onward = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
                 onward += f" Train it anew with: {now.anew.command(self.root, force=True)}" if now.anew else ""
                 print(f"{'':24} {one_line(now.reason)}{onward}")
-            if card.trouble:
-                print(f"{'':24} {card.trouble}")
+            elif card.trouble:
+                print(f"{'':24} Verdict: {card.trouble}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:

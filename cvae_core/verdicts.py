@@ -12,7 +12,7 @@ from cvae_core.config import Config, is_gsnn, preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
 DEAD_RATE = 0.01  # nats per image: a unit with less says nothing of the image
-LITTLE = 1.0  # nats per image in all: a z with less and with mostly dead units is collapsed, one with more is just wide
+LITTLE = 0.002  # of what chance costs, 1.1 nats of a whole image: a mostly dead z with more is only larger than needed
 
 
 def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> Verdict:
@@ -28,7 +28,7 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
         active = sum(rate >= DEAD_RATE for rate in rates)
         if not active:
             return "collapsed"
-        if 2 * active < len(rates) and sum(rates) < LITTLE:
+        if 2 * active < len(rates) and sum(rates) < -LITTLE * metrics["chance"]:
             return "mostly collapsed"
     return "sound" if metrics["elbo"] > metrics["guess"] else "worse than a trivial guess"
 
@@ -49,7 +49,7 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
     else:
         found = f"−ELBO {loss:.1f} on validation images, no better than the {guess:.1f} of the mean training image"
         found += " of each label" if config.flavour == "label" else ""
-    return f"{verdict.capitalize()}: {found}. {_remedy(verdict, config)}."
+    return f"{verdict}: {found}. {_remedy(verdict, config)}."
 
 
 def _remedy(verdict: Verdict, config: Config) -> str:

@@ -65,8 +65,8 @@ def tiny() -> Tiny:
 
     def make(flavour: Flavour, **changes: Any) -> Config:
         latent = {} if flavour == "baseline" else {"latent": 2, "warm_up": 1.0}
-        settings = {"dataset": "digits", "width": 16, "depth": 1, "epochs": 3, "batch_size": 256, **latent, **changes}
-        return configure(flavour, **settings)
+        steps = {"epochs": 3, "batch_size": 256, "shifts": 0.0}
+        return configure(flavour, **{"dataset": "digits", "width": 16, "depth": 1, **steps, **latent, **changes})
 
     return make
 
@@ -97,9 +97,11 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
     with FileLock(f"{root}.lock"):
         if not root.exists():
             unfinished = tmp_path_factory.mktemp("unfinished")
-            for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
-                for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
-                    pass
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("cvae_core.config.SMALL", 0)  # so that its baseline is trained in 100 steps
+                for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
+                    for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
+                        pass
             unfinished.rename(root)
     return root
 

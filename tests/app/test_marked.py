@@ -28,7 +28,7 @@ VIEWS = [  # a page, what its address says, and the texts that are shown there
     ("training", {"task": "Train", "follow": "at-work"}, ["doing"]),
     ("training", {"task": "Train", "follow": "dead"}, ["words"]),
     ("training", {"task": "Train", "follow": "failed"}, ["reason"]),
-    ("training", {"task": "Train", "follow": "waits"}, ["command"]),
+    ("training", {"task": "Train", "follow": "waits"}, []),
     ("training", {"task": "Train", "follow": "unborn"}, ["said"]),
     ("training", {"task": "Sweep", "sweep": "grid"}, ["flavour"]),
     ("training", {"replay": "digits-label", "runs": "digits-quadrant-1"}, []),

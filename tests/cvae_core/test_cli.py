@@ -41,7 +41,21 @@ COMMANDS = [
     *("rename", "annotate", "discard", "restore"),
 ]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
-TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
+TINY = [
+    "--dataset",
+    "digits",
+    "--width",
+    "16",
+    "--depth",
+    "1",
+    "--latent",
+    "2",
+    "--epochs",
+    "2",
+    "--warm-up",
+    "1",
+    "--no-embed",
+]
 
 pytestmark = pytest.mark.usefixtures("in_float32")
 
@@ -185,9 +199,13 @@ def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command,
     assert lines[3].startswith("Run 'digits-label' is finished: validation −ELBO ")
     assert lines[3].endswith(f"in {run.folder}")
     assert f"{-run.card().metrics['elbo']:.2f} nats per image" in lines[3]
+    assert lines[4] == f"Verdict: {run.card().trouble}"
+    assert lines[4].startswith("Verdict: worse than a trivial guess: −ELBO ")
+    assert lines[4].endswith(" Train for more epochs or in smaller batches.")
     code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--run", "again")
     assert code == 0
     assert out.startswith("Run 'digits-label' has this configuration already (validation −ELBO ")
+    assert out.splitlines()[1] == lines[4]
     assert [other.name for other in all_runs(tmp_path / "runs")] == ["digits-label"]
     code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--force")
     assert (code, out.splitlines()[0]) == (0, "Run 'digits-label' starts")
@@ -277,10 +295,44 @@ def test_a_list_has_a_line_per_run_and_names_damaged_ones_aside(command: Command
     (root / "digits-vae" / "card.json").write_text("{}")
     code, out, err = command("list", "--root", root)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["digits-baseline-1", "digits-label", "digits-quadrant-1"]
-    assert all("finished" in line and "nats per image" in line for line in out.splitlines())
+    lines = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == ["digits-baseline-1", "digits-label", "digits-quadrant-1"]
+    assert all("finished" in line and "nats per image" in line for line in lines)
+    troubles = [run_at(line.split()[0], root).card().trouble for line in lines]
+    assert [line.strip() for line in out.splitlines() if line.startswith(" ")] == [
+        f"Verdict: {t}" for t in troubles if t
+    ]
+    assert any(troubles)
     assert "digits-vae" in err
     assert err.count("\n") == 1
+
+
+def test_a_list_tells_how_to_train_a_diverged_run_anew_and_not_to_resume_it(
+    command: Command, tiny: Tiny, untrained: Untrained, tmp_path: Path
+) -> None:
+    config = tiny("label", learning_rate=5.0)
+    untrained(
+        config, "mine", root=tmp_path, status="failed", verdict="diverged", reason="Training diverged.", best_epoch=2
+    )
+    _, out, _ = command("list", "--root", tmp_path)
+    anew = train_command(tiny("label"), "mine", "--force", "--root", str(tmp_path))
+    assert out.splitlines()[1].strip() == f"Training diverged. Train it anew with: {anew}"
+    assert "--resume" not in out
+    assert len(out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(1, True), (2, False)])
+def test_a_warm_up_that_is_longer_than_the_training_is_said_when_it_starts(
+    epochs: int, said: bool, command: Command
+) -> None:
+    code, _, err = command("train", "vae", *TINY, "--epochs", epochs, "--warm-up", 2)
+    assert code == 0
+    assert err == (
+        "The warm-up of 2 epochs is longer than the training of 1, which ends before the rate has its full weight: give more "
+        "--epochs, or a --warm-up of 1 at most.\n"
+        if said
+        else ""
+    )
 
 
 def test_a_list_is_json_where_that_is_asked_for(command: Command, root: Path) -> None:
@@ -663,8 +715,9 @@ def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
     assert "There is a run 'digits-label'" in refused(command("import", archive, "--root", there))
     assert command("import", archive, "--run", "theirs", "--root", there)[0] == 0
     _, out, _ = command("list", "--root", there)
-    assert [line.split()[0] for line in out.splitlines()] == ["digits-label", "theirs"]
-    assert all(re.search(r" imported [0-9-]{10} from run\.zip$", line) for line in out.splitlines())
+    lines = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == ["digits-label", "theirs"]
+    assert all(re.search(r" imported [0-9-]{10} from run\.zip$", line) for line in lines)
     _, out, _ = command("list", "--root", root)
     assert "imported" not in out
     assert command("evaluate", "theirs", "--samples", 2, "--images", 10, "--root", there)[0] == 0

@@ -13,6 +13,7 @@ from cvae_core.architectures import build
 from cvae_core.config import (
     DEFAULT_PRESET,
     PRESETS,
+    TRAINING_IMAGES,
     BaselineConfig,
     Config,
     Dataset,
@@ -22,10 +23,13 @@ from cvae_core.config import (
     QuadrantConfig,
     any_set,
     baseline_for,
+    calmer,
     configure,
     from_json,
     is_gsnn,
+    preset_of,
     train_command,
+    warm_up_caution,
 )
 from cvae_core.errors import ConfigError
 from cvae_core.quadrants import PROPER_SETS
@@ -291,3 +295,79 @@ def test_the_number_of_latents_is_known_of_every_flavour() -> None:
 
 def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
     assert get_args(Dataset) == data.NAMES
+
+
+def test_the_size_of_each_data_set_is_known() -> None:
+    assert TRAINING_IMAGES["digits"] == len(data.load("digits").train)
+    large = data._SHAPES["train-images-idx3-ubyte"][0] - data.HELD_OUT
+    assert {dataset: TRAINING_IMAGES[dataset] for dataset in data._CLASS} == dict.fromkeys(data._CLASS, large)  # type: ignore[index]
+
+
+@every
+@pytest.mark.parametrize("dataset", ["mnist", "fashion", "kmnist"])
+def test_a_large_data_set_has_the_presets_as_they_are(dataset: Dataset, flavour: Flavour, preset: PresetName) -> None:
+    assert preset_of(flavour, preset, dataset) == replace(PRESETS[preset][flavour], dataset=dataset)
+
+
+SMALL = {  # epochs, patience, warm-up, batch, width, shifts
+    ("classic", "vae"): (188, 11, 0, 64, 400, 0.0),
+    ("classic", "label"): (188, 11, 0, 64, 400, 0.0),
+    ("classic", "quadrant"): (188, 11, 0, 64, 500, 0.0),
+    ("classic", "baseline"): (188, 11, None, 64, 500, 0.0),
+    ("mlp", "vae"): (150, None, 19, 64, 128, 0.5),
+    ("mlp", "label"): (150, None, 19, 64, 128, 0.5),
+    ("mlp", "quadrant"): (150, None, 19, 64, 128, 0.5),
+    ("mlp", "baseline"): (75, None, None, 64, 500, 0.0),
+    ("ladder", "vae"): (90, None, 11, 64, 64, 0.5),
+    ("ladder", "label"): (90, None, 11, 64, 64, 0.5),
+    ("ladder", "quadrant"): (90, None, 11, 64, 64, 0.5),
+}
+
+
+@every
+def test_a_small_data_set_has_more_and_smaller_steps_and_all_else_of_the_preset(
+    flavour: Flavour, preset: PresetName
+) -> None:
+    config = preset_of(flavour, preset, "digits")
+    fitted = ("epochs", "patience", "warm_up", "batch_size", "width", "shifts")
+    assert tuple(getattr(config, name, None) for name in fitted) == SMALL[preset, flavour]
+    there = [name for name in fitted if hasattr(config, name)]
+    usual = PRESETS[preset][flavour]
+    assert replace(config, dataset="mnist", **{name: getattr(usual, name) for name in there}) == usual
+
+
+@every
+def test_a_bare_command_has_the_defaults_of_its_data_set_and_a_printed_one_names_them(
+    flavour: Flavour, preset: PresetName
+) -> None:
+    config = preset_of(flavour, preset, "digits")
+    assert configure(flavour, preset, dataset="digits") == config
+    for dataset in ("--dataset digits", "--dataset=digits", "--dataset mnist --dataset digits"):
+        assert parsed(f"python -m cvae_core train {flavour} --preset {preset} {dataset}")[0] == config
+    command = train_command(config, config.run_name)
+    assert f"--epochs {config.epochs} --" in command
+    assert f"--batch-size {config.batch_size}" in command
+    assert parsed(command)[0] == config
+    as_on_mnist = replace(PRESETS[preset][flavour], dataset="digits")
+    assert f"--epochs {as_on_mnist.epochs} --" in train_command(as_on_mnist, "mine")
+    assert parsed(train_command(as_on_mnist, "mine"))[0] == as_on_mnist
+    assert parsed(f"python -m cvae_core train {flavour} --preset {preset} --dataset digits --epochs 3")[0] == replace(
+        config, epochs=3
+    )
+
+
+def test_a_card_of_before_the_rule_keeps_its_settings() -> None:
+    before = replace(PRESETS["mlp"]["label"], dataset="digits")
+    assert from_json(before.to_json()) == before != configure("label", dataset="digits")
+
+
+def test_a_warm_up_that_is_longer_than_the_training_is_said() -> None:
+    assert "warm-up of 5 epochs is longer than the training of 1" in warm_up_caution(configure("label", epochs=1))
+    assert not any(warm_up_caution(preset_of(of, "mlp", dataset)) for of in FLAVOURS for dataset in get_args(Dataset))
+    assert warm_up_caution(configure("label", epochs=5)) == ""
+
+
+@pytest.mark.parametrize(("given", "calm"), [(10.0, 2e-3), (2e-3, 2e-4), (1e-3, 1e-4)])
+def test_a_diverged_configuration_becomes_calmer(given: float, calm: float) -> None:
+    config = configure("label", learning_rate=given)
+    assert calmer(config) == replace(config, learning_rate=calm)

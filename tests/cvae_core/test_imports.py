@@ -33,6 +33,7 @@ ROWS = [
     {"jobs"},
     {"sameness"},
     {"cards"},
+    {"verdicts"},
     {"queueing", "pulse", "transcripts"},
     {"architectures"},
     {"ladder"},

@@ -1,5 +1,6 @@
 """A training that stops anywhere goes on as if it had not, and what it leaves on disk is what it did."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,13 +17,13 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import cli, files, monitoring, recording, sessions, training, upkeep
+from cvae_core import cli, files, formats, jobs, monitoring, recording, sessions, training, upkeep, verdicts
 from cvae_core.cards import Card
 from cvae_core.config import Config, baseline_for, train_command
 from cvae_core.data import DataSet
-from cvae_core.errors import ConfigError, DataMissing, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
+from cvae_core.errors import ConfigError, DataMissing, Diverged, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.latent import stored_embedding
-from cvae_core.monitoring import Measured, Staged
+from cvae_core.monitoring import Measured, Staged, trivial
 from cvae_core.options import Options
 from cvae_core.recording import Finishing, Recorder
 from cvae_core.runs import Run, all_runs, run_at
@@ -641,14 +642,104 @@ def test_a_full_disk_reaches_the_caller_and_leaves_what_was_there(
     assert left(finish(tiny("label"), tmp_path, resume=True)) == left(uninterrupted("label"))
 
 
-def test_a_training_that_learns_nothing_finite_says_so(tiny: Tiny, tmp_path: Path) -> None:
-    config = tiny("label", preset="classic", learning_rate=10.0, patience=None, epochs=3)
+def diverging(patch: pytest.MonkeyPatch, at: tuple[int, int]) -> None:
+    """Make a weight infinite after a step of an epoch, counted from 0, as one that was too long does."""
+    learn = Learner.learn
+
+    def overflow(self: Learner, *arguments: Any) -> float:
+        bound = learn(self, *arguments)
+        if (self.epoch, self.step) == at:
+            with torch.no_grad():
+                self.learned[0].view(-1)[0] = torch.inf
+        return bound
+
+    patch.setattr(Learner, "learn", overflow)
+
+
+def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_help(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("label", learning_rate=10.0)
+    monkeypatch.setattr(recording, "SAVE_EVERY", 0.0)
+    diverging(monkeypatch, (1, 2))
+    anew = f"{train_command(tiny('label', learning_rate=2e-3), config.run_name)} --force --root {tmp_path}"
+    with pytest.raises(Diverged, match=r"after 2 steps of epoch 2 the state is not finite") as raised:
+        list(reports(config, tmp_path))
+    assert str(raised.value).endswith(f"Train it anew with: {anew}")
+    run = run_at("digits-label", tmp_path)
+    card = run.card()
+    assert (card.status, card.verdict, card.epochs) == ("failed", "diverged", 1)
+    assert card.reason is not None
+    assert "learning rate of 10 is too high" in card.reason
+    assert "weights of epoch 1" in card.trouble
+    tensors, notes = formats.read_tensors(run.state_file)
+    assert formats.are_finite(tensors.values())
+    place = json.loads(notes["place"])
+    assert (place["epoch"], place["step"]) == (1, 1)
+    run.model()
+    now = jobs.condition(tmp_path, "digits-label")
+    assert (now.state, now.resume, now.anew) == ("failed", None, anew)
+    for launch in ({"resume": True}, {}):
+        with pytest.raises(RunInUse, match="has diverged and would again") as refused:
+            list(reports(config, tmp_path, **launch))
+        assert anew in str(refused.value)
+    monkeypatch.undo()
+    assert finish(tiny("label"), tmp_path, force=True).card().verdict != "diverged"
+
+
+def test_a_training_that_is_stopped_with_a_state_that_is_not_finite_has_diverged(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverging(monkeypatch, (0, 3))
+    run = stop_after(3, tiny("label"), tmp_path)
+    assert (run.card().status, run.card().verdict) == ("failed", "diverged")
+    tensors, notes = formats.read_tensors(run.state_file)
+    assert json.loads(notes["place"])["step"] == 0
+    assert formats.are_finite(tensors.values())
+
+
+def test_a_validation_bound_that_is_not_finite_ends_the_training(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny("label", preset="classic", patience=None, epochs=3)
     with pytest.MonkeyPatch.context() as patch:
         scripted(patch, [float("nan")] * 3)
-        with pytest.raises(Exception, match=r"finite|diverge"):
+        with pytest.raises(Diverged, match="after 5 steps of epoch 1 the validation bound is not finite"):
             list(reports(config, tmp_path))
-    card = run_at("digits-label-classic", tmp_path).card()
-    assert card.status == "failed"
+    assert run_at("digits-label-classic", tmp_path).card().verdict == "diverged"
+
+
+def test_a_state_that_an_older_version_saved_although_it_was_not_finite_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    run = stop_after(3, tiny("label"), tmp_path)
+    tensors, notes = formats.read_tensors(run.state_file)
+    formats.write_tensors(run.state_file, {**tensors, "sums": tensors["sums"] * torch.nan}, **notes)
+    with pytest.raises(RunDamaged, match="holds values that are not finite: start anew with --force"):
+        list(reports(tiny("label"), tmp_path, resume=True))
+
+
+def test_weights_that_half_precision_cannot_hold_are_kept_in_full(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Learner.learn
+
+    def huge(self: Learner, *arguments: Any) -> float:
+        with torch.no_grad():
+            self.learned[-1].view(-1)[0] = 1e6  # a bias of one pixel
+        return learn(self, *arguments)
+
+    monkeypatch.setattr(Learner, "learn", huge)
+    card = finish(tiny("label", averaging=0.0), tmp_path).card()
+    assert card.weights is not None
+    assert card.weights.dtype == "float32"
+    assert "float16_cost" not in card.metrics
+    assert card.verdict == "diverged"
+
+
+def test_a_finished_run_has_a_verdict_by_its_validation_figures(tiny: Tiny, digits: DataSet, tmp_path: Path) -> None:
+    card = finish(tiny("label"), tmp_path).card()
+    assert card.verdict == verdicts.reached(card.config, card.metrics, card.rates) != "sound"
+    assert card.metrics["guess"] == pytest.approx(-153.70, abs=0.01)
+    for name, value in trivial(card.config, digits).items():
+        assert card.metrics[name] == value
+    assert card.trouble
 
 
 def test_a_quadrant_run_trains_its_baseline_first_and_carries_it(tiny: Tiny, tmp_path: Path) -> None:
@@ -672,7 +763,7 @@ def test_a_quadrant_run_trains_its_baseline_first_and_carries_it(tiny: Tiny, tmp
 
 
 def test_a_quadrant_run_uses_a_baseline_that_is_there_whatever_its_name(tiny: Tiny, tmp_path: Path) -> None:
-    finish(tiny("baseline", epochs=2), tmp_path, "old-baseline")
+    finish(baseline_for(tiny("quadrant")), tmp_path, "old-baseline")
     seen = list(reports(tiny("quadrant"), tmp_path))
     assert [type(report) for report in seen if isinstance(report, Started)] == [Started]
     baseline = run_at("digits-quadrant-1", tmp_path).card().baseline
@@ -681,7 +772,7 @@ def test_a_quadrant_run_uses_a_baseline_that_is_there_whatever_its_name(tiny: Ti
 
 
 def test_a_baseline_that_is_here_as_its_scores_alone_is_trained_under_another_name(tiny: Tiny, tmp_path: Path) -> None:
-    scored = finish(tiny("baseline", epochs=2), tmp_path)
+    scored = finish(baseline_for(tiny("quadrant")), tmp_path)
     scored.write_card(replace(scored.card(), read_only=True))
     for path in scored.folder.glob("weights-*"):
         path.unlink()

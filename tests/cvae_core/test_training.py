@@ -12,6 +12,7 @@ from cvae_core import monitoring, noise, training
 from cvae_core.architectures import build
 from cvae_core.config import Config, guess_is_fixed
 from cvae_core.data import DataSet, Split
+from cvae_core.errors import Diverged
 from cvae_core.examples import first_of_each_label, held_out
 from cvae_core.models import labelled
 from cvae_core.monitoring import STAGE_COLUMNS, Measured, Staged, rates, stage, validate
@@ -452,3 +453,46 @@ def test_a_busy_moment_of_the_machine_changes_no_choice(begins: float, monkeypat
     assert chosen_by(clock, monkeypatch) == torch.bfloat16
     clock = Clock({torch.float32: 0.001, torch.bfloat16: 0.001}, busy=(begins, begins + 0.2))
     assert chosen_by(clock, monkeypatch) == torch.float32
+
+
+def broken(learner: Learner, where: str) -> None:
+    """Make something of a learner's next step infinite."""
+    weight = learner.learned[-1]
+    if where == "loss":
+        weight.register_hook(lambda gradient: gradient)  # the gradient is right, and the loss is not
+        learner.objective.register_forward_hook(lambda _, given, terms: (terms[0] * math.inf, terms[1]))
+    else:
+        weight.register_hook(lambda gradient: gradient * math.inf)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [("loss", "the bound is not finite"), ("gradient", "the gradient is not finite")]
+)
+def test_training_ends_at_the_first_step_that_is_not_finite_and_does_not_take_it(
+    where: str, said: str, tiny: Tiny, digits: DataSet
+) -> None:
+    learner, rows = learner_of(tiny("label", learning_rate=0.125)), torch.arange(64)
+    learner.learn(digits.train, rows)
+    before, _ = learner.state()
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    broken(learner, where)
+    with pytest.raises(Diverged, match=rf"after 1 steps of epoch 1 {said}\. A learning rate of 0\.125 is too high"):
+        learner.learn(digits.train, rows)
+    after, _ = learner.state()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_clipped_gradient_that_is_not_finite_is_left_out_and_training_goes_on(tiny: Tiny, digits: DataSet) -> None:
+    learner = learner_of(tiny("label", clip=10.0, averaging=0.0))
+    broken(learner, "gradient")
+    before = [weight.clone() for weight in learner.learned]
+    learner.learn(digits.train, torch.arange(64))
+    assert all(torch.equal(one, other) for one, other in zip(before, learner.learned, strict=True))
+
+
+def test_a_state_that_is_not_finite_is_given_to_nobody(tiny: Tiny) -> None:
+    learner = learner_of(tiny("label"))
+    with torch.no_grad():
+        learner.learned[0].view(-1)[0] = math.nan
+    with pytest.raises(Diverged, match="the state is not finite"):
+        learner.state()
