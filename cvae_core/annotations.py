@@ -45,7 +45,8 @@ Epoch = Annotated[int, Between(0, 100_000)]  # the most that a configuration all
 Workers = Annotated[int, Between(1, 2**16)]  # threads or processes
 Images = Annotated[int, Between(1, 100_000)]  # no split and no judgement has more
 Seconds = Annotated[float, Between(0, 1e10)]  # three hundred years
-Nats = Annotated[float, Between(-1e12, 1e12)]  # per image: a bound beyond is no result of a training
+NATS = Between(-1e12, 1e12)  # per image: a training whose bound is beyond has diverged
+Nats = Annotated[float, NATS]
 
 
 def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:

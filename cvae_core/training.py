@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from cvae_core import formats, noise, parallel
+from cvae_core.annotations import NATS
 from cvae_core.architectures import build
 from cvae_core.config import Config, guess_is_fixed, is_gsnn
 from cvae_core.data import DataSet, Split
@@ -199,7 +200,8 @@ class Learner:
     def end_epoch(self, validation: Measured) -> EpochEnded:
         """Close an epoch with what validation said of it."""
         bound, reconstruction, rate = (float(total) / self.seen for total in self.sums)
-        self._require_finite(math.isfinite(validation.bound), "validation bound")
+        measured = (validation.bound, validation.reconstruction, validation.rate, bound, reconstruction, rate)
+        self._require_finite(all(value in NATS for value in measured), "validation bound")
         improved = validation.bound > self.best
         self.epoch, self.step, self.seen = self.epoch + 1, 0, 0
         self.sums.zero_()
