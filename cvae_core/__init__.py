@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvae_core.interface import (
+        EpochEnded,
         LabError,
         complete,
         configure,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "LabError", "complete", "configure", "draw", "evaluate", "grid", "load", "load_data", "score", "table", "train",
+    "EpochEnded", "LabError", "complete", "configure", "draw", "evaluate", "grid", "load", "load_data", "score", "table",
+    "train",
 ]  # fmt: skip
 
 # Idle OpenMP threads spin while they wait, by default for longer than a step takes. Two busy processes on one machine

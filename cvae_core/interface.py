@@ -26,6 +26,7 @@ from cvae_core.objectives import PosteriorEstimates, from_posterior
 from cvae_core.quadrants import PIXELS, flags
 from cvae_core.runs import default_root, find, readable
 from cvae_core.sessions import Launch, SessionReport
+from cvae_core.training import EpochEnded as EpochEnded
 
 Folder = str | os.PathLike[str]
 
