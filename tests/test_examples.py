@@ -116,6 +116,7 @@ def test_a_notebook_runs(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     runs = shutil.copytree(ROOT / "checkpoints", tmp_path / "runs", ignore=shutil.ignore_patterns(".*", "my-*"))
     monkeypatch.setenv("CVAE_RUNS", str(runs))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in all tests: two threads of two processes wait for each other
     words = [sys.executable, "-c", EXECUTE, str(EXAMPLES / name), OUTCOMES[name]]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
