@@ -5,16 +5,35 @@ Every model is p(x | c) = ∫ p(x | z, c) p(z | c) dz. Sohn, Lee & Yan (2015) wr
     here          x image    c condition    posterior q(z | x, c)    prior p(z | c)    likelihood p(x | z, c)
     the paper     y output   x input        recognition network      prior network     generation network
 
-All bounds and likelihoods are in nats per image. `load` gives a run's model to a notebook.
+All bounds and likelihoods are in nats per image. The names in `__all__` are the interface for notebooks; they are documented
+in `cvae_core.interface` and imported from there on first use, so that `import cvae_core` alone does not import torch.
 """
 
 import ctypes
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cvae_core.models import ConditionalVAE
+    from cvae_core.interface import (
+        EpochEnded,
+        LabError,
+        complete,
+        configure,
+        draw,
+        evaluate,
+        grid,
+        load,
+        load_data,
+        score,
+        table,
+        train,
+    )
+
+__all__ = [
+    "EpochEnded", "LabError", "complete", "configure", "draw", "evaluate", "grid", "load", "load_data", "score", "table",
+    "train",
+]  # fmt: skip
 
 # Idle OpenMP threads spin while they wait, by default for longer than a step takes. Two busy processes on one machine
 # (a training and the dashboard, say) then wait for each other's spinning: epochs of 4 s were measured to take 60 to 270 s.
@@ -31,13 +50,14 @@ if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
     ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
-def load(name: str, root: "str | os.PathLike[str] | None" = None) -> "ConditionalVAE":
-    """Return a run's model in evaluation mode, its weights checked against their digest; without a root the lab's own runs.
+def __getattr__(name: str) -> Any:
+    """Import the interface when one of its names is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cvae_core import interface
 
-    Raises ConfigError for what cannot be a run's name, RunNotFound, RunDamaged.
-    """
-    from pathlib import Path
+    return getattr(interface, name)
 
-    from cvae_core.runs import default_root, find  # here, for whoever imports the package does not always want torch
 
-    return find(name, default_root() if root is None else Path(root)).model()
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

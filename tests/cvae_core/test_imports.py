@@ -17,6 +17,7 @@ PAGES = sorted((REPOSITORY / "pages").rglob("*.py"))
 # From top to bottom; a module imports only from rows below its own. errors stand below all.
 ROWS = [
     {"__main__", "__init__"},  # the two doors: a shell's and a notebook's
+    {"interface"},
     {"cli"},
     {"starting"},
     {"commands", "outputs", "tidying"},

@@ -1,0 +1,219 @@
+"""The public interface for notebooks. Import its names from the package: `from cvae_core import load, draw, grid`.
+
+Images are float32 tensors (…, 784) of intensities in [0, 1], where 1 is ink. Likelihoods are in nats per image. Every mistake
+is a `LabError` whose message says what was wrong and what to do.
+"""
+
+import os
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cvae_core import data, evaluation, figures, noise, sessions, tables
+from cvae_core.config import Config, any_set, is_gsnn
+from cvae_core.config import configure as configure
+from cvae_core.data import DataSet, Rows, Split
+from cvae_core.errors import ConfigError
+from cvae_core.errors import LabError as LabError
+from cvae_core.evaluation import Cell
+from cvae_core.examples import held_out
+from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
+from cvae_core.objectives import PosteriorEstimates, from_posterior
+from cvae_core.quadrants import PIXELS, flags
+from cvae_core.runs import default_root, find, readable
+from cvae_core.sessions import Launch, SessionReport
+from cvae_core.training import EpochEnded as EpochEnded
+
+Folder = str | os.PathLike[str]
+
+
+def load(name: str, root: Folder | None = None) -> ConditionalVAE:
+    """Return the model of a run, in evaluation mode, after comparing its weights with their SHA-256.
+
+    `root` is the folder of runs: by default `$CVAE_RUNS`, or `checkpoints/` in the repository. Raises ConfigError for a
+    string that cannot be the name of a run, RunNotFound, RunDamaged.
+
+    >>> load("digits-label").latent
+    16
+    """
+    return find(name, _root(root)).model()
+
+
+def load_data(name: str) -> DataSet:
+    """Return a data set from this machine, "digits", "mnist", "fashion" or "kmnist"; only digits needs no download.
+
+    It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, 784). Raises
+    ConfigError, DataMissing, DataDamaged.
+
+    >>> load_data("digits").test.intensities([0, 1, 2]).shape
+    torch.Size([3, 784])
+    """
+    return data.load(name)
+
+
+def train(
+    config: Config, run: str | None = None, root: Folder | None = None, *, resume: bool = False, force: bool = False
+) -> Generator[SessionReport, None, None]:
+    """Train a configuration into a run and yield reports: `Stepped`, `Staged`, `EpochEnded` and, at the end, `Finished`.
+
+    `run` is the run's name, by default `config.run_name`. A quadrant model's baseline is trained first where it is missing.
+    If a finished run has the same configuration, its only report is `Reused` and nothing is trained. Call `close()` on the
+    generator to stop: the state is saved. `resume` continues a stopped run, `force` replaces a run. Unlike the command
+    line, this function does not wait for other trainings. Raises DataMissing, RunInUse, ReadOnlyRun, NotWritable, Diverged.
+    """
+    launch = Launch(config.run_name if run is None else run, _root(root), resume=resume, force=force)
+    return sessions.train_run(config, launch)
+
+
+def evaluate(
+    model: ConditionalVAE,
+    split: Split,
+    samples: int = 100,
+    images: int | None = None,
+    seed: int = 0,
+    *,
+    split_name: str = "test",
+    visible: str | None = None,
+) -> list[Cell]:
+    """Return a model's mean −log p(x | c) over the first images of a split, one `Cell` per estimator.
+
+    A cell has `estimator`, `mean` and `standard_error` (both in nats per image, lower is better), `samples` and `images`.
+    `samples` is the number of draws of z per image; `images` None means all. `split_name` is written into the cells.
+    `visible` gives the quadrants that a model trained on any set of quadrants is shown. Raises ConfigError.
+    """
+    *_, scored = evaluation.evaluate(
+        model, split, split_name=split_name, samples=samples, images=images, seed=seed, visible=visible
+    )
+    return list(scored.cells)
+
+
+def score(
+    model: ConditionalVAE,
+    split: Split,
+    rows: Rows = slice(None),
+    samples: int = 100,
+    seed: int = 0,
+    *,
+    visible: str | None = None,
+) -> PosteriorEstimates:
+    """Return log p(x | c) of each image of some rows in nats, as `elbo` and as `importance_sampling`, (n,) float64 each.
+
+    The draws of z are those of `evaluate` with the same seed: the means over the images are the same numbers, negated.
+    Raises ConfigError for a model without a trained recognition network (a baseline, a GSNN).
+    """
+    if not model.latent or is_gsnn(model.config):
+        raise ConfigError("This model has no trained recognition network to draw z from: use evaluate.")
+    if visible is not None and not any_set(model.config):
+        raise ConfigError("This model has its own visible quadrants or none: leave out visible.")
+    samples = _at_least_one("Samples", samples)
+    shown = None if visible is None else flags(visible)
+    at_once = max(1, min(evaluation.IMAGES_AT_ONCE, evaluation.NOISE_FLOATS // (samples * model.latent)))
+    parts = []
+    for some in torch.arange(len(split))[rows].split(at_once):
+        x, c = held_out(model.config, split, some, shown, device=model.device)
+        epsilon = noise.per_image(some, samples, model.latent, seed, "evaluation", "posterior").to(model.device)
+        parts.append(from_posterior(model, x, c, epsilon))
+    return PosteriorEstimates(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: int = 8, seed: int = 0) -> Tensor:
+    """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, 784).
+
+    N is the number of labels, by default all ten; a VAE takes no labels, and its N is 1. Row i has the same base noise
+    under every label: the same style. Raises ConfigError for a model that is given pixels, and for labels outside 0 … 9.
+    """
+    if model.config.flavour not in ("vae", "label"):
+        raise ConfigError(f"A {model.config.flavour} model needs images to complete: use complete instead of draw.")
+    if model.config.flavour == "vae" and labels is not None:
+        raise ConfigError("This model is a VAE and takes no labels: leave them out.")
+    c = nothing(1)
+    if model.config.flavour == "label":
+        given = torch.arange(LABELS) if labels is None else torch.as_tensor(labels).reshape(-1)
+        if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
+            raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
+        c = labelled(given.long())
+    return _means(model, c, noise.normal((_at_least_one("Count", count), 1, model.latent), seed, "samples"))
+
+
+def complete(
+    model: ConditionalVAE, images: Tensor, count: int = 5, seed: int = 0, visible: str | None = None
+) -> Tensor:
+    """Complete images (N, 784) by samples from a quadrant model: (count, N, 784), visible pixels as they were given.
+
+    The model sees the visible quadrants only; what the images have elsewhere is dropped. Hidden pixels are means of
+    p(x | z, c) with z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
+    such as "top-left+bottom-left". A baseline gives the same completion `count` times. Raises ConfigError.
+
+    >>> complete(load("digits-quadrant-1"), load_data("digits").test.intensities([0, 1])).shape
+    torch.Size([5, 2, 784])
+    """
+    own: str | None = getattr(model.config, "visible", None)
+    if own is None:
+        raise ConfigError(f"A {model.config.flavour} model is not given pixels: use draw instead of complete.")
+    if visible is None and any_set(model.config):
+        raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
+    if images.ndim != 2 or images.shape[1] != PIXELS or not images.is_floating_point():
+        raise ConfigError(
+            f"Images cannot be {images.dtype} of shape {tuple(images.shape)}: give floats in [0, 1] of shape (N, {PIXELS})."
+        )
+    c = quadrants_of(images, flags(visible or own))
+    return _means(model, c, noise.normal((_at_least_one("Count", count), len(c), model.latent), seed, "completions"))
+
+
+def grid(
+    images: Tensor,
+    *,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    caption: str = "",
+    visible: str | None = None,
+    scale: int = 3,
+) -> Image.Image:
+    """Lay images (N, 784) out in a row, or (R, C, 784) in a table; a notebook shows the picture.
+
+    Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the quadrants that were
+    given, `scale` is the width of an image's pixel. Raises ConfigError.
+    """
+    sheet = images[None] if images.ndim == 2 else images
+    if sheet.ndim != 3 or sheet.shape[-1] != PIXELS:
+        raise ConfigError(
+            f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
+        )
+    ink = sheet.cpu().numpy() if sheet.dtype == torch.uint8 else figures.as_bytes(sheet.detach().cpu())
+    papers = None if visible is None else figures.papers(flags(visible).expand(*ink.shape[:2], -1))
+    return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
+
+
+def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.DataFrame:
+    """Return the stored test results of some runs, by default of all whose files can be read: one row per number.
+
+    Columns include `dataset`, `pixels`, `scored`, `model`, `estimator`, `samples`, `images`, `nats`, `standard_error` and
+    `run`. Differences between models, floors and published figures have rows of their own, as in the lab's table. Results
+    come from `python -m cvae_core evaluate RUN`. Raises RunNotFound, RunDamaged for a run that was named.
+    """
+    if runs is None:
+        named = [find(name, _root(root)) for name in readable(_root(root))[0]]
+        chosen, _ = tables.with_readable_results(named)
+    else:
+        chosen = [find(name, _root(root)) for name in runs]
+    return tables.long_table(tables.entries(chosen))
+
+
+@torch.no_grad()
+def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
+    c = c.to(model.device)
+    return completed(model.likelihood(model.draw(c, epsilon.to(model.device)), c), c)
+
+
+def _at_least_one(name: str, number: int) -> int:
+    if number < 1:
+        raise ConfigError(f"{name} cannot be {number}: give a whole number from 1 on.")
+    return number
+
+
+def _root(root: Folder | None) -> Path:
+    return default_root() if root is None else Path(root)

@@ -1,0 +1,79 @@
+"""The documents of the repository can be read by the pages that use them, and their links lead somewhere."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("C*.md")))
+TERMS = (
+    "nat", "rate", "ELBO", "reconstruction", "prior network", "recognition network", "generation network",
+    "letters of the paper", "GSNN", "hybrid", "IWAE", "ladder", "importance sampling", "prior Monte Carlo", "floor",
+    "active unit", "posterior collapse", "β", "base noise", "protocol", "grey", "binarised", "split", "verdict",
+)  # fmt: skip
+
+
+def glossary() -> dict[str, tuple[str, str]]:
+    """Read the glossary by the rule at its top: a sentence and a formula, or none, by each name of a term."""
+    found: dict[str, tuple[str, str]] = {}
+    for paragraph in (ROOT / "docs" / "glossary.md").read_text().split("\n\n"):
+        if entry := re.fullmatch(r"\*\*(.+?)\*\*: (.+?)(?:\n(\$.+\$))?", paragraph.strip(), flags=re.DOTALL):
+            names, sentence, formula = entry.groups()
+            for name in names.split(" / "):
+                assert name not in found, name
+                found[name] = " ".join(sentence.split()), formula or ""
+    return found
+
+
+def test_the_glossary_has_an_entry_for_every_term_of_the_field() -> None:
+    assert set(TERMS) <= glossary().keys()
+
+
+def test_every_paragraph_that_begins_in_bold_is_an_entry() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    assert len(re.findall(r"^\*\*", text, flags=re.MULTILINE)) == len(set(glossary().values()))
+
+
+@pytest.mark.parametrize("name", glossary())
+def test_an_entry_is_one_sentence_of_plain_text(name: str) -> None:
+    sentence, formula = glossary()[name]
+    assert sentence.endswith(".")
+    assert not re.search(r"\. [A-Z]", sentence), "two sentences"
+    assert not set(sentence) & set("$*`[]<>\\")
+    assert len(sentence) <= 200
+    assert formula.count("$") in (0, 2)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_document_names_files_and_targets_that_exist(document: str) -> None:
+    text, makefile = (ROOT / document).read_text(), (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`make (\w+)`", text)):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    for named in re.findall(r"`((?:app|benchmarks|cvae_core|docs|examples|pages|tests)/[\w./]*)`", text):
+        assert (ROOT / named).exists(), named
+
+
+def test_version_and_licence_are_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert project["license"] == "MIT"
+    for file in project["license-files"]:
+        assert "the CVAE lab's contributors" in (ROOT / file).read_text()
+    assert {"cff-version: 1.2.0", "license: MIT", f"version: {project['version']}"} <= set(citation.splitlines())
+    versions = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert versions[:2] == ["Unreleased", project["version"]]
+
+
+def test_the_terms_of_the_embedded_digits_are_said() -> None:
+    notice = (ROOT / "NOTICE").read_text()
+    for said in ("cvae_core/digits.npz", "E. Alpaydin and C. Kaynak", "CC BY 4.0", "BSD 3-Clause License"):
+        assert said in notice
