@@ -14,6 +14,7 @@ from cvae_core.evaluation import Cell
 from cvae_core.runs import Run
 from cvae_core.tables import (
     COLUMNS,
+    FLOOR,
     GAP,
     PYRO,
     Entry,
@@ -349,3 +350,20 @@ def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them
     assert all(entry not in pivot.best for pivot in pivots(rows) for entry in theirs)
     assert ", imported" in markdown(rows)
     assert "2026-01-31 from best.zip" in long_table(rows).to_csv()
+
+
+def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    collapsed = untrained(tiny("vae", dataset="mnist", beta=100.0), "dead", verdict="collapsed", rates=[0.0, 0.0])
+    store(collapsed, [cell("elbo", 200.0), cell("floor", 45.53, samples=0)])
+    rows = entries([*runs, collapsed])
+    models = [entry.model for entry in rows if entry.run == "dead"]
+    assert models == ["VAE, β = 100, mlp, 2 latents, collapsed", FLOOR]
+    sentence = f"dead: {collapsed.card().trouble}"
+    assert sentence.startswith("dead: collapsed: 0 of the 2 units of z carry information")
+    assert "Lower --beta, which is 100" in sentence
+    assert [pivot.troubles for pivot in pivots(rows)] == [[], [sentence], []]
+    assert f"\n\n{sentence}\n" in markdown(rows)
+    assert f"\n% {sentence}\n" in latex(rows)
+    assert "collapsed" in " ".join(long_table(rows)["model"])
