@@ -326,8 +326,8 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
     text = 'flavour = "label"\ndataset = "digits"\nshifts = 0.0\nwarm_up = 5\nepochs = [2, 150]\n'
     visitor.text_area(key="sweep-text").set_value(text).run()
     press(visitor, "Line up 1 of 2 runs")
-    command = "python -m cvae_core train label --dataset digits --width 128 --shifts 0.0 --epochs 2 --batch-size 64 --warm-up 5"
-    assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2")]
+    command = "python -m cvae_core train label --dataset digits --width 128 --shifts 0.0 --epochs 2 --batch-size 64"
+    assert started == [("grid-digits-label-epochs-2", f"{command} --warm-up 5 --run grid-digits-label-epochs-2")]
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
