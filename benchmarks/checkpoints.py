@@ -9,21 +9,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cvae_core import cli
+from cvae_core import cli, verdicts
+from cvae_core.cards import Card
 from cvae_core.classifier import classifier_path
 from cvae_core.config import any_set, train_command
 from cvae_core.data import load
 from cvae_core.evaluation import CURVE, RESULTS, Cell, Estimator, stored_cells
 from cvae_core.judging import stored_judgement
+from cvae_core.monitoring import trivial
 from cvae_core.runs import Run, default_root, find, readable, run_at
 
-# What the pages open, in the order in which later runs need earlier ones. A thousand embedded digits or two latents do
-# not feed wide networks; with more visible, less is left to learn and the schedule must end before overfitting begins.
-DIGITS = "--dataset digits --width 128 --epochs 150 --batch-size 64"
+# What the pages open, in the order in which later runs need earlier ones. Two latents do not feed wide networks; with
+# more visible, less is left to learn and the schedule must end before overfitting begins.
 RUNS = {
-    "digits-label": f"label {DIGITS}",
+    "digits-label": "label --dataset digits --shifts 0 --warm-up 5",
     "digits-baseline-1": "baseline --dataset digits",
-    "digits-quadrant-1": f"quadrant {DIGITS} --latent 16",
+    "digits-quadrant-1": "quadrant --dataset digits --latent 16",
     "baseline-1": "baseline --visible 1",
     "quadrant-1": "quadrant --visible 1",
     "label": "label",
@@ -118,7 +119,18 @@ def make(name: str, root: Path) -> None:
                     path.unlink()
     elif tasks:
         print(f"{name} has no weights: remove its folder to make it anew with all its scores")
-    run.write_card(replace(run.card(), read_only=True))
+    run.write_card(replace(with_verdict(run.card()), read_only=True))
+
+
+def with_verdict(card: Card) -> Card:
+    """Return a finished run's card with a verdict, as one has that was trained before there were any.
+
+    It takes no weights: the card has the figures of the weights that were kept, and the trivial guess is the images'.
+    """
+    if card.verdict:
+        return card
+    metrics = {**card.metrics, **trivial(card.config, load(card.config.dataset))}
+    return replace(card, metrics=metrics, verdict=verdicts.reached(card.config, metrics, card.rates))
 
 
 def missing(name: str, run: Run) -> list[list[str]]:

@@ -134,6 +134,7 @@ class List:
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
+                f"{'  sound' if card.verdict == 'sound' else ''}"
                 f"{card.imported and f'  imported {one_line(card.imported)}'}"
             )
             if now.state in ("died", "stalled", "failed"):

@@ -24,7 +24,7 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     """
     if not metrics["elbo"] >= metrics["chance"]:
         return "diverged"
-    if config.latents and not is_gsnn(config):
+    if rates and not is_gsnn(config):
         active = sum(rate >= DEAD_RATE for rate in rates)
         if not active:
             return "collapsed"

@@ -2,14 +2,18 @@
 
 import statistics
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED
-from cvae_core import cli, data, files, formats
+from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED, with_verdict
+from cvae_core import cli, data, files, formats, verdicts
 from cvae_core.classifier import accuracy, load_classifier
+from cvae_core.config import Config
 from cvae_core.evaluation import evaluate, stored_cells
 from cvae_core.monitoring import validate
 from cvae_core.runs import find, readable
@@ -18,6 +22,7 @@ from cvae_core.soundness import require_sound
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
 LADDERS = [name for name in RUNS if name.endswith("ladder")]  # which take their time
+TRIVIAL = ("label", "quadrant-any", "quadrant-3-binarised")  # whose guesses are computed anew: a second or two each
 # Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
 PROMISED = {
     ("quadrant-1", "importance"): 64.0,
@@ -162,3 +167,21 @@ def test_the_readme_beside_them_names_each() -> None:
 def test_the_command_that_makes_it_has_the_configuration_of_its_card(name: str) -> None:
     command = cli._parsed(["train", *RUNS[name].split()])
     assert command.config == find(name, CHECKPOINTS).card().config  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", [*RUNS, *SCORED])
+def test_each_has_the_verdict_that_its_figures_give(name: str) -> None:
+    card = find(name, CHECKPOINTS).card()
+    assert card.verdict == ("collapsed" if name == "label-beta-784" else "sound")
+    assert verdicts.reached(card.config, card.metrics, card.rates) == card.verdict
+    if data.on_disk(card.config.dataset) and (card.config.dataset == "digits" or name in TRIVIAL):
+        assert with_verdict(replace(card, verdict=None)) == card
+
+
+def test_a_card_from_before_verdicts_gets_one_and_no_other_change(tiny: Callable[..., Config], untrained: Any) -> None:
+    before = untrained(tiny("label")).card()
+    after = with_verdict(before)
+    assert after.verdict == "sound"  # by the figures that the card says
+    assert after.metrics["guess"] == pytest.approx(-153.70, abs=0.01)
+    assert replace(after, verdict=None, metrics=before.metrics) == before
+    assert with_verdict(replace(before, verdict="collapsed")).metrics == before.metrics

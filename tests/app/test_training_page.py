@@ -75,8 +75,11 @@ def test_the_form_starts_the_command_that_it_shows(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = form(visit, Name="mine", Seed=3)
-    visitor.number_input(key="new-epochs-label-mlp").set_value(7).run()
-    command = "python -m cvae_core train label --dataset digits --epochs 7 --seed 3 --run mine --threads 3"
+    visitor.number_input(key="new-epochs-label-mlp-digits").set_value(7).run()
+    command = (
+        "python -m cvae_core train label --dataset digits --width 128 --shifts 0.5 --epochs 7 --batch-size 64 --seed 3 "
+        "--warm-up 19 --run mine --threads 3"
+    )
     assert command_of(visitor) == command
     assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
     press(visitor, "Start")
@@ -86,9 +89,9 @@ def test_the_form_starts_the_command_that_it_shows(
 
 def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(visit: Visit, own_runs: Path) -> None:
     visitor = form(visit, Model="quadrant", Name="mine")
-    assert "About 20 minutes: 40 epochs of 30 s, by" in said(visitor)
+    assert "About 75 minutes: 150 epochs of 30 s, by" in said(visitor)
     visitor.selectbox(key="new-visible").select("2").run()
-    assert "About 30 minutes: 40 epochs of 30 s, and its baseline's 10 minutes before, by" in said(visitor)
+    assert "About 1.9 hours: 150 epochs of 30 s, and its baseline's 38 minutes before, by" in said(visitor)
     visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
     assert "--alpha 0.0" in command_of(visitor)
 
@@ -107,7 +110,7 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
 def test_a_run_of_other_images_is_no_twin_and_no_baseline(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
-    twin = {"Width": 128, "Batch_size": 64, "Epochs,_at_most": 150, "Name": "mine"}
+    twin = {"Name": "mine"}
     assert "exactly these settings" in form(visit, **twin).warning[0].value
     for name in ("digits-label", "digits-baseline-1"):
         run = find(name, own_runs)
@@ -118,6 +121,61 @@ def test_a_run_of_other_images_is_no_twin_and_no_baseline(
     run.write_card(replace(run.card(), read_only=False))
     visitor = form(visit, Model="quadrant", Name="mine")
     assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value
+
+
+def test_the_form_begins_with_the_defaults_of_the_data_set(visit: Visit, own_runs: Path) -> None:
+    visitor = visit("training", task="Train")
+    assert visitor.number_input(key="new-epochs-label-mlp-mnist").value == 40
+    visitor.selectbox(key="new-dataset").select("digits").run()
+    assert visitor.number_input(key="new-epochs-label-mlp-digits").value == 150
+    assert visitor.number_input(key="new-batch_size-label-mlp-digits").value == 64
+
+
+def test_a_warm_up_that_is_longer_than_the_training_is_said_and_can_be_trained(visit: Visit, own_runs: Path) -> None:
+    visitor = form(visit, Name="mine")
+    assert not visitor.warning
+    visitor.number_input(key="new-epochs-label-mlp-digits").set_value(1).run()
+    (warning,) = visitor.warning
+    assert warning.value.startswith("The warm-up of 19 epochs is longer than the training of 1")
+    assert "Start" in labels(visitor)
+
+
+def test_a_run_that_diverged_is_to_be_trained_anew_and_not_resumed(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    config = tiny("label", learning_rate=5.0)
+    untrained(config, "mine", root=own_runs, status="failed", verdict="diverged", reason="It diverged.", best_epoch=2)
+    visitor = visit("training", task="Train", follow="mine")
+    assert "**mine** failed: It diverged." in said(visitor)
+    anew = train_command(tiny("label"), "mine", "--force")
+    assert anew in [str(code.value) for code in visitor.code]
+    assert "--resume" not in said(visitor)
+    assert "Resume training" not in labels(visitor)
+
+
+FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # what a card says of a run that learned nothing
+
+
+def test_a_verdict_is_told_wherever_a_run_is_listed_or_shown(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    run = untrained(tiny("label"), "mine", root=own_runs, **FAULTY)
+    trouble = run.card().trouble
+    assert trouble.startswith("collapsed: 0 of the 2 units of z carry information")
+    for listed in (visit("home"), visit("training", task="Runs")):
+        verdicts = listed.dataframe[0].value.set_index("run")["verdict"]
+        assert verdicts["mine"] == trouble
+        assert verdicts["digits-label"] == "sound"
+    shown = [
+        visit("generate", run="mine"),
+        visit("latent", run="mine"),
+        visit("training", task="Train", follow="mine"),
+        visit("training", replay="mine"),
+        visit("cll", estimate="mine"),
+    ]
+    for page in shown:
+        assert f"mine: {trouble}" in [warning.value for warning in page.warning]
+    assert not visit("generate", run="digits-label").warning
 
 
 def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: Path) -> None:
@@ -160,8 +218,8 @@ REFUSED = {
     "a path": ({"Name": "../mine"}, "A run cannot be called '../mine'"),
     "a name in use": ({"Name": "digits-label"}, "There is a run 'digits-label'"),
     "twins": (
-        {"Width": 128, "Batch_size": 64, "Epochs,_at_most": 150},
-        "Run 'digits-label' has exactly these settings and is finished",
+        {"Model": "quadrant", "Latent_dimensions": 16},
+        "Run 'digits-quadrant-1' has exactly these settings and is finished",
     ),
 }
 
@@ -314,11 +372,13 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
 ) -> None:
     visitor = visit("training", task="Sweep")
     assert len(visitor.dataframe[0].value) == 6
-    text = 'flavour = "label"\ndataset = "digits"\nwidth = 128\nbatch_size = 64\nepochs = [2, 150]\n'
+    text = 'flavour = "label"\ndataset = "digits"\nshifts = 0.0\nwarm_up = 5\nepochs = [2, 150]\n'
     visitor.text_area(key="sweep-text").set_value(text).run()
     press(visitor, "Line up 1 of 2 runs")
-    command = "python -m cvae_core train label --dataset digits --width 128 --epochs 2 --batch-size 64"
-    assert started == [("grid-digits-label-epochs-2", f"{command} --run grid-digits-label-epochs-2 --threads 3")]
+    command = "python -m cvae_core train label --dataset digits --width 128 --shifts 0.0 --epochs 2 --batch-size 64"
+    assert started == [
+        ("grid-digits-label-epochs-2", f"{command} --warm-up 5 --run grid-digits-label-epochs-2 --threads 3")
+    ]
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [

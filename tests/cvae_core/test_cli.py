@@ -42,19 +42,8 @@ COMMANDS = [
 ]
 FLAVOURS = ["vae", "label", "quadrant", "baseline"]
 TINY = [
-    "--dataset",
-    "digits",
-    "--width",
-    "16",
-    "--depth",
-    "1",
-    "--latent",
-    "2",
-    "--epochs",
-    "2",
-    "--warm-up",
-    "1",
-    "--no-embed",
+    *("--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2"),
+    *("--epochs", "2", "--warm-up", "1", "--no-embed"),
 ]
 
 pytestmark = pytest.mark.usefixtures("in_float32")

@@ -20,6 +20,7 @@ from cvae_core.formats import spreadsheet
 from cvae_core.runs import Run, find, readable
 from cvae_core.tables import (
     COLUMNS,
+    FLOOR,
     GAP,
     PAIR,
     PYRO,
@@ -536,11 +537,18 @@ def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them
     assert "2026-01-31 from best.zip" in long_table(rows).to_csv()
 
 
-def test_other_images_than_the_published_ones_have_a_table_of_their_own(runs: list[Run]) -> None:
-    for run in runs:
-        run.write_card(replace(run.card(), data_fingerprint="0" * 64))
-    others = pivots(entries(runs))
-    assert {pivot.title for pivot in others} == {
-        title.replace("mnist", "mnist, other images than the published ones") for title in (QUADRANTS, WHOLE, BINARISED)
-    }
-    assert not any(pivot.note for pivot in others)  # the published rows are of the published images
+def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    collapsed = untrained(tiny("vae", dataset="mnist", beta=100.0), "dead", verdict="collapsed", rates=[0.0, 0.0])
+    store(collapsed, [cell("elbo", 200.0), cell("floor", 45.53, samples=0)])
+    rows = entries([*runs, collapsed])
+    models = [entry.model for entry in rows if entry.run == "dead"]
+    assert models == ["VAE, β = 100, mlp, 2 latents, collapsed", FLOOR]
+    sentence = f"dead: {collapsed.card().trouble}"
+    assert sentence.startswith("dead: collapsed: 0 of the 2 units of z carry information")
+    assert "Lower --beta, which is 100" in sentence
+    assert [pivot.troubles for pivot in pivots(rows)] == [[], [sentence], []]
+    assert f"\n\n{sentence}\n" in markdown(rows)
+    assert f"\n% {escaped_for_latex(sentence)}\n" in latex(rows)
+    assert "collapsed" in " ".join(long_table(rows)["model"])
