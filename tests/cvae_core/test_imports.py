@@ -40,7 +40,7 @@ ROWS = [
     {"ladder"},
     {"flat"},
     {"histories"},
-    {"models", "convolutions", "options", "verdicts"},
+    {"models", "convolutions", "options"},
     {"networks", "config", "data"},
     {"framing", "distributions", "noise"},
     {"intensities"},
