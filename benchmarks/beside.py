@@ -7,6 +7,7 @@ and a browser, and a machine that does nothing else.
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from benchmarks.machine import machine, measured_on, ticks
 from cvae_core import jobs, parallel
 from cvae_core.cards import CARD, read_card
 from cvae_core.config import configure
+from cvae_core.errors import RunNotFound
 from cvae_core.options import Job, Options
 from tests.browser import find_browser
 from tests.server import dashboard
@@ -68,7 +70,8 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
     try:
         (since, frames), (until, more) = after(1), after(1 + EPOCHS)
     finally:
-        jobs.stop(root, "label")
+        with suppress(RunNotFound):  # it has ended by itself
+            jobs.stop(root, "label")
     return (until - since) / EPOCHS, (more - frames) / (until - since)
 
 
