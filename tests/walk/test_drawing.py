@@ -15,7 +15,7 @@ from cvae_core.examples import condition
 from cvae_core.models import completed
 from cvae_core.quadrants import flags, pixel_mask
 from cvae_core.runs import default_root, find
-from tests.walk.conftest import Open, moment, settle
+from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
@@ -65,7 +65,7 @@ def test_half_a_digit_has_ten_different_completions_while_the_pen_is_down(visit:
     blank = answers(page)
     draw(page, turns=0.55)
     moment(page)
-    page.wait_for_function("() => !document.querySelector('.drawing').pad.dirty")
+    eventually(page, lambda: not page.eval_on_selector(".drawing", "root => root.pad.dirty"))
     seen = answers(page)
     assert len(seen) == 12
     assert len(set(seen[2:])) == 10
@@ -173,8 +173,7 @@ def test_an_old_echo_undoes_nothing(visit: Open) -> None:
 def test_a_drawing_can_start_from_a_test_digit_and_be_made_by_keys(visit: Open) -> None:
     page = visit("inpaint?of=My+drawing")
     page.get_by_role("button", name="Start from it").click()
-    page.wait_for_function("() => document.querySelector('.drawing')?.pad.ink.some(Boolean) ?? true")
-    moment(page, 500)
+    eventually(page, lambda: ink(page).any())
     settle(page)
     started = ink(page)
     assert started.sum() > 20
