@@ -300,7 +300,9 @@ def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
 def test_the_size_of_each_data_set_is_known() -> None:
     assert TRAINING_IMAGES["digits"] == len(data.load("digits").train)
     large = datafiles.SHAPES["train-images-idx3-ubyte"][0] - fingerprints.HELD_OUT
-    assert {name: count for name, count in TRAINING_IMAGES.items() if name != "digits"} == dict.fromkeys(datafiles.CLASS, large)
+    assert {name: count for name, count in TRAINING_IMAGES.items() if name != "digits"} == dict.fromkeys(
+        datafiles.CLASS, large
+    )
 
 
 @every

@@ -23,6 +23,7 @@ from cvae_core.runs import Run, run_at
 from cvae_core.sessions import Launch, Started, train_run
 from cvae_core.training import EpochEnded
 from tests.cvae_core.results import left
+from tests.jobs import a_job
 from tests.measuring import Measured
 from tests.waiting import WAIT, until
 
@@ -136,7 +137,7 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
             assert not (loaded and look(tmp_path).place(entry.run))
         return all(trainer.poll() is not None for trainer in started)
 
-    with turn(tmp_path, "first", "command"):
+    with turn(tmp_path, a_job("first")):
         started += [
             subprocess.Popen(
                 [sys.executable, *words.split(), "--seed", str(seed), "--run", name, "--root", str(tmp_path)],

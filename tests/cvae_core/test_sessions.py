@@ -662,7 +662,8 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     config = tiny("label", learning_rate=10.0)
     monkeypatch.setattr(recording, "SAVE_EVERY", 0.0)
     diverging(monkeypatch, (1, 2))
-    anew = f"{train_command(tiny('label', learning_rate=2e-3), config.run_name)} --force --root {tmp_path}"
+    calm = tiny("label", learning_rate=2e-3)
+    anew = f"{train_command(calm, config.run_name, '--no-embed')} --force --root {tmp_path}"
     with pytest.raises(Diverged, match=r"after 2 steps of epoch 2 the state is not finite") as raised:
         list(reports(config, tmp_path))
     assert str(raised.value).endswith(f"Train it anew with: {anew}")
