@@ -679,7 +679,9 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     assert (place["epoch"], place["step"]) == (1, 1)
     run.model()
     now = jobs.condition(tmp_path, "digits-label")
-    assert (now.state, now.resume, now.anew) == ("failed", None, anew)
+    assert (now.state, now.resume) == ("failed", None)
+    assert now.anew is not None
+    assert now.anew.command(tmp_path, force=True) == anew
     for launch in ({"resume": True}, {}):
         with pytest.raises(RunInUse, match="has diverged and would again") as refused:
             list(reports(config, tmp_path, **launch))
