@@ -135,7 +135,7 @@ def _other_images(config: Config) -> bool:
     if (named := fingerprints.named_here(config.dataset)) == config.dataset:
         return False
     if not st.checkbox(f"Train on {plain(named)}", key=f"new-other-{config.dataset}"):
-        fingerprints.require_published_here(config.dataset)
+        fingerprints.require_published_here(config.dataset, otherwise="tick the box above to train on these")
     return True
 
 

@@ -49,6 +49,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "data set": card.image_set,
         "preset": config.preset,
         "state": _state(root, name, card),
+        "verdict": card.trouble or card.verdict or "",
         "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
@@ -57,7 +58,6 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "model": library.kind(config),
         "best epoch": card.best_epoch,
         "pixels": config.pixels,
-        "verdict": card.trouble or card.verdict or "",
         "note": card.note,
     }
 

@@ -1,4 +1,4 @@
-"""Pages of strangers: to tell whether one is this machine's own, Streamlit would ask the internet which address it has."""
+"""Stop Streamlit from looking up this machine's public IP address."""
 
 from streamlit import net_util
 

@@ -52,7 +52,8 @@ def show() -> None:
             pace.require_small(run.config)
         missing = _missing(root, planned, sameness.finished(root))
         if permission.may_train():
-            fingerprints.require_published_here(*(run.config.dataset for run in missing))
+            datasets = [run.config.dataset for run in missing]
+            fingerprints.require_published_here(*datasets, otherwise="sweep over them in a shell with --other-images")
             _offer(root, name, text, missing, of=len(planned))
         else:
             permission.tell()
@@ -96,7 +97,9 @@ def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str])
     for run in planned:
         run.job(root, finished)
     queue = queueing.look(root)
-    return [run for run in planned if not queue.has(run.run) and run.config not in finished]
+    return [
+        run for run in planned if not queue.has(run.run) and run.config not in finished and not run.has_diverged(root)
+    ]
 
 
 def _table(root: Path, planned: list[Planned], busy: bool, missing: list[Planned]) -> None:

@@ -101,6 +101,8 @@ class Evaluate:
 
     def _score(self, run: Run, device: torch.device) -> None:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
+        if (images_of := run.card().image_set) != model.config.dataset:
+            print(f"Scored on {images_of}.", file=sys.stderr)
         file, cells = evaluation.CURVE if self.curve else evaluation.RESULTS, []
         files.require_writable(run.result_path(file))
         each = evaluation.CURVE_SAMPLES if self.curve else (self.samples,)
@@ -110,13 +112,14 @@ class Evaluate:
             cells += self._scored(interim, weights, model, split, samples, images)
         if not parallel.leads():
             return
-        if (images_of := run.card().image_set) != run.card().config.dataset:
-            print(f"Scored on {images_of}.", file=sys.stderr)
         kept = evaluation.store(run, cells, weights, file)
         for interim in interims.values():
             interim.drop(cells[0].images)
         if set(cells) - set(kept):
-            print("Not all of it is stored: fuller cells, or as full ones of another seed, stay.", file=sys.stderr)
+            print(
+                "Not all cells are stored: cells over more images, or over as many with another seed, are kept.",
+                file=sys.stderr,
+            )
         if self.json:
             print(json.dumps([vars(cell) for cell in cells], indent=2))
             return

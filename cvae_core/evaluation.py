@@ -121,8 +121,8 @@ def evaluate(
     """Score the first images of a split by every estimator that fits the model, reporting as they come in.
 
     `samples` draws per image; `images` None means all; `visible` says what a model of any set is shown (its own draw
-    of sets if None). Cells `so_far` of the same question over fewer images, or as many, are gone on from; others are
-    left aside. Raises ConfigError for numbers that cannot be.
+    of sets if None). Cells `so_far` of the same question over fewer images, or as many, are resumed; others
+    are ignored. Raises ConfigError for numbers that cannot be.
     """
     total = len(split) if images is None else images
     if not 1 <= total <= len(split):

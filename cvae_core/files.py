@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that say themselves what their bytes should add up to.
+"""Atomic writes with an embedded SHA-256.
 
 Every file is written beside its name and moved over it, so that a reader sees the old or the new one. Each carries a
 SHA-256 of its content: neither JSON, NumPy nor safetensors notices a flipped bit. Nothing here unpickles.

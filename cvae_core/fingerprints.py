@@ -128,21 +128,27 @@ def named_here(dataset: str) -> str:
     return named(dataset, fingerprint_here(dataset))
 
 
-def require_published(dataset: str, fingerprint: str | None) -> None:
-    """Raise DataDamaged, naming the files, where images are known to be others than the published ones."""
+FLAG = "train on these images with --other-images"
+
+
+def require_published(dataset: str, fingerprint: str | None, otherwise: str = FLAG) -> None:
+    """Raise DataDamaged, naming the files, where images are known to be others than the published ones.
+
+    `otherwise` says what to do for who wants to train on these images.
+    """
     if dataset == EMBEDDED or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
         return  # the embedded images come with the lab
     paths = ", ".join(map(str, _differing(dataset))) or str(datafiles.folder())
     raise DataDamaged(
         f"The files of {dataset} here hold other images than the published ones: {paths}. Delete what is named and download "
-        f"again, python -m cvae_core download {dataset}, or train on these images with --other-images."
+        f"again, python -m cvae_core download {dataset}, or {otherwise}."
     )
 
 
-def require_published_here(*datasets: str) -> None:
-    """Raise DataDamaged where the images on this machine are known to be others than the published ones."""
+def require_published_here(*datasets: str, otherwise: str = FLAG) -> None:
+    """Raise DataDamaged as `require_published` does, for the images on this machine."""
     for dataset in dict.fromkeys(datasets):
-        require_published(dataset, fingerprint_here(dataset))
+        require_published(dataset, fingerprint_here(dataset), otherwise)
 
 
 def look(dataset: str) -> Seen:

@@ -1,4 +1,4 @@
-"""Arrays, tables and tensors as files that say themselves what their bytes should add up to: NumPy, CSV, safetensors."""
+"""Arrays, tables and tensors as files with an embedded SHA-256: NumPy, CSV, safetensors."""
 
 import codecs
 import hashlib

@@ -19,7 +19,7 @@ def require_intensities(x: Tensor) -> None:
         return
     low, high = (float(value) for value in x.detach().aminmax())  # NaN, if there is one
     if not (low >= 0 and high <= 1):
-        found = "be NaN" if low != low else f"range from {low:g} to {high:g}"
+        found = "be NaN" if low != low else f"range from {low:.9g} to {high:.9g}"
         raise ImagesRefused(
             f"Intensities cannot {found}: they lie between 0 and 1. Divide bytes by 255, and leave out a normalisation by "
             "mean and standard deviation."

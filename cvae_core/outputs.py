@@ -39,7 +39,7 @@ class Table:
         """Print Markdown, or write the format that the file's ending asks for."""
         unreadable: list[RunDamaged] = []
         if self.runs:
-            chosen = [find(name, self.root) for name in self.runs]
+            chosen = [find(name, self.root) for name in dict.fromkeys(self.runs)]
         else:
             cards, unreadable = readable(self.root)
             chosen = [find(name, self.root) for name in cards]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvae_core import fingerprints
 from cvae_core.cards import CARD, Card, has_weights, read_card, readable
-from cvae_core.config import Config, train_command
+from cvae_core.config import Config, QuadrantConfig, baseline_for, train_command
 from cvae_core.errors import RunInUse
 from cvae_core.roots import anew, folder_of
 
@@ -47,12 +47,23 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
 def finished(root: Path, images: str | None = None) -> dict[Config, str]:
     """Return the first run of each configuration that was trained to its end in a root and whose weights are there.
 
-    It was trained here, on images of a fingerprint, or on those that a training would take now.
+    It was trained here, on images of a fingerprint, or on those that a training would take now. A quadrant model whose
+    baseline has been trained anew does not count: it stands on other weights than a training now would give it.
     """
     names: dict[Config, str] = {}
-    for name, card in readable(root)[0].items():
-        done = card.status == "finished" and not card.imported and has_weights(root / name, card)
-        if done and not apart(of(card), Subject(card.config, images or images_now(card))):
+    cards = {
+        name: card
+        for name, card in readable(root)[0].items()
+        if card.status == "finished" and not card.imported and has_weights(root / name, card)
+        and not apart(of(card), Subject(card.config, images or images_now(card)))
+    }  # fmt: skip
+    for name, card in cards.items():
+        if not isinstance(card.config, QuadrantConfig) or card.baseline is None:
+            names.setdefault(card.config, name)
+            continue
+        needed = baseline_for(card.config)
+        baselines = [other for other in cards.values() if other.config == needed]
+        if not baselines or any(stands_on(card, other) for other in baselines):
             names.setdefault(card.config, name)
     return names
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
@@ -158,11 +158,9 @@ class Sweep:
         if not self.other_images:
             fingerprints.require_published_here(*(run.config.dataset for run in planned))
         finished = sameness.finished(self.root)
-        commands = [
-            run.job(self.root, finished, options).command(self.root) + "  # finished" * (run.config in finished)
-            for run in planned
-        ]
-        print(*commands, sep="\n", flush=True)
+        for run in planned:
+            state = "  # finished" if run.config in finished else "  # diverged" if run.has_diverged(self.root) else ""
+            print(f"{run.job(self.root, finished, options).command(self.root)}{state}", flush=True)
         if self.dry_run:
             return
         flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
@@ -173,16 +171,25 @@ class Sweep:
             for run in planned:
                 while self._elsewhere(run) and not stop_requested():
                     time.sleep(queueing.POLL_AT_MOST)
-                if not stop_requested() and run.config not in (finished := sameness.finished(self.root)):
+                if not stop_requested() and self._open(run, finished := sameness.finished(self.root)):
                     job = run.job(self.root, finished, options)
                     _train_apart(launcher, [*job.words, "--root", str(self.root)], stop_requested)
                 if stop_requested():
                     raise Interrupted(f"Stopped. Go on with: {again}")
         finished = sameness.finished(self.root)
-        if missing := [run.run for run in planned if run.config not in finished]:
+        if missing := [run.run for run in planned if self._open(run, finished)]:
             raise ConfigError(
                 f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
             )
+        if diverged := [run.run for run in planned if run.config not in finished]:
+            raise ConfigError(
+                f"Of {len(planned)} runs {len(diverged)} diverged: {', '.join(diverged)}. Give them other settings in "
+                f"{self.file}."
+            )
+
+    def _open(self, run: Planned, finished: Mapping[Config, str]) -> bool:
+        """Say whether a run is still to be trained: it is neither finished nor has it diverged."""
+        return run.config not in finished and not run.has_diverged(self.root)
 
     def _elsewhere(self, run: Planned) -> bool:
         """Say whether another process trains a run or waits for it: that of a sweep that was killed, say."""

@@ -57,7 +57,7 @@ class Planned:
         begun = None
         if self.config not in finished:
             self.missing_baseline(root, finished)
-            begun = self._begun(root)
+            begun = None if self.has_diverged(root) else self._begun(root)
         return Job(
             run=self.run, config=self.config, options=begun.options if begun else options, resume=begun is not None
         )
@@ -68,6 +68,11 @@ class Planned:
             return None
         sameness.baseline_is_begun(needed, root, fingerprint_here(needed.dataset))
         return needed
+
+    def has_diverged(self, root: Path) -> bool:
+        """Say whether it was trained and diverged: with the same settings it would again."""
+        card = self._begun(root)
+        return card is not None and card.verdict == "diverged"
 
     def _begun(self, root: Path) -> Card | None:
         """Return the card of a run that was begun and is not finished."""

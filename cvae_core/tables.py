@@ -5,6 +5,7 @@ Rows are models and estimators, columns what is scored; the two pixel protocols 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -85,7 +86,7 @@ class Entry:
     def is_score(self) -> bool:
         """Say whether the number scores a model of ours: no floor, difference, mean over seeds, reference or import."""
         derived = self.seeds > 1 or self.model == FLOOR or self.model.startswith(GAP)
-        return self.run is not None and not derived and not self.imported
+        return self.run is not None and not derived and not self.imported and not self.trouble
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ class Line:
     images: int
     pair: str  # of a difference
     cells: Mapping[str, Entry]  # by what is scored
+
+    @property
+    def title(self) -> str:
+        """Return the model's name, or the names of the two runs whose difference it is."""
+        entry = next(iter(self.cells.values()))
+        return f"{GAP}{entry.against} − {entry.run}" if entry.against else self.model
 
 
 @dataclass(frozen=True)
@@ -269,6 +276,9 @@ class _Score(NamedTuple):
         model = FLOOR if cell.estimator == "floor" else _model_name(config) + (card.imported and ", imported")
         trouble = "" if cell.estimator == "floor" else card.trouble
         model += f", {card.verdict}" if trouble else ""
+        if not (trouble or model == FLOOR or card.status == "finished"):
+            trouble = f"its training is {card.status} after {card.epochs} of {config.epochs} epochs."
+            model += f", {card.status} after {card.epochs} epochs"
         scored = WHOLE if cell.visible is None else _scored(cell.visible)
         return Entry(
             config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
@@ -324,14 +334,14 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
         alike = (
             group
             for group in groups
-            if (group[0].shown, group[0].estimate) == asked and set(group[0].apart(score)) <= {"seed"}
+            if (group[0].shown, group[0].estimate) == asked and all(score.apart(other) == ["seed"] for other in group)
         )
         if (group := next(alike, None)) is None:
             groups.append(group := [])
         group.append(score)
     means = []
     for group in groups:
-        if len(group) >= ENOUGH_SEEDS:
+        if len(group) >= ENOUGH_SEEDS and not any(score.entry.trouble for score in group):
             nats = [score.cell.mean for score in group]
             name = _model_name(replace(group[0].card.config, seed=0))
             means.append(
@@ -393,9 +403,10 @@ def _references(scores: Sequence[Entry]) -> list[Entry]:
 
 def _pivot(title: str, rows: Sequence[Entry]) -> Pivot:
     cells: dict[tuple[str, str, int, int, str], dict[str, Entry]] = {}
-    for entry in sorted(rows, key=_row_order):
-        place = (entry.model, entry.estimator, entry.samples, entry.images, entry.pair)
-        if entry.scored in cells.get(place, {}):  # another run of that description: it gets a row with its name
+    places = {entry: (entry.model, entry.estimator, entry.samples, entry.images, entry.pair) for entry in rows}
+    shared = {place for (place, _), count in Counter((places[e], e.scored) for e in places).items() if count > 1}
+    for entry, place in sorted(places.items(), key=lambda item: _row_order(item[0])):
+        if place in shared:  # several runs of one description: each gets rows with its name
             place = (f"{entry.model}, {entry.run}", *place[1:])
         cells.setdefault(place, {})[entry.scored] = entry
     return Pivot(title, sorted({e.scored for e in rows}), [Line(*place, found) for place, found in cells.items()])

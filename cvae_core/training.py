@@ -35,6 +35,7 @@ STAGE_EPOCHS = (
     *(75, 100, 150, 200, 300, 500, 1000, 2000, 5000),
 )
 WARM_UP_SHARE = 0.1  # of the one-cycle schedule
+MOST_LEFT_OUT = 10  # steps in a row whose gradient is not finite, before a training with clipping has diverged
 GUESSES_AT_ONCE = 2048
 
 
@@ -110,6 +111,7 @@ class Learner:
         self.best = -math.inf
         self.best_epoch = 0
         self.seconds = self.last_rate = 0.0
+        self.left_out = 0  # steps in a row, whose gradient was not finite
 
     @property
     def evaluated(self) -> ConditionalVAE:
@@ -172,12 +174,18 @@ class Learner:
         return float(sums[0]) / len(rows)
 
     def _may_step(self) -> bool:
-        """Shorten the gradient where it is clipped, and leave one that is not finite out; without clipping it is the end."""
+        """Say whether the gradient is finite, after shortening it where it is clipped.
+
+        With clipping a few steps in a row may be left out; without, the first gradient that is not finite is the end.
+        """
         if self.config.clip:
-            return bool(torch.nn.utils.clip_grad_norm_(self.learned, self.config.clip).isfinite())
-        gradients = [weight.grad for weight in self.learned if weight.grad is not None]
-        self._require_finite(math.isfinite(torch.nn.utils.get_total_norm(gradients)), "gradient")
-        return True
+            finite = bool(torch.nn.utils.clip_grad_norm_(self.learned, self.config.clip).isfinite())
+        else:
+            gradients = [weight.grad for weight in self.learned if weight.grad is not None]
+            finite = math.isfinite(torch.nn.utils.get_total_norm(gradients))
+        self.left_out = 0 if finite else self.left_out + 1
+        self._require_finite(self.left_out <= (MOST_LEFT_OUT if self.config.clip else 0), "gradient")
+        return finite
 
     def _require_finite(self, finite: bool, what: str) -> None:
         if not finite:

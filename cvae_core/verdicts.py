@@ -22,8 +22,9 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     under each condition, and `chance`, 0.5 everywhere. `rates` are those of z's units. A baseline has no z, and a GSNN does
     not train the network that would infer it: neither can collapse.
     """
-    if not metrics["elbo"] >= metrics["chance"]:
-        return "diverged"
+    if not metrics["elbo"] >= metrics["chance"]:  # NaN included
+        hardly_trained = math.isfinite(metrics["elbo"]) and config.learning_rate <= _usual_rate(config)
+        return "worse than a trivial guess" if hardly_trained else "diverged"
     if rates and not is_gsnn(config):
         active = sum(rate >= DEAD_RATE for rate in rates)
         if not active:
@@ -53,11 +54,15 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
 
 
 def _remedy(verdict: Verdict, config: Config) -> str:
-    beta, usual = getattr(config, "beta", 1.0), preset_of(config.flavour, config.preset, config.dataset).learning_rate
-    if verdict == "diverged" or config.learning_rate > usual:
+    beta = getattr(config, "beta", 1.0)
+    if verdict == "diverged" or config.learning_rate > _usual_rate(config):
         return f"Lower --learning-rate, which is {config.learning_rate:g}"
     if verdict == "worse than a trivial guess":
         return f"Raise --beta, which is {beta:g}" if beta < 1 else "Train for more epochs or in smaller batches"
     if beta > 1:
         return f"Lower --beta, which is {beta:g}"
     return "Train for more epochs or in smaller batches, or raise --warm-up"
+
+
+def _usual_rate(config: Config) -> float:
+    return preset_of(config.flavour, config.preset, config.dataset).learning_rate

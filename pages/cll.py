@@ -23,7 +23,7 @@ WIDTHS = {
     "N": 62,
     tables.PAIR: 480,
 }  # in pixels: nothing is cut off, and numbers have the rest
-MODEL_WIDTH, BESIDE_MANY = 250, 205  # of models' names, which are shorter where there are several columns of numbers
+LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
@@ -46,8 +46,9 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
 def table(pivot: Pivot) -> None:
     """Show one table; a click on a number says how it was computed."""
     st.subheader(plain(pivot.title), anchor=False)
-    frame = pivot.frame()
-    widths = {"model": MODEL_WIDTH if len(pivot.columns) == 1 else BESIDE_MANY, **WIDTHS}
+    frame = pivot.frame().assign(model=[line.title for line in pivot.lines])
+    longest = max(map(len, frame["model"]))
+    widths = {"model": max(LEAST_WIDTH, min(LETTER * longest, MOST_WIDTH)), **WIDTHS}
     name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
     key = f"table-{name}-{st.session_state.get(UNMARKED, {}).get(name, 0)}"
     clicked, *cell = st.session_state.get(CLICKED, ("",))
@@ -199,7 +200,10 @@ def judged() -> None:
 def estimate_anew() -> None:
     """Let the visitor estimate a run's cells, live."""
     st.subheader("Estimate it yourself", anchor=False)
-    everything = sorted(library.run_keys().items(), key=lambda item: (item[0] != FIRST_RUN, item[0]))
+    everything = sorted(
+        library.run_keys().items(),
+        key=lambda item: (bool(library.other_images(item[1])), item[0] != FIRST_RUN, item[0]),
+    )
     here = {name: key for name, key in everything if data.on_disk(library.config(key).dataset)}
     for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
         st.info(

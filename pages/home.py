@@ -125,7 +125,7 @@ with table.container(border=True, height="stretch"), display.sentences():
     st.subheader("How good is it?", anchor=False)
     figures = library.headline()
     if not figures:
-        st.info("Nothing is scored yet: `python -m cvae_core evaluate RUN`")
+        st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
     else:
         display.chart(
             charts.bare(charts.headline_bars(figures)),
@@ -165,10 +165,10 @@ table = pd.DataFrame(
             "images": card.image_set,
             "preset": card.config.preset,
             "latents": card.config.latents,
+            "verdict": card.trouble or card.verdict or "",
             "−ELBO": -card.metrics["elbo"],
             "minutes": card.seconds / 60,
             "parameters": card.parameters / 1e6,
-            "verdict": card.trouble or card.verdict or "",
         }
         for name, card in cards.items()
     ]

@@ -89,9 +89,9 @@ def test_what_is_looked_for_is_found_where_it_is_not_escaped() -> None:
     assert LIVE.findall(CODE.sub("", f"a `{text}` b ``` {text} ``` c")) == []
 
 
-@pytest.mark.parametrize(("page", "query", "texts"), VIEWS)
+@pytest.mark.parametrize(("name", "query", "texts"), VIEWS)
 def test_no_text_of_a_file_means_anything_on_a_page(
-    page: str,
+    name: str,
     query: dict[str, str],
     texts: list[str],
     visit: Visit,
@@ -99,7 +99,7 @@ def test_no_text_of_a_file_means_anything_on_a_page(
     hostile_runs: Path,
     measured: Measured,
 ) -> None:
-    visitor = visit(page, **query)
+    visitor = visit(name, **query)
     for text in rendered(visitor):
         assert LIVE.findall(CODE.sub("", text)) == [], text
     said = shown(visitor)

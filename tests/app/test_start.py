@@ -190,6 +190,8 @@ def test_on_windows_a_sentence_leads_to_where_the_lab_runs(package: str) -> None
 
 def test_make_says_the_same_there() -> None:
     surroundings = {**os.environ, "OS": "Windows_NT"}
-    ended = subprocess.run(["make", "run"], cwd=ROOT, env=surroundings, capture_output=True, text=True)
+    ended = subprocess.run(
+        ["make", "--no-print-directory", "run"], cwd=ROOT, env=surroundings, capture_output=True, text=True
+    )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f" *** {processes.NO_WINDOWS}.  Stop.\n" in ended.stderr

@@ -168,7 +168,7 @@ def test_a_process_gets_its_root_from_the_caller_alone(
         resume = jobs.condition(root, "mine").resume
         assert resume is not None
         jobs.start(root, resume)
-        jobs.start(root, sweeps.Planned("mine", tiny("label")).job(root))
+        jobs.start(root, sweeps.Planned("mine", tiny("label")).job(root, {}))
         words = [*shlex.split(train_command(tiny("label"), "mine"))[3:], "--resume", "--root", str(root)]
         assert given == [words, words]
         given.clear()

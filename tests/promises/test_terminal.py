@@ -14,6 +14,7 @@ from cvae_core import cli, files, logs, processes, pulse, transcripts
 from cvae_core.errors import LabError
 from cvae_core.printable import Printable, printable
 from cvae_core.roots import QUEUE
+from tests.jobs import a_job
 from tests.marked import WHEN
 from tests.measuring import Measured
 
@@ -99,7 +100,7 @@ def test_a_line_of_the_log_has_none(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_transcript_has_none_and_shows_none(root: Path) -> None:
-    with contextlib.suppress(LabError), transcripts.kept(root, "mine", TITLE):
+    with contextlib.suppress(LabError), transcripts.kept(root, a_job("mine")):
         print(TITLE + CLEAR)
         raise LabError(TITLE)
     assert CONTROL.findall(transcripts.path_of(root, "mine").read_text()) == []

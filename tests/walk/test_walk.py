@@ -376,7 +376,7 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
     settle(page)
     moments = [float(said.split()[0]) for said in page.evaluate("window.seen")]
     assert moments == sorted(moments)
-    assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 150]
+    assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 75, 100, 150]
     assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # the address rests
     assert page.evaluate("window.jumps") == 0
     assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # as it was left
