@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.navigation import PAGES
 from app.small_first import AT_MOST, QUIET
@@ -343,13 +343,14 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
 CURSOR = """() => { const chart = document.querySelector('.js-plotly-plot'), line = chart.querySelector('.cursor');
     const axis = chart._fullLayout.xaxis, left = line.getBoundingClientRect().x + 1 - chart.getBoundingClientRect().x;
     return axis.p2d(left - axis._offset); }"""  # the epoch at which the line across the curves stands
-PAUSE = f"""() => new Promise(done => {{
+PLAY_AND_PAUSE = f"""button => {{
     const cursor = {CURSOR}, look = () => {{
-        const button = [...document.querySelectorAll('button')].find(button => button.textContent === 'Pause');
-        if (!button || !document.querySelector('.js-plotly-plot .cursor') || !(cursor() > 0)) requestAnimationFrame(look);
-        else done(button.click());
+        if (!document.querySelector('.js-plotly-plot .cursor') || !(cursor() > 0)) return requestAnimationFrame(look);
+        button.click();
+        window.paused = true;
     }};
-    look(); }})"""  # once the line has moved: from here the press might come when the walk is over
+    button.click();
+    look(); }}"""  # once the line has moved: a press that comes from here might come when the walk is over
 WATCH = f"""() => {{ window.seen = []; window.jumps = 0;
     const cursor = {CURSOR}, height = () => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight;
     const tall = height(), look = () => {{
@@ -387,8 +388,10 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
 
 def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, watched: Callable) -> None:
     watched(page).goto(f"{address}/training?replay=digits-label&epoch=0")
-    page.get_by_role("button", name="Play", exact=True).click()  # as soon as it can be pressed
-    page.evaluate(PAUSE)
+    play = page.get_by_role("button", name="Play", exact=True)
+    expect(play).to_be_enabled()
+    play.evaluate(PLAY_AND_PAUSE)  # as soon as it can be pressed
+    page.wait_for_function("window.paused")
     page.get_by_role("button", name="Play", exact=True).wait_for()
     page.wait_for_function("() => !location.search.includes('epoch=0&') && !location.search.endsWith('epoch=0')")
     settle(page)
