@@ -66,6 +66,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             fill(page, "Latent dimensions", "1")
             page.get_by_text("More settings").click()
             fill(page, "Width", "32")
+            fill(page, "Batch size", "256")
             fill(page, "Name", "mine")
             expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible()  # how long it will take
             button(page, "Start").click()
