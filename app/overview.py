@@ -48,8 +48,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "run": name,
         "data set": card.image_set,
         "preset": config.preset,
-        "state": _state(root, name, card),
-        "verdict": card.trouble or card.verdict or "",
+        "state": _state(root, name, card) + (f", {card.verdict}" if card.trouble else ""),
         "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
@@ -58,6 +57,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "model": library.kind(config),
         "best epoch": card.best_epoch,
         "pixels": config.pixels,
+        "verdict": card.trouble or card.verdict or "",
         "note": card.note,
     }
 

@@ -12,6 +12,7 @@ from cvae_core.config import Config, is_gsnn, preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
 DEAD_RATE = 0.01  # nats per image: a unit with less says nothing of the image
+FAR = 2  # times what chance costs: beyond that a training with the usual learning rate has diverged
 LITTLE = 0.002  # of what chance costs, 1.1 nats of a whole image: a mostly dead z with more is only larger than needed
 
 
@@ -22,9 +23,10 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     under each condition, and `chance`, 0.5 everywhere. `rates` are those of z's units. A baseline has no z, and a GSNN does
     not train the network that would infer it: neither can collapse.
     """
-    if not metrics["elbo"] >= metrics["chance"]:  # NaN included
-        hardly_trained = math.isfinite(metrics["elbo"]) and config.learning_rate <= _usual_rate(config)
-        return "worse than a trivial guess" if hardly_trained else "diverged"
+    # A model that has hardly been trained costs about as much as chance.
+    bearable = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
+    if not metrics["elbo"] >= bearable:  # NaN included
+        return "diverged"
     if rates and not is_gsnn(config):
         active = sum(rate >= DEAD_RATE for rate in rates)
         if not active:
@@ -38,6 +40,8 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
     """Say in words what is wrong and what to do; nothing where all is well, or where there is no verdict."""
     if verdict is None or verdict == "sound":
         return ""
+    if not {"elbo", "guess", "chance"} <= metrics.keys() and "collapsed" not in verdict:
+        return f"{verdict}: the card lacks the figures. {_remedy(verdict, config)}."
     loss, guess, chance = (-metrics.get(name, math.nan) for name in ("elbo", "guess", "chance"))
     if verdict in ("collapsed", "mostly collapsed"):
         active = sum(rate >= DEAD_RATE for rate in rates)

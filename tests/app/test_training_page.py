@@ -206,7 +206,7 @@ def test_other_images_are_trained_on_after_a_yes_alone_and_are_called_so(
 def test_a_sweep_over_other_images_is_left_to_a_shell(visit: Visit, own_runs: Path) -> None:
     visitor = visit("training", task="Sweep")
     visitor.text_area(key="sweep-text").set_value('flavour = "label"\n').run()
-    assert "or train on these images with --other-images" in visitor.error[0].value
+    assert "or sweep over them in a shell with --other-images" in visitor.error[0].value
     assert not labels(visitor)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from cvae_core import files, load, noise, runs, sameness
 from cvae_core.architectures import build
 from cvae_core.cards import Weights, card_from_json
-from cvae_core.config import Config, configure
+from cvae_core.config import Config, baseline_for, configure
 from cvae_core.data import DataSet
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunNotFound
 from cvae_core.examples import held_out
@@ -141,6 +141,16 @@ def test_a_bound_that_is_not_the_elbo_is_not_called_so(
     changes: dict[str, float], elbo: float | None, tiny: Tiny, untrained: Untrained
 ) -> None:
     assert untrained(tiny("quadrant", **changes)).card().elbo == elbo
+
+
+def test_a_model_whose_baseline_was_trained_anew_is_not_the_one_that_a_training_would_give(
+    tmp_path: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    config = tiny("quadrant")
+    baseline = untrained(baseline_for(config), "base")
+    for digest, there in ((baseline.weights_digest(), True), ("0" * 64, False)):
+        untrained(config, "model", baseline={"run": "base", "sha256": digest})
+        assert (config in sameness.finished(tmp_path)) == there
 
 
 def test_weights_of_a_name_that_no_file_can_have_are_not_there(

@@ -362,3 +362,16 @@ def test_other_images_than_the_published_ones_are_swept_over_with_a_flag_alone(
     said = capfd.readouterr()
     assert [command in said.out and " --other-images --root " in command for command in begun] == [True]
     assert f"sweep {file} --other-images --root" in said.err
+
+
+def test_a_run_that_diverged_is_not_trained_again_and_named_at_the_end(
+    tmp_path: Path, untrained: Untrained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, TINY)
+    (run,) = plan(file, tmp_path)
+    untrained(run.config, run.run, status="failed", verdict="diverged")
+    assert cli.main(["sweep", str(file), "--root", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out.endswith("  # diverged\n")
+    assert "--resume" not in said.out
+    assert said.err == f"Of 1 runs 1 diverged: {run.run}. Give them other settings in {file}.\n"

@@ -246,6 +246,25 @@ def test_runs_of_other_images_have_a_table_of_their_own_that_says_so(
     assert "mnist (other images, 1a2b3c4d)" in set(above_floors(rows)["images"])
 
 
+def test_runs_of_one_seed_are_no_seeds(tiny: Tiny, untrained: Untrained) -> None:
+    runs = [untrained(tiny("vae", dataset="mnist"), f"same-{number}") for number in range(3)]
+    for run in runs:
+        store(run, [cell("elbo", 100.0)])
+    assert not any(entry.seeds > 1 for entry in entries(runs))
+    (pivot,) = pivots(entries(runs))
+    assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # each has its name
+
+
+def test_an_unfinished_run_is_called_so_and_never_the_best(tiny: Tiny, untrained: Untrained) -> None:
+    finished = untrained(tiny("vae", dataset="mnist"), "whole")
+    stopped = untrained(tiny("vae", dataset="mnist", seed=1), "part", status="stopped", epochs=2)
+    store(finished, [cell("elbo", 100.0)])
+    store(stopped, [cell("elbo", 90.0)])
+    (pivot,) = pivots(entries([finished, stopped]))
+    assert {entry.run for entry in pivot.best} == {"whole"}
+    assert any(line.model.endswith("stopped after 2 epochs") for line in pivot.lines)
+
+
 def test_no_mean_over_seeds_mixes_images(tiny: Tiny, untrained: Untrained) -> None:
     runs = []
     for seed, changes in enumerate(({}, {}, {"data_fingerprint": "0" * 64})):

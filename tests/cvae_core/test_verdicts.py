@@ -40,7 +40,10 @@ CASES: dict[str, tuple[Config, float, list[float], str, str]] = {
     "a baseline": (configure("baseline"), -100.0, [], "sound", ""),
     "a GSNN": (configure("quadrant", alpha=0.0), -95.0, [0.0] * 64, "sound", ""),
     "worse than chance": (configure("vae"), -33_119.0, SIXTEEN, "diverged", "−ELBO 33119.0"),
-    "a baseline worse than chance": (configure("baseline"), -600.0, [], "diverged", "Lower --learning-rate"),
+    "a baseline worse than chance": (
+        configure("baseline", learning_rate=1.0), -600.0, [], "diverged", "Lower --learning-rate"
+    ),
+    "hardly begun": (configure("vae"), -563.6, SIXTEEN, "worse than a trivial guess", "Train for more epochs"),
     "not finite": (configure("vae"), math.nan, [math.nan] * 16, "diverged", "diverged: −ELBO nan"),
 }  # fmt: skip
 
@@ -93,3 +96,9 @@ def test_a_trivial_guess_is_scored_on_the_hidden_pixels_of_the_models_own_protoc
     mean = digits.train.intensities().double().mean(0).clamp(1e-3, 1 - 1e-3).expand_as(x)
     costs = torch.nn.functional.binary_cross_entropy(mean, x.double(), reduction="none")
     assert found["guess"] == pytest.approx(-float((costs * hidden).sum(-1).mean()), abs=1e-4)
+
+
+def test_a_card_without_the_figures_of_its_verdict_shows_none() -> None:
+    assert verdicts.told("diverged", configure("label", learning_rate=5.0), {}, []) == (
+        "diverged: the card lacks the figures. Lower --learning-rate, which is 5."
+    )
