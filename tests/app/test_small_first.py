@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,8 +69,12 @@ def waits(*asking: Callable[[SmallFilesFirst], Awaitable[float]]) -> list[float]
         serving = SmallFilesFirst(server)
         return await asyncio.gather(*(each(serving) for each in asking))
 
-    with asyncio.Runner(loop_factory=Jumping) as runner:
-        return runner.run(together())
+    def run() -> list[float]:
+        with asyncio.Runner(loop_factory=Jumping) as runner:
+            return runner.run(together())
+
+    with ThreadPoolExecutor(1) as apart:  # a browser's loop may be running in this thread, from tests before
+        return apart.submit(run).result()
 
 
 @pytest.mark.parametrize(
