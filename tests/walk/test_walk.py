@@ -291,7 +291,7 @@ def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_to
 
     def words_of(table: int, y: int, another: str = "") -> str:
         """Click into the second column of a table, as a hand does once the page stands still; return what is told then."""
-        page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 390, "y": y})
+        page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 350, "y": y})
         moment(page, 500)
         page.mouse.down()
         page.mouse.up()
