@@ -21,7 +21,7 @@ from cvae_core.errors import RunNotFound
 from cvae_core.options import Job, Options
 from tests.browser import find_browser
 from tests.server import dashboard
-from tests.walk.conftest import FLAGS, HEIGHT, WIDE, settle
+from tests.walk.conftest import COUNT_RUNS, FLAGS, HEIGHT, WIDE, settle
 
 EPOCHS, TURNS, ALONE = (
     2,
@@ -37,6 +37,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, dashboard(Path(folder)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
         page = browser.new_page(viewport={"width": WIDE, "height": HEIGHT})
+        page.add_init_script(COUNT_RUNS)
         page.goto(f"{address}/generate")
         page.wait_for_selector(".slider input")
         settle(page)
