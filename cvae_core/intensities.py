@@ -27,10 +27,10 @@ def require_intensities(x: Tensor) -> None:
 
 
 def require_images(x: Tensor) -> None:
-    """Raise ImagesRefused where images are not (N, 784) floating-point intensities."""
-    if x.shape[1:] != (PIXELS,) or not x.is_floating_point():
+    """Raise ImagesRefused where images are not float32 intensities of shape (N, 784)."""
+    if x.shape[1:] != (PIXELS,) or x.dtype != torch.float32:
         raise ImagesRefused(
-            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they are floating-point numbers of shape (N, {PIXELS}), "
+            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they are float32 numbers of shape (N, {PIXELS}), "
             "row by row from the top. Convert them with images.float().flatten(1)."
         )
     require_intensities(x)

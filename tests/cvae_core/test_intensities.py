@@ -143,3 +143,9 @@ def test_a_model_of_any_set_completes_neither_whole_images_nor_nothing(flagged: 
 def test_numbers_of_numpy_come_with_the_same_sentence() -> None:
     with pytest.raises(ImagesRefused, match="range from 0 to 255"):
         cross_entropy(torch.from_numpy(np.array([0.0, 255.0])), torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_images_of_another_precision_are_a_sentence(dtype: torch.dtype) -> None:
+    with pytest.raises(ImagesRefused, match=r"they are float32 numbers .+ Convert them with images\.float\(\)"):
+        quadrants_of(torch.zeros(2, 784, dtype=dtype), flags("1"))
