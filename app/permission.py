@@ -21,7 +21,7 @@ def may_train() -> bool:
 def tell(what: Markdown = "shows trainings and changes none") -> None:
     """Say why the buttons that change something are missing: what the server does instead."""
     st.info(
-        f"This server {what}: it answers other machines than its own, or was told so. Whoever runs it switches that on with "
+        f"This server {what}, because it may be reachable from other machines or training is switched off. Enable it with "
         f"{VARIABLE}=on.",
         icon=":material/lock:",
     )

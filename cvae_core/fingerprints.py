@@ -22,6 +22,7 @@ from cvae_core.errors import DataDamaged, LabError, NotWritable, RunDamaged
 MEMORY = ".fingerprints.json"
 HELD_OUT = 10_000  # images for validation, the last ones of the 60,000 for training
 SHORT = 8  # letters of a fingerprint that name it
+IN_A_SHELL = "train on these images with --other-images"
 PUBLISHED: Mapping[str, str] = {  # fingerprints
     "mnist": "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5",
     EMBEDDED: "3765d1eafb2b7ca37f43a8ddf62f797d5a4b5999ef7fbec92b162d33ea597e87",
@@ -128,13 +129,10 @@ def named_here(dataset: str) -> str:
     return named(dataset, fingerprint_here(dataset))
 
 
-FLAG = "train on these images with --other-images"
-
-
-def require_published(dataset: str, fingerprint: str | None, otherwise: str = FLAG) -> None:
+def require_published(dataset: str, fingerprint: str | None, otherwise: str = IN_A_SHELL) -> None:
     """Raise DataDamaged, naming the files, where images are known to be others than the published ones.
 
-    `otherwise` says what to do for who wants to train on these images.
+    `otherwise` is the remedy for somebody who wants to train on these images.
     """
     if dataset == EMBEDDED or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
         return  # the embedded images come with the lab
@@ -145,7 +143,7 @@ def require_published(dataset: str, fingerprint: str | None, otherwise: str = FL
     )
 
 
-def require_published_here(*datasets: str, otherwise: str = FLAG) -> None:
+def require_published_here(*datasets: str, otherwise: str = IN_A_SHELL) -> None:
     """Raise DataDamaged as `require_published` does, for the images on this machine."""
     for dataset in dict.fromkeys(datasets):
         require_published(dataset, fingerprint_here(dataset), otherwise)

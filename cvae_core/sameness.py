@@ -50,20 +50,21 @@ def finished(root: Path, images: str | None = None) -> dict[Config, str]:
     It was trained here, on images of a fingerprint, or on those that a training would take now. A quadrant model whose
     baseline has been trained anew does not count: it stands on other weights than a training now would give it.
     """
-    names: dict[Config, str] = {}
     cards = {
         name: card
         for name, card in readable(root)[0].items()
         if card.status == "finished" and not card.imported and has_weights(root / name, card)
         and not apart(of(card), Subject(card.config, images or images_now(card)))
     }  # fmt: skip
+    alike: dict[Config, list[Card]] = {}
+    for card in cards.values():
+        alike.setdefault(card.config, []).append(card)
+    names: dict[Config, str] = {}
     for name, card in cards.items():
-        if not isinstance(card.config, QuadrantConfig) or card.baseline is None:
-            names.setdefault(card.config, name)
-            continue
-        needed = baseline_for(card.config)
-        baselines = [other for other in cards.values() if other.config == needed]
-        if not baselines or any(stands_on(card, other) for other in baselines):
+        baselines: list[Card] = []
+        if isinstance(card.config, QuadrantConfig) and card.baseline:
+            baselines = alike.get(baseline_for(card.config), [])
+        if not baselines or any(stands_on(card, baseline) for baseline in baselines):
             names.setdefault(card.config, name)
     return names
 

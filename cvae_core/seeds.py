@@ -3,9 +3,10 @@
 from operator import index
 from typing import SupportsIndex
 
+from cvae_core.annotations import MAX_WHOLE
 from cvae_core.errors import ConfigError
 
-MAX_SEED = 2**63 - 1  # what files and tables hold in 64 bits
+MAX_SEED = MAX_WHOLE
 
 
 def require_seed(seed: SupportsIndex) -> int:
