@@ -41,6 +41,7 @@ MAX_BYTES = 512 * MEGABYTE  # of an archive, and of all that is in it
 ARRAY, ARRAY_BYTES = r"[a-z0-9_]{1,32}\.npy", 128 * MEGABYTE  # in an .npz, which is a zip too
 MAX_ENTRIES = 1024  # of a zip's directory, with what other programs add
 _ADDED = r"__MACOSX/.*|(.*/)?(\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)"  # by macOS and Windows; never read
+_EXPORT = "Export the run again with python -m cvae_core export RUN --zip FILE.zip."
 _ENTRY = b"PK\x01\x02"  # begins every entry of a zip's directory
 
 
@@ -99,7 +100,7 @@ def _refusing(archive: Path, beside: str = "") -> Iterator[None]:
         reason = str(error).replace(beside, "").removesuffix(f" {files.REMEDY}")
         raise ArchiveRefused(f"{archive} is not imported: {reason}") from error
     except Exception as error:  # zipfile, NumPy, pandas and safetensors fail in more ways than can be listed
-        raise ArchiveRefused(f"{archive} is not imported: it is not a run as this lab packs one.") from error
+        raise ArchiveRefused(f"{archive} is not imported: it is not a run as this lab packs one. {_EXPORT}") from error
 
 
 def _origin(archive: Path) -> str:
@@ -143,8 +144,7 @@ def _unpacked(content: bytes) -> tuple[str, dict[str, bytes]]:
     whole = all(sum(bool(re.fullmatch(kind, file)) for file in contents) == 1 for kind in NEEDED)
     if len(folders) != 1 or not whole:
         raise ArchiveRefused(
-            "it does not hold one whole run: a card, weights, curves and stages in one folder. Export the run again with "
-            "python -m cvae_core export RUN --zip FILE.zip."
+            f"it does not hold one whole run: a card, weights, curves and stages in one folder. {_EXPORT}"
         )
     for file, member in contents.items():
         if file.endswith(".npz"):
@@ -188,6 +188,11 @@ def _members(
         raise ArchiveRefused(f"it lists more than {MAX_FILES} files.")
     for entry in entries:
         most, kind = limit(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
+        if not most and "\\" in entry.orig_filename:
+            raise ArchiveRefused(
+                f"it separates folders by backslashes ({entry.orig_filename[:80]!r}), which the zip format does not allow. "
+                "Pack the run's folder again with another program, or import the archive that export --zip wrote."
+            )
         if not most or entry.orig_filename != entry.filename:
             raise ArchiveRefused(
                 f"it holds {entry.orig_filename[:80]!r}, and a run has no such file. Pack the run's folder without it, or "

@@ -88,12 +88,21 @@ def read(name: str) -> dict[str, bytearray]:
                 raise damaged(name, path, f"holds the label {highest}, but labels go from 0 to 9")
     if missing:
         half = next((path for path in filter(_is_packed, _places(name, missing[0])) if path.is_file()), None)
-        beside = f", and {half} is cut off or holds something else" if half else ""
+        beside = f", and {half} is cut off or holds something else" if half else _what_lies_in(raw(name))
         raise DataMissing(
             f"{name} is not on this machine: no {missing[0]} in {raw(name)}{beside}. Get it with python -m cvae_core "
             f"download {name}, set CVAE_DATA to the folder that holds {CLASS[name]}/raw, or use the embedded {EMBEDDED}."
         )
     return contents
+
+
+def _what_lies_in(place: Path) -> str:
+    """Name the first files of a folder, for a sentence that says what is missing there."""
+    try:
+        names = sorted(path.name for path in place.iterdir())
+    except OSError:
+        return ""
+    return f", which holds {', '.join(names[:4])}{' …' if names[4:] else ''}" if names else ""
 
 
 def damaged(name: str, path: Path, fault: str) -> DataDamaged:

@@ -111,7 +111,7 @@ class Run:
         """Read the weights as float32, by name; raise RunDamaged unless they match the card's digest."""
         named = (card or self.card()).weights
         if named is None:
-            raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
+            raise self._no_weights(card or self.card())
         path = self.folder / Path(named.file).name
         if not os.path.lexists(path):
             command = in_root(train_command((card or self.card()).config, self.anew), self.folder.parent)
@@ -136,10 +136,17 @@ class Run:
 
     def weights_digest(self) -> str:
         """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
-        named = self.card().weights
-        if named is None:
-            raise RunNotFound(f"Run {self.name!r} has no weights yet: let it train for an epoch first.")
-        return named.sha256
+        card = self.card()
+        if card.weights is None:
+            raise self._no_weights(card)
+        return card.weights.sha256
+
+    def _no_weights(self, card: Card) -> RunNotFound:
+        if card.verdict == "diverged":
+            remedy = "it diverged in its first epoch. Train it again with a lower --learning-rate"
+        else:
+            remedy = "let it train for an epoch first"
+        return RunNotFound(f"Run {self.name!r} has no weights yet: {remedy}.")
 
     def model(self) -> ConditionalVAE:
         """Rebuild the model with its best weights, for evaluation only."""

@@ -162,9 +162,9 @@ def _name(stem: str, config: Config, apart: Mapping[str, Any], shared: Collectio
 
 
 def _abbreviated(key: str) -> str:
-    """Shorten a setting's name: learning_rate is lr, averaging is avera."""
+    """Shorten a setting's name of several words: learning_rate is lr."""
     words = key.split("_")
-    return "".join(word[0] for word in words) if len(words) > 1 else key[:5]
+    return "".join(word[0] for word in words) if len(words) > 1 else key
 
 
 def _configured(values: Mapping[str, Any]) -> Config:

@@ -197,6 +197,8 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 Forger = Callable[[Contents], bytes]
 FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
+NO_ARCHIVE = "not a run as this lab packs one. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
+BACKSLASHES = "which the zip format does not allow. Pack the run's folder again with another program"
 NO_SUCH_FILE, NOT_WRITTEN_BY_US = "and a run has no such file", "does not hold what this version of the lab writes"
 
 
@@ -219,7 +221,7 @@ for place in (
     "$HOME/cll.json", "a/b/c/d/e/cll.json",
     "\u2024\u2024/cll.json",
 ):  # fmt: skip
-    FORGED[f"a file called {place!r}"] = (more(place), NO_SUCH_FILE)
+    FORGED[f"a file called {place!r}"] = (more(place), BACKSLASHES if "\\" in place else NO_SUCH_FILE)
 
 
 def forged(said: str) -> Callable[[Forger], Forger]:
@@ -264,7 +266,7 @@ for file in (*ALONE, "weights-"):
 for folder in ("..", "../x", "./x", "/x", "x//x", "x\\y", "C:", ".hidden", "", "x\u202ey", "x\ny", "x\0y"):
     FORGED[f"all in the folder {folder!r}"] = (
         lambda contents, folder=folder: zipped({name.replace(NAME, folder, 1): c for name, c in contents.items()}),
-        NO_SUCH_FILE,
+        BACKSLASHES if "\\" in folder else NO_SUCH_FILE,
     )
 for kind, mode in {
     "link": stat.S_IFLNK, "pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK, "folder": stat.S_IFDIR, "disk": stat.S_IFBLK,
@@ -286,7 +288,7 @@ for name, content in {
     "a script": b"#!/bin/sh\nrm -rf ~\n",
     "a gzip": b"\x1f\x8b" * 50,
 }.items():
-    FORGED[name] = (lambda _, content=content: content, "not a run as this lab packs one")
+    FORGED[name] = (lambda _, content=content: content, NO_ARCHIVE)
 
 
 @forged("does not hold one whole run")
@@ -294,18 +296,18 @@ def an_empty_zip(contents: Contents) -> bytes:
     return zipped({})
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def half_a_zip(contents: Contents) -> bytes:
     whole = zipped(contents)
     return whole[: len(whole) // 2]
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def a_zip_whose_beginning_is_missing(contents: Contents) -> bytes:
     return zipped(contents)[1000:]
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def an_encrypted_file(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *FLAGS, 1)
 
@@ -315,7 +317,7 @@ def an_unknown_method(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *METHOD, 99)
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def a_directory_and_a_file_that_differ_in_the_name(contents: Contents) -> bytes:
     return zipped(contents).replace(f"{NAME}/cll.json".encode(), b"../../../x/bad/..", 1)
 
@@ -355,7 +357,7 @@ def a_file_that_says_it_is_huge(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/stages.npz", *SIZE, 2**32 - 2)
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def a_bomb_that_says_it_is_small(contents: Contents) -> bytes:
     return directory_says(instead(contents, "cll.json", bytes(30_000_000)), f"{NAME}/cll.json", *SIZE, 700)
 
@@ -374,7 +376,7 @@ def many_large_files(contents: Contents) -> bytes:
     return archive
 
 
-@forged("not a run as this lab packs one")
+@forged(NO_ARCHIVE)
 def two_names_for_the_same_bytes(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *HEADER_AT, 0)
 

@@ -209,6 +209,18 @@ def test_missing_data_say_where_they_were_looked_for_and_the_remedies(
         data.load(name)
 
 
+def test_missing_data_say_what_lies_in_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tmp_path / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name in ("mnist_train.csv", "mnist_test.csv"):
+        (raw / name).write_text("label,1x1")
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path))
+    with pytest.raises(
+        DataMissing, match=r"no train-images-idx3-ubyte in .*raw, which holds mnist_test\.csv, mnist_train.csv"
+    ):
+        data.load("mnist")
+
+
 def test_a_file_in_place_of_the_folder_holds_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("CVAE_DATA", str(tmp_path / "file"))

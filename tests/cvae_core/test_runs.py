@@ -301,6 +301,12 @@ def test_a_run_without_weights_says_what_to_do(tiny: Tiny, untrained: Untrained)
     run.write_card(replace(run.card(), weights=None))
     with pytest.raises(RunNotFound, match="has no weights yet: let it train"):
         run.model()
+    run.write_card(replace(run.card(), verdict="diverged"))
+    for asked in (run.model, run.weights_digest):
+        with pytest.raises(
+            RunNotFound, match=r"diverged in its first epoch\. Train it again with a lower --learning-rate"
+        ):
+            asked()
 
 
 def commit(run: Run, content: bytes, file: str | None = None) -> None:
