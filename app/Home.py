@@ -13,25 +13,28 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:  # `streamlit run` puts app/ on the path, and nothing else
     sys.path.insert(0, str(ROOT))
 
-from app import ahead  # noqa: E402
-from app.small_first import SmallFilesFirst  # noqa: E402
+from app.server import preload  # noqa: E402
+from app.server.asset_order import SmallFilesFirst  # noqa: E402
 
 if __name__ != "__main__":
-    app = st.App(__file__, lifespan=ahead.while_serving, middleware=[Middleware(SmallFilesFirst)])
+    app = st.App(__file__, lifespan=preload.while_serving, middleware=[Middleware(SmallFilesFirst)])
 else:
-    ahead.wait()
-    from app import address, display, faults, library, strangers
-    from app.navigation import PAGES
-    from cvae_core import logs
+    preload.wait()
+    from app.cached import runs
+    from app.display import elements
+    from app.display.navigation import PAGES
+    from app.server import no_ip_lookup, uncaught_errors
+    from app.widgets import url_state
+    from cvae_core.system import logs
 
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
-    display.keep_pixels_crisp()
-    faults.watch()
-    strangers.ask_nobody()
+    elements.keep_pixels_crisp()
+    uncaught_errors.watch()
+    no_ip_lookup.ask_nobody()
     logs.to_stderr(st.get_option("logger.level"))
-    address.remember()
-    with display.sentences():  # the last resort: what a page did not expect is still a sentence
-        library.tidy_once()
+    url_state.remember()
+    with elements.sentences():  # the last resort: what a page did not expect is still a sentence
+        runs.tidy_once()
         st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
-        display.leave_fingers_to_the_page()
-    address.tell()
+        elements.leave_fingers_to_the_page()
+    url_state.tell()

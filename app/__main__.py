@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:  # where the folder was named to Python, not the package
     sys.path.insert(0, str(HERE.parent))
 
-from cvae_core import processes  # noqa: E402
+from cvae_core.system import processes  # noqa: E402
 
 STDOUT = 1
 # Whatever its user has told Streamlit for all their apps: with `headless` off Streamlit would open the browser itself, and
@@ -22,7 +22,7 @@ def main(options: list[str]) -> None:
     processes.refuse_windows()
     set_missing_home()
     listener = subprocess.Popen(
-        [sys.executable, str(HERE / "opening.py")],
+        [sys.executable, str(HERE / "server" / "open_browser.py")],
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is the server's alone, and the browser outlives it
     )

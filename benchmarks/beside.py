@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import machine, measured_on, ticks
-from cvae_core import jobs, parallel
-from cvae_core.cards import CARD, read_card
-from cvae_core.config import configure
+from cvae_core.config.flavours import configure
+from cvae_core.config.job import Job, Options
 from cvae_core.errors import RunNotFound
-from cvae_core.options import Job, Options
+from cvae_core.jobs import control
+from cvae_core.runs.card import CARD, read_card
+from cvae_core.system import distributed
 from tests.browser import find_browser
 from tests.server import dashboard
 from tests.walk.conftest import COUNT_RUNS, FLAGS, HEIGHT, WIDE, settle
@@ -48,7 +49,7 @@ def main() -> None:
             f"no training: {(page.eval_on_selector(*FRAMES) - frames) / (time.monotonic() - since):.1f} pictures a second"
         )
         for turn in range(TURNS):
-            for name, threads in (("a thread per core", None), ("one core left", parallel.all_but_one())):
+            for name, threads in (("a thread per core", None), ("one core left", distributed.all_but_one())):
                 epoch, pictures = beside(page, Path(folder) / f"{turn}-{threads}", threads)
                 print(f"{name}: {epoch:.1f} s an epoch, {pictures:.1f} pictures a second", flush=True)
         browser.close()
@@ -59,11 +60,11 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
     """Train as the dashboard does; return the seconds of an epoch, validation included, and the pictures a second."""
     config = configure("label", epochs=1 + EPOCHS + 1)  # the last one is not waited for
     root.mkdir()
-    jobs.start(root, Job(run="label", config=config, options=Options(embed=False, threads=threads)))
+    control.start(root, Job(run="label", config=config, options=Options(embed=False, threads=threads)))
 
     def after(epochs: int) -> tuple[float, int]:
         while not (root / "label" / CARD).exists() or read_card(root / "label").epochs < epochs:
-            if (state := jobs.condition(root, "label")).state not in ("training", "waiting"):
+            if (state := control.condition(root, "label")).state not in ("training", "waiting"):
                 sys.exit(f"The training {state.state}: {state.reason}")
             page.wait_for_timeout(100)
         return time.monotonic(), page.eval_on_selector(*FRAMES)
@@ -72,7 +73,7 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
         (since, frames), (until, more) = after(1), after(1 + EPOCHS)
     finally:
         with suppress(RunNotFound):  # it has ended by itself
-            jobs.stop(root, "label")
+            control.stop(root, "label")
     return (until - since) / EPOCHS, (more - frames) / (until - since)
 
 

@@ -9,15 +9,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cvae_core import cli, verdicts
-from cvae_core.cards import Card
-from cvae_core.classifier import classifier_path
-from cvae_core.config import any_set, train_command
-from cvae_core.data import load
-from cvae_core.evaluation import CURVE, RESULTS, Cell, Estimator, stored_cells
-from cvae_core.judging import stored_judgement
-from cvae_core.monitoring import trivial
-from cvae_core.runs import Run, default_root, find, readable, run_at
+from cvae_core.cli import main as cli
+from cvae_core.config.flavours import any_set, train_command
+from cvae_core.data.datasets import load
+from cvae_core.evaluation.classifier import classifier_path
+from cvae_core.evaluation.likelihood import CURVE, RESULTS, Cell, Estimator, stored_cells
+from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.runs.card import Card
+from cvae_core.runs.run import Run, default_root, find, readable, run_at
+from cvae_core.training import verdicts
+from cvae_core.training.validation import trivial
 
 # What the pages open, in the order in which later runs need earlier ones. Two latents do not feed wide networks; with
 # more visible, less is left to learn and the schedule must end before overfitting begins.

@@ -1,4 +1,4 @@
-"""Write cvae_core/digits.npz, scikit-learn's handwritten digits in MNIST's frame and split: `python -m benchmarks.digits`.
+"""Write cvae_core/data/digits.npz from scikit-learn's handwritten digits: `python -m benchmarks.digits`.
 
 The lab reads this file and not the digits themselves: scikit-learn takes a second to import, and may some day split them
 differently.
@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from cvae_core.data import DIGITS
-from cvae_core.framing import BOX, centred
+from cvae_core.data.centring import BOX, centred
+from cvae_core.data.datasets import DIGITS
 
 
 def framed() -> tuple[np.ndarray, np.ndarray]:

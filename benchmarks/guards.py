@@ -38,35 +38,38 @@ class Guard:
 
 
 GUARDS = {  # by promise
-    "damage": Guard("cvae_core/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
+    "damage": Guard("cvae_core/system/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
     "kills": Guard(
-        "cvae_core/files.py", "        sweep(path.parent)\n        with", "        with", "tests/promises/test_kills.py"
+        "cvae_core/system/files.py",
+        "        sweep(path.parent)\n        with",
+        "        with",
+        "tests/promises/test_kills.py",
     ),
     "names": Guard(
-        "cvae_core/roots.py", "if not NAME.fullmatch(name):", "if False:", "tests/promises/test_names.py"
+        "cvae_core/system/folders.py", "if not NAME.fullmatch(name):", "if False:", "tests/promises/test_names.py"
     ),
-    "inputs": Guard("app/drawing.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
+    "inputs": Guard("app/widgets/drawing_pad.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
     "flags": Guard(
-        "cvae_core/cli.py", "except (LabError, OSError) as", "except OSError as", "tests/promises/test_flags.py"
+        "cvae_core/cli/main.py", "except (LabError, OSError) as", "except OSError as", "tests/promises/test_flags.py"
     ),
     "visitors": Guard(
-        "app/library.py",
+        "app/cached/runs.py",
         '@st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")\n',
         "",
         f"{VISITORS}::test_what_visitors_want_at_the_same_time_is_computed_once",
     ),
     "isolation": Guard(
-        "app/library.py",
+        "app/cached/runs.py",
         "def model(key: RunKey) -> ConditionalVAE:\n",
         "def model(_key: RunKey) -> ConditionalVAE:\n    key = _key  # Streamlit takes it for the same whatever it is\n",
         f"{VISITORS}::test_every_visitor_sees_what_it_would_see_alone",
     ),
     "endurance": Guard(
-        "app/pictures.py", "KEPT = 400 ", "KEPT = None ",
+        "app/cached/figures.py", "KEPT = 400 ", "KEPT = None ",
         f"{VISITORS}::test_a_long_day_costs_no_memory_and_no_open_files", long=True,
     ),
     "misfortune": Guard(
-        "cvae_core/files.py",
+        "cvae_core/system/files.py",
         '    except OSError as error:\n        raise NotWritable(\n            f"{path} could not be written',
         '    except KeyError as error:\n        raise NotWritable(\n            f"{path} could not be written',
         "tests/promises/test_misfortune.py",
@@ -82,47 +85,47 @@ GUARDS = {  # by promise
         "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_system_and_hands_its_exports_over",
     ),
     "texts": Guard(
-        "app/plain.py",
+        "app/display/plain_text.py",
         r'return _SPECIAL.sub(r"\\\g<0>", line)',
         "return line",
         "tests/app/test_marked.py",
     ),
     "terminal": Guard(
-        "cvae_core/printable.py",
+        "cvae_core/system/printable.py",
         "self.stream.write(printable(text))",
         "self.stream.write(text)",
         "tests/promises/test_terminal.py",
     ),
     "numbers": Guard(
-        "cvae_core/annotations.py", "all(value in each for each in ranges)", "True", "tests/promises/test_numbers.py"
+        "cvae_core/system/type_checks.py", "all(value in each for each in ranges)", "True", "tests/promises/test_numbers.py"
     ),
-    "links": Guard("cvae_core/roots.py", "if part.is_symlink():", "if False:", "tests/promises/test_links.py"),
+    "links": Guard("cvae_core/system/folders.py", "if part.is_symlink():", "if False:", "tests/promises/test_links.py"),
     "images": Guard(
-        "cvae_core/fingerprints.py",
+        "cvae_core/data/fingerprints.py",
         "return fingerprint == PUBLISHED[dataset]",
         "return True",
         "tests/promises/test_images.py",
     ),
     "sweeps": Guard(
-        "cvae_core/sweeps.py", "if len(text) > MOST_BYTES:", "if False:", "tests/promises/test_images.py"
+        "cvae_core/jobs/sweep.py", "if len(text) > MOST_BYTES:", "if False:", "tests/promises/test_images.py"
     ),
     "pickles": Guard(
-        "cvae_core/formats.py",
+        "cvae_core/system/formats.py",
         "BytesIO(content), allow_pickle=False",
         "BytesIO(content), allow_pickle=True",
         "tests/promises/test_pickles.py",
     ),
     "commands": Guard(
-        "cvae_core/options.py", "if not fits(job, Job):", "if False:", "tests/promises/test_commands.py"
+        "cvae_core/config/job.py", "if not fits(job, Job):", "if False:", "tests/promises/test_commands.py"
     ),
     "held": Guard(
-        "cvae_core/upkeep.py", "fcntl.flock(file, fcntl.LOCK_EX)\n", "pass\n", "tests/promises/test_held.py"
+        "cvae_core/jobs/housekeeping.py", "fcntl.flock(file, fcntl.LOCK_EX)\n", "pass\n", "tests/promises/test_held.py"
     ),
     "stopped": Guard(
-        "cvae_core/jobs.py", "or since < pulse.STALLED_AFTER:", "or True:", "tests/promises/test_stopped.py"
+        "cvae_core/jobs/control.py", "or since < pulse.STALLED_AFTER:", "or True:", "tests/promises/test_stopped.py"
     ),
     "formulas": Guard(
-        "cvae_core/formats.py", "f\"'{cell}\" if begins", "cell if begins", "tests/promises/test_formulas.py"
+        "cvae_core/system/formats.py", "f\"'{cell}\" if begins", "cell if begins", "tests/promises/test_formulas.py"
     ),
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
-from app.navigation import PAGES
+from app.display.navigation import PAGES
 from benchmarks.machine import machine, ticks
 from benchmarks.visitors import Visitor, finished, visitor
 from tests.browser import find_browser

@@ -14,9 +14,9 @@ from pyro.infer import SVI, Trace_ELBO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from cvae_core import vision
-from cvae_core.data import HELD_OUT, folder
-from cvae_core.quadrants import PIXELS, flags, pixel_mask
+from cvae_core.data import download
+from cvae_core.data.datasets import HELD_OUT, folder
+from cvae_core.data.masks import PIXELS, flags, pixel_mask
 
 WIDTH, LATENT, BATCH, LEARNING_RATE = 500, 200, 128, 1e-3
 HIDDEN = -1.0  # what the tutorial writes into pixels that are not seen
@@ -31,7 +31,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, train: bool):
         from torchvision.transforms import ToTensor
 
-        self.pictures = vision.datasets().MNIST(str(folder()), train=train, transform=ToTensor())
+        self.pictures = download.datasets().MNIST(str(folder()), train=train, transform=ToTensor())
         self.seen = pixel_mask(flags(VISIBLE))
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
 def loaders() -> tuple[DataLoader, DataLoader, DataLoader]:
     """Return training, validation and test batches, split as the lab splits."""
-    vision.datasets()  # which lets torchvision.transforms be imported too
+    download.datasets()  # which lets torchvision.transforms be imported too
     train, test = Pictures(train=True), Pictures(train=False)
     cut = len(train) - HELD_OUT
     parts = (Subset(train, range(cut)), Subset(train, range(cut, len(train))), test)

@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks.checkpoints import ILLUSTRATIONS
 from benchmarks.machine import measured_on
-from cvae_core import tables
-from cvae_core.judging import stored_judgement
-from cvae_core.runs import Run, default_root, find, readable
+from cvae_core.evaluation import table as tables
+from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.runs.run import Run, default_root, find, readable
 
 SPEED, LOAD = (Path(__file__).with_name(name) for name in ("speed.json", "load.json"))
 README = Path(__file__).resolve().parents[1] / "README.md"

@@ -13,20 +13,32 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cvae_core import data, evaluation, figures, noise, sessions, tables
-from cvae_core.config import Config, any_set, is_gsnn
-from cvae_core.config import configure as configure
-from cvae_core.data import DataSet, Rows, Split
+from cvae_core.config.flavours import Config, any_set, is_gsnn
+from cvae_core.config.flavours import configure as configure
+from cvae_core.data import datasets, noise
+from cvae_core.data.batches import held_out
+from cvae_core.data.datasets import DataSet, Rows, Split
+from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
-from cvae_core.evaluation import Cell
-from cvae_core.examples import held_out
-from cvae_core.models import LABELS, Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
-from cvae_core.objectives import PosteriorEstimates, from_posterior
-from cvae_core.quadrants import PIXELS, flags
-from cvae_core.runs import default_root, find, readable
-from cvae_core.sessions import Launch, SessionReport
-from cvae_core.training import EpochEnded as EpochEnded
+from cvae_core.evaluation import likelihood
+from cvae_core.evaluation import table as tables
+from cvae_core.evaluation.likelihood import Cell
+from cvae_core.jobs import session
+from cvae_core.jobs.session import Launch, SessionReport
+from cvae_core.models.conditional_vae import (
+    LABELS,
+    Condition,
+    ConditionalVAE,
+    completed,
+    labelled,
+    nothing,
+    quadrants_of,
+)
+from cvae_core.models.objectives import PosteriorEstimates, from_posterior
+from cvae_core.pictures import grid as figures
+from cvae_core.runs.run import default_root, find, readable
+from cvae_core.training.loop import EpochEnded as EpochEnded
 
 Folder = str | os.PathLike[str]
 
@@ -52,7 +64,7 @@ def load_data(name: str) -> DataSet:
     >>> load_data("digits").test.intensities([0, 1, 2]).shape
     torch.Size([3, 784])
     """
-    return data.load(name)
+    return datasets.load(name)
 
 
 def train(
@@ -66,7 +78,7 @@ def train(
     line, this function does not wait for other trainings. Raises DataMissing, RunInUse, ReadOnlyRun, NotWritable, Diverged.
     """
     launch = Launch(config.run_name if run is None else run, _root(root), resume=resume, force=force)
-    return sessions.train_run(config, launch)
+    return session.train_run(config, launch)
 
 
 def evaluate(
@@ -85,7 +97,7 @@ def evaluate(
     `samples` is the number of draws of z per image; `images` None means all. `split_name` is written into the cells.
     `visible` gives the quadrants that a model trained on any set of quadrants is shown. Raises ConfigError.
     """
-    *_, scored = evaluation.evaluate(
+    *_, scored = likelihood.evaluate(
         model, split, split_name=split_name, samples=samples, images=images, seed=seed, visible=visible
     )
     return list(scored.cells)
@@ -111,7 +123,7 @@ def score(
         raise ConfigError("This model has its own visible quadrants or none: leave out visible.")
     samples = _at_least_one("Samples", samples)
     shown = None if visible is None else flags(visible)
-    at_once = max(1, min(evaluation.IMAGES_AT_ONCE, evaluation.NOISE_FLOATS // (samples * model.latent)))
+    at_once = max(1, min(likelihood.IMAGES_AT_ONCE, likelihood.NOISE_FLOATS // (samples * model.latent)))
     parts = []
     for some in torch.arange(len(split))[rows].split(at_once):
         x, c = held_out(model.config, split, some, shown, device=model.device)

@@ -6,13 +6,18 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import charts, controls, display, downloads, library, live, snippets
-from app.plain import code, plain
-from app.provenance import provenance
-from cvae_core import data, formats, tables
-from cvae_core.objectives import LogMeanExp, from_posterior, prior_monte_carlo
-from cvae_core.runs import default_root, find
-from cvae_core.tables import ESTIMATORS, FLOOR, Entry, Pivot
+from app.cached import runs as library
+from app.display import elements, plotly_charts
+from app.display.plain_text import code, plain
+from app.display.provenance import provenance
+from app.views import cll_estimate, code_snippets
+from app.widgets import controls, downloads
+from cvae_core.data import datasets
+from cvae_core.evaluation import table as tables
+from cvae_core.evaluation.table import ESTIMATORS, FLOOR, Entry, Pivot
+from cvae_core.models.objectives import LogMeanExp, from_posterior, prior_monte_carlo
+from cvae_core.runs.run import default_root, find
+from cvae_core.system import formats
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
 CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
@@ -119,12 +124,12 @@ def exports(rows: Sequence[Entry]) -> None:
     }
     with st.container(horizontal=True):
         for name, (ending, write) in writers.items():
-            display.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
+            elements.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
 
 
 def scored() -> None:
     """Show all numbers, and let the visitor estimate them anew."""
-    with display.sentences():
+    with elements.sentences():
         runs, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
         for fault in damaged:
             st.warning(plain(fault), icon=":material/broken_image:")
@@ -168,7 +173,7 @@ def settling() -> None:
         "and weighing them makes up for where they came from."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
-    display.chart(charts.by_draws(cells), snippets.by_draws(chosen), key="by-draws", alt=alt)
+    elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), key="by-draws", alt=alt)
 
 
 def judged() -> None:
@@ -194,7 +199,7 @@ def judged() -> None:
         for finding in findings
         if " read as " not in finding.name
     ]
-    display.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
+    elements.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
 
 
 def estimate_anew() -> None:
@@ -204,7 +209,7 @@ def estimate_anew() -> None:
         library.run_keys().items(),
         key=lambda item: (bool(library.other_images(item[1])), item[0] != FIRST_RUN, item[0]),
     )
-    here = {name: key for name, key in everything if data.on_disk(library.config(key).dataset)}
+    here = {name: key for name, key in everything if datasets.on_disk(library.config(key).dataset)}
     for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
         st.info(
             f"Live estimates of {plain(missing)} runs need its images, which are not on this machine.",
@@ -220,8 +225,8 @@ def estimate_anew() -> None:
         images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
-            live.begin(key, samples, images, seed)
-    kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in live.KEPT)
+            cll_estimate.begin(key, samples, images, seed)
+    kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in cll_estimate.KEPT)
     st.caption(
         f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."
     )
@@ -236,11 +241,11 @@ st.markdown(
 library.rerun_when_runs_change()
 for tab, show in zip(st.tabs(list(FIGURES), key="figures", bind="query-params"), FIGURES.values(), strict=True):
     if tab.open:
-        with tab, display.sentences():
+        with tab, elements.sentences():
             show()
-with display.sentences():
-    live.show()
-display.explanation(
+with elements.sentences():
+    cll_estimate.show()
+elements.explanation(
     "All rows estimate $-\\log p(x \\mid c)$ of the hidden pixels (or of the whole image, given the label or nothing). "
     "**−ELBO** averages draws from the recognition network and is an upper bound. **Importance sampling** weighs the same "
     "draws by $p(z \\mid c) / q(z \\mid x, c)$; it is an upper bound in expectation too, and tightens as S grows. **Prior "

@@ -5,15 +5,18 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app import controls, decoder, display, drawing, library, pictures
-from app.library import RunKey
-from app.pictures import Figure
-from app.plain import code, plain
-from cvae_core import gallery, noise
-from cvae_core.config import is_ladder
-from cvae_core.flat import LabelCVAE
-from cvae_core.latent import slerp
-from cvae_core.models import LABELS, ConditionalVAE, completed
+from app.cached import figures, runs
+from app.cached.figures import Figure
+from app.cached.runs import RunKey
+from app.display import elements
+from app.display.plain_text import code, plain
+from app.widgets import controls, drawing_pad, live_decoder
+from cvae_core.config.flavours import is_ladder
+from cvae_core.data import noise
+from cvae_core.evaluation.latent_space import slerp
+from cvae_core.models.conditional_vae import LABELS, ConditionalVAE, completed
+from cvae_core.models.flat import LabelCVAE
+from cvae_core.pictures import recipes
 
 COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
@@ -36,13 +39,13 @@ def label_of(digit: str) -> int:
 
 def place(key: RunKey, seed: int) -> Place:
     """Let the visitor choose z: by sliders, or on a walk where there are too many dimensions to slide."""
-    return walk(key, seed) if is_ladder(library.config(key)) else sliders(key, seed)
+    return walk(key, seed) if is_ladder(runs.config(key)) else sliders(key, seed)
 
 
 def walk(key: RunKey, seed: int) -> Place:
     """Show one slider from a random z to another."""
     st.subheader("Walk through z", anchor=False)
-    latents = library.config(key).latents
+    latents = runs.config(key).latents
     st.markdown(
         f"This model is a *ladder*: its z are maps, {latents:,} numbers from coarse to fine, too many to slide one by one. "
         "Walk from one random z to another instead; another seed is another walk."
@@ -56,7 +59,7 @@ def walk(key: RunKey, seed: int) -> Place:
 
 def sliders(key: RunKey, seed: int) -> Place:
     """Show the sliders, most useful first."""
-    rates = library.rates(key)
+    rates = runs.rates(key)
     ranked = controls.by_rate(rates)
     st.subheader("Slide through z", anchor=False)
     controls.latent_buttons(len(rates), seed)
@@ -81,51 +84,51 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 def live(key: RunKey, digit: str, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
     st.subheader("Slide through z", anchor=False)
-    with display.sentences():
-        there = slid(controls.read_epsilon(library.config(key).latents))
-        shown = decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
+    with elements.sentences():
+        there = slid(controls.read_epsilon(runs.config(key).latents))
+        shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
         controls.watch_for_the_browser(shown)
-        style_of_a_test_digit(key, decoder.move_sliders)
+        style_of_a_test_digit(key, live_decoder.move_sliders)
         around(key, there, digit, seed)
-        style_of_a_drawing(key, label_of(digit), decoder.move_sliders)
+        style_of_a_drawing(key, label_of(digit), live_decoder.move_sliders)
 
 
 def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     """Show digits of nearly the chosen style."""
-    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - gallery.FRESH:.0%} of it")
-    labels = gallery.ALL_LABELS if digit == ALL else (label_of(digit),)
+    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - recipes.FRESH:.0%} of it")
+    labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
     near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
-    display.picture(
-        Figure(key, gallery.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
+    elements.picture(
+        Figure(key, recipes.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
         name=f"{key.name}-around",
         alt="Digits of nearly the style that the sliders describe",
         scale=2,
     )
     with st.container(horizontal=True):
-        display.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
+        elements.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
 
 
 def all_labels(key: RunKey, there: Place) -> Figure:
     """Return one style under all ten labels."""
-    settings = {"epsilon": there.epsilon, "labels": gallery.ALL_LABELS, "columns": 5}
-    return Figure(key, gallery.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
+    settings = {"epsilon": there.epsilon, "labels": recipes.ALL_LABELS, "columns": 5}
+    return Figure(key, recipes.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
 
 
 def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to move the sliders to the style of a test digit, by its number."""
-    if why := library.other_images(key):
+    if why := runs.other_images(key):
         st.caption(f"A test digit cannot be encoded. {why}")
         return
-    name = drawing.source_of_digits(key)
-    highest = controls.MAX_INDEX if name == "mnist" else len(library.dataset(name).test) - 1
+    name = drawing_pad.source_of_digits(key)
+    highest = controls.MAX_INDEX if name == "mnist" else len(runs.dataset(name).test) - 1
     with st.container(horizontal=True, vertical_alignment="bottom"):
         controls.whole_number("Test digit", 0, highest, default=0, key="encode")
 
         def encode() -> None:
             index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # what the field holds by now
-            with display.sentences():
-                test = library.dataset(name).test  # not before: it is long to read, and most visitors go without
-                move(pictures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
+            with elements.sentences():
+                test = runs.dataset(name).test  # not before: it is long to read, and most visitors go without
+                move(figures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
 
         st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
 
@@ -140,12 +143,12 @@ def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]]
 
 def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Show the pad, and a button that takes the style."""
-    drawn = drawing.pad(key)
+    drawn = drawing_pad.pad(key)
     left, right = st.columns(2, vertical_alignment="bottom")
-    drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing.LABEL, bind="query-params") or 0
+    drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
 
     def take() -> None:
-        move(pictures.style(key, drawn.tobytes(), drawn_as))
+        move(figures.style(key, drawn.tobytes(), drawn_as))
 
     right.button(
         "Take its style",
@@ -162,14 +165,14 @@ def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
     if digit != ALL:
         st.subheader(f"This z as a {plain(digit)}", anchor=False)
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
-        display.picture(
-            Figure(key, gallery.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
+        elements.picture(
+            Figure(key, recipes.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
             name=f"{key.name}-{digit}",
             alt=f"The digit {digit} that the sliders describe",
             scale=9,
         )
     st.subheader("The same z under all ten labels", anchor=False)
-    display.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
+    elements.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
 
 
 def samples(key: RunKey, digit: str, seed: int) -> None:
@@ -177,13 +180,13 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
     caption = f"{key.name}: samples, digit {digit}, seed {seed}"
     if digit == ALL:
         st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
-        settings = {"labels": gallery.ALL_LABELS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, gallery.samples, settings, caption, rows=tuple(map(str, gallery.ALL_LABELS)))
+        settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
+        figure = Figure(key, recipes.samples, settings, caption, rows=tuple(map(str, recipes.ALL_LABELS)))
     else:
         st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
         settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, gallery.block, settings, caption)
-    display.picture(
+        figure = Figure(key, recipes.block, settings, caption)
+    elements.picture(
         figure,
         name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
         alt=f"Samples of the label CVAE, digit {digit}, seed {seed}",
@@ -210,8 +213,8 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
 def block(run: RunKey, name: str, label: int, seed: int) -> None:
     """Show a block of samples of one run."""
     settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
-    display.picture(
-        Figure(run, gallery.block, settings, f"{run.name}: {name}, seed {seed}"),
+    elements.picture(
+        Figure(run, recipes.block, settings, f"{run.name}: {name}, seed {seed}"),
         name=f"{run.name}-beside-{label}-seed{seed}",
         alt=f"Samples of the {name}",
         scale=3,
@@ -224,8 +227,8 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
         "Each row walks from one random $z$ to another in ten steps, along the sphere near which the prior's points lie."
     )
     settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
-    display.picture(
-        Figure(key, gallery.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
+    elements.picture(
+        Figure(key, recipes.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
         name=f"{key.name}-interpolation-{label}-seed{seed}",
         alt=f"Three walks through the latent space, digit {label}",
         scale=3,
@@ -234,18 +237,18 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
 
 def manifold(key: RunKey, label: int) -> None:
     """Show all that a model with two latents can write."""
-    flat = library.run_keys(flavour="label", latent=2, groups=0)
+    flat = runs.run_keys(flavour="label", latent=2, groups=0)
     if not flat:
         st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"All that {code(library.label(surface.name))} can write as a {label}: its $z$ has two dimensions, laid out at "
+        f"All that {code(runs.label(surface.name))} can write as a {label}: its $z$ has two dimensions, laid out at "
         "equal steps of probability, so that every tile is as likely as any other."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}
-    display.picture(
-        Figure(surface, gallery.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
+    elements.picture(
+        Figure(surface, recipes.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
         name=f"{surface.name}-manifold-{label}",
         alt=f"The digit {label} for every point of a two-dimensional latent space",
         scale=2,
@@ -257,7 +260,7 @@ st.markdown(
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies: every difference you see is *style*. "
     "Move a slider, and the same change of style happens to all ten digits."
 )
-choices = library.run_keys(flavour="label")
+choices = runs.run_keys(flavour="label")
 if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
@@ -265,9 +268,9 @@ with st.sidebar:
     chosen = controls.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
-    slides_live = not is_ladder(library.config(chosen)) and controls.live_wanted()
+    slides_live = not is_ladder(runs.config(chosen)) and controls.live_wanted()
 label = label_of(digit)
-with display.sentences():
+with elements.sentences():
     if slides_live:
         live(chosen, digit, noise_seed)
     else:
@@ -276,7 +279,7 @@ with display.sentences():
             there = place(chosen, noise_seed)
         with picture:
             under_all_labels(chosen, there, digit)
-        if not is_ladder(library.config(chosen)):
+        if not is_ladder(runs.config(chosen)):
             style_of_a_test_digit(chosen, controls.place_sliders)
             style_of_a_drawing(chosen, label, controls.place_sliders)
 views = {
@@ -287,9 +290,9 @@ views = {
 }
 for tab, show in zip(st.tabs(list(views), key="view", bind="query-params"), views.values(), strict=True):
     if tab.open:
-        with tab, display.sentences():
+        with tab, elements.sentences():
             show()
-display.explanation(
+elements.explanation(
     "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
     "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"
     "\\varepsilon$; they are ordered by the *rate* of their dimension, the nats per image that it carries on validation "
@@ -297,8 +300,8 @@ display.explanation(
     "not a draw of ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
-    gallery.samples,
-    gallery.decoded,
+    recipes.samples,
+    recipes.decoded,
     noise.normal,
     ConditionalVAE.draw,
     LabelCVAE.context,

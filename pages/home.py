@@ -3,16 +3,22 @@
 import pandas as pd
 import streamlit as st
 
-from app import charts, controls, display, downloads, library, maps, pictures, snippets
-from app.navigation import PAGES
-from app.pictures import Figure, Strip
-from app.plain import code, plain
-from cvae_core import data, gallery
-from cvae_core.fingerprints import named_here
-from cvae_core.latent import USUAL
-from cvae_core.models import ConditionalVAE, completed
-from cvae_core.objectives import elbo
-from cvae_core.visibility import described
+from app.cached import figures as pictures
+from app.cached import maps
+from app.cached import runs as library
+from app.cached.figures import Figure, Strip
+from app.display import elements, plotly_charts
+from app.display.navigation import PAGES
+from app.display.plain_text import code, plain
+from app.views import code_snippets
+from app.widgets import controls, downloads
+from cvae_core.config.quadrant_names import described
+from cvae_core.data import datasets
+from cvae_core.data.fingerprints import named_here
+from cvae_core.evaluation.latent_space import USUAL
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
+from cvae_core.models.objectives import elbo
+from cvae_core.pictures import recipes
 
 TOUR = (
     ("generate", "Press *Random z*: ten digits in one hand. Then drag the first slider: all ten lean."),
@@ -35,7 +41,7 @@ st.markdown(
     "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer."
 )
 label, quadrant = st.columns(2, gap="medium")
-with label.container(border=True, height="stretch"), display.sentences():
+with label.container(border=True, height="stretch"), elements.sentences():
     st.subheader("c is the label", anchor=False)
     runs = library.run_keys(flavour="label")
     key = runs.get("label") or next(iter(runs.values()), None)
@@ -47,15 +53,15 @@ with label.container(border=True, height="stretch"), display.sentences():
             f"{code(library.label(key.name))}."
         )
         caption = f"{key.name}: {STYLES} z under ten labels, seed {SEED}"
-        settings = {"labels": gallery.ALL_LABELS, "columns": STYLES, "seed": SEED}
-        display.picture(
-            Figure(key, gallery.samples, settings, caption),
+        settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": SEED}
+        elements.picture(
+            Figure(key, recipes.samples, settings, caption),
             name=f"{key.name}-styles",
             alt="Seven styles of handwriting, the digits 0 to 9 in each",
             scale=2,
         )
-        display.link("generate", "Slide through z")
-with quadrant.container(border=True, height="stretch"), display.sentences():
+        elements.link("generate", "Slide through z")
+with quadrant.container(border=True, height="stretch"), elements.sentences():
     st.subheader("c is a quarter of the image", anchor=False)
     families = controls.quadrant_families()
     if not families:
@@ -70,84 +76,84 @@ with quadrant.container(border=True, height="stretch"), display.sentences():
         caption = f"{completing.name}: {named_here(dataset)} test digits {', '.join(map(str, DIGITS))}, seed {SEED}"
         settings = {"indices": DIGITS, "visible": visible, "count": ANSWERS, "seed": SEED}
         rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {number}": 3 + number for number in range(1, ANSWERS + 1)}
-        display.picture(
-            Figure(completing, gallery.completions, settings, caption, rows=tuple(rows), only=tuple(rows.values())),
+        elements.picture(
+            Figure(completing, recipes.completions, settings, caption, rows=tuple(rows), only=tuple(rows.values())),
             name=f"{completing.name}-completed",
             alt="Quarters of digits, completed by the network and the CVAE",
             scale=2,
         )
-        display.link("inpaint", "Complete digits")
+        elements.link("inpaint", "Complete digits")
 
 library.rerun_when_runs_change()
 space, why = st.columns(2, gap="medium")
-with space.container(border=True, height="stretch"), display.sentences():
+with space.container(border=True, height="stretch"), elements.sentences():
     st.subheader("How is z arranged?", anchor=False)
     mapped = maps.first_stored()
     if mapped is None:
         st.info("No latent space is laid out yet: `python -m cvae_core embed RUN`")
     else:
         key, embedding = mapped
-        display.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
-        display.numbers(snippets.places(key, USUAL), "map")
-        display.link("latent", f"Explore the space of {plain(library.label(key.name))}")
-with why.container(border=True, height="stretch"), display.sentences():
+        elements.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
+        elements.numbers(code_snippets.places(key, USUAL), "map")
+        elements.link("latent", f"Explore the space of {plain(library.label(key.name))}")
+with why.container(border=True, height="stretch"), elements.sentences():
     st.subheader("Why is it done like that?", anchor=False)
     family = library.by_beta()
     if not family:
         st.info("No label run is finished yet: `python -m cvae_core train label`")
     else:
         marks = {beta: library.rate_and_distortion(run) for beta, run in family.items()}
-        display.chart(
-            charts.bare(charts.rate_distortion(marks, 1.0, charts.THUMBNAIL_HEIGHT)),
-            snippets.rate_and_distortion(family, 1.0),
+        elements.chart(
+            plotly_charts.bare(plotly_charts.rate_distortion(marks, 1.0, plotly_charts.THUMBNAIL_HEIGHT)),
+            code_snippets.rate_and_distortion(family, 1.0),
             key="rate-distortion",
             alt="The distortion of runs against their rate, a mark for each weight β",
-            config=charts.BARE_CONFIG,
+            config=plotly_charts.BARE_CONFIG,
         )
         st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
-        display.link("why", "Ask why")
+        elements.link("why", "Ask why")
 training, table = st.columns(2, gap="medium")
-with training.container(border=True, height="stretch"), display.sentences():
+with training.container(border=True, height="stretch"), elements.sentences():
     st.subheader("How did it learn?", anchor=False)
     labelled = library.run_keys(flavour="label")
     key = labelled.get("label") or next(iter((labelled | library.run_keys(flavour="vae")).values()), None)
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
     else:
-        display.picture(
+        elements.picture(
             Strip(key, "samples", STRIP_DIGITS),
             name=f"{key.name}-strip",
             alt=f"Samples of {key.name} from the first steps of training to the last",
             scale=1,
         )
-        display.link("training", "Replay the training")
-with table.container(border=True, height="stretch"), display.sentences():
+        elements.link("training", "Replay the training")
+with table.container(border=True, height="stretch"), elements.sentences():
     st.subheader("How good is it?", anchor=False)
     figures = library.headline()
     if not figures:
         st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
     else:
-        display.chart(
-            charts.bare(charts.headline_bars(figures)),
-            snippets.headline(figures),
+        elements.chart(
+            plotly_charts.bare(plotly_charts.headline_bars(figures)),
+            code_snippets.headline(figures),
             key="headline",
             alt="The importance-sampling estimates of the quadrant runs as bars",
-            config=charts.BARE_CONFIG,
+            config=plotly_charts.BARE_CONFIG,
         )
         cell = next(iter(figures.values()))
         st.caption(
             f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples:,} over "
             f"{cell.images:,} test images; lower is better"
         )
-        display.link("cll", "See the whole table")
+        elements.link("cll", "See the whole table")
 
 with st.expander("A tour of one minute", icon=":material/tour:"):
     for number, (page, words) in enumerate(TOUR, start=1):
         st.markdown(f"{number}. {words}")
-        display.link(page, plain(PAGES[page].question))
+        elements.link(page, plain(PAGES[page].question))
 
 st.subheader("What is here", anchor=False)
-if not data.on_disk("mnist"):
+if not datasets.on_disk("mnist"):
     st.info(
         "MNIST is not on this machine. Generation works without it; completions use the small digits that are embedded. "
         "You can fetch it whenever there is a connection.",
@@ -187,11 +193,11 @@ st.dataframe(
         "parameters": st.column_config.NumberColumn(format="%.1f M"),
     },
 )
-sets = ", ".join(f"{named_here(name)} {'here' if data.on_disk(name) else 'not here'}" for name in data.NAMES)
+sets = ", ".join(f"{named_here(name)} {'here' if datasets.on_disk(name) else 'not here'}" for name in datasets.NAMES)
 st.caption(
     f"Image sets: {plain(sets)}. Everything is trained on this lab's own command line: `python -m cvae_core --help`."
 )
-display.explanation(
+elements.explanation(
     "A CVAE is trained to maximise the *evidence lower bound*: how well an image is reconstructed from a $z$ that has seen "
     "it, minus the *rate*, the nats by which that $z$ had to leave the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, c)$ "
     "the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",

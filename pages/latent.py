@@ -6,13 +6,15 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from app import charts, controls, display, drawing, library, maps, pictures, points, snippets, thumbnails
-from app.library import RunKey
-from app.pictures import Figure, Walk
-from app.plain import Markdown, code, plain
-from cvae_core import gallery
-from cvae_core.config import is_ladder
-from cvae_core.latent import (
+from app.cached import figures, maps, runs
+from app.cached.figures import Figure, Walk
+from app.cached.runs import RunKey
+from app.display import elements, plotly_charts
+from app.display.plain_text import Markdown, code, plain
+from app.views import code_snippets
+from app.widgets import controls, drawing_pad, map_selection, map_thumbnails
+from cvae_core.config.flavours import is_ladder
+from cvae_core.evaluation.latent_space import (
     USUAL,
     Embedding,
     Layout,
@@ -22,8 +24,9 @@ from cvae_core.latent import (
     placed,
     posterior_means,
 )
-from cvae_core.models import LABELS
-from cvae_core.verdicts import DEAD_RATE
+from cvae_core.models.conditional_vae import LABELS
+from cvae_core.pictures import recipes
+from cvae_core.training.verdicts import DEAD_RATE
 
 NEIGHBOURS = 8
 MOST_SHOWN, SELECTED_COLUMNS = 60, 16
@@ -45,20 +48,20 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
     st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
     close = neighbours(embedding, index, NEIGHBOURS)
-    if why := library.lacks_images(key):
+    if why := runs.lacks_images(key):
         labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
         st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {why}")
         return
-    rate = pictures.rate(key, index)
-    given = pictures.condition_words(key, maps.label(embedding, index))
+    rate = figures.rate(key, index)
+    given = figures.condition_words(key, maps.label(embedding, index))
     figure = Figure(
         key,
-        gallery.point,
+        recipes.point,
         {"index": index, "close": tuple(close)},
         f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
         rows=("image, recon.", "near in z", "", "samples", ""),
     )
-    display.picture(
+    elements.picture(
         figure,
         name=f"{key.name}-point-{index}",
         alt=f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
@@ -69,10 +72,10 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
     """Return where the visitor's drawing belongs on the map, (2 or 3,), and its neighbours; None where nothing is drawn."""
-    drawn, label = drawing.ink(), st.session_state.get(drawing.LABEL) or 0
+    drawn, label = drawing_pad.ink(), st.session_state.get(drawing_pad.LABEL) or 0
     if not drawn.any():
         return None
-    z = gallery.encoded(library.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
+    z = recipes.encoded(runs.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
     return placed(embedding, z, NEIGHBOURS)
 
 
@@ -83,9 +86,9 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     ) as box:
         if not box.open:
             return
-        drawing.pad(key)
-        if library.config(key).flavour == "label":
-            st.selectbox("It is a", range(LABELS), key=drawing.LABEL, bind="query-params")
+        drawing_pad.pad(key)
+        if runs.config(key).flavour == "label":
+            st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
         if near:
             labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in near])
             st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
@@ -100,59 +103,59 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
     if len(indices) < len(selected):
         st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
     shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # the first ones would all be of one digit
-    if why := library.lacks_images(key):
+    if why := runs.lacks_images(key):
         st.caption(f"Their pictures need the images. {why}")
     elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         figure = Figure(
             key,
-            gallery.reconstructions,
+            recipes.reconstructions,
             {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)},
             f"{key.name}: selected test digits above their reconstructions{more}",
         )
-        display.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
+        elements.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
     with st.container(horizontal=True):
         if shown:
-            display.file_button(
+            elements.file_button(
                 "CSV of the selection",
                 partial(maps.csv, embedding, indices),
                 f"{key.name}-selected.csv",
                 words="Index, label, coordinates and z of every selected point",
             )
-        st.button("Let go", icon=":material/deselect:", on_click=points.let_go)
+        st.button("Let go", icon=":material/deselect:", on_click=map_selection.let_go)
 
 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Walk from the chosen point to another one."""
     with st.expander(
-        "Walk from this point to another", key=points.ROUTE, bind="query-params", icon=":material/route:"
+        "Walk from this point to another", key=map_selection.ROUTE, bind="query-params", icon=":material/route:"
     ) as box:
         if not box.open:
             return
-        if why := library.lacks_images(key):
+        if why := runs.lacks_images(key):
             st.caption(f"The walk needs the images. {why}")
             return
         highest = int(embedding.indices.max())
-        end = controls.whole_number("To test image", 0, highest, default=1, key=points.ROUTE_END)
+        end = controls.whole_number("To test image", 0, highest, default=1, key=map_selection.ROUTE_END)
         if end not in embedding.indices:
             st.caption("That image is not on the map.")
             return
         labels = [maps.label(embedding, index) for index in (start, end)]
         figure = Figure(
             key,
-            gallery.traversal,
+            recipes.traversal,
             {"start": start, "end": end, "steps": WALK_STEPS},
             f"{key.name}: from test image {start} to {end} along the sphere in {WALK_STEPS} frames",
         )
-        if library.config(key).flavour != "vae":
-            first, second = (pictures.condition_words(key, label) for label in labels)
+        if runs.config(key).flavour != "vae":
+            first, second = (figures.condition_words(key, label) for label in labels)
             st.caption(
                 f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
             )
         name = f"{key.name}-from-{start}-to-{end}"
         alt = f"Digits on the way from test image {start} to {end}"
-        display.picture(figure, name=name, alt=alt, scale=2)
-        display.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
+        elements.picture(figure, name=name, alt=alt, scale=2)
+        elements.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
 
 
 def chart(
@@ -168,38 +171,38 @@ def chart(
     drawn = None if prior is None else len(prior)
     images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, a colour per digit"
     if layout.dimensions == 3:
-        ringed: int | None = points.chosen()
-        figure = charts.embedding_map(shown, ringed, star, prior, images)
-        st.plotly_chart(figure, config=charts.SOLID_CONFIG, key="map-3d", alt=alt)
+        ringed: int | None = map_selection.chosen()
+        figure = plotly_charts.embedding_map(shown, ringed, star, prior, images)
+        st.plotly_chart(figure, config=plotly_charts.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
-        marks = points.marks((key, layout, seed, None if star is None else tuple(star)), selected)
+        marks = map_selection.marks((key, layout, seed, None if star is None else tuple(star)), selected)
         ringed = marks.ring
-        figure = charts.embedding_map(shown, ringed, star, prior, images, marks.selected)
+        figure = plotly_charts.embedding_map(shown, ringed, star, prior, images, marks.selected)
         figure.update_layout(selectionrevision=marks.revision)
         st.plotly_chart(
             figure,
-            on_select=partial(points.take, library.card(key).image_set),
+            on_select=partial(map_selection.take, runs.card(key).image_set),
             selection_mode=("points", "lasso", "box"),
-            config=charts.MAP_CONFIG,
-            key=points.MAP,
+            config=plotly_charts.MAP_CONFIG,
+            key=map_selection.MAP,
             alt=alt,
         )
     hint = " Move over a point to see its digit." if images else ""
     st.caption(words(embedding, layout, drawn) + hint)
     with st.container(horizontal=True):
-        display.file_button(
+        elements.file_button(
             "CSV",
             partial(maps.csv, shown),
             f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
             words="Index, label, coordinates and z of every point",
         )
-        display.numbers(snippets.places(key, layout, drawn, seed, ringed), "map")
+        elements.numbers(code_snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
 
 
 def images_under_the_pointer(key: RunKey) -> str:
     """Return the name of the data set whose digits a map shows under the pointer: none where they are not the run's."""
-    return "" if library.lacks_images(key) else library.config(key).dataset
+    return "" if runs.lacks_images(key) else runs.config(key).dataset
 
 
 def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
@@ -235,17 +238,17 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
-    figure = charts.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
-    display.chart(
+    figure = plotly_charts.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
+    elements.chart(
         figure,
-        snippets.places(key, layout, None if prior is None else len(prior), seed),
+        code_snippets.places(key, layout, None if prior is None else len(prior), seed),
         key="map-beside",
         alt=f"The latent space of {key.name}, a colour per digit",
-        config=charts.SOLID_CONFIG if layout.dimensions == 3 else charts.MAP_CONFIG,
+        config=plotly_charts.SOLID_CONFIG if layout.dimensions == 3 else plotly_charts.MAP_CONFIG,
     )
     controls.tell_trouble(key.name)
     st.caption(
-        f"{code(library.label(key.name))}: {plain(library.kind(library.config(key)))}. A VAE must keep the digit in z, for "
+        f"{code(runs.label(key.name))}: {plain(runs.kind(runs.config(key)))}. A VAE must keep the digit in z, for "
         "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
         "all ten."
     )
@@ -253,7 +256,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
 
 def units(key: RunKey) -> None:
     """Show how much each unit of z says."""
-    rates = library.card(key).rates
+    rates = runs.card(key).rates
     if not rates:
         st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
         return
@@ -262,9 +265,9 @@ def units(key: RunKey) -> None:
         f"{active:,} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
     ) as box:
         if box.open:
-            unit = "map of latents" if is_ladder(library.config(key)) else "latent dimension"
+            unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
             alt = f"The rate of every {unit} of {key.name}, highest first"
-            display.chart(charts.rate_bars(rates, unit), snippets.rates(key, unit), key="rates", alt=alt)
+            elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), key="rates", alt=alt)
 
 
 st.title("The latent space")
@@ -281,47 +284,47 @@ if not choices:
 layout, seed, other = USUAL, None, None
 with st.sidebar:
     key = controls.run("Run", choices)
-    with display.sentences():
+    with elements.sentences():
         layout = maps.layout(key)
         seed = maps.overlay(key, layout)
         other = beside(key, choices, layout)
-library.rerun_when_runs_change()
+runs.rerun_when_runs_change()
 embedding = star = None
-with display.sentences():
+with elements.sentences():
     embedding = maps.stored(key, layout)
     if embedding is None:
         st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
-with display.sentences():
+with elements.sentences():
     if embedding is None:
         maps.offer(key, layout)
     else:
         first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
         point = second if other is None else st.container()
         with point:
-            chosen = points.choose(int(embedding.indices.max()))
+            chosen = map_selection.choose(int(embedding.indices.max()))
         with first:
             star = drawing_placed(key, embedding)
-            selected = points.selection(library.card(key).image_set)
+            selected = map_selection.selection(runs.card(key).image_set)
             shown = chart(key, embedding, layout, star and star[0], seed, selected)
         if other is not None:
-            with second, display.sentences():
+            with second, elements.sentences():
                 second_chart(other, layout, seed)
         with point:  # after the maps, which need not wait for it
             if chosen in embedding.indices:
-                with display.sentences():
+                with elements.sentences():
                     detail(key, embedding, chosen)
             else:
                 st.info("Click a point, or give the number of a test image that is on the map.")
-with display.sentences():
+with elements.sentences():
     if embedding is not None:
         if selected:
             selected_digits(key, shown, selected)
         if chosen in embedding.indices:
             traversal(key, embedding, chosen)
         draw(key, embedding, star and star[1])
-with display.sentences():
+with elements.sentences():
     units(key)
-display.explanation(
+elements.explanation(
     "t-SNE (van der Maaten & Hinton 2008) and PCA lay the posterior means out in two or three dimensions; colours are the "
     "digits, which neither of them is told. Samples are decoded from the prior: they are good where it draws what the "
     "aggregate posterior, the mean of $q(z \\mid x, c)$ over images, has made the decoder learn. The bars are the mean rate "
@@ -332,7 +335,7 @@ display.explanation(
     embed,
     draws,
     neighbours,
-    gallery.point,
+    recipes.point,
 )
 if embedding is not None and images_under_the_pointer(key):
-    thumbnails.follow_the_pointer(library.images(key), len(embedding.indices))
+    map_thumbnails.follow_the_pointer(runs.images(key), len(embedding.indices))

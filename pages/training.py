@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import controls, following, form, overview, replaying, sweeping
+from app.views import training_follow, training_replay, training_runs, training_start, training_sweep
+from app.widgets import controls
 
 TASKS: dict[str, Callable[[], None]] = {
-    "Replay": replaying.show,
-    "Train": lambda: following.show(form.show),
-    "Sweep": sweeping.show,
-    "Runs": overview.show,
+    "Replay": training_replay.show,
+    "Train": lambda: training_follow.show(training_start.show),
+    "Sweep": training_sweep.show,
+    "Runs": training_runs.show,
 }
 FIRST = next(iter(TASKS))
 

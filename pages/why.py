@@ -2,22 +2,24 @@
 
 import streamlit as st
 
-from app import answers_on_the_bound, answers_on_z, display, library
+from app.cached import runs
+from app.display import elements
+from app.views import why_bound, why_latents
 
 QUESTIONS = {
-    "Sum or mean": answers_on_the_bound.sum_or_mean,
-    "Prior at test": answers_on_z.why_the_prior,
-    "ELBO or sampling": answers_on_the_bound.elbo_or_sampling,
-    "Not zero": answers_on_the_bound.not_zero,
-    "Collapse": answers_on_z.collapsed,
-    "No label": answers_on_z.without_the_label,
-    "Blur": answers_on_z.blurred,
+    "Sum or mean": why_bound.sum_or_mean,
+    "Prior at test": why_latents.why_the_prior,
+    "ELBO or sampling": why_bound.elbo_or_sampling,
+    "Not zero": why_bound.not_zero,
+    "Collapse": why_latents.collapsed,
+    "No label": why_latents.without_the_label,
+    "Blur": why_latents.blurred,
 }
 
 st.title("Why?")
 st.markdown("Questions that learners ask, each with a short answer and something to move that shows it.")
-library.rerun_when_runs_change()
+runs.rerun_when_runs_change()
 for tab, answer in zip(st.tabs(list(QUESTIONS), key="question", bind="query-params"), QUESTIONS.values(), strict=True):
     if tab.open:
-        with tab, display.sentences():
+        with tab, elements.sentences():
             answer()

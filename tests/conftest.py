@@ -12,14 +12,15 @@ import pytest
 import torch
 from filelock import FileLock
 
-from cvae_core import data, idx, sessions
-from cvae_core.architectures import build
-from cvae_core.cards import Card
-from cvae_core.config import PRESETS, Config, Flavour, configure
-from cvae_core.datafiles import SHAPES
-from cvae_core.fingerprints import PUBLISHED
-from cvae_core.runs import Run
-from cvae_core.sessions import Launch, train_run
+from cvae_core.config.flavours import PRESETS, Config, Flavour, configure
+from cvae_core.data import datasets, idx
+from cvae_core.data.fingerprints import PUBLISHED
+from cvae_core.data.raw_files import SHAPES
+from cvae_core.jobs import session
+from cvae_core.jobs.session import Launch, train_run
+from cvae_core.models.build import build
+from cvae_core.runs.card import Card
+from cvae_core.runs.run import Run
 
 pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
@@ -33,13 +34,13 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("mnist") and not data.on_disk("mnist"):
+    if item.get_closest_marker("mnist") and not datasets.on_disk("mnist"):
         pytest.skip("MNIST is not on this machine: set CVAE_DATA to the folder that holds it")
 
 
 @pytest.fixture(scope="session")
-def digits() -> data.DataSet:
-    return data.load("digits")
+def digits() -> datasets.DataSet:
+    return datasets.load("digits")
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def small_baseline(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
 def in_float32() -> Iterator[None]:
     """Train in float32: which precision is the faster one differs from second to second on a busy machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sessions, "fast_dtype", lambda _: torch.float32)
+        patch.setattr(session, "fast_dtype", lambda _: torch.float32)
         yield
 
 
@@ -98,7 +99,7 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
         if not root.exists():
             unfinished = tmp_path_factory.mktemp("unfinished")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("cvae_core.config.SMALL", 0)  # so that its baseline is trained in 100 steps
+                patch.setattr("cvae_core.config.flavours.SMALL", 0)  # so that its baseline is trained in 100 steps
                 for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
                     for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
                         pass
@@ -113,7 +114,7 @@ def root(trained_root: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def untrained(tmp_path: Path, digits: data.DataSet) -> Untrained:
+def untrained(tmp_path: Path, digits: datasets.DataSet) -> Untrained:
     """Make finished runs that have the weights of their start."""
 
     def make(config: Config, name: str | None = None, *, root: Path = tmp_path, **news: Any) -> Run:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cvae_core.config import configure
-from cvae_core.options import Job
+from cvae_core.config.flavours import configure
+from cvae_core.config.job import Job
 
 
 def a_job(run: str, **changes: Any) -> Job:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cvae_core import files, processes, pulse
-from cvae_core.evaluation import RESULTS
-from cvae_core.judging import RESULTS as JUDGEMENT
-from cvae_core.roots import QUEUE
+from cvae_core.evaluation.likelihood import RESULTS
+from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
+from cvae_core.jobs import heartbeat
+from cvae_core.system import files, processes
+from cvae_core.system.folders import QUEUE
 from tests.jobs import a_job
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -53,11 +54,11 @@ def marked_root(folder: Path, address: str) -> Iterator[Path]:
     me = asdict(processes.this())
     alive = {
         **me, "boot": text("boot"), "killed_for_memory": 0, "words": "",
-        "progress": asdict(pulse.Progress(text("doing"), 0.5)),
+        "progress": asdict(heartbeat.Progress(text("doing"), 0.5)),
     }  # fmt: skip
     for name, says in (("dead", {"words": text("words")}), ("at-work", {})):
         _card(root / name, status="running")
-        (root / name / pulse.FILE).write_text(json.dumps({**alive, **says}))
+        (root / name / heartbeat.FILE).write_text(json.dumps({**alive, **says}))
     cells = files.read_json(root / "digits-quadrant-1" / RESULTS)
     files.write_json(root / "digits-baseline-1" / RESULTS, {**cells, "cells": [{text("field"): 1}]})
     weights = files.read_json(root / "digits-quadrant-1" / "card.json")["weights"]["sha256"]

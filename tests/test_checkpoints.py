@@ -11,13 +11,16 @@ import pytest
 import torch
 
 from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED, with_verdict
-from cvae_core import cli, data, files, formats, verdicts
-from cvae_core.classifier import accuracy, load_classifier
-from cvae_core.config import Config
-from cvae_core.evaluation import evaluate, stored_cells
-from cvae_core.monitoring import validate
-from cvae_core.runs import find, readable
-from cvae_core.soundness import require_sound
+from cvae_core.cli import main
+from cvae_core.config.flavours import Config
+from cvae_core.data import datasets
+from cvae_core.evaluation.classifier import accuracy, load_classifier
+from cvae_core.evaluation.likelihood import evaluate, stored_cells
+from cvae_core.jobs.archive_checks import require_sound
+from cvae_core.runs.run import find, readable
+from cvae_core.system import files, formats
+from cvae_core.training import verdicts
+from cvae_core.training.validation import validate
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
@@ -81,9 +84,9 @@ def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
 def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
     card = run.card()
-    if not data.on_disk(card.config.dataset):
+    if not datasets.on_disk(card.config.dataset):
         pytest.skip(f"{card.config.dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
-    images = data.load(card.config.dataset)
+    images = datasets.load(card.config.dataset)
     assert images.fingerprint == card.data_fingerprint
     measured = validate(run.model(), images.validation)
     assert measured.reconstruction - measured.rate == pytest.approx(card.metrics["elbo"], abs=1e-3)
@@ -118,9 +121,9 @@ def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> 
 def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
     dataset = run.card().config.dataset
-    if not data.on_disk(dataset):
+    if not datasets.on_disk(dataset):
         pytest.skip(f"{dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
-    model, images = run.model(), data.load(dataset).validation.part(slice(0, 500))
+    model, images = run.model(), datasets.load(dataset).validation.part(slice(0, 500))
     exact = validate(model, images).bound
     with torch.autocast("cpu", torch.bfloat16):
         rounded = validate(model, images).bound
@@ -130,14 +133,14 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
 
 @pytest.mark.mnist
 def test_the_classifier_reads_real_test_digits() -> None:
-    assert accuracy(load_classifier("mnist", CHECKPOINTS), data.load("mnist").test) >= 0.993
+    assert accuracy(load_classifier("mnist", CHECKPOINTS), datasets.load("mnist").test) >= 0.993
 
 
 @pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1", "digits-baseline-1"])
 def test_scoring_again_gives_the_stored_figures_and_another_seed_gives_them_within_chance(name: str) -> None:
     run = find(name, CHECKPOINTS)
     stored = {cell.estimator: cell for cell in stored_cells(run) if cell.samples in (0, 100)}
-    test, model = data.load("digits").test, run.model()
+    test, model = datasets.load("digits").test, run.model()
     by_seed = []
     for seed in range(6):
         *_, last = evaluate(model, test, samples=100, seed=seed)
@@ -165,7 +168,7 @@ def test_the_readme_beside_them_names_each() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_command_that_makes_it_has_the_configuration_of_its_card(name: str) -> None:
-    command = cli._parsed(["train", *RUNS[name].split()])
+    command = main._parsed(["train", *RUNS[name].split()])
     assert command.config == find(name, CHECKPOINTS).card().config  # type: ignore[attr-defined]
 
 
@@ -174,7 +177,7 @@ def test_each_has_the_verdict_that_its_figures_give(name: str) -> None:
     card = find(name, CHECKPOINTS).card()
     assert card.verdict == ("collapsed" if name == "label-beta-784" else "sound")
     assert verdicts.reached(card.config, card.metrics, card.rates) == card.verdict
-    if data.on_disk(card.config.dataset) and (card.config.dataset == "digits" or name in TRIVIAL):
+    if datasets.on_disk(card.config.dataset) and (card.config.dataset == "digits" or name in TRIVIAL):
         assert with_verdict(replace(card, verdict=None)) == card
 
 

@@ -75,5 +75,5 @@ def test_version_and_licence_are_the_same_everywhere() -> None:
 
 def test_the_terms_of_the_embedded_digits_are_said() -> None:
     notice = (ROOT / "NOTICE").read_text()
-    for said in ("cvae_core/digits.npz", "E. Alpaydin and C. Kaynak", "CC BY 4.0", "BSD 3-Clause License"):
+    for said in ("cvae_core/data/digits.npz", "E. Alpaydin and C. Kaynak", "CC BY 4.0", "BSD 3-Clause License"):
         assert said in notice

@@ -13,7 +13,9 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from benchmarks import machine, readme
-from cvae_core import cli, data, load
+from cvae_core import load
+from cvae_core.cli import main
+from cvae_core.data import datasets
 from cvae_core.errors import ImagesRefused
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +30,7 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_parses(command: str) -> None:
-    assert callable(cli._parsed(shlex.split(command)))
+    assert callable(main._parsed(shlex.split(command)))
 
 
 def test_the_cheap_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +38,7 @@ def test_the_cheap_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     cheap = [command for command in COMMANDS if command.split()[0] in ("table", "export", "list")]
     assert len(cheap) == 5
     for command in cheap:
-        assert cli.main(shlex.split(command)) == 0
+        assert main.main(shlex.split(command)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         "table.tex",
         "grid.png",
@@ -130,7 +132,7 @@ def test_recipes_take_no_pixels_but_intensities(recipe: str, place: str, scale: 
 
 def test_the_recipes_need_no_images_but_the_embedded_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CVAE_DATA", str(tmp_path))
-    assert not data.on_disk("mnist")
+    assert not datasets.on_disk("mnist")
     for recipe in RECIPES.values():
         exec(recipe, {})
 

@@ -12,7 +12,7 @@ from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from app import permission
+from app.widgets import permission
 from tests.waiting import WAIT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,9 @@ def forgetful(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
-    assert [record.exc_text for record in caplog.get_records("call") if record.name == "app.faults"] == []
+    assert [
+        record.exc_text for record in caplog.get_records("call") if record.name == "app.server.uncaught_errors"
+    ] == []
 
 
 @pytest.fixture(autouse=True)

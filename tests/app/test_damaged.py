@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import data, formats
-from cvae_core.classifier import Classifier, classifier_path, store_classifier
-from cvae_core.evaluation import CURVE, store, stored_cells
-from cvae_core.judging import RESULTS as JUDGEMENT
-from cvae_core.judging import Finding, store_judgement
-from cvae_core.runs import find
+from cvae_core.data import datasets
+from cvae_core.evaluation.classifier import Classifier, classifier_path, store_classifier
+from cvae_core.evaluation.likelihood import CURVE, store, stored_cells
+from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
+from cvae_core.evaluation.sample_quality import Finding, store_judgement
+from cvae_core.runs.run import find
+from cvae_core.system import formats
 from tests.app.conftest import Visit
 from tests.app.test_pages import pictures, said
 from tests.cvae_core.forging import signed_arrays
@@ -92,7 +93,7 @@ def test_damage_beside_the_table_takes_nothing_out_of_it(
 def test_a_damaged_classifier_is_named_and_the_completions_are_shown(
     visit: Visit, without_mnist: None, own_runs: Path
 ) -> None:
-    store_classifier(Classifier(), data.load("digits"), own_runs)
+    store_classifier(Classifier(), datasets.load("digits"), own_runs)
     damage(classifier_path("digits", own_runs), "cut")
     visitor = visit("inpaint")
     assert said(visitor).count("classifier-digits.safetensors") == 1

@@ -15,8 +15,8 @@ from streamlit import runtime
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
-from app import display
-from cvae_core.runs import run_at
+from app.display import elements
+from cvae_core.runs.run import run_at
 from tests.app.conftest import Visit
 
 
@@ -32,7 +32,7 @@ def asked_for(content: str, server: MediaFileManager, monkeypatch: pytest.Monkey
     """Press a button for a file; return the name by which the browser is to fetch it."""
     button: dict[str, Any] = {}
     monkeypatch.setattr(st, "download_button", lambda _, **settings: button.update(settings))
-    display.file_button("CSV", lambda: content, "numbers.csv")
+    elements.file_button("CSV", lambda: content, "numbers.csv")
     waiting = server.add_deferred(button["data"], button["mime"], "a place on the page", button["file_name"])
     return Path(server.execute_deferred(waiting)).name
 
@@ -49,17 +49,17 @@ def test_a_file_waits_to_be_fetched_while_scripts_of_others_end(
 
 
 def test_no_more_than_the_last_files_are_kept(server: MediaFileManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [asked_for(f"{number}\n", server, monkeypatch) for number in range(2 * display.FILES_KEPT)]
+    names = [asked_for(f"{number}\n", server, monkeypatch) for number in range(2 * elements.FILES_KEPT)]
     for _ in range(3):
         server.remove_orphaned_files()
-    assert [name for name in names if server.read_file(name)] == names[display.FILES_KEPT :]
+    assert [name for name in names if server.read_file(name)] == names[elements.FILES_KEPT :]
 
 
 def test_the_csvs_of_pages_are_for_spreadsheets(
     visit: Visit, own_runs: Path, without_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files: dict[str, Callable[[], str | bytes]] = {}
-    monkeypatch.setattr(display, "file_button", lambda _, content, file, **__: files.update({file: content}))
+    monkeypatch.setattr(elements, "file_button", lambda _, content, file, **__: files.update({file: content}))
     run = run_at("digits-label", own_runs)
     run.write_card(replace(run.card(), note="=1+1"))
     other = run_at("digits-quadrant-1", own_runs)

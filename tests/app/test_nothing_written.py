@@ -8,11 +8,13 @@ from typing import NoReturn
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import overview
-from app.navigation import PAGES
-from cvae_core import files, pace, upkeep
-from cvae_core.config import Config
-from cvae_core.runs import Run
+from app.display.navigation import PAGES
+from app.views import training_runs
+from cvae_core.config.flavours import Config
+from cvae_core.jobs import housekeeping
+from cvae_core.runs.run import Run
+from cvae_core.system import files
+from cvae_core.training import timing
 from tests.app.conftest import Visit
 from tests.misfortune import UNWRITABLE, read_only
 
@@ -41,9 +43,9 @@ def mine(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.M
     """Hold runs of which "mine" is chosen in the table and "binned" in the bin; settings are timed in no time."""
     for name in ("mine", "binned"):
         untrained(tiny("label"), name, root=own_runs)
-    upkeep.discard(own_runs, "binned")
-    monkeypatch.setattr(overview, "_chosen", lambda _, names: [name for name in names if name == "mine"])
-    monkeypatch.setattr(pace, "epoch_seconds", lambda config, data: 1.0)
+    housekeeping.discard(own_runs, "binned")
+    monkeypatch.setattr(training_runs, "_chosen", lambda _, names: [name for name in names if name == "mine"])
+    monkeypatch.setattr(timing, "epoch_seconds", lambda config, data: 1.0)
     return own_runs
 
 

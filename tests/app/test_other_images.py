@@ -8,16 +8,19 @@ from typing import NoReturn
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import controls, drawing, library, live, maps, nats, pictures
-from app.navigation import PAGES
-from app.points import packed
-from cvae_core import cli, data
-from cvae_core.classifier import Classifier, store_classifier
-from cvae_core.config import Config
-from cvae_core.data import DataSet, Split
+from app.cached import costs, figures, maps, runs
+from app.display.navigation import PAGES
+from app.views import cll_estimate
+from app.widgets import controls, drawing_pad
+from app.widgets.map_selection import packed
+from cvae_core.cli import main
+from cvae_core.config.flavours import Config
+from cvae_core.data import datasets
+from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import ConfigError
-from cvae_core.evaluation import CURVE, store, stored_cells
-from cvae_core.runs import Run, find
+from cvae_core.evaluation.classifier import Classifier, store_classifier
+from cvae_core.evaluation.likelihood import CURVE, store, stored_cells
+from cvae_core.runs.run import Run, find
 from tests.app.conftest import Visit
 from tests.conftest import PUBLISHED_MNIST
 
@@ -76,9 +79,9 @@ def of_other_images(own_runs: Path, monkeypatch: pytest.MonkeyPatch, digits: Dat
         run = find(name, own_runs)
         run.write_card(replace(run.card(), data_fingerprint=OTHER, read_only=False))
         store(run, stored_cells(run), run.weights_digest(), CURVE)
-    splits = {name: Untouched(digits.split(name)) for name in data.SPLITS}
-    monkeypatch.setattr(data, "load", lambda _: DataSet("digits", **splits, fingerprint=digits.fingerprint))
-    monkeypatch.setattr(library, "epoch_seconds", lambda _: 30.0)  # a new training may take what images there are
+    splits = {name: Untouched(digits.split(name)) for name in datasets.SPLITS}
+    monkeypatch.setattr(datasets, "load", lambda _: DataSet("digits", **splits, fingerprint=digits.fingerprint))
+    monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may take what images there are
     return own_runs
 
 
@@ -124,20 +127,20 @@ def test_the_table_has_a_heading_for_them_and_the_map_no_digits_under_the_pointe
 
 
 def test_no_figure_of_a_run_is_computed_with_other_images(without_mnist: None, of_other_images: Path) -> None:
-    key = library.run_keys()["digits-label"]
+    key = runs.run_keys()["digits-label"]
     for compute in (
-        lambda: nats.of_all(key),
-        lambda: nats.first_images(key),
-        lambda: pictures.rate(key, 0),
-        lambda: pictures.one_of_each(key),
-        lambda: live.begin(key, 1, 1, 0),
+        lambda: costs.of_all(key),
+        lambda: costs.first_images(key),
+        lambda: figures.rate(key, 0),
+        lambda: figures.one_of_each(key),
+        lambda: cll_estimate.begin(key, 1, 1, 0),
     ):
         with pytest.raises(ConfigError, match="scores would mislead"):
             compute()
     embedding = maps.stored(key)
     assert embedding is not None
     assert maps.drawn(key, embedding, seed=0) == (embedding, None)
-    assert library.test_images(key) is None
+    assert runs.test_images(key) is None
 
 
 def test_a_classifier_of_other_images_reads_nothing(
@@ -145,12 +148,12 @@ def test_a_classifier_of_other_images_reads_nothing(
 ) -> None:
     store_classifier(Classifier(), replace(digits, fingerprint=OTHER), own_runs)
     for query in ({"digits": "4"}, {"of": "My drawing"}):
-        monkeypatch.setattr(drawing, "ink", lambda: digits.test.images[0].numpy())
+        monkeypatch.setattr(drawing_pad, "ink", lambda: digits.test.images[0].numpy())
         visitor = visit("inpaint", **query)
         assert "has learned other images than the run that it is to judge" in visitor.error[0].value
         assert not visitor.get("plotly_chart")
         assert visitor.get("image")
-    assert cli.main(["judge", "digits-label", "--root", str(own_runs)]) == 2
+    assert main.main(["judge", "digits-label", "--root", str(own_runs)]) == 2
 
 
 def test_runs_of_other_images_are_no_family_and_no_neighbours(
@@ -160,11 +163,11 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
         untrained(tiny("label", beta=beta), f"here-{beta:g}", root=own_runs)
     for beta in (3.0, 4.0):
         untrained(tiny("label", beta=beta), f"there-{beta:g}", root=own_runs, data_fingerprint=OTHER)
-    assert sorted(key.name for key in library.by_beta().values()) in (["here-1", "here-2"], ["there-3", "there-4"])
+    assert sorted(key.name for key in runs.by_beta().values()) in (["here-1", "here-2"], ["there-3", "there-4"])
     untrained(tiny("vae", width=17), "a", root=own_runs)
     untrained(tiny("vae"), "b", root=own_runs)
     untrained(tiny("vae"), "c", root=own_runs, data_fingerprint=OTHER)
-    keys = library.run_keys()
+    keys = runs.run_keys()
     found = {name: controls.vae_of(keys[name]) for name in ("here-1", "there-3")}
     assert {name: key and key.name for name, key in found.items()} == {"here-1": "b", "there-3": "c"}
     assert controls.vae_of(keys["there-3"], width=17) is None
@@ -172,7 +175,7 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
         run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
         cell = stored_cells(find("digits-quadrant-1", own_runs))[0]
         store(run, [replace(cell, estimator="importance", samples=100)], run.weights_digest())
-    assert list(library.headline()) == ["q-here"]
+    assert list(runs.headline()) == ["q-here"]
 
 
 def test_the_table_of_all_runs_names_other_images(visit: Visit, own_runs: Path) -> None:
@@ -186,8 +189,8 @@ def test_the_table_of_all_runs_names_other_images(visit: Visit, own_runs: Path) 
 
 def test_images_are_read_again_when_their_files_have_changed(monkeypatch: pytest.MonkeyPatch, digits: DataSet) -> None:
     read: list[str] = []
-    monkeypatch.setattr(data, "load", lambda name: read.append(name) or digits)
+    monkeypatch.setattr(datasets, "load", lambda name: read.append(name) or digits)
     for fingerprint in ("a", "a", "b"):
-        monkeypatch.setattr(library, "fingerprint_here", lambda _, now=fingerprint: now)
-        library.dataset("mnist")
+        monkeypatch.setattr(runs, "fingerprint_here", lambda _, now=fingerprint: now)
+        runs.dataset("mnist")
     assert read == ["mnist", "mnist"]

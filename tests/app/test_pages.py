@@ -21,21 +21,28 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 from torch import Tensor, nn
 
-from app import controls, library, live, maps, player, thumbnails
-from app.navigation import PAGES
-from app.pictures import style
-from app.points import packed
-from app.provenance import provenance
+from app.cached import maps
+from app.cached import runs as library
+from app.cached.figures import style
+from app.display.navigation import PAGES
+from app.display.provenance import provenance
+from app.views import cll_estimate as live
+from app.widgets import controls, epoch_slider, map_thumbnails
+from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
-from cvae_core import data, gallery, latent, tables, upkeep
-from cvae_core.classifier import Classifier, store_classifier
-from cvae_core.config import configure
+from cvae_core.config.flavours import configure
+from cvae_core.data import datasets
 from cvae_core.errors import NotWritable, RunInUse
-from cvae_core.evaluation import CURVE, Interim, Scored, store, stored_cells
-from cvae_core.judging import Finding, store_judgement
-from cvae_core.latent import Layout, embed, posterior_means, store_embedding, stored_embedding
-from cvae_core.models import Condition, ConditionalVAE
-from cvae_core.runs import Run, find
+from cvae_core.evaluation import latent_space
+from cvae_core.evaluation import table as tables
+from cvae_core.evaluation.classifier import Classifier, store_classifier
+from cvae_core.evaluation.latent_space import Layout, embed, posterior_means, store_embedding, stored_embedding
+from cvae_core.evaluation.likelihood import CURVE, Interim, Scored, store, stored_cells
+from cvae_core.evaluation.sample_quality import Finding, store_judgement
+from cvae_core.jobs import housekeeping
+from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.pictures import recipes
+from cvae_core.runs.run import Run, find
 from tests.app.conftest import ROOT, Visit, go_on
 
 CHECKPOINTS = ROOT / "checkpoints"
@@ -124,7 +131,7 @@ def sources(visitor: AppTest) -> list[str]:
 def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_named(
     visit: Visit, other_mnist: Path, own_runs: Path, untrained: Untrained
 ) -> None:
-    here = data.load("mnist").fingerprint
+    here = datasets.load("mnist").fingerprint
     named = f"mnist (other images, {here[:8]})"
     for flavour in ("label", "quadrant"):
         untrained(configure(flavour, width=16, latent=2), f"black-{flavour}", root=own_runs, data_fingerprint=here)
@@ -253,7 +260,7 @@ class TestGenerate:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         assert not visit("inpaint").get("plotly_chart")
-        store_classifier(Classifier(), data.load("digits"), own_runs)
+        store_classifier(Classifier(), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
         assert "of 4 read most often as another digit" in said(visitor)
@@ -326,7 +333,7 @@ class TestGenerate:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
         next(button for button in visitor.button if button.label == "Start from it").click().run()
-        assert visitor.selectbox(key="drawn").value == int(data.load("digits").test.labels[5])
+        assert visitor.selectbox(key="drawn").value == int(datasets.load("digits").test.labels[5])
 
     @pytest.mark.parametrize("live", ["true", "false"])
     def test_a_test_digit_is_encoded_by_one_number_and_one_click(
@@ -336,7 +343,7 @@ class TestGenerate:
         before = pictures(visitor)
         next(button for button in visitor.button if button.label == "Encode it").click().run()
         assert pictures(visitor)[0] != before[0]
-        test = data.load("digits").test
+        test = datasets.load("digits").test
         z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
         for dimension, value in enumerate(z):
             assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == value
@@ -485,7 +492,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         assert not visit("inpaint").get("plotly_chart")
-        store_classifier(Classifier(), data.load("digits"), own_runs)
+        store_classifier(Classifier(), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
         assert "of 4 read most often as another digit" in said(visitor)
@@ -493,16 +500,16 @@ class TestInpaint:
     def test_what_is_read_is_what_is_shown_and_drawn_once(
         self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store_classifier(Classifier(), data.load("digits"), own_runs)
-        drawn, decoded = [], gallery.decoded
+        store_classifier(Classifier(), datasets.load("digits"), own_runs)
+        drawn, decoded = [], recipes.decoded
 
         def noted(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
             drawn.append(epsilon.shape[:2])
             return decoded(model, c, epsilon)
 
-        monkeypatch.setattr(gallery, "decoded", noted)
+        monkeypatch.setattr(recipes, "decoded", noted)
         assert visit("inpaint", digits="3", seed="4711").get("plotly_chart")
-        assert drawn.count((gallery.MANY, 3)) == 1
+        assert drawn.count((recipes.MANY, 3)) == 1
 
     def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
         settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
@@ -516,10 +523,10 @@ class TestInpaint:
     ) -> None:
         classifier = Classifier()
         nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it sees sevens everywhere
-        store_classifier(classifier, data.load("digits"), own_runs)
+        store_classifier(classifier, datasets.load("digits"), own_runs)
         visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
         assert not pictures(visitor)
-        visitor.session_state["ink"] = data.load("digits").test.images[5].numpy()
+        visitor.session_state["ink"] = datasets.load("digits").test.images[5].numpy()
         visitor.run()
         assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
             "Your drawing, its completions and where they disagree",
@@ -605,9 +612,9 @@ class TestLadder:
 
     def test_its_map_is_of_its_top_group(self, without_mnist: None, a_ladder: Path) -> None:
         key = library.run_keys()["wide"]
-        model, test = library.model(key), data.load("digits").test
+        model, test = library.model(key), datasets.load("digits").test
         assert posterior_means(model, test, torch.arange(3)).shape == (3, 2 * 49)
-        assert [drawn.shape for drawn in latent.draws(model, test, torch.arange(3), 0)] == [(3, 2 * 49)] * 2
+        assert [drawn.shape for drawn in latent_space.draws(model, test, torch.arange(3), 0)] == [(3, 2 * 49)] * 2
 
 
 class TestLatent:
@@ -686,7 +693,7 @@ class TestLatent:
 
     def test_a_drawing_has_a_place_in_three_dimensions(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("latent", run="digits-label", method="PCA", point="7", **{"3d": "true"})
-        visitor.session_state["ink"] = data.load("digits").test.images[4].numpy()
+        visitor.session_state["ink"] = datasets.load("digits").test.images[4].numpy()
         visitor.run()
         assert not visitor.exception
         (figure,) = figures_named(visitor, "map-3d")
@@ -771,7 +778,7 @@ class TestLatent:
         (packed,) = sent("digits-label")
         name, _, png = packed.partition(b"\n")
         assert name == b"digits"
-        images = data.load("digits").test.images[:360].numpy()
+        images = datasets.load("digits").test.images[:360].numpy()
         places = np.asarray(Image.open(io.BytesIO(png)).convert("L")).reshape(6, 28, 64, 28).swapaxes(1, 2)
         paper_to_ink = 255 - (places.reshape(-1, 784)[:360].astype(float) - 29) / (255 - 29) * 255
         np.testing.assert_allclose(paper_to_ink, images, atol=10)
@@ -779,7 +786,7 @@ class TestLatent:
 
     @pytest.mark.mnist
     def test_thumbnails_of_5000_digits_are_half_a_megabyte(self) -> None:
-        assert len(thumbnails.sprite(data.load("mnist").test.images[:5000].numpy())) < 600_000
+        assert len(map_thumbnails.sprite(datasets.load("mnist").test.images[:5000].numpy())) < 600_000
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()
@@ -801,7 +808,7 @@ class TestLatent:
     ) -> None:
         layout = Layout(points=60, perplexity=5)
         key = library.run_keys()["digits-label"]
-        small = embed(library.model(key), data.load("digits").test, layout)
+        small = embed(library.model(key), datasets.load("digits").test, layout)
         store_embedding(find("digits-label", own_runs), layout, small, key.weights)
         settings = {"points-360": "60", "perplexity-19": "5"}
         assert "t-SNE of 60 posterior means" in said(visit("latent", run="digits-label", **settings))
@@ -1022,7 +1029,7 @@ class TestTraining:
         ],
     )
     def test_only_a_step_of_the_button_moves_the_slider(self, told: object, reached: int | None) -> None:
-        assert player.stepped_to(told, 10) == reached
+        assert epoch_slider.stepped_to(told, 10) == reached
 
     def test_stages_that_nearly_coincide_are_one_moment(self) -> None:
         trainings = [{"epoch": np.array(epochs)} for epochs in ([0, 0.0612, 0.25, 1, 2], [0, 0.0614, 0.26, 1])]
@@ -1231,14 +1238,14 @@ class TestTable:
             visitor = visit("cll", estimate="digits-label", draws="2", over=str(over))
             next(button for button in visitor.button if button.label == "Estimate").click().run()
             with pytest.raises(RunInUse, match=rf"in use \(estimate, process {os.getpid()}\)"):
-                upkeep.rename(own_runs, "digits-label", "mine")
+                housekeeping.rename(own_runs, "digits-label", "mine")
             if end == "Stop":
                 visitor.session_state["live-estimate"].end()
             else:
                 monkeypatch.setattr(live, "SLICE_SECONDS", 600.0)
                 visitor.session_state["live-estimate"].advance()
-            upkeep.rename(own_runs, "digits-label", "mine")
-            upkeep.rename(own_runs, "mine", "digits-label")
+            housekeeping.rename(own_runs, "digits-label", "mine")
+            housekeeping.rename(own_runs, "mine", "digits-label")
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)

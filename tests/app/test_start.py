@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app import opening
+from app.server import open_browser
 from benchmarks.visitors import finished, visitor
-from cvae_core import processes
+from cvae_core.system import processes
 from tests.server import free_port
 from tests.waiting import WAIT, until
 
@@ -66,7 +66,7 @@ def test_no_browser_is_opened_in_the_terminal(platform: str, screen: str, monkey
         monkeypatch.delenv(name, raising=False)
     if screen:
         monkeypatch.setenv(screen, ":0")
-    assert opening.has_screen() == (platform == "darwin" or bool(screen))
+    assert open_browser.has_screen() == (platform == "darwin" or bool(screen))
 
 
 def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: Path) -> None:
@@ -101,18 +101,20 @@ for module in sys.argv[1:]:
 
 
 def test_threads_do_not_spin_for_long_whichever_module_imports_torch_first() -> None:
-    modules = [f"app.{path.stem}" for path in sorted((ROOT / "app").glob("[!_]*.py"))]
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted((ROOT / "app").rglob("[!_]*.py"))
+    ]
     surroundings = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     words = [sys.executable, "-c", IMPORTS, *modules]
     said = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=WAIT).stdout
     found = dict(line.split() for line in said.splitlines())
-    assert {"app.charts", "app.library", "app.controls"} <= set(found)
+    assert {"app.display.plotly_charts", "app.cached.runs", "app.widgets.controls"} <= set(found)
     assert set(found.values()) == {"1000"}
 
 
 SERVING = """
 import asyncio, gc, sys
-from app import ahead
+from app.server import preload as ahead
 
 class Torch:
     def find_spec(self, name, *_):

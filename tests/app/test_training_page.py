@@ -11,14 +11,19 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import following, library, overview, permission
-from cvae_core import data, files, jobs, pace, parallel, pulse, queueing, transcripts
-from cvae_core.config import Config, configure, train_command
+from app.cached import runs
+from app.views import training_follow, training_runs
+from app.widgets import permission
+from cvae_core.config.flavours import Config, configure, train_command
+from cvae_core.config.job import Job
+from cvae_core.data import datasets as data
 from cvae_core.errors import NotStarted
-from cvae_core.options import Job
-from cvae_core.pulse import Progress
-from cvae_core.roots import QUEUE
-from cvae_core.runs import Run, find
+from cvae_core.jobs import control, heartbeat, output_log, queue
+from cvae_core.jobs.heartbeat import Progress
+from cvae_core.runs.run import Run, find
+from cvae_core.system import distributed, files
+from cvae_core.system.folders import QUEUE
+from cvae_core.training import timing
 from tests.app.conftest import Visit
 from tests.jobs import a_job
 from tests.measuring import Measured
@@ -29,15 +34,15 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
 @pytest.fixture(autouse=True)
 def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "epoch_seconds", lambda config, data: 30.0)
+    monkeypatch.setattr(timing, "epoch_seconds", lambda config, data: 30.0)
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """List what is started instead of starting it."""
     begun: list[tuple[str, str]] = []
-    monkeypatch.setattr(jobs, "start", lambda root, job: begun.append((job.run, job.command(root))))
-    monkeypatch.setattr(parallel, "all_but_one", lambda: 3)
+    monkeypatch.setattr(control, "start", lambda root, job: begun.append((job.run, job.command(root))))
+    monkeypatch.setattr(distributed, "all_but_one", lambda: 3)
     return begun
 
 
@@ -84,7 +89,7 @@ def test_the_form_starts_the_command_that_it_shows(
     assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
     press(visitor, "Start")
     assert started == [("mine", command)]
-    assert visitor.session_state[following.FOLLOW] == "mine"
+    assert visitor.session_state[training_follow.FOLLOW] == "mine"
 
 
 def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(visit: Visit, own_runs: Path) -> None:
@@ -236,10 +241,10 @@ def test_what_does_not_start_says_why_and_is_followed(
     visit: Visit, running: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(root: Path, job: Job) -> None:
-        with transcripts.opened(root, job):
+        with output_log.opened(root, job):
             raise NotStarted("No room for it.")
 
-    monkeypatch.setattr(jobs, "start", refuse)
+    monkeypatch.setattr(control, "start", refuse)
     visitor = press(form(visit, Name="mine"), "Start")
     assert (visitor.error[0].value, visitor.selectbox(key="follow").value) == ("No room for it.", "mine")
 
@@ -264,7 +269,7 @@ def test_where_training_is_off_nothing_can_be_changed(
     view: str, visit: Visit, own_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")
-    with queueing.turn(own_runs, a_job("somebody")):
+    with queue.turn(own_runs, a_job("somebody")):
         visitor = visit("training", task=view)
     assert not labels(visitor)
     if view != "Runs":
@@ -274,10 +279,10 @@ def test_where_training_is_off_nothing_can_be_changed(
 @pytest.fixture
 def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Hold a run that this process trains, as if started from a shell."""
-    monkeypatch.setattr(pulse, "BEAT_EVERY", -1.0)
+    monkeypatch.setattr(heartbeat, "BEAT_EVERY", -1.0)
     run = untrained(tiny("label"), "shell", root=own_runs, status="running")
-    with queueing.turn(own_runs, a_job("shell")), pulse.beating(run.folder) as beat:
-        with transcripts.kept(own_runs, a_job("shell")):
+    with queue.turn(own_runs, a_job("shell")), heartbeat.beating(run.folder) as beat:
+        with output_log.kept(own_runs, a_job("shell")):
             print("epoch 2 is over")
         beat(Progress("epoch 3 of 40", 0.05, 400.0))
         yield run
@@ -303,7 +308,7 @@ def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, runni
 
 
 def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:
-    os.utime(running.folder / pulse.FILE, (time.time() - 70, time.time() - 70))
+    os.utime(running.folder / heartbeat.FILE, (time.time() - 70, time.time() - 70))
     assert re.search(r"\*\*shell\*\* stalled: no step for 7\d s", said(visit("training", task="Train")))
 
 
@@ -311,7 +316,7 @@ def test_a_run_that_died_says_why_and_goes_on_at_a_press(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, started: list[tuple[str, str]]
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, status="running")
-    with pytest.raises(OSError), pulse.beating(run.folder):
+    with pytest.raises(OSError), heartbeat.beating(run.folder):
         raise OSError("no space left")
     visitor = visit("training", task="Train")
     assert ":material/error: **mine** died: no space left" in said(visitor)
@@ -333,7 +338,7 @@ def test_what_several_processes_trained_is_left_to_a_shell(
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
-    with transcripts.opened(own_runs, Job(run="mine", config=configure("label", seed=5))) as log:
+    with output_log.opened(own_runs, Job(run="mine", config=configure("label", seed=5))) as log:
         log.write(b"There is no internet.\n")
     visitor = visit("training", task="Train")
     assert "**mine** failed: There is no internet." in said(visitor)
@@ -343,13 +348,13 @@ def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
 
 def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
     root = running.folder.parent
-    with queueing._changing(root) as entries:  # entries of this process, to have living ones
+    with queue._changing(root) as entries:  # entries of this process, to have living ones
         entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
     visitor = visit("training", task="Train")
     visitor.button(key="Earlier c").click().run()
-    assert [entry.run for entry in queueing.look(root).waiting] == ["c", "b"]
+    assert [entry.run for entry in queue.look(root).waiting] == ["c", "b"]
     visitor.button(key="Cancel c").click().run()
-    assert [entry.run for entry in queueing.look(root).waiting] == ["b"]
+    assert [entry.run for entry in queue.look(root).waiting] == ["b"]
     visitor.button(key="Cancel b").click().run()
     assert not visitor.exception
 
@@ -439,7 +444,7 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Choose the runs of these names in the table, as a visitor's clicks do in a browser."""
     names: list[str] = []
-    monkeypatch.setattr(overview, "_chosen", lambda _, there: [name for name in names if name in there])
+    monkeypatch.setattr(training_runs, "_chosen", lambda _, there: [name for name in names if name in there])
     return names
 
 
@@ -457,7 +462,7 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
     press(visitor, "Rename it")
     assert find("yours", own_runs).card().note == "the first one"
     press(visitor, "Put into the bin")
-    assert "yours" not in library.cards()[0]
+    assert "yours" not in runs.cards()[0]
     press(visitor, "Restore")
     assert find("yours", own_runs).card().note == "the first one"
 
@@ -477,7 +482,7 @@ def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Pa
 
 
 def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
-    told = library.differences({"a": tiny("label", seed=1), "b": tiny("vae")})
+    told = runs.differences({"a": tiny("label", seed=1), "b": tiny("vae")})
     assert told == {
         "flavour": {"a": "label", "b": "vae"},
         "seed": {"a": 1, "b": 0},
@@ -489,7 +494,7 @@ def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
     ("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")]
 )
 def test_a_duration_is_said_as_exactly_as_anybody_wants_to_know(seconds: float, words: str) -> None:
-    assert following.duration(seconds) == words
+    assert training_follow.duration(seconds) == words
 
 
 @pytest.mark.promise

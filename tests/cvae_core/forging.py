@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvae_core import files, formats
+from cvae_core.system import files, formats
 
 
 def signed_json(content: Mapping[str, Any]) -> bytes:

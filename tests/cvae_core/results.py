@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cvae_core import evaluation, files, latent
-from cvae_core.evaluation import Cell
-from cvae_core.latent import Embedding, Layout
-from cvae_core.runs import Run
+from cvae_core.evaluation import latent_space, likelihood
+from cvae_core.evaluation.latent_space import Embedding, Layout
+from cvae_core.evaluation.likelihood import Cell
+from cvae_core.runs.run import Run
+from cvae_core.system import files
 
 
 def store(run: Run, cells: Sequence[Cell]) -> list[Cell]:
-    return evaluation.store(run, cells, run.weights_digest())
+    return likelihood.store(run, cells, run.weights_digest())
 
 
 def store_embedding(run: Run, layout: Layout, embedding: Embedding) -> None:
-    latent.store_embedding(run, layout, embedding, run.weights_digest())
+    latent_space.store_embedding(run, layout, embedding, run.weights_digest())
 
 
 def left(run: Run) -> dict[str, Any]:

@@ -13,30 +13,18 @@ import torch
 from PIL import Image
 
 import cvae_core
-from cvae_core import (
-    complete,
-    configure,
-    draw,
-    evaluate,
-    evaluation,
-    figures,
-    gallery,
-    grid,
-    interface,
-    load,
-    load_data,
-    score,
-    table,
-    tables,
-    train,
-)
-from cvae_core.data import DataSet
+from cvae_core import complete, configure, draw, evaluate, grid, interface, load, load_data, score, table, train
+from cvae_core.data.datasets import DataSet
+from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, LabError, RunInUse, RunNotFound
-from cvae_core.flat import LabelCVAE
-from cvae_core.quadrants import flags
-from cvae_core.runs import find
-from cvae_core.sessions import Finished, Reused
-from cvae_core.training import EpochEnded
+from cvae_core.evaluation import likelihood
+from cvae_core.evaluation import table as tables
+from cvae_core.jobs.session import Finished, Reused
+from cvae_core.models.flat import LabelCVAE
+from cvae_core.pictures import grid as figures
+from cvae_core.pictures import recipes
+from cvae_core.runs.run import find
+from cvae_core.training.loop import EpochEnded
 from tests.conftest import Tiny, Untrained
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +67,7 @@ def test_samples_are_those_of_the_gallery(root: Path) -> None:
     images = draw(model, labels=[3, 1], count=4, seed=5)
     assert images.shape == (4, 2, 784)
     assert images.dtype == torch.float32
-    expected = gallery.samples(model, [3, 1], 4, seed=5).images
+    expected = recipes.samples(model, [3, 1], 4, seed=5).images
     np.testing.assert_array_equal(figures.as_bytes(images), expected.transpose(1, 0, 2))
     assert draw(model, count=2).shape == (2, 10, 784)
     assert draw(load("digits-vae", root), count=2).shape == (2, 1, 784)
@@ -110,8 +98,8 @@ def test_what_cannot_be_is_said(root: Path, run: str, call: Callable[..., object
 def test_completions_are_those_of_the_gallery_and_keep_what_was_given(root: Path, digits: DataSet) -> None:
     model, images = load("digits-quadrant-1", root), digits.test.intensities(slice(3))
     completed = complete(model, images, count=4, seed=2)
-    c = evaluation.held_out(model.config, digits.test, torch.arange(3))[1]
-    np.testing.assert_array_equal(figures.as_bytes(completed), gallery.completed_often(model, c, 4, seed=2))
+    c = likelihood.held_out(model.config, digits.test, torch.arange(3))[1]
+    np.testing.assert_array_equal(figures.as_bytes(completed), recipes.completed_often(model, c, 4, seed=2))
     hidden = torch.zeros(784, dtype=torch.bool).index_fill(0, model.pixels, True)
     assert torch.equal(completed[:, :, ~hidden], images[:, ~hidden].expand(4, -1, -1))
     assert torch.equal(completed, complete(model, images.masked_fill(hidden, 0.5), count=4, seed=2))
@@ -130,7 +118,7 @@ def test_a_model_of_any_set_is_told_which_quadrants_are_visible(
 def test_the_final_cells_are_those_of_the_evaluation(root: Path, digits: DataSet) -> None:
     model = load("digits-label", root)
     cells = evaluate(model, digits.test, samples=3, images=20, seed=1)
-    *_, last = evaluation.evaluate(model, digits.test, samples=3, images=20, seed=1)
+    *_, last = likelihood.evaluate(model, digits.test, samples=3, images=20, seed=1)
     assert [(c.estimator, c.mean, c.images) for c in cells] == [(c.estimator, c.mean, 20) for c in last.cells]
     assert evaluate(model, digits.validation, samples=1, images=2, split_name="validation")[0].split == "validation"
 
@@ -171,7 +159,7 @@ def test_a_grid_is_the_picture_of_the_figures() -> None:
 def test_the_table_holds_what_runs_have_stored(root: Path) -> None:
     run = find("digits-label", root)
     cells = evaluate(run.model(), load_data("digits").test, samples=2, images=30)
-    evaluation.store(run, cells, run.weights_digest())
+    likelihood.store(run, cells, run.weights_digest())
     rows = table(["digits-label"], root)
     assert list(rows.columns) == list(tables.COLUMNS)
     assert sorted(rows["nats"]) == sorted(cell.mean for cell in cells)

@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("elsewhere")
     with dashboard(folder) as url:
         yield Server(url, folder / "log")
-    assert "app.faults" not in (folder / "log").read_text()
+    assert "app.server.uncaught_errors" not in (folder / "log").read_text()
 
 
 @pytest.fixture

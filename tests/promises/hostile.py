@@ -4,7 +4,7 @@ import os
 
 from hypothesis import strategies as st
 
-from cvae_core.roots import NAME
+from cvae_core.system.folders import NAME
 
 _UPWARDS = [
     "..", "../x", "../../x", "../../../../../../etc/passwd", "x/..", "x/../..", "./..", ".", "./x", "x/.", "x//y", "/", "//",

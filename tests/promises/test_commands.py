@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from cvae_core import archives, cli, files, jobs, processes, queueing, starting, sweeps, transcripts
-from cvae_core.cards import CARD
-from cvae_core.config import Config, train_command
+from cvae_core.cli import main, train
+from cvae_core.config.flavours import Config, train_command
+from cvae_core.config.job import Job, Options, job_from_json
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.options import Job, Options, job_from_json
-from cvae_core.roots import NAME, QUEUE
-from cvae_core.runs import Run, find
+from cvae_core.jobs import archive as archives
+from cvae_core.jobs import control, output_log, sweep
+from cvae_core.jobs import queue as queueing
+from cvae_core.runs.card import CARD
+from cvae_core.runs.run import Run, find
+from cvae_core.system import files, processes
+from cvae_core.system.folders import NAME, QUEUE
 from tests.cvae_core.forging import signed_json
 from tests.jobs import a_job
 from tests.measuring import Measured
@@ -42,16 +46,16 @@ def test_the_command_in_a_card_is_not_read(
     root = run.folder.parent
     for command in [*COMMANDS, None, 5, ["rm"]]:
         with_command(run, command, old=old)
-        now = jobs.condition(root, "mine")
+        now = control.condition(root, "mine")
         assert now.resume is not None
         assert now.resume == Job(run="mine", config=tiny("label"), options=now.resume.options, resume=True)
         assert now.resume.options in (Options(), *([Options(device="cpu")] if old else []))
         for line in ("list", "list --json", "queue"):
-            assert cli.main([*line.split(), "--root", str(root)]) == 0
+            assert main.main([*line.split(), "--root", str(root)]) == 0
         run.write_card(run.card())  # and whoever writes the card anew leaves nothing of it there
         assert MARK not in capsys.readouterr().out
         assert MARK not in (run.folder / CARD).read_text()
-        assert cli._parsed([*now.resume.words, "--root", str(root)]) == starting.Train(
+        assert main._parsed([*now.resume.words, "--root", str(root)]) == train.Train(
             config=tiny("label"), run="mine", root=root, resume=True, options=now.resume.options
         )
     measured("commands", in_cards=len(COMMANDS), shown_or_run=0)
@@ -78,7 +82,7 @@ def test_other_options_than_there_are_make_no_card(options: object, tiny: Tiny, 
     run = untrained(tiny("label"), "mine", status="stopped")
     with_command(run, "", old=False, options=options)
     with pytest.raises(RunDamaged, match="not of this version of the lab"):
-        jobs.condition(run.folder.parent, "mine")
+        control.condition(run.folder.parent, "mine")
 
 
 HOSTILE_JOBS: list[dict[str, Any]] = [
@@ -102,31 +106,31 @@ def test_what_waits_and_what_was_asked_for_are_data_or_refused(
         files.write_json(asked, job)
         with pytest.raises(ConfigError, match=r"no training as this version|cannot be|not of this version"):
             job_from_json(job)
-        assert cli.main(["queue", "--root", str(tmp_path)]) == 2
+        assert main.main(["queue", "--root", str(tmp_path)]) == 2
         with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
             queueing.look(tmp_path)
         queue.unlink()
         with pytest.raises(RunDamaged, match=r"mine\.job is not of this version of the lab"):
-            jobs.condition(tmp_path, "mine")
+            control.condition(tmp_path, "mine")
         said = capsys.readouterr()
         assert MARK not in said.out + said.err
     files.write_json(asked, a_job("other").to_json())  # another run's in its place
     with pytest.raises(RunDamaged, match=r"mine\.job"):
-        jobs.condition(tmp_path, "mine")
+        control.condition(tmp_path, "mine")
     measured("commands", in_the_queue=len(HOSTILE_JOBS), shown_or_run=0)
 
 
 def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured) -> None:
-    path = transcripts.path_of(tmp_path, "mine")
+    path = output_log.path_of(tmp_path, "mine")
     path.parent.mkdir()
     for command in COMMANDS:
-        path.write_text(f"{transcripts.PROMPT}{command}\n")
-        now = jobs.condition(tmp_path, "mine")
+        path.write_text(f"{output_log.PROMPT}{command}\n")
+        now = control.condition(tmp_path, "mine")
         assert (now.state, now.resume) == ("failed", None)
-        with transcripts.opened(tmp_path, a_job("mine")) as said:
-            said.write(f"{transcripts.PROMPT}{command}\n".encode())
-        assert jobs.condition(tmp_path, "mine").resume == a_job("mine")
-        transcripts.forget(tmp_path, "mine")
+        with output_log.opened(tmp_path, a_job("mine")) as said:
+            said.write(f"{output_log.PROMPT}{command}\n".encode())
+        assert control.condition(tmp_path, "mine").resume == a_job("mine")
+        output_log.forget(tmp_path, "mine")
     measured("commands", in_transcripts=len(COMMANDS), shown_or_run=0)
 
 
@@ -165,10 +169,10 @@ def test_a_process_gets_its_root_from_the_caller_alone(
     monkeypatch.setattr(processes, "launched", launched)
     for command in COMMANDS:
         with_command(run, command, old=False)
-        resume = jobs.condition(root, "mine").resume
+        resume = control.condition(root, "mine").resume
         assert resume is not None
-        jobs.start(root, resume)
-        jobs.start(root, sweeps.Planned("mine", tiny("label")).job(root, {}))
+        control.start(root, resume)
+        control.start(root, sweep.Planned("mine", tiny("label")).job(root, {}))
         words = [*shlex.split(train_command(tiny("label"), "mine"))[3:], "--resume", "--root", str(root)]
         assert given == [words, words]
         given.clear()

@@ -18,13 +18,15 @@ import pandas as pd
 import pytest
 import torch
 
-from cvae_core import data, evaluation, files, formats
-from cvae_core.classifier import Classifier, classifier_path, load_classifier, store_classifier
+from cvae_core.data import datasets
 from cvae_core.errors import LabError
-from cvae_core.evaluation import CURVE, evaluate, stored_cells
-from cvae_core.judging import Finding, store_judgement, stored_judgement
-from cvae_core.latent import Layout, embed, stored_embedding
-from cvae_core.runs import Run, find, readable
+from cvae_core.evaluation import likelihood
+from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier, store_classifier
+from cvae_core.evaluation.latent_space import Layout, embed, stored_embedding
+from cvae_core.evaluation.likelihood import CURVE, evaluate, stored_cells
+from cvae_core.evaluation.sample_quality import Finding, store_judgement, stored_judgement
+from cvae_core.runs.run import Run, find, readable
+from cvae_core.system import files, formats
 from tests.cvae_core.forging import signed_arrays, signed_json, signed_table
 from tests.cvae_core.results import store, store_embedding
 from tests.measuring import Measured
@@ -199,16 +201,16 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     root = tmp_path_factory.mktemp("pristine")
     for name in (NAME, OTHER):
         shutil.copytree(trained_root / name, root / name)
-    run, test = find(NAME, root), data.load("digits").test
+    run, test = find(NAME, root), datasets.load("digits").test
     *_, scored = evaluate(run.model(), test, samples=3, images=20)
     store(run, list(scored.cells))
     weights = run.weights_digest()
     *_, rescored = evaluate(run.model(), test, samples=2, images=20)
-    evaluation.store(run, list(rescored.cells), weights, CURVE)
+    likelihood.store(run, list(rescored.cells), weights, CURVE)
     store_judgement(run, [Finding(name="samples of 3 read as 3", value=0.5, of=10)], weights)
     for layout in (PCA, SMALLER):
         store_embedding(run, layout, embed(run.model(), test, layout))
-    store_classifier(Classifier(), data.load("digits"), root)
+    store_classifier(Classifier(), datasets.load("digits"), root)
     return root
 
 

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cvae_core import cli, commands, data, logs, starting
-from cvae_core.config import Flavour, configure
+from cvae_core.cli import analyse, main, train
+from cvae_core.config.flavours import Flavour, configure
+from cvae_core.data import datasets
 from cvae_core.errors import LabError
+from cvae_core.system import logs
 from tests.measuring import Measured
 from tests.promises.hostile import words
 
-KINDS = {**cli._heavy(), **cli.LIGHT, **{f"train {of}": starting.Train for of in get_args(Flavour)}}
+KINDS = {**main._heavy(), **main.LIGHT, **{f"train {of}": train.Train for of in get_args(Flavour)}}
 SETTINGS = {f"train {of}": [field.name for field in fields(configure(of))] for of in get_args(Flavour)}
 FLAGS = {  # each with its opposite, where it has one
     name: [
@@ -59,10 +61,10 @@ def test_a_shell_of_garbage_ends_with_a_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CVAE_RUNS", str(root))
-    monkeypatch.setattr(commands, "train", refuse("train"))
-    monkeypatch.setattr(data, "download", refuse("download"))
-    monkeypatch.setattr("cvae_core.classifier.learn", refuse("learn"))
-    monkeypatch.setattr(starting, "_train_apart", refuse("train"))
+    monkeypatch.setattr(analyse, "train", refuse("train"))
+    monkeypatch.setattr(datasets, "download", refuse("download"))
+    monkeypatch.setattr("cvae_core.evaluation.classifier.learn", refuse("learn"))
+    monkeypatch.setattr(train, "_train_apart", refuse("train"))
     codes: list[int] = []
 
     @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -73,7 +75,7 @@ def test_a_shell_of_garbage_ends_with_a_sentence(
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
             try:
-                codes.append(cli.main(line))
+                codes.append(main.main(line))
             except SystemExit as leave:  # how --help ends
                 codes.append(int(leave.code or 0))
         assert codes[-1] in (0, 2)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cvae_core import cli
-from cvae_core.evaluation import stored_cells
-from cvae_core.formats import spreadsheet
-from cvae_core.runs import run_at
+from cvae_core.cli import main
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.runs.run import run_at
+from cvae_core.system.formats import spreadsheet
 from tests.cvae_core.results import store
 from tests.measuring import Measured
 
@@ -68,7 +68,7 @@ def test_nor_is_one_that_a_card_holds(root: Path, tmp_path: Path, measured: Meas
     store(run, stored_cells(run_at("digits-label", ROOT / "checkpoints")))
     for formula in FORMULAS:
         run.write_card(replace(run.card(), note=formula, imported=formula))
-        assert cli.main(["table", "digits-label", "--out", str(file), "--root", str(root)]) == 0
+        assert main.main(["table", "digits-label", "--out", str(file), "--root", str(root)]) == 0
         found = cells(file.read_bytes())
         assert formulas(found) == []
         assert any(formula in cell for cell in found)

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
-from cvae_core import cli, data, evaluation, judging, latent, outputs, sessions, upkeep
-from cvae_core.classifier import Classifier, store_classifier
+from cvae_core.cli import main, show
+from cvae_core.config.job import Options
+from cvae_core.data import datasets
 from cvae_core.errors import RunInUse, RunNotFound
-from cvae_core.latent import Layout
-from cvae_core.options import Options
-from cvae_core.runs import Run, find
-from cvae_core.sessions import Launch, train_run
+from cvae_core.evaluation import latent_space, likelihood, sample_quality
+from cvae_core.evaluation.classifier import Classifier, store_classifier
+from cvae_core.evaluation.latent_space import Layout
+from cvae_core.jobs import housekeeping, session
+from cvae_core.jobs.session import Launch, train_run
+from cvae_core.runs.run import Run, find
 from tests import misfortune
 from tests.measuring import Measured
 
@@ -29,15 +32,15 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 MOVES: dict[str, Callable[[Run], object]] = {
-    "rename": lambda run: upkeep.rename(run.folder.parent, run.name, "new"),
-    "discard": lambda run: upkeep.discard(run.folder.parent, run.name),
-    "train --force": lambda run: upkeep.replacing(run).__enter__(),
+    "rename": lambda run: housekeeping.rename(run.folder.parent, run.name, "new"),
+    "discard": lambda run: housekeeping.discard(run.folder.parent, run.name),
+    "train --force": lambda run: housekeeping.replacing(run).__enter__(),
 }
 HOLDER = """
 import sys
 from pathlib import Path
-from cvae_core import upkeep
-from cvae_core.runs import find
+from cvae_core.jobs import housekeeping as upkeep
+from cvae_core.runs.run import find
 with upkeep.held(find("digits-label", Path(sys.argv[1])), "evaluation"):
     print("holds", flush=True)
     sys.stdin.read()
@@ -50,16 +53,19 @@ def test_a_run_that_several_work_on_is_neither_moved_nor_replaced_until_the_last
 ) -> None:
     run = find("digits-label", root)
     before = files_of(run.folder)
-    with upkeep.held(run, "map"):
-        with upkeep.held(run, "evaluation"), pytest.raises(RunInUse, match=r"'digits-label' is in use \((evalu|map)"):
+    with housekeeping.held(run, "map"):
+        with (
+            housekeeping.held(run, "evaluation"),
+            pytest.raises(RunInUse, match=r"'digits-label' is in use \((evalu|map)"),
+        ):
             MOVES[move](run)
         sentence = rf"is in use \(map, process {os.getpid()}\): wait until that has ended, or stop it, and try again"
         with pytest.raises(RunInUse, match=sentence):
             MOVES[move](run)
-        upkeep.annotate(root, "digits-label", "a note hinders nobody")
+        housekeeping.annotate(root, "digits-label", "a note hinders nobody")
     assert files_of(run.folder) == before
     MOVES[move](run)
-    assert upkeep.in_bin(root) or find("new", root).model()
+    assert housekeeping.in_bin(root) or find("new", root).model()
     measured("held", moves_refused=2, results_lost=0)
 
 
@@ -68,9 +74,9 @@ def test_a_training_that_would_replace_a_run_in_use_is_refused_and_leaves_everyt
 ) -> None:
     run = find("digits-label", root)
     line = "train label --dataset digits --width 8 --epochs 1 --run digits-label --force"
-    with upkeep.held(run, "evaluation"):
+    with housekeeping.held(run, "evaluation"):
         before = files_of(run.folder)
-        assert cli.main([*line.split(), "--root", str(root)]) == 2
+        assert main.main([*line.split(), "--root", str(root)]) == 2
         assert files_of(run.folder) == before
     assert capsys.readouterr().err.startswith(f"Run 'digits-label' is in use (evaluation, process {os.getpid()})")
     measured("held", moves_refused=1, results_lost=0)
@@ -83,24 +89,24 @@ def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: M
         assert process.stdout is not None
         assert process.stdout.readline() == b"holds\n"
         with pytest.raises(RunInUse, match=rf"in use \(evaluation, process {process.pid}\)"):
-            upkeep.rename(root, "digits-label", "new")
+            housekeeping.rename(root, "digits-label", "new")
         process.kill()
-    assert list((root / "digits-label").glob(f"{upkeep.HELD}*"))
-    new = upkeep.rename(root, "digits-label", "new")
-    assert list(new.folder.glob(f"{upkeep.HELD}*")) == []
+    assert list((root / "digits-label").glob(f"{housekeeping.HELD}*"))
+    new = housekeeping.rename(root, "digits-label", "new")
+    assert list(new.folder.glob(f"{housekeeping.HELD}*")) == []
     measured("held", moves_refused=1)
 
 
 def test_what_only_looks_like_a_hold_is_none_and_shows_no_text_of_a_file(root: Path) -> None:
     folder = find("digits-label", root).folder
-    (folder / f"{upkeep.HELD}folder").mkdir()
-    (folder / f"{upkeep.HELD}link").symlink_to(root / "digits-vae" / "card.json")
-    os.mkfifo(folder / f"{upkeep.HELD}pipe")  # opening it would never end
-    with (folder / f"{upkeep.HELD}evaluation-1; rm -x").open("wb") as file:
+    (folder / f"{housekeeping.HELD}folder").mkdir()
+    (folder / f"{housekeeping.HELD}link").symlink_to(root / "digits-vae" / "card.json")
+    os.mkfifo(folder / f"{housekeeping.HELD}pipe")  # opening it would never end
+    with (folder / f"{housekeeping.HELD}evaluation-1; rm -x").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(RunInUse, match=r"in use \(another process\): wait"):
-            upkeep.discard(root, "digits-label")
-    upkeep.discard(root, "digits-label")
+            housekeeping.discard(root, "digits-label")
+    housekeeping.discard(root, "digits-label")
     assert (root / "digits-vae" / "card.json").exists()
 
 
@@ -110,34 +116,37 @@ def test_a_pretrained_run_and_a_folder_that_cannot_be_written_need_no_hold(
     run = find("digits-label", root)
     with monkeypatch.context() as patch:
         misfortune.read_only(patch)
-        with upkeep.held(run, "export"):
-            assert not list(run.folder.glob(f"{upkeep.HELD}*"))
+        with housekeeping.held(run, "export"):
+            assert not list(run.folder.glob(f"{housekeeping.HELD}*"))
     run.write_card(replace(run.card(), read_only=True))
-    with upkeep.held(run, "evaluation"):
-        assert not list(run.folder.glob(f"{upkeep.HELD}*"))
+    with housekeeping.held(run, "evaluation"):
+        assert not list(run.folder.glob(f"{housekeeping.HELD}*"))
 
 
 def test_a_run_that_was_moved_before_it_could_be_held_is_not_found(root: Path) -> None:
     run = find("digits-label", root)
-    upkeep.rename(root, "digits-label", "new")
-    with pytest.raises(RunNotFound, match="No run named 'digits-label'"), upkeep.held(run, "map"):
+    housekeeping.rename(root, "digits-label", "new")
+    with pytest.raises(RunNotFound, match="No run named 'digits-label'"), housekeeping.held(run, "map"):
         pytest.fail("it was held")
 
 
 WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
-    "evaluate digits-label --images 20 --samples 2": (evaluation, "evaluate", "cll.json", evaluation.stored_cells),
+    "evaluate digits-label --images 20 --samples 2": (likelihood, "evaluate", "cll.json", likelihood.stored_cells),
     "embed digits-label --method pca --points 60": (
-        latent, "embed", "embedding-pca-60.npz", lambda run: latent.stored_embedding(run, Layout(method="pca", points=60)),
+        latent_space,
+        "embed",
+        "embedding-pca-60.npz",
+        lambda run: latent_space.stored_embedding(run, Layout(method="pca", points=60)),
     ),
-    "judge digits-label": (judging, "judge", "judgement.json", judging.stored_judgement),
+    "judge digits-label": (sample_quality, "judge", "judgement.json", sample_quality.stored_judgement),
 }  # fmt: skip
 
 
 @pytest.fixture
 def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
     """Let something happen once a command has begun to compute."""
-    store_classifier(Classifier(), data.load("digits"), root)
-    monkeypatch.setattr(judging, "judge", lambda *_: [judging.Finding(name="digits", value=0.5, of=10)])
+    store_classifier(Classifier(), datasets.load("digits"), root)
+    monkeypatch.setattr(sample_quality, "judge", lambda *_: [sample_quality.Finding(name="digits", value=0.5, of=10)])
 
     def prepare(line: str, happening: Callable[[], object]) -> None:
         module, name, *_ = WORKED[line]
@@ -158,8 +167,8 @@ def test_a_run_that_is_worked_on_is_not_moved_and_what_is_computed_is_kept(
 ) -> None:
     refused: list[int] = []
     for move in ("rename digits-label new", "discard digits-label"):
-        at_work(line, lambda move=move: refused.append(cli.main([*move.split(), "--root", str(root)])))
-    assert cli.main([*line.split(), "--root", str(root)]) == 0
+        at_work(line, lambda move=move: refused.append(main.main([*move.split(), "--root", str(root)])))
+    assert main.main([*line.split(), "--root", str(root)]) == 0
     assert refused == [2, 2]
     assert WORKED[line][3](find("digits-label", root))
     measured("held", moves_refused=2, results_lost=0)
@@ -171,13 +180,13 @@ def test_an_export_and_a_map_that_a_training_leaves_hold_the_run_too(
     refused: list[int] = []
 
     def move(*_: object) -> None:
-        refused.append(cli.main(["rename", "digits-label", "new", "--root", str(root)]))
+        refused.append(main.main(["rename", "digits-label", "new", "--root", str(root)]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(outputs, "_write", move)
-        assert cli.main(["export", "digits-label", "--grid", str(tmp_path / "x.png"), "--root", str(root)]) == 0
-    monkeypatch.setattr(sessions, "embed", move)
-    monkeypatch.setattr(sessions, "store_embedding", lambda *_: None)
+        patch.setattr(show, "_write", move)
+        assert main.main(["export", "digits-label", "--grid", str(tmp_path / "x.png"), "--root", str(root)]) == 0
+    monkeypatch.setattr(session, "embed", move)
+    monkeypatch.setattr(session, "store_embedding", lambda *_: None)
     run = find("digits-label", root)
     list(train_run(run.card().config, Launch(run="again", root=root, options=Options())))  # it is used as it is
     assert refused == [2, 2]
@@ -191,7 +200,7 @@ def test_what_was_computed_for_a_run_that_was_moved_by_hand_is_kept_and_found_wh
 ) -> None:  # fmt: skip
     run = find("digits-label", root)
     at_work(line, lambda: run.folder.rename(root / "elsewhere"))
-    assert cli.main([*line.split(), "--root", str(root)]) == 2
+    assert main.main([*line.split(), "--root", str(root)]) == 2
     complaint, kept = capsys.readouterr().err.splitlines()[-1], root / ".cache" / "digits-label" / WORKED[line][2]
     assert complaint.startswith(f"Run 'digits-label' is no longer in {root}: it was moved or deleted meanwhile.")
     assert str(kept) in complaint

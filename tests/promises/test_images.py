@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import cli, data, files, fingerprints, idx, sweeps
-from cvae_core.datafiles import SHAPES
+from cvae_core.cli import main
+from cvae_core.data import datasets, fingerprints, idx
+from cvae_core.data.fingerprints import MEMORY
+from cvae_core.data.raw_files import SHAPES
 from cvae_core.errors import ConfigError
-from cvae_core.fingerprints import MEMORY
-from cvae_core.runs import all_runs
+from cvae_core.jobs import sweep
+from cvae_core.runs.run import all_runs
+from cvae_core.system import files
 from tests.measuring import Measured
 
 pytestmark = pytest.mark.promise
@@ -33,7 +36,7 @@ def published(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Be the folder of an MNIST that counts as the published one."""
     md5 = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in other_mnist.iterdir()}
     monkeypatch.setattr(fingerprints, "MNIST_MD5", md5)
-    monkeypatch.setattr(fingerprints, "PUBLISHED", {"mnist": data.load("mnist").fingerprint})
+    monkeypatch.setattr(fingerprints, "PUBLISHED", {"mnist": datasets.load("mnist").fingerprint})
     return other_mnist
 
 
@@ -49,7 +52,7 @@ def test_no_byte_of_mnist_changes_unnoticed(
     measured: Measured,
 ) -> None:
     root, train = tmp_path / "runs", ["train", "label", "--width", "4", "--root", str(tmp_path / "runs")]
-    assert cli.main(["download", "mnist"]) == 0
+    assert main.main(["download", "mnist"]) == 0
     assert fingerprints.named_here("mnist") == "mnist"
     change(published / file, place)
     monkeypatch.setattr(
@@ -57,7 +60,7 @@ def test_no_byte_of_mnist_changes_unnoticed(
     )  # as another process sees it, which has what the first one remembered
     for words in (["download", "mnist"], train, ["classifier", "mnist", "--root", str(root)]):
         capsys.readouterr()
-        assert cli.main(words) == 2
+        assert main.main(words) == 2
         assert f"other images than the published ones: {published / file}. Delete" in capsys.readouterr().err
     assert fingerprints.named_here("mnist").startswith("mnist (other images, ")
     assert all_runs(root) == []
@@ -74,7 +77,7 @@ def test_what_is_remembered_makes_no_images_the_published_ones(
     files.write_json(memory, lie)  # as if it were of these files
     monkeypatch.setattr(fingerprints, "_seen", {})
     assert fingerprints.named_here("mnist").startswith("mnist (other images, ")
-    assert cli.main(["train", "label", "--root", str(tmp_path / "runs")]) == 2
+    assert main.main(["train", "label", "--root", str(tmp_path / "runs")]) == 2
     measured("images", memories_forged=1, unnoticed=0)
 
 
@@ -93,11 +96,11 @@ def test_a_sweep_that_would_take_long_to_read_is_refused_unread(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
 ) -> None:
     read: list[str] = []
-    monkeypatch.setattr(sweeps.tomllib, "loads", read.append)
+    monkeypatch.setattr(sweep.tomllib, "loads", read.append)
     (tmp_path / "grid.toml").write_text(SLOW[kind])
     for refuse in (
-        lambda: sweeps.plan(tmp_path / "grid.toml", tmp_path),
-        lambda: sweeps.planned(SLOW[kind], "grid", tmp_path),  # from a page
+        lambda: sweep.plan(tmp_path / "grid.toml", tmp_path),
+        lambda: sweep.planned(SLOW[kind], "grid", tmp_path),  # from a page
     ):
         with pytest.raises(ConfigError, match="is no sweep: it has more than 8,192 bytes"):
             refuse()

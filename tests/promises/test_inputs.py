@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from benchmarks.visitors import Visitor, finished, visitor
-from cvae_core import data
+from cvae_core.data import datasets
 from tests.measuring import Measured
 from tests.promises.conftest import Server, settled
 from tests.promises.hostile import NAMES
@@ -95,7 +95,7 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("cll", "seed=1"): ("only", "string_array_value", [{"data": [name]} for name in NAMES[5:15] if "\0" not in name]),
     ("generate", "live=false&seed=2"): ("run", "string_value", [{"text": name} for name in NAMES if "\0" not in name]),
 }  # fmt: skip
-ANY_SET = data.on_disk("mnist")  # whether the page has a model that a click on a door may ask for
+ANY_SET = datasets.on_disk("mnist")  # whether the page has a model that a click on a door may ask for
 # What the pages are to believe. Whether what has none makes sense, Streamlit itself asks: no short test needs that.
 TRUTHS: dict[str, dict[str, Any]] = {
     "pad": {"ink": {"value": DRAWING}},
@@ -177,7 +177,7 @@ def test_no_nonsense_is_more_than_left_out(long: bool, server: Server, measured:
     assert grown < 50 or not long  # the few that come here meet empty caches
     assert inputs >= (200 if long else len(TRUTHS) * FIRST)
     log = server.log.read_text()
-    assert "app.faults" not in log
+    assert "app.server.uncaught_errors" not in log
     assert "Traceback" not in log
     assert DRAWING[:16] not in log
     hostile = {QUOTED[name] for name in NAMES}

@@ -14,12 +14,13 @@ from random import Random
 
 import pytest
 
-from cvae_core import cli, files
-from cvae_core.evaluation import stored_cells
-from cvae_core.judging import stored_judgement
-from cvae_core.latent import Layout, stored_embedding
-from cvae_core.queueing import look
-from cvae_core.runs import find, readable
+from cvae_core.cli import main
+from cvae_core.evaluation.latent_space import Layout, stored_embedding
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.jobs.queue import look
+from cvae_core.runs.run import find, readable
+from cvae_core.system import files
 from tests.measuring import Measured
 
 PCA = Layout(method="pca", points=60)
@@ -29,9 +30,15 @@ WRITER = """
 import os, shutil, sys
 from pathlib import Path
 import torch
-from cvae_core import archives, data, evaluation, files, judging, latent, queueing
-from cvae_core.latent import Layout
-from cvae_core.runs import find
+from cvae_core.jobs import archive as archives
+from cvae_core.data import datasets as data
+from cvae_core.evaluation import likelihood as evaluation
+from cvae_core.system import files
+from cvae_core.evaluation import sample_quality as judging
+from cvae_core.evaluation import latent_space as latent
+from cvae_core.jobs import queue as queueing
+from cvae_core.evaluation.latent_space import Layout
+from cvae_core.runs.run import find
 from tests.jobs import a_job
 torch.set_num_threads(1)
 root = Path(sys.argv[1])
@@ -143,7 +150,7 @@ def test_nothing_is_unreadable_after_a_kill_and_the_next_start_leaves_no_litter(
         assert stale(root.parent) == []
     assert faults == []
     assert littered or kills < 16  # else nobody was killed while writing
-    assert cli.main(["import", str(root.parent / "out" / "export.zip"), "--run", "theirs", "--root", str(root)]) == 0
+    assert main.main(["import", str(root.parent / "out" / "export.zip"), "--run", "theirs", "--root", str(root)]) == 0
     measured(
         "kills", kills=kills * len(KINDS), unreadable=len(faults), left_after_the_next_start=len(stale(root.parent))
     )

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app import sweeping
-from cvae_core import cli, files, processes, pulse, queueing, runs, transcripts, upkeep
+from app.views import training_sweep
+from cvae_core.cli import main
 from cvae_core.errors import ConfigError, LabError
-from cvae_core.roots import unlinked
-from cvae_core.runs import find
+from cvae_core.jobs import heartbeat, housekeeping, output_log, queue
+from cvae_core.runs import run as runs
+from cvae_core.runs.run import find
+from cvae_core.system import files, processes
+from cvae_core.system.folders import unlinked
 from tests.measuring import Measured
 
 pytestmark = [pytest.mark.promise, pytest.mark.usefixtures("in_float32")]
@@ -65,17 +68,17 @@ def test_what_a_link_leads_to_stays_as_it_is(
     before = content(target)
     acts: list[Callable[[], object]] = [
         lambda: runs.tidy(root),
-        lambda: upkeep.empty_bin(root),
-        lambda: transcripts.forget(root, RUN),
-        lambda: files.write(sweeping._path(root, "grid"), b""),
-        lambda: pulse.beating(unlinked(root / RUN, root)).__enter__(),
-        lambda: queueing._beat(root, RUN),
+        lambda: housekeeping.empty_bin(root),
+        lambda: output_log.forget(root, RUN),
+        lambda: files.write(training_sweep._path(root, "grid"), b""),
+        lambda: heartbeat.beating(unlinked(root / RUN, root)).__enter__(),
+        lambda: queue._beat(root, RUN),
     ]
     for act in acts:
         with contextlib.suppress(LabError):
             act()
     for words in COMMANDS:
-        assert cli.main([*words, "--root", str(root)]) in (0, 2)
+        assert main.main([*words, "--root", str(root)]) in (0, 2)
         assert "Traceback" not in capsys.readouterr().err
     assert content(target) == before
     measured("links", links=1, commands=len(COMMANDS) + len(acts))
@@ -94,7 +97,7 @@ def test_a_link_is_named(link: str, root: Path, tmp_path: Path) -> None:
 
 def test_a_root_may_itself_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(root)
-    upkeep.discard(tmp_path / "linked", MINE)
-    upkeep.empty_bin(tmp_path / "linked")
-    assert list((root / upkeep.BIN).iterdir()) == []
+    housekeeping.discard(tmp_path / "linked", MINE)
+    housekeeping.empty_bin(tmp_path / "linked")
+    assert list((root / housekeeping.BIN).iterdir()) == []
     assert unlinked(tmp_path / "linked", tmp_path / "linked") == tmp_path / "linked"

@@ -9,12 +9,16 @@ from typing import NoReturn
 
 import pytest
 
-from cvae_core import archives, classifier, cli, data, evaluation, files, jobs, judging, latent, pulse, vision
-from cvae_core.classifier import Classifier, store_classifier
-from cvae_core.datafiles import SHAPES
-from cvae_core.evaluation import stored_cells
-from cvae_core.queueing import look, turn
-from cvae_core.runs import find
+from cvae_core.cli import main
+from cvae_core.data import datasets, download
+from cvae_core.data.raw_files import SHAPES
+from cvae_core.evaluation import classifier, latent_space, likelihood, sample_quality
+from cvae_core.evaluation.classifier import Classifier, store_classifier
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.jobs import archive, control, heartbeat
+from cvae_core.jobs.queue import look, turn
+from cvae_core.runs.run import find
+from cvae_core.system import files
 from tests.jobs import a_job
 from tests.measuring import Measured
 from tests.misfortune import UNWRITABLE, full_disk
@@ -39,10 +43,10 @@ def said(
     """Give a command in a folder of runs of which one is scored and one is an archive; return its code and complaint."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CVAE_RUNS", str(root))
-    (tmp_path / "theirs.zip").write_bytes(archives.packed(find("digits-vae", root)))
+    (tmp_path / "theirs.zip").write_bytes(archive.packed(find("digits-vae", root)))
 
     def command(line: str) -> tuple[int, str]:
-        code = cli.main(line.split())
+        code = main.main(line.split())
         return code, capsys.readouterr().err
 
     assert command("evaluate digits-vae --images 20 --samples 2")[0] == 0
@@ -62,7 +66,7 @@ def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
     misfortune: str, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     measured: Measured,
 ) -> None:  # fmt: skip
-    store_classifier(Classifier(), data.load("digits"), root)
+    store_classifier(Classifier(), datasets.load("digits"), root)
     assert said("discard digits-baseline-1")[0] == 0
     before, words = content(tmp_path), UNWRITABLE[misfortune](monkeypatch)
     refused = WRITING if misfortune == "full disk" else [*WRITING, *MOVING]  # what is moved takes no room
@@ -83,9 +87,9 @@ def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
 
 
 WORK = {
-    "evaluate digits-label": (evaluation, "evaluate"),
-    "embed digits-label": (latent, "embed"),
-    "judge digits-label": (judging, "judge"),
+    "evaluate digits-label": (likelihood, "evaluate"),
+    "embed digits-label": (latent_space, "embed"),
+    "judge digits-label": (sample_quality, "judge"),
     "classifier digits": (classifier, "learn"),
 }
 
@@ -94,7 +98,7 @@ WORK = {
 def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
     line: str, said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_classifier(Classifier(), data.load("digits"), root)
+    store_classifier(Classifier(), datasets.load("digits"), root)
 
     def begun(*_: object, **__: object) -> NoReturn:
         pytest.fail("hours of work whose result is lost")
@@ -117,7 +121,7 @@ def test_without_mnist_what_needs_it_says_so_and_the_rest_works(
     def unreachable(*_: object) -> NoReturn:
         raise ConnectionError("the network is unreachable")
 
-    monkeypatch.setattr(vision, "download", unreachable)
+    monkeypatch.setattr(download, "download", unreachable)
     before = content(tmp_path)
     for line in ("train label --run new", "download mnist", "classifier mnist"):
         code, complaint = said(line)
@@ -142,15 +146,15 @@ def test_a_clock_that_is_set_back_loses_nothing(
     assert said("evaluate digits-label --images 20 --samples 3")[0] == 0
     os.utime(run.folder / "cll.json", (0, 0))  # as if it had been written long before it was read
     assert {cell.samples for cell in stored_cells(run)} == {0, 2, 3}
-    with pulse.beating(run.folder) as beat, turn(root, a_job("digits-label")):
-        beat(pulse.Progress())
-        found = pulse.read(run.folder)
+    with heartbeat.beating(run.folder) as beat, turn(root, a_job("digits-label")):
+        beat(heartbeat.Progress())
+        found = heartbeat.read(run.folder)
         assert found is not None
-        assert found.silent < pulse.STALLED_AFTER
+        assert found.silent < heartbeat.STALLED_AFTER
         training = look(root).training
         assert training is not None
         assert training.run == "digits-label"
-    assert jobs.condition(root, "digits-label").state == "finished"
+    assert control.condition(root, "digits-label").state == "finished"
     for line in READING:
         assert said(line)[0] == 0, line
     measured("misfortune", commands_tried=2 + len(READING), files_lost=0)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from cvae_core import archives, cli
-from cvae_core.archives import take_in
+from cvae_core.cli import main
 from cvae_core.errors import ArchiveRefused, ConfigError, RunInUse
-from cvae_core.roots import NAME, folder_of
-from cvae_core.runs import find, run_at
+from cvae_core.jobs import archive as archives
+from cvae_core.jobs.archive import take_in
+from cvae_core.runs.run import find, run_at
+from cvae_core.system.folders import NAME, folder_of
 from tests.measuring import Measured
 from tests.promises.hostile import NAMES, any_name
 
@@ -82,7 +83,7 @@ def test_the_command_line_refuses_every_hostile_name(
         for name in names:
             for command in commands:
                 line = [name if word == "{}" else word for word in command.split()]
-                assert cli.main([*line, "--root", str(root)]) == 2, line
+                assert main.main([*line, "--root", str(root)]) == 2, line
                 assert "Traceback" not in capsys.readouterr().err
     measured("names", on_the_command_line=len(names))
 

@@ -8,17 +8,20 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from cvae_core import cli, data, files, pulse, queueing
-from cvae_core.cards import Card
+from cvae_core.cli import main
+from cvae_core.data import datasets
 from cvae_core.errors import RunDamaged
-from cvae_core.evaluation import RESULTS, Cell, evaluate, stored_cells
-from cvae_core.judging import RESULTS as JUDGEMENT
-from cvae_core.judging import Finding, store_judgement, stored_judgement
-from cvae_core.processes import Process, this
-from cvae_core.pulse import Progress, Pulse
-from cvae_core.queueing import Entry
-from cvae_core.roots import QUEUE
-from cvae_core.runs import find, readable
+from cvae_core.evaluation.likelihood import RESULTS, Cell, evaluate, stored_cells
+from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
+from cvae_core.evaluation.sample_quality import Finding, store_judgement, stored_judgement
+from cvae_core.jobs import heartbeat, queue
+from cvae_core.jobs.heartbeat import Progress, Pulse
+from cvae_core.jobs.queue import Entry
+from cvae_core.runs.card import Card
+from cvae_core.runs.run import find, readable
+from cvae_core.system import files
+from cvae_core.system.folders import QUEUE
+from cvae_core.system.processes import Process, this
 from tests.cvae_core.results import store
 from tests.measuring import Measured
 
@@ -70,19 +73,19 @@ def test_a_card_of_impossible_numbers_is_damaged_and_hides_no_other(
     cards, (damage,) = readable(root)
     assert RUN not in cards
     assert len(str(damage)) < 600
-    assert cli.main(["list", "--root", str(root)]) == 0
+    assert main.main(["list", "--root", str(root)]) == 0
     said = capsys.readouterr()
     assert "digits-vae" in said.out
     assert "0" * 100 not in said.out + said.err
     for words in (["export", RUN, "--tensorboard", str(root / "log")], ["table", RUN]):
-        assert cli.main([*words, "--root", str(root)]) == 2
+        assert main.main([*words, "--root", str(root)]) == 2
         assert "Traceback" not in capsys.readouterr().err
     measured("numbers", values=1)
 
 
 @pytest.fixture(scope="module")
 def scored(trained_root: Path) -> Iterator[tuple[list[Cell], list[Finding]]]:
-    *_, last = evaluate(find(RUN, trained_root).model(), data.load("digits").test, samples=3, images=20)
+    *_, last = evaluate(find(RUN, trained_root).model(), datasets.load("digits").test, samples=3, images=20)
     return list(last.cells), [Finding(name="samples of 3 read as 3", value=0.5, of=10)]
 
 
@@ -118,11 +121,11 @@ def test_a_finding_of_impossible_numbers_is_damaged(
 def test_a_sign_of_life_of_impossible_numbers_is_none(
     change: dict[str, Any], tmp_path: Path, measured: Measured
 ) -> None:
-    with pulse.beating(tmp_path):
-        content = json.loads((tmp_path / pulse.FILE).read_text())
-        assert pulse.read(tmp_path)
-        (tmp_path / pulse.FILE).write_text(json.dumps({**content, **change}))
-        assert pulse.read(tmp_path) is None
+    with heartbeat.beating(tmp_path):
+        content = json.loads((tmp_path / heartbeat.FILE).read_text())
+        assert heartbeat.read(tmp_path)
+        (tmp_path / heartbeat.FILE).write_text(json.dumps({**content, **change}))
+        assert heartbeat.read(tmp_path) is None
     measured("numbers", values=1)
 
 
@@ -133,7 +136,7 @@ def test_a_queue_of_impossible_numbers_is_damaged(change: dict[str, Any], tmp_pa
     entry = {"run": "a", "command": "", "process": vars(this()), "created": "2026-01-31T00:00:00+00:00", **change}
     files.write_json(tmp_path / QUEUE / "queue.json", {"entries": [entry]})
     with pytest.raises(RunDamaged, match=r"queue\.json"):
-        queueing.look(tmp_path)
+        queue.look(tmp_path)
     measured("numbers", values=1)
 
 

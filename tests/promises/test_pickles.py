@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from cvae_core import data, files, formats, pulse, sweeps
-from cvae_core.archives import take_in
-from cvae_core.classifier import load_classifier
-from cvae_core.datafiles import SHAPES as MNIST_FILES
+from cvae_core.data import datasets
+from cvae_core.data.raw_files import SHAPES as MNIST_FILES
 from cvae_core.errors import LabError
-from cvae_core.evaluation import stored_cells
-from cvae_core.judging import stored_judgement
-from cvae_core.latent import stored_embedding
-from cvae_core.queueing import look
-from cvae_core.runs import find
+from cvae_core.evaluation.classifier import load_classifier
+from cvae_core.evaluation.latent_space import stored_embedding
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.jobs import heartbeat, sweep
+from cvae_core.jobs.archive import take_in
+from cvae_core.jobs.queue import look
+from cvae_core.runs.run import find
+from cvae_core.system import files, formats
 from tests.cvae_core.forging import signed_arrays
 from tests.measuring import Measured
 
@@ -83,8 +85,8 @@ READERS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {  # where it l
     "classifier": ("classifier-digits.safetensors", lambda root, _: load_classifier("digits", root)),
     "queue": (".queue/queue.json", lambda root, _: look(root)),
     "archive": ("x.zip", lambda root, path: take_in(path, root, "theirs")),
-    "sweep": ("x.toml", lambda root, path: sweeps.plan(path, root)),
-    "data set": ("MNIST/raw/train-images-idx3-ubyte", lambda *_: data.load("mnist")),
+    "sweep": ("x.toml", lambda root, path: sweep.plan(path, root)),
+    "data set": ("MNIST/raw/train-images-idx3-ubyte", lambda *_: datasets.load("mnist")),
 }
 
 
@@ -114,8 +116,8 @@ def test_no_reader_opens_a_pickle(reader: str, root: Path, monkeypatch: pytest.M
 def test_a_sign_of_life_that_is_a_pickle_is_none(tmp_path: Path) -> None:
     before = Bomb.exploded
     for content in PICKLES.values():
-        (tmp_path / pulse.FILE).write_bytes(content)
-        assert pulse.read(tmp_path) is None
+        (tmp_path / heartbeat.FILE).write_bytes(content)
+        assert heartbeat.read(tmp_path) is None
     assert Bomb.exploded == before
 
 

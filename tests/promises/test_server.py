@@ -52,7 +52,7 @@ UPWARDS = (
     "C:",
 )
 ENTRIES = ("media", "app/static", "static", "component", "_stcore/bidi-components", "_stcore/upload_file", "")
-FILES = ("etc/passwd", "cvae_core/files.py", "pyproject.toml")
+FILES = ("etc/passwd", "cvae_core/system/files.py", "pyproject.toml")
 
 
 def test_it_reads_its_libraries_before_anybody_comes(server: Server) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import cli, jobs, queueing
-from cvae_core.config import Config
-from cvae_core.roots import QUEUE
-from cvae_core.runs import Run
+from cvae_core.cli import main
+from cvae_core.config.flavours import Config
+from cvae_core.jobs import control, queue
+from cvae_core.runs.run import Run
+from cvae_core.system.folders import QUEUE
 from tests.jobs import a_job
 from tests.measuring import Measured
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.promise
 TRAINER = """
 import sys, time
 from pathlib import Path
-from cvae_core import queueing
+from cvae_core.jobs import queue as queueing
 from tests.jobs import a_job
 with queueing.turn(Path(sys.argv[1]), a_job("mine")):
     time.sleep(600)
@@ -36,10 +37,10 @@ def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
     """Start a trainer that waits for another one, or that has the turn and no card yet."""
     with ExitStack() as started:
         if request.param == "waiting":
-            started.enter_context(queueing.turn(tmp_path, a_job("first")))
+            started.enter_context(queue.turn(tmp_path, a_job("first")))
         process = started.enter_context(subprocess.Popen([sys.executable, "-c", TRAINER, str(tmp_path)]))
         started.callback(process.kill)
-        until(lambda: queueing.look(tmp_path).has("mine") and jobs.condition(tmp_path, "mine").state == request.param)
+        until(lambda: queue.look(tmp_path).has("mine") and control.condition(tmp_path, "mine").state == request.param)
         yield request.param, process
 
 
@@ -65,16 +66,16 @@ def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
 ) -> None:
     state, process = trainer
     process.send_signal(signal.SIGSTOP)
-    assert jobs.condition(tmp_path, "mine") == jobs.Condition(state, BEFORE_ITS_CARD[state])  # type: ignore[arg-type]
+    assert control.condition(tmp_path, "mine") == control.Condition(state, BEFORE_ITS_CARD[state])  # type: ignore[arg-type]
     a_minute_ago(tmp_path, process)
-    stalled = jobs.condition(tmp_path, "mine")
+    stalled = control.condition(tmp_path, "mine")
     assert stalled.state == "stalled"
     assert stalled.reason.startswith("no sign of life for 7")
     assert f"process {process.pid} is there" in stalled.reason
-    assert cli.main(["queue", "--root", str(tmp_path)]) == 0
+    assert main.main(["queue", "--root", str(tmp_path)]) == 0
     assert "no sign of life for 7" in capsys.readouterr().out
     process.send_signal(signal.SIGCONT)
-    until(lambda: jobs.condition(tmp_path, "mine").state == state)
+    until(lambda: control.condition(tmp_path, "mine").state == state)
     measured("stopped", trainers=1, not_called_stalled=0)
 
 
@@ -82,12 +83,12 @@ def test_a_run_that_is_resumed_is_stalled_too_before_its_card_says_that_it_train
     tmp_path: Path, tiny: Callable[..., Config], untrained: Untrained, measured: Measured
 ) -> None:
     untrained(tiny("label"), "mine", status="stopped")
-    with queueing.turn(tmp_path, a_job("mine")):
-        assert jobs.condition(tmp_path, "mine").state == "training"
+    with queue.turn(tmp_path, a_job("mine")):
+        assert control.condition(tmp_path, "mine").state == "training"
         os.utime(tmp_path / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
-        assert jobs.condition(tmp_path, "mine").state == "stalled"
+        assert control.condition(tmp_path, "mine").state == "stalled"
         (tmp_path / QUEUE / "mine.alive").unlink()  # as on a full disk: nothing is known then
-        assert jobs.condition(tmp_path, "mine").state == "training"
+        assert control.condition(tmp_path, "mine").state == "training"
     measured("stopped", trainers=1, not_called_stalled=0)
 
 
@@ -96,8 +97,8 @@ def test_a_stalled_trainer_is_stopped_for_good(
 ) -> None:
     state, process = trainer
     process.send_signal(signal.SIGSTOP)
-    monkeypatch.setattr(jobs, "GRACE", 0.1)
-    jobs.stop(tmp_path, "mine")
-    assert not queueing.look(tmp_path).has("mine")
+    monkeypatch.setattr(control, "GRACE", 0.1)
+    control.stop(tmp_path, "mine")
+    assert not queue.look(tmp_path).has("mine")
     if state == "training":
         assert process.wait(timeout=60) < 0

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core import cli, files, logs, processes, pulse, transcripts
+from cvae_core.cli import main
 from cvae_core.errors import LabError
-from cvae_core.printable import Printable, printable
-from cvae_core.roots import QUEUE
+from cvae_core.jobs import heartbeat, output_log
+from cvae_core.system import files, logs, processes
+from cvae_core.system.folders import QUEUE
+from cvae_core.system.printable import Printable, printable
 from tests.jobs import a_job
 from tests.marked import WHEN
 from tests.measuring import Measured
@@ -37,7 +39,7 @@ def hostile(root: Path) -> Path:
         files.write_json(path, {**files.read_json(path), **changes})
     me = vars(processes.this())
     content = {**me, "boot": "", "killed_for_memory": 0, "words": TITLE + CLEAR, "progress": {"doing": TITLE}}
-    (root / "digits-quadrant-1" / pulse.FILE).write_text(json.dumps(content))
+    (root / "digits-quadrant-1" / heartbeat.FILE).write_text(json.dumps(content))
     entry = {"command": TITLE + CLEAR, "process": me, "created": WHEN}
     entries = [{**entry, "run": "trains", "since": WHEN}, {**entry, "run": TITLE}]
     files.write_json(root / QUEUE / "queue.json", {"entries": entries})
@@ -68,7 +70,7 @@ def test_no_control_character_reaches_the_terminal(
     told = ""
     for words in COMMANDS:
         with contextlib.suppress(SystemExit):
-            cli.main([*words, *([] if words[0].startswith("-") or "train" in words else ["--root", str(hostile)])])
+            main.main([*words, *([] if words[0].startswith("-") or "train" in words else ["--root", str(hostile)])])
         out, err = capsys.readouterr()
         assert CONTROL.findall(out + err) == [], words
         assert "\nforged" not in out
@@ -100,9 +102,9 @@ def test_a_line_of_the_log_has_none(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_transcript_has_none_and_shows_none(root: Path) -> None:
-    with contextlib.suppress(LabError), transcripts.kept(root, a_job("mine")):
+    with contextlib.suppress(LabError), output_log.kept(root, a_job("mine")):
         print(TITLE + CLEAR)
         raise LabError(TITLE)
-    assert CONTROL.findall(transcripts.path_of(root, "mine").read_text()) == []
-    transcripts.path_of(root, "mine").write_text(TITLE + CLEAR)
-    assert transcripts.tail(root, "mine") == printable(TITLE + CLEAR)
+    assert CONTROL.findall(output_log.path_of(root, "mine").read_text()) == []
+    output_log.path_of(root, "mine").write_text(TITLE + CLEAR)
+    assert output_log.tail(root, "mine") == printable(TITLE + CLEAR)

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setenv("CVAE_RUNS", str(folder / "runs"))
         with dashboard(folder) as url:
             yield Server(url, folder / "log")
-    assert "app.faults" not in (folder / "log").read_text()
+    assert "app.server.uncaught_errors" not in (folder / "log").read_text()
 
 
 @pytest.mark.parametrize(("visitors", "run"), [(4, COPIES[0]), pytest.param(20, COPIES[1], marks=pytest.mark.soak)])

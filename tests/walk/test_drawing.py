@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page
 
-from cvae_core import data, gallery, noise
-from cvae_core.examples import condition
-from cvae_core.models import completed
-from cvae_core.quadrants import flags, pixel_mask
-from cvae_core.runs import default_root, find
+from cvae_core.data import datasets, noise
+from cvae_core.data.batches import condition
+from cvae_core.data.masks import flags, pixel_mask
+from cvae_core.models.conditional_vae import completed
+from cvae_core.pictures import recipes
+from cvae_core.runs.run import default_root, find
 from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources
 
@@ -74,7 +75,7 @@ def test_half_a_digit_has_ten_different_completions_while_the_pen_is_down(visit:
     with page.expect_download() as download:
         page.get_by_test_id("stDownloadButton").get_by_role("button").first.click()
     picture = Image.open(io.BytesIO(download.value.path().read_bytes()))
-    assert picture.text["run"] == RUN_OF["mnist" if data.on_disk("mnist") else "digits"]
+    assert picture.text["run"] == RUN_OF["mnist" if datasets.on_disk("mnist") else "digits"]
     assert answers(page) == seen
 
 
@@ -124,7 +125,7 @@ def test_the_browser_draws_the_ink_that_its_png_has(visit: Open) -> None:
         [...canvas.getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0))""",
     )
     drawn = (ink(page) * 255).round().astype(np.uint8).tobytes()
-    expected, _ = gallery.drawing(find(run, default_root()).model(), drawn, "1", count=10, seed=0, pixels="ink")
+    expected, _ = recipes.drawing(find(run, default_root()).model(), drawn, "1", count=10, seed=0, pixels="ink")
     hidden = ~pixel_mask(flags("1")).numpy()
     assert ((np.array(shown) < 128) == (expected[0, 1:-1] > 128))[:, hidden].mean() > 0.999
 

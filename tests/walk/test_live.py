@@ -9,10 +9,10 @@ import pytest
 import torch
 from playwright.sync_api import Page, WebSocket
 
-from app import controls
-from cvae_core import noise
-from cvae_core.models import completed, labelled
-from cvae_core.runs import default_root, find
+from app.widgets import controls
+from cvae_core.data import noise
+from cvae_core.models.conditional_vae import completed, labelled
+from cvae_core.runs.run import default_root, find
 from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Page
 
-from cvae_core import data
+from cvae_core.data import datasets
 from tests.walk.conftest import Open, eventually, moment, point_on_screen, settle, time_to
 
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
@@ -73,7 +73,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
     page.get_by_alt_text(re.compile(r"Digits on the way from test image \d+ to \d+")).wait_for()
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
-    labels = data.load("mnist").test.labels
+    labels = datasets.load("mnist").test.labels
     assert start == shown
     assert (int(labels[start]), int(labels[end])) == (3, 6)
 
@@ -138,7 +138,7 @@ def test_the_digit_under_the_pointer_stands_beside_it(visit: Open) -> None:
         """root => [Number(root.dataset.index),
         [...root.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 0)]"""
     )
-    test = data.load("digits").test
+    test = datasets.load("digits").test
     ink = 255 - (255 - 22) * (test.images[shown].numpy() / 255)  # from white paper to dark ink
     np.testing.assert_allclose(red, ink, atol=9)  # sixteen shades
     assert thumbnail.inner_text() == f"a {test.labels[shown]}"

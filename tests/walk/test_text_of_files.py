@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Page
 
-from cvae_core.printable import one_line, printable
+from cvae_core.system.printable import one_line, printable
 from tests.marked import marked_root
 from tests.measuring import Measured
 from tests.server import dashboard

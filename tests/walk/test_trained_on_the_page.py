@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cvae_core import jobs, queueing
+from cvae_core.jobs import control, queue
 from tests.server import dashboard
 from tests.waiting import WAIT
 from tests.walk.conftest import settle
@@ -41,7 +41,7 @@ def fill(page: Page, label: str, text: str) -> None:
 def training_as_soon_as_others(page: Page, root: Path) -> None:
     """Wait until the run trains, and take its low priority away where the system lets a test: others may be busy here."""
     button(page, "Stop training").wait_for()
-    entry = queueing.look(root).training
+    entry = queue.look(root).training
     assert entry
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, entry.process.pid, 0)
@@ -82,11 +82,11 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Stop training").click()
             button(page, "Resume training").wait_for()
             settle(page)
-            assert jobs.condition(own_root, "mine").state == "stopped"
+            assert control.condition(own_root, "mine").state == "stopped"
             button(page, "Resume training").click()
             training_as_soon_as_others(page, own_root)
             epochs = grown(page, int(page.evaluate(EPOCHS)))
-        assert queueing.look(own_root).trains("mine")  # though the server is gone
+        assert queue.look(own_root).trains("mine")  # though the server is gone
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)
@@ -100,5 +100,5 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Estimate").click()
             expect(page.get_by_text("Not scored yet: mine")).to_be_hidden()
     finally:
-        if queueing.look(own_root).has("mine"):
-            jobs.stop(own_root, "mine")
+        if queue.look(own_root).has("mine"):
+            control.stop(own_root, "mine")

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from app.navigation import PAGES
-from app.small_first import AT_MOST, QUIET
+from app.display.navigation import PAGES
+from app.server.asset_order import AT_MOST, QUIET
 from benchmarks import load
 from benchmarks.visitors import finished
-from cvae_core import data
-from cvae_core.evaluation import stored_cells
-from cvae_core.runs import default_root, find
+from cvae_core.data import datasets
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.runs.run import default_root, find
 from tests.measuring import Measured
 from tests.walk.access import serious_faults
 from tests.walk.conftest import HEIGHT, WIDE, Open, leaves, moment, ready, settle, time_to
@@ -140,7 +140,7 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
         assert background(page) > 200
         assert fits(page)
         charts = (
-            0 if data.on_disk("mnist") else page.locator(".js-plotly-plot").count()
+            0 if datasets.on_disk("mnist") else page.locator(".js-plotly-plot").count()
         )  # a map is all without its images
         assert sources(page) or page.get_by_test_id("stDataFrame").count() or charts
         assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
@@ -151,7 +151,7 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
     settle(page)
     assert background(page) < 50
     assert not serious_faults(page, "dark", *COLOURS)  # nothing else has changed
-    if data.on_disk("mnist") or name not in NEED_MNIST:
+    if datasets.on_disk("mnist") or name not in NEED_MNIST:
         assert exported(page, tmp_path) == EXPORTS[name].split()
     away = sum(leaves(url, address) for url in requests)
     measured("requests", requests=len(requests), to_another_host=away)

@@ -1,0 +1,1 @@
+"""Cached results: runs, pictures, costs and maps, computed once for all visitors."""

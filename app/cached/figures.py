@@ -1,0 +1,309 @@
+"""The pages' pictures: recipes of the core's gallery with their settings, computed once, whoever asks."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import streamlit as st
+import torch
+from PIL import Image, ImageDraw
+
+from app.cached import runs
+from app.cached.runs import RunKey
+from app.display import plotly_charts
+from app.widgets import controls
+from cvae_core.config import quadrant_names
+from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
+from cvae_core.data import masks
+from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.datasets import Split
+from cvae_core.evaluation import sample_quality
+from cvae_core.evaluation.classifier import Classifier
+from cvae_core.evaluation.latent_space import Embedding
+from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.pictures import grid, recipes
+from cvae_core.pictures import stages as replay
+from cvae_core.pictures.recipes import Sheet
+
+THUMBNAIL = (300, 220)
+_FROM_RUNS = "from cvae_core.runs.run import default_root, find"
+KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
+KEPT_OFTEN = 20  # many completions each, at most 600 kB
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of a run: a recipe of the gallery, its settings, and what is written round it."""
+
+    key: RunKey
+    recipe: Callable[..., Sheet]
+    settings: Mapping[str, Any]
+    caption: str
+    rows: Sequence[str] = field(default=())
+    columns: Sequence[str] = field(default=())
+    only: Sequence[int] = field(default=())  # rows that are shown of a recipe that has papers; none named: all
+
+    @property
+    def sheet(self) -> Sheet:
+        """Return the pixels."""
+        test = runs.images(self.key).test if _needs_images(self.recipe) else None
+        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()), test)
+        if not self.only:
+            return made
+        assert made.papers is not None
+        return Sheet(made.images[list(self.only)], made.papers[list(self.only)])
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw the picture, every pixel of a digit so many wide."""
+        images, papers = self.sheet
+        return grid.grid(images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+        return {"run": self.key.name, **self.settings}
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw exactly this picture from a shell."""
+        words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
+        said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
+        return "\n".join([*self.lines, f"figures.grid(images, papers=papers{said}).save({file!r})", ""])
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines of Python that compute the pixels."""
+        given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        test = ", run.images().test" if _needs_images(self.recipe) else ""
+        return [
+            "from cvae_core.pictures import grid as figures",
+            "from cvae_core.pictures import recipes as gallery",
+            _FROM_RUNS,
+            "",
+            f"run = find({self.key.name!r}, default_root())",
+            f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})",
+            *([f"images, papers = images[{list(self.only)}], papers[{list(self.only)}]"] if self.only else []),
+        ]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The columns of a picture one after the other, from a first one on."""
+
+    figure: Figure
+    first: int = 0
+
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes the columns."""
+        return self.figure.recipe
+
+    def gif(self, scale: int) -> bytes:
+        """Draw it as a GIF."""
+        images, papers = self.figure.sheet
+        return grid.gif(grid.columns(images, papers, self.first, scale))
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it from a shell."""
+        write = f"Path({file!r}).write_bytes(figures.gif(figures.columns(images, papers, {self.first}, {scale})))"
+        return "\n".join(["from pathlib import Path", "", *self.figure.lines, write, ""])
+
+
+def _needs_images(recipe: Callable[..., Sheet]) -> bool:
+    return "test" in inspect.signature(recipe).parameters
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _sheet(key: RunKey, recipe: str, settings: tuple[tuple[str, Any], ...], _test: Split | None) -> Sheet:
+    function, model = getattr(recipes, recipe), runs.model(key)
+    images = [_test] if _needs_images(function) else []
+    often = {"often": _remembered(key)} if "often" in inspect.signature(function).parameters else {}
+    made: Sheet = function(model, *images, **dict(settings), **often)
+    return made
+
+
+def _remembered(key: RunKey) -> recipes.Often:
+    """Return `gallery.completed_often` for a run, which draws once for a picture and for what a classifier reads there."""
+
+    def often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+        assert c.pixels is not None
+        assert c.visible is not None
+        given = c.pixels.numpy().tobytes(), c.visible.numpy().tobytes()
+        return _completed_often(key, *given, max(count, recipes.MANY), seed, model, c)[:count]
+
+    return often
+
+
+@st.cache_data(max_entries=KEPT_OFTEN, show_spinner=False)
+def _completed_often(
+    key: RunKey, pixels: bytes, visible: bytes, count: int, seed: int, _model: ConditionalVAE, _c: Condition
+) -> np.ndarray:
+    return recipes.completed_often(_model, _c, count, seed)
+
+
+def style(key: RunKey, ink: bytes, label: int) -> list[float]:
+    """Return the base noise of a drawing's posterior mean, as sliders can hold it."""
+    found = recipes.encoded(runs.model(key), ink, label).noise[0, 0]
+    return [controls.on_slider(value) for value in found.tolist()]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a run's training."""
+
+    key: RunKey
+    index: int
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frame)
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw reconstructions and samples, below the truth where the images are here."""
+        has_truth = runs.test_images(self.key) is not None
+        return _stage(self.key, runs.stages_version(self.key), has_truth, self.index, scale)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+        return {"run": self.key.name, "epochs": float(runs.stages(self.key)["epoch"][self.index])}
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw exactly this picture from a shell."""
+        given = _stages_in_words(self.key, scale)
+        return _from_stages(self.key, f"replay.frame({given}, index={self.index}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Some stages of a run's training side by side."""
+
+    key: RunKey
+    part: replay.Part
+    digits: Sequence[int] = recipes.ALL_LABELS
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
+
+    def draw(self, scale: int) -> Image.Image:
+        """Draw a row per digit and a column per moment."""
+        return replay.strip(*_stages(self.key, scale), part=self.part, digits=self.digits)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what is written into an exported picture's metadata."""
+        stages = runs.stages(self.key)
+        epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
+        return {"run": self.key.name, "part": self.part, "epochs": epochs}
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that draw exactly this picture from a shell."""
+        given = _stages_in_words(self.key, scale)
+        shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
+        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}{shown}).save({file!r})")
+
+
+@dataclass(frozen=True)
+class Animation:
+    """All stages of a run's training, one after the other."""
+
+    key: RunKey
+    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
+
+    def gif(self, scale: int) -> bytes:
+        """Draw them as a GIF."""
+        return grid.gif(replay.frames(*_stages(self.key, scale)))
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write exactly this GIF from a shell."""
+        given = _stages_in_words(self.key, scale)
+        write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
+        return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: int, scale: int) -> Image.Image:
+    return replay.frame(*_stages(key, scale), index=index)
+
+
+def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
+    """Return what every picture of a run's stages is drawn from."""
+    return runs.stages(key), runs.config(key), key.name, scale, runs.test_images(key)
+
+
+def _stages_in_words(key: RunKey, scale: int) -> str:
+    """Write the same as Python."""
+    test = ", run.images().test" if runs.test_images(key) else ""
+    return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
+
+
+def _from_stages(key: RunKey, draw: str) -> str:
+    """Write the lines that find a run before those that draw its stages."""
+    found = f"run = find({key.name!r}, default_root())"
+    return "\n".join(
+        [
+            "from cvae_core.pictures import grid as figures",
+            "from cvae_core.pictures import stages as replay",
+            _FROM_RUNS,
+            "",
+            found,
+            draw,
+            "",
+        ]
+    )
+
+
+def rate(key: RunKey, index: int) -> float:
+    """Return the nats that a test image's z costs."""
+    return _rate(key, index, runs.images(key).test)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _rate(key: RunKey, index: int, _test: Split) -> float:
+    model = runs.model(key)
+    x, c = held_out(model.config, _test, torch.tensor([index]))
+    with torch.inference_mode():
+        return float(model.infer(x, c, torch.zeros(1, 1, model.latent)).rate.sum())
+
+
+def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
+    """Return as which digits completions of test digits, or of a drawing, read, shares (N, 10); None without a classifier."""
+    classifier = runs.classifier(key)
+    test = None if isinstance(given, bytes) else runs.images(key).test
+    return None if classifier is None else _readings(key, given, visible, seed, classifier, test)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _readings(
+    key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, _classifier: Classifier, _test: Split | None
+) -> np.ndarray:
+    model = runs.model(key)
+    if isinstance(given, bytes):
+        c = recipes.drawn_condition(model, given, visible)
+    else:
+        assert _test is not None
+        _, c = held_out(model.config, _test, torch.tensor(given), masks.flags(visible))
+    return sample_quality.readings(_classifier, _remembered(key)(model, c, recipes.MANY, seed))
+
+
+def one_of_each(key: RunKey) -> tuple[int, ...]:
+    """Return the first test index of each label among a run's images."""
+    return tuple(first_of_each_label(runs.images(key).test).tolist())
+
+
+def condition_words(key: RunKey, label: int) -> str:
+    """Say what a run is given of an image with a label."""
+    match runs.config(key):
+        case LabelConfig():
+            return f"the label {label}"
+        case QuadrantConfig(visible=visible):
+            return f"its {quadrant_names.described(visible)}"
+    return "nothing"
+
+
+def map_thumbnail(embedding: Embedding) -> Image.Image:
+    """Draw an embedding small: a dot per image, a colour per digit."""
+    upright = embedding.coordinates * (1, -1)  # a picture's y grows downwards
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    places = ((upright - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
+    picture = Image.new("RGB", THUMBNAIL, "white")
+    pen = ImageDraw.Draw(picture)
+    for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):
+        pen.rectangle((x, y, x + 2, y + 2), fill=plotly_charts.DIGIT_COLOURS[label])
+    return picture

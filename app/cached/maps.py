@@ -1,0 +1,201 @@
+"""Embeddings of the latent space for the pages: stored ones, and new ones computed by a process of their own."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from app.cached import runs as library
+from app.cached.runs import RunKey
+from app.widgets import background_command, controls
+from cvae_core.config.flavours import is_gsnn, is_ladder
+from cvae_core.data.datasets import Split
+from cvae_core.errors import RunDamaged
+from cvae_core.evaluation import latent_space
+from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Draws, Embedding, Layout, Method
+from cvae_core.runs import run as runs
+from cvae_core.system import formats
+
+POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
+LADDER_DRAWS = 1000  # images of which a ladder's z is drawn: some ten seconds
+KEPT = 12
+MAX_PERPLEXITY = 100
+METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
+
+
+def runs_with_latents() -> dict[str, RunKey]:
+    """Return the runs that have a map: those with two latents or more; the plain VAE first."""
+    keys = {name: key for name, key in library.run_keys().items() if library.config(key).latents >= 2}
+    return dict(
+        sorted(keys.items(), key=lambda item: (item[0] != "vae", library.config(item[1]).dataset == "digits", item[0]))
+    )
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _read(key: RunKey, layout: Layout, changed: tuple[int, ...]) -> Embedding | None:
+    run = runs.find(key.name, runs.default_root())
+    if (found := latent_space.stored_embedding(run, layout)) is not None or layout.method != "pca":
+        return found
+    for other in _with_its_z(layout):
+        if (found := latent_space.stored_embedding(run, other)) is not None:
+            return replace(found, coordinates=latent_space.projection(found.z, layout.dimensions)(found.z))
+    return None
+
+
+def _with_its_z(layout: Layout) -> list[Layout]:
+    """Return the layouts of the same points: principal components are at once there where any of them is stored."""
+    solids: list[Dimensions] = [2, 3]
+    return [replace(layout, method=method, dimensions=dimensions) for method in METHODS for dimensions in solids]
+
+
+def kept_as(key: RunKey, layout: Layout) -> Layout:
+    """Return the layout whose file holds the z that a map shows: its own, or that of another map of the same points."""
+    run = runs.find(key.name, runs.default_root())
+    kept = (other for other in (layout, *_with_its_z(layout)) if run.result_paths(other.file))
+    return next(kept, layout)
+
+
+def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
+    """Return a run's embedding, or None where there is none; read again when its file has changed."""
+    run = runs.find(key.name, runs.default_root())
+    paths = [path for other in _with_its_z(layout) for path in run.result_paths(other.file)]
+    return _read(key, layout, tuple(path.stat().st_mtime_ns for path in paths))
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Drawing z …")
+def _draws(key: RunKey, points: int, seed: int, _test: Split) -> Draws:
+    model = library.model(key)
+    rows = torch.arange(min(points, LADDER_DRAWS) if is_ladder(model.config) else points)
+    return latent_space.draws(model, _test, rows, seed)
+
+
+def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embedding, np.ndarray | None]:
+    """Return a map of draws from the posteriors in place of their means, and where as many from the prior lie on it.
+
+    Both are projected as the means are. Without a seed, or where there is nothing to draw from, it is the means' map alone.
+    """
+    if seed is None or not _drawable(key):
+        return embedding, None
+    prior, posterior = _draws(key, len(embedding.indices), seed, library.images(key).test)
+    project = latent_space.projection(embedding.z, embedding.coordinates.shape[1])
+    some = slice(len(posterior))
+    shown = Embedding(embedding.indices[some], embedding.labels[some], posterior, project(posterior))
+    return shown, project(prior)
+
+
+def _drawable(key: RunKey) -> bool:
+    """Say whether a run has priors and posteriors to draw from: a GSNN has learned no posterior."""
+    return not library.lacks_images(key) and not is_gsnn(library.config(key))
+
+
+def share(embedding: Embedding) -> float:
+    """Return the share of z's variance that the coordinates of a linear map hold."""
+    return float(embedding.coordinates.var(axis=0).sum() / embedding.z.astype(np.float32).var(axis=0).sum())
+
+
+def first_stored() -> tuple[RunKey, Embedding] | None:
+    """Return the first run with a stored t-SNE, and that, or None."""
+    for key in runs_with_latents().values():
+        with suppress(RunDamaged):  # the page of that run says so
+            if (embedding := stored(key)) is not None:
+                return key, embedding
+    return None
+
+
+def label(embedding: Embedding, index: int) -> int:
+    """Return the label of a test image that is on the map."""
+    return int(embedding.labels[embedding.indices == index][0])
+
+
+def table(embedding: Embedding) -> pd.DataFrame:
+    """Return index, label, coordinates and z, one row per point."""
+    columns = {"index": embedding.indices, "label": embedding.labels}
+    columns |= dict(zip(("x", "y", "depth"), embedding.coordinates.T, strict=False))
+    columns |= {f"z{dimension + 1}": embedding.z[:, dimension] for dimension in range(embedding.z.shape[1])}
+    return pd.DataFrame(columns)
+
+
+def csv(embedding: Embedding, only: Sequence[int] = ()) -> bytes:
+    """Return the table of an embedding, or of some of its test indices, as CSV."""
+    rows = table(embedding)
+    return formats.spreadsheet(rows[rows["index"].isin(only)] if only else rows)
+
+
+def layout(key: RunKey) -> Layout:
+    """Choose how a run's latent space is laid out; the settings stand in the address."""
+    method = controls.or_default(
+        st.segmented_control(
+            "Map", list(METHODS), default=USUAL.method, required=True, format_func=METHODS.__getitem__, key="method",
+            bind="query-params",
+        ),
+        USUAL.method,
+    )  # fmt: skip
+    dimensions = _dimensions(key)
+    if why := library.lacks_images(key):
+        st.caption(f"Maps with other settings need the images. {why}")
+        return replace(USUAL, method=method, dimensions=dimensions)
+    with st.expander("Settings of the map", icon=":material/tune:"):
+        most = len(library.images(key).test)
+        usual = min(USUAL.points, most)
+        points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
+        if points == min(USUAL.points, most):
+            points = USUAL.points
+        perplexity = USUAL.perplexity
+        if method == "tsne":
+            highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
+            perplexity = controls.whole_number(
+                "Perplexity",
+                2,
+                highest,
+                default=min(USUAL.perplexity, highest),
+                key=f"perplexity-{highest}",
+                words="How many neighbours each point is placed by, about",
+            )
+    return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
+
+
+def _dimensions(key: RunKey) -> Dimensions:
+    """Choose between the plane and space, where z has as many dimensions."""
+    if not has_three(key):
+        return 2
+    return 3 if st.toggle("In three dimensions", key="3d", bind="query-params") else 2
+
+
+def has_three(key: RunKey) -> bool:
+    """Say whether a run's z can be mapped in three dimensions."""
+    return library.config(key).latents >= 3
+
+
+def overlay(key: RunKey, layout: Layout) -> int | None:
+    """Choose whether a map shows what prior and posteriors draw, in place of the means; return the seed, or None."""
+    if not _drawable(key):
+        return None
+    if layout.method == "tsne":
+        st.caption("t-SNE cannot place new points: PCA can show what the prior draws.")
+        return None
+    wanted = st.toggle(
+        "Prior and posteriors",
+        key="prior",
+        bind="query-params",
+        help="Draws from both, over each other, in place of means",
+    )
+    return controls.seed() if wanted else None
+
+
+def offer(key: RunKey, chosen: Layout) -> None:
+    """Offer to compute a map that is not there yet, and show how far it is."""
+    if library.lacks_images(key):
+        return
+    due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
+    name = f"{METHODS[chosen.method]} of {key.name}"
+    flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
+    background_command.offer(
+        f"embed {key.name} {chosen.file}",
+        f"Compute it, about {due:.0f} s",
+        lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),
+        "embed", key.name, *flags, "--root", str(runs.default_root()),
+    )  # fmt: skip

@@ -1,0 +1,359 @@
+"""Runs, models and images, each read once for all visitors."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.display.plain_text import Markdown, code, plain
+from cvae_core.config.flavours import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
+from cvae_core.config.quadrant_names import ANY, described
+from cvae_core.data import datasets
+from cvae_core.data.datasets import DataSet, Split
+from cvae_core.data.fingerprints import fingerprint_here, is_genuine
+from cvae_core.errors import LabError, RunDamaged, RunNotFound
+from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier
+from cvae_core.evaluation.likelihood import CURVE, INTERIM, Cell, stored_cells
+from cvae_core.evaluation.sample_quality import Finding, stored_judgement
+from cvae_core.models.conditional_vae import ConditionalVAE
+from cvae_core.runs import run as runs
+from cvae_core.runs import sameness
+from cvae_core.runs.card import Card
+from cvae_core.runs.sameness import Subject
+from cvae_core.system import files
+from cvae_core.training import timing
+
+LOG = logging.getLogger(__name__)
+MODELS_KEPT = 12  # about 20 MB each
+KEPT_TABLES = 40
+SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
+PACE_KEPT = 600  # seconds: what else the machine does changes
+LOOK_EVERY = "4s"  # for new runs and results
+WATCHED = re.compile(
+    rf"(?!\.|{INTERIM}).+\.json|embedding-.+"
+)  # not what an evaluation has so far, which it writes often
+
+
+@st.cache_resource(show_spinner=False)
+def tidy_once() -> None:
+    """Remove, with the first visit, what writers that were killed have left."""
+    runs.tidy(runs.default_root())
+
+
+class RunKey(NamedTuple):
+    """A run with certain weights: what is computed for one is not shown for others."""
+
+    name: str
+    weights: str
+
+
+def cards() -> tuple[dict[str, Card], list[RunDamaged]]:
+    """Return the cards of all runs with weights, and what is wrong with damaged ones; read anew at every call."""
+    good, damaged = runs.readable(runs.default_root())
+    return {name: card for name, card in good.items() if card.weights is not None}, damaged
+
+
+def run_keys(**wanted: object) -> dict[str, RunKey]:
+    """Return the runs whose configuration has certain values, such as flavour="label", by name."""
+    return {
+        name: RunKey(name, card.weights.sha256)
+        for name, card in cards()[0].items()
+        if card.weights
+        and runs.run_at(name, runs.default_root()).has_weights(card)
+        and all(getattr(card.config, field, None) == value for field, value in wanted.items())
+    }
+
+
+def any_key(name: str) -> RunKey | None:
+    """Return the key of a run that may have no weights yet, or None where there is none."""
+    run = runs.run_at(name, runs.default_root())
+    if not run.exists():
+        return None
+    weights = run.card().weights
+    return RunKey(name, weights.sha256 if weights else "")
+
+
+def card(key: RunKey) -> Card:
+    """Return a run's card."""
+    return runs.find(key.name, runs.default_root()).card()
+
+
+def label(name: str) -> str:
+    """Return what a run is called wherever it is shown: its name, that it is imported, and the images if they are others.
+
+    Other words are returned as they are.
+    """
+    with suppress(LabError):  # no run, or a damaged one, of which nobody knows
+        found = runs.find(name, runs.default_root()).card()
+        images = found.image_set
+        return (
+            f"{name}{', imported' if found.imported else ''}{f', {images}' if images != found.config.dataset else ''}"
+        )
+    return name
+
+
+def config(key: RunKey) -> Config:
+    """Return a run's configuration."""
+    return card(key).config
+
+
+def rates(key: RunKey) -> Sequence[float]:
+    """Return the mean rate of each unit of z in nats; zeros while a run is still training."""
+    found = card(key)
+    return found.rates or [0.0] * found.config.units
+
+
+@st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")
+def model(key: RunKey) -> ConditionalVAE:
+    """Return a run's model; it is shared by all visitors and never changed."""
+    run = runs.find(key.name, runs.default_root())
+    if (weights := run.card().weights) is None or weights.sha256 != key.weights:
+        raise RunNotFound(f"Run {key.name!r} has been trained anew meanwhile: reload the page.")
+    LOG.info("run %s: its weights are read", key.name)
+    return run.model()
+
+
+def dataset(name: str) -> DataSet:
+    """Return a data set from disk, read again when its files have changed; raise DataMissing or DataDamaged."""
+    return _dataset(name, fingerprint_here(name))
+
+
+@st.cache_resource(max_entries=len(datasets.NAMES), show_spinner="Reading the images …")
+def _dataset(name: str, fingerprint: str | None) -> DataSet:
+    return datasets.load(name)
+
+
+@st.cache_resource(show_spinner="Reading the classifier …")
+def _classifier(dataset: str, images: str, changed: int) -> Classifier:
+    return load_classifier(dataset, runs.default_root(), images)
+
+
+def classifier(key: RunKey) -> Classifier | None:
+    """Return the classifier of a run's images, read again when it has changed, or None where none is trained.
+
+    Raises ConfigError where it has learned other images than the run.
+    """
+    found = card(key)
+    path = classifier_path(found.config.dataset, runs.default_root())
+    if not path.exists():
+        return None
+    return _classifier(found.config.dataset, found.data_fingerprint, path.stat().st_mtime_ns)
+
+
+def images(key: RunKey) -> DataSet:
+    """Return the images that a run was trained on; raise ConfigError where this machine has others, DataMissing."""
+    here = dataset(config(key).dataset)
+    runs.find(key.name, runs.default_root()).require_images(here.fingerprint)
+    return here
+
+
+def other_images(key: RunKey) -> Markdown:
+    """Say, as the command line does, that this machine has other images than a run was trained on; else return nothing."""
+    found = card(key)
+    here = fingerprint_here(found.config.dataset)
+    return plain(sameness.other_images(key.name, found, here)) if here else ""
+
+
+def lacks_images(key: RunKey) -> Markdown:
+    """Say why this machine has not the images that a run was trained on, or return nothing where it has."""
+    name = config(key).dataset
+    if not datasets.on_disk(name):
+        command = code(f"python -m cvae_core download {name}")
+        return f"The {plain(name)} images are not on this machine: {command} fetches them."
+    return other_images(key)
+
+
+def test_images(key: RunKey) -> Split | None:
+    """Return the test images of what a run was trained on, or None where this machine does not have them."""
+    return None if lacks_images(key) else images(key).test
+
+
+def kind(config: Config) -> str:
+    """Say in words what a run models."""
+    match config:
+        case QuadrantConfig():
+            return f"CVAE, {described(config.visible)} visible"
+        case BaselineConfig():
+            return f"NN baseline, {described(config.visible)} visible"
+        case LabelConfig():
+            return "CVAE, label given"
+    return "VAE"
+
+
+def judgements() -> dict[str, list[Finding]]:
+    """Return what the classifier found of each run that it has judged."""
+    found = {}
+    for name in cards()[0]:
+        with suppress(RunDamaged):  # a row less; the table says which
+            if findings := stored_judgement(runs.find(name, runs.default_root())):
+                found[name] = findings
+    return found
+
+
+@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
+def _curves(key: RunKey, epochs: int) -> pd.DataFrame:
+    return runs.find(key.name, runs.default_root()).curves()
+
+
+def curves(key: RunKey) -> pd.DataFrame:
+    """Return a run's curves: one row per epoch and split; read again when an epoch has been added."""
+    return _curves(key, card(key).epochs)
+
+
+def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return several runs' curves as one table with the run's name in the first column."""
+    return pd.concat([table.assign(run=name) for name, table in tables.items()]).pipe(
+        lambda table: table[["run", *(column for column in table.columns if column != "run")]]
+    )
+
+
+@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
+def _stages(key: RunKey, version: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    return runs.find(key.name, runs.default_root()).stages()
+
+
+def stages(key: RunKey) -> dict[str, np.ndarray]:
+    """Return the stages of a run's training; read again when one has been added."""
+    return _stages(key, stages_version(key))
+
+
+def stages_version(key: RunKey) -> tuple[int, int, int]:
+    """Return what differs whenever a stage has been added; zeros while there is none."""
+    return files.version(runs.find(key.name, runs.default_root()).folder / "stages.npz")
+
+
+def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
+    """Return the epochs at which any of some trainings has a stage; of those that nearly coincide the last."""
+    every = np.unique(np.concatenate([stages["epoch"] for stages in trainings]))
+    return every[np.append(np.diff(every) > SAME_MOMENT, True)].tolist()
+
+
+def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
+    """Return the position of a training's latest stage at or before an epoch."""
+    return max(int(np.searchsorted(stages["epoch"], epoch, side="right")) - 1, 0)
+
+
+def stage_words(key: RunKey) -> Markdown:
+    """Say what a run's stages show, and why the truth is not beside them where this machine has other images."""
+    found = config(key)
+    shown = f"{plain(described(getattr(found, 'visible', '1')))} visible"
+    first = "Ten test digits reconstructed; below, "
+    match found.flavour:
+        case "label":
+            words = f"{first}eight $z$ under every label."
+        case "vae":
+            words = f"{first}eighty $z$ from the prior."
+        case "baseline":
+            words = f"Ten test digits completed, {shown}: one answer each."
+        case "quadrant":
+            words = f"{first}eight completions of each, {shown}."
+    return f"{words} {other_images(key)}"
+
+
+def rerun_when_runs_change() -> None:
+    """Run the page anew as soon as a run finishes or new results are stored."""
+    seen, looks = _state_of_runs(), count()
+
+    @st.fragment(run_every=LOOK_EVERY)
+    def look() -> None:
+        if next(looks) and _state_of_runs() != seen:  # the first time is the page's own
+            st.rerun()
+
+    look()
+
+
+def _state_of_runs() -> Sequence[tuple[str, int]]:
+    """Return when each card, result and map of a run was written."""
+    root = runs.default_root()
+    state = []
+    for run in runs.all_runs(root):
+        for folder in (run.folder, root / runs.CACHE / run.name):
+            with suppress(OSError), os.scandir(folder) as entries:  # there may be none, or files go this very moment
+                state += [(entry.path, entry.stat().st_mtime_ns) for entry in entries if WATCHED.fullmatch(entry.name)]
+    return sorted(state)
+
+
+def curves_by_draws() -> dict[str, list[Cell]]:
+    """Return, for each run that has it, how its estimates settle as draws are added."""
+    found = {}
+    for name in run_keys():
+        with suppress(RunDamaged):  # a picture less; the table says which
+            if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
+                found[name] = cells
+    return found
+
+
+def epoch_seconds(config: Config) -> float | None:
+    """Return about how long an epoch would take on this machine, or None where its images are not here."""
+    if not datasets.on_disk(config.dataset):
+        return None
+    paced = replace(config, epochs=1, patience=None, learning_rate=1e-3, seed=0)  # which change nothing of that
+    return _epoch_seconds(json.dumps(paced.to_json()), paced)
+
+
+@st.cache_data(max_entries=KEPT_TABLES, ttl=PACE_KEPT, show_spinner="Timing a second of its steps …")
+def _epoch_seconds(settings: str, _config: Config) -> float:
+    return timing.epoch_seconds(_config, dataset(_config.dataset))
+
+
+def quality(name: str) -> Cell | None:
+    """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None."""
+    cells: list[Cell] = []
+    with suppress(RunDamaged):  # the table's page says which
+        cells = stored_cells(runs.find(name, runs.default_root()))
+    wanted = [("importance", 100), ("baseline", 0)]
+    good = [cell for cell in cells if (cell.estimator, cell.samples) in wanted and cell.split == "test"]
+    return max(good, key=lambda cell: cell.images, default=None)
+
+
+def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
+    """Return the settings in which some runs differ, each with its value by run; what a run does not have is a dash."""
+    every = {name: config.to_json() for name, config in configs.items()}
+    settings = dict.fromkeys(setting for values in every.values() for setting in values)
+    told = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
+    return {setting: values for setting, values in told.items() if len(set(map(repr, values.values()))) > 1}
+
+
+def by_beta() -> dict[float, RunKey]:
+    """Return finished label runs that differ in β alone, by β: those of most β, MNIST's before others."""
+    families: dict[Subject, dict[float, RunKey]] = {}
+    for key in sorted(run_keys(flavour="label").values(), key=lambda key: (len(key.name), key.name)):
+        found = card(key)
+        if isinstance(found.config, LabelConfig) and found.status == "finished" and not found.imported:
+            family = Subject(replace(found.config, beta=1.0), found.data_fingerprint)
+            families.setdefault(family, {}).setdefault(found.config.beta, key)
+    chosen = max(families, key=lambda each: (len(families[each]), each.config.dataset == "mnist"), default=None)
+    return {} if chosen is None else dict(sorted(families[chosen].items()))
+
+
+def rate_and_distortion(key: RunKey) -> tuple[float, float]:
+    """Return what z costs and what the pixels still cost then, nats per validation image."""
+    metrics = card(key).metrics
+    return metrics["rate"], -metrics["reconstruction"]
+
+
+def headline() -> dict[str, Cell]:
+    """Return the importance-sampling cells of own quadrant runs on the published MNIST that are in the table, S = 100.
+
+    A run for any set of quadrants has one for each of the protocol's sets.
+    """
+    best: dict[str, Cell] = {}
+    for name, key in sorted(run_keys(flavour="quadrant", dataset="mnist").items()):
+        cells = []
+        with suppress(RunDamaged):  # the table's page says which
+            cells = stored_cells(runs.find(name, runs.default_root()))
+        scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
+        for cell in scored:
+            found = card(key)
+            if is_genuine("mnist", found.data_fingerprint) and not found.imported and cell.visible != ANY:
+                best[f"{name}, {cell.visible} of 4" if any_set(config(key)) else name] = cell
+    return best

@@ -1,0 +1,1 @@
+"""Elements that show something: text, charts, provenance, navigation."""

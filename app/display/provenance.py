@@ -1,0 +1,51 @@
+"""Where a number of the table comes from, in words."""
+
+from app.display.plain_text import Markdown, code, plain
+from cvae_core.config.flavours import train_command
+from cvae_core.evaluation import table
+from cvae_core.evaluation.table import Entry
+from cvae_core.runs.run import default_root, find
+
+FULL_TEST_SET = 10_000
+
+
+def provenance(entry: Entry) -> Markdown:
+    """Say how a number was computed and by which command."""
+    if entry.run is None:
+        how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
+        return f"**{plain(table.number(entry))}**: from the Pyro tutorial. {table.PYRO_NOTE} {how}"
+    how = f"**{plain(table.number(entry))}** nats per image: {plain(entry.estimator)}, "
+    if entry.seeds > 1:
+        names = str(entry.run).split(", ")
+        again = "; ".join([_again(entry, name) for name in names])
+        return (
+            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± deviation over {entry.seeds:,} runs that differ in "
+            f"their seed alone: {plain(entry.run)}. Again: {again}"
+        )
+    how += f"run {code(entry.run)}, N = {entry.images:,} test images"
+    how += f", S = {entry.samples:,} draws per image of seed {plain(entry.seed)}" if entry.samples else ""
+    if entry.imported:
+        how += (
+            f". Somebody else's figure, imported {code(entry.imported)}: only computing it again shows that it is true"
+        )
+    if entry.against:
+        return (
+            f"{how}. The figure of {code(entry.against)} less that of {code(entry.run)}, over the same images: "
+            f"{plain(entry.pair)}."
+        )
+    card = find(entry.run, default_root()).card()
+    return (
+        f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Again: {_again(entry, entry.run)}"
+    )
+
+
+def _again(entry: Entry, name: str) -> Markdown:
+    """Return the commands that compute a run's part in a number again: training first where its weights are not here."""
+    run = find(name, default_root())
+    here = run.has_weights()
+    draws = f" --samples {entry.samples}" if entry.samples else ""
+    images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
+    seed = f" --seed {entry.seed}" if entry.seed else ""
+    shown = f" --visible {entry.visible}" if entry.visible else ""
+    evaluate = code(f"python -m cvae_core evaluate {name if here else run.anew}{draws}{images}{seed}{shown}")
+    return evaluate if here else f"{code(train_command(run.card().config, run.anew))}, then {evaluate}"

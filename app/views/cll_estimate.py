@@ -1,0 +1,146 @@
+"""Estimating a cell anew while the visitor watches: a slice of work per tick, so that nobody waits for it."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from app.cached import runs as library
+from app.cached.runs import RunKey
+from app.display import elements, live_charts, plotly_charts
+from app.display.plain_text import plain
+from app.views import code_snippets
+from cvae_core.errors import LabError
+from cvae_core.evaluation import table
+from cvae_core.evaluation.likelihood import Cell, Scored, evaluate, store, stored_cells
+from cvae_core.jobs import housekeeping
+from cvae_core.runs import run as runs
+
+SLICE_SECONDS = 0.3  # of computing per tick
+TICK = "0.6s"
+KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows: no other estimate is kept for everybody
+_STATE = "live-estimate"  # in the session
+_AT_WORK = threading.Lock()  # one visitor's slice at a time, lest all wait for all
+
+
+@dataclass
+class Estimate:
+    """One visitor's estimate at work, stopped or complete."""
+
+    key: RunKey
+    samples: int
+    seed: int
+    work: Iterator[Scored]
+    last: Scored | None = None
+    history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    running: bool = True
+    fault: str | None = None
+    hold: ExitStack = field(default_factory=ExitStack)  # of the run, until the end: nobody moves it meanwhile
+
+    def advance(self) -> None:
+        """Score images for a slice of time, unless another visitor's slice is under way."""
+        if not self.running or not _AT_WORK.acquire(blocking=self.last is None):
+            return
+        try:
+            started = time.monotonic()
+            while self.running and time.monotonic() - started < SLICE_SECONDS:
+                if (scored := next(self.work, None)) is None:
+                    self.keep()
+                    self.end()
+                else:
+                    self.note(scored)
+        except LabError as error:
+            self.fault = str(error)
+            self.end()
+        finally:
+            _AT_WORK.release()
+
+    def end(self) -> None:
+        """Stop it, complete or not."""
+        self.running = False
+        self.hold.close()
+
+    def note(self, scored: Scored) -> None:
+        """Remember how far the estimates are."""
+        self.last = scored
+        for cell in scored.cells:
+            if cell.estimator != "floor":
+                name = table.ESTIMATORS[cell.estimator]
+                self.history.setdefault(name, []).append((cell.images, cell.mean, cell.standard_error))
+
+    def keep(self) -> None:
+        """Store a complete estimate that is a row of the table."""
+        assert self.last is not None
+        most = len(library.images(self.key).test)
+        if (self.samples, self.last.images) not in [(samples, min(images, most)) for samples, images in KEPT]:
+            return
+        try:
+            store(runs.find(self.key.name, runs.default_root()), list(self.last.cells), self.key.weights)
+        except LabError as error:
+            self.fault = f"This estimate is complete but not in the table. {error}"
+
+    def stored(self) -> dict[str, Cell]:
+        """Return the run's stored cells of S = 100 that ask what this estimate asks, by estimator."""
+        cells = stored_cells(runs.find(self.key.name, runs.default_root()))
+        shown = {cell.visible for cell in self.last.cells} if self.last else set()
+        chosen = [c for c in cells if c.split == "test" and c.samples in (0, KEPT[0][0]) and c.visible in shown]
+        return {table.ESTIMATORS[cell.estimator]: cell for cell in chosen}
+
+
+def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
+    """Start an estimate in place of the visitor's earlier one."""
+    run = runs.find(key.name, runs.default_root())
+    work = evaluate(library.model(key), library.images(key).test, samples=samples, images=images, seed=seed)
+    if earlier := st.session_state.get(_STATE):
+        earlier.end()
+    estimate = Estimate(key, samples, seed, work)
+    estimate.hold.enter_context(housekeeping.held(run, "estimate"))
+    st.session_state[_STATE] = estimate
+
+
+def show() -> None:
+    """Show the visitor's estimate, if there is one, and go on with it a slice per tick."""
+    estimate: Estimate | None = st.session_state.get(_STATE)
+    if estimate is not None:
+        st.fragment(_panel, run_every=TICK if estimate.running else None)(estimate)
+
+
+def _panel(estimate: Estimate) -> None:
+    was_running = estimate.running
+    estimate.advance()
+    if estimate.fault:
+        st.error(plain(estimate.fault), icon=":material/error:")
+    last = estimate.last
+    if last is None:
+        return
+    done = f"{estimate.key.name}, S = {estimate.samples}: {last.done:,} of {last.images:,} images"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(last.done / last.images, text=plain(done))
+        if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-live"):
+            estimate.end()
+            st.rerun()
+    _metrics(last.cells)
+    with elements.sentences():
+        if all(len(history) > 1 for history in estimate.history.values()):
+            lines = code_snippets.settling(estimate.key, estimate.samples, last.images, estimate.seed)
+            alt = f"How the estimates of {estimate.key.name} settle as images are added"
+            numbers = estimate.history, estimate.stored()
+            if estimate.running:
+                elements.growing_chart(live_charts.estimates(*numbers), lines, key="growing", alt=alt)
+            else:
+                elements.chart(plotly_charts.settling(*numbers), lines, key="settling", alt=alt)
+    if was_running and not estimate.running:
+        st.rerun()
+
+
+def _metrics(cells: Sequence[Cell]) -> None:
+    shown = [cell for cell in cells if cell.estimator != "floor"]
+    for column, cell in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(
+            f"{table.ESTIMATORS[cell.estimator]}, nats",
+            f"{cell.mean:.2f} ± {cell.standard_error:.2f}",
+            border=True,
+        )

@@ -1,0 +1,208 @@
+"""Trainings followed while they run: who trains, who waits, how far it is, what it draws by now, and what it says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from app.cached import runs as library
+from app.cached.figures import Stage
+from app.display import elements, live_charts
+from app.display.plain_text import Markdown, code, plain
+from app.views import code_snippets
+from app.widgets import controls, permission
+from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
+from cvae_core.errors import RunDamaged
+from cvae_core.jobs import control, heartbeat, output_log
+from cvae_core.jobs import queue as queueing
+from cvae_core.jobs.control import Condition
+from cvae_core.jobs.queue import Queue
+from cvae_core.pictures.stages import epochs
+from cvae_core.runs import run
+from cvae_core.system.folders import default_root, folder_of
+from cvae_core.training.loop import train
+
+FOLLOW = "follow"  # the key of the choice, and its name in the address
+EVERY, IDLE = "1s", library.LOOK_EVERY  # while something trains or waits, and otherwise
+LATEST = 8  # finished runs that are still offered
+WORDS = {
+    "waiting": (":material/hourglass_empty:", "waits"),
+    "queued": (":material/hourglass_empty:", "waits"),
+    "training": (":material/play_circle:", "trains"),
+    "stalled": (":material/warning:", "stalled"),
+    "died": (":material/error:", "died"),
+    "stopped": (":material/stop_circle:", "stopped"),
+    "failed": (":material/error:", "failed"),
+    "finished": (":material/check_circle:", "finished"),
+}
+GOING_ON = ("waiting", "training", "stalled")
+
+
+def show(form: Callable[[], None]) -> None:
+    """Show the view: what trains on top, and below it a form for what shall train next."""
+    st.title("Train a run")
+    st.markdown(
+        "A training is a process of its own: close this tab, lose the connection or restart the server, and it goes on. One "
+        "trains at a time, the others wait their turn. Stop it and nothing is lost: it goes on from the step where it stood."
+    )
+    root, place = default_root(), st.container()
+    if permission.may_train():
+        form()
+    else:
+        permission.tell()
+    with place, elements.sentences():
+        queue, damage = queueing.readable(root)
+        if names := _followed(root, queue):
+            busy = _busy(queue, damage)
+            st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
+    elements.explanation(
+        "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
+        "weights are kept. Noise, order and schedules follow from the seed and the step alone, and what else a step depends "
+        "on is saved at least every minute: so a training that was stopped or killed goes on to the same weights, to the "
+        "bit, on the same machine. The queue is a file that the waiting processes read; none of them has loaded torch.",
+        r"-\text{bound} = \beta\, \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) - "
+        r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
+        train,
+        queueing.turn,
+    )
+
+
+def _busy(queue: Queue, damage: RunDamaged | None) -> bool:
+    """Say whether something trains or waits, or may do so: of a damaged file nobody knows."""
+    return queue.busy or damage is not None
+
+
+def _followed(root: Path, queue: Queue) -> list[str]:
+    """Name what can be followed: what trains, what waits, what can go on, and what was finished last."""
+    present = [entry.run for entry in queue.entries]
+    cards = [(name, card) for name, card in run.readable(root)[0].items() if not card.read_only and not card.imported]
+    cards.sort(key=lambda named: named[1].created, reverse=True)
+    unfinished = [name for name, card in cards if card.status != "finished"]
+    finished = [name for name, card in cards if card.status == "finished"][:LATEST]
+    unborn = [name for name in output_log.recent(root)[:LATEST] if not run.run_at(name, root).exists()]
+    return list(dict.fromkeys([*present, *unfinished, *unborn, *finished]))
+
+
+def _panel(root: Path, names: list[str], busy: bool) -> None:
+    with elements.sentences():
+        queue, damage = queueing.readable(root)
+        if _busy(queue, damage) != busy or _followed(root, queue) != names:
+            st.rerun()
+        if damage:
+            st.error(plain(damage), icon=":material/error:")
+        name = controls.run_name("Follow", names, FOLLOW)
+        now = control.condition(root, name)
+        _state(root, name, now)
+        if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
+            st.code(job.command(root), language="bash", wrap_lines=True)
+        if now.anew:
+            st.markdown("Train it anew with a lower learning rate:")
+            st.code(now.anew.command(root, force=True), language="bash", wrap_lines=True)
+        if now.state == "finished":
+            controls.tell_trouble(name)
+            _onward(name, run.find(name, root).card().config)
+        _pictures(name)
+        if said := output_log.tail(root, name):
+            with st.expander("What it says", icon=":material/terminal:", expanded=now.state in ("failed", "died")):
+                st.code(said, language=None, wrap_lines=True)
+        _queue(root, queue)
+
+
+def _queue(root: Path, queue: Queue) -> None:
+    """Show who waits, with what can be done about it."""
+    if not queue.waiting:
+        return
+    st.subheader("Next in the queue", anchor=False)
+    for place, entry in enumerate(queue.waiting, 1):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{place}. {code(entry.run)}", width="stretch")
+            if place > 1:
+                permission.offer(
+                    "Earlier", queueing.move, root, entry.run, place - 1, run=entry.run, icon=":material/arrow_upward:"
+                )
+            if place < len(queue.waiting):
+                permission.offer(
+                    "Later", queueing.move, root, entry.run, place + 1, run=entry.run, icon=":material/arrow_downward:"
+                )
+            permission.offer("Cancel", queueing.cancel, root, entry.run, run=entry.run, icon=":material/close:")
+
+
+def _state(root: Path, name: str, now: Condition) -> None:
+    """Show how a run stands, how far it is, and what can be done about it."""
+    icon, word = WORDS[now.state]
+    why = now.reason and now.state not in ("stopped", "finished")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{icon} **{plain(name)}** {word}" + (f": {plain(now.reason)}" if why else ""), width="stretch")
+        if now.state in GOING_ON:
+            permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
+        elif now.together:
+            st.caption("Several processes trained it, and as many go on with it: start them from a shell.")
+        elif now.resume:
+            permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
+    found = heartbeat.read(folder_of(name, root))
+    if now.state == "training" and found:
+        st.progress(min(found.progress.share, 1.0), text=plain(_progress_words(found)))
+
+
+def _stop(root: Path, name: str) -> None:
+    control.stop(root, name)
+    if not run.run_at(name, root).exists():
+        st.toast(
+            f"Run {code(name)} had not begun yet, and has left the queue.", icon=":material/info:", duration="long"
+        )
+
+
+def _onward(name: str, config: Config) -> None:
+    """Lead to the pages that can use a finished run."""
+    with st.container(horizontal=True):
+        match config:
+            case QuadrantConfig(dataset=dataset, visible=visible):
+                elements.link(
+                    "inpaint",
+                    "Complete digits",
+                    **{"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name},
+                )
+            case LabelConfig():
+                elements.link("generate", "Generate digits", run=name)
+        if config.latents:
+            elements.link("latent", "See its latent space", run=name)
+        if (key := library.any_key(name)) and (test := library.test_images(key)):
+            elements.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
+
+
+def _progress_words(found: heartbeat.Pulse) -> str:
+    left = found.progress.left
+    return found.progress.doing if left is None else f"{found.progress.doing}, at most {duration(left)} left"
+
+
+def duration(seconds: float) -> Markdown:
+    """Say how long something takes, as exactly as anybody wants to know."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _pictures(name: str) -> None:
+    """Show a run's curves and its latest stage side by side, as far as there are any."""
+    key = library.any_key(name)
+    if key is None:
+        return
+    left, right = st.columns(2)
+    with left, elements.sentences():
+        if library.card(key).epochs:
+            table, best = library.curves(key), library.card(key).best_epoch
+            option = live_charts.curve(table, best)
+            alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
+            elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), key="followed", alt=alt)
+        else:
+            st.caption("The curves begin with the first epoch's end.")
+    with right, elements.sentences():
+        if not any(library.stages_version(key)):
+            st.caption("The first pictures come with the first step.")
+            return
+        stages = library.stages(key)
+        index = len(stages["epoch"]) - 1
+        elements.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
+        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {library.stage_words(key)}")

@@ -1,0 +1,151 @@
+"""Trainings looked back on: curves over each other, and one slider through what runs could draw at every stage."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app.cached import runs
+from app.cached.figures import Animation, Stage, Strip
+from app.cached.runs import RunKey
+from app.display import elements, plotly_charts
+from app.display.plain_text import plain
+from app.views import code_snippets
+from app.widgets import controls, epoch_slider
+from cvae_core.models.objectives import elbo
+from cvae_core.pictures.stages import Part, Stages, epochs
+from cvae_core.system import formats
+from cvae_core.training.loop import Learner
+from cvae_core.training.validation import stage, validate
+
+PARTS: tuple[Part, ...] = ("samples", "reconstructions")
+QUANTITIES = ("bound", "reconstruction", "rate")
+FIRST_RUNS = ("label", "quadrant-1")
+MOST_RUNS = 3  # side by side
+REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
+
+
+def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
+    """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
+    names = list(keys)
+    first = [name for name in FIRST_RUNS if name in names] or names[:2]
+    words = f"Up to {MOST_RUNS}, side by side"
+    replayed = controls.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
+    more = controls.run_names("More curves", names, "runs", "Of runs that are not replayed", most=len(names))
+    return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
+
+
+def compare(chosen: Sequence[RunKey]) -> None:
+    """Show a quantity of the chosen runs over each other."""
+    tables, best = {}, {}
+    for key in chosen:
+        with elements.sentences():
+            controls.tell_trouble(key.name)
+            tables[key.name], best[key.name] = runs.curves(key), runs.card(key).best_epoch
+    if not tables:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.segmented_control(
+            "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
+        )
+        log = st.toggle("Log axis", key="log", bind="query-params")
+        elements.file_button(
+            "CSV",
+            lambda: formats.spreadsheet(runs.joined(tables)),
+            "curves.csv",
+            words="Download these runs' curves",
+        )
+    chosen_quantity = controls.or_default(quantity, "bound")
+    elements.chart(
+        plotly_charts.curves(
+            {runs.label(name): table for name, table in tables.items()},
+            {runs.label(name): epoch for name, epoch in best.items()},
+            chosen_quantity,
+            log,
+        ),
+        code_snippets.curves(tables, chosen_quantity, log),
+        key=CURVES,
+        alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
+    )
+
+
+def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
+    """Show what a run could draw at an epoch."""
+    index = runs.latest(stages, epoch)
+    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
+    elements.picture(
+        Stage(key, index),
+        name=f"{key.name}-stage",
+        alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
+        scale=scale,
+    )
+    st.caption(runs.stage_words(key))
+
+
+@st.fragment
+def replay(replayed: Mapping[RunKey, Stages]) -> None:
+    """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
+    moments, of = runs.moments(list(replayed.values())), "+".join(key.name for key in replayed)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        position = epoch_slider.slider(moments)
+        place = st.container(width="content")
+    for column, (key, stages) in zip(st.columns(len(replayed)), replayed.items(), strict=True):
+        with column, elements.sentences():
+            panel(key, stages, moments[position], scale=2 if len(replayed) == 1 else 1)
+    with place:
+        epoch_slider.button(moments, position, of=of, chart=CURVES)
+
+
+def side_by_side(replayed: Sequence[RunKey]) -> None:
+    """Show some moments of each run in one picture, and offer all of them as an animation."""
+    st.subheader("The whole training in one picture", anchor=False)
+    chosen = st.segmented_control("Of", PARTS, default=PARTS[0], required=True, key="part", bind="query-params")
+    part = controls.or_default(chosen, PARTS[0])
+    scale = 2 if len(replayed) == 1 else 1  # side by side they fit their columns pixel by pixel
+    for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
+        with column, elements.sentences():
+            alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
+            elements.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=scale)
+            elements.gif_button(Animation(key), name=f"{key.name}-stages", scale=scale)
+
+
+def show() -> None:
+    """Show the whole view."""
+    st.title("How it learned")
+    st.markdown(
+        "The bound is *reconstruction − rate*. Early on the rate is nearly nothing, for $z$ has nothing to say yet; the "
+        "picture sharpens as it learns to say it. Where training and validation part, the model learns its images by heart. "
+        "Drag the slider or press *Play*: the line across the curves and the pictures of all runs go with it."
+    )
+    keys = dict(sorted(runs.run_keys().items()))
+    if not keys:
+        st.info(
+            "No run is trained yet. Train one here, or with: `python -m cvae_core train label`", icon=":material/info:"
+        )
+        return
+    with st.sidebar:
+        replayed, drawn = choose(keys)
+    runs.rerun_when_runs_change()
+    trainings: dict[RunKey, Stages] = {}
+    for key in replayed:
+        with elements.sentences():
+            trainings[key] = runs.stages(key)
+    if drawn:
+        compare(drawn)
+    if trainings:
+        replay(trainings)
+        side_by_side(list(trainings))
+    if not drawn:
+        st.info("Choose runs that you want to see.", icon=":material/info:")
+    elements.explanation(
+        "Solid lines are validation images, dashed ones training images, a star is the epoch whose weights were kept: the "
+        "best validation bound at the full weight of the rate. The red line is the moment that the slider stands at; every "
+        "run shows its latest stage until then. The curves are of the averaged weights where a preset averages; the stages "
+        "are of the weights themselves, and the last one of those that were kept. In every stage the same noise is decoded "
+        "and the same ten test digits are reconstructed from their posterior means, so that all change is learning.",
+        r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
+        r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
+        elbo,
+        Learner.learn,
+        validate,
+        stage,
+    )

@@ -1,0 +1,151 @@
+"""All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app.cached import runs as library
+from app.display import elements
+from app.display.plain_text import code, plain
+from app.views import training_replay
+from app.views.training_follow import WORDS
+from app.widgets import permission
+from cvae_core.errors import LabError
+from cvae_core.jobs import control, housekeeping
+from cvae_core.runs import run
+from cvae_core.runs.card import Card
+from cvae_core.system import formats
+from cvae_core.system.folders import default_root
+
+TABLE = "runs-table"
+
+
+def show() -> None:
+    """Show the view."""
+    st.title("All runs")
+    st.markdown(
+        "Best values, not last ones: of every run the validation −ELBO of the weights that were kept, and on the test images "
+        "importance sampling with 100 draws where it was evaluated. Sort by a click on a column; choose rows to compare."
+    )
+    library.rerun_when_runs_change()
+    root = default_root()
+    cards, damaged = run.readable(root)
+    for fault in damaged:
+        st.error(plain(fault), icon=":material/error:")
+    with elements.sentences():
+        rows = [_row(root, name, card) for name, card in cards.items()]
+        chosen = _chosen(rows, list(cards))
+        if len(chosen) > 1:
+            _differences({name: cards[name] for name in chosen})
+        if keys := [key for name in chosen if (key := library.any_key(name)) and cards[name].epochs]:
+            training_replay.compare(keys)
+        if permission.may_train():
+            _upkeep(root, chosen, cards)
+            _bin(root)
+
+
+def _row(root: Path, name: str, card: Card) -> dict[str, object]:
+    config, quality = card.config, library.quality(name)
+    return {  # what runs are compared by comes first: a narrow window shows no more without scrolling
+        "run": name,
+        "data set": card.image_set,
+        "preset": config.preset,
+        "state": _state(root, name, card) + (f", {card.verdict}" if card.trouble else ""),
+        "validation −ELBO": None if card.elbo is None else -card.elbo,
+        "test CLL": quality.mean if quality else None,
+        "±": quality.standard_error if quality else None,
+        "minutes": card.seconds / 60,
+        "parameters": card.parameters,
+        "model": library.kind(config),
+        "best epoch": card.best_epoch,
+        "pixels": config.pixels,
+        "verdict": card.trouble or card.verdict or "",
+        "note": card.note,
+    }
+
+
+def _state(root: Path, name: str, card: Card) -> str:
+    if card.read_only or card.imported:
+        return "pretrained" if card.read_only else "imported"
+    with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
+        return WORDS[control.condition(root, name).state][1]
+    return card.status
+
+
+def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:
+    """Show the table of all runs and return the names of the runs that are chosen in it."""
+    number = st.column_config.NumberColumn
+    picked = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        placeholder="",
+        height="content",
+        key=f"{TABLE}-{hash(tuple(names))}",  # what is chosen is kept by row: with other runs they are other rows
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "run": st.column_config.TextColumn(pinned=True),
+            "parameters": number(format="compact"),
+            "minutes": number(format="%.1f"),
+            "validation −ELBO": number(format="%.1f", help="nats per image, lower is better; none of another bound"),
+            "test CLL": number(format="%.1f", help="−log p(x | c) by importance sampling, S = 100, in nats per test image; "
+                               "of a baseline its cross-entropy"),
+            "±": number(format="%.2f", help="standard error over images"),
+        },
+    )  # fmt: skip
+    whole = pd.DataFrame(rows, dtype=object)  # the best epoch too, which some runs do not have
+    elements.file_button("CSV", lambda: formats.spreadsheet(whole), "runs.csv", words="Download this table")
+    return [names[row] for row in picked["selection"]["rows"] if row < len(names)]
+
+
+def _differences(cards: Mapping[str, Card]) -> None:
+    """Show the settings in which some runs differ, what the first one has not in bold."""
+    differing = library.differences({library.label(name): card.config for name, card in cards.items()})
+    if len({card.data_fingerprint for card in cards.values()}) > 1:
+        differing["dataset"] = {library.label(name): card.image_set for name, card in cards.items()}
+    st.subheader("What sets them apart", anchor=False)
+    if not differing:
+        st.caption("They have the same settings.")
+        return
+    table = pd.DataFrame(differing).T.map(str)
+    first = table.columns[0]
+    table.index = table.index.str.replace("_", " ")
+    elements.table(table, bold=table.ne(table[first], axis=0))
+    st.caption(f"Of all settings these differ; bold is what {plain(first)} has not.")
+
+
+def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
+    """Offer to rename, annotate or throw away the one run that is chosen, if it is one's own."""
+    if len(chosen) != 1:
+        st.caption("Choose one run of your own to rename it, to note something down, or to put it into the bin.")
+        return
+    (name,) = chosen
+    if cards[name].read_only:
+        st.caption(f"{code(name)} is pretrained and read-only.")
+        return
+    with st.container(horizontal=True):
+        with st.popover("Rename", icon=":material/edit:"):
+            new = st.text_input("New name", value=name, key=f"rename {name}")
+            permission.offer("Rename it", housekeeping.rename, root, name, new.strip(), run=name)
+        with st.popover("Note", icon=":material/sticky_note_2:"):
+            note = st.text_area("Note", value=cards[name].note, key=f"note {name}", max_chars=housekeeping.LONGEST_NOTE)
+            permission.offer("Keep it", housekeeping.annotate, root, name, note, run=name)
+        permission.offer("Put into the bin", housekeeping.discard, root, name, run=name, icon=":material/delete:")
+
+
+def _bin(root: Path) -> None:
+    """Offer to take back what is in the bin."""
+    found = housekeeping.in_bin(root)
+    if not found:
+        return
+    with st.expander(f"The bin, {len(found)} runs", icon=":material/delete:"):
+        for name in dict.fromkeys(binned.run for binned in found):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(code(name), width="stretch")
+                permission.offer("Restore", housekeeping.restore, root, name, run=name)
+        with st.popover("Empty the bin", icon=":material/delete_forever:"):
+            st.markdown("What is in it is lost then.")
+            permission.offer("Delete for good", housekeeping.empty_bin, root, run="all")

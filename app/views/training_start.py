@@ -1,0 +1,156 @@
+"""A form for a new training: validated while it is filled in, with its command and about how long it will take."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import streamlit as st
+
+from app.cached import runs
+from app.display import elements
+from app.display.plain_text import Markdown, plain
+from app.views.training_follow import FOLLOW, duration
+from cvae_core.config.flavours import (
+    DEFAULT_PRESET,
+    PRESETS,
+    Config,
+    Dataset,
+    Flavour,
+    Pixels,
+    PresetName,
+    configure,
+    preset_of,
+    warm_up_caution,
+)
+from cvae_core.config.job import Job, Options
+from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
+from cvae_core.data import datasets, fingerprints
+from cvae_core.errors import LabError, RunInUse
+from cvae_core.jobs import control, housekeeping
+from cvae_core.jobs.sweep import Planned
+from cvae_core.runs import sameness
+from cvae_core.system import distributed
+from cvae_core.system.folders import default_root
+from cvae_core.training import timing
+
+SETS = (*PROTOCOL, ANY)
+KINDS: Mapping[Flavour, str] = {
+    "label": "CVAE of labels",
+    "quadrant": "CVAE of quadrants",
+    "vae": "VAE",
+    "baseline": "NN baseline",
+}
+STARTED = "started"  # in the session: how many runs, since each has a name of its own
+ELBO = "ELBO"
+OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
+    ELBO: {},
+    "IWAE, 5 draws": {"draws": 5},
+    "hybrid, half GSNN": {"alpha": 0.5},
+    "GSNN": {"alpha": 0.0},
+}
+MORE = ("width", "depth", "batch_size")
+
+
+def show() -> None:
+    """Offer to start a new run."""
+    st.subheader("A new run", anchor=False)
+    root = default_root()
+    try:
+        config = _config()
+        other_images = _other_images(config)
+        name = _name(config, root)
+        timing.require_small(config)
+        housekeeping.vacant(root, name)
+        finished = sameness.finished(root)
+        if twin := finished.get(config):
+            raise RunInUse(
+                f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
+            )
+        baseline = Planned(name, config).missing_baseline(root, finished)
+    except LabError as error:
+        st.warning(plain(error), icon=":material/edit:")
+        return
+    if caution := warm_up_caution(config):
+        st.warning(plain(caution), icon=":material/warning:")
+    job = Job(run=name, config=config, options=Options(threads=distributed.all_but_one(), other_images=other_images))
+    st.code(job.command(root), language="bash", wrap_lines=True)
+    if st.button("Start", icon=":material/play_arrow:", type="primary"):
+        st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
+        with elements.sentences(), st.spinner("One moment …"):
+            control.start(root, job)
+            st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
+            st.rerun()
+    with elements.sentences():
+        st.caption(_estimate(config, baseline))
+
+
+def _config() -> Config:
+    """Show a setting after the other; those that presets give begin with what the preset says."""
+    with st.container(horizontal=True):
+        flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
+        presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
+        preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
+        dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
+    changes: dict[str, Any] = {"dataset": dataset}
+    defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
+    with st.container(horizontal=True):
+        if hasattr(defaults, "visible"):
+            changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")
+        if hasattr(defaults, "latent"):
+            changes |= _objective(defaults, flavour)
+            changes["latent"] = st.number_input("Latent dimensions", value=defaults.latent, key=f"new-latent-{form}")
+    with st.container(horizontal=True):
+        changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
+        changes["patience"] = st.number_input(
+            "Patience", value=defaults.patience, step=1, placeholder="never", key=f"new-patience-{form}",
+            help="Epochs without a better validation bound before it stops by itself; empty: never",
+        )  # fmt: skip
+        changes["learning_rate"] = st.number_input(
+            "Learning rate", value=defaults.learning_rate, format="%g", step=1e-4, key=f"new-rate-{form}"
+        )
+        changes["seed"] = st.number_input("Seed", value=0, key="new-seed")
+    with st.expander("More settings", icon=":material/tune:"):
+        with st.container(horizontal=True):
+            for field in MORE:
+                label = plain(field.replace("_", " ").capitalize())
+                changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
+            changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
+        st.caption("The command line has all the others: `python -m cvae_core train label --help`")
+    return configure(flavour, preset, **changes)
+
+
+def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
+    names = [name for name, given in OBJECTIVES.items() if all(hasattr(defaults, field) for field in given)]
+    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What it is trained by")
+    if chosen != ELBO:
+        return OBJECTIVES[chosen]
+    return {"beta": st.number_input("β", value=1.0, key="new-beta", help="Weight of the rate; 1 is the ELBO")}
+
+
+def _name(config: Config, root: Path) -> str:
+    """Show the run's name; without one it is called after what sets it apart, and the next free number."""
+    names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
+    free = next(name for name in names if housekeeping.is_vacant(root, name))
+    return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
+
+
+def _other_images(config: Config) -> bool:
+    """Ask whether to train on other images than the published ones where such are here; raise DataDamaged without a yes."""
+    if (named := fingerprints.named_here(config.dataset)) == config.dataset:
+        return False
+    if not st.checkbox(f"Train on {plain(named)}", key=f"new-other-{config.dataset}"):
+        fingerprints.require_published_here(config.dataset, otherwise="tick the box above to train on these")
+    return True
+
+
+def _estimate(config: Config, baseline: Config | None) -> Markdown:
+    """Say about how long a training will take, with that of a baseline before it."""
+    seconds = runs.epoch_seconds(config)
+    if seconds is None:
+        return f"{plain(config.dataset)} is not in {plain(datasets.folder())}: the run begins by downloading it."
+    whole, words = seconds * config.epochs, f"{config.epochs:,} epochs of {duration(seconds)}"
+    if baseline:
+        first = (runs.epoch_seconds(baseline) or 0.0) * baseline.epochs
+        whole, words = whole + first, f"{words}, and its baseline's {duration(first)} before"
+    return f"About {duration(whole)}: {words}, by a second of its steps timed on this machine beside whatever else it does."

@@ -1,0 +1,155 @@
+"""Sweeps: a grid of settings lined up as runs of the one queue, and a table that fills while they train."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app.cached import runs
+from app.display import elements
+from app.display.plain_text import plain
+from app.views.training_follow import EVERY, IDLE, WORDS
+from app.widgets import controls, permission
+from cvae_core.config.flavours import Config
+from cvae_core.config.job import Options
+from cvae_core.data import fingerprints
+from cvae_core.errors import ConfigError, RunNotFound
+from cvae_core.jobs import control, sweep
+from cvae_core.jobs import queue as queueing
+from cvae_core.jobs.sweep import Planned
+from cvae_core.runs import sameness
+from cvae_core.system import distributed, files
+from cvae_core.system.folders import NAME, default_root, folder_of, unlinked
+from cvae_core.training import timing
+
+FOLDER = ".sweeps"  # in a root of runs: NAME.toml
+MOST = 20  # runs lined up from a page: each waits as a process
+EXAMPLE = """flavour = "label"
+dataset = "digits"
+width = 64
+epochs = 60
+beta = [0.5, 1, 2]
+seed = [0, 1]
+"""
+NEW = "a new one"
+CHOICE, NEXT = "sweep", "sweep-next"  # in the session: the key of the choice, and what it shall be in the next run
+
+
+def show() -> None:
+    """Show the view."""
+    st.title("Sweep")
+    st.markdown(
+        "A sweep is a grid: every key is a setting of `train`, a list is an axis. Its runs line up in the one queue; what is "
+        "finished is left alone when the sweep is lined up again."
+    )
+    root = default_root()
+    kept = sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem))
+    if NEXT in st.session_state:
+        st.session_state[CHOICE] = st.session_state.pop(NEXT)
+    chosen = controls.or_default(st.selectbox("Sweep", [*kept, NEW], key=CHOICE, bind="query-params"), NEW)
+    with elements.sentences():
+        name, text = _given(root, chosen)
+        planned = sweep.planned(text, name, root)
+        if len(planned) > MOST:
+            raise ConfigError(
+                f"These are {len(planned)} runs: from a page {MOST} are the most, the command line takes more."
+            )
+        for run in planned:
+            timing.require_small(run.config)
+        missing = _missing(root, planned, sameness.finished(root))
+        if permission.may_train():
+            datasets = [run.config.dataset for run in missing]
+            fingerprints.require_published_here(*datasets, otherwise="sweep over them in a shell with --other-images")
+            _offer(root, name, text, missing, of=len(planned))
+        else:
+            permission.tell()
+        busy = queueing.look(root).busy
+        st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, missing)
+
+
+def _given(root: Path, chosen: str) -> tuple[str, str]:
+    """Show the sweep's name and its TOML, to be changed where it is new."""
+    if chosen != NEW:
+        text = sweep.read(_path(root, chosen))
+        st.code(text, language="toml")
+        return chosen, text
+    name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
+    text = st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
+    folder_of(name, root)  # it becomes the name of a file
+    return name, text
+
+
+def _path(root: Path, name: str) -> Path:
+    return unlinked(root / FOLDER / f"{name}.toml", root)
+
+
+def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:
+    """Offer to line up what of a sweep is neither finished nor in the queue."""
+    path = _path(root, name)
+    if path.exists() and sweep.read(path) != text:
+        raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
+    if st.button(f"Line up {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
+        files.write(path, text.encode())
+        bar = st.progress(0.0)
+        for number, run in enumerate(missing):
+            bar.progress(number / len(missing), text=plain(run.run))
+            control.start(root, run.job(root, sameness.finished(root), Options(threads=distributed.all_but_one())))
+        st.session_state[NEXT] = name
+        st.rerun()
+
+
+def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> list[Planned]:
+    """Return what is neither finished nor in the queue; raise RunInUse where a run cannot be trained by its name."""
+    for run in planned:
+        run.job(root, finished)
+    queue = queueing.look(root)
+    return [
+        run for run in planned if not queue.has(run.run) and run.config not in finished and not run.has_diverged(root)
+    ]
+
+
+def _table(root: Path, planned: list[Planned], busy: bool, missing: list[Planned]) -> None:
+    with elements.sentences():
+        finished = sameness.finished(root)  # read once a second for all rows
+        if queueing.look(root).busy != busy or _missing(root, planned, finished) != missing:
+            st.rerun()
+        _fill(root, planned, finished)
+
+
+def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> None:
+    """Show how each run stands, what sets it apart and how good it is by now."""
+    rows = []
+    axes = runs.differences({run.run: run.config for run in planned})
+    for run in planned:
+        card, name = None, finished.get(run.config, run.run)
+        try:
+            now = control.condition(root, run.run)
+        except RunNotFound:
+            state = "finished" if run.config in finished else "not lined up"
+        else:
+            state = WORDS[now.state][1]
+        if key := runs.any_key(name):
+            card = runs.card(key)
+        rows.append(
+            {
+                "run": runs.label(name),
+                **{axis: str(axes[axis][run.run]) for axis in axes},
+                "state": state,
+                "epoch": card.epochs if card else None,
+                "validation −ELBO": None if card is None or card.elbo is None else -card.elbo,
+                "verdict": (card.trouble or card.verdict or "") if card else "",
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="nats per image, best epoch")
+        },
+    )
+    st.caption(
+        f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. From a shell: "
+        f"`python -m cvae_core sweep FILE.toml` does the same with up to {sweep.LARGEST} runs."
+    )

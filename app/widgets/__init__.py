@@ -1,0 +1,1 @@
+"""Controls: what a visitor chooses, draws, points at or downloads."""

@@ -1,0 +1,158 @@
+"""A pad to draw a digit on; beside a quadrant model its completions move with the pen."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app.browser import source
+from app.cached import runs
+from app.cached.runs import RunKey
+from app.widgets import controls, live_decoder
+from cvae_core.data import datasets, noise
+from cvae_core.data.centring import framed
+from cvae_core.data.masks import PIXELS, SIDE, flags
+from cvae_core.pictures import recipes
+from cvae_core.pictures.recipes import Pixels
+
+PAD, DOORS = "pad", "doors"  # the component's keys: a pad to draw on, and a digit whose quadrants open and close
+LABEL = "drawn"  # the key of what the visitor says the drawing is
+_INK = "ink"  # in the session: the drawing, 784 bytes
+_GIVEN = "ink-given"  # in the session: how often the lab, not the pen, has changed it
+_REOPENED = "reopened"  # in the session: the whole page must follow
+ANSWERS = 10
+
+_pad = st.components.v2.component(
+    "cvae_pad",
+    html='<div class="drawing"></div>',
+    css=source("common.css", "pad.css"),
+    js=source("network.js", "component.js", "pad.js"),
+)
+
+
+@dataclass(frozen=True)
+class Quadrants:
+    """Which quadrants of a drawing are visible, which sets can be, and what is to be done when a visitor wants another."""
+
+    visible: str
+    sets: Sequence[str]
+    choose: Callable[[object], None]
+
+
+def pad(
+    key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Pixels = "means", live: bool = False
+) -> np.ndarray:
+    """Show the pad beside a run, live with its completions of some quadrants; return the drawing, (784,) uint8."""
+
+    def reopened() -> None:
+        if quadrants is not None:
+            quadrants.choose(live_decoder.news(PAD, "visible"))
+            st.session_state[_REOPENED] = True
+
+    epsilons: list[list[float]] = []
+    if live:
+        live_decoder.send(key)
+        latents = runs.config(key).latents
+        epsilons = [[0.0] * latents, *noise.normal((ANSWERS, latents), seed, "completions").tolist()]
+    _pad(
+        key=PAD,
+        data={
+            **_sheet(ink(), st.session_state.get(_GIVEN, 0), quadrants),
+            "network": live_decoder.network_name(key) if live else None,
+            "epsilons": epsilons,
+            "thresholds": _encoded(recipes.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
+            "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
+        },
+        on_ink_change=lambda: take(live_decoder.news(PAD, "ink")),
+        on_visible_change=reopened,
+    )
+    if st.session_state.pop(_REOPENED, False):
+        st.rerun()
+    _tools(key)
+    return ink()
+
+
+def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
+    """Show a digit (784,) uint8, told from others by a number, whose quadrants a click opens and closes."""
+    _pad(
+        key=DOORS,
+        data={
+            **_sheet(image, number, quadrants),
+            "fixed": f"Test digit {number}, whose quadrants can be shown and hidden",
+        },
+        on_ink_change=lambda: None,
+        on_visible_change=lambda: quadrants.choose(live_decoder.news(DOORS, "visible")),
+    )
+
+
+def ink() -> np.ndarray:
+    """Return what the visitor has drawn, (784,) uint8."""
+    drawn: np.ndarray = st.session_state.get(_INK, np.zeros(PIXELS, np.uint8))
+    return drawn
+
+
+def source_of_digits(key: RunKey) -> str:
+    """Return the name of the data set whose test digits are drawn on, or encoded, beside a run.
+
+    It is the run's own, or the embedded one where that is not on this machine.
+    """
+    own = runs.config(key).dataset
+    return own if datasets.on_disk(own) else datasets.EMBEDDED
+
+
+def take(text: object) -> None:
+    """Keep what the pad tells; what is no drawing of 784 bytes, as only a forger sends it, is ignored."""
+    try:
+        raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except ValueError:  # of letters that are not ASCII, or not of base 64
+        return
+    if len(raw) == PIXELS:
+        st.session_state[_INK] = np.frombuffer(raw, np.uint8)
+
+
+def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
+    """Return what the component shows: an image and which of its quadrants are visible and can be."""
+    return {
+        "ink": _encoded(image),
+        "given": given,
+        "visible": flags(quadrants.visible).tolist() if quadrants else None,
+        "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
+    }
+
+
+def _encoded(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def _tools(key: RunKey) -> None:
+    """Offer to bring the drawing into MNIST's frame, or to start from a test digit."""
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+
+    def give(drawing: np.ndarray) -> None:
+        st.session_state[_INK] = drawing
+        st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
+
+    def centre() -> None:
+        give(framed(ink().reshape(SIDE, SIDE)).flatten())
+
+    left.button(
+        "Centre",
+        on_click=centre,
+        icon=":material/center_focus_strong:",
+        width="stretch",
+        help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
+    )
+    if why := runs.other_images(key):
+        middle.caption(why)
+        return
+    images = runs.dataset(source_of_digits(key)).test
+    with middle:
+        index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
+
+    def start() -> None:
+        give(images.images[index].numpy())
+        st.session_state[LABEL] = int(images.labels[index])
+
+    right.button("Start from it", on_click=start, icon=":material/draw:", width="stretch")

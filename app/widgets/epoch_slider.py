@@ -1,0 +1,89 @@
+"""A slider over the epochs of trainings, a button that lets them go by, and a cursor on the curves."""
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.browser import source
+from app.display.plain_text import plain
+
+_EPOCH = "epoch"  # the slider's key and its name in the address
+_HELD = "epoch-held"  # in the session: where the slider stood, for the address is empty on another page
+_PLAYER = "player"  # the button's key
+_BUTTON_WIDTH = 96
+
+_player = st.components.v2.component(
+    "cvae_player",
+    html="<button disabled>Play</button>",
+    css=source("common.css"),
+    js=source("component.js", "player.js"),
+)
+
+
+def slider(epochs: Sequence[float]) -> int:
+    """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
+    labels = _labels(epochs)
+    chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH, st.session_state.get(_HELD)))
+    st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
+    st.session_state[_HELD] = st.select_slider("After how many epochs", labels, format_func=plain, key=_EPOCH)
+    return labels.index(st.session_state[_HELD])
+
+
+def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:
+    """Let the slider walk on from a position, a moment at a time; where it rests is kept in the address.
+
+    A line stands at its epoch across the Plotly chart of a key.
+
+    Called after the pictures, since it takes the next step as soon as it hears that a moment is shown.
+    """
+    key, labels = f"{_PLAYER}-{of}", _labels(epochs)
+
+    def step() -> None:
+        if (reached := stepped_to(st.session_state[key].at, len(epochs))) is not None:
+            st.session_state[_EPOCH] = labels[reached]
+
+    at = _player(
+        key=key,
+        data={
+            "moment": position,
+            "epoch": epochs[position],
+            "last": len(epochs) - 1,
+            "chart": chart,
+            "slider": _EPOCH,
+        },
+        on_at_change=step,
+        width=_BUTTON_WIDTH,
+    ).at
+    if not (isinstance(at, dict) and at.get("resting") is False):
+        _write(labels[position], default=labels[-1])
+
+
+def stepped_to(at: object, count: int) -> int | None:
+    """Return the position that the button tells; None where a hand has ended the walk, or where only a forger says so."""
+    match at:
+        case {"moment": int(moment)} if 0 <= moment < count:
+            return moment
+    return None
+
+
+def _labels(epochs: Sequence[float]) -> list[str]:
+    return [f"{epoch:.4g}" for epoch in epochs]
+
+
+def _nearest(given: object, epochs: Sequence[float]) -> int:
+    """Return the position of the epoch that is nearest to a given one, of the last where that is no number."""
+    try:
+        wanted = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        wanted = math.nan
+    if not math.isfinite(wanted):
+        return len(epochs) - 1
+    return min(range(len(epochs)), key=lambda position: abs(epochs[position] - wanted))
+
+
+def _write(label: str, default: str) -> None:
+    if label == default:
+        st.query_params.pop(_EPOCH, None)
+    elif st.query_params.get(_EPOCH) != label:
+        st.query_params[_EPOCH] = label

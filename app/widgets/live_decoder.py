@@ -1,0 +1,150 @@
+"""The decoder in the browser: a generation network's weights go there once, and pictures follow a slider as it is dragged."""
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor, nn
+
+from app.browser import source
+from app.cached import runs
+from app.cached.runs import RunKey
+from app.widgets import controls
+from cvae_core.models.conditional_vae import LABELS
+from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
+from cvae_core.models.mlp import Body, ResidualBlock
+
+LIVE = "live-sliders"  # the component's key
+_GIVEN = "epsilon-given"  # in the session: how often the lab, not a hand, has moved the sliders
+
+_weights = st.components.v2.component("cvae_weights", js=source("network.js", "weights.js"))
+_latent = st.components.v2.component(
+    "cvae_latent",
+    html='<div class="lab"><div class="chosen"></div><div class="hand"></div><div class="row"></div></div>',
+    css=source("common.css", "latent.css"),
+    js=source("network.js", "component.js", "latent.js"),
+)
+
+
+def packed(model: VAE | QuadrantCVAE, name: str) -> bytes:
+    """Pack a model's networks for network.js: a length, a JSON header, float16 weights."""
+    bodies: dict[str, tuple[Body, nn.Linear, str]] = {"generation": (model.generation, model.output, "output")}
+    header: dict[str, Any] = {"name": name, "latent": model.latent}
+    if isinstance(model, QuadrantCVAE):
+        bodies["baseline"] = model.baseline.body, model.baseline.output, "baseline.output"
+        bodies["prior_network"] = model.prior_network, model.prior_head.linear, "prior_head"
+        header |= {"pixels": model.pixels.tolist(), "decoderSeesCondition": model.sees_condition}
+    else:
+        header |= {"prior": _prior(model)}
+    header["bodies"] = {title: [*_steps(body, title), ("linear", last)] for title, (body, _, last) in bodies.items()}
+    tensors: dict[str, Tensor] = {}
+    for title, (body, output, last) in bodies.items():
+        tensors |= dict(_tensors(body, title)) | {f"{last}.weight": output.weight, f"{last}.bias": output.bias}
+    starts = accumulate((tensor.numel() for tensor in tensors.values()), initial=0)
+    header["tensors"] = {title: (start, tensors[title].numel()) for title, start in zip(tensors, starts, strict=False)}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    values = [tensor.detach().numpy().astype("<f2").tobytes() for tensor in tensors.values()]
+    return struct.pack("<I", len(text)) + text + b"".join(values)
+
+
+def _tensors(body: Body, title: str) -> Iterator[tuple[str, Tensor]]:
+    """Name the weights of a body as its steps name them."""
+    for which, layer in enumerate(body.first.projections):
+        yield from ((f"{title}.first.{which}.{name}", weight) for name, weight in layer.named_parameters())
+    for name, part in body.rest.named_modules():
+        if isinstance(part, nn.Linear | nn.LayerNorm):
+            yield from ((f"{title}.{name}.weight", part.weight), (f"{title}.{name}.bias", part.bias))
+
+
+def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
+    """Say what a body does to the features of its first layer."""
+    for number, part in body.rest.named_children():
+        name = f"{title}.{number}"
+        match part:
+            case ResidualBlock():
+                inside = (("norm", f"{name}.norm"), ("linear", f"{name}.inner"), ("silu",), ("linear", f"{name}.outer"))
+                yield from (("push",), *inside, ("add",))
+            case nn.LayerNorm():
+                yield "norm", name
+            case nn.Linear():
+                yield "linear", name
+            case nn.SiLU():
+                yield ("silu",)
+            case nn.ReLU():
+                yield ("relu",)
+            case _:
+                raise AssertionError(f"network.js has no step for {part}")
+
+
+def _prior(model: VAE) -> dict[str, list[list[float]]] | None:
+    """Return the mean and scale of z for each label where they are learned."""
+    if not isinstance(model, LabelCVAE) or model.prior_table is None:
+        return None
+    with torch.inference_mode():
+        prior = model.prior((torch.eye(LABELS),))
+    return {"loc": prior.loc.tolist(), "scale": prior.scale.tolist()}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def weights(key: RunKey) -> bytes:
+    """Return a run's packed networks."""
+    model = runs.model(key)
+    assert isinstance(model, VAE | QuadrantCVAE)
+    return packed(model, network_name(key))
+
+
+def network_name(key: RunKey) -> str:
+    """Return what a run's networks are called in the browser."""
+    return f"{key.name}-{key.weights}"
+
+
+def send(key: RunKey) -> None:
+    """Give a run's networks to the browser, once."""
+    _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
+
+
+def news(component: str, name: str) -> object:
+    """Return what a component has told by that name; None where a forger tells what is no news."""
+    match st.session_state[component].get(name):
+        case {"value": value}:
+            return value
+    return None
+
+
+def move_sliders(epsilon: Sequence[float]) -> None:
+    """Bring the live sliders to a base noise."""
+    controls.write_epsilon(epsilon, len(epsilon))
+    st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
+
+
+def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]) -> bool:
+    """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them.
+
+    Where z has two dimensions there is a plane of it too, of digits of one label.
+    """
+    name, rates = network_name(key), runs.rates(key)
+    units = [{"dimension": unit, "words": controls.slider_words(rates, unit)} for unit in controls.by_rate(rates)]
+    send(key)
+    shown = _latent(
+        key=LIVE,
+        data={
+            "network": name,
+            "label": label,
+            "plane": plane,
+            "labels": list(range(LABELS)),
+            "epsilon": list(epsilon),
+            "given": st.session_state.get(_GIVEN, 0),
+            "units": units,
+            "first": controls.FIRST_SLIDERS,
+            "range": controls.NOISE_RANGE,
+            "step": controls.NOISE_STEP,
+        },
+        on_epsilon_change=lambda: controls.write_epsilon(news(LIVE, "epsilon"), len(rates)),
+        on_ready_change=lambda: None,
+    )
+    return shown.ready == name

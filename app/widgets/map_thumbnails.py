@@ -1,0 +1,48 @@
+"""The digit under the pointer: pictures of a map's digits go to the browser once, and moving over them asks nobody."""
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from app.browser import source
+from cvae_core.data.datasets import DataSet, Split
+from cvae_core.data.masks import SIDE
+from cvae_core.pictures.grid import INK, PAPERS, PLAIN
+
+COLUMNS = 64  # digits in a row of the sprite, as thumbnail.js counts them
+SHADES = 16  # from paper to ink: half a megabyte for 5,000 digits, and enough for a thumbnail
+
+_thumbnail = st.components.v2.component(
+    "cvae_thumbnail",
+    html=f"""<div class="thumbnail" aria-hidden="true" hidden>
+        <canvas width="{SIDE}" height="{SIDE}"></canvas><span></span></div>""",
+    css=source("common.css", "thumbnail.css"),
+    js=source("component.js", "thumbnail.js"),
+)
+
+
+def sprite(images: np.ndarray) -> bytes:
+    """Lay digits (N, 784), uint8 ink, out in rows as one PNG of few shades."""
+    rows = -(-len(images) // COLUMNS)
+    places = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
+    places[: len(images)] = ((images.astype(np.uint16) * (SHADES - 1) + 127) // 255).reshape(-1, SIDE, SIDE)
+    table = places.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2).reshape(rows * SIDE, COLUMNS * SIDE)
+    picture = Image.fromarray(table, "L")
+    picture.putpalette(np.linspace(PAPERS[PLAIN], INK, SHADES).round().astype(np.uint8).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _packed(name: str, count: int, fingerprint: str, _test: Split) -> bytes:
+    """Return the data set's name, a line break, and the sprite of its first test digits."""
+    return name.encode() + b"\n" + sprite(_test.images[:count].numpy())
+
+
+def follow_the_pointer(dataset: DataSet, count: int) -> None:
+    """Show the digit under the pointer on maps of a data set's first test digits."""
+    packed = _packed(dataset.name, count, dataset.fingerprint, dataset.test)
+    _thumbnail(key=f"thumbnail-{dataset.name}-{count}", data=packed, height=1)

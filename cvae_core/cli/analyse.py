@@ -1,0 +1,285 @@
+"""The commands that compute: each a frozen dataclass of its flags that does its work when called."""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from tqdm import tqdm
+from typing_extensions import Doc
+from tyro.conf import Positional
+
+from cvae_core.cli.options import OnDevice, OtherImages, Root, RunName
+from cvae_core.cli.progress import Bar, ticking
+from cvae_core.config.flavours import Config, Dataset
+from cvae_core.config.job import Job
+from cvae_core.data import datasets
+from cvae_core.data.datasets import Split
+from cvae_core.data.fingerprints import require_published
+from cvae_core.errors import ConfigError, Interrupted, NotWritable
+from cvae_core.evaluation import classifier, latent_space, likelihood, sample_quality, table
+from cvae_core.evaluation.likelihood import Cell, Interim
+from cvae_core.jobs import archive as archives
+from cvae_core.jobs import housekeeping
+from cvae_core.jobs.session import Launch, SessionReport, train_run
+from cvae_core.models.conditional_vae import ConditionalVAE
+from cvae_core.runs.run import Run, find
+from cvae_core.system import distributed, files
+from cvae_core.system.folders import default_root, in_root
+from cvae_core.system.printable import printable, unfiltered
+from cvae_core.system.seeds import require_seed
+from cvae_core.training.loop import Stepped
+
+KEEP_EVERY = 30.0  # seconds between the times that an evaluation keeps what it has
+
+
+def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) -> None:
+    """Train, printing a line per epoch; raise Interrupted, with the command that goes on, where a stop is requested."""
+    ensure_data(config.dataset)
+    with distributed.group(launch.device):
+        reports = train_run(config, launch)
+        with contextlib.closing(reports), Bar() as bar:
+            for report in reports:
+                if distributed.leads():
+                    bar.show(report)
+                if _stops(report, stop_requested()):
+                    again = Job(
+                        run=launch.run,
+                        config=config,
+                        options=launch.options,
+                        resume=True,
+                        processes=distributed.processes(),
+                    )
+                    raise Interrupted(f"Stopped. Go on with: {again.command(launch.root)}")
+
+
+def _stops(report: SessionReport, requested: bool) -> bool:
+    """Say whether training ends here: several processes agree on a step, for none of them could take the next one alone."""
+    if distributed.processes() == 1:
+        return requested
+    return isinstance(report, Stepped) and distributed.anybody(requested)
+
+
+def ensure_data(name: Dataset) -> None:
+    """Download a data set that is missing."""
+    if not datasets.on_disk(name):
+        print(f"{name} is not on this machine: downloading it into {datasets.folder()}", file=sys.stderr)
+        datasets.download(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Estimate a run's conditional log-likelihoods by every estimator that fits it, print and store them."""
+
+    run: RunName
+    samples: Annotated[int, Doc("draws of z per image")] = 100
+    images: Annotated[int | None, Doc("score the first N images of the split; None: all")] = None
+    split: Annotated[Literal["validation", "test"], Doc("images to score")] = "test"
+    visible: Annotated[str | None, Doc("set of quadrants to show a model of any set; None: a set drawn per image")] = (
+        None
+    )
+    seed: Annotated[int, Doc("seed of the draws")] = 0
+    curve: Annotated[bool, Doc("score the first 100 images at 1 to 10,000 draws and keep how the estimates settle")] = (
+        False
+    )
+    resume: Annotated[bool, Doc("go on where the same evaluation was interrupted")] = False
+    json: Annotated[bool, Doc("print the cells as JSON")] = False
+    device: OnDevice = "auto"
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Score, with a bar over images, then print the cells."""
+        require_seed(self.seed)
+        device = distributed.device(self.device)
+        with distributed.group(device):
+            if self.resume and distributed.processes() > 1:
+                raise ConfigError("An interrupted evaluation goes on in one process: leave out torchrun, or --resume.")
+            run = find(self.run, self.root)
+            with housekeeping.held(run, "evaluation"):
+                self._score(run, device)
+
+    def _score(self, run: Run, device: torch.device) -> None:
+        weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
+        if (images_of := run.card().image_set) != model.config.dataset:
+            print(f"Scored on {images_of}.", file=sys.stderr)
+        file, cells = likelihood.CURVE if self.curve else likelihood.RESULTS, []
+        files.require_writable(run.result_path(file))
+        each = likelihood.CURVE_SAMPLES if self.curve else (self.samples,)
+        images = min(likelihood.CURVE_IMAGES, len(split)) if self.curve else self.images
+        interims = {samples: self._interim(run, samples) for samples in each}
+        for samples, interim in interims.items():
+            cells += self._scored(interim, weights, model, split, samples, images)
+        if not distributed.leads():
+            return
+        kept = likelihood.store(run, cells, weights, file)
+        for interim in interims.values():
+            interim.drop(cells[0].images)
+        if set(cells) - set(kept):
+            print(
+                "Not all cells are stored: cells over more images, or over as many with another seed, are kept.",
+                file=sys.stderr,
+            )
+        if self.json:
+            print(json.dumps([vars(cell) for cell in cells], indent=2))
+            return
+        for cell in cells:
+            draws = f"S = {cell.samples:,}, " if cell.samples else ""
+            print(
+                f"{table.ESTIMATORS[cell.estimator]:28} {cell.mean:8.3f} ± {cell.standard_error:.3f} nats per image "
+                f"({draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
+            )
+
+    def _interim(self, run: Run, samples: int) -> Interim:
+        return Interim(run, split_name=self.split, visible=self.visible, samples=samples, seed=self.seed)
+
+    def _scored(
+        self, interim: Interim, weights: str, model: ConditionalVAE, split: Split, samples: int, images: int | None
+    ) -> list[Cell]:
+        """Return the final cells, after a bar that grows with the images; keep what there is of them on the way."""
+        so_far, cells = interim.cells() if self.resume else [], []
+        if self.resume and not (so_far or self.curve):
+            print("Nothing of this evaluation is kept: it starts from the first image.", file=sys.stderr)
+        scoring = likelihood.evaluate(
+            model,
+            split,
+            split_name=self.split,
+            samples=samples,
+            images=images,
+            seed=self.seed,
+            visible=self.visible,
+            so_far=so_far,
+        )
+        alone, kept_at = distributed.processes() == 1, time.monotonic()
+        with tqdm(unit="image", disable=None if distributed.leads() else True, file=unfiltered(sys.stderr)) as bar:
+            try:
+                for scored in scoring:
+                    bar.total = scored.images
+                    bar.update(scored.done - bar.n)
+                    cells = list(scored.cells)
+                    if alone and (
+                        time.monotonic() - kept_at > KEEP_EVERY or (self.curve and scored.done == scored.images)
+                    ):
+                        with _unless_not_writable(bar):
+                            interim.keep(cells, weights)
+                        kept_at = time.monotonic()
+            except KeyboardInterrupt:
+                if not (alone and cells):
+                    raise
+                interim.keep(cells, weights)
+                done = f"{interim.images:,} images are scored and kept"
+                raise Interrupted(f"Stopped: {done}. The same command goes on from there with --resume.") from None
+        return cells
+
+
+@contextlib.contextmanager
+def _unless_not_writable(bar: tqdm) -> Iterator[None]:
+    """Say above a bar that what was to be kept on the way could not be, and go on: the result may yet find its place."""
+    try:
+        yield
+    except NotWritable as error:
+        bar.write(printable(f"What is scored so far is not kept. {error}"), file=unfiltered(sys.stderr))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embed:
+    """Lay a run's posterior means out in two or three dimensions and keep them with the run."""
+
+    run: RunName
+    method: Annotated[latent_space.Method, Doc("t-SNE or principal components")] = latent_space.USUAL.method
+    points: Annotated[int, Doc("test images to lay out")] = latent_space.USUAL.points
+    perplexity: Annotated[int, Doc("t-SNE's effective number of neighbours")] = latent_space.USUAL.perplexity
+    dimensions: Annotated[latent_space.Dimensions, Doc("of the map")] = latent_space.USUAL.dimensions
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Embed and store."""
+        run = find(self.run, self.root)
+        layout = latent_space.Layout(
+            method=self.method, points=self.points, perplexity=self.perplexity, dimensions=self.dimensions
+        )
+        with housekeeping.held(run, "map"):
+            weights, model, dataset = run.weights_digest(), run.model(), run.images()
+            files.require_writable(run.result_path(layout.file))
+            with ticking(f"{self.method} of {self.points:,} points"):
+                embedding = latent_space.embed(model, dataset.test, layout)
+            latent_space.store_embedding(run, layout, embedding, weights)
+        print(f"{len(embedding.indices):,} points embedded: {run.result_path(layout.file)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnClassifier:
+    """Train the small classifier that judges generated digits, and keep it with the runs."""
+
+    dataset: Annotated[Positional[Dataset], Doc("images to learn")] = "mnist"
+    other_images: OtherImages = False
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Train with a line per epoch, then store."""
+        ensure_data(self.dataset)
+        dataset = datasets.load(self.dataset)
+        if not self.other_images:
+            require_published(self.dataset, dataset.fingerprint)
+        files.require_writable(classifier.classifier_path(self.dataset, self.root))
+        for learned in classifier.learn(dataset.train):
+            right = classifier.accuracy(learned.classifier, dataset.validation)
+            print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
+        path = classifier.store_classifier(learned.classifier, dataset, self.root)
+        print(f"test accuracy {classifier.accuracy(learned.classifier, dataset.test):.2%}, in {path}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Let the classifier judge a run's digits: are they what was asked for, and as varied as real ones?"""
+
+    run: RunName
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Judge, print and store."""
+        run = find(self.run, self.root)
+        with housekeeping.held(run, "judgement"):
+            weights, model, dataset = run.weights_digest(), run.model(), run.images()
+            reader = classifier.load_classifier(dataset.name, self.root, dataset.fingerprint)
+            files.require_writable(run.result_path(sample_quality.RESULTS))
+            with ticking(f"judging {run.name}"):
+                findings = sample_quality.judge(model, dataset, reader)
+            sample_quality.store_judgement(run, findings, weights)
+        for finding in findings:
+            beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
+            print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Take in a run that somebody else exported with --zip, after checking every byte of it."""
+
+    archive: Annotated[Positional[Path], Doc("the file")]
+    run: Annotated[str | None, Doc("name of the run here; None: as it was called there")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Check, unpack, and say whose it is."""
+        run = archives.take_in(self.archive, self.root, self.run)
+        again = in_root(f"python -m cvae_core evaluate {run.name}", self.root)
+        print(
+            f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. It arrived whole; whether its figures are "
+            f"true, evaluating it again would say: {again}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """Fetch a data set into $CVAE_DATA, or data/ in the repository."""
+
+    dataset: Annotated[Positional[Dataset], Doc("which one")]
+
+    def __call__(self) -> None:
+        """Fetch it unless it is there."""
+        datasets.download(self.dataset)
+        print(f"{self.dataset} is in {datasets.folder()}")

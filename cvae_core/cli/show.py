@@ -1,0 +1,185 @@
+"""The commands that show what is there: tables, pictures, lists; each a frozen dataclass of its flags."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image
+from typing_extensions import Doc
+from tyro.conf import Positional
+
+from cvae_core.cli.options import Root, RunName
+from cvae_core.data import datasets, noise
+from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.evaluation import table
+from cvae_core.jobs import archive, control, housekeeping
+from cvae_core.models.conditional_vae import LABELS, completed, labelled, nothing
+from cvae_core.pictures import export
+from cvae_core.pictures import grid as figures
+from cvae_core.pictures import stages as replay
+from cvae_core.runs.run import Run, default_root, find, readable
+from cvae_core.system import files, formats
+from cvae_core.system.folders import in_root
+from cvae_core.system.printable import one_line
+from cvae_core.system.seeds import require_seed
+
+GRID_COLUMNS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Print the table of stored conditional log-likelihoods, of all runs or the named ones."""
+
+    runs: Annotated[Positional[tuple[str, ...]], Doc("names of runs; none: all")] = ()
+    out: Annotated[Path | None, Doc("write the table to FILE.csv, .md or .tex instead")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print Markdown, or write the format that the file's ending asks for."""
+        unreadable: list[RunDamaged] = []
+        if self.runs:
+            chosen = [find(name, self.root) for name in dict.fromkeys(self.runs)]
+        else:
+            cards, unreadable = readable(self.root)
+            chosen = [find(name, self.root) for name in cards]
+        chosen, damaged = table.with_readable_results(chosen)
+        for fault in (*unreadable, *damaged):
+            print(fault, file=sys.stderr)
+        rows = table.entries(chosen)
+        table.require_entries(rows)
+        if self.out is None:
+            print(table.markdown(rows), end="")
+            return
+        writers: Mapping[str, Callable[[], bytes]] = {
+            ".csv": lambda: formats.spreadsheet(table.long_table(rows)),
+            ".md": lambda: table.markdown(rows).encode(),
+            ".tex": lambda: table.latex(rows).encode(),
+        }
+        if self.out.suffix not in writers:
+            raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
+        _write(self.out, writers[self.out.suffix]())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write a run for use elsewhere: as pictures, as an archive, or for other tools."""
+
+    run: RunName
+    grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
+    stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
+    zip: Annotated[Path | None, Doc("pack the run into FILE.zip for a colleague, who imports it")] = None
+    onnx: Annotated[Path | None, Doc("write its decoder, or its completion of images, to FILE.onnx")] = None
+    tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
+    seed: Annotated[int, Doc("seed of the samples")] = 0
+    scale: Annotated[int, Doc("pixels of the picture per pixel of a digit")] = 3
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Write what was asked for."""
+        run = find(self.run, self.root)
+        if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
+            raise ConfigError(
+                "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "
+                "--tensorboard FOLDER."
+            )
+        if not 1 <= self.scale <= 16:
+            raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
+        require_seed(self.seed)
+        with housekeeping.held(run, "export"):
+            self._export(run)
+
+    def _export(self, run: Run) -> None:
+        if self.grid is not None:
+            _require_ending(self.grid, ".png")
+            picture = _sample_grid(run, self.seed, self.scale)
+            _write(self.grid, figures.png(picture, {"run": run.name, "seed": self.seed}))
+        if self.stages is not None:
+            _require_ending(self.stages, ".gif")
+            config = run.card().config
+            test = run.images().test if datasets.on_disk(config.dataset) else None
+            _write(self.stages, figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test)))
+        if self.zip is not None:
+            _require_ending(self.zip, ".zip")
+            _write(self.zip, archive.packed(run))
+        if self.onnx is not None:
+            _require_ending(self.onnx, ".onnx")
+            _write(self.onnx, export.onnx(run))
+        if self.tensorboard is not None:
+            log = export.to_tensorboard(run, self.tensorboard)
+            print(f"{log} written; to look at it: tensorboard --logdir {shlex.quote(str(self.tensorboard))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """Show the runs that are there."""
+
+    json: Annotated[bool, Doc("print the cards as JSON")] = False
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print a line per run; damaged ones are named on standard error."""
+        cards, damaged = readable(self.root)
+        for fault in damaged:
+            print(fault, file=sys.stderr)
+        if self.json:
+            print(json.dumps({name: card.to_json(name) for name, card in cards.items()}, indent=2))
+            return
+        if not cards:
+            first = in_root("python -m cvae_core train label", self.root)
+            print(f"There are no runs in {self.root}. Train one with: {first}")
+        for name, card in cards.items():
+            bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
+            now = control.condition(self.root, name)
+            print(
+                f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
+                f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
+                f"{'  sound' if card.verdict == 'sound' else ''}"
+                f"{card.imported and f'  imported {one_line(card.imported)}'}"
+            )
+            if now.state in ("died", "stalled", "failed"):
+                onward = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
+                onward += f" Train it anew with: {now.anew.command(self.root, force=True)}" if now.anew else ""
+                print(f"{'':24} {one_line(now.reason)}{onward}")
+            elif card.trouble:
+                print(f"{'':24} Verdict: {card.trouble}")
+
+
+def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
+    """Draw samples: a row per label, or completions of the first test image of each label."""
+    card, model = run.card(), run.model()
+    epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
+    papers: np.ndarray | None = None
+    match card.config.flavour:
+        case "vae":
+            c = nothing(LABELS)
+        case "label":
+            c = labelled(torch.arange(LABELS))
+        case _:
+            test = run.images().test
+            c = held_out(card.config, test, first_of_each_label(test))[1]
+            assert c.visible is not None
+            papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
+    with torch.no_grad():
+        images = completed(model.likelihood(model.draw(c, epsilon), c), c)
+    rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
+    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
+    return figures.grid(
+        figures.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
+    )
+
+
+def _require_ending(path: Path, ending: str) -> None:
+    if path.suffix.lower() != ending:
+        raise ConfigError(f"{path} cannot be written: the file must end in {ending}.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    files.write(path, content)
+    print(f"{path} written, {len(content):,} bytes")

@@ -1,0 +1,230 @@
+"""The commands that start, line up, stop and sweep trainings; torch is imported when a training's turn has come."""
+
+import contextlib
+import functools
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+from typing_extensions import Doc
+from tyro.conf import OmitArgPrefixes, Positional
+
+from cvae_core.cli.options import OtherImages, Root, RunName
+from cvae_core.config.flavours import Config
+from cvae_core.config.job import USUAL, Job, Options
+from cvae_core.data import fingerprints
+from cvae_core.errors import ConfigError, Interrupted
+from cvae_core.jobs import control, output_log, sweep
+from cvae_core.jobs import queue as queueing
+from cvae_core.jobs.sweep import Planned
+from cvae_core.runs import sameness
+from cvae_core.system import processes
+from cvae_core.system.folders import default_root, folder_of, in_root
+from cvae_core.system.printable import one_line
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Generic[AnyConfig]):
+    """Train a run, or go on with one; the data set is downloaded if it is missing."""
+
+    config: OmitArgPrefixes[AnyConfig]
+    run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
+    root: Root = field(default_factory=default_root)
+    resume: Annotated[
+        bool, Doc("go on with a run that was stopped or died; its --device, --no-embed and --threads stay")
+    ] = False
+    options: OmitArgPrefixes[Options] = USUAL
+    force: Annotated[bool, Doc("train anew even where such a run is there; one of that name goes into the bin")] = False
+
+    @property
+    def name(self) -> str:
+        """Return what the run is called."""
+        return self.config.run_name if self.run is None else self.run
+
+    def __call__(self) -> None:
+        """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
+
+        Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
+        group of which one member waits gives up.
+        """
+        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits, and so are other images
+        if not self.options.other_images:
+            fingerprints.require_published_here(self.config.dataset)
+        with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
+            if not processes.launched_together():
+                self._wait(until_the_end, stop_requested)
+            if self.options.threads:  # also NumPy's and scikit-learn's, which read it when they are loaded, as now
+                os.environ["OMP_NUM_THREADS"] = str(self.options.threads)
+            from cvae_core.cli import analyse
+            from cvae_core.jobs import session
+            from cvae_core.system import distributed
+
+            launch = session.Launch(
+                self.name,
+                self.root,
+                resume=self.resume,
+                force=self.force,
+                options=self.options,
+                device=distributed.device(self.options.device),
+            )
+            analyse.train(self.config, launch, stop_requested)
+
+    def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
+        """Wait for the turn, which is this process's until the end, as is a transcript."""
+        job = Job(run=self.name, config=self.config, options=self.options, resume=self.resume)
+
+        @functools.cache
+        def keep() -> None:
+            until_the_end.enter_context(output_log.kept(self.root, job))
+
+        def tell(sentence: str) -> None:
+            keep()  # where it dies before its turn, its command is known
+            print(sentence, file=sys.stderr, flush=True)
+
+        turn = queueing.turn(self.root, job, stop_requested=stop_requested, tell=tell)
+        until_the_end.enter_context(turn)
+        keep()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """Show what trains and what waits; or put a waiting run first, or take it out."""
+
+    first: Annotated[str | None, Doc("put this waiting run before all others")] = None
+    cancel: Annotated[str | None, Doc("take this waiting run out: its process ends")] = None
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Change what was asked for, then print what is."""
+        if self.first is not None:
+            queueing.move(self.root, self.first, 1)
+        if self.cancel is not None:
+            queueing.cancel(self.root, self.cancel)
+        queue = queueing.look(self.root)
+        if queue.training:
+            state = control.condition(self.root, queue.training.run)
+            reason = state.reason and f": {state.reason}"
+            command = one_line(f"{queue.training.job.command(self.root)}{reason}")
+            print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}")
+        for place, entry in enumerate(queue.waiting, 1):
+            state = control.condition(self.root, entry.run)
+            reason = f": {state.reason}" if state.state == "stalled" else ""
+            command = one_line(f"{entry.job.command(self.root)}{reason}")
+            print(f"{place:<9} {one_line(entry.run):24} since {entry.created}  {command}")
+        if not queue.training and not queue.waiting:
+            print(f"Nothing trains or waits in {self.root}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Stop a run that trains, or take it out of the queue; what it has done so far stays, and --resume goes on."""
+
+    run: RunName
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Stop it and say how to go on."""
+        waited = queueing.readable(self.root)[0].place(self.run) is not None
+        control.stop(self.root, self.run)
+        if waited or not (folder_of(self.run, self.root) / "card.json").exists():
+            print(f"Run {self.run!r} has left the queue.")
+            return
+        now = control.condition(self.root, self.run)
+        print(
+            f"Run {self.run!r} is {now.state}."
+            + (f" Go on with: {now.resume.command(self.root)}" if now.resume else "")
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Train a grid of configurations out of a TOML file, one after another; given again, it goes on."""
+
+    file: Annotated[Positional[Path], Doc("settings of train; a list is an axis of the grid")]
+    dry_run: Annotated[bool, Doc("print the commands and train nothing")] = False
+    launcher: Annotated[str, Doc("what starts each run: python, or torchrun and its flags for several processes")] = (
+        "python"
+    )
+    other_images: OtherImages = False
+    root: Root = field(default_factory=default_root)
+
+    def __call__(self) -> None:
+        """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
+        launcher = _program(self.launcher)
+        planned, options = sweep.plan(self.file, self.root), Options(other_images=self.other_images)
+        if not self.other_images:
+            fingerprints.require_published_here(*(run.config.dataset for run in planned))
+        finished = sameness.finished(self.root)
+        for run in planned:
+            state = "  # finished" if run.config in finished else "  # diverged" if run.has_diverged(self.root) else ""
+            print(f"{run.job(self.root, finished, options).command(self.root)}{state}", flush=True)
+        if self.dry_run:
+            return
+        flags = [] if self.launcher == Sweep.launcher else ["--launcher", self.launcher]
+        again = in_root(
+            shlex.join(["python", "-m", "cvae_core", "sweep", str(self.file), *flags, *options.flags]), self.root
+        )
+        with processes.stop_signals() as stop_requested:
+            for run in planned:
+                while self._elsewhere(run) and not stop_requested():
+                    time.sleep(queueing.POLL_AT_MOST)
+                if not stop_requested() and self._open(run, finished := sameness.finished(self.root)):
+                    job = run.job(self.root, finished, options)
+                    _train_apart(launcher, [*job.words, "--root", str(self.root)], stop_requested)
+                if stop_requested():
+                    raise Interrupted(f"Stopped. Go on with: {again}")
+        finished = sameness.finished(self.root)
+        if missing := [run.run for run in planned if self._open(run, finished)]:
+            raise ConfigError(
+                f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
+            )
+        if diverged := [run.run for run in planned if run.config not in finished]:
+            raise ConfigError(
+                f"Of {len(planned)} runs {len(diverged)} diverged: {', '.join(diverged)}. Give them other settings in "
+                f"{self.file}."
+            )
+
+    def _open(self, run: Planned, finished: Mapping[Config, str]) -> bool:
+        """Say whether a run is still to be trained: it is neither finished nor has it diverged."""
+        return run.config not in finished and not run.has_diverged(self.root)
+
+    def _elsewhere(self, run: Planned) -> bool:
+        """Say whether another process trains a run or waits for it: that of a sweep that was killed, say."""
+        return queueing.look(self.root).has(run.run)
+
+
+def _program(launcher: str) -> list[str]:
+    """Return the words of a program that starts Python modules; raise ConfigError where there is none such."""
+    try:
+        words = shlex.split(launcher)
+    except ValueError as error:
+        raise ConfigError(f"Launcher cannot be {launcher!r}: {error}.") from error
+    if words == ["python"]:
+        return [sys.executable]
+    if not words or shutil.which(words[0]) is None:
+        raise ConfigError(f"Launcher cannot be {launcher!r}: there is no such program here.")
+    return words
+
+
+def _train_apart(launcher: list[str], words: list[str], stop_requested: Callable[[], bool]) -> None:
+    """Train in a process of its own, which waits its turn as any other; pass a request to stop on."""
+    apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # which would take --run for its own --run-path
+    try:
+        child = subprocess.Popen([*launcher, "-m", *apart, "cvae_core", *words])
+    except OSError as error:
+        raise ConfigError(f"Launcher cannot be {shlex.join(launcher)!r}: {error.strerror}.") from error
+    with child:
+        while child.poll() is None:
+            if stop_requested():
+                child.terminate()
+                child.wait()
+            time.sleep(queueing.POLL)

@@ -1,0 +1,103 @@
+"""A training as data: configuration, name and options. Its command is made of these and never read back; no torch."""
+
+import itertools
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from typing_extensions import Doc
+
+from cvae_core.cli.options import OnDevice, OtherImages
+from cvae_core.config.flavours import Config, from_json, train_words
+from cvae_core.errors import ConfigError
+from cvae_core.system.folders import in_root, require_name
+from cvae_core.system.type_checks import fits
+
+MOST_THREADS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Say how a run is trained, as opposed to what is trained; a resumed training has the same options again."""
+
+    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
+    device: OnDevice = "auto"
+    threads: Annotated[int | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = None
+    other_images: OtherImages = False
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
+        if self.threads is not None and not (whole and 1 <= self.threads <= MOST_THREADS):
+            raise ConfigError(f"Threads cannot be {self.threads!r}: it lies between 1 and {MOST_THREADS}.")
+
+    @property
+    def flags(self) -> list[str]:
+        """Return the flags of `train` that say the same.
+
+        >>> Options(embed=False, threads=1).flags
+        ['--no-embed', '--threads', '1']
+        """
+        embed = [] if self.embed else ["--no-embed"]
+        device = [] if self.device == Options.device else ["--device", self.device]
+        threads = [] if self.threads is None else ["--threads", str(self.threads)]
+        return [*embed, *device, *threads, *(["--other-images"] if self.other_images else [])]
+
+
+USUAL = Options()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Describe one training completely; its root is always the caller's and never part of what is stored."""
+
+    run: str
+    config: Config
+    options: Options = USUAL
+    resume: bool = False
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        require_name(self.run)
+
+    @property
+    def words(self) -> list[str]:
+        """Return the arguments of `python -m cvae_core` that start it in the default root."""
+        return train_words(self.config, self.run, *self.options.flags, *(["--resume"] if self.resume else []))
+
+    def command(self, root: Path, *, force: bool = False) -> str:
+        """Return the command that starts it, to be shown and copied; `force` replaces the run that has its name.
+
+        As many processes resume it: sums round alike then.
+
+        >>> from cvae_core.config.flavours import configure
+        >>> Job(run="label", config=configure("label"), resume=True, processes=2).command(Path("runs"))
+        'torchrun --nproc-per-node 2 -m -- cvae_core train label --resume --root runs'
+        """
+        program = f"torchrun --nproc-per-node {self.processes} -m --" if self.processes > 1 else "python -m"
+        return in_root(f"{program} cvae_core {shlex.join([*self.words, *(['--force'] if force else [])])}", root)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON that `job_from_json` reads back."""
+        return {**asdict(self), "config": self.config.to_json()}
+
+
+def job_from_json(content: Mapping[str, Any]) -> Job:
+    """Rebuild a training that `to_json` wrote; raise ConfigError where it is anything else."""
+    try:
+        job = Job(**{**content, "config": from_json(content["config"]), "options": Options(**content["options"])})
+        if not fits(job, Job):
+            raise TypeError("other values")
+        return job
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError("This is no training as this version of the lab writes it.") from error
+
+
+def options_of(card: Mapping[str, Any]) -> Options:
+    """Return the options in a card's JSON. An older card has them in its command: exact words that are known count there."""
+    if "options" in card:
+        return Options(**card["options"])
+    words = str(card.get("command", "")).split()
+    device = next((name for name in ("cpu", "cuda") if ("--device", name) in itertools.pairwise(words)), "auto")
+    return Options(embed="--no-embed" not in words, device=device)  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""What a model is shown: images and their conditions, in training drawn anew, held out always the same."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cvae_core.config.flavours import Config, any_set
+from cvae_core.data import noise
+from cvae_core.data.datasets import Split
+from cvae_core.data.masks import PROPER_SETS, SIDE, flags
+from cvae_core.errors import DataDamaged
+from cvae_core.models.conditional_vae import Condition, labelled, nothing, quadrants_of
+from cvae_core.system.distributed import CPU
+
+HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`
+
+
+def condition(config: Config, x: Tensor, labels: Tensor, visible: Tensor | None = None) -> Condition:
+    """Condition images x (N, 784) on what a configuration's model is given of them.
+
+    `visible`, flags (4,) or (N, 4), says which quadrants a model of any set shall see; others have their own.
+    """
+    if config.flavour == "vae":
+        return nothing(len(x))
+    if config.flavour == "label":
+        return labelled(labels)
+    if visible is None:
+        visible = flags(_visible(config))
+    return quadrants_of(x, visible)
+
+
+def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
+    """Return images (N, 784) and conditions of one step: pixels and visible sets are drawn anew each time."""
+    x = split.intensities(rows)
+    if config.shifts:
+        x = shifted(x, config.shifts, config.seed, epoch, step)
+    if config.pixels == "binarised":
+        x = noise.binarise(x, config.seed, "pixels", epoch, step)
+    visible = None
+    if any_set(config):
+        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(rows), config.seed, "visible", epoch, step)]
+    return x, condition(config, x, split.labels[rows], visible)
+
+
+def held_out(
+    config: Config, split: Split, rows: Tensor, visible: Tensor | None = None, *, device: torch.device = CPU
+) -> tuple[Tensor, Condition]:
+    """Return images (N, 784) and conditions of a validation or test split, a function of the images' indices alone."""
+    x = split.intensities(rows)
+    if config.pixels == "binarised":
+        drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
+        x = (torch.stack(drawn) < x).float()
+    if any_set(config) and visible is None:
+        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(split), HELD_OUT_SEED, "visible")[rows]]
+    return x.to(device), condition(config, x, split.labels[rows], visible).to(device)
+
+
+def shifted(x: Tensor, share: float, seed: int, *stream: int | str) -> Tensor:
+    """Shift a share of images (N, 784) by up to one pixel each way; what leaves the frame is gone."""
+    moved = noise.uniform((len(x),), seed, "moved", *stream) < share
+    ways = noise.integers(9, len(x), seed, "ways", *stream)
+    wide = SIDE + 2  # the frame with a margin of one pixel
+    places = torch.arange(wide**2).reshape(wide, wide)
+    ways_to_look = [(down, right) for down in range(3) for right in range(3)]
+    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in ways_to_look])
+    chosen = windows.flatten(1)[torch.where(moved, ways, 4)]  # the fifth window is the middle one
+    return F.pad(x.unflatten(-1, (SIDE, SIDE)), (1, 1, 1, 1)).flatten(1).gather(1, chosen)
+
+
+def first_of_each_label(split: Split) -> Tensor:
+    """Return the indices of a split's first image of each label, (10,)."""
+    found = [(split.labels == label).nonzero()[:1, 0] for label in range(10)]
+    if missing := [label for label, rows in enumerate(found) if not len(rows)]:
+        raise DataDamaged(
+            f"No test image is labelled {missing[0]}: this is not the data set that it is called. Replace it."
+        )
+    return torch.cat(found)
+
+
+def _visible(config: Config) -> str:
+    name: str = getattr(config, "visible", "")
+    return name

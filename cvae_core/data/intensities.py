@@ -1,0 +1,36 @@
+"""What every pixel that comes from outside must be: an intensity in [0, 1], checked here wherever images are used."""
+
+import torch
+from torch import Tensor
+
+from cvae_core.data.masks import PIXELS
+from cvae_core.errors import ImagesRefused
+
+
+def require_intensities(x: Tensor) -> None:
+    """Raise ImagesRefused where values do not lie in [0, 1], with their range and the remedy.
+
+    A Bernoulli likelihood gives others a score too, one without a meaning: bytes from 0 to 255 a log-probability above
+    zero. Graphs that torch exports have their own checks.
+
+    >>> require_intensities(torch.tensor([0.0, 0.5, 1.0]))
+    """
+    if torch.compiler.is_compiling() or not x.numel():
+        return
+    low, high = (float(value) for value in x.detach().aminmax())  # NaN, if there is one
+    if not (low >= 0 and high <= 1):
+        found = "be NaN" if low != low else f"range from {low:.9g} to {high:.9g}"
+        raise ImagesRefused(
+            f"Intensities cannot {found}: they lie between 0 and 1. Divide bytes by 255, and leave out a normalisation by "
+            "mean and standard deviation."
+        )
+
+
+def require_images(x: Tensor) -> None:
+    """Raise ImagesRefused where images are not float32 intensities of shape (N, 784)."""
+    if x.shape[1:] != (PIXELS,) or x.dtype != torch.float32:
+        raise ImagesRefused(
+            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they are float32 numbers of shape (N, {PIXELS}), "
+            "row by row from the top. Convert them with images.float().flatten(1)."
+        )
+    require_intensities(x)

@@ -1,0 +1,61 @@
+"""Base noise from a seed: the same numbers on every machine, device and thread, whatever else is drawn meanwhile.
+
+A counter-based generator (Philox) is keyed by the seed and by what the noise is for, so no draw shifts another: a
+picture is a function of its link, an image's estimate does not depend on its neighbours in the batch, and a resumed
+training meets the noise that it would have met. All uses of one name have equally many numbers after it: trailing zeros
+do not make another stream. A seed that `seeds.require_seed` refuses is a ConfigError here too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvae_core.data.intensities import require_intensities
+from cvae_core.system.seeds import require_seed
+
+_MASK = (1 << 64) - 1
+
+
+def _generator(seed: int, stream: tuple[int | str, ...]) -> np.random.Generator:
+    words = [require_seed(seed)]
+    for part in stream:
+        words += [int.from_bytes(part.encode(), "little")] if isinstance(part, str) else [part & _MASK]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+
+
+def normal(shape: Sequence[int], seed: int, *stream: int | str) -> Tensor:
+    """Draw ε ~ N(0, 1), float32, for one use of a seed: `stream` names the use.
+
+    >>> bool((normal((3,), 7, "samples") == normal((3,), 7, "samples")).all())
+    True
+    """
+    return torch.from_numpy(_generator(seed, stream).standard_normal(tuple(shape), dtype=np.float32))
+
+
+def uniform(shape: Sequence[int], seed: int, *stream: int | str) -> Tensor:
+    """Draw from the uniform distribution on [0, 1), float32."""
+    return torch.from_numpy(_generator(seed, stream).random(tuple(shape), dtype=np.float32))
+
+
+def permutation(count: int, seed: int, *stream: int | str) -> Tensor:
+    """Shuffle 0 … count − 1: shape (count,), int64."""
+    return torch.from_numpy(_generator(seed, stream).permutation(count))
+
+
+def integers(bound: int, count: int, seed: int, *stream: int | str) -> Tensor:
+    """Draw `count` integers from 0 … bound − 1, int64."""
+    return torch.from_numpy(_generator(seed, stream).integers(bound, size=count))
+
+
+def binarise(intensities: Tensor, seed: int, *stream: int | str) -> Tensor:
+    """Draw every pixel from Bernoulli(intensity): zeros and ones in the shape of `intensities`, which lie in [0, 1]."""
+    require_intensities(intensities)
+    return (uniform(intensities.shape, seed, *stream).to(intensities.device) < intensities).to(intensities.dtype)
+
+
+def per_image(indices: Tensor, samples: int, dimensions: int, seed: int, *stream: int | str) -> Tensor:
+    """Draw ε of shape (samples, images, dimensions) so that an image's noise depends on its index alone."""
+    drawn = [normal((samples, dimensions), seed, *stream, int(index)) for index in indices]
+    return torch.stack(drawn, dim=1)

@@ -1,0 +1,1 @@
+"""Scores of trained models: likelihood estimates, the table of results, latent spaces, sample quality."""

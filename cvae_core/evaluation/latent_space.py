@@ -1,0 +1,216 @@
+"""The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvae_core.data import noise
+from cvae_core.data.batches import held_out
+from cvae_core.data.datasets import Split
+from cvae_core.errors import ConfigError, RunDamaged
+from cvae_core.models.conditional_vae import LABELS, ConditionalVAE
+from cvae_core.runs.card import Card
+from cvae_core.runs.checks import are_test_images
+from cvae_core.runs.run import Run
+from cvae_core.system import files, formats
+
+LOG = logging.getLogger(__name__)
+Method = Literal["tsne", "pca"]
+Dimensions = Literal[2, 3]
+MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
+MAX_POINTS = 10_000  # the test images of MNIST
+EMBEDDING_SEED = 0
+MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Points of some test images, in z and in the two or three dimensions of a map; stored ones are posterior means."""
+
+    indices: np.ndarray  # (N,) into the test split
+    labels: np.ndarray  # (N,)
+    z: np.ndarray  # (N, latent) float16, which is nearer than any neighbour
+    coordinates: np.ndarray  # (N, 2 or 3) float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How posterior means are laid out: what tells one stored map of a run from another."""
+
+    method: Method = "tsne"
+    points: int = 5000  # the first of the test images, or all where there are fewer
+    perplexity: int = 30  # t-SNE's effective number of neighbours
+    dimensions: Dimensions = 2
+
+    @property
+    def file(self) -> str:
+        """Return the name of the map's file in its run: the usual ones go without their settings."""
+        usual, settings = [Layout.points, Layout.perplexity], [self.points, self.perplexity]
+        if self.method == "pca":
+            usual, settings = usual[:1], settings[:1]
+        solid = ["3d"] if self.dimensions == 3 else []
+        return f"embedding-{'-'.join([self.method, *map(str, settings if settings != usual else []), *solid])}.npz"
+
+
+USUAL = Layout()
+
+
+@torch.no_grad()
+def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor:
+    """Return E[z | x, c] of some images, (N, latent); of a ladder, of its top group."""
+    means = []
+    for some in rows.split(1000):
+        x, c = held_out(model.config, split, some)
+        means.append(model.infer(x, c, torch.zeros(1, 1, model.latent)).z[0, :, : model.mapped])
+    return torch.cat(means)
+
+
+def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedding:
+    """Lay posterior means out in two or three dimensions (van der Maaten & Hinton 2008)."""
+    from sklearn.manifold import TSNE
+
+    if layout.dimensions not in (2, 3):
+        raise ConfigError(f"Dimensions cannot be {layout.dimensions}: an embedding has 2 or 3.")
+    if model.latent < layout.dimensions:
+        words = "two" if layout.dimensions == 2 else "three"
+        raise ConfigError(
+            f"A map in {layout.dimensions}-D needs at least {words} latent dimensions: this model has fewer."
+        )
+    if not MIN_POINTS <= layout.points <= MAX_POINTS:
+        raise ConfigError(f"Points cannot be {layout.points}: an embedding has {MIN_POINTS} to {MAX_POINTS:,}.")
+    rows = torch.arange(min(layout.points, len(split)))
+    if not 1 <= layout.perplexity < len(rows):
+        raise ConfigError(
+            f"Perplexity cannot be {layout.perplexity}: it lies between 1 and the number of points, {len(rows)}."
+        )
+    z = posterior_means(model, split, rows).numpy()
+    if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
+        raise ConfigError("This model's z says next to nothing of the images: there is nothing to lay out.")
+    if layout.method == "pca":
+        coordinates = projection(z, layout.dimensions)(z)
+    else:
+        tsne = TSNE(layout.dimensions, perplexity=layout.perplexity, init="pca", random_state=EMBEDDING_SEED)
+        coordinates = tsne.fit_transform(z)
+    return Embedding(rows.numpy(), split.labels[rows].numpy(), z.astype(np.float16), coordinates.astype(np.float32))
+
+
+def projection(z: np.ndarray, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the directions in which points (N, latent) vary most, and return what projects any points onto them.
+
+    Both take z of any precision; coordinates are (N, dimensions) float32.
+    """
+    from sklearn.decomposition import PCA
+
+    components = PCA(dimensions, random_state=EMBEDDING_SEED).fit(z.astype(np.float32))
+    return lambda points: components.transform(points.astype(np.float32))
+
+
+class Draws(NamedTuple):
+    """One point of z per image from its prior and one from its posterior, both given its own condition."""
+
+    prior: np.ndarray  # (N, latent), z ~ p(z | c); of a ladder, of its top group
+    posterior: np.ndarray  # (N, latent), z ~ q(z | x, c): over all images, the aggregate posterior
+
+
+@torch.no_grad()
+def draws(model: ConditionalVAE, split: Split, rows: Tensor, seed: int) -> Draws:
+    """Draw z from the prior and from the posterior of some images (Hoffman & Johnson 2016 on what the two must share).
+
+    An image's draws depend on its index and the seed alone.
+    """
+    prior, posterior = [], []
+    for some in rows.split(1000):
+        x, c = held_out(model.config, split, some)
+        ours, theirs = (noise.per_image(some, 1, model.latent, seed, "map", name) for name in ("posterior", "prior"))
+        posterior.append(model.infer(x, c, ours).z[0, :, : model.mapped])
+        prior.append(model.draw(c, theirs).z[0, :, : model.mapped])
+    return Draws(torch.cat(prior).numpy(), torch.cat(posterior).numpy())
+
+
+def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str) -> None:
+    """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
+    run.require_weights(weights)
+    arrays = {**vars(embedding), "weights": np.array(weights), "map": np.array(layout.file)}
+    formats.write_arrays(path := run.result_path(layout.file), **arrays)
+    run.require_there(path)
+    LOG.info("run %s: %d points laid out in %s", run.name, len(embedding.indices), layout.file)
+
+
+def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
+    """Read the run's embedding, or None where there is none of its present weights."""
+    weights = run.card().weights
+    for path in reversed(run.result_paths(layout.file)):  # one that was made anew for a read-only run counts
+        embedding, of = read_embedding(path, run.card())
+        if weights is not None and of == weights.sha256:
+            return embedding
+    return None
+
+
+def read_embedding(path: Path, card: Card) -> tuple[Embedding, str]:
+    """Read a map and the digest of the weights that it is of; raise RunDamaged where it is none of a card's test images."""
+    arrays = formats.read_arrays(path)
+    weights = str(arrays.pop("weights", ""))
+    files.require(str(arrays.pop("map", path.name)) == path.name, path)  # else another map has taken its place
+    if set(arrays) != {field.name for field in fields(Embedding)}:
+        raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
+    embedding = Embedding(**arrays)
+    files.require(_is_map(embedding, card.config.dataset, 3 if path.stem.endswith("-3d") else 2), path)
+    return embedding, weights
+
+
+def _is_map(embedding: Embedding, dataset: str, dimensions: int) -> bool:
+    """Say whether test images each have a label, and a finite point in z and on the map."""
+    indices, labels, points = embedding.indices, embedding.labels, (embedding.z, embedding.coordinates)
+    return (
+        are_test_images(indices, dataset)
+        and labels.shape == indices.shape
+        and labels.dtype == np.int64
+        and bool(((labels >= 0) & (labels < LABELS)).all())
+        and all(each.ndim == 2 and len(each) == len(indices) and each.dtype.kind == "f" for each in points)
+        and all(bool(np.isfinite(each).all()) for each in points)
+        and embedding.z.shape[1] >= dimensions == embedding.coordinates.shape[1]
+    )
+
+
+def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
+    """Return the test indices whose z lies nearest to that of a test index on the map, nearest first."""
+    (position,) = np.flatnonzero(embedding.indices == index)
+    z = embedding.z.astype(np.float32)
+    distances = np.linalg.norm(z - z[position], axis=1)
+    distances[position] = np.inf
+    return [int(found) for found in embedding.indices[np.argsort(distances, kind="stable")[:count]]]
+
+
+def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
+    """Return where a point z (latent,) belongs on a map, (2 or 3,), and the test indices of its nearest neighbours there.
+
+    Its place is the mean of theirs, weighted by one over their distance in z; t-SNE itself places no new points.
+    """
+    distances = np.linalg.norm(embedding.z.astype(np.float32) - z, axis=1)
+    near = np.argsort(distances, kind="stable")[:count]
+    weights = 1 / np.maximum(distances[near], 1e-6)
+    place: np.ndarray = weights @ embedding.coordinates[near] / weights.sum()
+    return place, [int(found) for found in embedding.indices[near]]
+
+
+def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Walk from one base noise (latent,) to another along the sphere, (steps, latent).
+
+    Points of N(0, I) lie near a sphere of radius √latent: a straight line would cut through where no image lives
+    (White 2016).
+    """
+    shares = torch.linspace(0, 1, steps).unsqueeze(-1)
+    lengths = start.norm(), end.norm()
+    if min(lengths) == 0:
+        return start + shares * (end - start)
+    cosine = (start @ end / (lengths[0] * lengths[1])).clamp(-1, 1)
+    angle = cosine.arccos()
+    if angle < 1e-4 or angle > torch.pi - 1e-4:
+        return start + shares * (end - start)
+    return (torch.sin((1 - shares) * angle) * start + torch.sin(shares * angle) * end) / torch.sin(angle)

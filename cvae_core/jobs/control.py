@@ -1,0 +1,203 @@
+"""Trainings as processes of their own: started to outlive who started them, stopped for certain, seen to be dead or stuck.
+
+Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
+"""
+
+import logging
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from cvae_core.config.flavours import Config, calmer
+from cvae_core.config.job import USUAL, Job, Options
+from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
+from cvae_core.jobs import heartbeat, output_log
+from cvae_core.jobs import queue as queueing
+from cvae_core.jobs.heartbeat import Pulse
+from cvae_core.jobs.queue import WAITS, Queue, cancel, locked, look, readable
+from cvae_core.runs.card import CARD, Card, read_card, write_card
+from cvae_core.system import processes
+from cvae_core.system.folders import folder_of, in_root
+from cvae_core.system.processes import Process
+
+LOG = logging.getLogger(__name__)
+RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
+GRACE = 1.4  # seconds that a training has to stop by itself
+SUNK = 10.0  # seconds within which a killed process is gone
+
+State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Say how a run stands, why, and what goes on with it where anything can."""
+
+    state: State
+    reason: str = ""
+    resume: Job | None = None
+    anew: Job | None = None  # trains it with other settings, where going on would fail again
+
+    @property
+    def together(self) -> bool:
+        """Say whether it goes on by several processes, which do not wait their turn."""
+        return self.resume is not None and self.resume.processes > 1
+
+
+def calmer_job(config: Config, run: str, options: Options) -> Job:
+    """Return the training that trains a run that has diverged anew, with a lower learning rate."""
+    return Job(run=run, config=calmer(config), options=options)
+
+
+def stop(root: Path, run: str) -> None:
+    """Stop a run that trains, or take it out of the queue; return once its process is gone, with all so far usable.
+
+    It has a second or so to stop between two steps. One that does not, for it validates or lays out a map, is killed, which
+    costs what it did since it last saved. Raises RunNotFound where it does neither, RunInUse where it trains out of reach.
+    """
+    queue, _ = readable(root)
+    if queue.place(run):
+        with suppress(RunNotFound):  # its turn came in this moment
+            return cancel(root, run)
+    process = _trainer(root, run)
+    if process is None:
+        raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
+    if not process.here:
+        command = in_root(f"python -m cvae_core stop {run}", root)
+        raise RunInUse(f"Run {run!r} trains on {process.place}, out of reach from here: stop it there with {command}")
+    LOG.info("run %s is asked to stop", run)
+    process.send(signal.SIGTERM)
+    if not _gone(process, GRACE):
+        LOG.warning("run %s does not stop and is killed", run)
+        process.send(signal.SIGKILL)
+        _gone(process, SUNK)
+        for folder in {path.parent for path in root.glob(f"*/{heartbeat.FILE}")}:  # its own, or that of its baseline
+            if (found := heartbeat.read(folder)) and found.process == process:
+                _note_stopped(folder)
+    return None
+
+
+def start(root: Path, job: Job) -> None:
+    """Start a training as a process that outlives this one; return once it trains or waits its turn.
+
+    Raises NotStarted with what it said where it refused, NotWritable.
+    """
+    run = job.run
+    try:
+        with output_log.opened(root, job) as said:
+            child = processes.launched([*job.words, "--root", str(root)], said)
+    except OSError as error:
+        raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
+    LOG.info("run %s is started as process %d", run, child.pid)
+    while child.poll() is None and not look(root).holds(child.pid):
+        time.sleep(0.02)
+    if child.returncode:
+        raise NotStarted(output_log.tail(root, run, lines=1) or f"Run {run!r} did not start and did not say why.")
+
+
+def condition(root: Path, run: str) -> Condition:
+    """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged.
+
+    What the queue's file would say is unknown where that is damaged; a run's own card and pulse still say what they say.
+    """
+    (queue, damage), folder = readable(root), folder_of(run, root)
+    if place := queue.place(run):
+        return _stopped_early(root, queue, run) or Condition("waiting", f"place {place} of {len(queue.waiting)}")
+    card = _card(folder)
+    if card is None or card.status != "running":
+        if queue.trains(run) and (card is None or card.status != "finished"):
+            return _stopped_early(root, queue, run) or Condition("training", "it begins, or its baseline trains first")
+        if card is None:
+            if damage:
+                raise damage
+            return _unborn(root, run)
+        return _closed(card, run)
+    found = heartbeat.read(folder)
+    if found and found.goes_on:
+        return _going_on(found, card.job(run, resume=True))
+    card = _card(folder) or card
+    if card.status != "running":  # it closed between the two looks
+        return _closed(card, run)
+    cause = found.cause() if found else "it ended without a word"
+    return Condition("died", cause, card.job(run, resume=True))
+
+
+def begun_with(root: Path, run: str) -> Options:
+    """Return the options with which a run was last trained, the usual ones where no card says so."""
+    with suppress(LabError):  # what is wrong with a card is said when it is trained
+        if card := _card(folder_of(run, root)):
+            return card.options
+    return USUAL
+
+
+def _stopped_early(root: Path, queue: Queue, run: str) -> Condition | None:
+    """Return that a process without a pulse is stalled, where its thread that touches a file no longer does so."""
+    since = queueing.silent(root, run)
+    if since is None or since < heartbeat.STALLED_AFTER:
+        return None
+    pids = ", ".join(str(entry.process.pid) for entry in queue.entries if entry.run == run)
+    return Condition(
+        "stalled", f"no sign of life for {since:.0f} s, though process {pids} is there: something has stopped it"
+    )
+
+
+def _going_on(found: Pulse, resume: Job) -> Condition:
+    """Say whether a training moves; one on another host that does not may be dead, and then somebody goes on with it."""
+    process, still = found.process, f"no step for {found.silent:.0f} s"
+    if found.silent < heartbeat.STALLED_AFTER:
+        return Condition("training", "" if process.here else f"on {process.place}, out of reach from here")
+    if process.here:
+        return Condition("stalled", f"{still}, though process {process.pid} is there")
+    return Condition("stalled", f"{still}; only {process.place} can tell whether it is still there", resume)
+
+
+def _unborn(root: Path, run: str) -> Condition:
+    """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
+    job, said = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
+    if job is None and not said:
+        raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
+    if said.startswith(output_log.PROMPT):
+        said = "it ended before it began"
+    elif said.startswith(WAITS):
+        said = "it ended while it waited, without a word"
+    return Condition("failed", said, job and replace(job, resume=False))  # what was to go on may have been its baseline
+
+
+def _closed(card: Card, run: str) -> Condition:
+    assert card.status != "running"
+    going_on = card.status in ("stopped", "failed")
+    if going_on and card.verdict == "diverged":
+        return Condition(card.status, card.reason or "", anew=calmer_job(card.config, run, card.options))
+    return Condition(card.status, card.reason or "", card.job(run, resume=True) if going_on else None)
+
+
+def _card(folder: Path) -> Card | None:
+    return read_card(folder) if (folder / CARD).exists() else None
+
+
+def _trainer(root: Path, run: str) -> Process | None:
+    """Return the process that trains a run, by its turn or, where torchrun skips the queue, by its pulse."""
+    (queue, _), found = readable(root), heartbeat.read(folder_of(run, root))
+    if queue.training and queue.trains(run):
+        return queue.training.process
+    return found.process if found and found.goes_on else None
+
+
+def _gone(process: Process, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while process.alive:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _note_stopped(folder: Path) -> None:
+    """Say in the card of a training that was killed on request that it was stopped."""
+    with locked(folder / RUN_LOCK, folder.parent):
+        card = _card(folder)
+        if card and card.status == "running":
+            write_card(folder, replace(card, status="stopped", reason="stopped on request"))
+        heartbeat.remove(folder)

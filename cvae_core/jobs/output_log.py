@@ -1,0 +1,134 @@
+"""What trainings say, kept beside the queue whoever started them, so that a page can show the end of it; no torch."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import IO, TextIO
+
+from cvae_core.config.job import Job, job_from_json
+from cvae_core.errors import ConfigError, LabError, NotWritable, RunDamaged
+from cvae_core.system import files
+from cvae_core.system.folders import NAME, QUEUE, folder_of, unlinked
+from cvae_core.system.printable import printable
+
+PROMPT = "$ "  # before a command
+JOB = ".job"  # ends the name of a file with the latest training, as data: no command is read from a transcript
+LAST_BYTES = 16_384  # of a transcript are looked at
+
+
+def path_of(root: Path, run: str) -> Path:
+    """Return where what a run's trainings say is kept, one after the other."""
+    return unlinked(root / QUEUE, root) / f"{folder_of(run, root).name}.log"
+
+
+@contextmanager
+def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
+    """Open a run's transcript for a process that is to be started, its command first; keep what it is to do beside it.
+
+    Raises NotWritable.
+    """
+    path = path_of(root, job.run)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            files.require_plain(path)
+        said = path.open("ab", buffering=0)
+        said.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
+    except (OSError, RunDamaged) as error:
+        reason = error.strerror if isinstance(error, OSError) else "there is something else in its place"
+        raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
+    with said:
+        files.write_json(path.with_suffix(JOB), job.to_json())
+        yield said
+
+
+@contextmanager
+def kept(root: Path, job: Job) -> Iterator[None]:
+    """Keep what this process prints, and the error that ends it, in the run's transcript, too, if it goes elsewhere."""
+    if _leads_to(sys.stdout, path_of(root, job.run)):
+        yield
+        return
+    with opened(root, job) as said, redirect_stdout(_Both(sys.stdout, said)):
+        try:
+            yield
+        except LabError as error:
+            with suppress(OSError):
+                said.write(_encoded(f"{error}\n"))
+            raise
+
+
+def tail(root: Path, run: str, lines: int = 12) -> str:
+    """Return the last lines of a run's transcript; nothing where there is none."""
+    return "\n".join(_end(root, run)[-lines:])
+
+
+def last_job(root: Path, run: str) -> Job | None:
+    """Return a run's latest training, or None where none is known; raise RunDamaged."""
+    path = path_of(root, run).with_suffix(JOB)
+    if not os.path.lexists(path):
+        return None
+    try:
+        job = job_from_json(files.read_json(path))
+    except ConfigError as error:
+        raise RunDamaged(
+            f"{path} is not of this version of the lab: delete it, and start the training again."
+        ) from error
+    files.require(job.run == run, path)
+    return job
+
+
+def _end(root: Path, run: str) -> list[str]:
+    """Return the lines at the end of a run's transcript; none where there is none."""
+    path = path_of(root, run)
+    try:
+        files.require_plain(path)
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+            return printable(file.read().decode(errors="replace")).splitlines()
+    except (OSError, RunDamaged):
+        return []
+
+
+def forget(root: Path, run: str) -> None:
+    """Delete what a run's trainings have said, since the name is another's from now on."""
+    for path in (path_of(root, run), path_of(root, run).with_suffix(JOB)):
+        path.unlink(missing_ok=True)
+
+
+def recent(root: Path) -> list[str]:
+    """Return the names of runs that have said something, latest first."""
+    found = [(files.version(path)[1], path.stem) for path in (root / QUEUE).glob("*.log")]
+    return [name for moment, name in sorted(found, reverse=True) if moment and NAME.fullmatch(name)]
+
+
+class _Both(io.TextIOBase):
+    """Write to a terminal and to a transcript."""
+
+    def __init__(self, terminal: TextIO, said: IO[bytes]):
+        self.terminal, self.said = terminal, said
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):  # a full disk: the terminal hears it, and the training says so itself
+            self.said.write(_encoded(text))
+        return self.terminal.write(text)
+
+    def flush(self) -> None:
+        self.terminal.flush()
+
+    def fileno(self) -> int:
+        return self.terminal.fileno()
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8 without control characters; a folder's name may be something else, and stands with question marks."""
+    return printable(text).encode(errors="replace")
+
+
+def _leads_to(stream: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except (OSError, ValueError):  # one of them is no file
+        return False

@@ -1,0 +1,206 @@
+"""What a training leaves on disk as it goes: curves, stages, best weights, and the state that resuming needs."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from cvae_core.data.batches import first_of_each_label
+from cvae_core.data.datasets import DataSet
+from cvae_core.errors import Diverged, NotWritable, RunDamaged
+from cvae_core.jobs import heartbeat, housekeeping
+from cvae_core.models.build import build
+from cvae_core.pictures.grid import as_bytes
+from cvae_core.runs.card import CARD, Card
+from cvae_core.runs.run import Run, load_weights
+from cvae_core.system import formats
+from cvae_core.training import verdicts
+from cvae_core.training.loop import EpochEnded, Learner, Report, Stepped
+from cvae_core.training.validation import Measured, Staged, rates, stage, trivial, validate
+from cvae_core.training.verdicts import Verdict
+
+SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
+SAVE_BEFORE_VALIDATION = 15.0  # seconds, since nothing is saved while a ladder validates for as long again
+HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finishing:
+    """The run is being completed: `done` of `steps` of what there is to do."""
+
+    done: int
+    what: str = "measuring the best weights"
+    steps: int = 3
+
+
+class Recorder:
+    """Write what a learner reports into its run's folder."""
+
+    def __init__(self, run: Run, learner: Learner, card: Card, data: DataSet):
+        self.run, self.learner, self.card, self.data = run, learner, card, data
+        self.curves = pd.DataFrame()
+        self.stages: dict[float, Staged] = {}
+        self.saved = time.monotonic()
+
+    def start(self) -> None:
+        """Begin an empty run in place of whatever had its name, which goes into the bin."""
+        with housekeeping.replacing(self.run) if self.run.exists() else nullcontext():
+            self.run.write_card(self.card)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Leave of a run its card alone, and save where training stands."""
+        for path in self.run.folder.glob("[!.]*"):
+            if path.is_file() and path.name != CARD:
+                path.unlink()
+        self.save()
+
+    def resume(self) -> None:
+        """Go back to the saved state and drop what was recorded after it."""
+        if self.card.epochs == 0 and not self.run.state_file.exists():
+            # It died between its card and its first state: the start is where it stood.
+            self._commit(status="running", reason=None)
+            self._clear()
+            return
+        tensors, notes = formats.read_tensors(self.run.state_file)
+        if json.loads(notes.get("config", "null")) != self.card.config.to_json():
+            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
+        if not formats.are_finite(tensors.values()):
+            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start anew with --force.")
+        self.learner.load_state(tensors, notes)
+        if (self.run.folder / "curves.csv").is_file():
+            curves = self.run.curves()
+            self.curves = curves[curves["epoch"] <= self.learner.epoch]
+        if (self.run.folder / "stages.npz").is_file():
+            kept = self.run.stages()
+            for index, epoch in enumerate(kept["epoch"].tolist()):
+                samples, reconstructions = (torch.from_numpy(kept[k][index]) for k in ("samples", "reconstructions"))
+                self.stages[epoch] = Staged(epoch=epoch, samples=samples / 255, reconstructions=reconstructions / 255)
+        self._commit(status="running", reason=None)
+        self.run.sweep(self.card)
+
+    def record(self, report: Report) -> None:
+        """Write what a report brings; save the state when it is time."""
+        match report:
+            case Staged():
+                self.stages[report.epoch] = report
+                self._write_stages()
+            case EpochEnded():
+                self._end_epoch(report)
+            case Stepped():
+                pass
+        validates_next = isinstance(report, Stepped) and report.step == report.steps
+        allowed = min(SAVE_EVERY, SAVE_BEFORE_VALIDATION) if validates_next else SAVE_EVERY
+        if time.monotonic() - self.saved > allowed:
+            self.save()
+
+    def save(self) -> None:
+        """Write everything that going on depends on."""
+        tensors, notes = self.learner.state()
+        formats.write_tensors(self.run.state_file, tensors, **notes)
+        self.saved = time.monotonic()
+
+    def stop(self, status: str, reason: str) -> None:
+        """Close the run so that it can be resumed, unless what would be saved is not finite."""
+        try:
+            self.save()
+        except Diverged as error:
+            self.fail(error)
+        else:
+            self._commit(status=status, reason=reason)
+
+    def fail(self, error: BaseException) -> None:
+        """Say why training ended; what was saved before stays."""
+        verdict: Verdict | None = "diverged" if isinstance(error, Diverged) else None
+        try:
+            self._commit(status="failed", reason=heartbeat.reason_of(error), verdict=verdict)
+        except NotWritable:
+            return  # the disk that refused is the reason, and it is on its way to the caller
+
+    def finish(self) -> Iterator[Finishing]:
+        """Store the best weights, in half precision if that is as good, with the last stage and the final card."""
+        yield Finishing(done=0)
+        model = build(self.card.config)
+        weights = self.run.weights(self.card)
+        load_weights(model, weights, self.run.name)
+        kept = validate(model, self.data.validation)
+        yield Finishing(done=1)
+        dtype, cost = torch.float32, math.nan
+        halves = {name: tensor.half().float() for name, tensor in weights.items()}
+        if formats.are_finite(halves.values()):
+            load_weights(model, halves, self.run.name)
+            halved = validate(model, self.data.validation)
+            cost = kept.bound - halved.bound
+        yield Finishing(done=2)
+        if abs(cost) < HALF_PRECISION_COST:
+            dtype, kept = torch.float16, halved
+        else:
+            load_weights(model, weights, self.run.name)
+        last = stage(model, self.data, float(self.learner.epoch))
+        self.stages[last.epoch] = last
+        self._write_stages()
+        metrics = {**_metrics(kept), **trivial(self.card.config, self.data)}
+        if math.isfinite(cost):
+            metrics["float16_cost"] = cost
+        units = rates(model, self.data.validation).tolist()
+        self.card = replace(self.card, rates=units, verdict=verdicts.reached(self.card.config, metrics, units))
+        yield Finishing(done=3)
+        self.card = self.run.write_weights(
+            self.card, weights, dtype, status="finished", reason=None, metrics=metrics, **self._progress()
+        )
+        self.run.state_file.unlink(missing_ok=True)
+
+    def _end_epoch(self, report: EpochEnded) -> None:
+        rows = [
+            {
+                "epoch": report.epoch,
+                **{f.name: getattr(measured, f.name) for f in fields(Measured)},
+                "seconds": round(report.seconds, 2),
+                "learning_rate": report.learning_rate,
+            }
+            for measured in (report.train, report.validation)
+        ]
+        self.curves = pd.concat([self.curves, pd.DataFrame(rows)], ignore_index=True)
+        self.run.write_curves(self.curves)
+        if report.improved:
+            self.card = self.run.write_weights(
+                self.card,
+                self.learner.evaluated.state_dict(),
+                torch.float32,
+                metrics=_metrics(report.validation),
+                **self._progress(),
+            )
+        else:
+            self._commit(**self._progress())
+
+    def _progress(self) -> dict[str, object]:
+        learner = self.learner
+        return {"epochs": learner.epoch, "best_epoch": learner.best_epoch, "seconds": round(learner.seconds, 1)}
+
+    def _commit(self, **news: object) -> None:
+        self.card = replace(self.card, **news)  # type: ignore[arg-type]
+        self.run.write_card(self.card)
+
+    def _write_stages(self) -> None:
+        kept = [self.stages[epoch] for epoch in sorted(self.stages)]
+        self.run.write_stages(
+            epoch=np.array([staged.epoch for staged in kept]),
+            samples=np.stack([as_bytes(staged.samples) for staged in kept]),
+            reconstructions=np.stack([as_bytes(staged.reconstructions) for staged in kept]),
+            test_indices=first_of_each_label(self.data.test).numpy(),
+        )
+
+
+def _metrics(measured: Measured) -> dict[str, float]:
+    return {
+        "bound": measured.bound,
+        "reconstruction": measured.reconstruction,
+        "rate": measured.rate,
+        "elbo": measured.reconstruction - measured.rate,
+    }

@@ -1,0 +1,286 @@
+"""Training on disk: the baseline first, reuse, resume, record, stop; every report passes through to the caller."""
+
+import platform
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from cvae_core.config.flavours import Config, QuadrantConfig, baseline_for
+from cvae_core.config.job import Options
+from cvae_core.data.datasets import DataSet, load
+from cvae_core.data.fingerprints import require_published
+from cvae_core.errors import ConfigError, Diverged, LabError, NotWritable, RunInUse
+from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
+from cvae_core.jobs import heartbeat, housekeeping
+from cvae_core.jobs.control import RUN_LOCK, calmer_job
+from cvae_core.jobs.heartbeat import Progress
+from cvae_core.jobs.recorder import Finishing, Recorder
+from cvae_core.runs import sameness
+from cvae_core.runs.card import Card
+from cvae_core.runs.run import Run, run_at
+from cvae_core.runs.sameness import Subject, baseline_is_begun, baseline_name
+from cvae_core.system import formats
+from cvae_core.system.distributed import CPU, agreed, leads, processes, threads, wait_for_all
+from cvae_core.training.loop import (
+    Learner,
+    Report,
+    fast_dtype,
+    steps_per_epoch,
+    train,
+)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Say where a training goes and how it starts."""
+
+    run: str
+    root: Path
+    resume: bool = False
+    force: bool = False
+    options: Options = field(default_factory=lambda: Options(embed=False))
+    device: torch.device = CPU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reused:
+    """A finished run of the same configuration is there already and nothing is trained."""
+
+    run: Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A run starts, or goes on after `epoch` epochs and `step` steps."""
+
+    run: Run
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """Something that belongs to a run could not be made, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A run is complete."""
+
+    run: Run
+    card: Card
+
+
+SessionReport = Report | Reused | Started | Finishing | Skipped | Finished
+
+
+def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, None]:
+    """Train a configuration into a run, reporting as it goes.
+
+    Closing the generator between two reports stops the training: state and card are written and the run can be
+    resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, DataDamaged, NotWritable.
+    """
+    run = run_at(launch.run, launch.root)
+    data = load(config.dataset)
+    if not launch.options.other_images:
+        require_published(config.dataset, data.fingerprint)
+    baseline, began_before = None, run.exists()
+    if isinstance(config, QuadrantConfig):
+        needed = baseline_for(config)
+        baseline = finished_run(needed, data, launch.root)
+        if agreed(baseline is None):
+            unfinished = agreed(baseline_is_begun(needed, launch.root, data.fingerprint))
+            called = baseline_name(needed, launch.root)
+            yield from train_run(needed, replace(launch, run=called, force=False, resume=unfinished))
+            # What was stopped was the baseline: the run itself has nothing to go on with yet.
+            launch = replace(launch, resume=launch.resume and began_before)
+            baseline = finished_run(needed, data, launch.root)
+            assert baseline is not None
+    reusable = finished_run(config, data, launch.root)
+    if agreed(reusable is not None) and reusable and not launch.force:
+        yield Reused(run=reusable)
+        if launch.options.embed and stored_embedding(reusable) is None:
+            yield from _embed(reusable, data)
+        return
+    if not leads():
+        with threads(launch.options.threads):
+            yield from _follow(config, launch, run, data, baseline)
+        return
+    run.require_writable()
+    if launch.force and run.exists():
+        with housekeeping.changing(launch.root):
+            housekeeping.require_free(run)
+    with _sole_trainer(run), threads(launch.options.threads or _threads_before(run, launch)):
+        yield from _train_locked(config, launch, run, data, baseline)
+
+
+def _threads_before(run: Run, launch: Launch) -> int | None:
+    """Return with how many threads a run that is resumed was trained: with others its sums would round otherwise."""
+    return run.card().threads if launch.resume and not launch.force and run.exists() else None
+
+
+def _follow(
+    config: Config, launch: Launch, run: Run, data: DataSet, baseline: Run | None
+) -> Generator[SessionReport, None, None]:
+    """Take this process's share of every step of a run that the leading process records."""
+    learner = _learner(config, launch, data, baseline, torch.bfloat16 if agreed(False) else torch.float32)
+    if agreed(False):
+        learner.load_state(*formats.read_tensors(run.state_file))
+    wait_for_all()
+    yield from train(learner, data)
+    wait_for_all()
+
+
+def _learner(config: Config, launch: Launch, data: DataSet, baseline: Run | None, dtype: torch.dtype) -> Learner:
+    return Learner(
+        config,
+        steps_per_epoch(config, len(data.train)),
+        dtype=dtype,
+        frozen=frozen_weights(baseline),
+        device=launch.device,
+    )
+
+
+def finished_run(config: Config, data: DataSet, root: Path) -> Run | None:
+    """Return a finished run of an equal configuration on the same images, trained here, or None."""
+    name = sameness.finished(root, data.fingerprint).get(config)
+    return None if name is None else run_at(name, root)
+
+
+def _train_locked(
+    config: Config, launch: Launch, run: Run, data: DataSet, baseline: Run | None
+) -> Generator[SessionReport, None, None]:
+    found = run.card() if run.exists() and not launch.force else None
+    if found:
+        remedy = "choose another name with --run, or --force to replace it"
+        sameness.require_free(run.name, found, Subject(config, data.fingerprint), remedy)
+        if found.verdict == "diverged" and found.status == "failed":
+            raise RunInUse(f"Run {run.name!r} has diverged and would again. {_calmer(config, launch)}")
+    if launch.resume != (found is not None):
+        raise RunInUse(
+            f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume goes on, --force starts anew."
+            if found
+            else f"There is no run {run.name!r} to resume: leave out --resume to start it."
+        )
+    dtype = getattr(torch, found.dtype) if found else fast_dtype(launch.device)
+    agreed(dtype == torch.bfloat16)
+    learner = _learner(config, launch, data, baseline, dtype)
+    card = (
+        replace(found, options=launch.options, threads=torch.get_num_threads(), processes=processes())
+        if found
+        else _new_card(config, launch, data, learner, baseline)
+    )
+    recorder = Recorder(run, learner, card, data)
+    with heartbeat.beating(run.folder) as beat:
+        if found:
+            recorder.resume()
+        else:
+            recorder.start()
+        agreed(found is not None)  # the others then read the state
+        wait_for_all()
+        try:
+            yield Started(run=run, epoch=learner.epoch, step=learner.step)
+            for report in train(learner, data):
+                recorder.record(report)
+                beat(_progress(learner))
+                yield report
+            for finishing in recorder.finish():
+                beat(Progress(doing=finishing.what, share=1.0))
+                yield finishing
+            wait_for_all()
+        except GeneratorExit:
+            recorder.stop("stopped", "stopped on request")
+            raise
+        except (LabError, OSError, RuntimeError, MemoryError) as error:
+            recorder.fail(error)
+            if isinstance(error, Diverged):
+                raise Diverged(f"{error} {_calmer(config, launch)}") from error
+            raise
+    if launch.options.embed:
+        yield from _embed(run, data)
+    yield Finished(run=run, card=recorder.card)
+
+
+def _calmer(config: Config, launch: Launch) -> str:
+    job = calmer_job(config, launch.run, launch.options)
+    return f"Train it anew with: {job.command(launch.root, force=True)}"
+
+
+def _progress(learner: Learner) -> Progress:
+    """Say how far a learner is; patience may end it before its last epoch."""
+    epochs = learner.config.epochs
+    share = (learner.epoch + learner.step / learner.steps) / epochs
+    left = learner.seconds * (1 / share - 1) if share else None
+    return Progress(f"epoch {min(learner.epoch + 1, epochs)} of {epochs}", share, left)
+
+
+def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
+    """Keep the run's t-SNE with it, where there is enough to lay out."""
+    with housekeeping.held(run, "map"):
+        weights, model = run.weights_digest(), run.model()
+        if model.latent < 2 or len(data.test) < MIN_POINTS:
+            return
+        yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
+        try:
+            store_embedding(run, USUAL, embed(model, data.test), weights)
+        except ConfigError as error:  # a collapsed model is a result too, without a map
+            yield Skipped(why=str(error))
+
+
+def frozen_weights(baseline: Run | None) -> dict[str, Tensor]:
+    """Return a baseline's weights as they are called inside a quadrant model."""
+    weights = {} if baseline is None else baseline.weights()
+    return {f"baseline.{name}": tensor for name, tensor in weights.items()}
+
+
+def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, baseline: Run | None) -> Card:
+    return Card(
+        config=config,
+        status="running",
+        options=launch.options,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data_fingerprint=data.fingerprint,
+        versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        device=_device_name(launch.device),
+        dtype=str(learner.dtype).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        parameters=sum(weight.numel() for weight in learner.model.parameters()),
+        baseline=None if baseline is None else {"run": baseline.name, "sha256": baseline.weights_digest()},
+        processes=processes(),
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
+
+
+@contextmanager
+def _sole_trainer(run: Run) -> Iterator[None]:
+    """Hold a run's lock while training it; the system lets go of it however the process ends."""
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(run.folder / RUN_LOCK)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunInUse(
+            f"Run {run.name!r} is being trained by another process: wait for it or choose another --run."
+        ) from error
+    except OSError as error:
+        raise NotWritable(f"{run.folder} cannot be written ({error.strerror}): choose another --root.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if not run.exists():  # it was refused: a folder without a card would keep its name from everybody
+            with suppress(OSError):
+                (run.folder / RUN_LOCK).unlink()
+                run.folder.rmdir()

@@ -1,0 +1,1 @@
+"""Models p(x | c): networks, distributions, and the objectives that train them."""

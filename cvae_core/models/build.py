@@ -1,0 +1,42 @@
+"""From a configuration to its model."""
+
+from collections.abc import Mapping
+
+import torch
+
+from cvae_core.config.flavours import Config, Flavour, is_ladder
+from cvae_core.models.conditional_vae import ConditionalVAE
+from cvae_core.models.flat import VAE, Baseline, LabelCVAE, QuadrantCVAE
+from cvae_core.models.ladder import LabelLadder, Ladder, QuadrantLadder
+from cvae_core.models.mlp import initialise
+
+Completer = QuadrantCVAE | QuadrantLadder  # has a baseline inside
+_FLAT: Mapping[Flavour, type[ConditionalVAE]] = {
+    "vae": VAE,
+    "label": LabelCVAE,
+    "quadrant": QuadrantCVAE,
+    "baseline": Baseline,
+}
+_LADDERS: Mapping[Flavour, type[ConditionalVAE]] = {"vae": Ladder, "label": LabelLadder, "quadrant": QuadrantLadder}
+
+
+def build(config: Config) -> ConditionalVAE:
+    """Build a configuration's model with the weights that its seed gives."""
+    model = _kind(config)(config)
+    initialise(model, config.seed)
+    return model
+
+
+def shapes(config: Config) -> dict[str, torch.Size]:
+    """Return the names and shapes of a configuration's weights, without memory for a single one.
+
+    >>> from cvae_core.config.flavours import configure
+    >>> shapes(configure("label", width=8192))["output.weight"]
+    torch.Size([784, 8192])
+    """
+    with torch.device("meta"):
+        return {name: tensor.shape for name, tensor in _kind(config)(config).state_dict().items()}
+
+
+def _kind(config: Config) -> type[ConditionalVAE]:
+    return (_LADDERS if is_ladder(config) else _FLAT)[config.flavour]

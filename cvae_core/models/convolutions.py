@@ -1,0 +1,113 @@
+"""Convolutional parts for 28×28 images, which are worked on at 14×14 and 7×7; maps are (images, channels, side, side)."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cvae_core.config.flavours import COARSE, FINE
+from cvae_core.models.distributions import Gaussian
+from cvae_core.models.mlp import ZeroConvolution
+
+MAX_STRETCH = 1.0  # of log σ over the prior's: a posterior wider than its prior says nothing, and its rate can explode
+
+
+def coarse_channels(fine_channels: int) -> int:
+    """Return the channels at 7×7 that go with those at 14×14: a quarter of the places leaves room for more."""
+    return fine_channels * 3 // 2
+
+
+class ResidualConvolutions(nn.Module):
+    """h + W₂ ∗ SiLU(W₁ ∗ SiLU(h)), the identity at the start."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.inner = nn.Conv2d(channels, channels, 3, padding=1)
+        self.outer = ZeroConvolution(channels, channels, 3, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Map (N, channels, side, side) to the same shape."""
+        return h + self.outer(F.silu(self.inner(F.silu(h))))
+
+
+class Pyramid(nn.Module):
+    """See images at two sizes: features at 7×7 and at 14×14, from the finer to the coarser."""
+
+    def __init__(self, inputs: int, channels: int, depth: int):
+        super().__init__()
+        coarse = coarse_channels(channels)
+        self.first = nn.Conv2d(4 * inputs, channels, 3, padding=1)
+        self.fine = nn.Sequential(*(ResidualConvolutions(channels) for _ in range(depth)))
+        self.down = nn.Conv2d(channels, coarse, 2, stride=2)
+        self.coarse = nn.Sequential(*(ResidualConvolutions(coarse) for _ in range(depth)))
+
+    def forward(self, images: Tensor) -> dict[int, Tensor]:
+        """Map images (N, inputs, 28, 28) to features by their side."""
+        h = F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)
+        fine = self.fine(self.first(h))
+        return {FINE: fine, COARSE: self.coarse(self.down(F.silu(fine)))}
+
+
+class LatentGroup(nn.Module):
+    """A map of latents: its prior and posterior given what lies above, and what it adds on the way down.
+
+    Features are (samples, N, channels, side, side); the posterior is an offset from the prior, none at the start
+    (Vahdat & Kautz 2020, section 3.2).
+    """
+
+    def __init__(self, channels: int, latent: int, side: int):
+        super().__init__()
+        half = channels // 2
+        self.side, self.latent = side, latent
+        self.prior_body, self.prior_head = nn.Conv2d(channels, half, 3, padding=1), ZeroConvolution(half, 2 * latent, 1)
+        self.above, self.evidence = (nn.Conv2d(channels, half, 3, padding=1) for _ in range(2))
+        self.offset_head = ZeroConvolution(half, 2 * latent, 3, padding=1)
+        self.merge, self.block = nn.Conv2d(latent, channels, 1), ResidualConvolutions(channels)
+
+    @property
+    def size(self) -> int:
+        """Return the number of latent dimensions."""
+        return self.latent * self.side**2
+
+    def prior(self, h: Tensor) -> Gaussian:
+        """Return p(z of this group | z above, c) over (samples, N, latent, side, side)."""
+        loc, log_scale = over_samples(self._prior, h).float().chunk(2, dim=2)
+        return Gaussian(loc, log_scale)
+
+    def posterior(self, h: Tensor, evidence: Tensor, prior: Gaussian) -> Gaussian:
+        """Return q(z of this group | z above, x, c) from what lies above and features (N, …) of the image."""
+        merged = over_samples(self.above, F.silu(h)) + self.evidence(F.silu(evidence))
+        shift, stretch = over_samples(self.offset_head, F.silu(merged)).float().chunk(2, dim=2)
+        return Gaussian(prior.loc + prior.scale * shift, prior.scale.log() + stretch.clamp(max=MAX_STRETCH))
+
+    def forward(self, h: Tensor, z: Tensor) -> Tensor:
+        """Add z (samples, N, latent, side, side) to the features on the way down."""
+        return over_samples(self.block, h + over_samples(self.merge, z))
+
+    def _prior(self, h: Tensor) -> Tensor:
+        out: Tensor = self.prior_head(F.silu(self.prior_body(F.silu(h))))
+        return out
+
+
+class PixelHead(nn.Module):
+    """Turn features at 14×14, with what is seen at 28×28, into a logit per pixel."""
+
+    def __init__(self, channels: int, seen: int):
+        super().__init__()
+        small = channels // 4
+        self.up = nn.Conv2d(channels, 4 * small, 3, padding=1)
+        self.seen = nn.Conv2d(seen, small, 3, padding=1) if seen else None
+        self.inner, self.outer = nn.Conv2d(small, small, 3, padding=1), nn.Conv2d(small, 1, 3, padding=1)
+
+    def forward(self, h: Tensor, images: Tensor | None) -> Tensor:
+        """Map features (samples, N, channels, 14, 14) and images (N, seen, 28, 28) to logits (samples, N, 784)."""
+        fine = over_samples(lambda h: F.pixel_shuffle(self.up(F.silu(h)), 2), h)
+        if self.seen is not None and images is not None:
+            fine = fine + self.seen(images)
+        return over_samples(lambda h: self.outer(F.silu(self.inner(F.silu(h)))), fine).flatten(2)
+
+
+def over_samples(layer: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:
+    """Apply a layer of (N, …) to maps of (samples, N, …)."""
+    return layer(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])

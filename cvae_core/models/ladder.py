@@ -1,0 +1,146 @@
+"""Hierarchical convolutional models: groups of latents from coarse to fine, each given those above it and c.
+
+p(z | c) = Π p(z_l | z_<l, c) and q(z | x, c) = Π q(z_l | z_<l, x, c) share the way down, as in the ladder VAE (Sønderby et
+al. 2016); posteriors are offsets from their priors (Vahdat & Kautz 2020). z is all groups' maps laid end to end.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import kl_divergence
+
+from cvae_core.config.flavours import COARSE, FINE, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
+from cvae_core.data.intensities import require_images
+from cvae_core.data.masks import SIDE, pixel_mask
+from cvae_core.models.conditional_vae import LABELS, Condition, ConditionalVAE, Latents
+from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
+from cvae_core.models.flat import Baseline, first_guess
+
+
+class Ladder(ConditionalVAE):
+    """p(x) by a hierarchy of latents; its subclasses say what the condition adds to the features at each size."""
+
+    image_draws = 256
+    seen = 0  # channels that the pixel head sees of the condition
+
+    def __init__(self, config: VAEConfig):
+        super().__init__(config)
+        fine, coarse = config.width, coarse_channels(config.width)
+        self.recognition = Pyramid(1, fine, config.depth)
+        self.top = nn.Parameter(torch.zeros(coarse, 1, 1))
+        self.coarse = nn.ModuleList(LatentGroup(coarse, config.latent, COARSE) for _ in range(config.groups))
+        self.up = nn.Conv2d(coarse, fine, 1)
+        self.fine = nn.ModuleList(LatentGroup(fine, config.latent, FINE) for _ in range(config.groups))
+        self.head = PixelHead(fine, self.seen)
+
+    @property
+    def mapped(self) -> int:
+        """Return the dimensions of the top group: the finer ones are strokes' places, not a digit's."""
+        return self.groups[0].size
+
+    @property
+    def groups(self) -> list[LatentGroup]:
+        """Return the groups from top to bottom."""
+        return [*self.coarse, *self.fine]
+
+    def per_unit(self, rate: Tensor) -> Tensor:
+        """Sum rates (…, latent) over the places of each map, (…, groups · channels)."""
+        parts = rate.split([group.size for group in self.groups], dim=-1)
+        mapped = zip(self.groups, parts, strict=True)
+        return torch.cat([part.unflatten(-1, (group.latent, -1)).sum(-1) for group, part in mapped], -1)
+
+    def context(self, c: Condition) -> tuple[Tensor, ...]:
+        """Encode nothing: zeros to add at 7×7 and at 14×14."""
+        zeros = self.top.new_zeros(len(c), 1, 1, 1)
+        return zeros, zeros
+
+    def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
+        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c), group by group."""
+        require_images(x)
+        return self._descend(self.context(c), noise.expand(-1, len(c), -1), self.recognition(_maps(x)))
+
+    def draw(self, c: Condition, noise: Tensor) -> Latents:
+        """Place base noise under the prior: z ~ p(z | c), group by group."""
+        return self._descend(self.context(c), noise.expand(-1, len(c), -1), None)
+
+    def logits(self, latents: Latents) -> Tensor:
+        """Return the generated pixels' logits, (samples, images, P)."""
+        assert latents.features is not None
+        images = latents.context[2] if self.seen else None
+        out: Tensor = self.head(latents.features, images)
+        return out[..., self.pixels]
+
+    def _descend(self, context: tuple[Tensor, ...], noise: Tensor, evidence: dict[int, Tensor] | None) -> Latents:
+        """Go down the groups; without evidence z is drawn from the prior."""
+        count = noise.shape[1]
+        h = (self.top + context[0]).expand(count, -1, COARSE, COARSE).contiguous(memory_format=torch.channels_last)
+        h = h.unsqueeze(0)  # (samples, N, channels, side, side): one sample until z is added
+        found: list[tuple[Tensor, ...]] = []
+        log_weight = noise.new_zeros(noise.shape[:2])
+        for position, (group, epsilon) in enumerate(zip(self.groups, self._parts(noise), strict=True)):
+            if position == len(self.coarse):
+                h = over_samples(lambda h: F.interpolate(self.up(h), size=FINE), h) + context[1]
+            prior = group.prior(h)
+            if evidence is None:
+                z, under_prior, rate = prior.at(epsilon), epsilon, epsilon.new_zeros(1, *epsilon.shape[1:])
+            else:
+                posterior = group.posterior(h, evidence[group.side], prior)
+                z = posterior.at(epsilon)
+                rate, under_prior = kl_divergence(posterior, prior), prior.noise(z)
+                log_weight = log_weight + (prior.log_prob(z) - posterior.log_prob(z)).flatten(2).sum(-1)
+            found.append((z.flatten(2), under_prior.flatten(2), rate.flatten(2)))
+            h = group(h, z)
+        z, under_prior, rate = (torch.cat(_alike(parts), dim=-1) for parts in zip(*found, strict=True))
+        return Latents(z, under_prior, rate, log_weight, context, h)
+
+    def _parts(self, noise: Tensor) -> list[Tensor]:
+        """Cut base noise (samples, N, latent) into the groups' maps."""
+        parts = noise.split([group.size for group in self.groups], dim=-1)
+        return [
+            part.unflatten(-1, (group.latent, group.side, group.side))
+            for group, part in zip(self.groups, parts, strict=True)
+        ]
+
+
+class LabelLadder(Ladder):
+    """p(x | label): the label adds a learned vector at each size."""
+
+    def __init__(self, config: LabelConfig):
+        super().__init__(config)
+        self.coarse_label = nn.Embedding(LABELS, coarse_channels(config.width))
+        self.fine_label = nn.Embedding(LABELS, config.width)
+
+    def context(self, c: Condition) -> tuple[Tensor, ...]:
+        """Encode the labels as vectors (N, channels, 1, 1) for 7×7 and 14×14."""
+        assert c.labels is not None
+        return self.coarse_label(c.labels)[..., None, None], self.fine_label(c.labels)[..., None, None]
+
+
+class QuadrantLadder(Ladder):
+    """p(hidden | visible): the visible pixels, the baseline's first guess and the mask are seen at every size."""
+
+    seen = 2
+
+    def __init__(self, config: QuadrantConfig):
+        super().__init__(config)
+        self.baseline = Baseline(baseline_for(config)).requires_grad_(False)
+        self.vision = Pyramid(self.seen, config.width, config.depth)
+
+    def context(self, c: Condition) -> tuple[Tensor, ...]:
+        """Encode what is visible, the guess and the mask: features at 7×7 and 14×14, and the pixels themselves."""
+        guess, _ = first_guess(self.baseline, c)
+        assert c.visible is not None
+        images = torch.stack([guess, pixel_mask(c.visible).to(guess.dtype)], dim=1).unflatten(-1, (SIDE, SIDE))
+        features = self.vision(images)
+        return features[COARSE], features[FINE], images
+
+
+def _maps(x: Tensor) -> Tensor:
+    """Return images (N, 784) as (N, 1, 28, 28)."""
+    return x.unflatten(-1, (1, SIDE, SIDE))
+
+
+def _alike(parts: tuple[Tensor, ...]) -> list[Tensor]:
+    """Expand tensors (samples or 1, …) to equally many samples."""
+    samples = max(len(part) for part in parts)
+    return [part.expand(samples, -1, -1) for part in parts]

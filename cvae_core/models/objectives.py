@@ -1,0 +1,127 @@
+"""Bounds to train by and estimates of log p(x | c), all in nats per image, for any model of the interface.
+
+The ELBO is Kingma & Welling (2014), its conditional form Sohn, Lee & Yan (2015), equation 4; the estimates are their
+equations for Monte Carlo and importance sampling. Every estimate runs over chunks of draws and keeps a running
+log-sum-exp in float64: memory does not grow with the number of draws, and rounding does not flatter the model.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cvae_core.config.flavours import Config
+from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+
+
+class Elbo(NamedTuple):
+    """The two terms of the evidence lower bound, (N,) each."""
+
+    reconstruction: Tensor  # E_q log p(x | z, c)
+    rate: Tensor  # KL(q(z | x, c) ‖ p(z | c))
+
+    def value(self, beta: float = 1.0) -> Tensor:
+        """Return reconstruction − β rate, a lower bound on log p(x | c) at β = 1."""
+        return self.reconstruction - beta * self.rate
+
+
+def elbo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Elbo:
+    """log p(x | c) ≥ reconstruction − rate, averaged over the draws that `noise` (samples, N, latent) makes."""
+    latents = model.infer(x, c, noise)
+    reconstruction = model.likelihood(latents, c).log_prob(x)
+    return Elbo(reconstruction.mean(0), latents.rate.sum(-1).mean(0))
+
+
+def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha: float) -> Elbo:
+    """α (E_q log p(x | z, c) − rate) + (1 − α) E_p(z|c) log p(x | z, c): Sohn, Lee & Yan (2015), equation 9.
+
+    At α = 0 it is the objective of the Gaussian stochastic neural network, equation 8. Both draws share their base noise.
+    """
+    predicted = model.likelihood(model.draw(c, noise), c).log_prob(x).mean(0)
+    if alpha == 0:
+        return Elbo(predicted, torch.zeros_like(predicted))
+    terms = elbo(model, x, c, noise)
+    return Elbo(alpha * terms.reconstruction + (1 - alpha) * predicted, alpha * terms.rate)
+
+
+def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
+    """log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β, at β = 1 a tighter bound (Burda et al. 2016).
+
+    It is told as reconstruction − β rate: the rate is the divergence KL(q ‖ p), the reconstruction what the bound leaves
+    for it. The weights themselves take β, for rewarding their bound with a share of the rate would have the rate grow
+    without end.
+    """
+    latents = model.infer(x, c, noise)
+    log_weights = model.likelihood(latents, c).log_prob(x) + beta * latents.log_weight
+    bound = log_weights.logsumexp(0) - math.log(len(noise))
+    rate = latents.rate.sum(-1).mean(0)
+    return Elbo(bound + beta * rate, rate)
+
+
+def objective(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
+    """Return the bound that the model's configuration trains by, where β is the weight of the rate."""
+    alpha = getattr(model.config, "alpha", 1.0)
+    if alpha != 1:
+        return hybrid(model, x, c, noise, alpha)
+    return elbo(model, x, c, noise) if len(noise) == 1 else importance_weighted(model, x, c, noise, beta)
+
+
+def objective_draws(config: Config) -> int:
+    """Return how many draws of z per image the objective takes."""
+    draws: int = getattr(config, "draws", 1)  # a baseline has nothing to draw
+    return draws
+
+
+class LogMeanExp:
+    """Accumulate log 1/S Σ exp(a_s) per image in float64, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self.total: Tensor | None = None
+        self.count = 0
+
+    def add(self, values: Tensor) -> None:
+        """Add values (samples, N)."""
+        chunk = values.double().logsumexp(0)
+        self.total = chunk if self.total is None else torch.logaddexp(self.total, chunk)
+        self.count += len(values)
+
+    @property
+    def value(self) -> Tensor:
+        """Return the log of the mean so far, (N,) float64."""
+        assert self.total is not None
+        return self.total - torch.tensor(float(self.count), dtype=torch.float64).log()
+
+
+class PosteriorEstimates(NamedTuple):
+    """What draws from the recognition network say, (N,) float64 each."""
+
+    elbo: Tensor  # 1/S Σ log p(x | z_s, c) − KL: the Pyro tutorial's "CVAE (Monte Carlo)" is this, negated
+    importance_sampling: Tensor  # log 1/S Σ p(x | z_s, c) p(z_s | c) / q(z_s | x, c): below log p(x | c) in expectation
+
+
+@torch.no_grad()
+def from_posterior(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> PosteriorEstimates:
+    """Estimate log p(x | c) with z_s ~ q(z | x, c), one draw for each of noise (samples, N, latent)."""
+    weights = LogMeanExp()
+    bound = torch.zeros(len(c), dtype=torch.float64, device=x.device)
+    for chunk in _chunks(model, noise, len(c)):
+        latents = model.infer(x, c, chunk)
+        log_likelihood = model.likelihood(latents, c).log_prob(x)
+        weights.add(log_likelihood + latents.log_weight)
+        bound += log_likelihood.double().sum(0) - len(chunk) * latents.rate.double().sum(-1).mean(0)
+    return PosteriorEstimates(bound / len(noise), weights.value)
+
+
+@torch.no_grad()
+def prior_monte_carlo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Tensor:
+    """Estimate log p(x | c) by log 1/S Σ p(x | z_s, c), z_s ~ p(z | c): (N,) float64, far too low for small S."""
+    mean = LogMeanExp()
+    for chunk in _chunks(model, noise, len(c)):
+        mean.add(model.likelihood(model.draw(c, chunk), c).log_prob(x))
+    return mean.value
+
+
+def _chunks(model: ConditionalVAE, noise: Tensor, images: int) -> Iterator[Tensor]:
+    return iter(noise.split(max(1, model.image_draws // images)))

@@ -1,0 +1,200 @@
+"""A run in other tools' formats: the curves and stages of its training for TensorBoard, what it computes as ONNX.
+
+Both formats need packages that the lab itself does without: the extras `tensorboard` and `onnx`.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cvae_core.config.flavours import TRAINING_IMAGES, Config, any_set
+from cvae_core.config.quadrant_names import ANY, NAMES
+from cvae_core.data.masks import PIXELS, flags
+from cvae_core.errors import ConfigError, ExtraMissing
+from cvae_core.models.conditional_vae import (
+    LABELS,
+    Condition,
+    ConditionalVAE,
+    completed,
+    labelled,
+    nothing,
+    quadrants_of,
+)
+from cvae_core.pictures import stages as replay
+from cvae_core.runs.run import Run
+from cvae_core.system import files
+from cvae_core.training.loop import steps_per_epoch
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+QUANTITIES = ("bound", "reconstruction", "rate")  # by epoch and split, nats per image
+INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of a graph, in the order in which it checks them
+    "label": (
+        f"int64 (N,): the digit, a whole number from 0 to {LABELS - 1}",
+        lambda label: (label >= 0) & (label < LABELS),
+    ),
+    "image": (
+        f"float32 (N, {PIXELS}): intensities from 0 to 1, 1 is ink, row by row from the top, hidden pixels included",
+        lambda image: (image >= 0) & (image <= 1),
+    ),
+    "visible": (
+        f"bool (N, {len(NAMES)}): {', '.join(NAMES)}, of which one to three are true",
+        lambda visible: visible.any(-1) & ~visible.all(-1),
+    ),
+    "epsilon": (
+        "float32 (N, latent): base noise, z = mu + sigma * epsilon, finite",
+        lambda epsilon: epsilon.abs() < math.inf,
+    ),
+}
+STAGE_SCALE = 2
+STAGES_PER_TAG = 10  # images of a tag that TensorBoard's server shows by default: of more it chooses ten at random
+_BATCH = 2  # of the images that a graph is made with; it takes any number
+
+
+def to_tensorboard(run: Run, folder: Path) -> Path:
+    """Write a run's curves and stages for TensorBoard into a folder of its name, which is returned.
+
+    A step is a step of the optimiser, as a text in the log says, so that a stage within an epoch has one too; the wall time
+    is the run's start and the seconds of training until then. Of the stages there is what the model made, not the digits
+    that it was to make, in as many tags as TensorBoard needs to show all of them.
+    """
+    _require_extra("tensorboard", "A log for TensorBoard")
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    log = folder / run.name
+    if any(log.glob("events.out.tfevents.*")):
+        raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
+    card = run.card()
+    steps = steps_per_epoch(card.config, TRAINING_IMAGES[card.config.dataset])
+    begun = datetime.fromisoformat(card.created).timestamp()
+    content = io.BytesIO()  # and not yet a file: on a full disk nothing of it must be left
+    events = RecordWriter(content)
+    events.write(Event(wall_time=begun, file_version="brain.Event:2").SerializeToString())
+    for epoch, seconds, summary in _summaries(run, card.config, steps):
+        event = Event(wall_time=begun + seconds, step=round(epoch * steps), summary=summary)
+        events.write(event.SerializeToString())
+    files.write(log / f"events.out.tfevents.{begun:.0f}.{run.name}", content.getvalue())
+    return log
+
+
+def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, float, Summary]]":
+    """Yield what a step is, a run's curves and its stages as epochs, seconds of training until then, and summaries."""
+    from torch.utils.tensorboard import summary
+
+    units = "bound, reconstruction and rate are in nats per image"
+    yield 0, 0, summary.text("units", f"A step is a step of the optimiser, {steps:,} to an epoch; {units}.")
+    curves, stages = run.curves(), run.stages()
+    for row in curves.to_dict("records"):
+        told = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+        told |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
+        for name, value in told.items():
+            yield row["epoch"], row["seconds"], summary.scalar(name, value)
+    ends = curves[curves["split"] == "train"]
+    seconds = np.interp(stages["epoch"], [0, *ends["epoch"]], [0, *ends["seconds"]])
+    for index, epoch in enumerate(stages["epoch"].tolist()):
+        part = index // STAGES_PER_TAG
+        last = stages["epoch"][: (part + 1) * STAGES_PER_TAG][-1]
+        picture = np.asarray(replay.frame(stages, config, run.name, STAGE_SCALE, index=index))
+        tag = f"stages/{part + 1}-to-epoch-{last:.0f}"
+        yield epoch, seconds[index], summary.image(tag, picture, dataformats="HWC")
+
+
+class Decoder(nn.Module):
+    """Pixel means (N, 784) from base noise (N, latent), under labels (N,) where the model is given them."""
+
+    def __init__(self, model: ConditionalVAE):
+        super().__init__()
+        self.model = model
+
+    def forward(self, epsilon: Tensor, label: Tensor | None = None) -> Tensor:
+        """Decode one z per image."""
+        c = nothing(len(epsilon)) if label is None else labelled(_checked("label", label))
+        return _means(self.model, c, _checked("epsilon", epsilon))
+
+
+class Completion(nn.Module):
+    """Images (N, 784) with their hidden quadrants completed from base noise (N, latent); what is hidden is not read.
+
+    A model of any set is told the visible quadrants, (N, 4) booleans; a baseline has one answer and takes no noise.
+    """
+
+    own: Tensor  # (4,) flags of the quadrants that the model was trained on
+
+    def __init__(self, model: ConditionalVAE):
+        super().__init__()
+        self.model = model
+        visible: str = getattr(model.config, "visible", "1")
+        self.register_buffer("own", flags("1" if visible == ANY else visible))
+
+    def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
+        """Complete one answer per image."""
+        c = quadrants_of(_checked("image", image), self.own if visible is None else _checked("visible", visible))
+        return _means(self.model, c, image[:, :0] if epsilon is None else _checked("epsilon", epsilon))
+
+
+def _checked(name: str, values: Tensor) -> Tensor:
+    """Return an input as it is, or let the graph fail where any value is outside its range.
+
+    ONNX has no operator that raises an error, but `Gather` refuses an index beyond its table: it reads a zero, which is
+    added to the values, from a table of one entry, at index 1 where a value is wrong.
+    """
+    wrong = ~INPUTS[name][1](values).all()
+    zero = torch.zeros(1).index_select(0, wrong.long().reshape(1))
+    return values | zero.bool() if values.dtype == torch.bool else values + zero.to(values.dtype)
+
+
+def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
+    return completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
+
+
+def onnx(run: Run) -> bytes:
+    """Return the decoder of a VAE or label model, the completion of a quadrant model or baseline, as an ONNX graph.
+
+    Inputs are called as in `Decoder` and `Completion`, in any number N of images; the output is `means` (N, 784). The
+    metadata say what each input is; a value outside its range makes the graph fail at a node that is named after it.
+    """
+    _require_extra("onnx", "ONNX")
+    card, model = run.card(), run.model()
+    given = {"epsilon": torch.zeros(_BATCH, model.latent)} if model.latent else {}
+    part: nn.Module
+    if card.config.flavour in ("vae", "label"):
+        part = Decoder(model)
+        given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.flavour == "label" else {}
+    else:
+        part = Completion(model)
+        given = {"image": torch.zeros(_BATCH, PIXELS), **given}
+        given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if any_set(card.config) else {}
+    any_number = {name: {0: torch.export.Dim("N")} for name in given}
+    with warnings.catch_warnings(action="ignore"):  # of torch about itself
+        # Strict: only so does the number of images stay open where Python takes the length of a condition.
+        graph = torch.export.export(part.eval(), (), given, dynamic_shapes=any_number, strict=True)
+        program = torch.onnx.export(
+            graph, output_names=["means"], dynamic_shapes=any_number, external_data=False, verbose=False
+        )
+    assert program is not None and card.weights is not None
+    written = program.model_proto
+    checks = [node for node in written.graph.node if node.name.startswith("node_index_select")]
+    for name, node in zip((name for name in INPUTS if name in given), checks, strict=True):
+        node.name = f"{name} is outside its range, which the metadata say"
+    told = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
+    for name, value in {"run": run.name, "weights": card.weights.sha256, **told}.items():
+        written.metadata_props.add(key=name, value=value)
+    content: bytes = written.SerializeToString()
+    return content
+
+
+def _require_extra(extra: str, what: str) -> None:
+    needed = {"tensorboard": "tensorboard", "onnx": "onnxscript"}[extra]
+    if find_spec(needed) is None:
+        raise ExtraMissing(f"{what} needs an extra; in the lab's folder: pip install --editable '.[{extra}]'")

@@ -1,0 +1,304 @@
+"""What the pictures show: grids of digits that a model draws, completes or reconstructs, ready for `figures.grid`.
+
+Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvae_core.config.flavours import any_set
+from cvae_core.data import masks, noise
+from cvae_core.data.batches import condition, held_out
+from cvae_core.data.datasets import Split
+from cvae_core.errors import ConfigError
+from cvae_core.evaluation.ablations import by_source, silenced
+from cvae_core.evaluation.latent_space import slerp
+from cvae_core.models.build import Completer
+from cvae_core.models.conditional_vae import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
+from cvae_core.models.flat import FlatVAE
+from cvae_core.pictures.grid import UNKNOWN, VISIBLE, as_bytes, papers
+
+MANY = 64  # completions of a condition, for what is said of all of them: a spread, shares to 2 %
+POINT_SAMPLES, POINT_COLUMNS = 8, 4
+FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
+ALL_LABELS = tuple(range(LABELS))
+Pixels = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
+Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often`, or who remembers what it said
+
+
+class Sheet(NamedTuple):
+    """Digits in rows and columns, (R, C, 784) uint8 ink, and for every pixel what is under it: see `figures.grid`."""
+
+    images: np.ndarray
+    papers: np.ndarray | None = None
+
+
+def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
+    """Decode one base noise under some labels, in rows of so many; a VAE ignores the label."""
+    drawn = decoded(model, _labels(model, labels), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1))
+    return Sheet(drawn.reshape(-1, columns, drawn.shape[-1]))
+
+
+def around(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int, seed: int) -> Sheet:
+    """Decode base noises near one, a row per label: a tenth of their variance is drawn anew, the rest is kept."""
+    drawn = noise.normal((columns, 1, model.latent), seed, "around")
+    near = FRESH**0.5 * drawn + (1 - FRESH) ** 0.5 * torch.tensor(epsilon, dtype=torch.float32)
+    return Sheet(decoded(model, _labels(model, labels), near).transpose(1, 0, 2))
+
+
+def samples(model: ConditionalVAE, labels: Sequence[int], columns: int, seed: int) -> Sheet:
+    """Draw a row of samples per label, the same noise in every row."""
+    epsilon = noise.normal((columns, 1, model.latent), seed, "samples")
+    return Sheet(decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2))
+
+
+def block(model: ConditionalVAE, label: int, rows: int, columns: int, seed: int) -> Sheet:
+    """Draw rows and columns of samples of one label."""
+    epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")
+    return Sheet(decoded(model, _labels(model, [label]), epsilon).reshape(rows, columns, -1))
+
+
+def interpolation(model: ConditionalVAE, label: int, rows: int, steps: int, seed: int) -> Sheet:
+    """Walk along the sphere between pairs of random base noises, a row each."""
+    ends = noise.normal((rows, 2, model.latent), seed, "interpolation")
+    walks = torch.stack([slerp(start, end, steps) for start, end in ends])  # (rows, steps, latent)
+    drawn = decoded(model, _labels(model, [label]), walks.reshape(-1, 1, model.latent))
+    return Sheet(drawn.reshape(rows, steps, -1))
+
+
+def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
+    """Decode the plane of a two-dimensional z at equal steps of probability, ε₂ upwards."""
+    steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(side) + 0.5) / side)
+    plane = torch.stack(torch.meshgrid(steps, steps.flip(0), indexing="xy"), dim=-1)  # (side, side, 2)
+    return Sheet(decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
+
+
+def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+    """Draw completions of some conditions, (count, N, 784) uint8; a larger count goes on where a smaller one ended."""
+    return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
+
+
+def completions(
+    model: ConditionalVAE,
+    test: Split,
+    indices: Sequence[int],
+    visible: str,
+    count: int,
+    seed: int,
+    pixels: Pixels = "means",
+    often: Often = completed_often,
+) -> Sheet:
+    """Complete test digits, a column each.
+
+    Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, twice the pixels' standard deviation
+    over many samples: ½ is the most that values in [0, 1] can deviate, full ink.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    assert c.pixels is not None
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_answers(model, c, visible, count, seed, pixels, often)])
+    under = _papers(visible, (rows.shape[1], rows.shape[0]))
+    return Sheet(rows, under.transpose(1, 0, 2))
+
+
+def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
+    """Complete test digits, a column each, with z from the posterior, the prior and N(0, I), the same base noise each time.
+
+    Rows: input, truth, then `count` samples from each of `interventions.SOURCES`.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    assert c.pixels is not None
+    epsilon = noise.normal((count, len(x), model.latent), seed, "sources")
+    with torch.inference_mode():
+        drawn = [as_bytes(completed(model.likelihood(z, c), c)) for z in by_source(model, x, c, epsilon)]
+    rows = np.concatenate([as_bytes(torch.stack([c.pixels, x])), *drawn])
+    return Sheet(rows, _papers(visible, (rows.shape[1], rows.shape[0])).transpose(1, 0, 2))
+
+
+def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], unit: int) -> Sheet:
+    """Show test digits, their reconstructions, and these with one dimension of z fixed to its prior mean, a row each."""
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    with torch.inference_mode():
+        whole = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        less = silenced(model, whole, c, unit)
+        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), less)]
+    return Sheet(as_bytes(torch.stack([x, *rows])))
+
+
+def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label: int) -> Sheet:
+    """Reconstruct test digits under their own label and under another, a column each.
+
+    Rows: image; reconstruction; the same z decoded under the other label; reconstruction with z inferred under it too.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    other = labelled(torch.full((len(x),), label))
+    with torch.inference_mode():
+        own = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise
+    rows = [as_bytes(x), _reconstructed(model, x, c), decoded(model, other, own)[0], _reconstructed(model, x, other)]
+    return Sheet(np.stack(rows))
+
+
+def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
+    """Complete test digits, a column each: what sampling and averaging do to a picture.
+
+    Rows: input, truth, the baseline's guess, the mean of `count` samples, the first of them, ink drawn from its pixel means.
+    """
+    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    assert c.pixels is not None
+    drawn = decoded(model, c, noise.normal((count, len(x), model.latent), seed, "averages"))
+    ink = _pixels(drawn[:1], visible, "ink", seed)[0]
+    mean = drawn.mean(axis=0).round().astype(np.uint8)
+    rows = [as_bytes(c.pixels), as_bytes(x), _guesses(model, c)[0], mean, drawn[0], ink]
+    return Sheet(np.stack(rows), _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
+
+
+def drawing(
+    model: ConditionalVAE,
+    ink: bytes,
+    visible: str,
+    count: int,
+    seed: int,
+    pixels: Pixels = "means",
+    often: Often = completed_often,
+) -> Sheet:
+    """Complete a drawing of 784 bytes: itself, then what is in the lower rows of `completions`, in one row."""
+    answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
+    row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
+    return Sheet(row, _papers(visible, row.shape[:2]))
+
+
+def completion_walks(
+    model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int
+) -> Sheet:
+    """Walk along the sphere from one completion of a test digit to another, a row for each walk, the input first."""
+    _, c = held_out(model.config, test, torch.tensor([index]), masks.flags(visible))
+    return _walks(model, c, visible, rows, steps, seed)
+
+
+def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
+    """Walk from one completion of a drawing of 784 bytes to another, as `completion_walks` does for a test digit."""
+    return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
+
+
+def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
+    """Return what a quadrant model is given of a drawing of 784 bytes."""
+    return condition(model.config, intensities(ink), torch.zeros(1, dtype=torch.long), masks.flags(visible))
+
+
+def thresholds(count: int, seed: int) -> np.ndarray:
+    """Return what pixels are held against to draw ink, (count, 784) uint8: a brighter one is black, others white."""
+    return (noise.uniform((count, masks.PIXELS), seed, "ink") * 255).to(torch.uint8).numpy()
+
+
+def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
+    """Show a test image beside its reconstruction, its neighbours in z, and samples for the same condition."""
+    x, c = held_out(model.config, test, torch.tensor([index]))
+    reconstruction = _reconstructed(model, x, c)
+    drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
+    blank = np.zeros((POINT_COLUMNS - 2, x.shape[-1]), np.uint8)
+    rows = [test.images[[index]].numpy(), reconstruction, blank, test.images[list(close)].numpy(), drawn]
+    return Sheet(np.concatenate(rows).reshape(-1, POINT_COLUMNS, x.shape[-1]))
+
+
+def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], columns: int) -> Sheet:
+    """Show test digits and below each its reconstruction, so many in a row; empty places are blank."""
+    x, c = held_out(model.config, test, torch.tensor(indices))
+    pairs = np.stack([as_bytes(x), _reconstructed(model, x, c)], axis=1)  # (N, 2, 784)
+    rows = -(-len(pairs) // columns)
+    places = np.zeros((rows * columns, *pairs.shape[1:]), np.uint8)
+    places[: len(pairs)] = pairs
+    return Sheet(places.reshape(rows, columns, 2, -1).transpose(0, 2, 1, 3).reshape(2 * rows, columns, -1))
+
+
+def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
+    """Walk from one test digit's z to another's along the sphere, under the first one's condition and the second one's.
+
+    A VAE has no condition, and one row.
+    """
+    x, c = held_out(model.config, test, torch.tensor([start, end]))
+    with torch.inference_mode():
+        first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
+    walk = slerp(first, last, steps)[:, None]
+    rows = decoded(model, c, walk).transpose(1, 0, 2)
+    return Sheet(rows[:1] if model.config.flavour == "vae" else rows)
+
+
+def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
+    """Return the posterior mean of a drawing, given its label or its visible quadrants as the model needs."""
+    visible = masks.flags("1") if any_set(model.config) else None
+    x = intensities(ink)
+    with torch.inference_mode():
+        return model.infer(
+            x, condition(model.config, x, torch.tensor([label]), visible), torch.zeros(1, 1, model.latent)
+        )
+
+
+def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
+    """Return the pixel means that base noise (samples, N or 1, latent) leads to, (samples, N, 784) uint8."""
+    with torch.inference_mode():
+        return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
+
+
+def intensities(ink: bytes) -> Tensor:
+    """Return 784 bytes of ink as an image (1, 784) in [0, 1]; raise ConfigError where they are no image."""
+    if len(ink) != masks.PIXELS:
+        raise ConfigError(f"A drawing has {masks.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
+    return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+
+
+def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: int, seed: int) -> Sheet:
+    """Return walks between random base noises under one condition, what is given of the digit first."""
+    assert c.pixels is not None
+    ends = noise.normal((rows, 2, model.latent), seed, "walk")
+    walks = torch.cat([slerp(start, end, steps) for start, end in ends])
+    answers = decoded(model, c, walks[:, None]).reshape(rows, steps, -1)
+    given = np.broadcast_to(as_bytes(c.pixels), (rows, 1, answers.shape[-1]))
+    sheet = np.concatenate([given, answers], axis=1)
+    return Sheet(sheet, _papers(visible, sheet.shape[:2]))
+
+
+def _answers(
+    model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Pixels, often: Often
+) -> np.ndarray:
+    """Return both guesses, samples, and twice the pixels' standard deviation over many, (count + 3, N, 784) uint8."""
+    drawn = often(model, c, max(count, MANY), seed)
+    spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
+    answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
+    return np.concatenate([answers, spread[None]])
+
+
+def _pixels(means: np.ndarray, visible: str, pixels: Pixels, seed: int) -> np.ndarray:
+    """Return pixel means (count, N, 784) as they are, or ink drawn from them wherever the model made them."""
+    if pixels == "means":
+        return means
+    ink = np.where(means > thresholds(len(means), seed)[:, None], 255, 0).astype(np.uint8)
+    return np.where(papers(masks.flags(visible)) == VISIBLE, means, ink)
+
+
+def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:
+    """Return the pixel means that images' posterior means lead to, (N, 784)."""
+    with torch.inference_mode():
+        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        return as_bytes(completed(model.likelihood(latents, c), c))[0]
+
+
+def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
+    """Return the baseline's guess and the model's best one, (N, 784) each."""
+    assert isinstance(model, Completer)
+    first = decoded(model.baseline, c, torch.zeros(1, 1, 0))
+    return [first[0], decoded(model, c, torch.zeros(1, 1, model.latent))[0]]
+
+
+def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the papers under rows of digits of which some quadrants were given; a row's first one is the input."""
+    shown = masks.flags(visible)
+    under: np.ndarray = np.broadcast_to(papers(shown), (*shape, masks.PIXELS)).copy()
+    under[:, 0] = papers(shown, hidden=UNKNOWN)
+    return under
+
+
+def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
+    return nothing(len(labels)) if model.config.flavour == "vae" else labelled(torch.tensor(list(labels)))

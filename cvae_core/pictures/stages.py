@@ -1,0 +1,99 @@
+"""The stages of a training as pictures: a frame per moment, or a strip of some moments side by side.
+
+Like the gallery's, every function is a picture's whole recipe. Stages are what `Run.stages()` reads. With the test images,
+what a model is given of them and the truth stand beside what it made of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from cvae_core.config.flavours import Config
+from cvae_core.data.batches import held_out
+from cvae_core.data.datasets import Split
+from cvae_core.pictures.grid import PLAIN, UNKNOWN, as_bytes, grid, papers
+from cvae_core.pictures.recipes import ALL_LABELS, Sheet
+
+STRIP_MOMENTS = 8
+Stages = Mapping[str, np.ndarray]
+Part = Literal["samples", "reconstructions"]
+
+
+def frame(
+    stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, index: int = -1
+) -> Image.Image:
+    """Draw a stage, a column per digit: reconstructions, then samples whose noise is the same in all stages.
+
+    A baseline has one answer and no samples.
+    """
+    names, given = _given(stages, config, test)
+    samples = stages["samples"][index].swapaxes(0, 1)[: 0 if config.flavour == "baseline" else None]
+    images, under = _after(given, np.stack([stages["reconstructions"][index], *samples]))
+    first = "NN" if config.flavour == "baseline" else "recon."
+    rows = [*names, first, *["samples", *[""] * len(samples)][: len(samples)]]
+    caption = f"{name}, after {epochs(stages['epoch'][index])}"
+    return grid(images, papers=under, scale=scale, rows=rows, caption=caption)
+
+
+def frames(stages: Stages, config: Config, name: str, scale: int, test: Split | None = None) -> list[Image.Image]:
+    """Draw every stage."""
+    return [frame(stages, config, name, scale, test, index) for index in range(len(stages["epoch"]))]
+
+
+def strip(
+    stages: Stages,
+    config: Config,
+    name: str,
+    scale: int,
+    test: Split | None = None,
+    part: Part = "samples",
+    digits: Sequence[int] = ALL_LABELS,
+) -> Image.Image:
+    """Draw a row per digit, its first sample or its reconstruction at eight moments from the first to the last."""
+    moments = strip_moments(stages)
+    shown = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
+    sampled = part == "samples" and config.flavour in ("label", "vae")  # then it is no test image that is drawn
+    names, given = _given(stages, config, None if sampled else test)
+    images, under = (table[:, list(digits)].swapaxes(0, 1) for table in _after(given, shown))
+    labels = [] if sampled and config.flavour == "vae" else [str(digit) for digit in digits]
+    columns = [*names, *(said(epoch) for epoch in stages["epoch"][moments])]
+    caption = f"{name}: {part} by epochs of training"
+    return grid(images, papers=under, scale=scale, rows=labels, columns=columns, caption=caption)
+
+
+def strip_moments(stages: Stages) -> np.ndarray:
+    """Return the positions of a strip's stages, (8,) or as many as there are."""
+    count = len(stages["epoch"])
+    return np.unique(np.linspace(0, count - 1, min(count, STRIP_MOMENTS)).round().astype(int))
+
+
+def said(epoch: float) -> str:
+    """Write an epoch in four characters: two figures, or what stands before the point."""
+    return f"{epoch:.0f}" if epoch >= 10 else f"{epoch:.2g}"
+
+
+def epochs(count: float) -> str:
+    """Say how many epochs, one of them in the singular."""
+    return f"{said(count)} epoch{'' if count == 1 else 's'}"
+
+
+def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str], Sheet]:
+    """Return what a model was given of the stages' test digits, and the truth, (K, digits, 784), with their names."""
+    if test is None:
+        nothing = np.zeros((0, *stages["reconstructions"].shape[1:]), np.uint8)
+        return [], Sheet(nothing, nothing)
+    x, c = held_out(config, test, torch.from_numpy(stages["test_indices"]))
+    if c.pixels is None or c.visible is None:
+        return ["truth"], Sheet(as_bytes(x)[None], np.full((1, *x.shape), PLAIN, np.uint8))
+    under = np.stack([papers(c.visible, hidden=UNKNOWN), papers(c.visible)])
+    return ["input", "truth"], Sheet(np.stack([as_bytes(c.pixels), as_bytes(x)]), under)
+
+
+def _after(given: Sheet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put images (K, digits, 784) after what was given of them, on the truth's paper."""
+    assert given.papers is not None
+    paper = np.broadcast_to(given.papers[-1] if len(given.papers) else np.uint8(PLAIN), images.shape)
+    return np.concatenate([given.images, images]), np.concatenate([given.papers, paper])

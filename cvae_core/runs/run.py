@@ -1,0 +1,281 @@
+"""A run is a folder: its card says what it is and which weights it has; the rest are curves, stages and results.
+
+    card.json                    what was trained, on what, how far, how well; replacing it commits new weights
+    weights-<sha8>.safetensors   the best (averaged) weights
+    curves.csv  stages.npz       how training went
+    cll.json  embedding-*.npz    results, each with the digest of the weights they were made from
+    state.safetensors            what resuming needs, until the run has finished
+
+Pretrained runs are read-only: new results about them go to a cache folder beside them.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cvae_core.config.flavours import train_command
+from cvae_core.data.datasets import DataSet, load
+from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
+from cvae_core.models.build import build, shapes
+from cvae_core.models.conditional_vae import ConditionalVAE
+from cvae_core.runs import card as cards
+from cvae_core.runs import sameness
+from cvae_core.runs.card import CARD, Card, Weights, read_card, write_card
+from cvae_core.runs.card import readable as readable  # asked for together with `find`
+from cvae_core.runs.checks import are_curves, are_stages
+from cvae_core.system import files, formats
+from cvae_core.system.folders import anew, folder_of, in_root, unlinked
+from cvae_core.system.folders import default_root as default_root  # asked for together with `find`
+
+LOG = logging.getLogger(__name__)
+CACHE = ".cache"
+CURVES, STAGES = "curves.csv", "stages.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; everything that is read from or written to it goes through here."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Return the run's name, its folder's."""
+        return self.folder.name
+
+    @property
+    def anew(self) -> str:
+        """Return what a run is called that is trained like this one and leaves it as it is."""
+        return anew(self.name)
+
+    def exists(self) -> bool:
+        """Say whether there is a card, readable or not."""
+        return os.path.lexists(self.folder / CARD)
+
+    def card(self) -> Card:
+        """Read the card; raise RunDamaged where it cannot be."""
+        return read_card(self.folder)
+
+    def write_card(self, card: Card) -> Card:
+        """Replace the card, the step that makes what it names so, and return it.
+
+        The first card that says that a run is finished names its other parts; later ones keep to what that one found.
+        """
+        if card.status != "finished":
+            card = replace(card, parts={})
+        elif not card.parts:
+            parts = [path for path in (self.folder / CURVES, self.folder / STAGES) if path.exists()]
+            card = replace(card, parts={path.name: files.digest(files.read(path)) for path in parts})
+        write_card(self.folder, card)
+        between = card.status == "running" and card.epochs > 0
+        LOG.log(
+            logging.DEBUG if between else logging.INFO,
+            "run %s is %s after epoch %d",
+            self.name,
+            card.status,
+            card.epochs,
+        )
+        return card
+
+    def write_weights(self, card: Card, weights: Mapping[str, Tensor], dtype: torch.dtype, **news: Any) -> Card:
+        """Write weights, commit them with a card that names them, drop the file they replace; return the card."""
+        stored = {name: tensor.to(dtype).contiguous() for name, tensor in weights.items()}
+        content = safetensors.torch.save(stored)
+        sha256 = files.digest(content)
+        named = Weights(
+            file=f"weights-{sha256[:8]}.safetensors", sha256=sha256, dtype=str(dtype).removeprefix("torch.")
+        )
+        files.write(self.folder / named.file, content)
+        card = self.write_card(replace(card, weights=named, **news))
+        self.sweep(card)
+        return card
+
+    def sweep(self, card: Card) -> None:
+        """Remove what interrupted writing left: temporary files and weights that the card does not name."""
+        kept = card.weights.file if card.weights else None
+        for path in self.folder.iterdir():
+            stale_weights = path.name.startswith("weights-") and path.name != kept
+            if stale_weights or path.name.endswith(files.TEMPORARY):
+                path.unlink(missing_ok=True)
+
+    def weights(self, card: Card | None = None) -> dict[str, Tensor]:
+        """Read the weights as float32, by name; raise RunDamaged unless they match the card's digest."""
+        named = (card or self.card()).weights
+        if named is None:
+            raise self._no_weights(card or self.card())
+        path = self.folder / Path(named.file).name
+        if not os.path.lexists(path):
+            command = in_root(train_command((card or self.card()).config, self.anew), self.folder.parent)
+            raise RunNotFound(
+                f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
+                f"{command}"
+            )
+        content = files.read(path)
+        if files.digest(content) != named.sha256:
+            raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card. {files.REMEDY}")
+        try:
+            weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+        except (SafetensorError, ValueError, KeyError) as error:  # the last of a type of number that torch has not
+            raise RunDamaged(f"{path} is damaged: it is not a safetensors file. {files.REMEDY}") from error
+        if fault := _fault(weights, shapes((card or self.card()).config)):
+            raise RunDamaged(f"{path} is damaged: the weights of run {self.name!r} {fault}. {files.REMEDY}")
+        return weights
+
+    def has_weights(self, card: Card | None = None) -> bool:
+        """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
+        return cards.has_weights(self.folder, card or self.card())
+
+    def weights_digest(self) -> str:
+        """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
+        card = self.card()
+        if card.weights is None:
+            raise self._no_weights(card)
+        return card.weights.sha256
+
+    def _no_weights(self, card: Card) -> RunNotFound:
+        if card.verdict == "diverged":
+            remedy = "it diverged in its first epoch. Train it again with a lower --learning-rate"
+        else:
+            remedy = "let it train for an epoch first"
+        return RunNotFound(f"Run {self.name!r} has no weights yet: {remedy}.")
+
+    def model(self) -> ConditionalVAE:
+        """Rebuild the model with its best weights, for evaluation only."""
+        card = self.card()
+        weights = self.weights(card)  # first, for a card can ask for a model that no machine has memory for
+        model = build(card.config)
+        load_weights(model, weights, self.name)
+        return model.eval().requires_grad_(False)
+
+    def curves(self) -> pd.DataFrame:
+        """Read the curves: one row per epoch and split."""
+        path = self._part(CURVES)
+        table, card = formats.read_table(path), self.card()
+        files.require(are_curves(table, card.epochs if card.status == "finished" else None), path)
+        return table
+
+    def write_curves(self, table: pd.DataFrame) -> None:
+        """Replace the curves."""
+        formats.write_table(self.folder / CURVES, table)
+
+    def stages(self) -> dict[str, np.ndarray]:
+        """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
+        path = self._part(STAGES)
+        arrays = formats.read_arrays(path)
+        files.require(are_stages(arrays, self.card().config.dataset), path)
+        return arrays
+
+    def write_stages(self, **arrays: np.ndarray) -> None:
+        """Replace the stages."""
+        formats.write_arrays(self.folder / STAGES, **arrays)
+
+    def _part(self, file: str) -> Path:
+        """Return the path of a file after comparing it with what the card says of it: no other run's takes its place."""
+        path, parts = self.folder / file, self.card().parts
+        if file in parts:
+            files.compare(path, parts[file], files.digest(files.read(path)))
+        return path
+
+    @property
+    def state_file(self) -> Path:
+        """Return where the state for resuming lies."""
+        return self.folder / "state.safetensors"
+
+    def result_path(self, file: str) -> Path:
+        """Return where a new result of the run is written: beside a run that is read-only or no longer there, not in it."""
+        root = self.folder.parent
+        inside = self.exists() and not self.card().read_only
+        return (self.folder if inside else unlinked(root / CACHE / self.name, root)) / file
+
+    def result_paths(self, file: str) -> list[Path]:
+        """Return where results of that name are found, the run's own before the cached ones."""
+        candidates = [self.folder / file, self.folder.parent / CACHE / self.name / file]
+        return [path for path in candidates if os.path.lexists(path)]
+
+    def require_weights(self, sha256: str) -> None:
+        """Raise RunInUse if the run has other weights than those of a digest; one that is no longer there has no others."""
+        if not self.exists():
+            return
+        weights = self.card().weights
+        if weights is None or weights.sha256 != sha256:
+            raise RunInUse(f"Run {self.name!r} has been trained on meanwhile: what was computed is of earlier weights.")
+
+    def require_there(self, result: Path) -> None:
+        """Raise RunNotFound, saying where its result is kept, if the run is no longer there: somebody moved it by hand."""
+        if not self.exists():
+            raise RunNotFound(
+                f"Run {self.name!r} is no longer in {self.folder.parent}: it was moved or deleted meanwhile. What was "
+                f"computed is kept in {result}, and belongs to the run again once it is back under this name."
+            )
+
+    def images(self) -> DataSet:
+        """Load the images that the run was trained on; raise ConfigError if they have changed since."""
+        dataset = load(self.card().config.dataset)
+        self.require_images(dataset.fingerprint)
+        return dataset
+
+    def require_images(self, fingerprint: str) -> None:
+        """Raise ConfigError if the run was trained on other images than those of a fingerprint."""
+        if why := sameness.other_images(self.name, self.card(), fingerprint):
+            raise ConfigError(why)
+
+    def require_writable(self) -> None:
+        """Raise ReadOnlyRun if the run is a pretrained one."""
+        if self.exists() and self.card().read_only:
+            raise ReadOnlyRun(
+                f"Run {self.name!r} is pretrained and read-only: train under another name with --run NAME."
+            )
+
+
+def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str) -> None:
+    """Put weights into a model, checked for names, shapes and finite values; raise RunDamaged otherwise."""
+    if fault := _fault(weights, {name: tensor.shape for name, tensor in model.state_dict().items()}):
+        raise RunDamaged(f"The weights of run {run!r} {fault}: train it anew.")
+    model.load_state_dict(dict(weights))
+
+
+def _fault(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> str:
+    """Say what is wrong with weights, in words, or nothing."""
+    if {name: tensor.shape for name, tensor in weights.items()} != expected:
+        return "are not those of its configuration"
+    return "" if formats.are_finite(weights.values()) else "hold values that are not finite"
+
+
+def run_at(name: str, root: Path) -> Run:
+    """Return the run of a name, there or not."""
+    return Run(folder_of(name, root))
+
+
+def find(name: str, root: Path) -> Run:
+    """Return an existing run; raise RunNotFound, naming those that exist."""
+    run = run_at(name, root)
+    if not run.exists():
+        have = ", ".join(other.name for other in all_runs(root)) or "none"
+        raise RunNotFound(
+            f"No run named {name!r} in {root}. There are: {have}. "
+            f"Train it with: {in_root(f'python -m cvae_core train label --run {name}', root)}"
+        )
+    return run
+
+
+def all_runs(root: Path) -> list[Run]:
+    """Return every folder with a card, damaged or not, by name."""
+    return [Run(folder) for folder in cards.folders(root)]
+
+
+def tidy(root: Path) -> None:
+    """Remove what writers that were killed have left anywhere in a root; what cannot be removed stays."""
+    for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
+        with suppress(ConfigError):  # it is a link
+            files.sweep(unlinked(folder, root))

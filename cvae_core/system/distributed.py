@@ -1,0 +1,106 @@
+"""Where to compute, and with how many: a device by name, and the processes that `torchrun` starts for one run.
+
+Every process takes its share of each batch and of the images to score; the first one leads: it alone decides, writes and
+prints. Without torchrun there is one process, and all of this costs nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from cvae_core.cli.options import Device
+from cvae_core.errors import ConfigError
+from cvae_core.system.processes import launched_together
+
+CPU = torch.device("cpu")
+
+
+def device(wanted: Device = "auto") -> torch.device:
+    """Return the device of this process, with CUDA a GPU of its own; raise ConfigError where there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("There is no CUDA device here, or torch was built without it: leave out --device.")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return CPU
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+def all_but_one() -> int:
+    """Return how many threads leave one core to others: one fewer than torch takes by default, and at least one."""
+    return max(1, torch.get_num_threads() - 1)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads meanwhile; None: with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def rank() -> int:
+    """Return which of the processes this is, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def processes() -> int:
+    """Return how many processes work on this run."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def leads() -> bool:
+    """Say whether this process is the one that writes and prints."""
+    return rank() == 0
+
+
+def add_up(values: Tensor) -> Tensor:
+    """Return the sum of a tensor over all processes."""
+    if processes() == 1:
+        return values
+    shared = values.to(_meeting_place())
+    dist.all_reduce(shared)
+    return shared.to(values.device)
+
+
+def agreed(answer: bool) -> bool:
+    """Return the leading process's answer, once every process has come here."""
+    if processes() == 1:
+        return answer
+    told = torch.tensor(int(answer), device=_meeting_place())
+    dist.broadcast(told, 0)
+    return bool(told)
+
+
+def anybody(answer: bool) -> bool:
+    """Say whether any process says so, once every process has come here."""
+    return bool(add_up(torch.tensor(float(answer))))
+
+
+def wait_for_all() -> None:
+    """Go on once every process has come here."""
+    agreed(True)
+
+
+def _meeting_place() -> torch.device:
+    return torch.device("cuda") if dist.get_backend() == "nccl" else CPU
+
+
+@contextmanager
+def group(where: torch.device) -> Iterator[None]:
+    """Join the processes that torchrun started, if it did."""
+    if not launched_together() or dist.is_initialized():
+        yield
+        return
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,126 @@
+"""Arrays, tables and tensors as files with an embedded SHA-256: NumPy, CSV, safetensors."""
+
+import codecs
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from cvae_core.errors import RunDamaged
+from cvae_core.system import files
+from cvae_core.system.files import DIGEST, REMEDY
+
+_CSV_DIGEST = "# sha256 "
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+_MOST_BYTES = 512 * 2**20  # of the arrays of a file
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Say whether all values of some tensors are finite."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write a compressed .npz with the digest of its arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{**arrays, DIGEST: np.array(_arrays_digest(arrays))})
+    files.write(path, buffer.getvalue())
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read what `write_arrays` wrote; raise RunDamaged if it is anything else."""
+    content = files.read(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            if sum(entry.file_size for entry in archive.zip.infolist()) > _MOST_BYTES:
+                raise MemoryError
+            arrays = {name: archive[name] for name in archive.files}
+        said = str(arrays.pop(DIGEST))
+    except Exception as error:  # zipfile, zlib and NumPy fail in more ways than can be listed
+        raise RunDamaged(f"{path} is damaged: it is not the archive that was written. {REMEDY}") from error
+    files.compare(path, said, _arrays_digest(arrays))
+    return arrays
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write CSV with the digest of its rows in a comment at the end."""
+    rows = table.to_csv(index=False).encode()
+    files.write(path, rows + f"{_CSV_DIGEST}{files.digest(rows)}\n".encode())
+
+
+def spreadsheet(table: pd.DataFrame) -> bytes:
+    r"""Return a table as CSV for people, in UTF-8 with the byte-order mark by which Excel knows it.
+
+    A text that a spreadsheet would take for a formula is quoted by an apostrophe, numbers excepted. Whole numbers that may be
+    missing have to come in a column of objects: others are floats to pandas, and exact up to 2⁵³ only.
+
+    >>> spreadsheet(pd.DataFrame({"note": ["=1+1", "-4"], "seed": [2**53 + 1, None]}, dtype=object)).decode("utf-8-sig")
+    "note,seed\r\n'=1+1,9007199254740993\r\n-4,\r\n"
+    """
+    words = table.select_dtypes(exclude="number")
+    shown = {name: pd.Series(map(_no_formula, cells), table.index, object) for name, cells in words.items()}
+    # A return inside a text is set in quotes only where it may end a line.
+    return codecs.BOM_UTF8 + table.assign(**shown).to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def _no_formula(cell: object) -> object:
+    begins = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if begins and not _NUMBER.fullmatch(str(cell)) else cell
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote; raise RunDamaged if it is anything else."""
+    rows, marker, said = files.read(path).rpartition(_CSV_DIGEST.encode())
+    files.compare(path, said.decode(errors="replace").strip() if marker else "none", files.digest(rows))
+    try:
+        return pd.read_csv(io.BytesIO(rows))
+    except (ValueError, MemoryError, RecursionError) as error:  # a right digest makes no table
+        raise RunDamaged(f"{path} is damaged: it is not the table that was written. {REMEDY}") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], **notes: str) -> None:
+    """Write tensors and short notes as safetensors, with the digest of both."""
+    path_notes = {**notes, DIGEST: _tensors_digest(tensors, notes)}
+    files.write(
+        path, safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}, metadata=path_notes)
+    )
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and notes that `write_tensors` wrote; raise RunDamaged if they are anything else."""
+    files.require_plain(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise RunDamaged(f"{path} is damaged: it is not the safetensors file that was written. {REMEDY}") from error
+    files.compare(path, notes.pop(DIGEST, "none"), _tensors_digest(tensors, notes))
+    return tensors, notes
+
+
+def _arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    parts = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        parts.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        parts.update(array.tobytes())
+    return parts.hexdigest()
+
+
+def _tensors_digest(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> str:
+    parts = hashlib.sha256(json.dumps(dict(notes), sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        parts.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        parts.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return parts.hexdigest()

@@ -1,0 +1,1 @@
+"""Training: the loop, validation, the optimiser, and verdicts on finished trainings."""

@@ -1,0 +1,115 @@
+"""What a training looks at on its way: the bound on validation images, pictures of a moment, how much each unit says."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cvae_core.config.flavours import Config
+from cvae_core.data import noise
+from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.datasets import DataSet, Split
+from cvae_core.data.masks import pixel_mask
+from cvae_core.models.conditional_vae import LABELS, ConditionalVAE, completed, labelled, nothing
+from cvae_core.models.distributions import cross_entropy
+from cvae_core.models.objectives import objective, objective_draws
+from cvae_core.runs.checks import STAGE_COLUMNS as STAGE_COLUMNS
+
+VALIDATION_BATCH = 500
+MARGIN = 1e-3  # between a guessed pixel mean and certainty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Pictures of what the model can do at a moment, as float images in [0, 1]."""
+
+    epoch: float
+    samples: Tensor  # (rows, columns, 784): the same noise decoded, per label or completing the same digits
+    reconstructions: Tensor  # (rows, 784): the same digits through the posterior mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Bound = reconstruction − β rate of a split after an epoch, nats per image."""
+
+    split: str
+    bound: float
+    reconstruction: float
+    rate: float
+
+
+@torch.no_grad()
+def validate(model: ConditionalVAE, split: Split) -> Measured:
+    """Measure the bound at full weight of the rate, as few draws as in training and the same ones every time."""
+    config = model.config
+    beta: float = getattr(config, "beta", 1.0)
+    sums = torch.zeros(2, dtype=torch.float64)
+    model.eval()
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(config, split, rows, device=model.device)
+        epsilon = noise.normal(
+            (objective_draws(config), len(rows), model.latent), config.seed, "validation", int(rows[0])
+        )
+        terms = objective(model, x, c, epsilon.to(model.device), beta)
+        sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()]).cpu()
+    reconstruction, rate = (sums / len(split)).tolist()
+    bound = reconstruction - beta * rate
+    return Measured(split="validation", bound=bound, reconstruction=reconstruction, rate=rate)
+
+
+def trivial(config: Config, data: DataSet) -> dict[str, float]:
+    """Return what two models without z reach on the validation split, log p(x | c) in nats per image, by name.
+
+    `guess` gives each pixel its mean over the training images, of the same label where that is the condition, and `chance`
+    gives each 0.5. Pixels, and visible quadrants, are those that `validate` scores.
+    """
+    images, held = data.train.images, data.validation
+    if config.flavour == "label":
+        means = torch.stack([_mean(images[data.train.labels == label]) for label in range(LABELS)])
+    else:
+        means = _mean(images).expand(LABELS, -1)
+    guess, scored = 0.0, 0
+    for rows in torch.arange(len(held)).split(VALIDATION_BATCH):
+        x, c = held_out(config, held, rows)
+        counts = torch.ones_like(x, dtype=torch.bool) if c.visible is None else ~pixel_mask(c.visible)
+        guess -= float(cross_entropy(x.double(), means[held.labels[rows]])[counts].sum())
+        scored += int(counts.sum())
+    return {"guess": guess / len(held), "chance": -scored * math.log(2) / len(held)}
+
+
+def _mean(images: Tensor) -> Tensor:
+    """Return the mean intensities of uint8 images (N, 784), (784,) float64, never quite 0 or 1: others may have ink there."""
+    return (images.sum(0, dtype=torch.int64) / (255.0 * max(len(images), 1))).clamp(MARGIN, 1 - MARGIN).double()
+
+
+@torch.no_grad()
+def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
+    """Decode the same noise and reconstruct the same test digits with the weights of a moment."""
+    config = model.config
+    model.eval()
+    rows = first_of_each_label(data.test)
+    x, c = held_out(config, data.test, rows, device=model.device)
+    epsilon = noise.normal((STAGE_COLUMNS, 1, model.latent), config.seed, "stage")
+    given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10)).to(model.device)}.get(config.flavour, c)
+    if config.flavour == "vae":
+        epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
+    drawn = model.likelihood(model.draw(given, epsilon.to(model.device)), given)
+    inferred = model.likelihood(model.infer(x, c, x.new_zeros(1, 1, model.latent)), c)
+    return Staged(
+        epoch=epoch,
+        samples=completed(drawn, given).transpose(0, 1).cpu(),
+        reconstructions=completed(inferred, c)[0].cpu(),
+    )
+
+
+@torch.no_grad()
+def rates(model: ConditionalVAE, split: Split) -> Tensor:
+    """Return how much each unit of z says of an image, its mean rate in nats: (units,) float64."""
+    total = torch.zeros(model.config.units, dtype=torch.float64)
+    for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
+        x, c = held_out(model.config, split, rows, device=model.device)
+        epsilon = noise.normal((1, len(rows), model.latent), model.config.seed, "rates", int(rows[0]))
+        latents = model.infer(x, c, epsilon.to(model.device))
+        total += model.per_unit(latents.rate).double().mean(0).sum(0).cpu()
+    return total / len(split)

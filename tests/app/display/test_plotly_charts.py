@@ -1,0 +1,126 @@
+"""What pages draw is told apart: one colour per digit, everywhere, and glyphs that can be read on it."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from app.cached import maps, runs
+from app.display import live_charts, plotly_charts
+from cvae_core.evaluation.latent_space import Embedding
+from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.runs.run import default_root, find
+from tests.app.conftest import ROOT
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    if colour in ("white", "black"):
+        return float(colour == "white")
+    shares = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", plotly_charts.DIGIT_COLOURS)
+def test_a_digits_colour_stands_out_from_both_papers_and_its_glyph_from_it(colour: str) -> None:
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
+    for look in ("light", "dark"):
+        assert contrast(colour, theme[look]["backgroundColor"]) >= 3
+    assert contrast(plotly_charts.legible_on(colour), colour) >= 4.5
+
+
+def test_what_stands_back_stands_out_from_both_papers_too() -> None:
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
+    embedding = maps.stored(runs.run_keys()["vae"])
+    assert embedding is not None
+    prior = plotly_charts.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
+    assert prior.opacity is None
+    assert prior.symbol == "cross"  # no digit's
+    dead = plotly_charts.rate_bars([1.0, 0.0], "latent dimension").data[0].marker.color[1]
+    other = plotly_charts.rate_distortion({1.0: (10.0, 80.0), 4.0: (5.0, 100.0)}, 1.0).data[1].line.color
+    for colour in (prior.color, dead, other):
+        assert all(contrast(colour, theme[look]["backgroundColor"]) >= 3 for look in ("light", "dark"))
+
+
+def test_the_theme_has_the_digits_colours() -> None:
+    theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
+    assert tuple(theme["chartCategoricalColors"]) == plotly_charts.DIGIT_COLOURS
+
+
+def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
+    cell = stored_cells(find("digits-label", default_root()))[0]
+    for count in (1, 9, 30):
+        figure = plotly_charts.headline_bars({f"run-{number}": cell for number in range(count)})
+        assert figure.layout.height >= count * plotly_charts.BAR_HEIGHT
+
+
+def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
+    table = find("digits-label", default_root()).curves()
+    still = plotly_charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
+    grown = live_charts.curve(table, 3)["series"]
+    assert [line["name"] for line in grown] == ["training", "validation", "best epoch"]
+    for line, trace in zip(grown, still.data, strict=True):
+        assert [epoch for epoch, _ in line["data"]] == list(trace.x)
+        assert [nats for _, nats in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
+
+
+def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
+    histories = {
+        "−ELBO": [(100, 95.5, 1.0), (200, 94.25, 0.5)],
+        "importance sampling": [(100, 91.0, 1.0), (200, 90.5, 0.5)],
+    }
+    stored = {"importance sampling": next(c for c in stored_cells(find("label", default_root())) if c.samples == 100)}
+    grown = live_charts.estimates(histories, stored)
+    lines = [trace for trace in plotly_charts.settling(histories, stored).data if trace.mode == "lines"]
+    assert len(lines) == 3
+    for line, trace in zip(grown["series"], lines, strict=True):
+        assert [point[0] for point in line["data"]] == list(trace.x)
+        assert [point[1] for point in line["data"]] == pytest.approx(list(trace.y), abs=0.005)
+        assert line["itemStyle"]["color"] == trace.line.color
+    assert [entry["name"] for entry in grown["legend"]["data"]] == list(histories)
+
+
+@pytest.mark.parametrize("name", ["vae", "label"])
+def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
+    embedding = maps.stored(runs.run_keys()[name])
+    assert embedding is not None
+    glyphs = plotly_charts.embedding_map(embedding, None).layout.annotations
+    assert [glyph.text for glyph in glyphs] == [f"<b>{digit}</b>" for digit in range(10)]
+    assert [glyph.bordercolor for glyph in glyphs] == list(plotly_charts.DIGIT_COLOURS)
+    assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
+    places = np.array([(glyph.x, glyph.y) for glyph in glyphs])
+    extent = np.ptp(embedding.coordinates, axis=0).max()
+    assert (
+        np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min()
+        > 0.99 * plotly_charts.APART * extent
+    )
+    medians = [np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in range(10)]
+    moved = np.linalg.norm(places - medians, axis=-1)
+    assert (moved == 0).all() if name == "vae" else (moved < 0.25 * extent).all()
+
+
+def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
+    embedding = maps.stored(runs.run_keys()["vae"])
+    assert embedding is not None
+    some = embedding.labels < 3
+    few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
+    assert len(plotly_charts.embedding_map(few, None).layout.annotations) == 3
+
+
+def test_curves_of_many_runs_have_a_legend_of_one_entry_for_each() -> None:
+    keys = {name: runs.run_keys()[name] for name in ("digits-label", "label", "vae")}
+    tables = {name: runs.curves(key) for name, key in keys.items()}
+    figure = plotly_charts.curves(
+        tables, {name: runs.card(key).best_epoch for name, key in keys.items()}, "bound", log=False
+    )
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == list(keys)
+    for name in keys:
+        assert (
+            len([trace for trace in figure.data if trace.legendgroup == name]) == 3
+        )  # training, validation, best epoch

@@ -1,0 +1,177 @@
+"""A picture has exactly the pixels that its images have, enlarged and framed, and says in its metadata what it is."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cvae_core.data import noise
+from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
+from cvae_core.pictures import grid as figures
+from cvae_core.pictures.grid import (
+    BORDER,
+    INK,
+    MARGIN,
+    PAGE,
+    PAPERS,
+    UNKNOWN,
+    VISIBLE,
+    as_bytes,
+    gif,
+    grid,
+    png,
+)
+
+
+def images(rows: int = 2, columns: int = 3, seed: int = 1) -> np.ndarray:
+    return as_bytes(noise.uniform((rows, columns, 784), seed, "figures"))
+
+
+def table_of(picture: Image.Image, rows: int, columns: int, scale: int) -> np.ndarray:
+    """Cut the table of digits out of a picture without labels, border included."""
+    line = max(1, scale // 3)
+    height, width = (count * (28 * scale + line) + line for count in (rows, columns))
+    return np.array(picture)[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+
+
+def digit_of(table: np.ndarray, row: int, column: int, scale: int) -> np.ndarray:
+    line = max(1, scale // 3)
+    top, left = (index * (28 * scale + line) + line for index in (row, column))
+    return table[top : top + 28 * scale, left : left + 28 * scale]
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 6])
+def test_every_pixel_of_every_digit_is_enlarged_by_a_whole_factor_and_nothing_else(scale: int) -> None:
+    given = images()
+    table = table_of(grid(given, scale=scale), 2, 3, scale)
+    for row in range(2):
+        for column in range(3):
+            digit = digit_of(table, row, column, scale)
+            assert digit.shape == (28 * scale, 28 * scale, 3)
+            ink = given[row, column].reshape(28, 28, 1).astype(float) / 255
+            expected = (255 * (1 - ink) + INK * ink).round()
+            assert np.abs(digit[::scale, ::scale] - expected).max() <= 1
+            for within in range(scale):
+                assert (digit[within::scale, within::scale] == digit[::scale, ::scale]).all()
+
+
+def test_no_ink_is_white_paper_and_full_ink_is_ink() -> None:
+    table = table_of(grid(np.array([[[0] * 784, [255] * 784]], np.uint8), scale=2), 1, 2, 2)
+    assert (digit_of(table, 0, 0, 2) == 255).all()
+    assert (digit_of(table, 0, 1, 2) == INK).all()
+
+
+@pytest.mark.parametrize("scale", [1, 3, 6])
+def test_borders_run_around_every_digit_and_a_margin_around_them_all(scale: int) -> None:
+    picture = grid(images(), scale=scale)
+    table, line = table_of(picture, 2, 3, scale), max(1, scale // 3)
+    outside = np.ones(table.shape[:2], bool)
+    for row in range(2):
+        for column in range(3):
+            top, left = (index * (28 * scale + line) + line for index in (row, column))
+            outside[top : top + 28 * scale, left : left + 28 * scale] = False
+    assert (table[outside] == BORDER).all()
+    assert picture.size == (table.shape[1] + 2 * MARGIN, table.shape[0] + 2 * MARGIN)
+    page = np.array(picture)
+    for edge in (page[:MARGIN], page[-MARGIN:], page[:, :MARGIN], page[:, -MARGIN:]):
+        assert (edge == PAGE).all()
+
+
+def test_a_tint_lies_under_what_was_visible_and_only_there() -> None:
+    shown = flags("3")
+    papers = figures.papers(shown)
+    assert set(papers[pixel_mask(shown).numpy()]) == {VISIBLE}
+    assert set(papers[~pixel_mask(shown).numpy()]) == {figures.PLAIN}
+    table = table_of(grid(np.zeros((1, 1, 784), np.uint8), papers=papers[None, None], scale=2), 1, 1, 2)
+    digit = digit_of(table, 0, 0, 2)
+    assert (digit[:28] == PAPERS[VISIBLE]).all()
+    assert (digit[28:, :28] == PAPERS[VISIBLE]).all()
+    assert (digit[28:, 28:] == 255).all()
+
+
+def test_the_three_papers_can_be_told_apart_and_ink_shows_on_all_of_them() -> None:
+    for one in range(3):
+        assert np.abs(PAPERS[one] - INK).min() > 100
+        assert all(np.abs(PAPERS[one] - PAPERS[other]).max() > 25 for other in range(one))
+
+
+def test_the_hidden_part_of_an_input_can_have_a_paper_of_its_own() -> None:
+    papers = figures.papers(PROPER_SETS, hidden=UNKNOWN)
+    assert papers.shape == (14, 784)
+    assert set(np.unique(papers)) == {VISIBLE, UNKNOWN}
+    assert ((papers == VISIBLE) == pixel_mask(PROPER_SETS).numpy()).all()
+
+
+def test_labels_and_captions_take_room_beside_the_digits_and_change_none_of_them() -> None:
+    given, plain = images(), grid(images(), scale=3)
+    caption = "a caption that is much longer than the picture is wide, so that it goes on in the next line, and further"
+    labelled = grid(given, scale=3, rows=["zero", "one"], columns=["a", "b", "c"], caption=caption)
+    added = labelled.height - plain.height
+    assert labelled.width > plain.width
+    assert added > 3 * figures.FONT_SIZE
+    table = table_of(plain, 2, 3, 3)
+    page = np.array(labelled)
+    left, top = labelled.width - MARGIN - table.shape[1], MARGIN + figures.FONT_SIZE + 5
+    assert (page[top : top + table.shape[0], left : left + table.shape[1]] == table).all()
+    for text in (page[:top, left:], page[top:, :left], page[top + table.shape[0] :]):
+        assert (text != PAGE).any()
+    assert (page[:, -MARGIN // 2 :] == PAGE).all()  # no caption runs over the edge
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_names_of_two_columns_never_touch(scale: int) -> None:
+    picture = grid(images(1, 2), scale=scale, columns=("input", "truth"))
+    names = np.array(picture)[MARGIN : picture.height - 29 * scale - 2 * MARGIN] != PAGE
+    between = MARGIN + 28 * scale + 1
+    assert names[:, :between].any()
+    assert names[:, between:].any()
+    assert not names[:, between - 1 : between + 1].any()
+
+
+def test_a_caption_that_fits_needs_one_line() -> None:
+    plain = grid(images(2, 8), scale=3)
+    assert grid(images(2, 8), scale=3, caption="short").height - plain.height == figures.FONT_SIZE + 5
+
+
+def test_bytes_are_rounded_and_clamped() -> None:
+    assert as_bytes(torch.tensor([-1.0, 0.0, 0.5, 254.4 / 255, 254.6 / 255, 1.0, 2.0])).tolist() == [
+        0, 0, 128, 254, 255, 255, 255,
+    ]  # fmt: skip
+
+
+def test_every_byte_survives_the_way_to_a_picture_and_back() -> None:
+    every = torch.arange(256, dtype=torch.uint8)
+    assert as_bytes(every / 255).tolist() == every.tolist()
+
+
+def test_a_png_is_the_picture_with_facts_in_its_metadata() -> None:
+    picture = grid(images(), scale=2, caption="caption")
+    content = png(picture, {"run": "label", "seed": 7, "formula": "p(x | c) ∝ σ²"})
+    with Image.open(io.BytesIO(content)) as read:
+        read.verify()
+    with Image.open(io.BytesIO(content)) as read:
+        assert read.format == "PNG"
+        assert (np.array(read) == np.array(picture)).all()
+        assert read.text == {"Software": "CVAE lab", "run": "label", "seed": "7", "formula": "p(x | c) ∝ σ²"}
+    assert png(picture, {"seed": 7}) == png(picture, {"seed": 7})
+
+
+def test_a_gif_has_a_frame_per_stage_even_where_no_digit_changed_and_rests_on_the_last() -> None:
+    frames = [grid(images(seed=seed), scale=1, caption=f"stage {index}") for index, seed in enumerate((1, 1, 2, 3))]
+    with Image.open(io.BytesIO(gif(frames))) as read:
+        assert (read.format, read.n_frames, read.info["loop"]) == ("GIF", 4, 0)
+        assert {frame.size for frame in frames} == {read.size}
+        durations = []
+        for index in range(4):
+            read.seek(index)
+            durations.append(read.info["duration"])
+            shown = np.array(read.convert("RGB")).astype(int)
+            assert np.abs(shown - np.array(frames[index]).astype(int)).mean() < 4
+    assert durations == [figures.FRAME_MILLISECONDS] * 3 + [figures.LAST_FRAME_MILLISECONDS]
+
+
+def test_a_gif_of_one_frame_is_a_picture_that_rests() -> None:
+    with Image.open(io.BytesIO(gif([grid(images())]))) as read:
+        assert getattr(read, "n_frames", 1) == 1
