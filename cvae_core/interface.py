@@ -15,8 +15,9 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config, any_set, is_gsnn
 from cvae_core.config.flavours import configure as configure
-from cvae_core.data import datasets, noise
+from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
@@ -26,15 +27,7 @@ from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.likelihood import Cell
 from cvae_core.jobs import session
 from cvae_core.jobs.session import Launch, SessionReport
-from cvae_core.models.conditional_vae import (
-    LABELS,
-    Condition,
-    ConditionalVAE,
-    completed,
-    labelled,
-    nothing,
-    quadrants_of,
-)
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import PosteriorEstimates, from_posterior
 from cvae_core.pictures import grid as figures
 from cvae_core.runs.run import default_root, find, readable
@@ -195,7 +188,7 @@ def grid(
         raise ConfigError(
             f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
         )
-    ink = sheet.cpu().numpy() if sheet.dtype == torch.uint8 else figures.as_bytes(sheet.detach().cpu())
+    ink = sheet.cpu().numpy() if sheet.dtype == torch.uint8 else intensities.as_bytes(sheet.detach().cpu())
     papers = None if visible is None else figures.papers(flags(visible).expand(*ink.shape[:2], -1))
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
 

@@ -13,8 +13,9 @@ from app.display.plain_text import code, plain
 from app.widgets import controls, drawing_pad, live_decoder
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data import noise
+from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
-from cvae_core.models.conditional_vae import LABELS, ConditionalVAE, completed
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import recipes
 

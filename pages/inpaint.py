@@ -16,9 +16,10 @@ from app.widgets import controls, drawing_pad
 from cvae_core.config import quadrant_names
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data import datasets
+from cvae_core.data.conditions import quadrants_of
 from cvae_core.data.fingerprints import named_here
 from cvae_core.evaluation.likelihood import stored_cells
-from cvae_core.models.conditional_vae import ConditionalVAE, completed, quadrants_of
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Pixels, Sheet

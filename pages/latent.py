@@ -14,6 +14,7 @@ from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import controls, drawing_pad, map_selection, map_thumbnails
 from cvae_core.config.flavours import is_ladder
+from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import (
     USUAL,
     Embedding,
@@ -24,7 +25,6 @@ from cvae_core.evaluation.latent_space import (
     placed,
     posterior_means,
 )
-from cvae_core.models.conditional_vae import LABELS
 from cvae_core.pictures import recipes
 from cvae_core.training.verdicts import DEAD_RATE
 

@@ -11,8 +11,9 @@ from app.cached.runs import RunKey
 from app.display.plain_text import Markdown
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import Condition, labelled
 from cvae_core.evaluation import ablations
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, labelled
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import FlatVAE
 from cvae_core.models.objectives import Elbo, elbo
 

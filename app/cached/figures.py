@@ -18,11 +18,12 @@ from cvae_core.config import quadrant_names
 from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
 from cvae_core.data import masks
 from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import Split
 from cvae_core.evaluation import sample_quality
 from cvae_core.evaluation.classifier import Classifier
 from cvae_core.evaluation.latent_space import Embedding
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.pictures import grid, recipes
 from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet

@@ -10,8 +10,9 @@ from app.display.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls
 from cvae_core.config.flavours import QuadrantConfig
+from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
-from cvae_core.models.conditional_vae import LABELS, ConditionalVAE
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.models.objectives import elbo
 from cvae_core.pictures import recipes

@@ -14,7 +14,7 @@ from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.widgets import controls
-from cvae_core.models.conditional_vae import LABELS
+from cvae_core.data.conditions import LABELS
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock
 

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core.cli.options import OnDevice, OtherImages, Root, RunName
+from cvae_core.cli.options import Root, RunName
 from cvae_core.cli.progress import Bar, ticking
 from cvae_core.config.flavours import Config, Dataset
-from cvae_core.config.job import Job
+from cvae_core.config.job import Job, OnDevice, OtherImages
 from cvae_core.data import datasets
 from cvae_core.data.datasets import Split
 from cvae_core.data.fingerprints import require_published

@@ -15,12 +15,13 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from cvae_core.cli.options import Root, RunName
-from cvae_core.data import datasets, noise
+from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.conditions import LABELS, labelled, nothing
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import table
 from cvae_core.jobs import archive, control, housekeeping
-from cvae_core.models.conditional_vae import LABELS, completed, labelled, nothing
+from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
 from cvae_core.pictures import grid as figures
 from cvae_core.pictures import stages as replay
@@ -171,7 +172,7 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
-        figures.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
+        intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
     )
 
 

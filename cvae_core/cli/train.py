@@ -16,9 +16,9 @@ from typing import Annotated, Generic, TypeVar
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core.cli.options import OtherImages, Root, RunName
+from cvae_core.cli.options import Root, RunName
 from cvae_core.config.flavours import Config
-from cvae_core.config.job import USUAL, Job, Options
+from cvae_core.config.job import USUAL, Job, Options, OtherImages
 from cvae_core.data import fingerprints
 from cvae_core.errors import ConfigError, Interrupted
 from cvae_core.jobs import control, output_log, sweep

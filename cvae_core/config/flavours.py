@@ -403,3 +403,6 @@ def _short(visible: str) -> str:
 
 def _said(name: str) -> str:
     return name.replace("_", " ").capitalize()
+
+
+STAGE_COLUMNS = 8  # samples per row

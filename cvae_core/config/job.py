@@ -9,13 +9,16 @@ from typing import Annotated, Any
 
 from typing_extensions import Doc
 
-from cvae_core.cli.options import OnDevice, OtherImages
 from cvae_core.config.flavours import Config, from_json, train_words
 from cvae_core.errors import ConfigError
 from cvae_core.system.folders import in_root, require_name
-from cvae_core.system.type_checks import fits
+from cvae_core.system.type_checks import Device, fits
 
 MOST_THREADS = 1024
+OnDevice = Annotated[Device, Doc("where to compute; auto: a GPU if there is one")]
+
+
+OtherImages = Annotated[bool, Doc("train even where a data set here holds other images than the published ones")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config, any_set
 from cvae_core.data import noise
+from cvae_core.data.conditions import Condition, labelled, nothing, quadrants_of
 from cvae_core.data.datasets import Split
 from cvae_core.data.masks import PROPER_SETS, SIDE, flags
 from cvae_core.errors import DataDamaged
-from cvae_core.models.conditional_vae import Condition, labelled, nothing, quadrants_of
 from cvae_core.system.distributed import CPU
 
 HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`

@@ -1,5 +1,6 @@
-"""What every pixel that comes from outside must be: an intensity in [0, 1], checked here wherever images are used."""
+"""Intensities of pixels in [0, 1]: checked wherever images are used, and turned into bytes."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,3 +35,8 @@ def require_images(x: Tensor) -> None:
             "row by row from the top. Convert them with images.float().flatten(1)."
         )
     require_intensities(x)
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Return float images in [0, 1] as uint8."""
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

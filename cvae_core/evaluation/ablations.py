@@ -6,7 +6,8 @@ Costs are the terms of the bound of images x (N, 784), (N,) each, from base nois
 import torch
 from torch import Tensor
 
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, Latents
+from cvae_core.data.conditions import Condition
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.flat import FlatVAE
 from cvae_core.models.objectives import Elbo
 

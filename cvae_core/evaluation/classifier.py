@@ -12,11 +12,11 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from cvae_core.data import noise
 from cvae_core.data.batches import shifted
+from cvae_core.data.conditions import LABELS
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import SIDE
 from cvae_core.errors import ConfigError, RunDamaged, RunNotFound
-from cvae_core.models.conditional_vae import LABELS
 from cvae_core.models.mlp import initialise
 from cvae_core.system import files, formats
 from cvae_core.system.folders import in_root

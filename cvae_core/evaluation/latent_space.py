@@ -12,9 +12,10 @@ from torch import Tensor
 
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import LABELS
 from cvae_core.data.datasets import Split
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.models.conditional_vae import LABELS, ConditionalVAE
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs.card import Card
 from cvae_core.runs.checks import are_test_images
 from cvae_core.runs.run import Run

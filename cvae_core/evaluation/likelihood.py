@@ -25,13 +25,12 @@ from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import SPLITS, Split
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.jobs import queue
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.models.objectives import elbo, from_posterior, prior_monte_carlo
 from cvae_core.runs.card import CARDS_KEPT
 from cvae_core.runs.run import Run
-from cvae_core.system import distributed, files
+from cvae_core.system import distributed, files, locks
 from cvae_core.system.folders import QUEUE
 from cvae_core.system.seeds import MAX_SEED, require_seed
 from cvae_core.system.type_checks import Between, Images, Nats, Seconds, fits
@@ -240,7 +239,7 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
     `weights` is the digest of those that were scored; RunInUse where the run has others by now.
     """
     root = run.folder.parent
-    with queue.locked(root / QUEUE / "results", root):  # others may store at this moment what this must not lose
+    with locks.locked(root / QUEUE / "results", root):  # others may store at this moment what this must not lose
         run.require_weights(weights)
         cells = {_key(cell): cell for cell in (stored_cells(run, file) if run.exists() else ())}
         for cell in new:

@@ -13,12 +13,13 @@ from torch import Tensor
 from cvae_core.config.flavours import LabelConfig, QuadrantConfig
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import LABELS, labelled
 from cvae_core.data.datasets import DataSet, Split
+from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation.classifier import Classifier, accuracy, classified, learn
 from cvae_core.models.build import Completer
-from cvae_core.models.conditional_vae import LABELS, ConditionalVAE, completed, labelled
-from cvae_core.pictures.grid import as_bytes
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.runs.run import Run
 from cvae_core.system import files
 from cvae_core.system.type_checks import Between, Images, fits

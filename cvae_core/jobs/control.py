@@ -17,10 +17,11 @@ from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNot
 from cvae_core.jobs import heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.heartbeat import Pulse
-from cvae_core.jobs.queue import WAITS, Queue, cancel, locked, look, readable
+from cvae_core.jobs.queue import WAITS, Queue, cancel, look, readable
 from cvae_core.runs.card import CARD, Card, read_card, write_card
 from cvae_core.system import processes
 from cvae_core.system.folders import folder_of, in_root
+from cvae_core.system.locks import locked
 from cvae_core.system.processes import Process
 
 LOG = logging.getLogger(__name__)

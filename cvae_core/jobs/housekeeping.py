@@ -23,7 +23,7 @@ from cvae_core.errors import ConfigError, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import output_log, queue
 from cvae_core.jobs.control import RUN_LOCK
 from cvae_core.runs.run import Run, find, run_at
-from cvae_core.system import files
+from cvae_core.system import files, locks
 from cvae_core.system.folders import NAME, QUEUE, folder_of, in_root, unlinked
 
 LOG = logging.getLogger(__name__)
@@ -226,7 +226,7 @@ def vacant(root: Path, name: str, remedy: str = "rename that one first, or choos
 def changing(root: Path) -> Iterator[None]:
     """Let nobody else move or make runs in a root meanwhile, but who trains them; raise NotWritable where it is refused."""
     try:
-        with queue.locked(root / QUEUE / "moving", root):
+        with locks.locked(root / QUEUE / "moving", root):
             yield
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error

@@ -23,13 +23,13 @@ from cvae_core.config.job import Job, job_from_json
 from cvae_core.errors import ConfigError, Interrupted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.system import files, processes
 from cvae_core.system.folders import QUEUE, folder_of, in_root, unlinked
+from cvae_core.system.locks import locked
 from cvae_core.system.processes import Process
 from cvae_core.system.type_checks import Moment, fits
 
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
 POLL_AT_MOST = 1.0
-LOCK_TIMEOUT = 20.0  # seconds
 BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between signs of life, and without one
 WAITS = "Waits for"  # begins what a waiting process tells
 
@@ -207,24 +207,6 @@ def _changing(root: Path) -> Iterator[list[Entry]]:
         yield entries
         if entries != before:
             files.write_json(root / QUEUE / "queue.json", {"entries": [_to_json(entry) for entry in entries]})
-
-
-@contextmanager
-def locked(path: Path, root: Path) -> Iterator[None]:
-    """Hold a lock for a moment; raise NotWritable where it cannot be had, ConfigError where it is linked to."""
-    unlinked(path, root)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=LOCK_TIMEOUT)
-        lock.acquire()
-    except Timeout as error:
-        raise NotWritable(f"{path} is held by another process that does not let go: end it.") from error
-    except OSError as error:
-        raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _read(root: Path) -> list[Entry]:

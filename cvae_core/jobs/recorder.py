@@ -13,10 +13,10 @@ import torch
 
 from cvae_core.data.batches import first_of_each_label
 from cvae_core.data.datasets import DataSet
+from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import Diverged, NotWritable, RunDamaged
 from cvae_core.jobs import heartbeat, housekeeping
 from cvae_core.models.build import build
-from cvae_core.pictures.grid import as_bytes
 from cvae_core.runs.card import CARD, Card
 from cvae_core.runs.run import Run, load_weights
 from cvae_core.system import formats

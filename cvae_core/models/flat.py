@@ -9,9 +9,10 @@ from torch.distributions import kl_divergence
 
 from cvae_core.config.flavours import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
 from cvae_core.config.quadrant_names import NAMES
+from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import PIXELS
-from cvae_core.models.conditional_vae import LABELS, Condition, ConditionalVAE, Latents, completed, seen
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed, seen
 from cvae_core.models.distributions import Gaussian, standard_gaussian
 from cvae_core.models.mlp import Body, GaussianHead
 

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from cvae_core.config.flavours import COARSE, FINE, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
+from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import SIDE, pixel_mask
-from cvae_core.models.conditional_vae import LABELS, Condition, ConditionalVAE, Latents
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
 from cvae_core.models.flat import Baseline, first_guess
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from cvae_core.config.flavours import Config
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.data.conditions import Condition
+from cvae_core.models.conditional_vae import ConditionalVAE
 
 
 class Elbo(NamedTuple):

@@ -18,17 +18,10 @@ from torch import Tensor, nn
 
 from cvae_core.config.flavours import TRAINING_IMAGES, Config, any_set
 from cvae_core.config.quadrant_names import ANY, NAMES
+from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError, ExtraMissing
-from cvae_core.models.conditional_vae import (
-    LABELS,
-    Condition,
-    ConditionalVAE,
-    completed,
-    labelled,
-    nothing,
-    quadrants_of,
-)
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.pictures import stages as replay
 from cvae_core.runs.run import Run
 from cvae_core.system import files

@@ -8,7 +8,6 @@ import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -26,11 +25,6 @@ FONT_SIZE = 13
 MARGIN = 7
 APART = 3  # pixels between the names of two columns
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
-
-
-def as_bytes(images: Tensor) -> np.ndarray:
-    """Return float images in [0, 1] as uint8."""
-    return (images.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
 def papers(visible: Tensor, hidden: int = PLAIN) -> np.ndarray:

@@ -13,14 +13,16 @@ from torch import Tensor
 from cvae_core.config.flavours import any_set
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import condition, held_out
+from cvae_core.data.conditions import LABELS, Condition, labelled, nothing
 from cvae_core.data.datasets import Split
+from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.ablations import by_source, silenced
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.build import Completer
-from cvae_core.models.conditional_vae import LABELS, Condition, ConditionalVAE, Latents, completed, labelled, nothing
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
-from cvae_core.pictures.grid import UNKNOWN, VISIBLE, as_bytes, papers
+from cvae_core.pictures.grid import UNKNOWN, VISIBLE, papers
 
 MANY = 64  # completions of a condition, for what is said of all of them: a spread, shares to 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4

@@ -14,7 +14,8 @@ from PIL import Image
 from cvae_core.config.flavours import Config
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
-from cvae_core.pictures.grid import PLAIN, UNKNOWN, as_bytes, grid, papers
+from cvae_core.data.intensities import as_bytes
+from cvae_core.pictures.grid import PLAIN, UNKNOWN, grid, papers
 from cvae_core.pictures.recipes import ALL_LABELS, Sheet
 
 STRIP_MOMENTS = 8

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from cvae_core.config.flavours import STAGE_COLUMNS
+from cvae_core.data.conditions import LABELS
 from cvae_core.data.masks import PIXELS
-from cvae_core.models.conditional_vae import LABELS
 
-STAGE_COLUMNS = 8  # samples per row
 LARGEST, LAST_EPOCH = (
     1e12,
     100_000,

@@ -12,9 +12,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from cvae_core.cli.options import Device
 from cvae_core.errors import ConfigError
 from cvae_core.system.processes import launched_together
+from cvae_core.system.type_checks import Device
 
 CPU = torch.device("cpu")
 

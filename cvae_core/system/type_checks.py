@@ -96,3 +96,6 @@ def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
         for field in fields(value)
         if not fits(getattr(value, field.name), hints[field.name], one_line=one_line)
     ]
+
+
+Device = Literal["auto", "cpu", "cuda"]

@@ -19,10 +19,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from cvae_core.config.flavours import Config, guess_is_fixed, is_gsnn
 from cvae_core.data import noise
 from cvae_core.data.batches import condition, training_batch
+from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import Diverged
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import first_guess
 from cvae_core.models.objectives import Elbo, objective, objective_draws
 from cvae_core.system import distributed, formats

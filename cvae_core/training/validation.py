@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cvae_core.config.flavours import STAGE_COLUMNS as STAGE_COLUMNS
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.conditions import LABELS, labelled, nothing
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import pixel_mask
-from cvae_core.models.conditional_vae import LABELS, ConditionalVAE, completed, labelled, nothing
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.models.objectives import objective, objective_draws
-from cvae_core.runs.checks import STAGE_COLUMNS as STAGE_COLUMNS
 
 VALIDATION_BATCH = 500
 MARGIN = 1e-3  # between a guessed pixel mean and certainty

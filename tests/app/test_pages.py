@@ -32,6 +32,7 @@ from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
 from cvae_core.config.flavours import configure
 from cvae_core.data import datasets
+from cvae_core.data.conditions import Condition
 from cvae_core.errors import NotWritable, RunInUse
 from cvae_core.evaluation import latent_space
 from cvae_core.evaluation import table as tables
@@ -40,7 +41,7 @@ from cvae_core.evaluation.latent_space import Layout, embed, posterior_means, st
 from cvae_core.evaluation.likelihood import CURVE, Interim, Scored, store, stored_cells
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.jobs import housekeeping
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.pictures import recipes
 from cvae_core.runs.run import Run, find
 from tests.app.conftest import ROOT, Visit, go_on

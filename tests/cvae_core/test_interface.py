@@ -14,6 +14,7 @@ from PIL import Image
 
 import cvae_core
 from cvae_core import complete, configure, draw, evaluate, grid, interface, load, load_data, score, table, train
+from cvae_core.data import intensities
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, LabError, RunInUse, RunNotFound
@@ -68,7 +69,7 @@ def test_samples_are_those_of_the_gallery(root: Path) -> None:
     assert images.shape == (4, 2, 784)
     assert images.dtype == torch.float32
     expected = recipes.samples(model, [3, 1], 4, seed=5).images
-    np.testing.assert_array_equal(figures.as_bytes(images), expected.transpose(1, 0, 2))
+    np.testing.assert_array_equal(intensities.as_bytes(images), expected.transpose(1, 0, 2))
     assert draw(model, count=2).shape == (2, 10, 784)
     assert draw(load("digits-vae", root), count=2).shape == (2, 1, 784)
 
@@ -99,7 +100,7 @@ def test_completions_are_those_of_the_gallery_and_keep_what_was_given(root: Path
     model, images = load("digits-quadrant-1", root), digits.test.intensities(slice(3))
     completed = complete(model, images, count=4, seed=2)
     c = likelihood.held_out(model.config, digits.test, torch.arange(3))[1]
-    np.testing.assert_array_equal(figures.as_bytes(completed), recipes.completed_often(model, c, 4, seed=2))
+    np.testing.assert_array_equal(intensities.as_bytes(completed), recipes.completed_often(model, c, 4, seed=2))
     hidden = torch.zeros(784, dtype=torch.bool).index_fill(0, model.pixels, True)
     assert torch.equal(completed[:, :, ~hidden], images[:, ~hidden].expand(4, -1, -1))
     assert torch.equal(completed, complete(model, images.masked_fill(hidden, 0.5), count=4, seed=2))
@@ -147,10 +148,10 @@ def test_a_grid_is_the_picture_of_the_figures() -> None:
     images = torch.rand(2, 3, 784, generator=torch.Generator().manual_seed(0))
     picture = grid(images, rows=("a", "b"), caption="twice", visible="1")
     papers = figures.papers(flags("1").expand(2, 3, 4))
-    expected = figures.grid(figures.as_bytes(images), papers=papers, rows=("a", "b"), caption="twice")
+    expected = figures.grid(intensities.as_bytes(images), papers=papers, rows=("a", "b"), caption="twice")
     assert isinstance(picture, Image.Image)
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
-    ink = torch.from_numpy(figures.as_bytes(images[0]))
+    ink = torch.from_numpy(intensities.as_bytes(images[0]))
     np.testing.assert_array_equal(np.asarray(grid(ink)), np.asarray(grid(images[0])))
     with pytest.raises(ConfigError, match=r"Images cannot have the shape \(784,\)"):
         grid(images[0, 0])

@@ -11,7 +11,8 @@ from playwright.sync_api import Page, WebSocket
 
 from app.widgets import controls
 from cvae_core.data import noise
-from cvae_core.models.conditional_vae import completed, labelled
+from cvae_core.data.conditions import labelled
+from cvae_core.models.conditional_vae import completed
 from cvae_core.runs.run import default_root, find
 from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources

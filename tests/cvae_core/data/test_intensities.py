@@ -11,12 +11,13 @@ from torch import Tensor
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.batches import condition
+from cvae_core.data.conditions import Condition, labelled, quadrants_of
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, ImagesRefused
 from cvae_core.evaluation.classifier import Classifier, classified
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, labelled, quadrants_of
+from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.models.objectives import elbo, from_posterior, hybrid, importance_weighted, prior_monte_carlo
 

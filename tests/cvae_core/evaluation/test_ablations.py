@@ -6,9 +6,9 @@ from torch import Tensor
 
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import DataSet
 from cvae_core.evaluation import ablations
-from cvae_core.models.conditional_vae import Condition
 from cvae_core.models.flat import FlatVAE
 from cvae_core.models.objectives import elbo
 from cvae_core.runs.run import default_root, find

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvae_core.config.flavours import Config
+from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import ConfigError, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import sample_quality
@@ -27,7 +28,7 @@ from cvae_core.evaluation.classifier import (
 )
 from cvae_core.evaluation.sample_quality import Finding, generated, judge, readings, store_judgement, stored_judgement
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, Latents
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.runs.run import Run
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]

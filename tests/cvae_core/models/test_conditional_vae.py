@@ -11,10 +11,11 @@ from torch.distributions import Bernoulli, kl_divergence
 from cvae_core.config.flavours import Config, configure
 from cvae_core.data import noise
 from cvae_core.data.batches import condition
+from cvae_core.data.conditions import Condition, labelled, nothing, quadrants_of
 from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
 from cvae_core.errors import ConfigError
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, completed, labelled, nothing, quadrants_of
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import FlatVAE, QuadrantCVAE
 from cvae_core.models.objectives import elbo
 

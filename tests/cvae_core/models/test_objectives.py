@@ -11,7 +11,8 @@ from torch.distributions import Independent, Normal
 
 from cvae_core.config.flavours import configure
 from cvae_core.data import noise
-from cvae_core.models.conditional_vae import Condition, ConditionalVAE, Latents, labelled
+from cvae_core.data.conditions import Condition, labelled
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.flat import FlatVAE
 from cvae_core.models.objectives import (

@@ -8,21 +8,10 @@ import torch
 from PIL import Image
 
 from cvae_core.data import noise
+from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
 from cvae_core.pictures import grid as figures
-from cvae_core.pictures.grid import (
-    BORDER,
-    INK,
-    MARGIN,
-    PAGE,
-    PAPERS,
-    UNKNOWN,
-    VISIBLE,
-    as_bytes,
-    gif,
-    grid,
-    png,
-)
+from cvae_core.pictures.grid import BORDER, INK, MARGIN, PAGE, PAPERS, UNKNOWN, VISIBLE, gif, grid, png
 
 
 def images(rows: int = 2, columns: int = 3, seed: int = 1) -> np.ndarray:

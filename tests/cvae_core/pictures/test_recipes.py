@@ -5,13 +5,15 @@ import pytest
 import torch
 
 from cvae_core.data import noise
+from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet
+from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.errors import ConfigError
-from cvae_core.models.conditional_vae import ConditionalVAE, completed, labelled
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures import recipes
-from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE, as_bytes
+from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE
 from cvae_core.runs.run import default_root, find
 
 EPSILON = tuple(np.linspace(-1, 1, 16))

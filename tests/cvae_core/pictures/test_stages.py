@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import flags
 from cvae_core.pictures import grid as figures
 from cvae_core.pictures import stages as replay
-from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE, as_bytes
+from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE
 from cvae_core.runs.run import Run, default_root, find
 
 

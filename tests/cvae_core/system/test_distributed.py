@@ -14,12 +14,12 @@ import torch
 
 from cvae_core.cli import main
 from cvae_core.config.flavours import configure
+from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.likelihood import evaluate
 from cvae_core.jobs import control, heartbeat
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import labelled
 from cvae_core.runs.run import find, run_at
 from cvae_core.system import distributed, processes
 from cvae_core.training.loop import EpochEnded, Learner, steps_per_epoch, train

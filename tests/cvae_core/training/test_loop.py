@@ -11,11 +11,11 @@ import torch
 from cvae_core.config.flavours import Config, guess_is_fixed
 from cvae_core.data import noise
 from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.errors import Diverged
 from cvae_core.models.build import build
-from cvae_core.models.conditional_vae import labelled
 from cvae_core.training import loop, validation
 from cvae_core.training.loop import STAGE_EPOCHS, EpochEnded, Learner, Stepped, fast_dtype, steps_per_epoch, train
 from cvae_core.training.validation import STAGE_COLUMNS, Measured, Staged, rates, stage, validate
