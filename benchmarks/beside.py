@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import machine, measured_on, ticks
-from cvae_core.config.flavours import configure
 from cvae_core.config.job import Job, Options
+from cvae_core.config.presets import configure
 from cvae_core.errors import RunNotFound
 from cvae_core.jobs import control
 from cvae_core.runs.card import CARD, read_card

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from cvae_core.cli import main as cli
-from cvae_core.config.flavours import any_set, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import any_set
 from cvae_core.data.datasets import load
 from cvae_core.evaluation.classifier import classifier_path
-from cvae_core.evaluation.likelihood import CURVE, RESULTS, Cell, Estimator, stored_cells
+from cvae_core.evaluation.results import CURVE, RESULTS, Cell, Estimator, stored_cells
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run, default_root, find, readable, run_at

@@ -21,12 +21,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import machine, ticks
-from cvae_core.config.flavours import Config, QuadrantConfig, baseline_for, configure
+from cvae_core.config.flavours import Config, QuadrantConfig
+from cvae_core.config.presets import baseline_for, configure
 from cvae_core.data.datasets import load
-from cvae_core.evaluation.likelihood import evaluate, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.jobs.session import finished_run, frozen_weights
 from cvae_core.runs.run import default_root, find
-from cvae_core.training.loop import EpochEnded, Learner, Report, fast_dtype, steps_per_epoch, train
+from cvae_core.system.distributed import fast_dtype
+from cvae_core.training.loop import EpochEnded, Learner, Report, steps_per_epoch, train
 
 RESULTS = Path(__file__).with_name("speed.json")
 TUTORIAL = 71.8  # −ELBO of the tutorial's table for one quadrant, nats per image

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from cvae_core.config.flavours import Config, any_set, is_gsnn
-from cvae_core.config.flavours import configure as configure
+from cvae_core.config.presets import configure as configure
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
@@ -24,7 +24,7 @@ from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import likelihood
 from cvae_core.evaluation import table as tables
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
 from cvae_core.jobs.session import Launch, SessionReport
 from cvae_core.models.conditional_vae import ConditionalVAE, completed

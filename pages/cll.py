@@ -11,7 +11,7 @@ from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
-from app.widgets import controls, downloads
+from app.widgets import controls, downloads, run_pickers
 from cvae_core.data import datasets
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.table import ESTIMATORS, FLOOR, Entry, Pivot
@@ -162,7 +162,7 @@ def scored() -> None:
 def settling() -> None:
     """Show why prior Monte Carlo lies: both estimators against the number of draws."""
     st.subheader("Why prior Monte Carlo lies", anchor=False)
-    settled = controls.curve(FIRST_RUN)
+    settled = run_pickers.curve(FIRST_RUN)
     if settled is None:
         return
     chosen, cells = settled
@@ -219,7 +219,7 @@ def estimate_anew() -> None:
     if not here:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.run("Run", here, key="estimate")
+        key = run_pickers.run("Run", here, key="estimate")
         samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
         most = len(library.images(key).test)
         images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")

@@ -10,7 +10,7 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements
 from app.display.plain_text import code, plain
-from app.widgets import controls, drawing_pad, live_decoder
+from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
@@ -61,16 +61,16 @@ def walk(key: RunKey, seed: int) -> Place:
 def sliders(key: RunKey, seed: int) -> Place:
     """Show the sliders, most useful first."""
     rates = runs.rates(key)
-    ranked = controls.by_rate(rates)
+    ranked = latent_sliders.by_rate(rates)
     st.subheader("Slide through z", anchor=False)
-    controls.latent_buttons(len(rates), seed)
-    held = controls.read_epsilon(len(rates))
-    values = controls.latent_sliders(rates, ranked[: controls.FIRST_SLIDERS], held)
-    if len(ranked) > controls.FIRST_SLIDERS:
-        with st.expander(f"{len(ranked) - controls.FIRST_SLIDERS} more dimensions, which say less"):
-            values |= controls.latent_sliders(rates, ranked[controls.FIRST_SLIDERS :], held)
+    latent_sliders.latent_buttons(len(rates), seed)
+    held = latent_sliders.read_epsilon(len(rates))
+    values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS], held)
+    if len(ranked) > latent_sliders.FIRST_SLIDERS:
+        with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions, which say less"):
+            values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :], held)
     epsilon = tuple(values[dimension] for dimension in range(len(rates)))
-    controls.write_epsilon(epsilon, len(rates))
+    latent_sliders.write_epsilon(epsilon, len(rates))
     return slid(epsilon)
 
 
@@ -86,9 +86,9 @@ def live(key: RunKey, digit: str, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
     st.subheader("Slide through z", anchor=False)
     with elements.sentences():
-        there = slid(controls.read_epsilon(runs.config(key).latents))
+        there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
         shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
-        controls.watch_for_the_browser(shown)
+        latent_sliders.watch_for_the_browser(shown)
         style_of_a_test_digit(key, live_decoder.move_sliders)
         around(key, there, digit, seed)
         style_of_a_drawing(key, label_of(digit), live_decoder.move_sliders)
@@ -197,7 +197,7 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
 
 def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     """Show what the label is good for: the same noise without and with it."""
-    vae = controls.vae_of(key)
+    vae = run_pickers.vae_of(key)
     if vae is None:
         return
     st.markdown(
@@ -266,10 +266,10 @@ if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
 with st.sidebar:
-    chosen = controls.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
+    chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
-    slides_live = not is_ladder(runs.config(chosen)) and controls.live_wanted()
+    slides_live = not is_ladder(runs.config(chosen)) and latent_sliders.live_wanted()
 label = label_of(digit)
 with elements.sentences():
     if slides_live:
@@ -281,8 +281,8 @@ with elements.sentences():
         with picture:
             under_all_labels(chosen, there, digit)
         if not is_ladder(runs.config(chosen)):
-            style_of_a_test_digit(chosen, controls.place_sliders)
-            style_of_a_drawing(chosen, label, controls.place_sliders)
+            style_of_a_test_digit(chosen, latent_sliders.place_sliders)
+            style_of_a_drawing(chosen, label, latent_sliders.place_sliders)
 views = {
     "Samples": lambda: samples(chosen, digit, noise_seed),
     "VAE beside CVAE": lambda: beside_the_vae(chosen, label, noise_seed),

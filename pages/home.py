@@ -11,7 +11,7 @@ from app.display import elements, plotly_charts
 from app.display.navigation import PAGES
 from app.display.plain_text import code, plain
 from app.views import code_snippets
-from app.widgets import controls, downloads
+from app.widgets import downloads, quadrant_controls
 from cvae_core.config.quadrant_names import described
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
@@ -63,7 +63,7 @@ with label.container(border=True, height="stretch"), elements.sentences():
         elements.link("generate", "Slide through z")
 with quadrant.container(border=True, height="stretch"), elements.sentences():
     st.subheader("c is a quarter of the image", anchor=False)
-    families = controls.quadrant_families()
+    families = quadrant_controls.quadrant_families()
     if not families:
         st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
     else:

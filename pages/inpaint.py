@@ -12,13 +12,13 @@ from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad
+from app.widgets import controls, drawing_pad, quadrant_controls
 from cvae_core.config import quadrant_names
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data import datasets
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.data.fingerprints import named_here
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
@@ -116,12 +116,12 @@ def digits_completed(
     walk("Walk through z with one of them", lambda: walks_of_one(key, indices, visible, seed))
 
 
-def quadrants_to_open(families: controls.Families, dataset: str, visible: str) -> drawing_pad.Quadrants:
+def quadrants_to_open(families: quadrant_controls.Families, dataset: str, visible: str) -> drawing_pad.Quadrants:
     """Return which quadrants are visible, and how others become so."""
     return drawing_pad.Quadrants(
         visible,
-        controls.quadrant_sets(families, dataset),
-        lambda given: controls.open_quadrants(given, families, dataset),
+        quadrant_controls.quadrant_sets(families, dataset),
+        lambda given: quadrant_controls.open_quadrants(given, families, dataset),
     )
 
 
@@ -200,7 +200,7 @@ st.markdown(
     "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
     "answer and blurs all that is possible into it; the CVAE has as many answers as you draw."
 )
-families = controls.quadrant_families()
+families = quadrant_controls.quadrant_families()
 if not families:
     st.info(
         "No quadrant run fits the images on this machine. Train one with: "
@@ -211,7 +211,7 @@ if not families:
 with st.sidebar:
     subject = controls.subject()
     place = st.container()
-    dataset, visible, key = controls.quadrant_run(families)
+    dataset, visible, key = quadrant_controls.quadrant_run(families)
     opened = quadrants_to_open(families, dataset, visible)
     shown_as = controls.pixels()
     seed = controls.seed()

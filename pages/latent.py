@@ -9,10 +9,10 @@ import streamlit as st
 from app.cached import figures, maps, runs
 from app.cached.figures import Figure, Walk
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, map_chart, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, map_selection, map_thumbnails
+from app.widgets import controls, drawing_pad, map_controls, map_selection, map_thumbnails, run_pickers
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import (
@@ -172,18 +172,18 @@ def chart(
     images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, a colour per digit"
     if layout.dimensions == 3:
         ringed: int | None = map_selection.chosen()
-        figure = plotly_charts.embedding_map(shown, ringed, star, prior, images)
-        st.plotly_chart(figure, config=plotly_charts.SOLID_CONFIG, key="map-3d", alt=alt)
+        figure = map_chart.embedding_map(shown, ringed, star, prior, images)
+        st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
         marks = map_selection.marks((key, layout, seed, None if star is None else tuple(star)), selected)
         ringed = marks.ring
-        figure = plotly_charts.embedding_map(shown, ringed, star, prior, images, marks.selected)
+        figure = map_chart.embedding_map(shown, ringed, star, prior, images, marks.selected)
         figure.update_layout(selectionrevision=marks.revision)
         st.plotly_chart(
             figure,
             on_select=partial(map_selection.take, runs.card(key).image_set),
             selection_mode=("points", "lasso", "box"),
-            config=plotly_charts.MAP_CONFIG,
+            config=map_chart.MAP_CONFIG,
             key=map_selection.MAP,
             alt=alt,
         )
@@ -228,7 +228,7 @@ def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey
     """Choose another run, whose map stands beside the first one's, laid out in the same way."""
     possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    return choices.get(controls.run_name("Beside it", others, "beside"))
+    return choices.get(run_pickers.run_name("Beside it", others, "beside"))
 
 
 def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
@@ -238,15 +238,15 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
-    figure = plotly_charts.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
+    figure = map_chart.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
     elements.chart(
         figure,
         code_snippets.places(key, layout, None if prior is None else len(prior), seed),
         key="map-beside",
         alt=f"The latent space of {key.name}, a colour per digit",
-        config=plotly_charts.SOLID_CONFIG if layout.dimensions == 3 else plotly_charts.MAP_CONFIG,
+        config=map_chart.SOLID_CONFIG if layout.dimensions == 3 else map_chart.MAP_CONFIG,
     )
-    controls.tell_trouble(key.name)
+    run_pickers.tell_trouble(key.name)
     st.caption(
         f"{code(runs.label(key.name))}: {plain(runs.kind(runs.config(key)))}. A VAE must keep the digit in z, for "
         "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
@@ -283,10 +283,10 @@ if not choices:
     st.stop()
 layout, seed, other = USUAL, None, None
 with st.sidebar:
-    key = controls.run("Run", choices)
+    key = run_pickers.run("Run", choices)
     with elements.sentences():
-        layout = maps.layout(key)
-        seed = maps.overlay(key, layout)
+        layout = map_controls.layout(key)
+        seed = map_controls.overlay(key, layout)
         other = beside(key, choices, layout)
 runs.rerun_when_runs_change()
 embedding = star = None
@@ -296,7 +296,7 @@ with elements.sentences():
         st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
 with elements.sentences():
     if embedding is None:
-        maps.offer(key, layout)
+        map_controls.offer(key, layout)
     else:
         first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
         point = second if other is None else st.container()

@@ -12,7 +12,8 @@ import pytest
 import torch
 from filelock import FileLock
 
-from cvae_core.config.flavours import PRESETS, Config, Flavour, configure
+from cvae_core.config.flavours import Config, Flavour
+from cvae_core.config.presets import PRESETS, configure
 from cvae_core.data import datasets, idx
 from cvae_core.data.fingerprints import PUBLISHED
 from cvae_core.data.raw_files import SHAPES
@@ -99,7 +100,7 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
         if not root.exists():
             unfinished = tmp_path_factory.mktemp("unfinished")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("cvae_core.config.flavours.SMALL", 0)  # so that its baseline is trained in 100 steps
+                patch.setattr("cvae_core.config.presets.SMALL", 0)  # so that its baseline is trained in 100 steps
                 for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
                     for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
                         pass

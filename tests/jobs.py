@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cvae_core.config.flavours import configure
 from cvae_core.config.job import Job
+from cvae_core.config.presets import configure
 
 
 def a_job(run: str, **changes: Any) -> Job:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cvae_core.evaluation.likelihood import RESULTS
+from cvae_core.evaluation.results import RESULTS
 from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
 from cvae_core.jobs import heartbeat
 from cvae_core.system import files, processes

@@ -15,7 +15,8 @@ from cvae_core.cli import main
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets
 from cvae_core.evaluation.classifier import accuracy, load_classifier
-from cvae_core.evaluation.likelihood import evaluate, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.jobs.archive_checks import require_sound
 from cvae_core.runs.run import find, readable
 from cvae_core.system import files, formats

@@ -10,10 +10,9 @@ import streamlit as st
 import torch
 from PIL import Image, ImageDraw
 
-from app.cached import runs
+from app.cached import histories, runs
 from app.cached.runs import RunKey
 from app.display import plotly_charts
-from app.widgets import controls
 from cvae_core.config import quadrant_names
 from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
 from cvae_core.data import masks
@@ -144,9 +143,8 @@ def _completed_often(
 
 
 def style(key: RunKey, ink: bytes, label: int) -> list[float]:
-    """Return the base noise of a drawing's posterior mean, as sliders can hold it."""
-    found = recipes.encoded(runs.model(key), ink, label).noise[0, 0]
-    return [controls.on_slider(value) for value in found.tolist()]
+    """Return the base noise of a drawing's posterior mean."""
+    return recipes.encoded(runs.model(key), ink, label).noise[0, 0].tolist()
 
 
 @dataclass(frozen=True)
@@ -160,12 +158,12 @@ class Stage:
     def draw(self, scale: int) -> Image.Image:
         """Draw reconstructions and samples, below the truth where the images are here."""
         has_truth = runs.test_images(self.key) is not None
-        return _stage(self.key, runs.stages_version(self.key), has_truth, self.index, scale)
+        return _stage(self.key, histories.stages_version(self.key), has_truth, self.index, scale)
 
     @property
     def facts(self) -> dict[str, object]:
         """Return what is written into an exported picture's metadata."""
-        return {"run": self.key.name, "epochs": float(runs.stages(self.key)["epoch"][self.index])}
+        return {"run": self.key.name, "epochs": float(histories.stages(self.key)["epoch"][self.index])}
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
@@ -189,7 +187,7 @@ class Strip:
     @property
     def facts(self) -> dict[str, object]:
         """Return what is written into an exported picture's metadata."""
-        stages = runs.stages(self.key)
+        stages = histories.stages(self.key)
         epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
         return {"run": self.key.name, "part": self.part, "epochs": epochs}
 
@@ -225,7 +223,7 @@ def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: i
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
     """Return what every picture of a run's stages is drawn from."""
-    return runs.stages(key), runs.config(key), key.name, scale, runs.test_images(key)
+    return histories.stages(key), runs.config(key), key.name, scale, runs.test_images(key)
 
 
 def _stages_in_words(key: RunKey, scale: int) -> str:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from app.display.plain_text import Markdown, code, plain
@@ -22,20 +20,17 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.fingerprints import fingerprint_here, is_genuine
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier
-from cvae_core.evaluation.likelihood import CURVE, INTERIM, Cell, stored_cells
+from cvae_core.evaluation.results import INTERIM, Cell, stored_cells
 from cvae_core.evaluation.sample_quality import Finding, stored_judgement
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs import run as runs
 from cvae_core.runs import sameness
 from cvae_core.runs.card import Card
 from cvae_core.runs.sameness import Subject
-from cvae_core.system import files
 from cvae_core.training import timing
 
 LOG = logging.getLogger(__name__)
 MODELS_KEPT = 12  # about 20 MB each
-KEPT_TABLES = 40
-SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
 PACE_KEPT = 600  # seconds: what else the machine does changes
 LOOK_EVERY = "4s"  # for new runs and results
 WATCHED = re.compile(
@@ -199,66 +194,6 @@ def judgements() -> dict[str, list[Finding]]:
     return found
 
 
-@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
-def _curves(key: RunKey, epochs: int) -> pd.DataFrame:
-    return runs.find(key.name, runs.default_root()).curves()
-
-
-def curves(key: RunKey) -> pd.DataFrame:
-    """Return a run's curves: one row per epoch and split; read again when an epoch has been added."""
-    return _curves(key, card(key).epochs)
-
-
-def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return several runs' curves as one table with the run's name in the first column."""
-    return pd.concat([table.assign(run=name) for name, table in tables.items()]).pipe(
-        lambda table: table[["run", *(column for column in table.columns if column != "run")]]
-    )
-
-
-@st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
-def _stages(key: RunKey, version: tuple[int, int, int]) -> dict[str, np.ndarray]:
-    return runs.find(key.name, runs.default_root()).stages()
-
-
-def stages(key: RunKey) -> dict[str, np.ndarray]:
-    """Return the stages of a run's training; read again when one has been added."""
-    return _stages(key, stages_version(key))
-
-
-def stages_version(key: RunKey) -> tuple[int, int, int]:
-    """Return what differs whenever a stage has been added; zeros while there is none."""
-    return files.version(runs.find(key.name, runs.default_root()).folder / "stages.npz")
-
-
-def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
-    """Return the epochs at which any of some trainings has a stage; of those that nearly coincide the last."""
-    every = np.unique(np.concatenate([stages["epoch"] for stages in trainings]))
-    return every[np.append(np.diff(every) > SAME_MOMENT, True)].tolist()
-
-
-def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
-    """Return the position of a training's latest stage at or before an epoch."""
-    return max(int(np.searchsorted(stages["epoch"], epoch, side="right")) - 1, 0)
-
-
-def stage_words(key: RunKey) -> Markdown:
-    """Say what a run's stages show, and why the truth is not beside them where this machine has other images."""
-    found = config(key)
-    shown = f"{plain(described(getattr(found, 'visible', '1')))} visible"
-    first = "Ten test digits reconstructed; below, "
-    match found.flavour:
-        case "label":
-            words = f"{first}eight $z$ under every label."
-        case "vae":
-            words = f"{first}eighty $z$ from the prior."
-        case "baseline":
-            words = f"Ten test digits completed, {shown}: one answer each."
-        case "quadrant":
-            words = f"{first}eight completions of each, {shown}."
-    return f"{words} {other_images(key)}"
-
-
 def rerun_when_runs_change() -> None:
     """Run the page anew as soon as a run finishes or new results are stored."""
     seen, looks = _state_of_runs(), count()
@@ -282,16 +217,6 @@ def _state_of_runs() -> Sequence[tuple[str, int]]:
     return sorted(state)
 
 
-def curves_by_draws() -> dict[str, list[Cell]]:
-    """Return, for each run that has it, how its estimates settle as draws are added."""
-    found = {}
-    for name in run_keys():
-        with suppress(RunDamaged):  # a picture less; the table says which
-            if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
-                found[name] = cells
-    return found
-
-
 def epoch_seconds(config: Config) -> float | None:
     """Return about how long an epoch would take on this machine, or None where its images are not here."""
     if not datasets.on_disk(config.dataset):
@@ -300,7 +225,7 @@ def epoch_seconds(config: Config) -> float | None:
     return _epoch_seconds(json.dumps(paced.to_json()), paced)
 
 
-@st.cache_data(max_entries=KEPT_TABLES, ttl=PACE_KEPT, show_spinner="Timing a second of its steps …")
+@st.cache_data(max_entries=MODELS_KEPT, ttl=PACE_KEPT, show_spinner="Timing a second of its steps …")
 def _epoch_seconds(settings: str, _config: Config) -> float:
     return timing.epoch_seconds(_config, dataset(_config.dataset))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from app.display.plotly_charts import LINE_COLOURS
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 
 STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has none of its own
 

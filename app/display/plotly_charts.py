@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 import torch
 
 from app.display.plain_text import charted
-from cvae_core.evaluation.latent_space import Embedding
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import ESTIMATORS
 from cvae_core.evaluation.toy_model import Settling
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.training.verdicts import DEAD_RATE
+
+LEGIBLE = 0.12  # of a bar's height holds a glyph
 
 # Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
 DIGIT_COLOURS = (
@@ -27,135 +28,13 @@ LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799"
 TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch screen shows all the time
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
 BAR_HEIGHT = 26  # of one whose number can be read
-LEGIBLE = 0.12  # of a bar's height holds a glyph
-APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
 SHOVES, SHOVE = 300, 0.1  # to bring them so far apart, in steps that leave them close
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
     "toImageButtonOptions": {"format": "png", "scale": 3},
 }
-# Where no graphics card draws, twice the pixels either way take 0.3 s longer to begin. A disc hardly shows them on a screen
-# of one pixel to the point; on a finer one, and in a picture that the map's own tool saves, its edge is softer for it.
-MAP_CONFIG = {**CONFIG, "plotGlPixelRatio": 1}
-SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
 BARE_CONFIG = {**CONFIG, "displayModeBar": False}
-
-
-def embedding_map(
-    embedding: Embedding,
-    ringed: int | None,
-    drawn: np.ndarray | None = None,
-    prior: np.ndarray | None = None,
-    images: str = "",
-    selected: Sequence[int] = (),
-) -> go.Figure:
-    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed, some selected.
-
-    `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
-    `images` names the data set, for the thumbnails.
-
-    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. A mouse pans
-    it; the wheel is the page's, and so are fingers (browser/touch.js), until a tool above it is chosen.
-    """
-    solid = embedding.coordinates.shape[1] == 3
-    traces = []
-    if prior is not None:
-        crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # a digit's disc is nearly as grey
-        traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
-    size = 3 if solid else 5 if prior is None else 4
-    for digit in range(10):
-        rows = embedding.labels == digit
-        picked: dict[str, Any] = {}
-        if not solid:
-            picked = {"selected": {"marker": {"size": 10}}, "unselected": {"marker": {"opacity": 0.5}}}
-        if len(selected) and not solid:
-            picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], selected))
-        traces.append(
-            _points(
-                embedding.coordinates[rows],
-                customdata=embedding.indices[rows],
-                marker={"size": size, "color": DIGIT_COLOURS[digit]},
-                name=str(digit),
-                hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
-                **picked,
-            )
-        )
-    pointers = []
-    position = np.flatnonzero(embedding.indices == ringed)
-    if len(position):
-        ring = {"size": 18, "symbol": "circle-open", "color": RED, "line": {"width": 3}}
-        places = embedding.coordinates[position]
-        traces.append(_points(places, showlegend=False, hoverinfo="skip", marker=ring))
-        pointers.append((places[0], f"test image {ringed}"))
-    if drawn is not None:
-        star: dict[str, Any] = {"color": RED, "line": {"width": 1, "color": "white"}}
-        star |= {"size": 6, "symbol": "diamond"} if solid else {"size": 16, "symbol": "star"}
-        hover = "your drawing<extra></extra>"
-        traces.append(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
-        pointers.append((drawn, "your drawing"))
-    layout = {**_layout(MAP_HEIGHT), "meta": {"images": images}}
-    layout["legend"] |= {"title": {"text": "digit"}, "itemsizing": "constant"}
-    if solid:
-        layout["scene"] = _scene(pointers)
-    else:
-        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding)}
-        layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
-    return go.Figure(traces, layout)  # of plain dictionaries: in less than half the time
-
-
-def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
-    """Return the glyph of every digit on a plane as an annotation, at the median of its points or next to it."""
-    present = np.unique(embedding.labels).tolist()
-    medians = np.array([np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in present])
-    places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
-    look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
-    return [
-        {"x": x, "y": y, "text": f"<b>{digit}</b>", "bordercolor": DIGIT_COLOURS[digit], **look}
-        for digit, (x, y) in zip(present, places.tolist(), strict=True)
-    ]
-
-
-def apart(places: np.ndarray, least: float) -> np.ndarray:
-    """Push points (N, 2) off each other until any two are so far apart."""
-    for _ in range(SHOVES):
-        offsets = places[:, None] - places
-        distances = np.linalg.norm(offsets, axis=-1, keepdims=True)
-        lacking = np.where((distances > 0) & (distances < least), least - distances, 0)
-        if not lacking.any():
-            break
-        places = places + SHOVE * (offsets / np.maximum(distances, 1e-9) * lacking).sum(axis=1)
-    return places
-
-
-def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
-    """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
-    axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
-    axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
-    arrow = {
-        "arrowcolor": RED,
-        "ax": 40,
-        "ay": -60,
-        "bgcolor": "white",
-        "bordercolor": RED,
-        "font": {"color": INK},
-    }
-    arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
-    axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
-    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
-
-
-def _points(places: np.ndarray, **settings: Any) -> dict[str, Any]:
-    """Return a trace of points (N, 2 or 3)."""
-    kind = "scatter3d" if places.shape[1] == 3 else "scattergl"
-    return {"type": kind, **dict(zip("xyz", places.T, strict=False)), "mode": "markers", **settings}
-
-
-def legible_on(colour: str) -> str:
-    """Return black or white, whichever has more contrast with a colour: 4.5 and more, by the luminance of WCAG 2."""
-    shades = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (shade / 12.92 if shade <= 0.04045 else ((shade + 0.055) / 1.055) ** 2.4 for shade in shades)
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
 
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
@@ -170,7 +49,7 @@ def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
         for digit, colour in enumerate(DIGIT_COLOURS)
     ]  # fmt: skip
     axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
-    layout = {**_layout(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
+    layout = {**framed(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
     return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
 
 
@@ -193,7 +72,7 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
         hovertemplate="%{x}: %{y:.2f} nats<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.update_layout(**_layout(HEIGHT), yaxis_title="rate, nats per image", xaxis_title=unit)
+    figure.update_layout(**framed(HEIGHT), yaxis_title="rate, nats per image", xaxis_title=unit)
     return figure
 
 
@@ -220,7 +99,7 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
     )  # fmt: skip
     look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "xshift": 6, "yshift": 6, "bgcolor": "white"}
     figure.update_layout(
-        **_layout(height),
+        **framed(height),
         xaxis_title="rate, nats per image",
         yaxis_title="distortion, nats per image",
         annotations=[
@@ -248,7 +127,7 @@ def grey_cost(ink: float) -> go.Figure:
             marker={"size": 11, "color": LINE_COLOURS[1]}, showlegend=False, hoverinfo="skip", cliponaxis=False,
         )
     )  # fmt: skip
-    figure.update_layout(**_layout(HEIGHT), xaxis_title="p, probability of ink", yaxis_title="cost of the pixel, nats")
+    figure.update_layout(**framed(HEIGHT), xaxis_title="p, probability of ink", yaxis_title="cost of the pixel, nats")
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(range=[0, 3])
     return figure
@@ -269,7 +148,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
             hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)))
+    figure.update_layout(**framed(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)))
     figure.update_yaxes(autorange="reversed")
     return figure
 
@@ -302,7 +181,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                 )  # fmt: skip
     title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
     epochs = "epoch (dashed: training, solid: validation)"
-    figure.update_layout(**_layout(CURVES_HEIGHT), hovermode="x unified", xaxis_title=epochs, yaxis_title=title)
+    figure.update_layout(**framed(CURVES_HEIGHT), hovermode="x unified", xaxis_title=epochs, yaxis_title=title)
     figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
     figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
@@ -332,7 +211,7 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
                 )
             )  # fmt: skip
     figure.update_layout(
-        **_layout(CURVES_HEIGHT),
+        **framed(CURVES_HEIGHT),
         hovermode="x unified",
         xaxis_title="test images",
         yaxis_title="−log p(x | c), nats per image",
@@ -358,7 +237,7 @@ def by_draws(cells: Sequence[Cell]) -> go.Figure:
             )
         )
     title = "−log p(x | c), nats per image"
-    figure.update_layout(**_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
+    figure.update_layout(**framed(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
     figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
     return figure
@@ -376,7 +255,7 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
         line: dict[str, Any] = {"color": LINE_COLOURS[number], "dash": dash}
         figure.add_trace(go.Scatter(x=list(counts), y=values, mode="lines", line=line, name=name))
     figure.update_layout(
-        **_layout(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
+        **framed(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
     )
     figure.update_layout(yaxis_hoverformat=".2f")
     figure.update_xaxes(type="log")
@@ -388,9 +267,17 @@ def bare(figure: go.Figure) -> go.Figure:
     return figure.update_layout(margin_t=8, height=figure.layout.height - TOOLS_HEIGHT + 8)
 
 
-def _layout(height: int) -> dict[str, Any]:
+def framed(height: int) -> dict[str, Any]:
+    """Return the layout that all charts share."""
     return {
         "height": height,
         "margin": {"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 40},
         "legend": {"orientation": "h", "yref": "container", "y": 1 - TOOLS_HEIGHT / height, "yanchor": "top"},
     }
+
+
+def legible_on(colour: str) -> str:
+    """Return black or white, whichever has more contrast with a colour: 4.5 and more, by the luminance of WCAG 2."""
+    shades = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (shade / 12.92 if shade <= 0.04045 else ((shade + 0.055) / 1.055) ** 2.4 for shade in shades)
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"

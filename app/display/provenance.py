@@ -1,7 +1,7 @@
 """Where a number of the table comes from, in words."""
 
 from app.display.plain_text import Markdown, code, plain
-from cvae_core.config.flavours import train_command
+from cvae_core.config.command import train_command
 from cvae_core.evaluation import table
 from cvae_core.evaluation.table import Entry
 from cvae_core.runs.run import default_root, find

@@ -15,7 +15,8 @@ from app.display.plain_text import plain
 from app.views import code_snippets
 from cvae_core.errors import LabError
 from cvae_core.evaluation import table
-from cvae_core.evaluation.likelihood import Cell, Scored, evaluate, store, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import Cell, Scored, store, stored_cells
 from cvae_core.jobs import housekeeping
 from cvae_core.runs import run as runs
 

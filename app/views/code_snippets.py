@@ -6,7 +6,7 @@ from app.cached import maps
 from app.cached.runs import RunKey
 from cvae_core.config.quadrant_names import ANY
 from cvae_core.evaluation.latent_space import Layout
-from cvae_core.evaluation.likelihood import Estimator
+from cvae_core.evaluation.results import Estimator
 
 _RUNS = "from cvae_core.runs.run import default_root, find"
 

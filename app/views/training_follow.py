@@ -5,12 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.cached import histories
 from app.cached import runs as library
 from app.cached.figures import Stage
 from app.display import elements, live_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, permission
+from app.widgets import permission, run_pickers
 from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
 from cvae_core.errors import RunDamaged
 from cvae_core.jobs import control, heartbeat, output_log
@@ -90,7 +91,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
             st.rerun()
         if damage:
             st.error(plain(damage), icon=":material/error:")
-        name = controls.run_name("Follow", names, FOLLOW)
+        name = run_pickers.run_name("Follow", names, FOLLOW)
         now = control.condition(root, name)
         _state(root, name, now)
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
@@ -99,7 +100,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
             st.markdown("Train it anew with a lower learning rate:")
             st.code(now.anew.command(root, force=True), language="bash", wrap_lines=True)
         if now.state == "finished":
-            controls.tell_trouble(name)
+            run_pickers.tell_trouble(name)
             _onward(name, run.find(name, root).card().config)
         _pictures(name)
         if said := output_log.tail(root, name):
@@ -192,17 +193,17 @@ def _pictures(name: str) -> None:
     left, right = st.columns(2)
     with left, elements.sentences():
         if library.card(key).epochs:
-            table, best = library.curves(key), library.card(key).best_epoch
+            table, best = histories.curves(key), library.card(key).best_epoch
             option = live_charts.curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), key="followed", alt=alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, elements.sentences():
-        if not any(library.stages_version(key)):
+        if not any(histories.stages_version(key)):
             st.caption("The first pictures come with the first step.")
             return
-        stages = library.stages(key)
+        stages = histories.stages(key)
         index = len(stages["epoch"]) - 1
         elements.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
-        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {library.stage_words(key)}")
+        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {histories.stage_words(key)}")

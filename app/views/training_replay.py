@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from app.cached import runs
+from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import plain
 from app.views import code_snippets
-from app.widgets import controls, epoch_slider
+from app.widgets import controls, epoch_slider, run_pickers
 from cvae_core.models.objectives import elbo
 from cvae_core.pictures.stages import Part, Stages, epochs
 from cvae_core.system import formats
@@ -29,8 +29,8 @@ def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
     names = list(keys)
     first = [name for name in FIRST_RUNS if name in names] or names[:2]
     words = f"Up to {MOST_RUNS}, side by side"
-    replayed = controls.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
-    more = controls.run_names("More curves", names, "runs", "Of runs that are not replayed", most=len(names))
+    replayed = run_pickers.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
+    more = run_pickers.run_names("More curves", names, "runs", "Of runs that are not replayed", most=len(names))
     return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
 
 
@@ -39,8 +39,8 @@ def compare(chosen: Sequence[RunKey]) -> None:
     tables, best = {}, {}
     for key in chosen:
         with elements.sentences():
-            controls.tell_trouble(key.name)
-            tables[key.name], best[key.name] = runs.curves(key), runs.card(key).best_epoch
+            run_pickers.tell_trouble(key.name)
+            tables[key.name], best[key.name] = histories.curves(key), runs.card(key).best_epoch
     if not tables:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -50,7 +50,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
         log = st.toggle("Log axis", key="log", bind="query-params")
         elements.file_button(
             "CSV",
-            lambda: formats.spreadsheet(runs.joined(tables)),
+            lambda: formats.spreadsheet(histories.joined(tables)),
             "curves.csv",
             words="Download these runs' curves",
         )
@@ -70,7 +70,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
 
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
-    index = runs.latest(stages, epoch)
+    index = histories.latest(stages, epoch)
     st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
     elements.picture(
         Stage(key, index),
@@ -78,13 +78,13 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
         alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
         scale=scale,
     )
-    st.caption(runs.stage_words(key))
+    st.caption(histories.stage_words(key))
 
 
 @st.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
     """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
-    moments, of = runs.moments(list(replayed.values())), "+".join(key.name for key in replayed)
+    moments, of = histories.moments(list(replayed.values())), "+".join(key.name for key in replayed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         position = epoch_slider.slider(moments)
         place = st.container(width="content")
@@ -128,7 +128,7 @@ def show() -> None:
     trainings: dict[RunKey, Stages] = {}
     for key in replayed:
         with elements.sentences():
-            trainings[key] = runs.stages(key)
+            trainings[key] = histories.stages(key)
     if drawn:
         compare(drawn)
     if trainings:

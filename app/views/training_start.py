@@ -11,19 +11,9 @@ from app.cached import runs
 from app.display import elements
 from app.display.plain_text import Markdown, plain
 from app.views.training_follow import FOLLOW, duration
-from cvae_core.config.flavours import (
-    DEFAULT_PRESET,
-    PRESETS,
-    Config,
-    Dataset,
-    Flavour,
-    Pixels,
-    PresetName,
-    configure,
-    preset_of,
-    warm_up_caution,
-)
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName, warm_up_caution
 from cvae_core.config.job import Job, Options
+from cvae_core.config.presets import PRESETS, configure, preset_of
 from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
 from cvae_core.data import datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse

@@ -8,7 +8,7 @@ from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.views import code_snippets
-from app.widgets import controls
+from app.widgets import controls, run_pickers
 from cvae_core.data.masks import PIXELS
 from cvae_core.evaluation import table
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
@@ -140,7 +140,7 @@ def elbo_or_sampling() -> None:
         f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
         "slowly."
     )
-    if settled := controls.curve("quadrant-1"):
+    if settled := run_pickers.curve("quadrant-1"):
         name, cells = settled
         elements.chart(
             plotly_charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),

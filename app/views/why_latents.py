@@ -8,7 +8,7 @@ from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.views import code_snippets
-from app.widgets import controls
+from app.widgets import controls, latent_sliders, run_pickers
 from cvae_core.config.flavours import QuadrantConfig
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
@@ -33,7 +33,7 @@ def why_the_prior() -> None:
         "prior alone. $\\mathcal N(0, I)$ has not even seen the condition."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.flat_run("prior", "quadrant-1", "quadrant")
+        key = run_pickers.flat_run("prior", "quadrant-1", "quadrant")
         if key is None:
             return
         seed = controls.seed()
@@ -82,14 +82,14 @@ def collapsed() -> None:
         "rate. Some dead units are thrift; when all are dead, the model is one answer per condition."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.flat_run("collapse", "quadrant-1")
+        key = run_pickers.flat_run("collapse", "quadrant-1")
         if key is None:
             return
         rates = runs.rates(key)
         if not any(rates):
             st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
             return
-        units = {f"z{dimension + 1}": dimension for dimension in controls.by_rate(rates)}
+        units = {f"z{dimension + 1}": dimension for dimension in latent_sliders.by_rate(rates)}
         names = list(units)
         name = controls.or_default(
             st.selectbox("Unit fixed to its prior mean", names, key=f"unit-{len(units)}", bind="query-params"), names[0]
@@ -151,7 +151,7 @@ def without_the_label() -> None:
         "The VAE's decoder is told nothing: all of the digit has to come through its $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.flat_run("label", "label", "label")
+        key = run_pickers.flat_run("label", "label", "label")
         if key is None:
             return
         label = int(controls.digit([str(digit) for digit in range(LABELS)]))
@@ -175,7 +175,7 @@ def without_the_label() -> None:
         f"{costs.first_images(key)}, but for every {label}: −ELBO {own.total:.1f} nats under their own label, "
         f"{other.total:.1f} when told {label}, so the wrong word loses **{lost} nats** an image."
     )
-    vae = controls.vae_of(key, pixels=config.pixels, groups=0)
+    vae = run_pickers.vae_of(key, pixels=config.pixels, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
     elements.explanation(
@@ -223,7 +223,7 @@ def blurred() -> None:
         "given $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.flat_run("blur", "quadrant-1", "quadrant")
+        key = run_pickers.flat_run("blur", "quadrant-1", "quadrant")
         if key is None:
             return
         chosen = st.select_slider(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.widgets import controls
+from app.widgets import latent_sliders
 from cvae_core.data.conditions import LABELS
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock
@@ -118,7 +118,7 @@ def news(component: str, name: str) -> object:
 
 def move_sliders(epsilon: Sequence[float]) -> None:
     """Bring the live sliders to a base noise."""
-    controls.write_epsilon(epsilon, len(epsilon))
+    latent_sliders.write_epsilon(epsilon, len(epsilon))
     st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
 
 
@@ -128,7 +128,9 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
     Where z has two dimensions there is a plane of it too, of digits of one label.
     """
     name, rates = network_name(key), runs.rates(key)
-    units = [{"dimension": unit, "words": controls.slider_words(rates, unit)} for unit in controls.by_rate(rates)]
+    units = [
+        {"dimension": unit, "words": latent_sliders.slider_words(rates, unit)} for unit in latent_sliders.by_rate(rates)
+    ]
     send(key)
     shown = _latent(
         key=LIVE,
@@ -140,11 +142,11 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0),
             "units": units,
-            "first": controls.FIRST_SLIDERS,
-            "range": controls.NOISE_RANGE,
-            "step": controls.NOISE_STEP,
+            "first": latent_sliders.FIRST_SLIDERS,
+            "range": latent_sliders.NOISE_RANGE,
+            "step": latent_sliders.NOISE_STEP,
         },
-        on_epsilon_change=lambda: controls.write_epsilon(news(LIVE, "epsilon"), len(rates)),
+        on_epsilon_change=lambda: latent_sliders.write_epsilon(news(LIVE, "epsilon"), len(rates)),
         on_ready_change=lambda: None,
     )
     return shown.ready == name

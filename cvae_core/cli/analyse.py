@@ -22,8 +22,8 @@ from cvae_core.data import datasets
 from cvae_core.data.datasets import Split
 from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
-from cvae_core.evaluation import classifier, latent_space, likelihood, sample_quality, table
-from cvae_core.evaluation.likelihood import Cell, Interim
+from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, table
+from cvae_core.evaluation.results import Cell, Interim
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import housekeeping
 from cvae_core.jobs.session import Launch, SessionReport, train_run
@@ -107,7 +107,7 @@ class Evaluate:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
         if (images_of := run.card().image_set) != model.config.dataset:
             print(f"Scored on {images_of}.", file=sys.stderr)
-        file, cells = likelihood.CURVE if self.curve else likelihood.RESULTS, []
+        file, cells = results.CURVE if self.curve else results.RESULTS, []
         files.require_writable(run.result_path(file))
         each = likelihood.CURVE_SAMPLES if self.curve else (self.samples,)
         images = min(likelihood.CURVE_IMAGES, len(split)) if self.curve else self.images
@@ -116,7 +116,7 @@ class Evaluate:
             cells += self._scored(interim, weights, model, split, samples, images)
         if not distributed.leads():
             return
-        kept = likelihood.store(run, cells, weights, file)
+        kept = results.store(run, cells, weights, file)
         for interim in interims.values():
             interim.drop(cells[0].images)
         if set(cells) - set(kept):

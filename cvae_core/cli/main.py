@@ -33,7 +33,8 @@ from typing import Any, TypeVar, get_args
 import tyro
 
 from cvae_core.cli import train
-from cvae_core.config.flavours import DEFAULT_PRESET, PRESETS, TRAINING_IMAGES, Config, Flavour, preset_of
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour
+from cvae_core.config.presets import PRESETS, TRAINING_IMAGES, preset_of
 from cvae_core.errors import ConfigError, LabError
 from cvae_core.jobs import control
 from cvae_core.system import logs

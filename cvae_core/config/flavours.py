@@ -4,9 +4,8 @@ A configuration travels in its run's card as plain JSON, and two runs of equal c
 texts beside the fields are the command line's help.
 """
 
-import math
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from typing_extensions import Doc
@@ -14,6 +13,8 @@ from typing_extensions import Doc
 from cvae_core.config.quadrant_names import ANY, canonical
 from cvae_core.errors import ConfigError
 from cvae_core.system.seeds import require_seed
+
+STAGE_COLUMNS = 8  # samples per row
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -187,144 +188,11 @@ _BOUNDS = (  # generous: a laptop's memory and patience end before them
     ("alpha", 0.0, 1.0),
 )
 
-# The ancestors: a constant learning rate, early stopping, no averaging. Pyro's tutorial on Sohn et al. (2015) has
-# 500-500 networks, 200 latents and a generation network that sees z alone; the label ancestor one hidden layer of 400
-# units and 20 latents.
-_ANCESTOR: Mapping[str, Any] = {
-    "preset": "classic",
-    "residual": False,
-    "epochs": 50,
-    "patience": 3,
-    "batch_size": 128,
-    "learning_rate": 1e-3,
-    "one_cycle": False,
-    "weight_decay": 0.0,
-    "averaging": 0.0,
-}
-# Ours: what lowered the validation bound most for minutes on two cores.
-_RESIDUAL: Mapping[str, Any] = {
-    "preset": "mlp",
-    "residual": True,
-    "width": 400,
-    "depth": 2,
-    "epochs": 40,
-    "patience": None,
-    "batch_size": 256,
-    "learning_rate": 2e-3,
-    "one_cycle": True,
-    "weight_decay": 0.05,
-    "averaging": 0.998,
-}
-# Convolutions and a hierarchy of latents: an hour or so on two cores. It learns its training images by heart unless they
-# are shifted about, and without clipping one step in the thirteenth epoch undid all those before it.
-_LADDER: Mapping[str, Any] = {
-    **_RESIDUAL,
-    "preset": "ladder",
-    "width": 64,
-    "latent": 4,
-    "groups": 2,
-    "epochs": 24,
-    "batch_size": 128,
-    "learning_rate": 1.5e-3,
-    "weight_decay": 0.03,
-    "clip": 200.0,
-    "averaging": 0.999,
-    "shifts": 0.5,
-    "warm_up": 3,
-}
-BASELINE_BODY: Mapping[str, Any] = {"residual": False, "width": 500, "depth": 2}  # the tutorial's, small on purpose
-# A baseline that knows its training images by heart gives the prior network guesses that it will not get on others:
-# trained until validation was best, it cost the three-quadrant model half a nat. So it trains half as long, as gently.
-_BASELINE: Mapping[str, Any] = {**_RESIDUAL, **BASELINE_BODY, "epochs": 20, "learning_rate": 1e-3, "weight_decay": 0.01}
 DEFAULT_PRESET: PresetName = "mlp"
-PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
-    "classic": {
-        "vae": VAEConfig(**_ANCESTOR, width=400, depth=1, latent=20, warm_up=0),
-        "label": LabelConfig(**_ANCESTOR, width=400, depth=1, latent=20, warm_up=0),
-        "quadrant": QuadrantConfig(
-            **_ANCESTOR, width=500, depth=2, latent=200, warm_up=0, decoder_sees_condition=False
-        ),
-        "baseline": BaselineConfig(**{**_ANCESTOR, **BASELINE_BODY}),
-    },
-    "mlp": {
-        "vae": VAEConfig(**_RESIDUAL, latent=16, warm_up=5),
-        "label": LabelConfig(**_RESIDUAL, latent=16, warm_up=5),
-        "quadrant": QuadrantConfig(**_RESIDUAL, latent=64, warm_up=5, decoder_sees_condition=True),
-        "baseline": BaselineConfig(**_BASELINE),
-    },
-    "ladder": {
-        "vae": VAEConfig(**_LADDER),
-        "label": LabelConfig(**_LADDER, prior="learned"),
-        "quadrant": QuadrantConfig(**_LADDER, decoder_sees_condition=True),
-    },
-}
-# The presets are made for MNIST's 50,000 training images. A small set lacks steps, not epochs: 40 epochs of the embedded
-# digits in batches of 256 are 200 steps, after which z still carries nothing. It gets small batches, and all that the
-# presets count in epochs in proportion. Residual networks learn so few images by heart unless they are narrow and the
-# images are shifted; the ancestors' networks stay what they are, as does the baseline's, which stands inside other models.
-TRAINING_IMAGES: Mapping[Dataset, int] = {"mnist": 50_000, "fashion": 50_000, "kmnist": 50_000, "digits": 1_257}
-SMALL = 10_000  # training images: a set of fewer is small
-SMALL_BATCH, SMALL_WIDTH, SMALL_SHIFTS = 64, 128, 0.5
-STEPS_PER_EPOCH = 75  # that a small set takes for an epoch of a preset: 3,000 for mlp's 40
 
 _CLASSES: Mapping[str, type[Config]] = {
     kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)
 }
-
-
-def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
-    """Return a preset's configuration of a flavour, fitted to the data set, with some fields changed.
-
-    >>> configure("label", latent=2).latents
-    2
-    """
-    return replace(preset_of(flavour, preset, changes.get("dataset", Config.dataset)), **changes)
-
-
-def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.dataset) -> Config:
-    """Return a preset's configuration of a flavour, fitted to the size of a data set; raise ConfigError where it has none.
-
-    >>> [preset_of("label", "mlp", dataset).epochs for dataset in ("mnist", "digits")]
-    [40, 150]
-    """
-    if flavour not in PRESETS[preset]:
-        raise ConfigError(f"There is no {preset} preset of a {flavour}: it has no latents to lay out in a hierarchy.")
-    config = replace(PRESETS[preset][flavour], dataset=dataset)
-    if (images := TRAINING_IMAGES[dataset]) >= SMALL:
-        return config
-    longer = STEPS_PER_EPOCH / math.ceil(images / SMALL_BATCH)
-    counted = {name: getattr(config, name, None) for name in ("epochs", "patience", "warm_up")}
-    changes: dict[str, Any] = {name: round(count * longer) for name, count in counted.items() if count}
-    if config.residual:
-        changes |= {"width": min(config.width, SMALL_WIDTH), "shifts": SMALL_SHIFTS}
-    return replace(config, batch_size=SMALL_BATCH, **changes)
-
-
-def train_command(config: Config, run: str, *flags: str) -> str:
-    """Return the command that trains a configuration, with the run's name and other flags.
-
-    It names each setting that differs from the preset, and what the size of the data set has changed of that: so it means
-    the same wherever it is given.
-
-    >>> train_command(configure("label", latent=2), "label-2d")
-    'python -m cvae_core train label --latent 2 --run label-2d'
-    >>> train_command(configure("vae", dataset="digits"), "digits-vae")
-    'python -m cvae_core train vae --dataset digits --width 128 --shifts 0.5 --epochs 150 --batch-size 64 --warm-up 19'
-    """
-    return " ".join(["python -m cvae_core", *train_words(config, run, *flags)])
-
-
-def train_words(config: Config, run: str, *flags: str) -> list[str]:
-    """Return the arguments of `python -m cvae_core` that train a configuration, and others given."""
-    words = ["train", config.flavour]
-    words += [] if config.preset == DEFAULT_PRESET else ["--preset", config.preset]
-    usual = PRESETS[config.preset][config.flavour], preset_of(config.flavour, config.preset, config.dataset)
-    for name in (f.name for f in fields(config) if f.name != "preset"):
-        value, flag = getattr(config, name), name.replace("_", "-")
-        if any(value != getattr(defaults, name) for defaults in usual):
-            words += [f"--{flag}", str(value)] if not isinstance(value, bool) else [f"--{'' if value else 'no-'}{flag}"]
-    words += [] if run == config.run_name else ["--run", run]
-    return [*words, *flags]
 
 
 def from_json(card: Mapping[str, Any]) -> Config:
@@ -345,13 +213,6 @@ def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
     return needed <= set(values) <= {f.name for f in fields(kind)}
 
 
-def baseline_for(config: QuadrantConfig) -> BaselineConfig:
-    """Return the baseline that a quadrant run stands on: the default one for its images, pixels and quadrants."""
-    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible)
-    assert isinstance(baseline, BaselineConfig)
-    return baseline
-
-
 def any_set(config: Config) -> bool:
     """Say whether a configuration trains on all sets of visible quadrants."""
     return getattr(config, "visible", None) == ANY
@@ -366,12 +227,6 @@ def warm_up_caution(config: Config) -> str:
         f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
         f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
     )
-
-
-def calmer(config: Config) -> Config:
-    """Return a diverged configuration with a lower learning rate: the preset's, or a tenth where it had no more."""
-    usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
-    return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
 
 
 def guess_is_fixed(config: Config) -> bool:
@@ -403,6 +258,3 @@ def _short(visible: str) -> str:
 
 def _said(name: str) -> str:
     return name.replace("_", " ").capitalize()
-
-
-STAGE_COLUMNS = 8  # samples per row

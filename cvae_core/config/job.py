@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from typing_extensions import Doc
 
-from cvae_core.config.flavours import Config, from_json, train_words
+from cvae_core.config.command import train_words
+from cvae_core.config.flavours import Config, from_json
 from cvae_core.errors import ConfigError
 from cvae_core.system.folders import in_root, require_name
 from cvae_core.system.type_checks import Device, fits

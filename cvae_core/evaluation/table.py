@@ -20,7 +20,7 @@ from cvae_core.config.quadrant_names import ANY, described
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.evaluation.likelihood import CURVE, Cell, Estimator, stored_cells
+from cvae_core.evaluation.results import CURVE, Cell, Estimator, stored_cells
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.runs import sameness
 from cvae_core.runs.card import Card

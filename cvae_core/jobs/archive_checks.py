@@ -10,7 +10,7 @@ from cvae_core.config.flavours import any_set
 from cvae_core.config.quadrant_names import canonical
 from cvae_core.errors import ArchiveRefused
 from cvae_core.evaluation.latent_space import read_embedding
-from cvae_core.evaluation.likelihood import CURVE, RESULTS, Cell, stored_cells
+from cvae_core.evaluation.results import CURVE, RESULTS, Cell, stored_cells
 from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
 from cvae_core.evaluation.sample_quality import Finding, stored_judgement
 from cvae_core.runs.card import Card

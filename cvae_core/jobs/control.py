@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cvae_core.config.flavours import Config, calmer
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import USUAL, Job, Options
+from cvae_core.config.presets import calmer
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import heartbeat, output_log
 from cvae_core.jobs import queue as queueing

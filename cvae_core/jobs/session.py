@@ -12,8 +12,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core.config.flavours import Config, QuadrantConfig, baseline_for
+from cvae_core.config.flavours import Config, QuadrantConfig
 from cvae_core.config.job import Options
+from cvae_core.config.presets import baseline_for
 from cvae_core.data.datasets import DataSet, load
 from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Diverged, LabError, NotWritable, RunInUse
@@ -27,14 +28,8 @@ from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run, run_at
 from cvae_core.runs.sameness import Subject, baseline_is_begun, baseline_name
 from cvae_core.system import formats
-from cvae_core.system.distributed import CPU, agreed, leads, processes, threads, wait_for_all
-from cvae_core.training.loop import (
-    Learner,
-    Report,
-    fast_dtype,
-    steps_per_epoch,
-    train,
-)
+from cvae_core.system.distributed import CPU, agreed, fast_dtype, leads, processes, threads, wait_for_all
+from cvae_core.training.loop import Learner, Report, steps_per_epoch, train
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from cvae_core.config.flavours import (
-    DEFAULT_PRESET,
-    Config,
-    Flavour,
-    PresetName,
-    QuadrantConfig,
-    baseline_for,
-    configure,
-    preset_of,
-)
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName, QuadrantConfig
 from cvae_core.config.job import USUAL, Job, Options
+from cvae_core.config.presets import baseline_for, configure, preset_of
 from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import ConfigError
 from cvae_core.runs import sameness

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from cvae_core.config.flavours import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig, baseline_for
+from cvae_core.config.flavours import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig
+from cvae_core.config.presets import baseline_for
 from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.intensities import require_images

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvae_core.config.flavours import TRAINING_IMAGES, Config, any_set
+from cvae_core.config.flavours import Config, any_set
+from cvae_core.config.presets import TRAINING_IMAGES
 from cvae_core.config.quadrant_names import ANY, NAMES
 from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
 from cvae_core.data.masks import PIXELS, flags

@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from cvae_core.config.flavours import Config, fills, from_json, train_command, trains_by_elbo
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config, fills, from_json, trains_by_elbo
 from cvae_core.config.job import USUAL, Job, Options, options_of
 from cvae_core.data.fingerprints import named
 from cvae_core.errors import ConfigError, RunDamaged

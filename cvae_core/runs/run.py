@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from cvae_core.config.flavours import train_command
+from cvae_core.config.command import train_command
 from cvae_core.data.datasets import DataSet, load
 from cvae_core.errors import ConfigError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.models.build import build, shapes

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from cvae_core.config.flavours import Config, QuadrantConfig, baseline_for, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config, QuadrantConfig
+from cvae_core.config.presets import baseline_for
 from cvae_core.data import fingerprints
 from cvae_core.errors import RunInUse
 from cvae_core.runs.card import CARD, Card, has_weights, read_card, readable

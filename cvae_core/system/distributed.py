@@ -5,6 +5,7 @@ prints. Without torchrun there is one process, and all of this costs nothing.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -104,3 +105,23 @@ def group(where: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def fast_dtype(device: torch.device = CPU, turns: int = 5, seconds: float = 0.04) -> torch.dtype:
+    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products.
+
+    The products take turns, and the best turn of each counts: whatever else the machine does slows some of them.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
+    for _ in range(turns):
+        for dtype, best in rates.items():
+            a = torch.ones(512, 512, dtype=dtype)
+            a @ a
+            count, start = 0, time.monotonic()
+            while time.monotonic() - start < seconds:
+                a @ a
+                count += 1
+            rates[dtype] = max(best, count / (time.monotonic() - start))
+    return torch.bfloat16 if rates[torch.bfloat16] > 1.5 * rates[torch.float32] else torch.float32

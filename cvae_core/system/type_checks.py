@@ -10,6 +10,8 @@ from datetime import datetime
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+Device = Literal["auto", "cpu", "cuda"]
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -96,6 +98,3 @@ def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
         for field in fields(value)
         if not fits(getattr(value, field.name), hints[field.name], one_line=one_line)
     ]
-
-
-Device = Literal["auto", "cpu", "cuda"]

@@ -9,12 +9,11 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from cvae_core.config.flavours import Config, guess_is_fixed, is_gsnn
 from cvae_core.data import noise
@@ -29,7 +28,7 @@ from cvae_core.models.objectives import Elbo, objective, objective_draws
 from cvae_core.system import distributed, formats
 from cvae_core.system.distributed import CPU
 from cvae_core.system.type_checks import NATS
-from cvae_core.training.optimiser import AdamW
+from cvae_core.training.optimiser import AdamW, averaging_of
 from cvae_core.training.validation import Measured, Staged, stage, validate
 
 STAGE_EPOCHS = (
@@ -104,7 +103,7 @@ class Learner:
         self.learned = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = AdamW(self.learned, config.weight_decay)
         self.average = (
-            AveragedModel(self.model, multi_avg_fn=_averaging(config.averaging)) if config.averaging else None
+            AveragedModel(self.model, multi_avg_fn=averaging_of(config.averaging)) if config.averaging else None
         )
         self.guesses: Tensor | None = None
         self.epoch = self.step = 0  # the next step to take
@@ -290,33 +289,3 @@ class _Clock:
 def steps_per_epoch(config: Config, images: int) -> int:
     """Return how many batches an epoch has, the last one ragged."""
     return math.ceil(images / config.batch_size)
-
-
-def fast_dtype(device: torch.device = CPU, turns: int = 5, seconds: float = 0.04) -> torch.dtype:
-    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products.
-
-    The products take turns, and the best turn of each counts: whatever else the machine does slows some of them.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    rates = {torch.float32: 0.0, torch.bfloat16: 0.0}
-    for _ in range(turns):
-        for dtype, best in rates.items():
-            a = torch.ones(512, 512, dtype=dtype)
-            a @ a
-            count, start = 0, time.monotonic()
-            while time.monotonic() - start < seconds:
-                a @ a
-                count += 1
-            rates[dtype] = max(best, count / (time.monotonic() - start))
-    return torch.bfloat16 if rates[torch.bfloat16] > 1.5 * rates[torch.float32] else torch.float32
-
-
-def _averaging(decay: float) -> Any:
-    """Return an exponential average whose decay grows to its value, so that early averages follow the weights."""
-
-    def update(averages: Any, weights: Any, updates: Tensor | int) -> None:
-        count = int(updates)
-        get_ema_multi_avg_fn(min(decay, (1 + count) / (10 + count)))(averages, weights, updates)
-
-    return update

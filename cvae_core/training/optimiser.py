@@ -1,10 +1,12 @@
 """AdamW by torch's own function: torch's class brings a compiler along, over a second of every training's start."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # as torch has them
 _STEP, _MEAN, _SQUARE = "step", "exp_avg", "exp_avg_sq"  # torch's names for t, m and v
@@ -58,3 +60,13 @@ class AdamW:
             number, _, name = key.partition(".")
             device = self.weights[int(number)].device
             self._moments.setdefault(int(number), {})[name] = moment.to(device, copy=True)
+
+
+def averaging_of(decay: float) -> Any:
+    """Return an exponential average whose decay grows to its value, so that early averages follow the weights."""
+
+    def update(averages: Any, weights: Any, updates: Tensor | int) -> None:
+        count = int(updates)
+        get_ema_multi_avg_fn(min(decay, (1 + count) / (10 + count)))(averages, weights, updates)
+
+    return update

@@ -9,7 +9,8 @@ from cvae_core.config.flavours import Config
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError
 from cvae_core.models.build import shapes
-from cvae_core.training.loop import Learner, fast_dtype, steps_per_epoch
+from cvae_core.system.distributed import fast_dtype
+from cvae_core.training.loop import Learner, steps_per_epoch
 from cvae_core.training.validation import VALIDATION_BATCH, validate
 
 SECONDS = 1.0  # of steps are timed

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from cvae_core.config.flavours import Config, is_gsnn, preset_of
+from cvae_core.config.flavours import Config, is_gsnn
+from cvae_core.config.presets import preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
 DEAD_RATE = 0.01  # nats per image: a unit with less says nothing of the image

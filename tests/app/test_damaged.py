@@ -6,7 +6,7 @@ import pytest
 
 from cvae_core.data import datasets
 from cvae_core.evaluation.classifier import Classifier, classifier_path, store_classifier
-from cvae_core.evaluation.likelihood import CURVE, store, stored_cells
+from cvae_core.evaluation.results import CURVE, store, stored_cells
 from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.runs.run import find

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.cached import costs, figures, maps, runs
 from app.display.navigation import PAGES
 from app.views import cll_estimate
-from app.widgets import controls, drawing_pad
+from app.widgets import drawing_pad, run_pickers
 from app.widgets.map_selection import packed
 from cvae_core.cli import main
 from cvae_core.config.flavours import Config
@@ -19,7 +19,7 @@ from cvae_core.data import datasets
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.classifier import Classifier, store_classifier
-from cvae_core.evaluation.likelihood import CURVE, store, stored_cells
+from cvae_core.evaluation.results import CURVE, store, stored_cells
 from cvae_core.runs.run import Run, find
 from tests.app.conftest import Visit
 from tests.conftest import PUBLISHED_MNIST
@@ -168,9 +168,9 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
     untrained(tiny("vae"), "b", root=own_runs)
     untrained(tiny("vae"), "c", root=own_runs, data_fingerprint=OTHER)
     keys = runs.run_keys()
-    found = {name: controls.vae_of(keys[name]) for name in ("here-1", "there-3")}
+    found = {name: run_pickers.vae_of(keys[name]) for name in ("here-1", "there-3")}
     assert {name: key and key.name for name, key in found.items()} == {"here-1": "b", "there-3": "c"}
-    assert controls.vae_of(keys["there-3"], width=17) is None
+    assert run_pickers.vae_of(keys["there-3"], width=17) is None
     for name, fingerprint in (("here", PUBLISHED_MNIST), ("there", OTHER)):
         run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
         cell = stored_cells(find("digits-quadrant-1", own_runs))[0]

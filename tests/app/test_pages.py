@@ -21,16 +21,16 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 from torch import Tensor, nn
 
-from app.cached import maps
+from app.cached import histories, maps
 from app.cached import runs as library
 from app.cached.figures import style
 from app.display.navigation import PAGES
 from app.display.provenance import provenance
 from app.views import cll_estimate as live
-from app.widgets import controls, epoch_slider, map_thumbnails
+from app.widgets import epoch_slider, latent_sliders, map_thumbnails
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
-from cvae_core.config.flavours import configure
+from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.data.conditions import Condition
 from cvae_core.errors import NotWritable, RunInUse
@@ -38,7 +38,7 @@ from cvae_core.evaluation import latent_space
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import Layout, embed, posterior_means, store_embedding, stored_embedding
-from cvae_core.evaluation.likelihood import CURVE, Interim, Scored, store, stored_cells
+from cvae_core.evaluation.results import CURVE, Interim, Scored, store, stored_cells
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.jobs import housekeeping
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -313,7 +313,7 @@ class TestGenerate:
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
 
     def test_noise_too_long_for_a_number_is_ignored(self) -> None:
-        controls.write_epsilon([10**400, 0.0], 2)
+        latent_sliders.write_epsilon([10**400, 0.0], 2)
         assert "epsilon" not in st.session_state
 
     def test_ordinary_sliders_take_other_noise_at_every_press_and_a_drawings_style(
@@ -1034,8 +1034,8 @@ class TestTraining:
 
     def test_stages_that_nearly_coincide_are_one_moment(self) -> None:
         trainings = [{"epoch": np.array(epochs)} for epochs in ([0, 0.0612, 0.25, 1, 2], [0, 0.0614, 0.26, 1])]
-        assert library.moments(trainings) == [0, 0.0614, 0.26, 1, 2]
-        assert [library.latest(trainings[0], epoch) for epoch in (0, 0.0614, 0.99, 1, 40)] == [0, 1, 2, 3, 4]
+        assert histories.moments(trainings) == [0, 0.0614, 0.26, 1, 2]
+        assert [histories.latest(trainings[0], epoch) for epoch in (0, 0.0614, 0.99, 1, 40)] == [0, 1, 2, 3, 4]
 
     def test_the_strip_is_of_samples_or_of_reconstructions(self, visit: Visit, without_mnist: None) -> None:
         shown = [pictures(visit("training", replay="label", part=part)) for part in ("samples", "reconstructions")]

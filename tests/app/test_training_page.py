@@ -14,8 +14,10 @@ from streamlit.testing.v1 import AppTest
 from app.cached import runs
 from app.views import training_follow, training_runs
 from app.widgets import permission
-from cvae_core.config.flavours import Config, configure, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job
+from cvae_core.config.presets import configure
 from cvae_core.data import datasets as data
 from cvae_core.errors import NotStarted
 from cvae_core.jobs import control, heartbeat, output_log, queue

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cvae_core.evaluation import latent_space, likelihood
+from cvae_core.evaluation import latent_space, results
 from cvae_core.evaluation.latent_space import Embedding, Layout
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 from cvae_core.runs.run import Run
 from cvae_core.system import files
 
 
 def store(run: Run, cells: Sequence[Cell]) -> list[Cell]:
-    return likelihood.store(run, cells, run.weights_digest())
+    return results.store(run, cells, run.weights_digest())
 
 
 def store_embedding(run: Run, layout: Layout, embedding: Embedding) -> None:

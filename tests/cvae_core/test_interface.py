@@ -18,7 +18,7 @@ from cvae_core.data import intensities
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, LabError, RunInUse, RunNotFound
-from cvae_core.evaluation import likelihood
+from cvae_core.evaluation import likelihood, results
 from cvae_core.evaluation import table as tables
 from cvae_core.jobs.session import Finished, Reused
 from cvae_core.models.flat import LabelCVAE
@@ -160,7 +160,7 @@ def test_a_grid_is_the_picture_of_the_figures() -> None:
 def test_the_table_holds_what_runs_have_stored(root: Path) -> None:
     run = find("digits-label", root)
     cells = evaluate(run.model(), load_data("digits").test, samples=2, images=30)
-    likelihood.store(run, cells, run.weights_digest())
+    results.store(run, cells, run.weights_digest())
     rows = table(["digits-label"], root)
     assert list(rows.columns) == list(tables.COLUMNS)
     assert sorted(rows["nats"]) == sorted(cell.mean for cell in cells)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cvae_core.cli import main, train
-from cvae_core.config.flavours import Config, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job, Options, job_from_json
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.jobs import archive as archives

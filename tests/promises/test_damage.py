@@ -20,10 +20,11 @@ import torch
 
 from cvae_core.data import datasets
 from cvae_core.errors import LabError
-from cvae_core.evaluation import likelihood
+from cvae_core.evaluation import results
 from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier, store_classifier
 from cvae_core.evaluation.latent_space import Layout, embed, stored_embedding
-from cvae_core.evaluation.likelihood import CURVE, evaluate, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import CURVE, stored_cells
 from cvae_core.evaluation.sample_quality import Finding, store_judgement, stored_judgement
 from cvae_core.runs.run import Run, find, readable
 from cvae_core.system import files, formats
@@ -206,7 +207,7 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     store(run, list(scored.cells))
     weights = run.weights_digest()
     *_, rescored = evaluate(run.model(), test, samples=2, images=20)
-    likelihood.store(run, list(rescored.cells), weights, CURVE)
+    results.store(run, list(rescored.cells), weights, CURVE)
     store_judgement(run, [Finding(name="samples of 3 read as 3", value=0.5, of=10)], weights)
     for layout in (PCA, SMALLER):
         store_embedding(run, layout, embed(run.model(), test, layout))

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cvae_core.cli import analyse, main, train
-from cvae_core.config.flavours import Flavour, configure
+from cvae_core.config.flavours import Flavour
+from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.errors import LabError
 from cvae_core.system import logs

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cvae_core.cli import main
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.runs.run import run_at
 from cvae_core.system.formats import spreadsheet
 from tests.cvae_core.results import store

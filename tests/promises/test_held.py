@@ -15,7 +15,7 @@ from cvae_core.cli import main, show
 from cvae_core.config.job import Options
 from cvae_core.data import datasets
 from cvae_core.errors import RunInUse, RunNotFound
-from cvae_core.evaluation import latent_space, likelihood, sample_quality
+from cvae_core.evaluation import latent_space, likelihood, results, sample_quality
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import Layout
 from cvae_core.jobs import housekeeping, session
@@ -131,7 +131,7 @@ def test_a_run_that_was_moved_before_it_could_be_held_is_not_found(root: Path) -
 
 
 WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
-    "evaluate digits-label --images 20 --samples 2": (likelihood, "evaluate", "cll.json", likelihood.stored_cells),
+    "evaluate digits-label --images 20 --samples 2": (likelihood, "evaluate", "cll.json", results.stored_cells),
     "embed digits-label --method pca --points 60": (
         latent_space,
         "embed",

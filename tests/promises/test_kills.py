@@ -16,7 +16,7 @@ import pytest
 
 from cvae_core.cli import main
 from cvae_core.evaluation.latent_space import Layout, stored_embedding
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.jobs.queue import look
 from cvae_core.runs.run import find, readable

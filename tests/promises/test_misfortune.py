@@ -14,7 +14,7 @@ from cvae_core.data import datasets, download
 from cvae_core.data.raw_files import SHAPES
 from cvae_core.evaluation import classifier, latent_space, likelihood, sample_quality
 from cvae_core.evaluation.classifier import Classifier, store_classifier
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.jobs import archive, control, heartbeat
 from cvae_core.jobs.queue import look, turn
 from cvae_core.runs.run import find

@@ -11,7 +11,8 @@ import pytest
 from cvae_core.cli import main
 from cvae_core.data import datasets
 from cvae_core.errors import RunDamaged
-from cvae_core.evaluation.likelihood import RESULTS, Cell, evaluate, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import RESULTS, Cell, stored_cells
 from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
 from cvae_core.evaluation.sample_quality import Finding, store_judgement, stored_judgement
 from cvae_core.jobs import heartbeat, queue

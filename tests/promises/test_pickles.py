@@ -16,7 +16,7 @@ from cvae_core.data.raw_files import SHAPES as MNIST_FILES
 from cvae_core.errors import LabError
 from cvae_core.evaluation.classifier import load_classifier
 from cvae_core.evaluation.latent_space import stored_embedding
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.jobs import heartbeat, sweep
 from cvae_core.jobs.archive import take_in

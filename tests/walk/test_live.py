@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, WebSocket
 
-from app.widgets import controls
+from app.widgets import latent_sliders
 from cvae_core.data import noise
 from cvae_core.data.conditions import labelled
 from cvae_core.models.conditional_vae import completed
@@ -162,7 +162,7 @@ def test_a_reload_shows_the_same_z(visit: Open) -> None:
     page = visit("generate?digit=5&e3=1.5&e12=-2")
     before = shown(page)
     limits = page.locator(".slider input").first.evaluate("input => [input.min, input.max, input.step].map(Number)")
-    assert limits == [-controls.NOISE_RANGE, controls.NOISE_RANGE, controls.NOISE_STEP]
+    assert limits == [-latent_sliders.NOISE_RANGE, latent_sliders.NOISE_RANGE, latent_sliders.NOISE_STEP]
     page.reload()
     settle(page)
     assert shown(page) == before

@@ -16,7 +16,7 @@ from app.server.asset_order import AT_MOST, QUIET
 from benchmarks import load
 from benchmarks.visitors import finished
 from cvae_core.data import datasets
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.runs.run import default_root, find
 from tests.measuring import Measured
 from tests.walk.access import serious_faults

@@ -16,7 +16,7 @@ import pytest
 import streamlit as st
 
 from app.display import plotly_charts
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = {

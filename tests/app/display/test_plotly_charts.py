@@ -5,10 +5,10 @@ import tomllib
 import numpy as np
 import pytest
 
-from app.cached import maps, runs
-from app.display import live_charts, plotly_charts
+from app.cached import histories, maps, runs
+from app.display import live_charts, map_chart, plotly_charts
 from cvae_core.evaluation.latent_space import Embedding
-from cvae_core.evaluation.likelihood import stored_cells
+from cvae_core.evaluation.results import stored_cells
 from cvae_core.runs.run import default_root, find
 from tests.app.conftest import ROOT
 
@@ -39,7 +39,7 @@ def test_what_stands_back_stands_out_from_both_papers_too() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     embedding = maps.stored(runs.run_keys()["vae"])
     assert embedding is not None
-    prior = plotly_charts.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
+    prior = map_chart.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
     assert prior.opacity is None
     assert prior.symbol == "cross"  # no digit's
     dead = plotly_charts.rate_bars([1.0, 0.0], "latent dimension").data[0].marker.color[1]
@@ -90,7 +90,7 @@ def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
 def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
     embedding = maps.stored(runs.run_keys()[name])
     assert embedding is not None
-    glyphs = plotly_charts.embedding_map(embedding, None).layout.annotations
+    glyphs = map_chart.embedding_map(embedding, None).layout.annotations
     assert [glyph.text for glyph in glyphs] == [f"<b>{digit}</b>" for digit in range(10)]
     assert [glyph.bordercolor for glyph in glyphs] == list(plotly_charts.DIGIT_COLOURS)
     assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
@@ -98,7 +98,7 @@ def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(
     extent = np.ptp(embedding.coordinates, axis=0).max()
     assert (
         np.linalg.norm(places[:, None] - places, axis=-1)[~np.eye(10, dtype=bool)].min()
-        > 0.99 * plotly_charts.APART * extent
+        > 0.99 * map_chart.APART * extent
     )
     medians = [np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in range(10)]
     moved = np.linalg.norm(places - medians, axis=-1)
@@ -110,12 +110,12 @@ def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
     assert embedding is not None
     some = embedding.labels < 3
     few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
-    assert len(plotly_charts.embedding_map(few, None).layout.annotations) == 3
+    assert len(map_chart.embedding_map(few, None).layout.annotations) == 3
 
 
 def test_curves_of_many_runs_have_a_legend_of_one_entry_for_each() -> None:
     keys = {name: runs.run_keys()[name] for name in ("digits-label", "label", "vae")}
-    tables = {name: runs.curves(key) for name, key in keys.items()}
+    tables = {name: histories.curves(key) for name, key in keys.items()}
     figure = plotly_charts.curves(
         tables, {name: runs.card(key).best_epoch for name, key in keys.items()}, "bound", log=False
     )

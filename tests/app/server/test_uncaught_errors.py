@@ -35,7 +35,7 @@ def test_what_nobody_expected_is_a_sentence_whose_number_leads_to_the_traceback(
     monkeypatch.setattr(f"app.{part}", broken)
     if part == "controls.place_sliders":
         (reset,) = (button for button in visitor.button if button.label == "Reset")
-        monkeypatch.setattr("app.widgets.controls.on_slider", broken)
+        monkeypatch.setattr("app.widgets.latent_sliders.on_slider", broken)
         reset.click()
     visitor.run()
     (told,) = (error.value for error in visitor.error)

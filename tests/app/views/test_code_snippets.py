@@ -14,16 +14,17 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.cached import figures, maps, runs
+from app.cached import figures, histories, maps, runs
 from app.cached.figures import Animation, Figure, Stage, Strip, Walk
-from app.display import plotly_charts
+from app.display import map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
 from cvae_core.data import datasets
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout
-from cvae_core.evaluation.likelihood import CURVE, Cell, Scored, evaluate, stored_cells
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import CURVE, Cell, Scored, stored_cells
 from cvae_core.pictures import recipes as gallery
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import default_root, find
@@ -154,7 +155,7 @@ def settled() -> go.Figure:
 
 
 def curves(quantity: str, log: bool) -> go.Figure:
-    tables, best = {"digits-label": runs.curves(DIGITS)}, {"digits-label": runs.card(DIGITS).best_epoch}
+    tables, best = {"digits-label": histories.curves(DIGITS)}, {"digits-label": runs.card(DIGITS).best_epoch}
     return plotly_charts.curves(tables, best, quantity, log)
 
 
@@ -172,7 +173,7 @@ PCA = Layout(method="pca")
 CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
     "curves": (
         code_snippets.curves(["digits-label"], "rate", log=True),
-        lambda: {"digits-label": runs.curves(DIGITS).to_dict("list")},
+        lambda: {"digits-label": histories.curves(DIGITS).to_dict("list")},
         lambda: curves("rate", log=True),
     ),
     "rates": (
@@ -230,7 +231,7 @@ def placed(layout: Layout, seed: int | None = None) -> Any:
 
 def mapped(layout: Layout, seed: int | None = None, ringed: int | None = None) -> go.Figure:
     shown, prior = shown_on(layout, seed)
-    return plotly_charts.embedding_map(shown, ringed, prior=prior)
+    return map_chart.embedding_map(shown, ringed, prior=prior)
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ import pytest
 from PIL import Image
 
 from cvae_core.cli import analyse, main, progress
-from cvae_core.config.flavours import PRESETS, Config, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
+from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets, download
 from cvae_core.data.batches import first_of_each_label
-from cvae_core.evaluation import latent_space, likelihood
-from cvae_core.evaluation.likelihood import Interim, stored_cells
+from cvae_core.evaluation import latent_space, likelihood, results
+from cvae_core.evaluation.results import Interim, stored_cells
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import queue
 from cvae_core.jobs.session import Launch
@@ -415,7 +417,7 @@ def interruption(monkeypatch: pytest.MonkeyPatch) -> Interruption:
 EVALUATE = ("evaluate", "digits-label", "--samples", 3, "--root")
 
 
-def means(run: Run, file: str = likelihood.RESULTS) -> dict[tuple[str, int], float]:
+def means(run: Run, file: str = results.RESULTS) -> dict[tuple[str, int], float]:
     return {(cell.estimator, cell.samples): cell.mean for cell in stored_cells(run, file)}
 
 
@@ -459,7 +461,7 @@ def test_an_interrupted_curve_keeps_every_number_of_draws(
     assert command("evaluate", "digits-label", "--curve", "--resume", "--root", root)[0] == 0
     assert interruption.images == 5
     run = run_at("digits-label", root)
-    assert {samples for _, samples in means(run, likelihood.CURVE)} == {0, 1, 2, 4}
+    assert {samples for _, samples in means(run, results.CURVE)} == {0, 1, 2, 4}
     assert not list(run.folder.glob("scoring-*"))
 
 

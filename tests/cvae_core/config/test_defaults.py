@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core.config.flavours import PRESETS, Flavour, PresetName, configure
+from cvae_core.config.flavours import Flavour, PresetName
+from cvae_core.config.presets import PRESETS, configure
 from cvae_core.data.datasets import DataSet
 from cvae_core.jobs.session import Finished, Launch, train_run
 from cvae_core.runs.run import Run

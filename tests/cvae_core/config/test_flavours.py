@@ -9,10 +9,9 @@ from typing import Any, get_args
 import pytest
 
 from cvae_core.cli import main
+from cvae_core.config.command import train_command
 from cvae_core.config.flavours import (
     DEFAULT_PRESET,
-    PRESETS,
-    TRAINING_IMAGES,
     BaselineConfig,
     Config,
     Dataset,
@@ -21,15 +20,11 @@ from cvae_core.config.flavours import (
     PresetName,
     QuadrantConfig,
     any_set,
-    baseline_for,
-    calmer,
-    configure,
     from_json,
     is_gsnn,
-    preset_of,
-    train_command,
     warm_up_caution,
 )
+from cvae_core.config.presets import PRESETS, TRAINING_IMAGES, baseline_for, calmer, configure, preset_of
 from cvae_core.config.quadrant_names import NAMES, canonical
 from cvae_core.data import datasets, fingerprints, raw_files
 from cvae_core.data.masks import PROPER_SETS

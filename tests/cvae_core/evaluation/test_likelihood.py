@@ -18,8 +18,9 @@ from cvae_core.data.batches import HELD_OUT_SEED, condition, first_of_each_label
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.errors import ConfigError, DataDamaged, RunDamaged, RunInUse, RunNotFound
-from cvae_core.evaluation import likelihood
-from cvae_core.evaluation.likelihood import Cell, Moments, evaluate, stored_cells
+from cvae_core.evaluation import likelihood, results
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import Cell, Moments, stored_cells
 from cvae_core.models.build import build
 from cvae_core.models.objectives import from_posterior
 from cvae_core.runs.run import Run
@@ -75,8 +76,8 @@ def test_more_draws_continue_fewer(tiny: Tiny, digits: DataSet) -> None:
 def test_a_curve_lies_beside_the_cells_and_not_among_them(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     first = cell(images=100)
-    likelihood.store(run, [first], run.weights_digest(), likelihood.CURVE)
-    assert stored_cells(run, likelihood.CURVE) == [first]
+    results.store(run, [first], run.weights_digest(), results.CURVE)
+    assert stored_cells(run, results.CURVE) == [first]
     assert stored_cells(run) == []
 
 
@@ -369,8 +370,8 @@ def test_of_what_is_stored_at_once_nothing_is_lost(tiny: Tiny, untrained: Untrai
 def test_a_curve_in_the_place_of_cells_is_not_taken_for_them(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     store(run, [cell(samples=1)])
-    likelihood.store(run, [cell(samples=2)], run.weights_digest(), likelihood.CURVE)
-    shutil.copy(run.folder / likelihood.CURVE, run.folder / likelihood.RESULTS)
+    results.store(run, [cell(samples=2)], run.weights_digest(), results.CURVE)
+    shutil.copy(run.folder / results.CURVE, run.folder / results.RESULTS)
     with pytest.raises(RunDamaged, match=r"cll\.json does not hold what"):
         stored_cells(run)
 
@@ -406,7 +407,7 @@ def test_scores_of_weights_that_have_been_replaced_meanwhile_are_not_stored(tiny
     scored = run.weights_digest()
     run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
     with pytest.raises(RunInUse, match="has been trained on meanwhile"):
-        likelihood.store(run, [cell()], scored)
+        results.store(run, [cell()], scored)
     assert not (run.folder / "cll.json").exists()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from cvae_core.config.flavours import Config
 from cvae_core.errors import ConfigError
-from cvae_core.evaluation.likelihood import Cell
+from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import (
     COLUMNS,
     FLOOR,

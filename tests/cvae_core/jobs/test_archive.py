@@ -22,7 +22,8 @@ from cvae_core.data import datasets, noise
 from cvae_core.data.batches import first_of_each_label, held_out
 from cvae_core.errors import ArchiveRefused, ConfigError, LabError, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation.latent_space import Layout, embed
-from cvae_core.evaluation.likelihood import CURVE, evaluate
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.evaluation.results import CURVE
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import queue

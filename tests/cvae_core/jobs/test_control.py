@@ -16,8 +16,10 @@ from typing import IO, Any
 import pytest
 
 from cvae_core.cli import main, train
-from cvae_core.config.flavours import Config, configure, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job, Options
+from cvae_core.config.presets import configure
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing

@@ -11,7 +11,8 @@ import pytest
 from filelock import FileLock
 
 from cvae_core.cli import main
-from cvae_core.config.flavours import Config, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.errors import ConfigError, LabError, ReadOnlyRun, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import archive, control, housekeeping, output_log, queue

@@ -18,8 +18,10 @@ import pytest
 import torch
 
 from cvae_core.cli import main
-from cvae_core.config.flavours import Config, baseline_for, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
+from cvae_core.config.presets import baseline_for
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError, DataMissing, Diverged, NotWritable, ReadOnlyRun, RunDamaged, RunInUse
 from cvae_core.evaluation.latent_space import stored_embedding

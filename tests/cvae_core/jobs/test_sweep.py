@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvae_core.cli import main, train
-from cvae_core.config.flavours import PRESETS, Dataset, Flavour, Pixels, configure, preset_of
+from cvae_core.config.flavours import Dataset, Flavour, Pixels
 from cvae_core.config.job import Options
+from cvae_core.config.presets import PRESETS, configure, preset_of
 from cvae_core.errors import ConfigError
 from cvae_core.jobs import sweep
 from cvae_core.jobs.session import Launch, train_run

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
 
-from cvae_core.config.flavours import Config, configure
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import configure
 from cvae_core.data import noise
 from cvae_core.data.batches import condition
 from cvae_core.data.conditions import Condition, labelled, nothing, quadrants_of

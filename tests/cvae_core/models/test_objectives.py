@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from cvae_core.config.flavours import configure
+from cvae_core.config.presets import configure
 from cvae_core.data import noise
 from cvae_core.data.conditions import Condition, labelled
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from cvae_core import load
-from cvae_core.config.flavours import Config, baseline_for, configure
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import baseline_for, configure
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import DataSet

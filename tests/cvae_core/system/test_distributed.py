@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from cvae_core.cli import main
-from cvae_core.config.flavours import configure
+from cvae_core.config.presets import configure
 from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from cvae_core.cli import main
-from cvae_core.config.flavours import Config, configure
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import configure
 from cvae_core.data import noise
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cvae_core.config.flavours import Config, train_command
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.errors import NotWritable
 from cvae_core.jobs import control, heartbeat

@@ -16,8 +16,9 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.errors import Diverged
 from cvae_core.models.build import build
+from cvae_core.system.distributed import fast_dtype
 from cvae_core.training import loop, validation
-from cvae_core.training.loop import STAGE_EPOCHS, EpochEnded, Learner, Stepped, fast_dtype, steps_per_epoch, train
+from cvae_core.training.loop import STAGE_EPOCHS, EpochEnded, Learner, Stepped, steps_per_epoch, train
 from cvae_core.training.validation import STAGE_COLUMNS, Measured, Staged, rates, stage, validate
 
 Tiny = Callable[..., Config]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from cvae_core.config.flavours import Config, configure
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import configure
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags, pixel_mask

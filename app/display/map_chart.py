@@ -1,0 +1,125 @@
+"""The map of a latent space in two or three dimensions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.display.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIGHT, RED, SHOVE, SHOVES, framed
+from cvae_core.evaluation.latent_space import Embedding
+
+APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
+# Where no graphics card draws, twice the pixels either way take 0.3 s longer to begin. A disc hardly shows them on a screen
+# of one pixel to the point; on a finer one, and in a picture that the map's own tool saves, its edge is softer for it.
+MAP_CONFIG = {**CONFIG, "plotGlPixelRatio": 1}
+SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
+
+
+def embedding_map(
+    embedding: Embedding,
+    ringed: int | None,
+    drawn: np.ndarray | None = None,
+    prior: np.ndarray | None = None,
+    images: str = "",
+    selected: Sequence[int] = (),
+) -> go.Figure:
+    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed, some selected.
+
+    `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
+    `images` names the data set, for the thumbnails.
+
+    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. A mouse pans
+    it; the wheel is the page's, and so are fingers (browser/touch.js), until a tool above it is chosen.
+    """
+    solid = embedding.coordinates.shape[1] == 3
+    traces = []
+    if prior is not None:
+        crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # a digit's disc is nearly as grey
+        traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
+    size = 3 if solid else 5 if prior is None else 4
+    for digit in range(10):
+        rows = embedding.labels == digit
+        picked: dict[str, Any] = {}
+        if not solid:
+            picked = {"selected": {"marker": {"size": 10}}, "unselected": {"marker": {"opacity": 0.5}}}
+        if len(selected) and not solid:
+            picked["selectedpoints"] = np.flatnonzero(np.isin(embedding.indices[rows], selected))
+        traces.append(
+            _points(
+                embedding.coordinates[rows],
+                customdata=embedding.indices[rows],
+                marker={"size": size, "color": DIGIT_COLOURS[digit]},
+                name=str(digit),
+                hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
+                **picked,
+            )
+        )
+    pointers = []
+    position = np.flatnonzero(embedding.indices == ringed)
+    if len(position):
+        ring = {"size": 18, "symbol": "circle-open", "color": RED, "line": {"width": 3}}
+        places = embedding.coordinates[position]
+        traces.append(_points(places, showlegend=False, hoverinfo="skip", marker=ring))
+        pointers.append((places[0], f"test image {ringed}"))
+    if drawn is not None:
+        star: dict[str, Any] = {"color": RED, "line": {"width": 1, "color": "white"}}
+        star |= {"size": 6, "symbol": "diamond"} if solid else {"size": 16, "symbol": "star"}
+        hover = "your drawing<extra></extra>"
+        traces.append(_points(drawn[None], name="drawing", hovertemplate=hover, marker=star))
+        pointers.append((drawn, "your drawing"))
+    layout = {**framed(MAP_HEIGHT), "meta": {"images": images}}
+    layout["legend"] |= {"title": {"text": "digit"}, "itemsizing": "constant"}
+    if solid:
+        layout["scene"] = _scene(pointers)
+    else:
+        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding)}
+        layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
+    return go.Figure(traces, layout)  # of plain dictionaries: in less than half the time
+
+
+def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
+    """Return the glyph of every digit on a plane as an annotation, at the median of its points or next to it."""
+    present = np.unique(embedding.labels).tolist()
+    medians = np.array([np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in present])
+    places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
+    look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
+    return [
+        {"x": x, "y": y, "text": f"<b>{digit}</b>", "bordercolor": DIGIT_COLOURS[digit], **look}
+        for digit, (x, y) in zip(present, places.tolist(), strict=True)
+    ]
+
+
+def apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Push points (N, 2) off each other until any two are so far apart."""
+    for _ in range(SHOVES):
+        offsets = places[:, None] - places
+        distances = np.linalg.norm(offsets, axis=-1, keepdims=True)
+        lacking = np.where((distances > 0) & (distances < least), least - distances, 0)
+        if not lacking.any():
+            break
+        places = places + SHOVE * (offsets / np.maximum(distances, 1e-9) * lacking).sum(axis=1)
+    return places
+
+
+def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
+    """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
+    axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
+    axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
+    arrow = {
+        "arrowcolor": RED,
+        "ax": 40,
+        "ay": -60,
+        "bgcolor": "white",
+        "bordercolor": RED,
+        "font": {"color": INK},
+    }
+    arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
+    axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
+    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
+
+
+def _points(places: np.ndarray, **settings: Any) -> dict[str, Any]:
+    """Return a trace of points (N, 2 or 3)."""
+    kind = "scatter3d" if places.shape[1] == 3 else "scattergl"
+    return {"type": kind, **dict(zip("xyz", places.T, strict=False)), "mode": "markers", **settings}

@@ -1,0 +1,89 @@
+"""Controls of a map of the latent space, and the button that computes a missing one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+
+from app.cached import runs as library
+from app.cached.maps import METHODS, drawable, has_three
+from app.cached.runs import RunKey
+from app.widgets import background_command, controls
+from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
+from cvae_core.runs import run as runs
+
+POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
+
+
+MAX_PERPLEXITY = 100
+
+
+def layout(key: RunKey) -> Layout:
+    """Choose how a run's latent space is laid out; the settings stand in the address."""
+    method = controls.or_default(
+        st.segmented_control(
+            "Map", list(METHODS), default=USUAL.method, required=True, format_func=METHODS.__getitem__, key="method",
+            bind="query-params",
+        ),
+        USUAL.method,
+    )  # fmt: skip
+    dimensions = _dimensions(key)
+    if why := library.lacks_images(key):
+        st.caption(f"Maps with other settings need the images. {why}")
+        return replace(USUAL, method=method, dimensions=dimensions)
+    with st.expander("Settings of the map", icon=":material/tune:"):
+        most = len(library.images(key).test)
+        usual = min(USUAL.points, most)
+        points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
+        if points == min(USUAL.points, most):
+            points = USUAL.points
+        perplexity = USUAL.perplexity
+        if method == "tsne":
+            highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
+            perplexity = controls.whole_number(
+                "Perplexity",
+                2,
+                highest,
+                default=min(USUAL.perplexity, highest),
+                key=f"perplexity-{highest}",
+                words="How many neighbours each point is placed by, about",
+            )
+    return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
+
+
+def _dimensions(key: RunKey) -> Dimensions:
+    """Choose between the plane and space, where z has as many dimensions."""
+    if not has_three(key):
+        return 2
+    return 3 if st.toggle("In three dimensions", key="3d", bind="query-params") else 2
+
+
+def overlay(key: RunKey, layout: Layout) -> int | None:
+    """Choose whether a map shows what prior and posteriors draw, in place of the means; return the seed, or None."""
+    if not drawable(key):
+        return None
+    if layout.method == "tsne":
+        st.caption("t-SNE cannot place new points: PCA can show what the prior draws.")
+        return None
+    wanted = st.toggle(
+        "Prior and posteriors",
+        key="prior",
+        bind="query-params",
+        help="Draws from both, over each other, in place of means",
+    )
+    return controls.seed() if wanted else None
+
+
+def offer(key: RunKey, chosen: Layout) -> None:
+    """Offer to compute a map that is not there yet, and show how far it is."""
+    if library.lacks_images(key):
+        return
+    due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
+    name = f"{METHODS[chosen.method]} of {key.name}"
+    flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
+    background_command.offer(
+        f"embed {key.name} {chosen.file}",
+        f"Compute it, about {due:.0f} s",
+        lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),
+        "embed", key.name, *flags, "--root", str(runs.default_root()),
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Controls for quadrant models: the run, and which quadrants are visible."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app.cached import runs as library
+from app.cached.runs import RunKey
+from app.display.plain_text import plain
+from app.widgets.controls import or_default
+from app.widgets.run_pickers import run, tell_about
+from cvae_core.config.flavours import QuadrantConfig
+from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described
+from cvae_core.data import datasets
+from cvae_core.data.fingerprints import named_here
+from cvae_core.data.masks import PROPER_SETS
+
+_QUADRANTS = "quadrants"
+Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
+
+
+def quadrant_families() -> Families:
+    """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first.
+
+    Those that were trained on other images of that name come last.
+    """
+    families: dict[str, dict[str, list[RunKey]]] = {}
+    keys = library.run_keys(flavour="quadrant").values()
+    for key in sorted(keys, key=lambda key: (bool(library.other_images(key)), len(key.name), key.name)):
+        config = library.config(key)
+        if isinstance(config, QuadrantConfig) and datasets.on_disk(config.dataset):
+            families.setdefault(config.dataset, {}).setdefault(config.visible, []).append(key)
+    return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
+
+
+def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
+    """Choose the images and what is visible of them; return both and the run that completes them."""
+    names = list(families)
+    dataset = names[0]
+    if len(names) > 1:
+        dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
+    if (named := named_here(dataset)) != dataset:
+        st.caption(f"The images here are {plain(named)}.")
+    sets = sorted(families[dataset])  # any comes last
+    visible = st.segmented_control(
+        "Visible quadrants",
+        sets,
+        default=sets[0],
+        required=True,
+        format_func=plain,
+        key=_visible_key(dataset),
+        bind="query-params",
+    )
+    family = or_default(visible, sets[0])
+    shown = _any_quadrants() if family == ANY else family
+    st.caption(f"{plain(described(shown).capitalize())} visible")
+    keys = {key.name: key for key in families[dataset][family]}
+    if len(keys) == 1:
+        (key,) = keys.values()
+        tell_about(key)
+        return dataset, shown, key
+    return dataset, shown, run("Model", keys, key=f"run-{family}")
+
+
+def quadrant_sets(families: Families, dataset: str) -> list[str]:
+    """Return the sets of visible quadrants that some run completes."""
+    if ANY not in families[dataset]:
+        return list(families[dataset])
+    names = [[name for name, seen in zip(NAMES, flags, strict=True) if seen] for flags in PROPER_SETS.tolist()]
+    return [canonical("+".join(each)) for each in names]
+
+
+def open_quadrants(given: object, families: Families, dataset: str) -> None:
+    """Choose the set of visible quadrants that four flags say: its own model where there is one, or the one for any set."""
+    if not isinstance(given, Sequence) or len(given) != len(NAMES) or not 0 < sum(map(bool, given)) < len(NAMES):
+        return
+    names = [name for name, seen in zip(NAMES, given, strict=True) if seen]
+    visible = canonical("+".join(names))
+    if visible in families[dataset]:
+        st.session_state[_visible_key(dataset)] = visible
+    elif ANY in families[dataset]:
+        st.session_state[_visible_key(dataset)] = ANY
+        st.session_state[_QUADRANTS] = names
+
+
+def _visible_key(dataset: str) -> str:
+    return f"visible-{dataset}"
+
+
+def _any_quadrants() -> str:
+    """Choose one to three quadrants."""
+    chosen = st.pills(
+        "Quadrants", NAMES, selection_mode="multi", default=NAMES[2:3], key=_QUADRANTS, bind="query-params"
+    )
+    if not 0 < len(chosen) < len(NAMES):
+        st.warning("Let one to three quadrants be visible.")
+        chosen = list(NAMES[2:3])
+    return canonical("+".join(chosen))

@@ -1,0 +1,107 @@
+"""Controls that choose one or several runs."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app.cached import histories
+from app.cached import runs as library
+from app.cached.runs import RunKey
+from app.display.plain_text import Markdown, code, plain
+from app.widgets.controls import or_default
+from cvae_core.config.flavours import Flavour, any_set, is_gsnn
+from cvae_core.data import datasets
+from cvae_core.evaluation.results import Cell
+from cvae_core.runs import run as runs
+from cvae_core.runs import sameness
+
+
+def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
+    """Choose one of some runs; there must be one."""
+    chosen = choices[run_name(label, list(choices), key)]
+    tell_about(chosen)
+    return chosen
+
+
+def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
+    """Choose one of some names of runs, the first by default; imported ones are called so."""
+    if linked := _plainly_linked(names, key):
+        st.session_state.setdefault(key, linked[0])
+    chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")
+    return or_default(chosen, names[0])
+
+
+def run_names(
+    label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
+) -> list[str]:
+    """Choose some names of runs, so many at most; imported ones are called so."""
+    linked, held = _plainly_linked(names, key), st.session_state.get(key, [])
+    if linked or len(held) > most:  # as only a forger holds them: Streamlit would raise
+        st.session_state[key] = (held or linked)[:most]
+    return st.multiselect(
+        label, names, default=list(default), max_selections=most, format_func=library.label, key=key, bind="query-params",
+        help=words,
+    )  # fmt: skip
+
+
+def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
+    """Return the runs that an address names, where one is named without that it is imported: Streamlit takes labels alone."""
+    given = st.query_params.get_all(key)
+    if all(library.label(name) == name for name in given if name in names):
+        return []
+    known = {said: name for name in names for said in (name, library.label(name))}
+    return [known[said] for said in given if said in known]
+
+
+def tell_trouble(name: str) -> None:
+    """Say what is wrong with a run that did not train to a sound model."""
+    if trouble := runs.find(name, runs.default_root()).card().trouble:
+        st.warning(plain(f"{name}: {trouble}"), icon=":material/warning:")
+
+
+def tell_about(key: RunKey) -> None:
+    """Say what is wrong with a run, and that it was imported where it was."""
+    tell_trouble(key.name)
+    if origin := library.card(key).imported:
+        st.caption(f"Somebody else's, imported {code(origin)}")
+
+
+def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
+    """Choose of which run the estimates are shown as draws are added; say how to find out where no run has them."""
+    curves = histories.curves_by_draws()
+    if not curves:
+        st.info(
+            "How a run's estimates settle is not stored yet. Find out with: `python -m cvae_core evaluate RUN --curve`"
+        )
+        return None
+    chosen = run_name("Curve of", sorted(curves, key=lambda name: (name != first, name)), "curve")
+    return chosen, curves[chosen]
+
+
+def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey | None:
+    """Choose a run of one flat z, whose data set is here; say what to train where there is none."""
+    runs = library.run_keys(groups=0, **({"flavour": flavour} if flavour else {}))
+    order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
+    configs = {name: library.config(runs[name]) for name in order}
+    good = {
+        name: runs[name]
+        for name, config in configs.items()
+        if datasets.on_disk(config.dataset) and not any_set(config) and not is_gsnn(config)
+    }
+    if not good:
+        command = f"python -m cvae_core train {flavour or 'label'} --dataset digits"
+        st.info(f"No run for this fits the images on this machine. Train one with: {code(command)}")
+        return None
+    return run("Run", good, key=f"run-{topic}")
+
+
+def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
+    """Return the VAE of a run's images that least else sets apart, its configuration as wanted; say what to train else."""
+    dataset, own = library.config(key).dataset, sameness.of(library.card(key))
+    vaes = library.run_keys(flavour="vae", dataset=dataset, **wanted).values()
+    apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
+    found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
+    if found is None:
+        command = f"python -m cvae_core train vae --dataset {dataset}"
+        st.info(f"No VAE is trained on {plain(dataset)}. Train one with: {code(command)}")
+    return found
