@@ -9,10 +9,10 @@ import streamlit as st
 from app.cached import figures, maps, runs
 from app.cached.figures import Figure, Walk
 from app.cached.runs import RunKey
-from app.display import elements, map_chart, plotly_charts
+from app.display import elements, map_chart, map_thumbnails, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, map_controls, map_selection, map_thumbnails, run_pickers
+from app.widgets import controls, drawing_pad, map_controls, map_selection, run_pickers
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import (

@@ -27,7 +27,7 @@ from app.cached.figures import style
 from app.display.navigation import PAGES
 from app.display.provenance import provenance
 from app.views import cll_estimate as live
-from app.widgets import epoch_slider, latent_sliders, map_thumbnails
+from app.widgets import epoch_slider, latent_sliders
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
 from cvae_core.config.presets import configure
