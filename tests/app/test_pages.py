@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from app.cached import histories, maps
 from app.cached import runs as library
 from app.cached.figures import style
+from app.display import map_thumbnails
 from app.display.navigation import PAGES
 from app.display.provenance import provenance
 from app.views import cll_estimate as live
