@@ -122,7 +122,7 @@ GUARDS = {  # by promise
         "cvae_core/jobs/housekeeping.py", "fcntl.flock(file, fcntl.LOCK_EX)\n", "pass\n", "tests/promises/test_held.py"
     ),
     "stopped": Guard(
-        "cvae_core/jobs/control.py", "or since < pulse.STALLED_AFTER:", "or True:", "tests/promises/test_stopped.py"
+        "cvae_core/jobs/control.py", "or since < heartbeat.STALLED_AFTER:", "or True:", "tests/promises/test_stopped.py"
     ),
     "formulas": Guard(
         "cvae_core/system/formats.py", "f\"'{cell}\" if begins", "cell if begins", "tests/promises/test_formulas.py"

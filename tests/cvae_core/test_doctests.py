@@ -8,7 +8,9 @@ import pytest
 
 import cvae_core
 
-MODULES = [f"cvae_core.{module.name}" for module in pkgutil.iter_modules(cvae_core.__path__) if module.name[0] != "_"]
+MODULES = [
+    module.name for module in pkgutil.walk_packages(cvae_core.__path__, "cvae_core.") if not module.name.endswith("__")
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

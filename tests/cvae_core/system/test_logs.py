@@ -40,7 +40,7 @@ def test_every_event_that_matters_is_a_line_with_level_and_run(
         assert main.main(["--log-level", "info", *words]) == 0
         lines = [line for line in capsys.readouterr().err.splitlines() if " INFO " in line]
         for line, event in zip(lines, events, strict=True):
-            assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO cvae_core\.\w+: run mine\b", line), line
+            assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO cvae_core\.\w+\.\w+: run mine\b", line), line
             assert event in line
 
 
