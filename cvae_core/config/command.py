@@ -12,6 +12,7 @@ def train_command(config: Config, run: str, *flags: str) -> str:
     It names each setting that differs from the preset, and what the size of the data set has changed of that: so it means
     the same wherever it is given.
 
+    >>> from cvae_core.config.presets import configure
     >>> train_command(configure("label", latent=2), "label-2d")
     'python -m cvae_core train label --latent 2 --run label-2d'
     >>> train_command(configure("vae", dataset="digits"), "digits-vae")

@@ -75,7 +75,7 @@ class Job:
 
         As many processes resume it: sums round alike then.
 
-        >>> from cvae_core.config.flavours import configure
+        >>> from cvae_core.config.presets import configure
         >>> Job(run="label", config=configure("label"), resume=True, processes=2).command(Path("runs"))
         'torchrun --nproc-per-node 2 -m -- cvae_core train label --resume --root runs'
         """

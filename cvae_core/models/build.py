@@ -30,7 +30,7 @@ def build(config: Config) -> ConditionalVAE:
 def shapes(config: Config) -> dict[str, torch.Size]:
     """Return the names and shapes of a configuration's weights, without memory for a single one.
 
-    >>> from cvae_core.config.flavours import configure
+    >>> from cvae_core.config.presets import configure
     >>> shapes(configure("label", width=8192))["output.weight"]
     torch.Size([784, 8192])
     """

@@ -37,7 +37,7 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
 
     Images that are unknown are the same as no others.
 
-    >>> from cvae_core.config.flavours import configure
+    >>> from cvae_core.config.presets import configure
     >>> apart(Subject(configure("vae", seed=1), "a"), Subject(configure("label"), "b"))
     ['flavour', 'seed', 'images']
     """
