@@ -1,0 +1,34 @@
+"""The terms of docs/glossary.md, which pages explain on hover; the file's first lines say how it is read."""
+
+import re
+from functools import cache
+
+from app.display.plain_text import Markdown
+from cvae_core.system.files import REPOSITORY
+
+MOST = 6  # terms of one text that are explained
+
+
+@cache
+def entries() -> dict[tuple[str, ...], Markdown]:
+    """Return the sentence of each term by the term's names."""
+    text = (REPOSITORY / "docs" / "glossary.md").read_text()
+    found = re.findall(r"^\*\*(.+?)\*\*: ([^$]+?)(?=\n\$|\n\n|\s*\Z)", text, flags=re.MULTILINE)
+    return {tuple(names.split(" / ")): " ".join(sentence.split()) for names, sentence in found}
+
+
+def terms_in(text: Markdown) -> Markdown | None:
+    """Explain the first terms of the glossary that a text uses, in their order; None where it uses none."""
+    found = []
+    for names, sentence in entries().items():
+        if places := [place.span() for name in names if (place := _pattern(name).search(text))]:
+            start, end = min(places)
+            found.append((start, f"**{text[start:end]}**: {sentence}"))
+    return "\n\n".join(words for _, words in sorted(found)[:MOST]) or None
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """Find a term or its plural; abbreviations and letters only in the case that they have."""
+    case = 0 if name.isupper() or len(name) == 1 else re.IGNORECASE
+    return re.compile(rf"\b{re.escape(name)}(?:e?s)?\b", case)

@@ -1,0 +1,27 @@
+"""Terms of the glossary are found in a text and explained in its order."""
+
+import re
+
+from app.display import glossary
+from tests.test_docs import glossary as read
+
+
+def test_pages_read_what_the_document_says() -> None:
+    explained = {name: sentence for names, sentence in glossary.entries().items() for name in names}
+    assert explained == {name: sentence for name, (sentence, _) in read().items()}
+
+
+def test_the_terms_of_a_text_are_explained_in_their_order() -> None:
+    words = glossary.terms_in("Two rates in nats, then the ELBO. An elbow is no ELBO.")
+    assert words is not None
+    assert re.findall(r"^\*\*(.+?)\*\*: ", words, flags=re.MULTILINE) == ["rates", "nats", "ELBO"]
+    assert "1 nat is 1.44 bits." in words
+
+
+def test_a_text_without_terms_has_no_explanation() -> None:
+    assert glossary.terms_in("Nothing here is special.") is None
+
+
+def test_long_texts_have_their_first_terms_explained() -> None:
+    text = " ".join(name for names in glossary.entries() for name in names)
+    assert (glossary.terms_in(text) or "").count("\n\n") == glossary.MOST - 1
