@@ -50,7 +50,7 @@ def by_draws(name: str, hidden: Estimator | None = None) -> str:
     return _lines(
         f"by_draws({drawn})",
         f"{name}-by-draws",
-        "from cvae_core.evaluation.likelihood import CURVE, stored_cells",
+        "from cvae_core.evaluation.results import CURVE, stored_cells",
         _RUNS,
         "",
         f"shown = stored_cells(find({name!r}, default_root()), CURVE)",
@@ -64,7 +64,7 @@ def headline(bars: Iterable[str]) -> str:
     return _lines(
         f"headline_bars(dict(zip({bars!r}, shown, strict=True)))",
         "headline",
-        "from cvae_core.evaluation.likelihood import stored_cells",
+        "from cvae_core.evaluation.results import stored_cells",
         _RUNS,
         "",
         f"cells = [cell for name in {names!r} for cell in stored_cells(find(name, default_root()))]",
@@ -79,7 +79,8 @@ def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
     return _lines(
         "settling(history, stored)",
         f"{key.name}-settling",
-        "from cvae_core.evaluation.likelihood import evaluate, stored_cells",
+        "from cvae_core.evaluation.likelihood import evaluate",
+        "from cvae_core.evaluation.results import stored_cells",
         _RUNS,
         "from cvae_core.evaluation.table import ESTIMATORS",
         "",

@@ -33,6 +33,7 @@ import torch
 from cvae_core.jobs import archive as archives
 from cvae_core.data import datasets as data
 from cvae_core.evaluation import likelihood as evaluation
+from cvae_core.evaluation import results
 from cvae_core.system import files
 from cvae_core.evaluation import sample_quality as judging
 from cvae_core.evaluation import latent_space as latent
@@ -59,7 +60,7 @@ def take_in():
 
 work = {
     "embedding": lambda: latent.store_embedding(run, layout, embedding, weights),
-    "evaluation": lambda: evaluation.store(run, list(scored.cells), weights),
+    "evaluation": lambda: results.store(run, list(scored.cells), weights),
     "judgement": lambda: judging.store_judgement(run, findings, weights),
     "queue": queue,
     "export": lambda: files.write(root.parent / "out" / "export.zip", archives.packed(run)),
