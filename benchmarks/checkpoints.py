@@ -64,7 +64,7 @@ SCORED = {
     "vae-binarised": "vae --pixels binarised --latent 32",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
-ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
+ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in docs/results.md
 CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
 FIRST = 1000  # test images, where all would take too long
@@ -85,7 +85,7 @@ most of the time: its quickest epoch took 6.6 minutes by its curves.
 
 
 def main() -> int:
-    """Make what is missing, then write the README."""
+    """Make what is missing, then write README.md in the folder of runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=default_root(), help="folder of runs")
     parser.add_argument("--only", nargs="*", default=[*RUNS, *SCORED], help="names of the runs to make")
