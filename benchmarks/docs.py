@@ -104,7 +104,8 @@ def _step(found: Mapping[str, float], rates: Mapping[str, float]) -> str:
     rate, best = found["gflop"] / total * 1000, max(rates.values())
     return (
         f"A step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
-        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s, {rate / best:.0%} of what large ones reach here."
+        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s: {rate / best:.0%} of the rate of large "
+        "matrix products on this machine."
     )
 
 
@@ -123,10 +124,11 @@ def _shared(found: Sequence[Mapping[str, float]]) -> str:
     one, two = found
     epoch, scoring = (one[what] / two[what] for what in ("seconds", "scoring"))
     return (
-        f"An epoch of `label` takes one process of one thread {one['seconds']:.1f} s and two that `torchrun` starts "
-        f"{two['seconds']:.1f} s, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients a step. "
-        f"Scoring 2,000 images takes them {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: "
-        "there is nothing to exchange."
+        f"An epoch of `label` takes {one['seconds']:.1f} s with one process of one thread and {two['seconds']:.1f} s with "
+        f"two that `torchrun` starts, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients in each "
+        "step. "
+        f"Scoring 2,000 images takes {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: the "
+        "processes exchange nothing."
     )
 
 
@@ -148,11 +150,11 @@ def answers() -> str:
         cells = [page, f"{found['cold']:.2f} s", f"{found['warm']:.2f} s", control, *_opened(found.get("opened"))]
         rows.append(f"| {' | '.join(cells)} |")
     said = [
-        f"Ten visitors of {page}, each clicking one second after the last answer: half of the {found['clicks']} answers "
-        f"within {found['median']:.2f} s, 95 % within {found['p95']:.2f} s."
+        f"Ten visitors of the page {page}, each of whom clicks one second after the last answer: half of the "
+        f"{found['clicks']} answers take at most {found['median']:.2f} s, 95 % at most {found['p95']:.2f} s."
         for page, found in results["crowds"].items()
     ]
-    return "\n".join([*rows, "", *said, measured_on(results["machine"])])
+    return "\n".join([*rows, "", *(f"{one}\n" for one in said), measured_on(results["machine"])])
 
 
 def _opened(found: Mapping[str, Sequence[float]] | None) -> list[str]:
