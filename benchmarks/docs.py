@@ -125,8 +125,8 @@ def _shared(found: Sequence[Mapping[str, float]]) -> str:
     epoch, scoring = (one[what] / two[what] for what in ("seconds", "scoring"))
     return (
         f"An epoch of `label` takes {one['seconds']:.1f} s with one process of one thread and {two['seconds']:.1f} s with "
-        f"two that `torchrun` starts, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients in each "
-        "step. "
+        f"two that `torchrun` starts, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients in "
+        "each step. "
         f"Scoring 2,000 images takes {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: the "
         "processes exchange nothing."
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.display.navigation import PAGES
 from tests.test_imports import ORDER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +85,16 @@ def test_the_tree_of_the_readme_names_every_folder_in_the_order_of_imports() -> 
     }
     code = {path.parent.name for suffix in ("py", "ipynb", "md") for path in ROOT.glob(f"[!.]*/*.{suffix}")}
     assert set(found) == code
+
+
+def test_readme_and_dashboard_name_the_pages_in_their_order() -> None:
+    titles = [page.title for page in PAGES.values()]
+    assert re.findall(r"^- \*\*(.+)\*\*: ", (ROOT / "README.md").read_text(), flags=re.MULTILINE) == titles
+    dashboard = (ROOT / "docs" / "dashboard.md").read_text()
+    addresses = ["/" if page.default else f"/{page.file}" for page in PAGES.values()]
+    assert re.findall(r"^\| (.+?) \| `(/\w*)` \|", dashboard, flags=re.MULTILINE) == list(
+        zip(titles, addresses, strict=True)
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -99,6 +99,27 @@ def test_the_tables_are_what_the_runs_have_stored(document: str, made: dict[str,
     assert docs.written(text, made) == text
 
 
+def test_the_shares_in_the_text_are_those_of_the_table(made: dict[str, str]) -> None:
+    rows = {
+        tuple(row[:2]): row[2:]
+        for row in re.findall(r"^\| `(.+)` \| (.+) \| (.+) \| (.+) \|$", made["judged"], re.MULTILINE)
+    }
+    asked, real = rows["label", "samples of the digit that was asked for"]
+    kept = [
+        [rows[f"quadrant-{n}{ladder}", "completions that keep the digit: samples"][0] for n in (1, 2, 3)]
+        for ladder in ("", "-ladder")
+    ]
+    lost, of_ladders = ([f"{1 - float(value):.0%}"[:-1] for value in values] for values in kept)
+    text = " ".join(DOCUMENTS["docs/results.md"].split())
+    for said in (
+        f"It reads {100 * float(real):.1f} % of MNIST's test digits correctly",
+        f"It reads {100 * float(asked):.0f} % of the samples of `label`",
+        f"{lost[0]} % of the samples with one visible quadrant, {lost[1]} % with two, {lost[2]} % with three",
+        f"For the ladders these are {of_ladders[0]}, {of_ladders[1]} and {of_ladders[2]} %",
+    ):
+        assert said in text
+
+
 def test_every_table_stands_in_one_document(made: dict[str, str]) -> None:
     assert sorted(marker for markers in docs.TABLES.values() for marker in markers) == sorted(made)
 
