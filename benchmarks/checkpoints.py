@@ -72,12 +72,12 @@ DRAWS = ((100, None), (1000, FIRST))  # of z per image, on so many images: all, 
 KEPT_OF_SCORED = ("card.json", RESULTS)
 HEAD = """# The pretrained runs
 
-Trained by `make checkpoints`, which runs these commands one after another and scores each run on the whole test set.
-A run is read-only: what you find out about it goes to `.cache/` beside it, and your own runs get names of their own.
-Nats per image, lower is better; −ELBO and importance sampling with S = 100 draws, mean ± standard error over the test
-images; a baseline's figure is its cross-entropy, and a model of any set of quadrants has three, for 1 / 2 / 3 of them.
-Times are of training, halts of its process included, on the device that the run's card names. `label-ladder` was halted
-most of the time: its quickest epoch took 6.6 minutes by its curves.
+`make checkpoints` runs these commands one after another and scores each run on all test images. The runs are read-only:
+new results about them are stored in `.cache/` beside them.
+Figures are nats per image (lower is better): −ELBO and importance sampling with S = 100 draws, mean ± standard error over
+the test images. The figure of a baseline is its cross-entropy. Models of any set of quadrants have three figures, for
+1 / 2 / 3 visible quadrants. Minutes are those of the training on the device that the run's card names, pauses of its process
+included. `label-ladder` was paused most of the time: its fastest epoch took 6.6 minutes, by its curves.
 
 | run | command | minutes | −ELBO | importance sampling | weights |
 | --- | --- | --- | --- | --- | --- |
