@@ -33,10 +33,10 @@ guards: $(STAMP)-dev browser  ## takes each promise's guard out of a copy of the
 checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
 	$(BIN)/python -m benchmarks.checkpoints
 
-benchmark: $(STAMP)-benchmark $(STAMP)-dev browser  ## measure beside the Pyro tutorial and write the README's tables; about half an hour
+benchmark: $(STAMP)-benchmark $(STAMP)-dev browser  ## measure beside the Pyro tutorial and write the tables of docs/; about half an hour
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.load
-	$(BIN)/python -m benchmarks.readme
+	$(BIN)/python -m benchmarks.docs
 
 clean:  ## remove the environment and what tools left; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

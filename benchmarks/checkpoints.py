@@ -64,7 +64,7 @@ SCORED = {
     "vae-binarised": "vae --pixels binarised --latent 32",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
-ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in the README
+ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in docs/results.md
 CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
 FIRST = 1000  # test images, where all would take too long
@@ -72,12 +72,12 @@ DRAWS = ((100, None), (1000, FIRST))  # of z per image, on so many images: all, 
 KEPT_OF_SCORED = ("card.json", RESULTS)
 HEAD = """# The pretrained runs
 
-Trained by `make checkpoints`, which runs these commands one after another and scores each run on the whole test set.
-A run is read-only: what you find out about it goes to `.cache/` beside it, and your own runs get names of their own.
-Nats per image, lower is better; −ELBO and importance sampling with S = 100 draws, mean ± standard error over the test
-images; a baseline's figure is its cross-entropy, and a model of any set of quadrants has three, for 1 / 2 / 3 of them.
-Times are of training, halts of its process included, on the device that the run's card names. `label-ladder` was halted
-most of the time: its quickest epoch took 6.6 minutes by its curves.
+`make checkpoints` runs these commands one after another and scores each run on all test images. The runs are read-only:
+new results about them are stored in `.cache/` beside them.
+Figures are nats per image (lower is better): −ELBO and importance sampling with S = 100 draws, mean ± standard error over
+the test images. The figure of a baseline is its cross-entropy. Models of any set of quadrants have three figures, for
+1 / 2 / 3 visible quadrants. Minutes are those of the training on the device that the run's card names, pauses of its process
+included. `label-ladder` was paused most of the time: its fastest epoch took 6.6 minutes, by its curves.
 
 | run | command | minutes | −ELBO | importance sampling | weights |
 | --- | --- | --- | --- | --- | --- |
@@ -85,7 +85,7 @@ most of the time: its quickest epoch took 6.6 minutes by its curves.
 
 
 def main() -> int:
-    """Make what is missing, then write the README."""
+    """Make what is missing, then write README.md in the folder of runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=default_root(), help="folder of runs")
     parser.add_argument("--only", nargs="*", default=[*RUNS, *SCORED], help="names of the runs to make")

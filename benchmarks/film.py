@@ -1,4 +1,4 @@
-"""Take the README's pictures of a running dashboard: python -m benchmarks.film http://localhost:8501.
+"""Take the pictures of README.md and docs/ from a running dashboard: python -m benchmarks.film http://localhost:8501.
 
 A film of a visitor at work, docs/lab.gif, and the chart of two estimators against their draws, docs/draws.png. They show
 generated and drawn digits only. Needs the development requirements and a browser, and MNIST for the runs that it opens.

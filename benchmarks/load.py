@@ -2,7 +2,7 @@
 
 It starts servers of its own. A time runs from a visitor's asking to the end of the page's script and the last byte of its
 last new picture; in a browser, which draws in software as the tests' does, to when the page is ready. Results go to
-benchmarks/load.json, from which the README's table is written. Needs the development requirements and a browser.
+benchmarks/load.json, from which docs/performance.md is written. Needs the development requirements and a browser.
 """
 
 import asyncio

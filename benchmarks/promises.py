@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.docs import between
 from benchmarks.machine import measured_on
-from benchmarks.readme import between
 
 RESULTS = Path(__file__).with_name("promises.json")
 SECURITY = Path(__file__).resolve().parents[1] / "SECURITY.md"

@@ -2,7 +2,7 @@
 
 Every measurement is a process of its own, so that its peak memory is its own; peer and lab take turns, several times where
 that takes no hour, and the faster turn of each counts: what else works on the machine only slows down. The results go to
-benchmarks/speed.json, from which the README's table is written.
+benchmarks/speed.json, from which the table in docs/performance.md is written.
 """
 
 import argparse

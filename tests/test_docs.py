@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from app.display.navigation import PAGES
+from tests.test_imports import ORDER
+
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("C*.md")))
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("*.md")))
 TERMS = (
     "nat", "rate", "ELBO", "reconstruction", "prior network", "recognition network", "generation network",
     "letters of the paper", "GSNN", "hybrid", "IWAE", "ladder", "importance sampling", "prior Monte Carlo", "floor",
     "active unit", "posterior collapse", "β", "base noise", "protocol", "grey", "binarised", "split", "verdict",
+    "condition", "quadrant", "baseline", "warm-up", "averaged weights", "preset", "flavour", "run", "card", "stage",
+    "t-SNE", "PCA", "−ELBO", "CLL", "gap", "linear probe", "trivial guess", "sweep", "fingerprint",
 )  # fmt: skip
 
 
@@ -51,6 +56,45 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
         assert link.startswith("https://") or (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_to_a_section_names_a_heading(document: str) -> None:
+    path = ROOT / document
+    for file, section in re.findall(r"\]\(([^):#]*)#([^)]+)\)", path.read_text()):
+        target = path.parent / file if file else path
+        headings = re.findall(r"^#+ (.+)", target.read_text(), flags=re.MULTILINE)
+        assert section in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, section
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_a_document_places_in_a_file_stands_there(document: str) -> None:
+    for name, file in re.findall(r"`(\w+)` in `([\w/.]+\.py)`", (ROOT / document).read_text()):
+        assert re.search(rf"^ *(?:def |class )?{name}\b", (ROOT / file).read_text(), flags=re.MULTILINE), (name, file)
+
+
+def test_the_tree_of_the_readme_names_every_folder_in_the_order_of_imports() -> None:
+    lines = re.findall(r"^( *)(\w+)/ {2,}\w", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    found: dict[str, list[str]] = {}
+    for indent, folder in lines:
+        if not indent:
+            top = folder
+        found.setdefault(top, []).extend([folder] if indent else [])
+    assert {top: found[top] for top in ORDER} == {
+        top: [name for name in order if (ROOT / top / name).is_dir()] for top, order in ORDER.items()
+    }
+    code = {path.parent.name for suffix in ("py", "ipynb", "md") for path in ROOT.glob(f"[!.]*/*.{suffix}")}
+    assert set(found) == code
+
+
+def test_readme_and_dashboard_name_the_pages_in_their_order() -> None:
+    titles = [page.title for page in PAGES.values()]
+    assert re.findall(r"^- \*\*(.+)\*\*: ", (ROOT / "README.md").read_text(), flags=re.MULTILINE) == titles
+    dashboard = (ROOT / "docs" / "dashboard.md").read_text()
+    addresses = ["/" if page.default else f"/{page.file}" for page in PAGES.values()]
+    assert re.findall(r"^\| (.+?) \| `(/\w*)` \|", dashboard, flags=re.MULTILINE) == list(
+        zip(titles, addresses, strict=True)
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

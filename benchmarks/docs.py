@@ -1,4 +1,4 @@
-"""Write the README's tables from what the pretrained runs have stored: `python -m benchmarks.readme`."""
+"""Write the tables of README.md and docs/ from stored results: `python -m benchmarks.docs`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,20 @@ from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.runs.run import Run, default_root, find, readable
 
 SPEED, LOAD = (Path(__file__).with_name(name) for name in ("speed.json", "load.json"))
-README = Path(__file__).resolve().parents[1] / "README.md"
+REPOSITORY = Path(__file__).resolve().parents[1]
+TABLES = {  # by document, the markers between which its tables stand
+    "README.md": ("summary",),
+    "docs/results.md": ("table", "judged"),
+    "docs/performance.md": ("answers", "speed"),
+}
+SUMMARY = (  # rows of the README: model, estimator, S
+    ("NN (baseline)", "cross-entropy", "–"),
+    ("CVAE, Pyro tutorial*", "−ELBO", "10"),
+    ("CVAE mlp", "−ELBO", "100"),
+    ("CVAE mlp", "importance sampling", "100"),
+    ("CVAE ladder", "importance sampling", "100"),
+    ("floor", "entropy of the grey pixels", "–"),
+)
 
 
 def sealed() -> list[Run]:
@@ -22,8 +35,21 @@ def sealed() -> list[Run]:
 
 def scores(runs: Sequence[Run]) -> str:
     """Return the tables of conditional log-likelihoods on MNIST."""
+    return tables.markdown(_entries(runs)).strip()
+
+
+def summary(runs: Sequence[Run]) -> str:
+    """Return the rows of `SUMMARY` from the table of quadrant models on grey pixels."""
+    pivot = next(pivot for pivot in tables.pivots(_entries(runs)) if pivot.title == "mnist, grey pixels, quadrants")
+    columns = ["model", "estimator", "S", *pivot.columns]
+    frame = pivot.frame("**{}**")[columns].set_index(columns[:3], drop=False)
+    rows = [columns, ["---"] * len(columns), *(frame.loc[[row]].iloc[0] for row in SUMMARY)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _entries(runs: Sequence[Run]) -> list[tables.Entry]:
     scored = [run for run in runs if run.card().config.dataset == "mnist" and run.name not in ILLUSTRATIONS]
-    return tables.markdown(tables.entries(scored)).strip()
+    return tables.entries(scored)
 
 
 def judgements(runs: Sequence[Run]) -> str:
@@ -78,7 +104,8 @@ def _step(found: Mapping[str, float], rates: Mapping[str, float]) -> str:
     rate, best = found["gflop"] / total * 1000, max(rates.values())
     return (
         f"A step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
-        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s, {rate / best:.0%} of what large ones reach here."
+        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s: {rate / best:.0%} of the rate of large "
+        "matrix products on this machine."
     )
 
 
@@ -97,10 +124,11 @@ def _shared(found: Sequence[Mapping[str, float]]) -> str:
     one, two = found
     epoch, scoring = (one[what] / two[what] for what in ("seconds", "scoring"))
     return (
-        f"An epoch of `label` takes one process of one thread {one['seconds']:.1f} s and two that `torchrun` starts "
-        f"{two['seconds']:.1f} s, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients a step. "
-        f"Scoring 2,000 images takes them {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: "
-        "there is nothing to exchange."
+        f"An epoch of `label` takes {one['seconds']:.1f} s with one process of one thread and {two['seconds']:.1f} s with "
+        f"two that `torchrun` starts, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients in "
+        "each step. "
+        f"Scoring 2,000 images takes {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: the "
+        "processes exchange nothing."
     )
 
 
@@ -122,11 +150,11 @@ def answers() -> str:
         cells = [page, f"{found['cold']:.2f} s", f"{found['warm']:.2f} s", control, *_opened(found.get("opened"))]
         rows.append(f"| {' | '.join(cells)} |")
     said = [
-        f"Ten visitors of {page}, each clicking one second after the last answer: half of the {found['clicks']} answers "
-        f"within {found['median']:.2f} s, 95 % within {found['p95']:.2f} s."
+        f"Ten visitors of the page {page}, each of whom clicks one second after the last answer: half of the "
+        f"{found['clicks']} answers take at most {found['median']:.2f} s, 95 % at most {found['p95']:.2f} s."
         for page, found in results["crowds"].items()
     ]
-    return "\n".join([*rows, "", *said, measured_on(results["machine"])])
+    return "\n".join([*rows, "", *(f"{one}\n" for one in said), measured_on(results["machine"])])
 
 
 def _opened(found: Mapping[str, Sequence[float]] | None) -> list[str]:
@@ -136,11 +164,17 @@ def _opened(found: Mapping[str, Sequence[float]] | None) -> list[str]:
     return [f"{found[how][0]:.2f}, {found[how][1]:.2f} s" for how in ("start", "new", "again", "most")]
 
 
-def written(text: str) -> str:
-    """Return a README with its tables made anew between their markers."""
+def made() -> dict[str, str]:
+    """Return all tables by their markers."""
     runs = sealed()
-    made = {"table": scores(runs), "judged": judgements(runs), "speed": speed(), "answers": answers()}
-    for marker, table in made.items():
+    return {
+        "summary": summary(runs), "table": scores(runs), "judged": judgements(runs), "speed": speed(), "answers": answers()
+    }  # fmt: skip
+
+
+def written(text: str, found: Mapping[str, str]) -> str:
+    """Return a document with the tables that it has markers for made anew."""
+    for marker, table in found.items():
         text = between(text, marker, table)
     return text
 
@@ -153,4 +187,7 @@ def between(text: str, marker: str, table: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    found = made()
+    for document in TABLES:
+        path = REPOSITORY / document
+        path.write_text(written(path.read_text(), found))
