@@ -17,7 +17,7 @@ from tyro.conf import Positional
 from cvae_core.cli.options import Root, RunName
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
-from cvae_core.data.conditions import LABELS, labelled, nothing
+from cvae_core.data.conditions import LABELS, chosen
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import table
 from cvae_core.jobs import archive, control, housekeeping
@@ -157,19 +157,16 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     card, model = run.card(), run.model()
     epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
     papers: np.ndarray | None = None
-    match card.config.flavour:
-        case "vae":
-            c = nothing(LABELS)
-        case "label":
-            c = labelled(torch.arange(LABELS))
-        case _:
-            test = run.images().test
-            c = held_out(card.config, test, first_of_each_label(test))[1]
-            assert c.visible is not None
-            papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
+    if card.config.reads_images:
+        test = run.images().test
+        c = held_out(card.config, test, first_of_each_label(test))[1]
+    else:
+        c = chosen(card.config, torch.arange(LABELS))
+    if c.visible is not None:
+        papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
     with torch.no_grad():
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
+    rows = [str(label) for label in range(LABELS)] if card.config.given else []
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
         intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption

@@ -144,14 +144,25 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     return replace(config, batch_size=SMALL_BATCH, **changes)
 
 
-def baseline_for(config: QuadrantConfig) -> BaselineConfig:
-    """Return the baseline that a quadrant run stands on: the default one for its images, pixels and quadrants."""
-    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible)
-    assert isinstance(baseline, BaselineConfig)
-    return baseline
+def baseline_for(config: Config) -> Config | None:
+    """Return the default baseline for a run's images, pixels and quadrants, None where its model has no baseline inside."""
+    if not config.has_baseline:
+        return None
+    return configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
 
 
 def calmer(config: Config) -> Config:
     """Return a diverged configuration with a lower learning rate: the preset's, or a tenth where it had no more."""
     usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
     return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
+
+
+def warm_up_caution(config: Config) -> str:
+    """Say that a training ends before its warm-up does, or nothing where it does not."""
+    warm_up = config.objective.warm_up
+    if warm_up <= config.epochs:
+        return ""
+    return (
+        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
+        f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
+    )
