@@ -25,6 +25,7 @@ from cvae_core.system.folders import default_root
 from cvae_core.training import timing
 
 SETS = (*PROTOCOL, ANY)
+KINDS = PRESETS[DEFAULT_PRESET]
 STARTED = "started"  # in the session: how many runs, since each has a name of its own
 ELBO = "ELBO"
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
@@ -72,7 +73,9 @@ def show() -> None:
 def _config() -> Config:
     """Show a setting after the other; those that presets give begin with what the preset says."""
     with st.container(horizontal=True):
-        flavour = st.selectbox("Model", _flavours(), format_func=_offered, key="new-flavour")
+        # Models of some condition come first, then those of none, then the baseline.
+        flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
+        flavour = st.selectbox("Model", flavours, format_func=_offered, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
         dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
@@ -105,14 +108,8 @@ def _config() -> Config:
     return configure(flavour, preset, **changes)
 
 
-def _flavours() -> list[Flavour]:
-    """Return what can be trained: conditional models, then those of no condition, then the baseline."""
-    kinds = PRESETS[DEFAULT_PRESET]
-    return sorted(kinds, key=lambda flavour: (not kinds[flavour].latents, not kinds[flavour].given))
-
-
 def _offered(flavour: Flavour) -> str:
-    config = PRESETS[DEFAULT_PRESET][flavour]
+    config = KINDS[flavour]
     return f"{config.family} of {flavour}s" if config.given and config.latents else config.family
 
 

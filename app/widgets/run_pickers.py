@@ -81,8 +81,7 @@ def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
 
 def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
     """Choose a run of one flat z, given certain parts of the condition or any; say what to train where there is none."""
-    wanted = {"groups": 0, **({"given": given} if given else {})}
-    runs = library.run_keys(**wanted)
+    runs = library.run_keys(groups=0, **({"given": given} if given else {}))
     order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
     configs = {name: library.config(runs[name]) for name in order}
     good = {

@@ -22,6 +22,8 @@ Dataset = Literal["mnist", "fashion", "kmnist", "digits"]
 PresetName = Literal["classic", "mlp", "ladder"]
 Pixels = Literal["grey", "binarised"]
 LabelPrior = Literal["standard", "learned"]
+Epochs = Annotated[int, Between(1, 100_000)]
+Share = Annotated[float, Between(0.0, 1.0)]
 COARSE, FINE = 7, 14  # sides of a ladder's maps
 
 
@@ -67,13 +69,10 @@ class Config:
     depth: Annotated[
         int, Between(1, 64), Doc("hidden layers of a plain network, blocks of a residual one or of a ladder's encoders")
     ]
-    shifts: Annotated[float, Between(0.0, 1.0), Doc("share of training images that are shifted by up to one pixel")] = (
-        0.0
-    )
-    epochs: Annotated[int, Between(1, 100_000), Doc("passes over the training images, at most")]
+    shifts: Annotated[Share, Doc("share of training images that are shifted by up to one pixel")] = 0.0
+    epochs: Annotated[Epochs, Doc("passes over the training images, at most")]
     patience: Annotated[
-        Annotated[int, Between(1, 100_000)] | None,
-        Doc("epochs without a better validation bound before stopping; None: never stop"),
+        Epochs | None, Doc("epochs without a better validation bound before stopping; None: never stop")
     ]
     batch_size: Annotated[int, Between(1, 60_000), Doc("images per step")]
     learning_rate: Annotated[
@@ -136,8 +135,8 @@ class Config:
 
     @property
     def hierarchical(self) -> bool:
-        """Return whether z is a hierarchy of maps, a ladder's."""
-        return False
+        """Return whether z is a hierarchy of maps, a ladder's: its units have several dimensions each."""
+        return self.latents > self.units
 
     @property
     def latents(self) -> int:
@@ -221,15 +220,8 @@ class VAEConfig(Config):
         if self.draws > 1 and self.objective.alpha != 1.0:
             raise ConfigError("Draws and alpha are two objectives: leave one of them at 1.")
         for name, needed in _LADDER_NEEDS.items():
-            if self.groups and getattr(self, name, needed) != needed:
-                raise ConfigError(
-                    f"{spoken(name)} cannot be {getattr(self, name)!r} in a ladder: it is {needed!r} there."
-                )
-
-    @property
-    def hierarchical(self) -> bool:
-        """Return whether z is a hierarchy of maps, a ladder's."""
-        return self.groups > 0
+            if self.groups and (value := getattr(self, name, needed)) != needed:
+                raise ConfigError(f"{spoken(name)} cannot be {value!r} in a ladder: it is {needed!r} there.")
 
     @property
     def latents(self) -> int:
@@ -264,9 +256,7 @@ class QuadrantConfig(VisibleConfig, VAEConfig):
     title = family = "CVAE"
     has_baseline = True
     decoder_sees_condition: Annotated[bool, Doc("generation network sees the visible pixels beside z")]
-    alpha: Annotated[
-        float, Between(0.0, 1.0), Doc("share of the ELBO in the objective, the rest is the GSNN's; 0: GSNN, 1: CVAE")
-    ] = 1.0
+    alpha: Annotated[Share, Doc("share of the ELBO in the objective, the rest is the GSNN's; 0: GSNN, 1: CVAE")] = 1.0
 
 
 _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition": True}

@@ -15,6 +15,7 @@ from cvae_core.errors import ConfigError
 from cvae_core.system.folders import in_root, require_name
 from cvae_core.system.type_checks import Between, Device, fits, require_fitting
 
+Threads = Annotated[int, Between(1, 1024)]
 OnDevice = Annotated[Device, Doc("where to compute; auto: a GPU if there is one")]
 
 
@@ -27,10 +28,9 @@ class Options:
 
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     device: OnDevice = "auto"
-    threads: Annotated[
-        Annotated[int, Between(1, 1024)] | None,
-        Doc("threads to compute with; None: one per core, or as before on --resume"),
-    ] = None
+    threads: Annotated[Threads | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = (
+        None
+    )
     other_images: OtherImages = False
 
     def __post_init__(self) -> None:

@@ -132,7 +132,7 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     [40, 150]
     """
     if flavour not in PRESETS[preset]:
-        raise ConfigError(f"There is no {preset} preset of a {flavour}: it has no latents to lay out in a hierarchy.")
+        raise ConfigError(f"There is no {preset} preset of a {flavour}: choose another preset.")
     config = replace(PRESETS[preset][flavour], dataset=dataset)
     if (images := TRAINING_IMAGES[dataset]) >= SMALL:
         return config
@@ -144,11 +144,13 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     return replace(config, batch_size=SMALL_BATCH, **changes)
 
 
-def baseline_for(config: Config) -> Config | None:
+def baseline_for(config: Config) -> BaselineConfig | None:
     """Return the default baseline for a run's images, pixels and quadrants, None where its model has no baseline inside."""
     if not config.has_baseline:
         return None
-    return configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
+    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
+    assert isinstance(baseline, BaselineConfig)
+    return baseline
 
 
 def calmer(config: Config) -> Config:

@@ -162,10 +162,9 @@ def _abbreviated(key: str) -> str:
 def _configured(values: Mapping[str, Any]) -> Config:
     changes = dict(values)
     flavour, preset = changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET)
-    if flavour not in get_args(Flavour):
-        raise ConfigError(f"flavour cannot be {flavour!r}: it is one of {', '.join(get_args(Flavour))}.")
-    if preset not in get_args(PresetName):
-        raise ConfigError(f"preset cannot be {preset!r}: it is one of {', '.join(get_args(PresetName))}.")
+    for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
+        if value not in names:
+            raise ConfigError(f"{key} cannot be {value!r}: it is one of {', '.join(names)}.")
     defaults = preset_of(flavour, preset)
     known = [field.name for field in fields(defaults)]
     for key, value in changes.items():

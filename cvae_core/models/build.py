@@ -42,5 +42,5 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 def _kind(config: Config) -> type[ConditionalVAE]:
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
-        raise ConfigError(f"There is no hierarchy of a {config.flavour}: leave groups at 0.")
+        raise ConfigError(f"Models of the flavour {config.flavour} have no hierarchy: leave groups at 0.")
     return kinds[config.flavour]

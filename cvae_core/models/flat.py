@@ -171,7 +171,7 @@ class QuadrantCVAE(FlatVAE):
 def frozen_baseline(config: QuadrantConfig) -> Baseline:
     """Return the baseline inside a quadrant model; its weights come from a run of its own."""
     needed = baseline_for(config)
-    assert isinstance(needed, BaselineConfig)
+    assert needed is not None
     return Baseline(needed).requires_grad_(False)
 
 

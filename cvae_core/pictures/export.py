@@ -133,8 +133,9 @@ class Completion(nn.Module):
 
     def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
         """Complete one answer per image."""
+        image = _checked("image", image)
         shown = self.own if visible is None else _checked("visible", visible)
-        c = condition(self.model.config, _checked("image", image), None, shown)
+        c = condition(self.model.config, image, None, shown)
         return _means(self.model, c, image[:, :0] if epsilon is None else _checked("epsilon", epsilon))
 
 

@@ -115,12 +115,12 @@ def require_fitting(value: "DataclassInstance") -> None:
         choices = [get_args(part) for part in parts if get_origin(part) is Literal]
         ranges = [part for part in parts if isinstance(part, Between)]
         if choices:
-            fitting = f"is one of {', '.join(choices[0])}"
+            fitting = f"{given!r}: it is one of {', '.join(choices[0])}"
         elif ranges and (isinstance(given, int) or float in parts):
-            fitting = f"lies between {ranges[0].least} and {ranges[0].most}"
+            fitting = f"{given}: it lies between {ranges[0].least} and {ranges[0].most}"
         else:
-            fitting = next(words for kind, words in _WORDS.items() if kind in parts)
-        raise ConfigError(f"{spoken(name)} cannot be {given!r}: it {fitting}.")
+            fitting = f"{given!r}: it is {next(words for kind, words in _WORDS.items() if kind in parts)}"
+        raise ConfigError(f"{spoken(name)} cannot be {fitting}.")
 
 
 def spoken(name: str) -> str:
@@ -132,7 +132,7 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-_WORDS = {int: "is a whole number", bool: "is True or False", str: "is text"}
+_WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 
 
 def _parts(kind: object) -> Iterator[object]:
