@@ -11,7 +11,6 @@ from pathlib import Path
 
 from cvae_core.cli import main as cli
 from cvae_core.config.command import train_command
-from cvae_core.config.flavours import any_set
 from cvae_core.data.datasets import load
 from cvae_core.evaluation.classifier import classifier_path
 from cvae_core.evaluation.results import CURVE, RESULTS, Cell, Estimator, stored_cells
@@ -139,15 +138,15 @@ def missing(name: str, run: Run) -> list[list[str]]:
     """Return the commands that find out what is not known of a run yet."""
     card, tasks = run.card(), []
     known = {(cell.samples, cell.visible) for cell in table_cells(run)}
-    shown = ("1", "2", "3") if any_set(card.config) else (getattr(card.config, "visible", None),)
+    shown = ("1", "2", "3") if card.config.any_set else (card.config.visible_set,)
     draws = DRAWS if card.config.latents else ((0, None),)
-    in_short = name in SCORED or name in ILLUSTRATIONS or any_set(card.config)
+    in_short = name in SCORED or name in ILLUSTRATIONS or card.config.any_set
     for samples, images in draws[:1] if in_short else draws:
         for visible in shown:
             if (samples, visible) not in known:
                 words = ["evaluate", name, "--resume", *(["--samples", str(samples)] if samples else [])]
                 words += ["--images", str(min(images, len(load(card.config.dataset).test)))] if images else []
-                tasks.append([*words, *(["--visible", str(visible)] if any_set(card.config) else [])])
+                tasks.append([*words, *(["--visible", str(visible)] if card.config.any_set else [])])
     if name in CURVES and not stored_cells(run, CURVE):
         tasks.append(["evaluate", name, "--resume", "--curve"])
     if name in JUDGED and not stored_judgement(run):

@@ -21,7 +21,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import machine, ticks
-from cvae_core.config.flavours import Config, QuadrantConfig
+from cvae_core.config.flavours import Config
 from cvae_core.config.presets import baseline_for, configure
 from cvae_core.data.datasets import load
 from cvae_core.evaluation.likelihood import evaluate
@@ -46,8 +46,8 @@ SHARED_SCORING = "evaluate shared --images 2000 --root"
 def learner(config: Config) -> Learner:
     """Prepare a training on MNIST; a quadrant model stands on the pretrained baseline."""
     data, baseline = load("mnist"), None
-    if isinstance(config, QuadrantConfig):
-        baseline = finished_run(baseline_for(config), data, default_root())
+    if needed := baseline_for(config):
+        baseline = finished_run(needed, data, default_root())
     steps = steps_per_epoch(config, len(data.train))
     return Learner(config, steps, dtype=fast_dtype(), frozen=frozen_weights(baseline))
 

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cvae_core.config.flavours import Config, any_set, is_gsnn
+from cvae_core.config.flavours import Config
 from cvae_core.config.presets import configure as configure
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
+from cvae_core.data.conditions import LABELS, Condition, chosen, condition
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
@@ -110,9 +110,9 @@ def score(
     The draws of z are those of `evaluate` with the same seed: the means over the images are the same numbers, negated.
     Raises ConfigError for a model without a trained recognition network (a baseline, a GSNN).
     """
-    if not model.latent or is_gsnn(model.config):
+    if not model.latent or model.config.objective.gsnn:
         raise ConfigError("This model has no trained recognition network to draw z from: use evaluate.")
-    if visible is not None and not any_set(model.config):
+    if visible is not None and not model.config.any_set:
         raise ConfigError("This model has its own visible quadrants or none: leave out visible.")
     samples = _at_least_one("Samples", samples)
     shown = None if visible is None else flags(visible)
@@ -131,16 +131,13 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
     N is the number of labels, by default all ten; a VAE takes no labels, and its N is 1. Row i has the same base noise
     under every label: the same style. Raises ConfigError for a model that is given pixels, and for labels outside 0 … 9.
     """
-    if model.config.flavour not in ("vae", "label"):
-        raise ConfigError(f"A {model.config.flavour} model needs images to complete: use complete instead of draw.")
-    if model.config.flavour == "vae" and labels is not None:
+    if not model.config.given and labels is not None:
         raise ConfigError("This model is a VAE and takes no labels: leave them out.")
-    c = nothing(1)
-    if model.config.flavour == "label":
-        given = torch.arange(LABELS) if labels is None else torch.as_tensor(labels).reshape(-1)
-        if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
-            raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
-        c = labelled(given.long())
+    usual = torch.arange(LABELS if model.config.given else 1)
+    given = usual if labels is None else torch.as_tensor(labels).reshape(-1)
+    if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
+        raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
+    c = chosen(model.config, given.long())
     return _means(model, c, noise.normal((_at_least_one("Count", count), 1, model.latent), seed, "samples"))
 
 
@@ -156,16 +153,15 @@ def complete(
     >>> complete(load("digits-quadrant-1"), load_data("digits").test.intensities([0, 1])).shape
     torch.Size([5, 2, 784])
     """
-    own: str | None = getattr(model.config, "visible", None)
-    if own is None:
+    if not model.config.reads_images:
         raise ConfigError(f"A {model.config.flavour} model is not given pixels: use draw instead of complete.")
-    if visible is None and any_set(model.config):
+    if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
     if images.ndim != 2 or images.shape[1] != PIXELS or not images.is_floating_point():
         raise ConfigError(
             f"Images cannot be {images.dtype} of shape {tuple(images.shape)}: give floats in [0, 1] of shape (N, {PIXELS})."
         )
-    c = quadrants_of(images, flags(visible or own))
+    c = condition(model.config, images, None, None if visible is None else flags(visible))
     return _means(model, c, noise.normal((_at_least_one("Count", count), len(c), model.latent), seed, "completions"))
 
 

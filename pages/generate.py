@@ -11,7 +11,6 @@ from app.cached.runs import RunKey
 from app.display import elements
 from app.display.plain_text import code, plain
 from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers
-from cvae_core.config.flavours import is_ladder
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
@@ -40,7 +39,7 @@ def label_of(digit: str) -> int:
 
 def place(key: RunKey, seed: int) -> Place:
     """Let the visitor choose z: by sliders, or on a walk where there are too many dimensions to slide."""
-    return walk(key, seed) if is_ladder(runs.config(key)) else sliders(key, seed)
+    return walk(key, seed) if runs.config(key).hierarchical else sliders(key, seed)
 
 
 def walk(key: RunKey, seed: int) -> Place:
@@ -238,7 +237,7 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
 
 def manifold(key: RunKey, label: int) -> None:
     """Show all that a model with two latents can write."""
-    flat = runs.run_keys(flavour="label", latent=2, groups=0)
+    flat = runs.run_keys(given=("label",), latent=2, groups=0)
     if not flat:
         st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
         return
@@ -261,7 +260,7 @@ st.markdown(
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies: every difference you see is *style*. "
     "Move a slider, and the same change of style happens to all ten digits."
 )
-choices = runs.run_keys(flavour="label")
+choices = runs.run_keys(given=("label",))
 if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
@@ -269,7 +268,7 @@ with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
     digit = controls.digit((*map(str, range(LABELS)), ALL))
     noise_seed = controls.seed()
-    slides_live = not is_ladder(runs.config(chosen)) and latent_sliders.live_wanted()
+    slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()
 label = label_of(digit)
 with elements.sentences():
     if slides_live:
@@ -280,7 +279,7 @@ with elements.sentences():
             there = place(chosen, noise_seed)
         with picture:
             under_all_labels(chosen, there, digit)
-        if not is_ladder(runs.config(chosen)):
+        if not runs.config(chosen).hierarchical:
             style_of_a_test_digit(chosen, latent_sliders.place_sliders)
             style_of_a_drawing(chosen, label, latent_sliders.place_sliders)
 views = {

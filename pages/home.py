@@ -43,7 +43,7 @@ st.markdown(
 label, quadrant = st.columns(2, gap="medium")
 with label.container(border=True, height="stretch"), elements.sentences():
     st.subheader("c is the label", anchor=False)
-    runs = library.run_keys(flavour="label")
+    runs = library.run_keys(given=("label",))
     key = runs.get("label") or next(iter(runs.values()), None)
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
@@ -115,8 +115,8 @@ with why.container(border=True, height="stretch"), elements.sentences():
 training, table = st.columns(2, gap="medium")
 with training.container(border=True, height="stretch"), elements.sentences():
     st.subheader("How did it learn?", anchor=False)
-    labelled = library.run_keys(flavour="label")
-    key = labelled.get("label") or next(iter((labelled | library.run_keys(flavour="vae")).values()), None)
+    labelled = library.run_keys(given=("label",))
+    key = labelled.get("label") or next(iter((labelled | library.run_keys(given=())).values()), None)
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
     else:
@@ -167,7 +167,7 @@ table = pd.DataFrame(
     [
         {
             "run": name,
-            "kind": library.kind(card.config) + (card.imported and f", imported {card.imported}"),
+            "kind": card.config.summary + (card.imported and f", imported {card.imported}"),
             "images": card.image_set,
             "preset": card.config.preset,
             "latents": card.config.latents,

@@ -14,7 +14,6 @@ from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import controls, drawing_pad, quadrant_controls
 from cvae_core.config import quadrant_names
-from cvae_core.config.flavours import is_ladder
 from cvae_core.data import datasets
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.data.fingerprints import named_here
@@ -40,7 +39,7 @@ def drawing_completed(key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixe
             f"Draw: the model sees the {plain(quadrant_names.described(visible))} of your drawing, tinted, and completes the "
             "rest. The buttons in its corners show and hide quadrants."
         )
-        live = not is_ladder(runs.config(key))
+        live = not runs.config(key).hierarchical
         drawn = drawing_pad.pad(key, opened, seed, shown_as, live)
         if not drawn.any():
             return

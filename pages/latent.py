@@ -13,7 +13,6 @@ from app.display import elements, map_chart, map_thumbnails, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import controls, drawing_pad, map_controls, map_selection, run_pickers
-from cvae_core.config.flavours import is_ladder
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import (
     USUAL,
@@ -53,7 +52,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
         st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {why}")
         return
     rate = figures.rate(key, index)
-    given = figures.condition_words(key, maps.label(embedding, index))
+    given = runs.config(key).given_of(maps.label(embedding, index))
     figure = Figure(
         key,
         recipes.point,
@@ -87,7 +86,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
         if not box.open:
             return
         drawing_pad.pad(key)
-        if runs.config(key).flavour == "label":
+        if "label" in runs.config(key).given:
             st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
         if near:
             labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in near])
@@ -147,8 +146,8 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             {"start": start, "end": end, "steps": WALK_STEPS},
             f"{key.name}: from test image {start} to {end} along the sphere in {WALK_STEPS} frames",
         )
-        if runs.config(key).flavour != "vae":
-            first, second = (figures.condition_words(key, label) for label in labels)
+        if runs.config(key).given:
+            first, second = map(runs.config(key).given_of, labels)
             st.caption(
                 f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
             )
@@ -248,7 +247,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
     )
     run_pickers.tell_trouble(key.name)
     st.caption(
-        f"{code(runs.label(key.name))}: {plain(runs.kind(runs.config(key)))}. A VAE must keep the digit in z, for "
+        f"{code(runs.label(key.name))}: {plain(runs.config(key).summary)}. A VAE must keep the digit in z, for "
         "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
         "all ten."
     )
@@ -265,7 +264,7 @@ def units(key: RunKey) -> None:
         f"{active:,} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
     ) as box:
         if box.open:
-            unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
+            unit = "map of latents" if runs.config(key).hierarchical else "latent dimension"
             alt = f"The rate of every {unit} of {key.name}, highest first"
             elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), key="rates", alt=alt)
 

@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw
 from app.cached import histories, runs
 from app.cached.runs import RunKey
 from app.display import plotly_charts
-from cvae_core.config import quadrant_names
-from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
+from cvae_core.config.flavours import Config
 from cvae_core.data import masks
 from cvae_core.data.batches import first_of_each_label, held_out
 from cvae_core.data.conditions import Condition
@@ -284,16 +283,6 @@ def _readings(
 def one_of_each(key: RunKey) -> tuple[int, ...]:
     """Return the first test index of each label among a run's images."""
     return tuple(first_of_each_label(runs.images(key).test).tolist())
-
-
-def condition_words(key: RunKey, label: int) -> str:
-    """Say what a run is given of an image with a label."""
-    match runs.config(key):
-        case LabelConfig():
-            return f"the label {label}"
-        case QuadrantConfig(visible=visible):
-            return f"its {quadrant_names.described(visible)}"
-    return "nothing"
 
 
 def map_thumbnail(embedding: Embedding) -> Image.Image:

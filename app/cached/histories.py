@@ -9,7 +9,6 @@ import streamlit as st
 
 from app.cached.runs import RunKey, card, config, other_images, run_keys
 from app.display.plain_text import Markdown, plain
-from cvae_core.config.quadrant_names import described
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation.results import CURVE, Cell, stored_cells
 from cvae_core.runs import run as runs
@@ -65,18 +64,12 @@ def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
 def stage_words(key: RunKey) -> Markdown:
     """Say what a run's stages show, and why the truth is not beside them where this machine has other images."""
     found = config(key)
-    shown = f"{plain(described(getattr(found, 'visible', '1')))} visible"
-    first = "Ten test digits reconstructed; below, "
-    match found.flavour:
-        case "label":
-            words = f"{first}eight $z$ under every label."
-        case "vae":
-            words = f"{first}eighty $z$ from the prior."
-        case "baseline":
-            words = f"Ten test digits completed, {shown}: one answer each."
-        case "quadrant":
-            words = f"{first}eight completions of each, {shown}."
-    return f"{words} {other_images(key)}"
+    if not found.latents:
+        return f"Ten test digits completed, {plain(found.given_words)}: one answer each. {other_images(key)}"
+    below = "eight $z$ under every label" if found.given else "eighty $z$ from the prior"
+    if found.reads_images:
+        below = f"eight completions of each, {plain(found.given_words)}"
+    return f"Ten test digits reconstructed; below, {below}. {other_images(key)}"
 
 
 def curves_by_draws() -> dict[str, list[Cell]]:

@@ -11,7 +11,6 @@ import torch
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from cvae_core.config.flavours import is_gsnn, is_ladder
 from cvae_core.data.datasets import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import latent_space
@@ -66,7 +65,7 @@ def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing z …")
 def _draws(key: RunKey, points: int, seed: int, _test: Split) -> Draws:
     model = library.model(key)
-    rows = torch.arange(min(points, LADDER_DRAWS) if is_ladder(model.config) else points)
+    rows = torch.arange(min(points, LADDER_DRAWS) if model.config.hierarchical else points)
     return latent_space.draws(model, _test, rows, seed)
 
 
@@ -86,7 +85,7 @@ def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embeddin
 
 def drawable(key: RunKey) -> bool:
     """Say whether a run has priors and posteriors to draw from: a GSNN has learned no posterior."""
-    return not library.lacks_images(key) and not is_gsnn(library.config(key))
+    return not library.lacks_images(key) and not library.config(key).objective.gsnn
 
 
 def share(embedding: Embedding) -> float:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.display.plain_text import Markdown, code, plain
-from cvae_core.config.flavours import BaselineConfig, Config, LabelConfig, QuadrantConfig, any_set
-from cvae_core.config.quadrant_names import ANY, described
+from cvae_core.config.flavours import Config, from_json
+from cvae_core.config.quadrant_names import ANY
 from cvae_core.data import datasets
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.fingerprints import fingerprint_here, is_genuine
@@ -58,7 +58,7 @@ def cards() -> tuple[dict[str, Card], list[RunDamaged]]:
 
 
 def run_keys(**wanted: object) -> dict[str, RunKey]:
-    """Return the runs whose configuration has certain values, such as flavour="label", by name."""
+    """Return the runs whose configuration has certain values, such as given=("label",), by name."""
     return {
         name: RunKey(name, card.weights.sha256)
         for name, card in cards()[0].items()
@@ -172,18 +172,6 @@ def test_images(key: RunKey) -> Split | None:
     return None if lacks_images(key) else images(key).test
 
 
-def kind(config: Config) -> str:
-    """Say in words what a run models."""
-    match config:
-        case QuadrantConfig():
-            return f"CVAE, {described(config.visible)} visible"
-        case BaselineConfig():
-            return f"NN baseline, {described(config.visible)} visible"
-        case LabelConfig():
-            return "CVAE, label given"
-    return "VAE"
-
-
 def judgements() -> dict[str, list[Finding]]:
     """Return what the classifier found of each run that it has judged."""
     found = {}
@@ -251,11 +239,11 @@ def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
 def by_beta() -> dict[float, RunKey]:
     """Return finished label runs that differ in β alone, by β: those of most β, MNIST's before others."""
     families: dict[Subject, dict[float, RunKey]] = {}
-    for key in sorted(run_keys(flavour="label").values(), key=lambda key: (len(key.name), key.name)):
+    for key in sorted(run_keys(given=("label",)).values(), key=lambda key: (len(key.name), key.name)):
         found = card(key)
-        if isinstance(found.config, LabelConfig) and found.status == "finished" and not found.imported:
-            family = Subject(replace(found.config, beta=1.0), found.data_fingerprint)
-            families.setdefault(family, {}).setdefault(found.config.beta, key)
+        if found.status == "finished" and not found.imported:
+            family = Subject(from_json({**found.config.to_json(), "beta": 1.0}), found.data_fingerprint)
+            families.setdefault(family, {}).setdefault(found.config.objective.beta, key)
     chosen = max(families, key=lambda each: (len(families[each]), each.config.dataset == "mnist"), default=None)
     return {} if chosen is None else dict(sorted(families[chosen].items()))
 
@@ -272,7 +260,7 @@ def headline() -> dict[str, Cell]:
     A run for any set of quadrants has one for each of the protocol's sets.
     """
     best: dict[str, Cell] = {}
-    for name, key in sorted(run_keys(flavour="quadrant", dataset="mnist").items()):
+    for name, key in sorted(run_keys(has_baseline=True, dataset="mnist").items()):
         cells = []
         with suppress(RunDamaged):  # the table's page says which
             cells = stored_cells(runs.find(name, runs.default_root()))
@@ -280,5 +268,5 @@ def headline() -> dict[str, Cell]:
         for cell in scored:
             found = card(key)
             if is_genuine("mnist", found.data_fingerprint) and not found.imported and cell.visible != ANY:
-                best[f"{name}, {cell.visible} of 4" if any_set(config(key)) else name] = cell
+                best[f"{name}, {cell.visible} of 4" if config(key).any_set else name] = cell
     return best

@@ -12,7 +12,7 @@ from app.display import elements, live_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
-from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
+from cvae_core.config.flavours import Config
 from cvae_core.errors import RunDamaged
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
@@ -156,15 +156,12 @@ def _stop(root: Path, name: str) -> None:
 def _onward(name: str, config: Config) -> None:
     """Lead to the pages that can use a finished run."""
     with st.container(horizontal=True):
-        match config:
-            case QuadrantConfig(dataset=dataset, visible=visible):
-                elements.link(
-                    "inpaint",
-                    "Complete digits",
-                    **{"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name},
-                )
-            case LabelConfig():
-                elements.link("generate", "Generate digits", run=name)
+        if config.has_baseline:
+            dataset, visible = config.dataset, str(config.visible_set)
+            chosen = {"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name}
+            elements.link("inpaint", "Complete digits", **chosen)
+        if config.given == ("label",):
+            elements.link("generate", "Generate digits", run=name)
         if config.latents:
             elements.link("latent", "See its latent space", run=name)
         if (key := library.any_key(name)) and (test := library.test_images(key)):

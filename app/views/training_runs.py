@@ -59,7 +59,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "±": quality.standard_error if quality else None,
         "minutes": card.seconds / 60,
         "parameters": card.parameters,
-        "model": library.kind(config),
+        "model": config.summary,
         "best epoch": card.best_epoch,
         "pixels": config.pixels,
         "verdict": card.trouble or card.verdict or "",

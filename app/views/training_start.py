@@ -11,9 +11,9 @@ from app.cached import runs
 from app.display import elements
 from app.display.plain_text import Markdown, plain
 from app.views.training_follow import FOLLOW, duration
-from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName, warm_up_caution
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
-from cvae_core.config.presets import PRESETS, configure, preset_of
+from cvae_core.config.presets import PRESETS, configure, preset_of, warm_up_caution
 from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
 from cvae_core.data import datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse
@@ -25,12 +25,7 @@ from cvae_core.system.folders import default_root
 from cvae_core.training import timing
 
 SETS = (*PROTOCOL, ANY)
-KINDS: Mapping[Flavour, str] = {
-    "label": "CVAE of labels",
-    "quadrant": "CVAE of quadrants",
-    "vae": "VAE",
-    "baseline": "NN baseline",
-}
+KINDS = PRESETS[DEFAULT_PRESET]
 STARTED = "started"  # in the session: how many runs, since each has a name of its own
 ELBO = "ELBO"
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
@@ -78,18 +73,21 @@ def show() -> None:
 def _config() -> Config:
     """Show a setting after the other; those that presets give begin with what the preset says."""
     with st.container(horizontal=True):
-        flavour = st.selectbox("Model", list(KINDS), format_func=KINDS.__getitem__, key="new-flavour")
+        # Models of some condition come first, then those of none, then the baseline.
+        flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
+        flavour = st.selectbox("Model", flavours, format_func=_offered, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
         dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
     changes: dict[str, Any] = {"dataset": dataset}
     defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
     with st.container(horizontal=True):
-        if hasattr(defaults, "visible"):
+        if defaults.visible_set:
             changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")
-        if hasattr(defaults, "latent"):
+        if defaults.latents:
             changes |= _objective(defaults, flavour)
-            changes["latent"] = st.number_input("Latent dimensions", value=defaults.latent, key=f"new-latent-{form}")
+            latent = defaults.to_json()["latent"]
+            changes["latent"] = st.number_input("Latent dimensions", value=latent, key=f"new-latent-{form}")
     with st.container(horizontal=True):
         changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
         changes["patience"] = st.number_input(
@@ -108,6 +106,11 @@ def _config() -> Config:
             changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
         st.caption("The command line has all the others: `python -m cvae_core train label --help`")
     return configure(flavour, preset, **changes)
+
+
+def _offered(flavour: Flavour) -> str:
+    config = KINDS[flavour]
+    return f"{config.family} of {flavour}s" if config.given and config.latents else config.family
 
 
 def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:

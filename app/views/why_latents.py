@@ -9,7 +9,6 @@ from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls, latent_sliders, run_pickers
-from cvae_core.config.flavours import QuadrantConfig
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -33,13 +32,12 @@ def why_the_prior() -> None:
         "prior alone. $\\mathcal N(0, I)$ has not even seen the condition."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = run_pickers.flat_run("prior", "quadrant-1", "quadrant")
+        key = run_pickers.flat_run("prior", "quadrant-1", "pixels")
         if key is None:
             return
         seed = controls.seed()
     config = runs.config(key)
-    assert isinstance(config, QuadrantConfig)
-    settings = {"indices": figures.one_of_each(key), "visible": config.visible, "count": 2, "seed": seed}
+    settings = {"indices": figures.one_of_each(key), "visible": config.visible_set, "count": 2, "seed": seed}
     elements.picture(
         Figure(
             key,
@@ -223,17 +221,16 @@ def blurred() -> None:
         "given $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = run_pickers.flat_run("blur", "quadrant-1", "quadrant")
+        key = run_pickers.flat_run("blur", "quadrant-1", "pixels")
         if key is None:
             return
         chosen = st.select_slider(
             "Samples averaged", list(map(str, COUNTS)), value="8", key="averaged", bind="query-params"
         )
     count, config = int(controls.or_default(chosen, "8")), runs.config(key)
-    assert isinstance(config, QuadrantConfig)
     settings = {
         "indices": figures.one_of_each(key),
-        "visible": config.visible,
+        "visible": config.visible_set,
         "count": count,
         "seed": SEED,
     }

@@ -9,7 +9,6 @@ from app.cached.runs import RunKey
 from app.display.plain_text import plain
 from app.widgets.controls import or_default
 from app.widgets.run_pickers import run, tell_about
-from cvae_core.config.flavours import QuadrantConfig
 from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
@@ -25,11 +24,11 @@ def quadrant_families() -> Families:
     Those that were trained on other images of that name come last.
     """
     families: dict[str, dict[str, list[RunKey]]] = {}
-    keys = library.run_keys(flavour="quadrant").values()
+    keys = library.run_keys(has_baseline=True).values()
     for key in sorted(keys, key=lambda key: (bool(library.other_images(key)), len(key.name), key.name)):
         config = library.config(key)
-        if isinstance(config, QuadrantConfig) and datasets.on_disk(config.dataset):
-            families.setdefault(config.dataset, {}).setdefault(config.visible, []).append(key)
+        if config.visible_set and datasets.on_disk(config.dataset):
+            families.setdefault(config.dataset, {}).setdefault(config.visible_set, []).append(key)
     return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
 
 

@@ -9,7 +9,8 @@ from app.cached import runs as library
 from app.cached.runs import RunKey
 from app.display.plain_text import Markdown, code, plain
 from app.widgets.controls import or_default
-from cvae_core.config.flavours import Flavour, any_set, is_gsnn
+from cvae_core.config.flavours import DEFAULT_PRESET, Given
+from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets
 from cvae_core.evaluation.results import Cell
 from cvae_core.runs import run as runs
@@ -78,18 +79,19 @@ def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
     return chosen, curves[chosen]
 
 
-def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey | None:
-    """Choose a run of one flat z, whose data set is here; say what to train where there is none."""
-    runs = library.run_keys(groups=0, **({"flavour": flavour} if flavour else {}))
+def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
+    """Choose a run of one flat z, given certain parts of the condition or any; say what to train where there is none."""
+    runs = library.run_keys(groups=0, **({"given": given} if given else {}))
     order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
     configs = {name: library.config(runs[name]) for name in order}
     good = {
         name: runs[name]
         for name, config in configs.items()
-        if datasets.on_disk(config.dataset) and not any_set(config) and not is_gsnn(config)
+        if datasets.on_disk(config.dataset) and not config.any_set and not config.objective.gsnn
     }
     if not good:
-        command = f"python -m cvae_core train {flavour or 'label'} --dataset digits"
+        usual = {config.given: flavour for flavour, config in PRESETS[DEFAULT_PRESET].items() if config.latents}
+        command = f"python -m cvae_core train {usual[given or ('label',)]} --dataset digits"
         st.info(f"No run for this fits the images on this machine. Train one with: {code(command)}")
         return None
     return run("Run", good, key=f"run-{topic}")
@@ -98,7 +100,7 @@ def flat_run(topic: str, first: str, flavour: Flavour | None = None) -> RunKey |
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
     """Return the VAE of a run's images that least else sets apart, its configuration as wanted; say what to train else."""
     dataset, own = library.config(key).dataset, sameness.of(library.card(key))
-    vaes = library.run_keys(flavour="vae", dataset=dataset, **wanted).values()
+    vaes = library.run_keys(given=(), dataset=dataset, **wanted).values()
     apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
     found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
     if found is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cvae_core.config.flavours import warm_up_caution
+from cvae_core.config.presets import warm_up_caution
 from cvae_core.jobs.recorder import Finishing
 from cvae_core.jobs.session import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.runs.card import Card

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 from PIL import Image
 from typing_extensions import Doc
@@ -17,7 +16,7 @@ from tyro.conf import Positional
 from cvae_core.cli.options import Root, RunName
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
-from cvae_core.data.conditions import LABELS, labelled, nothing
+from cvae_core.data.conditions import LABELS, chosen
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import table
 from cvae_core.jobs import archive, control, housekeeping
@@ -30,6 +29,7 @@ from cvae_core.system import files, formats
 from cvae_core.system.folders import in_root
 from cvae_core.system.printable import one_line
 from cvae_core.system.seeds import require_seed
+from cvae_core.system.type_checks import Between, require_fitting
 
 GRID_COLUMNS = 8
 
@@ -79,7 +79,7 @@ class Export:
     onnx: Annotated[Path | None, Doc("write its decoder, or its completion of images, to FILE.onnx")] = None
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
-    scale: Annotated[int, Doc("pixels of the picture per pixel of a digit")] = 3
+    scale: Annotated[int, Between(1, 16), Doc("pixels of the picture per pixel of a digit")] = 3
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
@@ -90,8 +90,7 @@ class Export:
                 "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "
                 "--tensorboard FOLDER."
             )
-        if not 1 <= self.scale <= 16:
-            raise ConfigError(f"Scale cannot be {self.scale}: it lies between 1 and 16.")
+        require_fitting(self)
         require_seed(self.seed)
         with housekeeping.held(run, "export"):
             self._export(run)
@@ -156,20 +155,15 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     """Draw samples: a row per label, or completions of the first test image of each label."""
     card, model = run.card(), run.model()
     epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
-    papers: np.ndarray | None = None
-    match card.config.flavour:
-        case "vae":
-            c = nothing(LABELS)
-        case "label":
-            c = labelled(torch.arange(LABELS))
-        case _:
-            test = run.images().test
-            c = held_out(card.config, test, first_of_each_label(test))[1]
-            assert c.visible is not None
-            papers = figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
+    if card.config.reads_images:
+        test = run.images().test
+        c = held_out(card.config, test, first_of_each_label(test))[1]
+    else:
+        c = chosen(card.config, torch.arange(LABELS))
+    papers = None if c.visible is None else figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
     with torch.no_grad():
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [str(label) for label in range(LABELS)] if card.config.flavour != "vae" else []
+    rows = [str(label) for label in range(LABELS)] if card.config.given else []
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
         intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption

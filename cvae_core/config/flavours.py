@@ -1,37 +1,63 @@
-"""What decides a run: frozen configurations, one per flavour, and the presets that fill them in.
+"""The settings of a run: frozen configurations, one class per flavour.
 
-A configuration travels in its run's card as plain JSON, and two runs of equal configuration are the same run. The
-texts beside the fields are the command line's help.
+A configuration is stored in its run's card as plain JSON, and two runs of equal configuration are the same run. The texts
+beside the fields are the command line's help. A class also answers what other modules ask about its models: what they are
+given, what they are called, what they are trained by. No module outside this folder tests which flavour it has.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from typing_extensions import Doc
 
-from cvae_core.config.quadrant_names import ANY, canonical
+from cvae_core.config.quadrant_names import ANY, abbreviated, canonical, described
 from cvae_core.errors import ConfigError
 from cvae_core.system.seeds import require_seed
-
-STAGE_COLUMNS = 8  # samples per row
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from cvae_core.system.type_checks import Between, fills, require_fitting, spoken
 
 Flavour = Literal["vae", "label", "quadrant", "baseline"]
+Given = Literal["label", "pixels"]  # parts of a condition; `cvae_core.data.conditions` makes them
 Dataset = Literal["mnist", "fashion", "kmnist", "digits"]
 PresetName = Literal["classic", "mlp", "ladder"]
 Pixels = Literal["grey", "binarised"]
 LabelPrior = Literal["standard", "learned"]
+Epochs = Annotated[int, Between(1, 100_000)]
+Share = Annotated[float, Between(0.0, 1.0)]
 COARSE, FINE = 7, 14  # sides of a ladder's maps
+
+
+class ObjectiveSettings(NamedTuple):
+    """The settings of what a model is trained by; the defaults are the ELBO's."""
+
+    beta: float = 1.0  # weight of the rate
+    warm_up: float = 0.0  # epochs in which the weight of the rate grows from 0
+    draws: int = 1  # of z per image: more than one is IWAE
+    alpha: float = 1.0  # share of the ELBO, the rest is the GSNN's
+
+    @property
+    def gsnn(self) -> bool:
+        """Return whether this trains a Gaussian stochastic network, whose recognition network learns nothing."""
+        return self.alpha == 0
+
+    @property
+    def elbo(self) -> bool:
+        """Return whether the bound is the ELBO, whatever its β: those of the paper's hybrid and of IWAE are not."""
+        return self.alpha == 1 and self.draws == 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Hold what every flavour needs to know; equal configurations train to equal weights on equal machines."""
+    """Hold the settings of every flavour and answer what other modules ask about a model.
+
+    Each number has its bounds, which are generous, in its annotation: `__post_init__` checks them.
+    """
 
     flavour: ClassVar[Flavour]
+    given: ClassVar[tuple[Given, ...]] = ()  # parts of the condition
+    title: ClassVar[str]  # of the model in tables
+    family: ClassVar[str]  # of the model on pages
+    has_baseline: ClassVar[bool] = False  # inside the model, frozen
 
     dataset: Annotated[Dataset, Doc("images to learn; digits is embedded and needs no download")] = "mnist"
     preset: Annotated[
@@ -39,57 +65,95 @@ class Config:
     ]
     pixels: Annotated[Pixels, Doc("grey intensities as targets, or pixels drawn from them anew at every step")] = "grey"
     residual: Annotated[bool, Doc("residual blocks with LayerNorm and SiLU, or plain ReLU layers")]
-    width: Annotated[int, Doc("units of every hidden layer; channels at 14×14 of a ladder")]
-    depth: Annotated[int, Doc("hidden layers of a plain network, blocks of a residual one or of a ladder's encoders")]
-    shifts: Annotated[float, Doc("share of training images that are shifted by up to one pixel")] = 0.0
-    epochs: Annotated[int, Doc("passes over the training images, at most")]
-    patience: Annotated[int | None, Doc("epochs without a better validation bound before stopping; None: never stop")]
-    batch_size: Annotated[int, Doc("images per step")]
-    learning_rate: Annotated[float, Doc("AdamW's step size, at its peak under the one-cycle schedule")]
+    width: Annotated[int, Between(1, 8192), Doc("units of every hidden layer; channels at 14×14 of a ladder")]
+    depth: Annotated[
+        int, Between(1, 64), Doc("hidden layers of a plain network, blocks of a residual one or of a ladder's encoders")
+    ]
+    shifts: Annotated[Share, Doc("share of training images that are shifted by up to one pixel")] = 0.0
+    epochs: Annotated[Epochs, Doc("passes over the training images, at most")]
+    patience: Annotated[
+        Epochs | None, Doc("epochs without a better validation bound before stopping; None: never stop")
+    ]
+    batch_size: Annotated[int, Between(1, 60_000), Doc("images per step")]
+    learning_rate: Annotated[
+        float, Between(1e-8, 10.0), Doc("AdamW's step size, at its peak under the one-cycle schedule")
+    ]
     one_cycle: Annotated[bool, Doc("warm the learning rate up over a tenth of the steps, then cosine to zero")]
-    weight_decay: Annotated[float, Doc("AdamW's decoupled weight decay per unit of learning rate")]
-    clip: Annotated[float, Doc("largest norm of a step's gradient, longer ones are shortened to it; 0: any")] = 0.0
-    averaging: Annotated[float, Doc("decay per step of the weight average that is evaluated and kept; 0: none")]
+    weight_decay: Annotated[float, Between(0.0, 10.0), Doc("AdamW's decoupled weight decay per unit of learning rate")]
+    clip: Annotated[
+        float, Between(0.0, 1e9), Doc("largest norm of a step's gradient, longer ones are shortened to it; 0: any")
+    ] = 0.0
+    averaging: Annotated[
+        float, Between(0.0, 0.99999), Doc("decay per step of the weight average that is evaluated and kept; 0: none")
+    ]
     seed: Annotated[int, Doc("seed of weights, noise and order of images")] = 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            allowed = _CHOICES.get(field.name)
-            value = getattr(self, field.name)
-            if allowed and value not in allowed:
-                raise ConfigError(f"{_said(field.name)} cannot be {value!r}: it is one of {', '.join(allowed)}.")
-        for name, kind in _KINDS.items():
-            kinds = kind | None if name in _OPTIONAL else kind
-            if hasattr(self, name) and not isinstance(value := getattr(self, name), kinds):
-                raise ConfigError(f"{_said(name)} cannot be {value!r}: it is {_WORDS[kind]}.")
-        for name, low, high in _BOUNDS:
-            value = getattr(self, name, None)
-            if (value is None and name in _OPTIONAL) or not hasattr(self, name):
-                continue
-            if (
-                isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
-            ):  # NaN fails too
-                raise ConfigError(f"{_said(name)} cannot be {value}: it lies between {low} and {high}.")
         object.__setattr__(self, "seed", require_seed(self.seed))
+        require_fitting(self)
+
+    @property
+    def reads_images(self) -> bool:
+        """Return whether some part of the condition is computed from the image itself: labels alone can be chosen."""
+        return not set(self.given) <= {"label"}
+
+    @property
+    def given_words(self) -> str:
+        """Return in words what is given, such as "label given"; nothing where nothing is."""
+        return f"{' and '.join(self.given)} given" if self.given else ""
+
+    def given_of(self, label: int) -> str:
+        """Return in words what is given of an image with a label."""
+        return f"its {' and '.join(self.given)}" if self.given else "nothing"
+
+    @property
+    def summary(self) -> str:
+        """Return what pages call a model, with what it is given.
+
+        >>> from cvae_core.config.presets import configure
+        >>> [configure(flavour).summary for flavour in ("vae", "label", "quadrant")]
+        ['VAE', 'CVAE, label given', 'CVAE, bottom left visible']
+        """
+        return ", ".join(filter(None, (self.family, self.given_words)))
+
+    @property
+    def visible_set(self) -> str | None:
+        """Return the set of visible quadrants, None where no pixels are given."""
+        return None
+
+    @property
+    def any_set(self) -> bool:
+        """Return whether the model is trained on all sets of visible quadrants."""
+        return self.visible_set == ANY
+
+    @property
+    def objective(self) -> ObjectiveSettings:
+        """Return what the model is trained by; a setting that its flavour does not have has its default."""
+        return ObjectiveSettings(
+            **{name: value for name, value in vars(self).items() if name in ObjectiveSettings._fields}
+        )
+
+    @property
+    def hierarchical(self) -> bool:
+        """Return whether z is a hierarchy of maps, a ladder's: its units have several dimensions each."""
+        return self.latents > self.units
 
     @property
     def latents(self) -> int:
         """Return the number of latent dimensions; a baseline has none."""
-        groups, latent = getattr(self, "groups", 0), getattr(self, "latent", 0)
-        return latent * groups * (COARSE**2 + FINE**2) if groups else latent
+        return 0
 
     @property
     def units(self) -> int:
         """Return in how many units the rate is told: dimensions of a flat z, maps of a ladder's."""
-        groups, latent = getattr(self, "groups", 0), getattr(self, "latent", 0)
-        return 2 * latent * groups if groups else latent
+        return 0
 
     @property
     def run_name(self) -> str:
         """Return the name of a run that was given none: what sets it apart from the default configuration."""
         parts: list[str] = [] if self.dataset == "mnist" else [self.dataset]
         parts.append(self.flavour)
-        parts += [_short(visible)] if (visible := getattr(self, "visible", None)) else []
+        parts += [abbreviated(self.visible_set)] if self.visible_set else []
         parts += [] if self.preset == DEFAULT_PRESET else [self.preset]
         parts += [] if self.pixels == "grey" else [self.pixels]
         return "-".join(parts)
@@ -100,15 +164,37 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineConfig(Config):
-    """Configure the deterministic network that guesses the hidden quadrants from the visible ones."""
+class VisibleConfig(Config):
+    """Give a model the pixels of a set of visible quadrants."""
 
-    flavour: ClassVar[Flavour] = "baseline"
+    given = ("pixels",)
     visible: Annotated[str, Doc("1, 2, 3, any, or names joined by +, such as top-left+bottom-left")] = "1"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "visible", canonical(self.visible))
+
+    @property
+    def visible_set(self) -> str:
+        """Return the set of visible quadrants."""
+        return self.visible
+
+    @property
+    def given_words(self) -> str:
+        """Return which quadrants are visible."""
+        return f"{described(self.visible)} visible"
+
+    def given_of(self, label: int) -> str:
+        """Return in words what is given of an image."""
+        return f"its {described(self.visible)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineConfig(VisibleConfig):
+    """Configure the deterministic network that guesses the hidden quadrants from the visible ones."""
+
+    flavour = "baseline"
+    title, family = "NN (baseline)", "NN baseline"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,77 +202,64 @@ class VAEConfig(Config):
     """Configure a VAE without condition."""
 
     flavour: ClassVar[Flavour] = "vae"
-    latent: Annotated[int, Doc("dimensions of z; of a ladder, maps per group")]
-    groups: Annotated[int, Doc("a ladder's groups of latents at 7×7, and as many at 14×14; 0: one flat z")] = 0
-    beta: Annotated[float, Doc("weight of the rate in the bound; 1 is the ELBO")] = 1.0
-    warm_up: Annotated[float, Doc("epochs over which that weight grows from 0, so that no unit dies early")]
-    draws: Annotated[int, Doc("draws of z per image that the bound weighs by importance; 1 is the ELBO, more IWAE")] = 1
+    title = family = "VAE"
+    latent: Annotated[int, Between(1, 4096), Doc("dimensions of z; of a ladder, maps per group")]
+    groups: Annotated[
+        int, Between(0, 16), Doc("a ladder's groups of latents at 7×7, and as many at 14×14; 0: one flat z")
+    ] = 0
+    beta: Annotated[float, Between(0.0, 1000.0), Doc("weight of the rate in the bound; 1 is the ELBO")] = 1.0
+    warm_up: Annotated[
+        float, Between(0.0, 100_000.0), Doc("epochs over which that weight grows from 0, so that no unit dies early")
+    ]
+    draws: Annotated[
+        int, Between(1, 1000), Doc("draws of z per image that the bound weighs by importance; 1 is the ELBO, more IWAE")
+    ] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draws > 1 and getattr(self, "alpha", 1.0) != 1.0:
+        if self.draws > 1 and self.objective.alpha != 1.0:
             raise ConfigError("Draws and alpha are two objectives: leave one of them at 1.")
         for name, needed in _LADDER_NEEDS.items():
-            if self.groups and getattr(self, name, needed) != needed:
-                raise ConfigError(
-                    f"{_said(name)} cannot be {getattr(self, name)!r} in a ladder: it is {needed!r} there."
-                )
+            if self.groups and (value := getattr(self, name, needed)) != needed:
+                raise ConfigError(f"{spoken(name)} cannot be {value!r} in a ladder: it is {needed!r} there.")
+
+    @property
+    def latents(self) -> int:
+        """Return the number of latent dimensions."""
+        return self.latent * self.groups * (COARSE**2 + FINE**2) if self.groups else self.latent
+
+    @property
+    def units(self) -> int:
+        """Return in how many units the rate is told: dimensions of a flat z, maps of a ladder's."""
+        return 2 * self.latent * self.groups if self.groups else self.latent
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelConfig(VAEConfig):
     """Configure a CVAE that is given the one-hot label."""
 
-    flavour: ClassVar[Flavour] = "label"
+    flavour = "label"
+    given = ("label",)
+    title, family = "label CVAE", "CVAE"
     prior: Annotated[LabelPrior, Doc("N(0, I), or a Gaussian learned per label")] = "standard"
+
+    def given_of(self, label: int) -> str:
+        """Return in words what is given of an image with a label."""
+        return f"the label {label}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuadrantConfig(VAEConfig):
+class QuadrantConfig(VisibleConfig, VAEConfig):
     """Configure a CVAE that is given visible quadrants and completes the rest."""
 
-    flavour: ClassVar[Flavour] = "quadrant"
-    visible: Annotated[str, Doc("1, 2, 3, any, or names joined by +, such as top-left+bottom-left")] = "1"
+    flavour = "quadrant"
+    title = family = "CVAE"
+    has_baseline = True
     decoder_sees_condition: Annotated[bool, Doc("generation network sees the visible pixels beside z")]
-    alpha: Annotated[float, Doc("share of the ELBO in the objective, the rest is the GSNN's; 0: GSNN, 1: CVAE")] = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "visible", canonical(self.visible))
+    alpha: Annotated[Share, Doc("share of the ELBO in the objective, the rest is the GSNN's; 0: GSNN, 1: CVAE")] = 1.0
 
 
-_CHOICES = {
-    "dataset": get_args(Dataset),
-    "preset": get_args(PresetName),
-    "pixels": get_args(Pixels),
-    "prior": get_args(LabelPrior),
-}
 _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition": True}
-_OPTIONAL = ("patience",)
-_WORDS = {int: "a whole number", bool: "True or False", str: "text"}
-_KINDS: Mapping[str, type] = {
-    **dict.fromkeys(("width", "depth", "latent", "groups", "draws", "epochs", "patience", "batch_size"), int),
-    **dict.fromkeys(("residual", "one_cycle", "decoder_sees_condition"), bool),
-    "visible": str,
-}
-_BOUNDS = (  # generous: a laptop's memory and patience end before them
-    ("width", 1, 8192),
-    ("depth", 1, 64),
-    ("latent", 1, 4096),
-    ("groups", 0, 16),
-    ("shifts", 0.0, 1.0),
-    ("epochs", 1, 100_000),
-    ("patience", 1, 100_000),
-    ("batch_size", 1, 60_000),
-    ("learning_rate", 1e-8, 10.0),
-    ("weight_decay", 0.0, 10.0),
-    ("clip", 0.0, 1e9),
-    ("averaging", 0.0, 0.99999),
-    ("beta", 0.0, 1000.0),
-    ("warm_up", 0.0, 100_000.0),
-    ("draws", 1, 1000),
-    ("alpha", 0.0, 1.0),
-)
 
 DEFAULT_PRESET: PresetName = "mlp"
 
@@ -205,56 +278,3 @@ def from_json(card: Mapping[str, Any]) -> Config:
     if kind is None or not fills(kind, values):
         raise ConfigError("The configuration in the card is not of this version of the lab: train the run anew.")
     return kind(**values)
-
-
-def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
-    """Say whether values name all fields of a dataclass that have no default, and nothing that is no field of it."""
-    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
-    return needed <= set(values) <= {f.name for f in fields(kind)}
-
-
-def any_set(config: Config) -> bool:
-    """Say whether a configuration trains on all sets of visible quadrants."""
-    return getattr(config, "visible", None) == ANY
-
-
-def warm_up_caution(config: Config) -> str:
-    """Say that a training ends before its warm-up does, or nothing where it does not."""
-    warm_up = getattr(config, "warm_up", 0.0)
-    if warm_up <= config.epochs:
-        return ""
-    return (
-        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
-        f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
-    )
-
-
-def guess_is_fixed(config: Config) -> bool:
-    """Say whether a training shows its frozen baseline the same pixels in every epoch."""
-    return config.flavour == "quadrant" and not (any_set(config) or config.shifts or config.pixels == "binarised")
-
-
-def is_ladder(config: Config) -> bool:
-    """Say whether a configuration's z is a hierarchy of maps."""
-    return getattr(config, "groups", 0) > 0
-
-
-def is_gsnn(config: Config) -> bool:
-    """Say whether a configuration trains a Gaussian stochastic network, whose recognition network learns nothing."""
-    return getattr(config, "alpha", 1.0) == 0
-
-
-def trains_by_elbo(config: Config) -> bool:
-    """Say whether a configuration's bound is the ELBO, whatever its β: those of the paper's hybrid and of IWAE are not."""
-    return getattr(config, "alpha", 1.0) == 1 and getattr(config, "draws", 1) == 1
-
-
-def _short(visible: str) -> str:
-    """Abbreviate a set of quadrants for a run's name: top-left+bottom-right is tl.br."""
-    return ".".join(
-        "".join(word[0] for word in name.split("-")) if "-" in name else name for name in visible.split("+")
-    )
-
-
-def _said(name: str) -> str:
-    return name.replace("_", " ").capitalize()

@@ -13,9 +13,9 @@ from cvae_core.config.command import train_words
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.errors import ConfigError
 from cvae_core.system.folders import in_root, require_name
-from cvae_core.system.type_checks import Device, fits
+from cvae_core.system.type_checks import Between, Device, fits, require_fitting
 
-MOST_THREADS = 1024
+Threads = Annotated[int, Between(1, 1024)]
 OnDevice = Annotated[Device, Doc("where to compute; auto: a GPU if there is one")]
 
 
@@ -28,13 +28,13 @@ class Options:
 
     embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
     device: OnDevice = "auto"
-    threads: Annotated[int | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = None
+    threads: Annotated[Threads | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = (
+        None
+    )
     other_images: OtherImages = False
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
-        if self.threads is not None and not (whole and 1 <= self.threads <= MOST_THREADS):
-            raise ConfigError(f"Threads cannot be {self.threads!r}: it lies between 1 and {MOST_THREADS}.")
+        require_fitting(self)
 
     @property
     def flags(self) -> list[str]:

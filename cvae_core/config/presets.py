@@ -132,7 +132,7 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     [40, 150]
     """
     if flavour not in PRESETS[preset]:
-        raise ConfigError(f"There is no {preset} preset of a {flavour}: it has no latents to lay out in a hierarchy.")
+        raise ConfigError(f"There is no {preset} preset of a {flavour}: choose another preset.")
     config = replace(PRESETS[preset][flavour], dataset=dataset)
     if (images := TRAINING_IMAGES[dataset]) >= SMALL:
         return config
@@ -144,9 +144,11 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     return replace(config, batch_size=SMALL_BATCH, **changes)
 
 
-def baseline_for(config: QuadrantConfig) -> BaselineConfig:
-    """Return the baseline that a quadrant run stands on: the default one for its images, pixels and quadrants."""
-    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible)
+def baseline_for(config: Config) -> BaselineConfig | None:
+    """Return the default baseline for a run's images, pixels and quadrants, None where its model has no baseline inside."""
+    if not config.has_baseline:
+        return None
+    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
     assert isinstance(baseline, BaselineConfig)
     return baseline
 
@@ -155,3 +157,14 @@ def calmer(config: Config) -> Config:
     """Return a diverged configuration with a lower learning rate: the preset's, or a tenth where it had no more."""
     usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
     return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
+
+
+def warm_up_caution(config: Config) -> str:
+    """Say that a training ends before its warm-up does, or nothing where it does not."""
+    warm_up = config.objective.warm_up
+    if warm_up <= config.epochs:
+        return ""
+    return (
+        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
+        f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
+    )

@@ -66,3 +66,10 @@ def described(visible: str) -> str:
     name = canonical(visible)
     plain = "+".join(PROTOCOL.get(name, (name,)))
     return words.get(name) or plain.replace("-", " ").replace("+", " and ")
+
+
+def abbreviated(visible: str) -> str:
+    """Abbreviate a set of quadrants for a run's name: top-left+bottom-right is tl.br."""
+    return ".".join(
+        "".join(word[0] for word in name.split("-")) if "-" in name else name for name in visible.split("+")
+    )

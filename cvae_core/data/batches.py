@@ -4,29 +4,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvae_core.config.flavours import Config, any_set
+from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.conditions import Condition, labelled, nothing, quadrants_of
+from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import Split
-from cvae_core.data.masks import PROPER_SETS, SIDE, flags
+from cvae_core.data.masks import PROPER_SETS, SIDE
 from cvae_core.errors import DataDamaged
 from cvae_core.system.distributed import CPU
 
 HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`
-
-
-def condition(config: Config, x: Tensor, labels: Tensor, visible: Tensor | None = None) -> Condition:
-    """Condition images x (N, 784) on what a configuration's model is given of them.
-
-    `visible`, flags (4,) or (N, 4), says which quadrants a model of any set shall see; others have their own.
-    """
-    if config.flavour == "vae":
-        return nothing(len(x))
-    if config.flavour == "label":
-        return labelled(labels)
-    if visible is None:
-        visible = flags(_visible(config))
-    return quadrants_of(x, visible)
 
 
 def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
@@ -37,9 +23,14 @@ def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step:
     if config.pixels == "binarised":
         x = noise.binarise(x, config.seed, "pixels", epoch, step)
     visible = None
-    if any_set(config):
+    if config.any_set:
         visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(rows), config.seed, "visible", epoch, step)]
     return x, condition(config, x, split.labels[rows], visible)
+
+
+def guess_is_fixed(config: Config) -> bool:
+    """Say whether a training shows its frozen baseline the same pixels in every epoch."""
+    return config.has_baseline and not (config.any_set or config.shifts or config.pixels == "binarised")
 
 
 def held_out(
@@ -50,7 +41,7 @@ def held_out(
     if config.pixels == "binarised":
         drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
         x = (torch.stack(drawn) < x).float()
-    if any_set(config) and visible is None:
+    if config.any_set and visible is None:
         visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(split), HELD_OUT_SEED, "visible")[rows]]
     return x.to(device), condition(config, x, split.labels[rows], visible).to(device)
 
@@ -75,8 +66,3 @@ def first_of_each_label(split: Split) -> Tensor:
             f"No test image is labelled {missing[0]}: this is not the data set that it is called. Replace it."
         )
     return torch.cat(found)
-
-
-def _visible(config: Config) -> str:
-    name: str = getattr(config, "visible", "")
-    return name

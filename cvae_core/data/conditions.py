@@ -1,14 +1,16 @@
 """Conditions: what a model is given of each image."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
+from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.intensities import require_images
-from cvae_core.data.masks import pixel_mask
+from cvae_core.data.masks import PIXELS, flags, pixel_mask
 from cvae_core.errors import ConfigError
 
 LABELS = 10
@@ -40,8 +42,35 @@ class Condition:
         return self._map(lambda given: given[rows], len(range(self.count)[rows]))
 
     def _map(self, change: Callable[[Tensor], Tensor], count: int) -> "Condition":
-        given = (self.labels, self.visible, self.pixels, self.guess)
-        return Condition(count, *(None if part is None else change(part) for part in given))
+        changed = {name: change(part) for name, part in vars(self).items() if isinstance(part, Tensor)}
+        return Condition(count, **changed)
+
+
+def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor | None = None) -> Condition:
+    """Condition images x (N, 784), and their labels (N,), on every part that a configuration's model is given.
+
+    `visible`, flags (4,) or (N, 4), says which quadrants are visible for a model of any set; others have their own.
+    """
+    c = nothing(len(x))
+    for part in config.given:
+        match part:
+            case "label":
+                if labels is None:
+                    raise ConfigError("This model is given the labels of the images too, and there are none.")
+                c = replace(c, labels=labelled(labels).labels)
+            case "pixels":
+                seen = quadrants_of(x, flags(config.visible_set or "") if visible is None else visible)
+                c = replace(c, visible=seen.visible, pixels=seen.pixels)
+            case _:
+                assert_never(part)
+    return c
+
+
+def chosen(config: Config, labels: Tensor) -> Condition:
+    """Condition on chosen labels (N,), or on nothing N times; raise ConfigError for a model that is given more."""
+    if config.reads_images:
+        raise ConfigError(f"A {config.flavour} model needs images to complete: use complete instead of draw.")
+    return condition(config, torch.empty(len(labels), PIXELS, device="cpu"), labels)
 
 
 def nothing(count: int) -> Condition:

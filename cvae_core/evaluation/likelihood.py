@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from cvae_core.config.flavours import any_set, is_gsnn
 from cvae_core.config.quadrant_names import ANY, canonical
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
@@ -58,11 +57,11 @@ def evaluate(
     seed = require_seed(seed)
     if total < distributed.processes():
         raise ConfigError(f"{total} images cannot be shared by {distributed.processes()} processes: start fewer.")
-    if visible is not None and not any_set(model.config):
+    if visible is not None and not model.config.any_set:
         raise ConfigError("This model has its own visible quadrants: leave out --visible.")
     visible = None if visible is None else canonical(visible)
     shown = None if visible in (None, ANY) else flags(visible)
-    visible = visible or getattr(model.config, "visible", None)
+    visible = visible or model.config.visible_set
     fitting = _estimators(model)
     before = {
         cell.estimator: cell
@@ -125,7 +124,7 @@ def evaluate(
 def _estimators(model: ConditionalVAE) -> Sequence[Estimator]:
     """Return the estimators that fit a model: no floor is of black and white pixels."""
     found: list[Estimator] = []
-    if model.latent and not is_gsnn(model.config):
+    if model.latent and not model.config.objective.gsnn:
         found += ["elbo", "importance"]
     found.append("prior" if model.latent else "baseline")
     if model.config.pixels == "grey":

@@ -139,7 +139,7 @@ class Interim:
     """The cells so far of an evaluation that goes on: kept beside the run's results, in a file of its own question."""
 
     def __init__(self, run: Run, *, split_name: str, visible: str | None, samples: int, seed: int):
-        shown = canonical(visible) if visible else getattr(run.card().config, "visible", "all")
+        shown = canonical(visible) if visible else run.card().config.visible_set or "all"
         self.run, self.file = run, f"{INTERIM}{split_name}-{shown}-{samples}-{seed}.json"
 
     def cells(self) -> list[Cell]:

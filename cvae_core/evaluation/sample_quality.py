@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvae_core.config.flavours import LabelConfig, QuadrantConfig
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import LABELS, labelled
@@ -46,11 +45,10 @@ class Finding:
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:
     """Judge a label or quadrant model; raise ConfigError for one that is asked for nothing."""
-    match model.config:
-        case LabelConfig():
-            return _judged_labels(model, data, classifier, seed)
-        case QuadrantConfig():
-            return _judged_completions(model, data, classifier, seed)
+    if model.config.given == ("label",):
+        return _judged_labels(model, data, classifier, seed)
+    if model.config.has_baseline:
+        return _judged_completions(model, data, classifier, seed)
     raise ConfigError("Only label and quadrant models are judged: others are not asked for a digit.")
 
 

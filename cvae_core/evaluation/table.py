@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cvae_core.config.flavours import Config, any_set, is_gsnn
+from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import ANY, described
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
@@ -284,7 +284,7 @@ class _Score(NamedTuple):
         return Entry(
             config.dataset, config.pixels, scored, model, ESTIMATORS[cell.estimator],
             cell.samples, cell.images, cell.mean, cell.standard_error, run, cell.seed,
-            cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
+            cell.visible if config.any_set and cell.visible != ANY else None, imported=card.imported,
             fingerprint=card.data_fingerprint, trouble=trouble,
         )  # fmt: skip
 
@@ -305,19 +305,19 @@ class _Score(NamedTuple):
 
 def _model_name(config: Config) -> str:
     """Name a model by what sets it apart in the table."""
-    sets = " for any set" if any_set(config) else ""
-    if config.flavour == "baseline":
-        return f"NN (baseline){sets}"
-    kind = {"vae": "VAE", "label": "label CVAE", "quadrant": "CVAE"}.get(config.flavour, config.flavour)
-    if is_gsnn(config):
+    sets = " for any set" if config.any_set else ""
+    if not config.latents:
+        return f"{config.title}{sets}"
+    kind, objective = config.title, config.objective
+    if objective.gsnn:
         kind = "GSNN"
-    elif (alpha := getattr(config, "alpha", 1.0)) != 1:
-        kind = f"hybrid α = {alpha:g}"
-    elif (draws := getattr(config, "draws", 1)) > 1:
-        kind = f"{kind}, IWAE of {draws},"
-    if (beta := getattr(config, "beta", 1.0)) != 1:
-        kind = f"{kind}, β = {beta:g},"
-    latents = f", {config.latents} latents" if config.flavour != "quadrant" else ""
+    elif objective.alpha != 1:
+        kind = f"hybrid α = {objective.alpha:g}"
+    elif objective.draws > 1:
+        kind = f"{kind}, IWAE of {objective.draws},"
+    if objective.beta != 1:
+        kind = f"{kind}, β = {objective.beta:g},"
+    latents = "" if config.visible_set else f", {config.latents} latents"
     seed = f", seed {config.seed}" if config.seed else ""
     return f"{kind}{sets} {config.preset}{latents}{seed}"
 
@@ -364,16 +364,16 @@ def _differences(scores: Sequence[_Score]) -> list[Entry]:
 def _gained_on(other: _Score, score: _Score) -> str:
     """Return what another score is beside a model's, as the difference is called; nothing where it compares with none.
 
-    A baseline is that on which the model stands, scored on the same pixels. A VAE is one that the label alone sets apart.
+    A baseline is that on which the model stands, scored on the same pixels. A VAE is one that the condition alone sets apart.
     """
     if other.shown != score.shown:
         return ""
     if other.cell.estimator == "baseline":
         stands_on = sameness.stands_on(score.card, other.card)
         return "NN" if stands_on and not {"images", "pixels"} & set(other.apart(score)) else ""
-    flavours = other.card.config.flavour, score.card.config.flavour
-    alike = flavours == ("vae", "label") and other.estimate == score.estimate
-    return "VAE" if alike and list(other.apart(score)) == ["flavour"] else ""
+    unconditional, condition = other.card.config, score.card.config.given
+    alike = condition and not unconditional.given and other.estimate == score.estimate
+    return unconditional.title if alike and list(other.apart(score)) == ["flavour"] else ""
 
 
 def _gap(name: str, other: _Score, score: _Score) -> Entry:

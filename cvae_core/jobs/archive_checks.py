@@ -6,7 +6,6 @@ one line each, results of the present weights, and figures of the model that the
 
 import re
 
-from cvae_core.config.flavours import any_set
 from cvae_core.config.quadrant_names import canonical
 from cvae_core.errors import ArchiveRefused
 from cvae_core.evaluation.latent_space import read_embedding
@@ -73,6 +72,6 @@ def _is_plain(text: str) -> bool:
 
 
 def _is_cell(cell: Cell, card: Card) -> bool:
-    own = getattr(card.config, "visible", None)
-    of_its_model = cell.visible == own or (any_set(card.config) and canonical(cell.visible or "") == cell.visible)
+    own = card.config.visible_set
+    of_its_model = cell.visible == own or (card.config.any_set and canonical(cell.visible or "") == cell.visible)
     return fits(cell, Cell, one_line=True) and _is_plain(cell.split) and of_its_model

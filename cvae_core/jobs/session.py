@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from cvae_core.config.flavours import Config, QuadrantConfig
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.config.presets import baseline_for
 from cvae_core.data.datasets import DataSet, load
@@ -89,8 +89,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     if not launch.options.other_images:
         require_published(config.dataset, data.fingerprint)
     baseline, began_before = None, run.exists()
-    if isinstance(config, QuadrantConfig):
-        needed = baseline_for(config)
+    if needed := baseline_for(config):
         baseline = finished_run(needed, data, launch.root)
         if agreed(baseline is None):
             unfinished = agreed(baseline_is_begun(needed, launch.root, data.fingerprint))

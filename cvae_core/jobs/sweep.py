@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName, QuadrantConfig
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName
 from cvae_core.config.job import USUAL, Job, Options
 from cvae_core.config.presets import baseline_for, configure, preset_of
 from cvae_core.data.fingerprints import fingerprint_here
@@ -56,7 +56,7 @@ class Planned:
 
     def missing_baseline(self, root: Path, finished: Mapping[Config, str]) -> Config | None:
         """Return the baseline that has to be trained before it, if any; raise RunInUse where it cannot have its name."""
-        if not isinstance(self.config, QuadrantConfig) or (needed := baseline_for(self.config)) in finished:
+        if (needed := baseline_for(self.config)) is None or needed in finished:
             return None
         sameness.baseline_is_begun(needed, root, fingerprint_here(needed.dataset))
         return needed
@@ -162,10 +162,9 @@ def _abbreviated(key: str) -> str:
 def _configured(values: Mapping[str, Any]) -> Config:
     changes = dict(values)
     flavour, preset = changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET)
-    if flavour not in get_args(Flavour):
-        raise ConfigError(f"flavour cannot be {flavour!r}: it is one of {', '.join(get_args(Flavour))}.")
-    if preset not in get_args(PresetName):
-        raise ConfigError(f"preset cannot be {preset!r}: it is one of {', '.join(get_args(PresetName))}.")
+    for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
+        if value not in names:
+            raise ConfigError(f"{key} cannot be {value!r}: it is one of {', '.join(names)}.")
     defaults = preset_of(flavour, preset)
     known = [field.name for field in fields(defaults)]
     for key, value in changes.items():

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
-from cvae_core.config.flavours import Config, Flavour, is_ladder
+from cvae_core.config.flavours import Config, Flavour
+from cvae_core.errors import ConfigError
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import VAE, Baseline, LabelCVAE, QuadrantCVAE
 from cvae_core.models.ladder import LabelLadder, Ladder, QuadrantLadder
@@ -39,4 +40,7 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 
 
 def _kind(config: Config) -> type[ConditionalVAE]:
-    return (_LADDERS if is_ladder(config) else _FLAT)[config.flavour]
+    kinds = _LADDERS if config.hierarchical else _FLAT
+    if config.flavour not in kinds:
+        raise ConfigError(f"Models of the flavour {config.flavour} have no hierarchy: leave groups at 0.")
+    return kinds[config.flavour]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cvae_core.config.flavours import Config, any_set
+from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import ANY, described
 from cvae_core.data.conditions import Condition
 from cvae_core.data.masks import PIXELS, flags, pixel_mask
@@ -40,7 +40,7 @@ class ConditionalVAE(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.latent = config.latents
-        hidden = None if any_set(config) else getattr(config, "visible", None)
+        hidden = None if config.any_set else config.visible_set
         generated = torch.ones(PIXELS, dtype=torch.bool, device="cpu") if hidden is None else ~pixel_mask(flags(hidden))
         self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
@@ -76,7 +76,7 @@ class ConditionalVAE(nn.Module, ABC):
 
     def counted(self, c: Condition) -> Tensor | None:
         """Return which generated pixels are scored, (N, P), or None where all are."""
-        return ~pixel_mask(c.visible) if any_set(self.config) and c.visible is not None else None
+        return ~pixel_mask(c.visible) if self.config.any_set and c.visible is not None else None
 
     def likelihood(self, latents: Latents, c: Condition) -> MaskedBernoulli:
         """Return p(x | z, c)."""

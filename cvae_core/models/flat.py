@@ -141,7 +141,7 @@ class QuadrantCVAE(FlatVAE):
         shape = (config.width, config.depth, config.residual)
         image = (PIXELS, len(NAMES))
         self.sees_condition = config.decoder_sees_condition
-        self.baseline = Baseline(baseline_for(config)).requires_grad_(False)
+        self.baseline = frozen_baseline(config)
         self.recognition, self.recognition_head = Body(image, *shape), GaussianHead(config.width, config.latent)
         self.prior_network, self.prior_head = Body(image, *shape), GaussianHead(config.width, config.latent)
         self.generation = Body((config.latent, *(image if self.sees_condition else ())), *shape)
@@ -166,6 +166,13 @@ class QuadrantCVAE(FlatVAE):
         """Return the hidden pixels' logits."""
         out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
         return out
+
+
+def frozen_baseline(config: QuadrantConfig) -> Baseline:
+    """Return the baseline inside a quadrant model; its weights come from a run of its own."""
+    needed = baseline_for(config)
+    assert needed is not None
+    return Baseline(needed).requires_grad_(False)
 
 
 @torch.no_grad()

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from cvae_core.config.flavours import COARSE, FINE, LabelConfig, QuadrantConfig, VAEConfig
-from cvae_core.config.presets import baseline_for
 from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import SIDE, pixel_mask
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
-from cvae_core.models.flat import Baseline, first_guess
+from cvae_core.models.flat import first_guess, frozen_baseline
 
 
 class Ladder(ConditionalVAE):
@@ -125,7 +124,7 @@ class QuadrantLadder(Ladder):
 
     def __init__(self, config: QuadrantConfig):
         super().__init__(config)
-        self.baseline = Baseline(baseline_for(config)).requires_grad_(False)
+        self.baseline = frozen_baseline(config)
         self.vision = Pyramid(self.seen, config.width, config.depth)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:

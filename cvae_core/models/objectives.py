@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cvae_core.config.flavours import Config
 from cvae_core.data.conditions import Condition
 from cvae_core.models.conditional_vae import ConditionalVAE
 
@@ -63,16 +62,10 @@ def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: T
 
 def objective(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
     """Return the bound that the model's configuration trains by, where β is the weight of the rate."""
-    alpha = getattr(model.config, "alpha", 1.0)
+    alpha = model.config.objective.alpha
     if alpha != 1:
         return hybrid(model, x, c, noise, alpha)
     return elbo(model, x, c, noise) if len(noise) == 1 else importance_weighted(model, x, c, noise, beta)
-
-
-def objective_draws(config: Config) -> int:
-    """Return how many draws of z per image the objective takes."""
-    draws: int = getattr(config, "draws", 1)  # a baseline has nothing to draw
-    return draws
 
 
 class LogMeanExp:

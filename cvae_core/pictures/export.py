@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvae_core.config.flavours import Config, any_set
+from cvae_core.config.flavours import Config
 from cvae_core.config.presets import TRAINING_IMAGES
-from cvae_core.config.quadrant_names import ANY, NAMES
-from cvae_core.data.conditions import LABELS, Condition, labelled, nothing, quadrants_of
+from cvae_core.config.quadrant_names import NAMES
+from cvae_core.data.conditions import LABELS, Condition, condition, labelled, nothing
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -128,12 +128,14 @@ class Completion(nn.Module):
     def __init__(self, model: ConditionalVAE):
         super().__init__()
         self.model = model
-        visible: str = getattr(model.config, "visible", "1")
-        self.register_buffer("own", flags("1" if visible == ANY else visible))
+        config = model.config
+        self.register_buffer("own", flags("1" if config.any_set else config.visible_set or "1"))
 
     def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
         """Complete one answer per image."""
-        c = quadrants_of(_checked("image", image), self.own if visible is None else _checked("visible", visible))
+        image = _checked("image", image)
+        shown = self.own if visible is None else _checked("visible", visible)
+        c = condition(self.model.config, image, None, shown)
         return _means(self.model, c, image[:, :0] if epsilon is None else _checked("epsilon", epsilon))
 
 
@@ -162,13 +164,13 @@ def onnx(run: Run) -> bytes:
     card, model = run.card(), run.model()
     given = {"epsilon": torch.zeros(_BATCH, model.latent)} if model.latent else {}
     part: nn.Module
-    if card.config.flavour in ("vae", "label"):
-        part = Decoder(model)
-        given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.flavour == "label" else {}
-    else:
+    if card.config.reads_images:
         part = Completion(model)
         given = {"image": torch.zeros(_BATCH, PIXELS), **given}
-        given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if any_set(card.config) else {}
+        given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if card.config.any_set else {}
+    else:
+        part = Decoder(model)
+        given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.given else {}
     any_number = {name: {0: torch.export.Dim("N")} for name in given}
     with warnings.catch_warnings(action="ignore"):  # of torch about itself
         # Strict: only so does the number of images stay open where Python takes the length of a condition.

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core.config.flavours import any_set
 from cvae_core.data import masks, noise
-from cvae_core.data.batches import condition, held_out
-from cvae_core.data.conditions import LABELS, Condition, labelled, nothing
+from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labelled
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError
@@ -225,12 +224,12 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
         first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
     walk = slerp(first, last, steps)[:, None]
     rows = decoded(model, c, walk).transpose(1, 0, 2)
-    return Sheet(rows[:1] if model.config.flavour == "vae" else rows)
+    return Sheet(rows if model.config.given else rows[:1])
 
 
 def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
     """Return the posterior mean of a drawing, given its label or its visible quadrants as the model needs."""
-    visible = masks.flags("1") if any_set(model.config) else None
+    visible = masks.flags("1") if model.config.any_set else None
     x = intensities(ink)
     with torch.inference_mode():
         return model.infer(
@@ -303,4 +302,4 @@ def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
-    return nothing(len(labels)) if model.config.flavour == "vae" else labelled(torch.tensor(list(labels)))
+    return chosen(model.config, torch.tensor(list(labels)))

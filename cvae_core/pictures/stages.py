@@ -31,9 +31,9 @@ def frame(
     A baseline has one answer and no samples.
     """
     names, given = _given(stages, config, test)
-    samples = stages["samples"][index].swapaxes(0, 1)[: 0 if config.flavour == "baseline" else None]
+    samples = stages["samples"][index].swapaxes(0, 1)[: None if config.latents else 0]
     images, under = _after(given, np.stack([stages["reconstructions"][index], *samples]))
-    first = "NN" if config.flavour == "baseline" else "recon."
+    first = "recon." if config.latents else "NN"
     rows = [*names, first, *["samples", *[""] * len(samples)][: len(samples)]]
     caption = f"{name}, after {epochs(stages['epoch'][index])}"
     return grid(images, papers=under, scale=scale, rows=rows, caption=caption)
@@ -56,10 +56,10 @@ def strip(
     """Draw a row per digit, its first sample or its reconstruction at eight moments from the first to the last."""
     moments = strip_moments(stages)
     shown = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
-    sampled = part == "samples" and config.flavour in ("label", "vae")  # then it is no test image that is drawn
+    sampled = part == "samples" and not config.reads_images  # then it is no test image that is drawn
     names, given = _given(stages, config, None if sampled else test)
     images, under = (table[:, list(digits)].swapaxes(0, 1) for table in _after(given, shown))
-    labels = [] if sampled and config.flavour == "vae" else [str(digit) for digit in digits]
+    labels = [] if sampled and not config.given else [str(digit) for digit in digits]
     columns = [*names, *(said(epoch) for epoch in stages["epoch"][moments])]
     caption = f"{name}: {part} by epochs of training"
     return grid(images, papers=under, scale=scale, rows=labels, columns=columns, caption=caption)

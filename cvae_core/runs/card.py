@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core.config.command import train_command
-from cvae_core.config.flavours import Config, fills, from_json, trains_by_elbo
+from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.job import USUAL, Job, Options, options_of
 from cvae_core.data.fingerprints import named
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.system import files
 from cvae_core.system.folders import NAME
-from cvae_core.system.type_checks import Count, Epoch, Moment, Nats, Seconds, Workers, misfits
+from cvae_core.system.type_checks import Count, Epoch, Moment, Nats, Seconds, Workers, fills, misfits
 from cvae_core.training import verdicts
 from cvae_core.training.verdicts import Verdict
 
@@ -70,7 +70,7 @@ class Card:
     @property
     def elbo(self) -> float | None:
         """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
-        return self.metrics.get("elbo") if trains_by_elbo(self.config) else None
+        return self.metrics.get("elbo") if self.config.objective.elbo else None
 
     @property
     def image_set(self) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cvae_core.config.flavours import STAGE_COLUMNS
 from cvae_core.data.conditions import LABELS
 from cvae_core.data.masks import PIXELS
+from cvae_core.training.validation import STAGE_COLUMNS
 
 LARGEST, LAST_EPOCH = (
     1e12,

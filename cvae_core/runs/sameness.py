@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cvae_core.config.command import train_command
-from cvae_core.config.flavours import Config, QuadrantConfig
+from cvae_core.config.flavours import Config
 from cvae_core.config.presets import baseline_for
 from cvae_core.data import fingerprints
 from cvae_core.errors import RunInUse
@@ -63,9 +63,8 @@ def finished(root: Path, images: str | None = None) -> dict[Config, str]:
         alike.setdefault(card.config, []).append(card)
     names: dict[Config, str] = {}
     for name, card in cards.items():
-        baselines: list[Card] = []
-        if isinstance(card.config, QuadrantConfig) and card.baseline:
-            baselines = alike.get(baseline_for(card.config), [])
+        needed = baseline_for(card.config) if card.baseline else None
+        baselines = alike.get(needed, []) if needed else []
         if not baselines or any(stands_on(card, baseline) for baseline in baselines):
             names.setdefault(card.config, name)
     return names

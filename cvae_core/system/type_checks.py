@@ -4,11 +4,13 @@ A number's range stands beside its type: `Annotated[float, Between(0, 1)]`, or `
 """
 
 import sys
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from cvae_core.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -98,3 +100,44 @@ def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
         for field in fields(value)
         if not fits(getattr(value, field.name), hints[field.name], one_line=one_line)
     ]
+
+
+def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
+    """Say whether values name all fields of a dataclass that have no default, and nothing that is no field of it."""
+    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+    return needed <= set(values) <= {f.name for f in fields(kind)}
+
+
+def require_fitting(value: "DataclassInstance") -> None:
+    """Raise ConfigError for the first field whose value is not what its annotation promises, and say what would fit."""
+    for name in misfits(value):
+        given, parts = getattr(value, name), list(_parts(get_type_hints(type(value), include_extras=True)[name]))
+        choices = [get_args(part) for part in parts if get_origin(part) is Literal]
+        ranges = [part for part in parts if isinstance(part, Between)]
+        if choices:
+            fitting = f"{given!r}: it is one of {', '.join(choices[0])}"
+        elif ranges and (isinstance(given, int) or float in parts):
+            fitting = f"{given}: it lies between {ranges[0].least} and {ranges[0].most}"
+        else:
+            fitting = f"{given!r}: it is {next(words for kind, words in _WORDS.items() if kind in parts)}"
+        raise ConfigError(f"{spoken(name)} cannot be {fitting}.")
+
+
+def spoken(name: str) -> str:
+    """Return a field's name as a sentence begins with it.
+
+    >>> spoken("learning_rate")
+    'Learning rate'
+    """
+    return name.replace("_", " ").capitalize()
+
+
+_WORDS = {int: "a whole number", bool: "True or False", str: "text"}
+
+
+def _parts(kind: object) -> Iterator[object]:
+    """Yield an annotation and everything it is made of."""
+    yield kind
+    if get_origin(kind) is not Literal:
+        for part in get_args(kind):
+            yield from _parts(part)

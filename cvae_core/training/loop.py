@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from cvae_core.config.flavours import Config, guess_is_fixed, is_gsnn
+from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import condition, training_batch
-from cvae_core.data.conditions import Condition
+from cvae_core.data.batches import guess_is_fixed, training_batch
+from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import Diverged
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import first_guess
-from cvae_core.models.objectives import Elbo, objective, objective_draws
+from cvae_core.models.objectives import Elbo, objective
 from cvae_core.system import distributed, formats
 from cvae_core.system.distributed import CPU
 from cvae_core.system.type_checks import NATS
@@ -98,7 +98,7 @@ class Learner:
         self.model.to(device)
         self.objective: nn.Module = Objective(self.model)
         if distributed.processes() > 1:
-            idle = is_gsnn(config)  # whose recognition network has no gradient
+            idle = config.objective.gsnn  # whose recognition network has no gradient
             self.objective = DistributedDataParallel(self.objective, find_unused_parameters=idle)
         self.learned = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = AdamW(self.learned, config.weight_decay)
@@ -137,7 +137,7 @@ class Learner:
 
     def rate_weight(self) -> float:
         """Return the weight of the rate for the next step: β, grown from 0 during the warm-up."""
-        beta, warm_up = getattr(self.config, "beta", 1.0), getattr(self.config, "warm_up", 0.0)
+        beta, warm_up = self.config.objective.beta, self.config.objective.warm_up
         grown = (self.epoch * self.steps + self.step + 1) / (warm_up * self.steps) if warm_up else 1.0
         return float(beta * min(1.0, grown))
 
@@ -147,7 +147,7 @@ class Learner:
         x, c = training_batch(config, split, rows, self.epoch, self.step)
         if guess_is_fixed(config):
             c = replace(c, guess=self._guesses(split)[rows])
-        shape = (objective_draws(config), len(rows), self.model.latent)
+        shape = (config.objective.draws, len(rows), self.model.latent)
         epsilon = noise.normal(shape, config.seed, "latent", self.epoch, self.step)
         # Convolutions refuse a share of no images: one is taken that does not count.
         counts = distributed.rank() < len(rows)
@@ -158,7 +158,7 @@ class Learner:
         self.model.train()
         with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
             terms = Elbo(*self.objective(x, c, epsilon, beta))
-        bound = terms.value(getattr(config, "beta", 1.0))
+        bound = terms.value(config.objective.beta)
         parts = [term.detach().double().sum() for term in (bound, terms.reconstruction, terms.rate)]
         sums = distributed.add_up(torch.stack(parts) * counts).cpu()
         self._require_finite(math.isfinite(sums[0]), "bound")

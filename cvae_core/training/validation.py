@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cvae_core.config.flavours import STAGE_COLUMNS as STAGE_COLUMNS
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.batches import first_of_each_label, held_out
-from cvae_core.data.conditions import LABELS, labelled, nothing
+from cvae_core.data.conditions import LABELS
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import pixel_mask
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.distributions import cross_entropy
-from cvae_core.models.objectives import objective, objective_draws
+from cvae_core.models.objectives import objective
 
 VALIDATION_BATCH = 500
+STAGE_COLUMNS = 8  # samples per row
 MARGIN = 1e-3  # between a guessed pixel mean and certainty
 
 
@@ -44,14 +44,13 @@ class Measured:
 def validate(model: ConditionalVAE, split: Split) -> Measured:
     """Measure the bound at full weight of the rate, as few draws as in training and the same ones every time."""
     config = model.config
-    beta: float = getattr(config, "beta", 1.0)
+    beta = config.objective.beta
     sums = torch.zeros(2, dtype=torch.float64)
     model.eval()
     for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
         x, c = held_out(config, split, rows, device=model.device)
-        epsilon = noise.normal(
-            (objective_draws(config), len(rows), model.latent), config.seed, "validation", int(rows[0])
-        )
+        shape = (config.objective.draws, len(rows), model.latent)
+        epsilon = noise.normal(shape, config.seed, "validation", int(rows[0]))
         terms = objective(model, x, c, epsilon.to(model.device), beta)
         sums += torch.stack([terms.reconstruction.double().sum(), terms.rate.double().sum()]).cpu()
     reconstruction, rate = (sums / len(split)).tolist()
@@ -66,7 +65,7 @@ def trivial(config: Config, data: DataSet) -> dict[str, float]:
     gives each 0.5. Pixels, and visible quadrants, are those that `validate` scores.
     """
     images, held = data.train.images, data.validation
-    if config.flavour == "label":
+    if "label" in config.given:
         means = torch.stack([_mean(images[data.train.labels == label]) for label in range(LABELS)])
     else:
         means = _mean(images).expand(LABELS, -1)
@@ -91,15 +90,13 @@ def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
     model.eval()
     rows = first_of_each_label(data.test)
     x, c = held_out(config, data.test, rows, device=model.device)
-    epsilon = noise.normal((STAGE_COLUMNS, 1, model.latent), config.seed, "stage")
-    given = {"vae": nothing(len(rows)), "label": labelled(torch.arange(10)).to(model.device)}.get(config.flavour, c)
-    if config.flavour == "vae":
-        epsilon = noise.normal((STAGE_COLUMNS, len(rows), model.latent), config.seed, "stage")
-    drawn = model.likelihood(model.draw(given, epsilon.to(model.device)), given)
+    styles = 1 if config.given else len(rows)  # one z under all conditions, or a z for each image
+    epsilon = noise.normal((STAGE_COLUMNS, styles, model.latent), config.seed, "stage")
+    drawn = model.likelihood(model.draw(c, epsilon.to(model.device)), c)
     inferred = model.likelihood(model.infer(x, c, x.new_zeros(1, 1, model.latent)), c)
     return Staged(
         epoch=epoch,
-        samples=completed(drawn, given).transpose(0, 1).cpu(),
+        samples=completed(drawn, c).transpose(0, 1).cpu(),
         reconstructions=completed(inferred, c)[0].cpu(),
     )
 

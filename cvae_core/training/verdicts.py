@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from cvae_core.config.flavours import Config, is_gsnn
+from cvae_core.config.flavours import Config
 from cvae_core.config.presets import preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
@@ -28,7 +28,7 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     bearable = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
     if not metrics["elbo"] >= bearable:  # NaN included
         return "diverged"
-    if rates and not is_gsnn(config):
+    if rates and not config.objective.gsnn:
         active = sum(rate >= DEAD_RATE for rate in rates)
         if not active:
             return "collapsed"
@@ -54,12 +54,12 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
         found = f"−ELBO {loss:.1f} on validation images, worse than the {chance:.1f} of a probability of 0.5 for every pixel"
     else:
         found = f"−ELBO {loss:.1f} on validation images, no better than the {guess:.1f} of the mean training image"
-        found += " of each label" if config.flavour == "label" else ""
+        found += " of each label" if "label" in config.given else ""
     return f"{verdict}: {found}. {_remedy(verdict, config)}."
 
 
 def _remedy(verdict: Verdict, config: Config) -> str:
-    beta = getattr(config, "beta", 1.0)
+    beta = config.objective.beta
     if verdict == "diverged" or config.learning_rate > _usual_rate(config):
         return f"Lower --learning-rate, which is {config.learning_rate:g}"
     if verdict == "worse than a trivial guess":

@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from cvae_core.data import datasets, noise
-from cvae_core.data.batches import condition
+from cvae_core.data.conditions import condition
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import recipes

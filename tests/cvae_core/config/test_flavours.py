@@ -19,12 +19,17 @@ from cvae_core.config.flavours import (
     Pixels,
     PresetName,
     QuadrantConfig,
-    any_set,
     from_json,
-    is_gsnn,
+)
+from cvae_core.config.presets import (
+    PRESETS,
+    TRAINING_IMAGES,
+    baseline_for,
+    calmer,
+    configure,
+    preset_of,
     warm_up_caution,
 )
-from cvae_core.config.presets import PRESETS, TRAINING_IMAGES, baseline_for, calmer, configure, preset_of
 from cvae_core.config.quadrant_names import NAMES, canonical
 from cvae_core.data import datasets, fingerprints, raw_files
 from cvae_core.data.masks import PROPER_SETS
@@ -194,9 +199,9 @@ def test_what_a_ladder_always_has_cannot_be_taken_from_it(flavour: Flavour, chan
 def test_a_configuration_has_one_objective() -> None:
     with pytest.raises(ConfigError, match="leave one of them at 1"):
         configure("quadrant", alpha=0.5, draws=5)
-    assert is_gsnn(configure("quadrant", alpha=0.0))
-    assert not is_gsnn(configure("quadrant", alpha=0.5))
-    assert not is_gsnn(configure("baseline"))
+    assert configure("quadrant", alpha=0.0).objective.gsnn
+    assert not configure("quadrant", alpha=0.5).objective.gsnn
+    assert not configure("baseline").objective.gsnn
 
 
 def test_an_older_card_has_the_defaults_of_what_came_later() -> None:
@@ -281,9 +286,9 @@ def test_a_quadrant_run_stands_on_the_baseline_of_its_images_pixels_and_quadrant
 
 
 def test_only_some_configurations_train_on_any_set() -> None:
-    assert any_set(configure("quadrant", visible="any"))
-    assert any_set(configure("baseline", visible="any"))
-    assert not any(any_set(configure(flavour)) for flavour in FLAVOURS)
+    assert configure("quadrant", visible="any").any_set
+    assert configure("baseline", visible="any").any_set
+    assert not any(configure(flavour).any_set for flavour in FLAVOURS)
 
 
 def test_the_number_of_latents_is_known_of_every_flavour() -> None:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import condition
-from cvae_core.data.conditions import Condition, labelled, quadrants_of
+from cvae_core.data.conditions import Condition, condition, labelled, quadrants_of
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, ImagesRefused

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets, noise
-from cvae_core.data.batches import HELD_OUT_SEED, condition, first_of_each_label, held_out, training_batch
+from cvae_core.data.batches import HELD_OUT_SEED, first_of_each_label, held_out, training_batch
+from cvae_core.data.conditions import condition
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags, pixel_mask
 from cvae_core.errors import ConfigError, DataDamaged, RunDamaged, RunInUse, RunNotFound

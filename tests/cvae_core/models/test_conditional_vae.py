@@ -11,8 +11,7 @@ from torch.distributions import Bernoulli, kl_divergence
 from cvae_core.config.flavours import Config
 from cvae_core.config.presets import configure
 from cvae_core.data import noise
-from cvae_core.data.batches import condition
-from cvae_core.data.conditions import Condition, labelled, nothing, quadrants_of
+from cvae_core.data.conditions import Condition, condition, labelled, nothing, quadrants_of
 from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
 from cvae_core.errors import ConfigError
 from cvae_core.models.build import build

@@ -20,7 +20,7 @@ from werkzeug.test import Client
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import condition
+from cvae_core.data.conditions import condition
 from cvae_core.data.masks import PROPER_SETS, pixel_mask
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import completed

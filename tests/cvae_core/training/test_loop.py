@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from cvae_core.config.flavours import Config, guess_is_fixed
+from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.batches import first_of_each_label, guess_is_fixed, held_out
 from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import flags, pixel_mask

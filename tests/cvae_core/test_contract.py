@@ -1,0 +1,132 @@
+"""Every flavour, under every preset and pixel protocol, does what the rest of the lab asks of a model."""
+
+import json
+import math
+import shlex
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+import cvae_core
+from cvae_core.cli import main
+from cvae_core.config.command import train_command
+from cvae_core.config.flavours import Config, Flavour, Given, Pixels, PresetName, from_json
+from cvae_core.config.presets import PRESETS
+from cvae_core.data import noise
+from cvae_core.data.batches import held_out
+from cvae_core.data.datasets import DataSet
+from cvae_core.errors import ConfigError
+from cvae_core.evaluation import table
+from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.models.conditional_vae import ConditionalVAE, completed
+from cvae_core.pictures import stages as replay
+from cvae_core.system import folders
+from cvae_core.training.loop import Learner
+from cvae_core.training.validation import STAGE_COLUMNS, rates, stage, trivial, validate
+from cvae_core.training.verdicts import reached
+from tests.conftest import Tiny
+
+IMAGES, DRAWS = 4, 2
+PARTS = {"label": "labels", "pixels": "pixels"}  # of a condition, and the tensors that hold them
+CASES = [
+    (flavour, preset, pixels)
+    for preset, flavours in PRESETS.items()
+    for flavour in flavours
+    for pixels in get_args(Pixels)
+]
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def config(request: pytest.FixtureRequest, tiny: Tiny, small_baseline: None) -> Config:
+    flavour, preset, pixels = request.param
+    groups: dict[str, Any] = {"groups": 1} if preset == "ladder" else {}
+    return tiny(flavour, preset=preset, pixels=pixels, **groups)
+
+
+@pytest.fixture
+def model(config: Config, digits: DataSet) -> ConditionalVAE:
+    """Be a model after a step of training."""
+    learner = Learner(config, 1, dtype=torch.float32, frozen={})
+    before = [weight.detach().clone() for weight in learner.learned]
+    assert math.isfinite(learner.learn(digits.train, torch.arange(8)))
+    assert any(not torch.equal(old, new) for old, new in zip(before, learner.learned, strict=True))
+    return learner.evaluated.eval()
+
+
+def test_the_cases_are_all_there_are() -> None:
+    assert {flavour for flavour, _, _ in CASES} == set(get_args(Flavour))
+    assert {preset for _, preset, _ in CASES} == set(get_args(PresetName))
+    assert set(PARTS) == set(get_args(Given))
+
+
+def test_a_configuration_answers_for_itself(config: Config) -> None:
+    assert set(config.given) <= set(get_args(Given))
+    assert config.title and config.family and config.summary.startswith(config.family)
+    assert bool(config.given) == bool(config.given_words) == (config.given_of(3) != "nothing")
+    assert config.reads_images == bool(set(config.given) - {"label"})
+    assert (config.visible_set is not None) == ("pixels" in config.given)
+    assert bool(config.latents) == bool(config.units)
+    assert config.hierarchical == (config.preset == "ladder")
+    assert config.objective.elbo and not config.objective.gsnn
+
+
+def test_a_configuration_survives_json_and_its_own_command(config: Config) -> None:
+    assert from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert folders.NAME.fullmatch(config.run_name)
+    parsed: Any = main._parsed(shlex.split(train_command(config, "mine"))[3:])
+    assert (parsed.config, parsed.run) == (config, "mine")
+
+
+def test_a_model_is_given_what_its_configuration_says_and_nothing_else(config: Config, digits: DataSet) -> None:
+    _, c = held_out(config, digits.test, torch.arange(IMAGES))
+    assert len(c) == IMAGES
+    assert {part for part, tensor in PARTS.items() if getattr(c, tensor) is not None} == set(config.given)
+
+
+@torch.no_grad()
+def test_a_model_infers_draws_and_scores(model: ConditionalVAE, digits: DataSet) -> None:
+    config = model.config
+    x, c = held_out(config, digits.test, torch.arange(IMAGES))
+    epsilon = noise.normal((DRAWS, IMAGES, model.latent), 0, "test")
+    assert model.latent == config.latents
+    for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon)):
+        assert latents.z.shape == (DRAWS, IMAGES, config.latents)
+        assert model.per_unit(latents.rate).shape[-1] == config.units
+        images = completed(model.likelihood(latents, c), c)
+        assert images.shape == (DRAWS, IMAGES, 784)
+        assert bool(((images >= 0) & (images <= 1)).all())
+        if c.pixels is not None:
+            assert torch.equal(torch.where(c.pixels > 0, images, 0.0), c.pixels.expand_as(images))
+    *_, scored = evaluate(model, digits.test, samples=DRAWS, images=IMAGES)
+    assert all(math.isfinite(cell.mean) and cell.visible == config.visible_set for cell in scored.cells)
+    assert ("floor" in {cell.estimator for cell in scored.cells}) == (config.pixels == "grey")
+
+
+def test_a_model_is_validated_judged_and_shown(model: ConditionalVAE, digits: DataSet) -> None:
+    config = model.config
+    measured, units = validate(model, digits.validation), rates(model, digits.validation)
+    metrics = {"elbo": measured.bound, **trivial(config, digits)}
+    assert reached(config, metrics, units.tolist()) and len(units) == config.units
+    staged = stage(model, digits, 1.0)
+    assert staged.samples.shape == (10, STAGE_COLUMNS, 784) and staged.reconstructions.shape == (10, 784)
+    ink = {name: (getattr(staged, name)[None] * 255).byte().numpy() for name in ("samples", "reconstructions")}
+    stages = {**ink, "epoch": np.array([1.0]), "test_indices": np.arange(10)}
+    for part in ("samples", "reconstructions"):
+        assert replay.strip(stages, config, "mine", 1, digits.test, part).width  # type: ignore[arg-type]
+    assert replay.frame(stages, config, "mine", 1, digits.test).width
+    assert config.title in table._model_name(config)
+
+
+def test_the_public_interface_draws_or_completes(model: ConditionalVAE, digits: DataSet) -> None:
+    images = digits.test.intensities(slice(IMAGES))
+    if model.config.reads_images:
+        assert cvae_core.complete(model, images, count=DRAWS).shape == (DRAWS, IMAGES, 784)
+        with pytest.raises(ConfigError, match="use complete instead of draw"):
+            cvae_core.draw(model)
+    else:
+        count = 10 if model.config.given else 1
+        assert cvae_core.draw(model, count=DRAWS).shape == (DRAWS, count, 784)
+        with pytest.raises(ConfigError, match="use draw instead of complete"):
+            cvae_core.complete(model, images)
