@@ -263,9 +263,7 @@ _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition":
 
 DEFAULT_PRESET: PresetName = "mlp"
 
-_CLASSES: Mapping[str, type[Config]] = {
-    kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)
-}
+_CLASSES = {kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)}
 
 
 def from_json(card: Mapping[str, Any]) -> Config:

@@ -69,7 +69,9 @@ def described(visible: str) -> str:
 
 
 def abbreviated(visible: str) -> str:
-    """Abbreviate a set of quadrants for a run's name: top-left+bottom-right is tl.br."""
-    return ".".join(
-        "".join(word[0] for word in name.split("-")) if "-" in name else name for name in visible.split("+")
-    )
+    """Abbreviate a set of quadrants for a run's name.
+
+    >>> abbreviated("top-left+bottom-right"), abbreviated("2")
+    ('tl.br', '2')
+    """
+    return ".".join("".join(w[0] for w in name.split("-")) if "-" in name else name for name in visible.split("+"))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
+from functools import cache, partial
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -94,7 +95,7 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
 
 def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
     """Return the names of a dataclass's fields whose values are not what their annotations promise."""
-    hints = get_type_hints(type(value), include_extras=True)
+    hints = _promises(type(value))
     return [
         field.name
         for field in fields(value)
@@ -111,7 +112,7 @@ def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
 def require_fitting(value: "DataclassInstance") -> None:
     """Raise ConfigError for the first field whose value is not what its annotation promises, and say what would fit."""
     for name in misfits(value):
-        given, parts = getattr(value, name), list(_parts(get_type_hints(type(value), include_extras=True)[name]))
+        given, parts = getattr(value, name), list(_parts(_promises(type(value))[name]))
         choices = [get_args(part) for part in parts if get_origin(part) is Literal]
         ranges = [part for part in parts if isinstance(part, Between)]
         if choices:
@@ -132,6 +133,7 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+_promises = cache(partial(get_type_hints, include_extras=True))  # of a class: reading them takes a while
 _WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import shlex
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -12,14 +13,16 @@ import torch
 import cvae_core
 from cvae_core.cli import main
 from cvae_core.config.command import train_command
-from cvae_core.config.flavours import Config, Flavour, Given, Pixels, PresetName, from_json
+from cvae_core.config.flavours import Config, Flavour, Given, Pixels, PresetName, QuadrantConfig, from_json
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import chosen, condition
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation import table
 from cvae_core.evaluation.likelihood import evaluate
+from cvae_core.models import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.pictures import stages as replay
 from cvae_core.system import folders
@@ -130,3 +133,37 @@ def test_the_public_interface_draws_or_completes(model: ConditionalVAE, digits: 
         assert cvae_core.draw(model, count=DRAWS).shape == (DRAWS, count, 784)
         with pytest.raises(ConfigError, match="use draw instead of complete"):
             cvae_core.complete(model, images)
+
+
+def with_given(*parts: Any) -> Config:
+    """Make a configuration of a class whose models are given certain parts of the condition."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Other(QuadrantConfig):
+        given = parts
+
+    return Other(**vars(PRESETS["mlp"]["quadrant"]))
+
+
+def test_several_parts_can_be_given_at_once(digits: DataSet) -> None:
+    both, labels = with_given("label", "pixels"), digits.test.labels[:IMAGES]
+    x, c = held_out(both, digits.test, torch.arange(IMAGES))
+    assert c.labels is not None and c.pixels is not None and c.visible is not None
+    assert torch.equal(c.labels, labels) and 0 < c.pixels.sum() < x.sum()
+    assert both.reads_images
+    with pytest.raises(ConfigError, match="given the labels of the images too"):
+        condition(both, x, None)
+    with pytest.raises(ConfigError, match="needs images"):
+        chosen(both, labels)
+
+
+def test_a_part_that_nothing_computes_is_an_error_and_not_left_out(digits: DataSet) -> None:
+    with pytest.raises(AssertionError, match="weather"):
+        held_out(with_given("weather"), digits.test, torch.arange(IMAGES))
+
+
+def test_a_flavour_without_a_hierarchy_says_so(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(build._LADDERS, "vae")  # type: ignore[arg-type]
+    assert build.build(tiny("vae"))
+    with pytest.raises(ConfigError, match="vae have no hierarchy: leave groups at 0"):
+        build.build(tiny("vae", preset="ladder"))
