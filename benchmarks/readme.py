@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.checkpoints import ILLUSTRATIONS
 from benchmarks.machine import measured_on
 from cvae_core.evaluation import table as tables
+from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.runs.run import Run, default_root, find, readable
 
@@ -23,7 +24,7 @@ def sealed() -> list[Run]:
 def scores(runs: Sequence[Run]) -> str:
     """Return the tables of conditional log-likelihoods on MNIST."""
     scored = [run for run in runs if run.card().config.dataset == "mnist" and run.name not in ILLUSTRATIONS]
-    return tables.markdown(tables.entries(scored)).strip()
+    return table_formats.markdown(tables.entries(scored)).strip()
 
 
 def judgements(runs: Sequence[Run]) -> str:

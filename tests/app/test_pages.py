@@ -35,7 +35,7 @@ from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.data.conditions import Condition
 from cvae_core.errors import NotWritable, RunInUse
-from cvae_core.evaluation import latent_space
+from cvae_core.evaluation import latent_space, table_formats
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import Layout, embed, posterior_means, store_embedding, stored_embedding
@@ -1252,16 +1252,21 @@ class TestTable:
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
-        words = {entry.run: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])}
+        words = {
+            entry.runs[-1]: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])
+        }
         assert "Somebody else's figure, imported `2026-01-31 from a.zip`" in words["digits-label"]
         assert "Somebody" not in words["digits-quadrant-1"]
 
     def test_a_number_says_where_it_comes_from(self) -> None:
         rows = tables.entries([find("quadrant-1", CHECKPOINTS)])
-        words = {tables.number(entry): provenance(entry) for entry in rows}
-        ours = next(entry for entry in rows if entry.estimator == "importance sampling" and entry.samples == 1000)
-        assert "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`" in words[tables.number(ours)]
-        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[tables.number(ours)]
+        words = {table_formats.number(entry): provenance(entry) for entry in rows}
+        ours = next(entry for entry in rows if entry.estimators == ("importance",) and entry.samples == 1000)
+        assert (
+            "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`"
+            in words[table_formats.number(ours)]
+        )
+        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[table_formats.number(ours)]
         assert "Pyro tutorial" in words["71.8"]
 
     def test_a_number_whose_weights_are_not_shipped_says_how_to_train_them(self) -> None:
