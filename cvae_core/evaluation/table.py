@@ -7,6 +7,7 @@ compared with what; `table_formats` writes them.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
@@ -76,7 +77,7 @@ class Entry:
     @property
     def question(self) -> tuple[object, ...]:
         """Return what was asked of a run: numbers that answer the same can be compared."""
-        return self.estimators, self.samples, self.images, self.shown
+        return self.estimators, self.samples, self.samples and self.seed, self.images, self.shown
 
     @property
     def images_name(self) -> str:
@@ -137,17 +138,18 @@ def require_entries(rows: Sequence[Entry]) -> None:
         raise ConfigError("None of these runs has stored results: make some with python -m cvae_core evaluate RUN.")
 
 
-class _Score(NamedTuple):
+@dataclass(frozen=True)
+class _Score:
     """A stored cell and the run that it is of."""
 
     run: str
     card: Card
     cell: Cell
 
-    @property
+    @cached_property
     def entry(self) -> Entry:
         """Return the cell as a number of the table."""
-        run, card, cell = self
+        card, cell = self.card, self.cell
         config, floor = card.config, cell.estimator == "floor"
         model, trouble = _model_name(config) + (card.imported and ", imported"), card.trouble
         if floor:
@@ -159,20 +161,10 @@ class _Score(NamedTuple):
             model += f", {card.status} after {card.epochs} epochs"
         return Entry(
             "floor" if floor else "score", config.dataset, config.pixels, cell.visible, model, (cell.estimator,),
-            cell.samples, cell.images, cell.mean, cell.standard_error, (Trained(run, card.epochs, card.parameters),),
+            cell.samples, cell.images, cell.mean, cell.standard_error, (Trained(self.run, card.epochs, card.parameters),),
             cell.seed, cell.visible if any_set(config) and cell.visible != ANY else None, imported=card.imported,
             fingerprint=card.data_fingerprint, trouble=trouble,
         )  # fmt: skip
-
-    @property
-    def shown(self) -> tuple[object, ...]:
-        """Return what was to be scored: so many test images, and what is visible of them."""
-        return self.cell.images, self.cell.visible
-
-    @property
-    def estimate(self) -> tuple[object, ...]:
-        """Return how that was done: the estimator, and its draws."""
-        return self.cell.estimator, self.cell.samples, self.cell.samples and self.cell.seed
 
     def apart(self, other: "_Score") -> Sequence[str]:
         """Name what sets two runs apart."""
@@ -202,15 +194,13 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
     """Return mean and deviation over the runs that differ in their seed alone, where there are enough of them."""
     groups: list[list[_Score]] = []
     for score in sorted(scores, key=lambda score: score.card.config.seed):
-        asked = (score.shown, score.estimate)
-        alike = (
-            group
-            for group in groups
-            if (group[0].shown, group[0].estimate) == asked and all(score.apart(other) == ["seed"] for other in group)
-        )
-        if (group := next(alike, None)) is None:
-            groups.append(group := [])
-        group.append(score)
+        for group in groups:
+            alike = group[0].entry.question == score.entry.question
+            if alike and all(score.apart(other) == ["seed"] for other in group):
+                group.append(score)
+                break
+        else:
+            groups.append([score])
     means = []
     for group in groups:
         if len(group) >= ENOUGH_SEEDS and not any(score.entry.trouble for score in group):
@@ -235,12 +225,12 @@ def _may_be_compared(other: _Score, score: _Score) -> bool:
 
     A model is compared with the baseline on which it stands, and with a VAE from which the label alone sets it apart.
     """
-    if other.shown != score.shown:
+    if (other.cell.images, other.cell.visible) != (score.cell.images, score.cell.visible):
         return False
     if other.cell.estimator == "baseline":
         return sameness.stands_on(score.card, other.card) and not {"images", "pixels"} & set(other.apart(score))
     flavours = other.card.config.flavour, score.card.config.flavour
-    alike = flavours == ("vae", "label") and other.estimate == score.estimate
+    alike = flavours == ("vae", "label") and other.entry.question == score.entry.question
     return alike and list(other.apart(score)) == ["flavour"]
 
 
