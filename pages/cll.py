@@ -31,7 +31,7 @@ WIDTHS = {
     table_formats.PAIR: 480,
 }  # in pixels: nothing is cut off, and numbers have the rest
 LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
-MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
+MAX_SAMPLES, USUAL_SAMPLES, USUAL_IMAGES = 1000, 100, 2000
 
 
 def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
@@ -205,7 +205,7 @@ def judged() -> None:
 
 
 def estimate_anew() -> None:
-    """Let the visitor estimate a run's cells, live."""
+    """Let the visitor estimate a run's cells and watch."""
     st.subheader("Estimate it yourself", anchor=False)
     everything = sorted(
         library.run_keys().items(),
@@ -222,9 +222,9 @@ def estimate_anew() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.run("Run", here, key="estimate")
-        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
+        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=USUAL_SAMPLES, key="draws")
         most = len(library.images(key).test)
-        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
+        images = controls.whole_number("N, test images", 1, most, default=min(USUAL_IMAGES, most), key="over")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             cll_estimate.begin(key, samples, images, seed)

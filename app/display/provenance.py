@@ -44,6 +44,6 @@ def _again(entry: Entry, name: str) -> Markdown:
     draws = f" --samples {entry.samples}" if entry.samples else ""
     images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
     seed = f" --seed {entry.seed}" if entry.seed else ""
-    shown = f" --visible {entry.visible}" if entry.visible else ""
+    shown = f" --visible {entry.asked}" if entry.asked else ""
     evaluate = code(f"python -m cvae_core evaluate {name if here else run.anew}{draws}{images}{seed}{shown}")
     return evaluate if here else f"{code(train_command(run.card().config, run.anew))}, then {evaluate}"

@@ -137,7 +137,7 @@ class List:
             print(f"There are no runs in {self.root}. Train one with: {first}")
         for name, card in cards.items():
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
-            now = control.condition(self.root, name)
+            now = control.state_of(self.root, name)
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"

@@ -55,7 +55,7 @@ class Entry:
     kind: Kind
     dataset: str
     pixels: str
-    shown: str | None  # the visible quadrants, whose complement is scored; None: the whole image is scored
+    visible: str | None  # the visible quadrants, whose complement is scored; None: the whole image is scored
     model: str  # its name; of a difference, that of the model whose gain it is
     estimators: tuple[Estimator, ...]  # two of a difference: that of the other run comes first
     samples: int
@@ -64,7 +64,7 @@ class Entry:
     standard_error: float | None
     trained: tuple[Trained, ...] = ()  # two of a difference, in that order; none: a published figure
     seed: int | None = None  # of the draws
-    visible: str | None = None  # the set that was shown, where the model takes any
+    asked: str | None = None  # the same, where the model takes any set and has to be told
     imported: str = ""  # when and from where, if the run is somebody else's
     fingerprint: str = ""  # of the data set: which images bear its name
     trouble: str = ""  # what is wrong with the run's model, and the remedy
@@ -77,7 +77,7 @@ class Entry:
     @property
     def question(self) -> tuple[object, ...]:
         """Return what was asked of a run: numbers that answer the same can be compared."""
-        return self.estimators, self.samples, self.samples and self.seed, self.images, self.shown
+        return self.estimators, self.samples, self.samples and self.seed, self.images, self.visible
 
     @property
     def images_name(self) -> str:
@@ -244,10 +244,10 @@ def _difference(other: _Score, score: _Score) -> Entry:
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:
     """Return the published rows that may stand beside some scores: same images, same pixels, same quadrants."""
-    genuine = {e.shown: e.fingerprint for e in scores if e.pixels == "grey" and is_genuine("mnist", e.fingerprint)}
+    genuine = {e.visible: e.fingerprint for e in scores if e.pixels == "grey" and is_genuine("mnist", e.fingerprint)}
     return [
-        Entry(kind, "mnist", "grey", shown, model, by, draws, 10_000, nats[position], None, fingerprint=genuine[shown])
-        for position, shown in enumerate(("1", "2", "3"))
-        if shown in genuine
+        Entry(kind, "mnist", "grey", given, model, by, draws, 10_000, nats[position], None, fingerprint=genuine[given])
+        for position, given in enumerate(("1", "2", "3"))
+        if given in genuine
         for kind, model, by, draws, nats in PYRO_ROWS
     ]

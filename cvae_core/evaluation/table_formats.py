@@ -55,7 +55,7 @@ class Pivot:
         scores = [entry for line in self.lines for entry in line.cells.values() if entry.is_score]
         most = max((entry.images for entry in scores), default=0)
         full = [entry for entry in scores if entry.images == most]
-        return {min((e for e in full if e.shown == c), key=lambda e: e.nats) for c in {e.shown for e in full}}
+        return {min((e for e in full if e.visible == c), key=lambda e: e.nats) for c in {e.visible for e in full}}
 
     @property
     def note(self) -> str:
@@ -92,7 +92,7 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
         here = [e for e in rows if (e.images_name, e.pixels) == protocol]
         chosen = [e for e in here if (*e.runs, e.question) not in averaged]
         for whole, title in ((False, "quadrants"), (True, WHOLE)):
-            if part := [e for e in chosen if (e.shown is None) == whole]:
+            if part := [e for e in chosen if (e.visible is None) == whole]:
                 tables.append(_pivot(f"{protocol[0]}, {protocol[1]} pixels, {title}", part))
     return tables
 
@@ -102,9 +102,9 @@ def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
     columns = ["images", "scored", "floor", "model", "lowest figure", "above the floor"]
     found = []
     for pivot in pivots(rows):
-        floors = {e.shown: e for line in pivot.lines for e in line.cells.values() if e.kind == "floor"}
+        floors = {e.visible: e for line in pivot.lines for e in line.cells.values() if e.kind == "floor"}
         for best in sorted(pivot.best, key=scored):
-            if (floor := floors.get(best.shown)) and floor.images == best.images:
+            if (floor := floors.get(best.visible)) and floor.images == best.images:
                 gap = best.nats - floor.nats
                 found.append([best.images_name, scored(best), floor.nats, best.model, best.nats, gap])
     return pd.DataFrame(found, columns=columns)
@@ -116,7 +116,7 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
         [
             (
                 e.images_name, e.pixels, scored(e), model_name(e).replace("*", f" ({PYRO_NOTE})"), estimator(e), e.samples,
-                e.images, e.nats, e.standard_error, run_name(e), e.seed, e.visible, len(e.runs) if e.kind == "mean" else 1,
+                e.images, e.nats, e.standard_error, run_name(e), e.seed, e.asked, len(e.runs) if e.kind == "mean" else 1,
                 e.imported, e.fingerprint, e.runs[0] if pair(e) else "", pair(e),
             )
             for e in rows
@@ -175,7 +175,7 @@ def estimator(entry: Entry) -> str:
 def scored(entry: Entry) -> str:
     """Return what the nats are about: "1 quadrant visible", …, "whole image"."""
     numbered = {None: WHOLE, "1": "1 quadrant visible", "2": "2 quadrants visible", "3": "3 quadrants visible"}
-    return numbered.get(entry.shown) or f"{described(str(entry.shown))} visible"
+    return numbered.get(entry.visible) or f"{described(str(entry.visible))} visible"
 
 
 def run_name(entry: Entry) -> str | None:
@@ -192,7 +192,7 @@ def pair(entry: Entry) -> str:
 def _pivot(title: str, rows: Sequence[Entry]) -> Pivot:
     cells: dict[tuple[str, str, int, int, str], dict[str, Entry]] = {}
     places = {e: (model_name(e), estimator(e), e.samples, e.images, pair(e)) for e in rows}
-    shared = {place for (place, _), count in Counter((places[e], e.shown) for e in places).items() if count > 1}
+    shared = {place for (place, _), count in Counter((places[e], e.visible) for e in places).items() if count > 1}
     for entry, place in sorted(places.items(), key=lambda item: _row_order(item[0])):
         if place in shared:  # several runs of one description: each gets rows with its name
             place = (f"{place[0]}, {run_name(entry)}", *place[1:])
