@@ -1,4 +1,4 @@
-"""The pages' pictures: recipes of the core's gallery with their settings, computed once, whoever asks."""
+"""Pictures of the pages: recipes of the core with their settings, computed once for all visitors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ KEPT_OFTEN = 20  # many completions each, at most 600 kB
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture of a run: a recipe of the gallery, its settings, and what is written round it."""
+    """One picture of a run: a recipe, its settings, and the words around it."""
 
     key: RunKey
     recipe: Callable[..., Sheet]

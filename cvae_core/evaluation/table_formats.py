@@ -1,4 +1,4 @@
-"""What writes the table of conditional log-likelihoods: readable tables, Markdown, LaTeX, and one row per number for CSV.
+"""Write the table of conditional log-likelihoods as readable tables, Markdown, LaTeX, and one row per number for CSV.
 
 Rows are models and estimators, columns what is scored; the two pixel protocols never share a column.
 """
