@@ -4,10 +4,9 @@ Every row is −log p(x | c) in nats per image, mean ± standard error over imag
 compared with what; `table_formats` writes them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
@@ -114,22 +113,18 @@ def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamag
     good: list[Run] = []
     damaged: list[RunDamaged] = []
     for run in runs:
-        with _noting(damaged):
-            stored_cells(run)
-            good.append(run)
-        with _noting(damaged):
-            stored_cells(run, CURVE)
-        with _noting(damaged):
-            stored_judgement(run)
+        faults = _faults(stored_cells, run)
+        good += [] if faults else [run]
+        damaged += faults + _faults(partial(stored_cells, file=CURVE), run) + _faults(stored_judgement, run)
     return good, damaged
 
 
-@contextmanager
-def _noting(damaged: list[RunDamaged]) -> Iterator[None]:
+def _faults(read: Callable[[Run], object], run: Run) -> list[RunDamaged]:
     try:
-        yield
+        read(run)
     except RunDamaged as error:
-        damaged.append(error)
+        return [error]
+    return []
 
 
 def require_entries(rows: Sequence[Entry]) -> None:
@@ -201,17 +196,15 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
                 break
         else:
             groups.append([score])
-    means = []
-    for group in groups:
-        if len(group) >= ENOUGH_SEEDS and not any(score.entry.trouble for score in group):
-            nats = [score.cell.mean for score in group]
-            means.append(
-                replace(
-                    group[0].entry, kind="mean", model=_model_name(replace(group[0].card.config, seed=0)),
-                    nats=fmean(nats), standard_error=stdev(nats), trained=tuple(each.entry.trained[0] for each in group),
-                )
-            )  # fmt: skip
-    return means
+    return [
+        replace(
+            group[0].entry, kind="mean", model=_model_name(replace(group[0].card.config, seed=0)),
+            nats=fmean(score.cell.mean for score in group), standard_error=stdev(score.cell.mean for score in group),
+            trained=tuple(score.entry.trained[0] for score in group),
+        )
+        for group in groups
+        if len(group) >= ENOUGH_SEEDS and not any(score.entry.trouble for score in group)
+    ]  # fmt: skip
 
 
 def _differences(scores: Sequence[_Score]) -> list[Entry]:
