@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.checkpoints import ILLUSTRATIONS
 from benchmarks.machine import measured_on
 from cvae_core.evaluation import table as tables
+from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.runs.run import Run, default_root, find, readable
 
@@ -35,12 +36,14 @@ def sealed() -> list[Run]:
 
 def scores(runs: Sequence[Run]) -> str:
     """Return the tables of conditional log-likelihoods on MNIST."""
-    return tables.markdown(_entries(runs)).strip()
+    return table_formats.markdown(_entries(runs)).strip()
 
 
 def summary(runs: Sequence[Run]) -> str:
     """Return the rows of `SUMMARY` from the table of quadrant models on grey pixels."""
-    pivot = next(pivot for pivot in tables.pivots(_entries(runs)) if pivot.title == "mnist, grey pixels, quadrants")
+    pivot = next(
+        pivot for pivot in table_formats.pivots(_entries(runs)) if pivot.title == "mnist, grey pixels, quadrants"
+    )
     columns = ["model", "estimator", "S", *pivot.columns]
     frame = pivot.frame("**{}**")[columns].set_index(columns[:3], drop=False)
     rows = [columns, ["---"] * len(columns), *(frame.loc[[row]].iloc[0] for row in SUMMARY)]

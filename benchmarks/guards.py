@@ -41,7 +41,7 @@ GUARDS = {  # by promise
     "damage": Guard("cvae_core/system/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
     "kills": Guard(
         "cvae_core/system/files.py",
-        "        sweep(path.parent)\n        with",
+        "        remove_leftovers(path.parent)\n        with",
         "        with",
         "tests/promises/test_kills.py",
     ),

@@ -22,7 +22,7 @@ from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
-from cvae_core.evaluation import likelihood
+from cvae_core.evaluation import likelihood, table_formats
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
@@ -201,7 +201,7 @@ def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.D
         chosen, _ = tables.with_readable_results(named)
     else:
         chosen = [find(name, _root(root)) for name in runs]
-    return tables.long_table(tables.entries(chosen))
+    return table_formats.long_table(tables.entries(chosen))
 
 
 @torch.no_grad()

@@ -14,7 +14,9 @@ from app.views import cll_estimate, code_snippets
 from app.widgets import controls, downloads, run_pickers
 from cvae_core.data import datasets
 from cvae_core.evaluation import table as tables
-from cvae_core.evaluation.table import ESTIMATORS, FLOOR, Entry, Pivot
+from cvae_core.evaluation import table_formats
+from cvae_core.evaluation.table import ESTIMATORS, Entry
+from cvae_core.evaluation.table_formats import Pivot
 from cvae_core.models.objectives import LogMeanExp, from_posterior, prior_monte_carlo
 from cvae_core.runs.run import default_root, find
 from cvae_core.system import formats
@@ -26,18 +28,18 @@ WIDTHS = {
     "estimator": 250,
     "S": 45,
     "N": 62,
-    tables.PAIR: 480,
+    table_formats.PAIR: 480,
 }  # in pixels: nothing is cut off, and numbers have the rest
 LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
-MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
+MAX_SAMPLES, USUAL_SAMPLES, USUAL_IMAGES = 1000, 100, 2000
 
 
 def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
     """Choose the estimators whose rows are shown; differences go with what they are of, floors stand under all."""
-    there = {row.estimator for row in rows if row.model != FLOOR}
+    there = {each for row in rows if row.kind != "floor" for each in row.estimators}
     chosen = st.pills(
         "Show only",
-        [name for name in ESTIMATORS.values() if name in there],
+        [name for each, name in ESTIMATORS.items() if each in there],
         selection_mode="multi",
         format_func=plain,
         key="only",
@@ -45,7 +47,7 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
     )
     if not chosen:
         return list(rows)
-    return [row for row in rows if row.model == FLOOR or any(name in row.estimator for name in chosen)]
+    return [row for row in rows if row.kind == "floor" or any(ESTIMATORS[each] in chosen for each in row.estimators)]
 
 
 def table(pivot: Pivot) -> None:
@@ -73,7 +75,7 @@ def table(pivot: Pivot) -> None:
             "estimator",
             "S",
             "N",
-            tables.PAIR,
+            table_formats.PAIR,
         ],  # what a phone shows of it has a number
     )
     if pivot.note:
@@ -118,9 +120,9 @@ def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
 def exports(rows: Sequence[Entry]) -> None:
     """Offer the rows as files."""
     writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str | bytes]]] = {
-        "CSV": ("csv", lambda rows: formats.spreadsheet(tables.long_table(rows))),
-        "Markdown": ("md", tables.markdown),
-        "LaTeX": ("tex", tables.latex),
+        "CSV": ("csv", lambda rows: formats.spreadsheet(table_formats.long_table(rows))),
+        "Markdown": ("md", table_formats.markdown),
+        "LaTeX": ("tex", table_formats.latex),
     }
     with st.container(horizontal=True):
         for name, (ending, write) in writers.items():
@@ -135,12 +137,12 @@ def scored() -> None:
             st.warning(plain(fault), icon=":material/broken_image:")
         entries = tables.entries(runs)
         finished = {run.name for run in runs if run.card().status == "finished"}
-        if unscored := sorted(finished - {entry.run for entry in entries}):
+        if unscored := sorted(finished - {run for entry in entries for run in entry.runs}):
             st.info(
                 f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. *Estimate* below does it.",
                 icon=":material/info:",
             )
-        if not any(entry.run for entry in entries):
+        if not any(entry.runs for entry in entries):
             st.info(
                 "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
                 "`python -m cvae_core evaluate label`.",
@@ -153,7 +155,7 @@ def scored() -> None:
                 "from."
             )
             shown = of_estimators(entries)
-            for pivot in tables.pivots(shown):
+            for pivot in table_formats.pivots(shown):
                 table(pivot)
             exports(shown)
     estimate_anew()
@@ -203,7 +205,7 @@ def judged() -> None:
 
 
 def estimate_anew() -> None:
-    """Let the visitor estimate a run's cells, live."""
+    """Let the visitor estimate a run's cells and watch."""
     st.subheader("Estimate it yourself", anchor=False)
     everything = sorted(
         library.run_keys().items(),
@@ -220,9 +222,9 @@ def estimate_anew() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.run("Run", here, key="estimate")
-        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
+        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=USUAL_SAMPLES, key="draws")
         most = len(library.images(key).test)
-        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
+        images = controls.whole_number("N, test images", 1, most, default=min(USUAL_IMAGES, most), key="over")
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             cll_estimate.begin(key, samples, images, seed)

@@ -3,11 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from app.cached import figures as pictures
 from app.cached import maps
 from app.cached import runs as library
 from app.cached.figures import Figure, Strip
-from app.display import elements, plotly_charts
+from app.display import elements, map_chart, plotly_charts
 from app.display.navigation import PAGES
 from app.display.plain_text import code, plain
 from app.views import code_snippets
@@ -93,7 +92,7 @@ with space.container(border=True, height="stretch"), elements.sentences():
         st.info("No latent space is laid out yet: `python -m cvae_core embed RUN`")
     else:
         key, embedding = mapped
-        elements.thumbnail(pictures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
+        elements.thumbnail(map_chart.thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
         elements.numbers(code_snippets.places(key, USUAL), "map")
         elements.link("latent", f"Explore the space of {plain(library.label(key.name))}")
 with why.container(border=True, height="stretch"), elements.sentences():

@@ -21,7 +21,7 @@ from cvae_core.evaluation.results import stored_cells
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
-from cvae_core.pictures.recipes import Pixels, Sheet
+from cvae_core.pictures.recipes import Sheet, Shown
 from cvae_core.runs.run import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
@@ -31,7 +31,7 @@ ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
 
 
 @st.fragment
-def drawing_completed(key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixels, seed: int) -> None:
+def drawing_completed(key: RunKey, opened: drawing_pad.Quadrants, shown_as: Shown, seed: int) -> None:
     """Let the visitor draw, and complete the drawing."""
     visible = opened.visible
     with elements.sentences():
@@ -82,7 +82,7 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
 
 
 def digits_completed(
-    key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixels, seed: int, place: DeltaGenerator
+    key: RunKey, opened: drawing_pad.Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator
 ) -> None:
     """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
     dataset, visible = runs.config(key).dataset, opened.visible

@@ -42,7 +42,7 @@ def of_all(key: RunKey) -> Cost:
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def by_source(key: RunKey) -> list[Cost]:
-    """Return what hidden pixels cost, for z from each of `interventions.SOURCES`."""
+    """Return what hidden pixels cost, for z from each of `ablations.SOURCES`."""
     model, x, c, epsilon = _first(key)
     assert isinstance(model, FlatVAE)
     return [_cost(terms) for terms in ablations.cost_by_source(model, x, c, epsilon)]

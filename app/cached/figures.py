@@ -1,18 +1,17 @@
-"""The pages' pictures: recipes of the core's gallery with their settings, computed once, whoever asks."""
+"""Pictures of the pages: recipes of the core with their settings, computed once for all visitors."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import streamlit as st
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from app.cached import histories, runs
 from app.cached.runs import RunKey
-from app.display import plotly_charts
 from cvae_core.config.flavours import Config
 from cvae_core.data import masks
 from cvae_core.data.batches import first_of_each_label, held_out
@@ -20,21 +19,18 @@ from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import Split
 from cvae_core.evaluation import sample_quality
 from cvae_core.evaluation.classifier import Classifier
-from cvae_core.evaluation.latent_space import Embedding
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.pictures import grid, recipes
 from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet
 
-THUMBNAIL = (300, 220)
-_FROM_RUNS = "from cvae_core.runs.run import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 KEPT_OFTEN = 20  # many completions each, at most 600 kB
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture of a run: a recipe of the gallery, its settings, and what is written round it."""
+    """One picture of a run: a recipe, its settings, and the words around it."""
 
     key: RunKey
     recipe: Callable[..., Sheet]
@@ -42,17 +38,14 @@ class Figure:
     caption: str
     rows: Sequence[str] = field(default=())
     columns: Sequence[str] = field(default=())
-    only: Sequence[int] = field(default=())  # rows that are shown of a recipe that has papers; none named: all
+    only: Sequence[int] = field(default=())  # rows that are shown; none named: all
 
     @property
     def sheet(self) -> Sheet:
         """Return the pixels."""
-        test = runs.images(self.key).test if _needs_images(self.recipe) else None
-        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()), test)
-        if not self.only:
-            return made
-        assert made.papers is not None
-        return Sheet(made.images[list(self.only)], made.papers[list(self.only)])
+        test = (runs.images(self.key).test,) if self.recipe in recipes.OF_TEST_IMAGES else ()
+        made = _sheet(self.key, self.recipe.__name__, tuple(self.settings.items()), self.recipe, test)
+        return made.only(self.only) if self.only else made
 
     def draw(self, scale: int) -> Image.Image:
         """Draw the picture, every pixel of a digit so many wide."""
@@ -74,16 +67,10 @@ class Figure:
     def lines(self) -> list[str]:
         """Return the lines of Python that compute the pixels."""
         given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        test = ", run.images().test" if _needs_images(self.recipe) else ""
-        return [
-            "from cvae_core.pictures import grid as figures",
-            "from cvae_core.pictures import recipes as gallery",
-            _FROM_RUNS,
-            "",
-            f"run = find({self.key.name!r}, default_root())",
-            f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})",
-            *([f"images, papers = images[{list(self.only)}], papers[{list(self.only)}]"] if self.only else []),
-        ]
+        test = ", run.images().test" if self.recipe in recipes.OF_TEST_IMAGES else ""
+        only = f".only({list(self.only)})" if self.only else ""
+        draw = f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given}){only}"
+        return _script(self.key, "recipes as gallery", draw)
 
 
 @dataclass(frozen=True)
@@ -109,36 +96,26 @@ class Walk:
         return "\n".join(["from pathlib import Path", "", *self.figure.lines, write, ""])
 
 
-def _needs_images(recipe: Callable[..., Sheet]) -> bool:
-    return "test" in inspect.signature(recipe).parameters
-
-
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def _sheet(key: RunKey, recipe: str, settings: tuple[tuple[str, Any], ...], _test: Split | None) -> Sheet:
-    function, model = getattr(recipes, recipe), runs.model(key)
-    images = [_test] if _needs_images(function) else []
-    often = {"often": _remembered(key)} if "often" in inspect.signature(function).parameters else {}
-    made: Sheet = function(model, *images, **dict(settings), **often)
-    return made
+def _sheet(
+    key: RunKey,
+    name: str,
+    settings: tuple[tuple[str, Any], ...],
+    _recipe: Callable[..., Sheet],
+    _test: tuple[Split, ...],
+) -> Sheet:
+    often = {"often": partial(_completed_often, key)} if _recipe in recipes.DRAWN_OFTEN else {}
+    return _recipe(runs.model(key), *_test, **dict(settings), **often)
 
 
-def _remembered(key: RunKey) -> recipes.Often:
-    """Return `gallery.completed_often` for a run, which draws once for a picture and for what a classifier reads there."""
-
-    def often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
-        assert c.pixels is not None
-        assert c.visible is not None
-        given = c.pixels.numpy().tobytes(), c.visible.numpy().tobytes()
-        return _completed_often(key, *given, max(count, recipes.MANY), seed, model, c)[:count]
-
-    return often
-
-
-@st.cache_data(max_entries=KEPT_OFTEN, show_spinner=False)
-def _completed_often(
-    key: RunKey, pixels: bytes, visible: bytes, count: int, seed: int, _model: ConditionalVAE, _c: Condition
-) -> np.ndarray:
-    return recipes.completed_often(_model, _c, count, seed)
+@st.cache_data(
+    max_entries=KEPT_OFTEN,
+    show_spinner=False,
+    hash_funcs={Condition: lambda c: (c.pixels.numpy().tobytes(), c.visible.numpy().tobytes())},
+)
+def _completed_often(key: RunKey, _model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
+    """Return `recipes.completed_often`, drawn once for a picture and for what a classifier reads there."""
+    return recipes.completed_often(_model, c, count, seed)
 
 
 def style(key: RunKey, ink: bytes, label: int) -> list[float]:
@@ -232,19 +209,20 @@ def _stages_in_words(key: RunKey, scale: int) -> str:
 
 
 def _from_stages(key: RunKey, draw: str) -> str:
-    """Write the lines that find a run before those that draw its stages."""
-    found = f"run = find({key.name!r}, default_root())"
-    return "\n".join(
-        [
-            "from cvae_core.pictures import grid as figures",
-            "from cvae_core.pictures import stages as replay",
-            _FROM_RUNS,
-            "",
-            found,
-            draw,
-            "",
-        ]
-    )
+    """Write the lines that find a run and draw its stages."""
+    return "\n".join([*_script(key, "stages as replay", draw), ""])
+
+
+def _script(key: RunKey, module: str, draw: str) -> list[str]:
+    """Write the lines that find a run before the one that draws it, by a module of the core."""
+    return [
+        "from cvae_core.pictures import grid as figures",
+        f"from cvae_core.pictures import {module}",
+        "from cvae_core.runs.run import default_root, find",
+        "",
+        f"run = find({key.name!r}, default_root())",
+        draw,
+    ]
 
 
 def rate(key: RunKey, index: int) -> float:
@@ -277,21 +255,9 @@ def _readings(
     else:
         assert _test is not None
         _, c = held_out(model.config, _test, torch.tensor(given), masks.flags(visible))
-    return sample_quality.readings(_classifier, _remembered(key)(model, c, recipes.MANY, seed))
+    return sample_quality.readings(_classifier, _completed_often(key, model, c, recipes.MANY, seed))
 
 
 def one_of_each(key: RunKey) -> tuple[int, ...]:
     """Return the first test index of each label among a run's images."""
     return tuple(first_of_each_label(runs.images(key).test).tolist())
-
-
-def map_thumbnail(embedding: Embedding) -> Image.Image:
-    """Draw an embedding small: a dot per image, a colour per digit."""
-    upright = embedding.coordinates * (1, -1)  # a picture's y grows downwards
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    places = ((upright - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
-    picture = Image.new("RGB", THUMBNAIL, "white")
-    pen = ImageDraw.Draw(picture)
-    for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):
-        pen.rectangle((x, y, x + 2, y + 2), fill=plotly_charts.DIGIT_COLOURS[label])
-    return picture

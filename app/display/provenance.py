@@ -2,7 +2,7 @@
 
 from app.display.plain_text import Markdown, code, plain
 from cvae_core.config.command import train_command
-from cvae_core.evaluation import table
+from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.table import Entry
 from cvae_core.runs.run import default_root, find
 
@@ -11,32 +11,30 @@ FULL_TEST_SET = 10_000
 
 def provenance(entry: Entry) -> Markdown:
     """Say how a number was computed and by which command."""
-    if entry.run is None:
+    number = plain(table_formats.number(entry))
+    if not entry.runs:
         how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
-        return f"**{plain(table.number(entry))}**: from the Pyro tutorial. {table.PYRO_NOTE} {how}"
-    how = f"**{plain(table.number(entry))}** nats per image: {plain(entry.estimator)}, "
-    if entry.seeds > 1:
-        names = str(entry.run).split(", ")
-        again = "; ".join([_again(entry, name) for name in names])
+        return f"**{number}**: from the Pyro tutorial. {table_formats.PYRO_NOTE} {how}"
+    how, run = f"**{number}** nats per image: {plain(table_formats.estimator(entry))}, ", entry.runs[-1]
+    if entry.kind == "mean":
+        again = "; ".join([_again(entry, name) for name in entry.runs])
         return (
-            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± deviation over {entry.seeds:,} runs that differ in "
-            f"their seed alone: {plain(entry.run)}. Again: {again}"
+            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± deviation over {len(entry.runs):,} runs that differ "
+            f"in their seed alone: {plain(table_formats.run_name(entry))}. Again: {again}"
         )
-    how += f"run {code(entry.run)}, N = {entry.images:,} test images"
+    how += f"run {code(run)}, N = {entry.images:,} test images"
     how += f", S = {entry.samples:,} draws per image of seed {plain(entry.seed)}" if entry.samples else ""
     if entry.imported:
         how += (
             f". Somebody else's figure, imported {code(entry.imported)}: only computing it again shows that it is true"
         )
-    if entry.against:
+    if entry.kind == "difference":
         return (
-            f"{how}. The figure of {code(entry.against)} less that of {code(entry.run)}, over the same images: "
-            f"{plain(entry.pair)}."
+            f"{how}. The figure of {code(entry.runs[0])} less that of {code(run)}, over the same images: "
+            f"{plain(table_formats.pair(entry))}."
         )
-    card = find(entry.run, default_root()).card()
-    return (
-        f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Again: {_again(entry, entry.run)}"
-    )
+    card = find(run, default_root()).card()
+    return f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Again: {_again(entry, run)}"
 
 
 def _again(entry: Entry, name: str) -> Markdown:
@@ -46,6 +44,6 @@ def _again(entry: Entry, name: str) -> Markdown:
     draws = f" --samples {entry.samples}" if entry.samples else ""
     images = f" --images {entry.images}" if entry.images < FULL_TEST_SET else ""
     seed = f" --seed {entry.seed}" if entry.seed else ""
-    shown = f" --visible {entry.visible}" if entry.visible else ""
+    shown = f" --visible {entry.asked}" if entry.asked else ""
     evaluate = code(f"python -m cvae_core evaluate {name if here else run.anew}{draws}{images}{seed}{shown}")
     return evaluate if here else f"{code(train_command(run.card().config, run.anew))}, then {evaluate}"

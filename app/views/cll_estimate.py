@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from app.display import elements, live_charts, plotly_charts
+from app.display import elements, growing_charts, plotly_charts
 from app.display.plain_text import plain
 from app.views import code_snippets
 from cvae_core.errors import LabError
@@ -23,7 +23,7 @@ from cvae_core.runs import run as runs
 SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
 KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows: no other estimate is kept for everybody
-_STATE = "live-estimate"  # in the session
+_STATE = "own-estimate"  # in the session
 _AT_WORK = threading.Lock()  # one visitor's slice at a time, lest all wait for all
 
 
@@ -120,7 +120,7 @@ def _panel(estimate: Estimate) -> None:
     done = f"{estimate.key.name}, S = {estimate.samples}: {last.done:,} of {last.images:,} images"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(last.done / last.images, text=plain(done))
-        if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-live"):
+        if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-estimate"):
             estimate.end()
             st.rerun()
     _metrics(last.cells)
@@ -130,7 +130,7 @@ def _panel(estimate: Estimate) -> None:
             alt = f"How the estimates of {estimate.key.name} settle as images are added"
             numbers = estimate.history, estimate.stored()
             if estimate.running:
-                elements.growing_chart(live_charts.estimates(*numbers), lines, key="growing", alt=alt)
+                elements.growing_chart(growing_charts.estimates(*numbers), lines, key="growing", alt=alt)
             else:
                 elements.chart(plotly_charts.settling(*numbers), lines, key="settling", alt=alt)
     if was_running and not estimate.running:

@@ -8,7 +8,7 @@ import streamlit as st
 from app.cached import histories
 from app.cached import runs as library
 from app.cached.figures import Stage
-from app.display import elements, live_charts
+from app.display import elements, growing_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
@@ -16,7 +16,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.errors import RunDamaged
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
-from cvae_core.jobs.control import Condition
+from cvae_core.jobs.control import RunState
 from cvae_core.jobs.queue import Queue
 from cvae_core.pictures.stages import epochs
 from cvae_core.runs import run
@@ -92,7 +92,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         if damage:
             st.error(plain(damage), icon=":material/error:")
         name = run_pickers.run_name("Follow", names, FOLLOW)
-        now = control.condition(root, name)
+        now = control.state_of(root, name)
         _state(root, name, now)
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
             st.code(job.command(root), language="bash", wrap_lines=True)
@@ -128,7 +128,7 @@ def _queue(root: Path, queue: Queue) -> None:
             permission.offer("Cancel", queueing.cancel, root, entry.run, run=entry.run, icon=":material/close:")
 
 
-def _state(root: Path, name: str, now: Condition) -> None:
+def _state(root: Path, name: str, now: RunState) -> None:
     """Show how a run stands, how far it is, and what can be done about it."""
     icon, word = WORDS[now.state]
     why = now.reason and now.state not in ("stopped", "finished")
@@ -191,7 +191,7 @@ def _pictures(name: str) -> None:
     with left, elements.sentences():
         if library.card(key).epochs:
             table, best = histories.curves(key), library.card(key).best_epoch
-            option = live_charts.curve(table, best)
+            option = growing_charts.curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), key="followed", alt=alt)
         else:

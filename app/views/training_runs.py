@@ -71,7 +71,7 @@ def _state(root: Path, name: str, card: Card) -> str:
     if card.read_only or card.imported:
         return "pretrained" if card.read_only else "imported"
     with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
-        return WORDS[control.condition(root, name).state][1]
+        return WORDS[control.state_of(root, name).state][1]
     return card.status
 
 

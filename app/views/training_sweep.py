@@ -124,7 +124,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
     for run in planned:
         card, name = None, finished.get(run.config, run.run)
         try:
-            now = control.condition(root, run.run)
+            now = control.state_of(root, run.run)
         except RunNotFound:
             state = "finished" if run.config in finished else "not lined up"
         else:

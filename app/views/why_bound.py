@@ -10,7 +10,7 @@ from app.display.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pickers
 from cvae_core.data.masks import PIXELS
-from cvae_core.evaluation import table
+from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
@@ -177,7 +177,7 @@ def not_zero() -> None:
         alt=f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
     )
     scored, _ = table.with_readable_results([find(name, default_root()) for name in runs.cards()[0]])
-    floors = table.above_floors(table.entries(scored))
+    floors = table_formats.above_floors(table.entries(scored))
     if floors.empty:
         st.info(
             "No floor is stored yet. Train a run with `python -m cvae_core train label`, then score it: `… evaluate label`"

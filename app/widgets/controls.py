@@ -10,7 +10,7 @@ import streamlit as st
 from app.display.plain_text import Markdown, plain
 from cvae_core.data import noise
 from cvae_core.data.datasets import Split
-from cvae_core.pictures.recipes import Pixels
+from cvae_core.pictures.recipes import Shown
 
 Option = TypeVar("Option")
 MAX_SEED = 2**53 - 1  # of the seeds that there are, those that a browser's number holds exactly
@@ -61,7 +61,7 @@ def digit(options: Sequence[str]) -> str:
     return or_default(chosen, options[3])
 
 
-_PIXELS: Mapping[Pixels, str] = {"means": "means", "ink": "drawn ink"}
+_PIXELS: Mapping[Shown, str] = {"means": "means", "ink": "drawn ink"}
 TEST_DIGITS, DRAWING = "Test digits", "My drawing"
 
 
@@ -79,7 +79,7 @@ def samples_count() -> int:
     return int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
 
 
-def pixels() -> Pixels:
+def pixels() -> Shown:
     """Choose what is shown of a generated pixel: its mean, or ink drawn from it."""
     chosen = st.segmented_control(
         "Generated pixels",

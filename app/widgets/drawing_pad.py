@@ -15,7 +15,7 @@ from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
 from cvae_core.data.masks import PIXELS, SIDE, flags
 from cvae_core.pictures import recipes
-from cvae_core.pictures.recipes import Pixels
+from cvae_core.pictures.recipes import Shown
 
 PAD, DOORS = "pad", "doors"  # the component's keys: a pad to draw on, and a digit whose quadrants open and close
 LABEL = "drawn"  # the key of what the visitor says the drawing is
@@ -42,7 +42,7 @@ class Quadrants:
 
 
 def pad(
-    key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Pixels = "means", live: bool = False
+    key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Shown = "means", live: bool = False
 ) -> np.ndarray:
     """Show the pad beside a run, live with its completions of some quadrants; return the drawing, (784,) uint8."""
 

@@ -18,7 +18,7 @@ from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
 from cvae_core.data.conditions import LABELS, chosen
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.evaluation import table
+from cvae_core.evaluation import table, table_formats
 from cvae_core.jobs import archive, control, housekeeping
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
@@ -56,12 +56,12 @@ class Table:
         rows = table.entries(chosen)
         table.require_entries(rows)
         if self.out is None:
-            print(table.markdown(rows), end="")
+            print(table_formats.markdown(rows), end="")
             return
         writers: Mapping[str, Callable[[], bytes]] = {
-            ".csv": lambda: formats.spreadsheet(table.long_table(rows)),
-            ".md": lambda: table.markdown(rows).encode(),
-            ".tex": lambda: table.latex(rows).encode(),
+            ".csv": lambda: formats.spreadsheet(table_formats.long_table(rows)),
+            ".md": lambda: table_formats.markdown(rows).encode(),
+            ".tex": lambda: table_formats.latex(rows).encode(),
         }
         if self.out.suffix not in writers:
             raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
@@ -136,7 +136,7 @@ class List:
             print(f"There are no runs in {self.root}. Train one with: {first}")
         for name, card in cards.items():
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
-            now = control.condition(self.root, name)
+            now = control.state_of(self.root, name)
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"

@@ -111,12 +111,12 @@ class Queue:
             queueing.cancel(self.root, self.cancel)
         queue = queueing.look(self.root)
         if queue.training:
-            state = control.condition(self.root, queue.training.run)
+            state = control.state_of(self.root, queue.training.run)
             reason = state.reason and f": {state.reason}"
             command = one_line(f"{queue.training.job.command(self.root)}{reason}")
             print(f"trains    {queue.training.run:24} since {queue.training.since}  {command}")
         for place, entry in enumerate(queue.waiting, 1):
-            state = control.condition(self.root, entry.run)
+            state = control.state_of(self.root, entry.run)
             reason = f": {state.reason}" if state.state == "stalled" else ""
             command = one_line(f"{entry.job.command(self.root)}{reason}")
             print(f"{place:<9} {one_line(entry.run):24} since {entry.created}  {command}")
@@ -138,7 +138,7 @@ class Stop:
         if waited or not (folder_of(self.run, self.root) / "card.json").exists():
             print(f"Run {self.run!r} has left the queue.")
             return
-        now = control.condition(self.root, self.run)
+        now = control.state_of(self.root, self.run)
         print(
             f"Run {self.run!r} is {now.state}."
             + (f" Go on with: {now.resume.command(self.root)}" if now.resume else "")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from cvae_core.data.masks import PIXELS
-from cvae_core.errors import ImagesRefused
+from cvae_core.errors import ConfigError, ImagesRefused
 
 
 def require_intensities(x: Tensor) -> None:
@@ -40,3 +40,10 @@ def require_images(x: Tensor) -> None:
 def as_bytes(images: Tensor) -> np.ndarray:
     """Return float images in [0, 1] as uint8."""
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def from_bytes(ink: bytes) -> Tensor:
+    """Return 784 bytes as an image (1, 784) in [0, 1]; raise ConfigError for another number of bytes."""
+    if len(ink) != PIXELS:
+        raise ConfigError(f"A drawing has {PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
+    return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255

@@ -26,7 +26,7 @@ from cvae_core.system import distributed
 from cvae_core.system.seeds import require_seed
 
 LOG = logging.getLogger(__name__)
-DRAWING: Sequence[Estimator] = ("elbo", "prior", "importance")  # of z
+SAMPLING: Sequence[Estimator] = ("elbo", "prior", "importance")  # estimators that draw z
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
 NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
 IMAGES_AT_ONCE = 100
@@ -67,7 +67,7 @@ def evaluate(
         cell.estimator: cell
         for cell in so_far
         if (cell.split, cell.visible, cell.seed) == (split_name, visible, seed)
-        and cell.samples == (samples if cell.estimator in DRAWING else 0)
+        and cell.samples == (samples if cell.estimator in SAMPLING else 0)
         and cell.images <= total
     }
     scored = {cell.images for cell in before.values()}
@@ -82,7 +82,7 @@ def evaluate(
                 estimator=estimator,
                 split=split_name,
                 visible=visible,
-                samples=samples if estimator in DRAWING else 0,
+                samples=samples if estimator in SAMPLING else 0,
                 images=moment.count,
                 seed=seed,
                 mean=moment.mean,

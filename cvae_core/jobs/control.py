@@ -34,7 +34,7 @@ State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "
 
 
 @dataclass(frozen=True)
-class Condition:
+class RunState:
     """Say how a run stands, why, and what goes on with it where anything can."""
 
     state: State
@@ -99,18 +99,18 @@ def start(root: Path, job: Job) -> None:
         raise NotStarted(output_log.tail(root, run, lines=1) or f"Run {run!r} did not start and did not say why.")
 
 
-def condition(root: Path, run: str) -> Condition:
+def state_of(root: Path, run: str) -> RunState:
     """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged.
 
     What the queue's file would say is unknown where that is damaged; a run's own card and pulse still say what they say.
     """
     (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
-        return _stopped_early(root, queue, run) or Condition("waiting", f"place {place} of {len(queue.waiting)}")
+        return _stopped_early(root, queue, run) or RunState("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
-            return _stopped_early(root, queue, run) or Condition("training", "it begins, or its baseline trains first")
+            return _stopped_early(root, queue, run) or RunState("training", "it begins, or its baseline trains first")
         if card is None:
             if damage:
                 raise damage
@@ -123,7 +123,7 @@ def condition(root: Path, run: str) -> Condition:
     if card.status != "running":  # it closed between the two looks
         return _closed(card, run)
     cause = found.cause() if found else "it ended without a word"
-    return Condition("died", cause, card.job(run, resume=True))
+    return RunState("died", cause, card.job(run, resume=True))
 
 
 def begun_with(root: Path, run: str) -> Options:
@@ -134,28 +134,28 @@ def begun_with(root: Path, run: str) -> Options:
     return USUAL
 
 
-def _stopped_early(root: Path, queue: Queue, run: str) -> Condition | None:
+def _stopped_early(root: Path, queue: Queue, run: str) -> RunState | None:
     """Return that a process without a pulse is stalled, where its thread that touches a file no longer does so."""
     since = queueing.silent(root, run)
     if since is None or since < heartbeat.STALLED_AFTER:
         return None
     pids = ", ".join(str(entry.process.pid) for entry in queue.entries if entry.run == run)
-    return Condition(
+    return RunState(
         "stalled", f"no sign of life for {since:.0f} s, though process {pids} is there: something has stopped it"
     )
 
 
-def _going_on(found: Pulse, resume: Job) -> Condition:
+def _going_on(found: Pulse, resume: Job) -> RunState:
     """Say whether a training moves; one on another host that does not may be dead, and then somebody goes on with it."""
     process, still = found.process, f"no step for {found.silent:.0f} s"
     if found.silent < heartbeat.STALLED_AFTER:
-        return Condition("training", "" if process.here else f"on {process.place}, out of reach from here")
+        return RunState("training", "" if process.here else f"on {process.place}, out of reach from here")
     if process.here:
-        return Condition("stalled", f"{still}, though process {process.pid} is there")
-    return Condition("stalled", f"{still}; only {process.place} can tell whether it is still there", resume)
+        return RunState("stalled", f"{still}, though process {process.pid} is there")
+    return RunState("stalled", f"{still}; only {process.place} can tell whether it is still there", resume)
 
 
-def _unborn(root: Path, run: str) -> Condition:
+def _unborn(root: Path, run: str) -> RunState:
     """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
     job, said = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
     if job is None and not said:
@@ -164,15 +164,15 @@ def _unborn(root: Path, run: str) -> Condition:
         said = "it ended before it began"
     elif said.startswith(WAITS):
         said = "it ended while it waited, without a word"
-    return Condition("failed", said, job and replace(job, resume=False))  # what was to go on may have been its baseline
+    return RunState("failed", said, job and replace(job, resume=False))  # what was to go on may have been its baseline
 
 
-def _closed(card: Card, run: str) -> Condition:
+def _closed(card: Card, run: str) -> RunState:
     assert card.status != "running"
     going_on = card.status in ("stopped", "failed")
     if going_on and card.verdict == "diverged":
-        return Condition(card.status, card.reason or "", anew=calmer_job(card.config, run, card.options))
-    return Condition(card.status, card.reason or "", card.job(run, resume=True) if going_on else None)
+        return RunState(card.status, card.reason or "", anew=calmer_job(card.config, run, card.options))
+    return RunState(card.status, card.reason or "", card.job(run, resume=True) if going_on else None)
 
 
 def _card(folder: Path) -> Card | None:

@@ -4,8 +4,8 @@
     ROOT/.queue/training.lock   held by whoever trains: the system lets go of it however that process ends
     ROOT/.queue/RUN.alive       touched every few seconds by whoever trains or waits, for those who look from another host
 
-An entry names a process for good, so that entries of the dead are known and swept by whoever comes next; one of another
-host, whose processes cannot be seen from here, is swept after a minute without a sign of life.
+An entry names a process for good, so that entries of the dead are known and removed by whoever comes next; one of another
+host, whose processes cannot be seen from here, is removed after a minute without a sign of life.
 """
 
 import logging
@@ -140,7 +140,7 @@ def turn(
         yield
     finally:
         ended.set()
-        # On a full disk, or where the file is damaged, others sweep the entry of the dead.
+        # On a full disk, or where the file is damaged, others remove the entry of the dead.
         with suppress(NotWritable, RunDamaged), _changing(root) as entries:
             entries[:] = [entry for entry in entries if not _same(entry, mine)]
             _sign_of_life(root, run).unlink(missing_ok=True)

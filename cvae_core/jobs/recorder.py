@@ -83,7 +83,7 @@ class Recorder:
                 samples, reconstructions = (torch.from_numpy(kept[k][index]) for k in ("samples", "reconstructions"))
                 self.stages[epoch] = Staged(epoch=epoch, samples=samples / 255, reconstructions=reconstructions / 255)
         self._commit(status="running", reason=None)
-        self.run.sweep(self.card)
+        self.run.remove_leftovers(self.card)
 
     def record(self, report: Report) -> None:
         """Write what a report brings; save the state when it is time."""

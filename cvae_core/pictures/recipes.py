@@ -1,9 +1,10 @@
-"""What the pictures show: grids of digits that a model draws, completes or reconstructs, ready for `figures.grid`.
+"""Recipes of pictures: grids of digits that a model draws, completes or reconstructs, ready for `pictures.grid`.
 
-Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere.
+Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere. All take a model first;
+those in `OF_TEST_IMAGES` take the test images next.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,8 +15,7 @@ from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labelled
 from cvae_core.data.datasets import Split
-from cvae_core.data.intensities import as_bytes
-from cvae_core.errors import ConfigError
+from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source, silenced
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.build import Completer
@@ -27,15 +27,19 @@ MANY = 64  # completions of a condition, for what is said of all of them: a spre
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
 FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
 ALL_LABELS = tuple(range(LABELS))
-Pixels = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
-Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often`, or who remembers what it said
+Shown = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
+Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often`, or a cache of it
 
 
 class Sheet(NamedTuple):
-    """Digits in rows and columns, (R, C, 784) uint8 ink, and for every pixel what is under it: see `figures.grid`."""
+    """Digits in rows and columns, (R, C, 784) uint8 ink, and for every pixel what is under it: see `pictures.grid`."""
 
     images: np.ndarray
     papers: np.ndarray | None = None
+
+    def only(self, rows: Sequence[int]) -> "Sheet":
+        """Return some of the rows, in this order."""
+        return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
 def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
@@ -84,46 +88,35 @@ def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) 
 
 
 def completions(
-    model: ConditionalVAE,
-    test: Split,
-    indices: Sequence[int],
-    visible: str,
-    count: int,
-    seed: int,
-    pixels: Pixels = "means",
+    model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int, pixels: Shown = "means",
     often: Often = completed_often,
-) -> Sheet:
+) -> Sheet:  # fmt: skip
     """Complete test digits, a column each.
 
     Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, twice the pixels' standard deviation
     over many samples: ½ is the most that values in [0, 1] can deviate, full ink.
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
-    assert c.pixels is not None
-    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *_answers(model, c, visible, count, seed, pixels, often)])
-    under = _papers(visible, (rows.shape[1], rows.shape[0]))
-    return Sheet(rows, under.transpose(1, 0, 2))
+    return _columns(x, c, visible, _answers(model, c, visible, count, seed, pixels, often))
 
 
 def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
     """Complete test digits, a column each, with z from the posterior, the prior and N(0, I), the same base noise each time.
 
-    Rows: input, truth, then `count` samples from each of `interventions.SOURCES`.
+    Rows: input, truth, then `count` samples from each of `ablations.SOURCES`.
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
-    assert c.pixels is not None
     epsilon = noise.normal((count, len(x), model.latent), seed, "sources")
     with torch.inference_mode():
         drawn = [as_bytes(completed(model.likelihood(z, c), c)) for z in by_source(model, x, c, epsilon)]
-    rows = np.concatenate([as_bytes(torch.stack([c.pixels, x])), *drawn])
-    return Sheet(rows, _papers(visible, (rows.shape[1], rows.shape[0])).transpose(1, 0, 2))
+    return _columns(x, c, visible, np.concatenate(drawn))
 
 
 def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], unit: int) -> Sheet:
     """Show test digits, their reconstructions, and these with one dimension of z fixed to its prior mean, a row each."""
     x, c = held_out(model.config, test, torch.tensor(indices))
     with torch.inference_mode():
-        whole = model.infer(x, c, torch.zeros(1, 1, model.latent))
+        whole = _inferred(model, x, c)
         less = silenced(model, whole, c, unit)
         rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), less)]
     return Sheet(as_bytes(torch.stack([x, *rows])))
@@ -136,8 +129,7 @@ def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label
     """
     x, c = held_out(model.config, test, torch.tensor(indices))
     other = labelled(torch.full((len(x),), label))
-    with torch.inference_mode():
-        own = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise
+    own = _inferred(model, x, c).noise
     rows = [as_bytes(x), _reconstructed(model, x, c), decoded(model, other, own)[0], _reconstructed(model, x, other)]
     return Sheet(np.stack(rows))
 
@@ -148,23 +140,16 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
     Rows: input, truth, the baseline's guess, the mean of `count` samples, the first of them, ink drawn from its pixel means.
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
-    assert c.pixels is not None
     drawn = decoded(model, c, noise.normal((count, len(x), model.latent), seed, "averages"))
     ink = _pixels(drawn[:1], visible, "ink", seed)[0]
     mean = drawn.mean(axis=0).round().astype(np.uint8)
-    rows = [as_bytes(c.pixels), as_bytes(x), _guesses(model, c)[0], mean, drawn[0], ink]
-    return Sheet(np.stack(rows), _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
+    return _columns(x, c, visible, [_guesses(model, c)[0], mean, drawn[0], ink])
 
 
 def drawing(
-    model: ConditionalVAE,
-    ink: bytes,
-    visible: str,
-    count: int,
-    seed: int,
-    pixels: Pixels = "means",
+    model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means",
     often: Often = completed_often,
-) -> Sheet:
+) -> Sheet:  # fmt: skip
     """Complete a drawing of 784 bytes: itself, then what is in the lower rows of `completions`, in one row."""
     answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
@@ -186,7 +171,7 @@ def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, st
 
 def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
     """Return what a quadrant model is given of a drawing of 784 bytes."""
-    return condition(model.config, intensities(ink), torch.zeros(1, dtype=torch.long), masks.flags(visible))
+    return condition(model.config, from_bytes(ink), torch.zeros(1, dtype=torch.long), masks.flags(visible))
 
 
 def thresholds(count: int, seed: int) -> np.ndarray:
@@ -220,8 +205,7 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
     A VAE has no condition, and one row.
     """
     x, c = held_out(model.config, test, torch.tensor([start, end]))
-    with torch.inference_mode():
-        first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
+    first, last = _inferred(model, x, c).noise[0]
     walk = slerp(first, last, steps)[:, None]
     rows = decoded(model, c, walk).transpose(1, 0, 2)
     return Sheet(rows if model.config.given else rows[:1])
@@ -230,24 +214,14 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
 def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
     """Return the posterior mean of a drawing, given its label or its visible quadrants as the model needs."""
     visible = masks.flags("1") if model.config.any_set else None
-    x = intensities(ink)
-    with torch.inference_mode():
-        return model.infer(
-            x, condition(model.config, x, torch.tensor([label]), visible), torch.zeros(1, 1, model.latent)
-        )
+    x = from_bytes(ink)
+    return _inferred(model, x, condition(model.config, x, torch.tensor([label]), visible))
 
 
 def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
     """Return the pixel means that base noise (samples, N or 1, latent) leads to, (samples, N, 784) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
-
-
-def intensities(ink: bytes) -> Tensor:
-    """Return 784 bytes of ink as an image (1, 784) in [0, 1]; raise ConfigError where they are no image."""
-    if len(ink) != masks.PIXELS:
-        raise ConfigError(f"A drawing has {masks.PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
-    return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
 
 
 def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: int, seed: int) -> Sheet:
@@ -262,7 +236,7 @@ def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: 
 
 
 def _answers(
-    model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Pixels, often: Often
+    model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Shown, often: Often
 ) -> np.ndarray:
     """Return both guesses, samples, and twice the pixels' standard deviation over many, (count + 3, N, 784) uint8."""
     drawn = often(model, c, max(count, MANY), seed)
@@ -271,7 +245,7 @@ def _answers(
     return np.concatenate([answers, spread[None]])
 
 
-def _pixels(means: np.ndarray, visible: str, pixels: Pixels, seed: int) -> np.ndarray:
+def _pixels(means: np.ndarray, visible: str, pixels: Shown, seed: int) -> np.ndarray:
     """Return pixel means (count, N, 784) as they are, or ink drawn from them wherever the model made them."""
     if pixels == "means":
         return means
@@ -282,15 +256,26 @@ def _pixels(means: np.ndarray, visible: str, pixels: Pixels, seed: int) -> np.nd
 def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:
     """Return the pixel means that images' posterior means lead to, (N, 784)."""
     with torch.inference_mode():
-        latents = model.infer(x, c, torch.zeros(1, 1, model.latent))
-        return as_bytes(completed(model.likelihood(latents, c), c))[0]
+        return as_bytes(completed(model.likelihood(_inferred(model, x, c), c), c))[0]
+
+
+def _inferred(model: ConditionalVAE, x: Tensor, c: Condition) -> Latents:
+    """Return the posterior means of images."""
+    with torch.inference_mode():
+        return model.infer(x, c, torch.zeros(1, 1, model.latent))
 
 
 def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
     """Return the baseline's guess and the model's best one, (N, 784) each."""
     assert isinstance(model, Completer)
-    first = decoded(model.baseline, c, torch.zeros(1, 1, 0))
-    return [first[0], decoded(model, c, torch.zeros(1, 1, model.latent))[0]]
+    return [decoded(each, c, torch.zeros(1, 1, each.latent))[0] for each in (model.baseline, model)]
+
+
+def _columns(x: Tensor, c: Condition, visible: str, answers: Sequence[np.ndarray] | np.ndarray) -> Sheet:
+    """Return a column per image: what is given of it, the image, and what a model makes of it."""
+    assert c.pixels is not None
+    rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers])
+    return Sheet(rows, _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
 
 
 def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -303,3 +288,9 @@ def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
     return chosen(model.config, torch.tensor(list(labels)))
+
+
+OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
+    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, traversal,
+)  # fmt: skip
+DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # those that take `often`

@@ -1,6 +1,6 @@
 """The stages of a training as pictures: a frame per moment, or a strip of some moments side by side.
 
-Like the gallery's, every function is a picture's whole recipe. Stages are what `Run.stages()` reads. With the test images,
+As in `recipes`, every function is a picture's whole recipe. Stages are what `Run.stages()` reads. With the test images,
 what a model is given of them and the truth stand beside what it made of them.
 """
 

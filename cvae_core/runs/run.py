@@ -98,10 +98,10 @@ class Run:
         )
         files.write(self.folder / named.file, content)
         card = self.write_card(replace(card, weights=named, **news))
-        self.sweep(card)
+        self.remove_leftovers(card)
         return card
 
-    def sweep(self, card: Card) -> None:
+    def remove_leftovers(self, card: Card) -> None:
         """Remove what interrupted writing left: temporary files and weights that the card does not name."""
         kept = card.weights.file if card.weights else None
         for path in self.folder.iterdir():
@@ -278,4 +278,4 @@ def tidy(root: Path) -> None:
     """Remove what writers that were killed have left anywhere in a root; what cannot be removed stays."""
     for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
         with suppress(ConfigError):  # it is a link
-            files.sweep(unlinked(folder, root))
+            files.remove_leftovers(unlinked(folder, root))

@@ -67,7 +67,7 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent)
+        remove_leftovers(path.parent)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -85,7 +85,7 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """Lend a new folder beside a path; it goes in the end, or where its process was killed, when the next one is lent."""
-    sweep(path.parent)
+    remove_leftovers(path.parent)
     folder = _beside(path)
     folder.mkdir()
     try:
@@ -98,7 +98,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{_own_mark(os.getpid())}-{threading.get_ident()}{TEMPORARY}")
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders of processes that were killed while they wrote.
 
     Processes of another host cannot be seen from here: what theirs left goes when no writing would have taken so long.

@@ -27,7 +27,7 @@ from app.cached.figures import style
 from app.display import map_thumbnails
 from app.display.navigation import PAGES
 from app.display.provenance import provenance
-from app.views import cll_estimate as live
+from app.views import cll_estimate
 from app.widgets import epoch_slider, latent_sliders
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
@@ -35,7 +35,7 @@ from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.data.conditions import Condition
 from cvae_core.errors import NotWritable, RunInUse
-from cvae_core.evaluation import latent_space
+from cvae_core.evaluation import latent_space, table_formats
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import Layout, embed, posterior_means, store_embedding, stored_embedding
@@ -1162,7 +1162,7 @@ class TestTable:
         visitor = visit("cll", estimate="digits-label", draws=str(draws), over=str(images))
         next(button for button in visitor.button if button.label == "Estimate").click().run()
         for _ in range(60):
-            if not visitor.session_state["live-estimate"].running:
+            if not visitor.session_state["own-estimate"].running:
                 break
             visitor.run()
         assert f"{images} of {images}" in visitor.get("progress")[0].proto.text
@@ -1191,7 +1191,7 @@ class TestTable:
         def refuse(*_: object) -> None:
             raise NotWritable("The disk is full.")
 
-        monkeypatch.setattr(live, "store", refuse)
+        monkeypatch.setattr(cll_estimate, "store", refuse)
         visitor = self.estimated(visit, 100, 360)
         for _ in range(2):
             assert [error.value for error in visitor.error] == [
@@ -1206,7 +1206,7 @@ class TestTable:
             raise NotWritable("Something is in the way.")
             yield
 
-        monkeypatch.setattr(live, "evaluate", broken)
+        monkeypatch.setattr(cll_estimate, "evaluate", broken)
         visitor = visit("cll", estimate="digits-label")
         next(button for button in visitor.button if button.label == "Estimate").click().run()
         for _ in range(2):
@@ -1216,7 +1216,7 @@ class TestTable:
     def test_the_dotted_lines_are_of_the_run_that_is_estimated(self, visit: Visit, without_mnist: None) -> None:
         visitor = self.estimated(visit, 3, 120)
         visitor.selectbox(key="estimate").select("digits-quadrant-1").run()
-        estimate = visitor.session_state["live-estimate"]
+        estimate = visitor.session_state["own-estimate"]
         stored = {cell.mean for cell in stored_cells(find("digits-label", CHECKPOINTS))}
         dotted = {cell.mean for cell in estimate.stored().values()}
         assert dotted
@@ -1227,7 +1227,7 @@ class TestTable:
         key = library.run_keys()["quadrant-any"]
         cell = stored_cells(find("quadrant-any", CHECKPOINTS))[0]
         last = Scored(done=1, images=1, cells=[replace(cell, visible=visible)])
-        estimate = live.Estimate(key, 100, 0, iter(()), last)
+        estimate = cll_estimate.Estimate(key, 100, 0, iter(()), last)
         assert {stored.visible for stored in estimate.stored().values()} == dotted
 
     def test_an_estimate_holds_its_run_until_it_is_stopped_or_complete(
@@ -1235,33 +1235,38 @@ class TestTable:
     ) -> None:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), read_only=False))
-        monkeypatch.setattr(live, "SLICE_SECONDS", 0.0)
+        monkeypatch.setattr(cll_estimate, "SLICE_SECONDS", 0.0)
         for over, end in ((360, "Stop"), (100, "complete")):
             visitor = visit("cll", estimate="digits-label", draws="2", over=str(over))
             next(button for button in visitor.button if button.label == "Estimate").click().run()
             with pytest.raises(RunInUse, match=rf"in use \(estimate, process {os.getpid()}\)"):
                 housekeeping.rename(own_runs, "digits-label", "mine")
             if end == "Stop":
-                visitor.session_state["live-estimate"].end()
+                visitor.session_state["own-estimate"].end()
             else:
-                monkeypatch.setattr(live, "SLICE_SECONDS", 600.0)
-                visitor.session_state["live-estimate"].advance()
+                monkeypatch.setattr(cll_estimate, "SLICE_SECONDS", 600.0)
+                visitor.session_state["own-estimate"].advance()
             housekeeping.rename(own_runs, "digits-label", "mine")
             housekeeping.rename(own_runs, "mine", "digits-label")
 
     def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
-        words = {entry.run: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])}
+        words = {
+            entry.runs[-1]: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])
+        }
         assert "Somebody else's figure, imported `2026-01-31 from a.zip`" in words["digits-label"]
         assert "Somebody" not in words["digits-quadrant-1"]
 
     def test_a_number_says_where_it_comes_from(self) -> None:
         rows = tables.entries([find("quadrant-1", CHECKPOINTS)])
-        words = {tables.number(entry): provenance(entry) for entry in rows}
-        ours = next(entry for entry in rows if entry.estimator == "importance sampling" and entry.samples == 1000)
-        assert "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`" in words[tables.number(ours)]
-        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[tables.number(ours)]
+        words = {table_formats.number(entry): provenance(entry) for entry in rows}
+        ours = next(entry for entry in rows if entry.estimators == ("importance",) and entry.samples == 1000)
+        assert (
+            "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`"
+            in words[table_formats.number(ours)]
+        )
+        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[table_formats.number(ours)]
         assert "Pyro tutorial" in words["71.8"]
 
     def test_a_number_whose_weights_are_not_shipped_says_how_to_train_them(self) -> None:

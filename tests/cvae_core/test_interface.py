@@ -18,8 +18,7 @@ from cvae_core.data import intensities
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, LabError, RunInUse, RunNotFound
-from cvae_core.evaluation import likelihood, results
-from cvae_core.evaluation import table as tables
+from cvae_core.evaluation import likelihood, results, table_formats
 from cvae_core.jobs.session import Finished, Reused
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import grid as figures
@@ -162,7 +161,7 @@ def test_the_table_holds_what_runs_have_stored(root: Path) -> None:
     cells = evaluate(run.model(), load_data("digits").test, samples=2, images=30)
     results.store(run, cells, run.weights_digest())
     rows = table(["digits-label"], root)
-    assert list(rows.columns) == list(tables.COLUMNS)
+    assert list(rows.columns) == list(table_formats.COLUMNS)
     assert sorted(rows["nats"]) == sorted(cell.mean for cell in cells)
     assert table(root=root).equals(rows)
     (root / "digits-vae" / "card.json").write_text("damaged")

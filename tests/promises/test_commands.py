@@ -47,7 +47,7 @@ def test_the_command_in_a_card_is_not_read(
     root = run.folder.parent
     for command in [*COMMANDS, None, 5, ["rm"]]:
         with_command(run, command, old=old)
-        now = control.condition(root, "mine")
+        now = control.state_of(root, "mine")
         assert now.resume is not None
         assert now.resume == Job(run="mine", config=tiny("label"), options=now.resume.options, resume=True)
         assert now.resume.options in (Options(), *([Options(device="cpu")] if old else []))
@@ -83,7 +83,7 @@ def test_other_options_than_there_are_make_no_card(options: object, tiny: Tiny, 
     run = untrained(tiny("label"), "mine", status="stopped")
     with_command(run, "", old=False, options=options)
     with pytest.raises(RunDamaged, match="not of this version of the lab"):
-        control.condition(run.folder.parent, "mine")
+        control.state_of(run.folder.parent, "mine")
 
 
 HOSTILE_JOBS: list[dict[str, Any]] = [
@@ -112,12 +112,12 @@ def test_what_waits_and_what_was_asked_for_are_data_or_refused(
             queueing.look(tmp_path)
         queue.unlink()
         with pytest.raises(RunDamaged, match=r"mine\.job is not of this version of the lab"):
-            control.condition(tmp_path, "mine")
+            control.state_of(tmp_path, "mine")
         said = capsys.readouterr()
         assert MARK not in said.out + said.err
     files.write_json(asked, a_job("other").to_json())  # another run's in its place
     with pytest.raises(RunDamaged, match=r"mine\.job"):
-        control.condition(tmp_path, "mine")
+        control.state_of(tmp_path, "mine")
     measured("commands", in_the_queue=len(HOSTILE_JOBS), shown_or_run=0)
 
 
@@ -126,11 +126,11 @@ def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured
     path.parent.mkdir()
     for command in COMMANDS:
         path.write_text(f"{output_log.PROMPT}{command}\n")
-        now = control.condition(tmp_path, "mine")
+        now = control.state_of(tmp_path, "mine")
         assert (now.state, now.resume) == ("failed", None)
         with output_log.opened(tmp_path, a_job("mine")) as said:
             said.write(f"{output_log.PROMPT}{command}\n".encode())
-        assert control.condition(tmp_path, "mine").resume == a_job("mine")
+        assert control.state_of(tmp_path, "mine").resume == a_job("mine")
         output_log.forget(tmp_path, "mine")
     measured("commands", in_transcripts=len(COMMANDS), shown_or_run=0)
 
@@ -170,7 +170,7 @@ def test_a_process_gets_its_root_from_the_caller_alone(
     monkeypatch.setattr(processes, "launched", launched)
     for command in COMMANDS:
         with_command(run, command, old=False)
-        resume = control.condition(root, "mine").resume
+        resume = control.state_of(root, "mine").resume
         assert resume is not None
         control.start(root, resume)
         control.start(root, sweep.Planned("mine", tiny("label")).job(root, {}))

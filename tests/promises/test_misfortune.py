@@ -154,7 +154,7 @@ def test_a_clock_that_is_set_back_loses_nothing(
         training = look(root).training
         assert training is not None
         assert training.run == "digits-label"
-    assert control.condition(root, "digits-label").state == "finished"
+    assert control.state_of(root, "digits-label").state == "finished"
     for line in READING:
         assert said(line)[0] == 0, line
     measured("misfortune", commands_tried=2 + len(READING), files_lost=0)

@@ -40,7 +40,7 @@ def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
             started.enter_context(queue.turn(tmp_path, a_job("first")))
         process = started.enter_context(subprocess.Popen([sys.executable, "-c", TRAINER, str(tmp_path)]))
         started.callback(process.kill)
-        until(lambda: queue.look(tmp_path).has("mine") and control.condition(tmp_path, "mine").state == request.param)
+        until(lambda: queue.look(tmp_path).has("mine") and control.state_of(tmp_path, "mine").state == request.param)
         yield request.param, process
 
 
@@ -66,16 +66,16 @@ def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
 ) -> None:
     state, process = trainer
     process.send_signal(signal.SIGSTOP)
-    assert control.condition(tmp_path, "mine") == control.Condition(state, BEFORE_ITS_CARD[state])  # type: ignore[arg-type]
+    assert control.state_of(tmp_path, "mine") == control.RunState(state, BEFORE_ITS_CARD[state])  # type: ignore[arg-type]
     a_minute_ago(tmp_path, process)
-    stalled = control.condition(tmp_path, "mine")
+    stalled = control.state_of(tmp_path, "mine")
     assert stalled.state == "stalled"
     assert stalled.reason.startswith("no sign of life for 7")
     assert f"process {process.pid} is there" in stalled.reason
     assert main.main(["queue", "--root", str(tmp_path)]) == 0
     assert "no sign of life for 7" in capsys.readouterr().out
     process.send_signal(signal.SIGCONT)
-    until(lambda: control.condition(tmp_path, "mine").state == state)
+    until(lambda: control.state_of(tmp_path, "mine").state == state)
     measured("stopped", trainers=1, not_called_stalled=0)
 
 
@@ -84,11 +84,11 @@ def test_a_run_that_is_resumed_is_stalled_too_before_its_card_says_that_it_train
 ) -> None:
     untrained(tiny("label"), "mine", status="stopped")
     with queue.turn(tmp_path, a_job("mine")):
-        assert control.condition(tmp_path, "mine").state == "training"
+        assert control.state_of(tmp_path, "mine").state == "training"
         os.utime(tmp_path / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
-        assert control.condition(tmp_path, "mine").state == "stalled"
+        assert control.state_of(tmp_path, "mine").state == "stalled"
         (tmp_path / QUEUE / "mine.alive").unlink()  # as on a full disk: nothing is known then
-        assert control.condition(tmp_path, "mine").state == "training"
+        assert control.state_of(tmp_path, "mine").state == "training"
     measured("stopped", trainers=1, not_called_stalled=0)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.cached import histories, maps, runs
-from app.display import live_charts, map_chart, plotly_charts
+from app.display import growing_charts, map_chart, plotly_charts
 from cvae_core.evaluation.latent_space import Embedding
 from cvae_core.evaluation.results import stored_cells
 from cvae_core.runs.run import default_root, find
@@ -63,7 +63,7 @@ def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
 def test_a_curve_that_grows_draws_what_the_other_one_draws() -> None:
     table = find("digits-label", default_root()).curves()
     still = plotly_charts.curves({"mine": table}, {"mine": 3}, "bound", log=False)
-    grown = live_charts.curve(table, 3)["series"]
+    grown = growing_charts.curve(table, 3)["series"]
     assert [line["name"] for line in grown] == ["training", "validation", "best epoch"]
     for line, trace in zip(grown, still.data, strict=True):
         assert [epoch for epoch, _ in line["data"]] == list(trace.x)
@@ -76,7 +76,7 @@ def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
         "importance sampling": [(100, 91.0, 1.0), (200, 90.5, 0.5)],
     }
     stored = {"importance sampling": next(c for c in stored_cells(find("label", default_root())) if c.samples == 100)}
-    grown = live_charts.estimates(histories, stored)
+    grown = growing_charts.estimates(histories, stored)
     lines = [trace for trace in plotly_charts.settling(histories, stored).data if trace.mode == "lines"]
     assert len(lines) == 3
     for line, trace in zip(grown["series"], lines, strict=True):

@@ -16,23 +16,25 @@ import pytest
 from cvae_core.config.flavours import Config
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.results import Cell
-from cvae_core.evaluation.table import (
+from cvae_core.evaluation.table import Entry, Trained, entries, require_entries
+from cvae_core.evaluation.table_formats import (
     COLUMNS,
     FLOOR,
     GAP,
     PAIR,
     PYRO,
-    Entry,
     Pivot,
     above_floors,
-    entries,
     escaped_for_latex,
+    estimator,
     latex,
     long_table,
     markdown,
+    model_name,
     number,
     pivots,
-    require_entries,
+    run_name,
+    scored,
 )
 from cvae_core.runs.run import Run, find, readable
 from cvae_core.system.formats import spreadsheet
@@ -60,7 +62,7 @@ def on(baseline: Run) -> dict[str, str]:
 
 def differences(rows: list[Entry]) -> dict[str, float]:
     """Return the differences of our runs by their two runs."""
-    return {f"{row.against} − {row.run}": row.nats for row in rows if row.model.startswith(GAP) and row.run}
+    return {" − ".join(row.runs): row.nats for row in rows if row.kind == "difference" and row.runs}
 
 
 @pytest.fixture
@@ -130,8 +132,8 @@ def test_a_baseline_that_no_model_stands_on_changes_no_difference(
 ) -> None:
     poor = untrained(tiny("baseline", dataset="mnist", epochs=1, seed=1), "z-poor")
     store(poor, [cell("baseline", 150.0, visible="1", samples=0)])
-    assert [e for e in entries([*runs, poor]) if e.model.startswith(GAP)] == [
-        e for e in entries(runs) if e.model.startswith(GAP)
+    assert [e for e in entries([*runs, poor]) if e.kind == "difference"] == [
+        e for e in entries(runs) if e.kind == "difference"
     ]
 
 
@@ -163,9 +165,9 @@ def test_the_label_is_worth_what_the_vae_of_the_same_size_lacks(tiny: Tiny, untr
         scored("label", 99.0, pixels="binarised", beta=4.0),
     ]
     twin = scored("vae", 86.5, pixels="binarised")
-    gaps = {e.model: e.nats for e in entries([label, *others, twin]) if e.model.startswith(GAP)}
+    gaps = {model_name(e): e.nats for e in entries([label, *others, twin]) if e.kind == "difference"}
     assert gaps == {f"{GAP}VAE − label CVAE mlp, 2 latents": 2.5}
-    assert not any(e.model.startswith(GAP) for e in entries([label, *others]))
+    assert not any(e.kind == "difference" for e in entries([label, *others]))
 
 
 def test_a_label_model_is_compared_with_every_vae_that_the_label_alone_sets_apart_and_with_no_other(
@@ -233,7 +235,7 @@ def test_runs_of_other_images_have_a_table_of_their_own_that_says_so(
     store(model, [cell("importance", 5.0, visible="1"), cell("floor", 2.0, visible="1", samples=0)])
     rows = entries([*runs, baseline, model])
     theirs = [row for row in rows if row.fingerprint == "1a2b3c4d" * 8]
-    assert {row.run for row in theirs} == {"inverted", "inverted-baseline"}
+    assert {run_name(row) for row in theirs} == {"inverted", "inverted-baseline"}
     assert [row for row in rows if row not in theirs] == before
     tables = {pivot.title: pivot for pivot in pivots(rows)}
     named = "mnist (other images, 1a2b3c4d), grey pixels, quadrants"
@@ -250,7 +252,7 @@ def test_runs_of_one_seed_are_no_seeds(tiny: Tiny, untrained: Untrained) -> None
     runs = [untrained(tiny("vae", dataset="mnist"), f"same-{number}") for number in range(3)]
     for run in runs:
         store(run, [cell("elbo", 100.0)])
-    assert not any(entry.seeds > 1 for entry in entries(runs))
+    assert not any(entry.kind == "mean" for entry in entries(runs))
     (pivot,) = pivots(entries(runs))
     assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # each has its name
 
@@ -261,7 +263,7 @@ def test_an_unfinished_run_is_called_so_and_never_the_best(tiny: Tiny, untrained
     store(finished, [cell("elbo", 100.0)])
     store(stopped, [cell("elbo", 90.0)])
     (pivot,) = pivots(entries([finished, stopped]))
-    assert {entry.run for entry in pivot.best} == {"whole"}
+    assert {run_name(entry) for entry in pivot.best} == {"whole"}
     assert any(line.model.endswith("stopped after 2 epochs") for line in pivot.lines)
 
 
@@ -270,13 +272,13 @@ def test_no_mean_over_seeds_mixes_images(tiny: Tiny, untrained: Untrained) -> No
     for seed, changes in enumerate(({}, {}, {"data_fingerprint": "0" * 64})):
         runs.append(untrained(tiny("label", dataset="mnist", seed=seed), f"seed-{seed}", **changes))
         store(runs[-1], [cell("importance", 60.0 + seed)])
-    assert not any(entry.seeds > 1 for entry in entries(runs))
+    assert not any(entry.kind == "mean" for entry in entries(runs))
 
 
 def test_published_rows_stand_beside_no_other_images(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("quadrant", dataset="mnist"), data_fingerprint="0" * 64)
     store(run, [cell("elbo", 70.0, visible="1")])
-    assert [entry.run for entry in entries([run])] == [run.name]
+    assert [run_name(entry) for entry in entries([run])] == [run.name]
 
 
 def test_a_weight_of_the_rate_is_part_of_the_models_name(tiny: Tiny, untrained: Untrained) -> None:
@@ -292,14 +294,14 @@ def test_baselines_come_first_then_models_then_differences_then_floors_then_refe
 
 
 def test_a_difference_is_taken_over_the_same_images_and_means_better_where_it_is_positive(runs: list[Run]) -> None:
-    (gap,) = (entry for entry in entries(runs) if entry.model.startswith(GAP) and entry.run is not None)
+    (gap,) = (entry for entry in entries(runs) if entry.kind == "difference" and entry.runs)
     assert gap.nats == pytest.approx(100.5 - 68.0)  # not from the 1,000 images that have another estimate
-    assert (gap.scored, gap.images, gap.standard_error) == ("1 quadrant visible", 10_000, None)
-    assert gap.estimator == "cross-entropy less importance sampling"
+    assert (scored(gap), gap.images, gap.standard_error) == ("1 quadrant visible", 10_000, None)
+    assert estimator(gap) == "cross-entropy less importance sampling"
 
 
 def test_the_best_is_the_lowest_score_of_ours_over_the_most_images(runs: list[Run]) -> None:
-    best = {entry.scored: (entry.nats, entry.images) for entry in quadrants(runs).best}
+    best = {scored(entry): (entry.nats, entry.images) for entry in quadrants(runs).best}
     assert best == {"1 quadrant visible": (68.0, 10_000), "2 quadrants visible": (48.0, 10_000)}
     text = markdown(entries(runs))
     assert text.count("**") == 2 * 4  # two columns of quadrants, two whole images
@@ -314,8 +316,8 @@ def test_without_a_score_nothing_is_best(tiny: Tiny, untrained: Untrained) -> No
 
 
 def test_reference_rows_are_the_published_numbers_and_say_what_they_are(runs: list[Run]) -> None:
-    references = [entry for entry in entries(runs) if entry.run is None]
-    assert {(e.model.removesuffix(f", {PYRO}"), e.estimator, e.scored, e.nats) for e in references} == {
+    references = [entry for entry in entries(runs) if not entry.runs]
+    assert {(model_name(e).removesuffix(f", {PYRO}"), estimator(e), scored(e), e.nats) for e in references} == {
         ("NN (baseline)", "cross-entropy", "1 quadrant visible", 100.4),
         ("NN (baseline)", "cross-entropy", "2 quadrants visible", 61.9),
         ("CVAE", "−ELBO", "1 quadrant visible", 71.8),
@@ -324,12 +326,12 @@ def test_reference_rows_are_the_published_numbers_and_say_what_they_are(runs: li
         (f"{GAP}NN − CVAE", "cross-entropy less −ELBO", "2 quadrants visible", 10.9),
     }
     for entry in references:
-        assert entry.model.endswith(PYRO)
+        assert model_name(entry).endswith(PYRO)
         assert (entry.dataset, entry.pixels, entry.standard_error) == ("mnist", "grey", None)
         assert number(entry) == f"{entry.nats:.1f}"
     assert all("early stopping" in told for told in (markdown(entries(runs)), latex(entries(runs))))
     assert long_table(references)["model"].str.contains("early stopping").all()
-    ours = [entry for entry in entries(runs) if entry.run]
+    ours = [entry for entry in entries(runs) if entry.runs]
     assert not any("early stopping" in told for told in (markdown(ours), latex(ours)))
 
 
@@ -338,14 +340,14 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tin
     seeds = [untrained(tiny("quadrant", dataset="mnist", seed=seed), f"seed-{seed}") for seed in means]
     for run, mean in zip(seeds, means.values(), strict=True):
         store(run, [cell("importance", mean, visible="1")])
-    (mean,) = [entry for entry in entries(seeds) if entry.seeds == 3]
-    assert (mean.nats, mean.run, mean.is_score) == (62.0, "seed-0, seed-1, seed-2", False)
+    (mean,) = [entry for entry in entries(seeds) if entry.kind == "mean"]
+    assert (mean.nats, run_name(mean), mean.is_score) == (62.0, "seed-0, seed-1, seed-2", False)
     assert mean.standard_error == pytest.approx(7**0.5)
     (pivot,) = pivots(entries(seeds))
     ours = [line for line in pivot.lines if line.model.startswith("CVAE mlp")]
     shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
     assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds": 62.0}
-    assert not any(entry.seeds > 1 for entry in entries(seeds[:2]))
+    assert not any(entry.kind == "mean" for entry in entries(seeds[:2]))
     store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # which is in no mean
     assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE mlp, seed 1"] == [1000]
 
@@ -359,15 +361,15 @@ def test_reference_rows_stand_beside_their_own_protocol_only(
     config = tiny("quadrant", **{"dataset": "mnist", **changes})
     run = untrained(config)
     store(run, [cell("elbo", 70.0, visible=config.visible)])  # type: ignore[attr-defined]
-    assert [entry.run for entry in entries([run])] == [run.name]
+    assert [run_name(entry) for entry in entries([run])] == [run.name]
 
 
 def test_a_model_of_any_set_has_references_beside_the_sets_of_the_protocol(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("quadrant", dataset="mnist", visible="any"))
     store(run, [cell("elbo", 70.0, visible="1"), cell("elbo", 60.0, visible="any")])
     found = entries([run])
-    assert {entry.scored for entry in found} == {"1 quadrant visible", "any set visible"}
-    assert {entry.scored for entry in found if entry.run is None} == {"1 quadrant visible"}
+    assert {scored(entry) for entry in found} == {"1 quadrant visible", "any set visible"}
+    assert {scored(entry) for entry in found if not entry.runs} == {"1 quadrant visible"}
     assert "for any set" in found[0].model
 
 
@@ -380,7 +382,7 @@ def test_a_floor_is_shown_once_from_the_most_images(tiny: Tiny, untrained: Untra
     store(many, [cell("floor", 45.53, samples=0), cell("elbo", 100.0)])
     store(few, [cell("floor", 40.0, samples=0, images=10)])
     for order in ([few, many], [many, few]):
-        floors = [entry for entry in entries(order) if entry.model == "floor"]
+        floors = [entry for entry in entries(order) if entry.kind == "floor"]
         assert [(floor.nats, floor.images) for floor in floors] == [(45.53, 10_000)]
 
 
@@ -530,24 +532,24 @@ def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> 
             ConfigError, match="None of these runs has stored results: make some with python -m cvae_core"
         ):
             require_entries(rows)
-    require_entries([Entry("digits", "grey", "whole image", "m", "−ELBO", 1, 1, 1.0, 0.1, "run")])
+    require_entries([Entry("score", "digits", "grey", None, "m", ("elbo",), 1, 1, 1.0, 0.1, (Trained("run", 1, 1),))])
 
 
 def test_a_difference_below_zero_has_a_true_minus() -> None:
-    gap = Entry("digits", "grey", "whole image", "gap", "importance sampling", 1, 1, -1.26, None, "run")
+    gap = Entry("difference", "digits", "grey", None, "m", ("importance", "importance"), 1, 1, -1.26, None)
     assert number(gap) == "−1.3"
 
 
 def test_an_imported_runs_figures_are_called_so_and_nothing_is_derived_from_them(runs: list[Run]) -> None:
     def told(rows: list[Entry]) -> list[tuple[str, str, float]]:
-        return [(entry.model, entry.estimator, entry.nats) for entry in rows]
+        return [(model_name(entry), estimator(entry), entry.nats) for entry in rows]
 
     (best,) = [run for run in runs if run.name == "label"]
     without = entries([run for run in runs if run is not best])
     best.write_card(replace(best.card(), imported="2026-01-31 from best.zip"))
     rows = entries(runs)
     theirs = [entry for entry in rows if entry.imported]
-    assert {entry.run for entry in theirs} == {"label"}
+    assert {run_name(entry) for entry in theirs} == {"label"}
     assert {entry.imported for entry in theirs} == {"2026-01-31 from best.zip"}
     assert all(entry.model.endswith(", imported") and not entry.is_score for entry in theirs)
     assert told([entry for entry in rows if not entry.imported]) == told(without)
@@ -562,7 +564,7 @@ def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
     collapsed = untrained(tiny("vae", dataset="mnist", beta=100.0), "dead", verdict="collapsed", rates=[0.0, 0.0])
     store(collapsed, [cell("elbo", 200.0), cell("floor", 45.53, samples=0)])
     rows = entries([*runs, collapsed])
-    models = [entry.model for entry in rows if entry.run == "dead"]
+    models = [model_name(entry) for entry in rows if entry.runs == ("dead",)]
     assert models == ["VAE, β = 100, mlp, 2 latents, collapsed", FLOOR]
     sentence = f"dead: {collapsed.card().trouble}"
     assert sentence.startswith("dead: collapsed: 0 of the 2 units of z carry information")

@@ -23,7 +23,7 @@ from cvae_core.config.presets import configure
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
-from cvae_core.jobs.control import Condition, condition
+from cvae_core.jobs.control import RunState, state_of
 from cvae_core.jobs.heartbeat import Progress
 from cvae_core.runs.run import Run, run_at
 from cvae_core.system import files, processes
@@ -75,13 +75,13 @@ DEAD = Process(2**22 + 1, "never")
 def test_a_run_that_was_closed_stands_as_its_card_says(status: str, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"), "mine", status=status, reason="so it was")
     resume = None if status == "finished" else again(run)
-    assert condition(run.folder.parent, "mine") == Condition(status, "so it was", resume)  # type: ignore[arg-type]
+    assert state_of(run.folder.parent, "mine") == RunState(status, "so it was", resume)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", ["running", "stopped"])
 def test_what_several_processes_trained_goes_on_by_as_many(status: str, tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"), "mine", status=status, processes=4)
-    now = condition(run.folder.parent, "mine")
+    now = state_of(run.folder.parent, "mine")
     assert (now.resume, now.together) == (replace(again(run), processes=4), True)
     together = in_root(f"{train_command(run.card().config, 'mine')} --resume", run.folder.parent)
     assert now.resume is not None
@@ -109,13 +109,13 @@ NO_PULSE = {
 def test_what_is_no_sign_of_life_is_taken_for_none(case: str, running: Run) -> None:
     (running.folder / heartbeat.FILE).write_bytes(NO_PULSE[case])
     assert heartbeat.read(running.folder) is None
-    assert condition(running.folder.parent, "mine").state == "died"
+    assert state_of(running.folder.parent, "mine").state == "died"
 
 
 def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) -> None:
     root = running.folder.parent
     os.mkfifo(running.folder / heartbeat.FILE)
-    assert condition(root, "mine").state == "died"
+    assert state_of(root, "mine").state == "died"
     (root / QUEUE).mkdir()
     os.mkfifo(output_log.path_of(root, "mine"))
     output_log.path_of(root, "gone").symlink_to(root / "nowhere")
@@ -131,13 +131,13 @@ def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
     monkeypatch.setattr(heartbeat, "BEAT_EVERY", -1.0)
     path, root = running.folder / heartbeat.FILE, running.folder.parent
     with heartbeat.beating(running.folder) as beat:
-        assert condition(root, "mine") == Condition("training")
+        assert state_of(root, "mine") == RunState("training")
         os.utime(path, (time.time() - 70, time.time() - 70))
-        stalled = condition(root, "mine")
+        stalled = state_of(root, "mine")
         assert stalled.state == "stalled"
         assert stalled.reason.startswith(f"no step for 70 s, though process {os.getpid()}")
         beat(Progress("epoch 2 of 4", 0.25, 90.0))
-        assert condition(root, "mine") == Condition("training")
+        assert state_of(root, "mine") == RunState("training")
         found = heartbeat.read(running.folder)
         assert found is not None
         assert (found.process, found.progress) == (processes.this(), Progress("epoch 2 of 4", 0.25, 90.0))
@@ -151,31 +151,31 @@ def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_ther
     monkeypatch.setattr(processes, "host", lambda: "box pid:[1]")
     with heartbeat.beating(running.folder), monkeypatch.context() as elsewhere:
         elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # another container of that name, say
-        assert condition(root, "mine") == Condition("training", "on box, out of reach from here")
+        assert state_of(root, "mine") == RunState("training", "on box, out of reach from here")
         os.utime(running.folder / heartbeat.FILE, (time.time() - 70, time.time() - 70))
         reason = "no step for 70 s; only box can tell whether it is still there"
-        assert condition(root, "mine") == Condition("stalled", reason, again(running))
+        assert state_of(root, "mine") == RunState("stalled", reason, again(running))
         with pytest.raises(RunInUse, match=r"trains on box, out of reach from here: stop it there with .+ stop mine"):
             control.stop(root, "mine")
         path = running.folder / heartbeat.FILE
         path.write_text(path.read_text().replace('"words": ""', '"words": "no space"'))
-        assert condition(root, "mine").reason == "no space"
+        assert state_of(root, "mine").reason == "no space"
 
 
 def test_a_run_that_trains_is_followed_though_the_queue_is_damaged(running: Run) -> None:
     root = running.folder.parent
     with queueing.turn(root, a_job("mine")), heartbeat.beating(running.folder):
         (root / QUEUE / "queue.json").write_text("{")
-        assert condition(root, "mine") == Condition("training")
+        assert state_of(root, "mine") == RunState("training")
         with pytest.raises(RunDamaged, match=r"queue\.json is damaged"):
-            condition(root, "unborn")  # it may wait
+            state_of(root, "unborn")  # it may wait
 
 
 def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     root = running.folder.parent
 
     def died() -> str:
-        now = condition(root, "mine")
+        now = state_of(root, "mine")
         assert (now.state, now.resume) == ("died", again(running))
         return now.reason
 
@@ -205,7 +205,7 @@ def test_last_words_take_no_room(running: Run, monkeypatch: pytest.MonkeyPatch) 
 def test_a_damaged_pulse_is_none(content: str, running: Run) -> None:
     (running.folder / heartbeat.FILE).write_text(content)
     assert heartbeat.read(running.folder) is None
-    assert condition(running.folder.parent, "mine").state == "died"
+    assert state_of(running.folder.parent, "mine").state == "died"
 
 
 def test_a_run_that_closes_while_it_is_looked_at_has_not_died(running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,17 +214,17 @@ def test_a_run_that_closes_while_it_is_looked_at_has_not_died(running: Run, monk
         running.write_card(type(card)(**{**vars(card), "status": "finished"}))
 
     monkeypatch.setattr(heartbeat, "read", closes)
-    assert condition(running.folder.parent, "mine") == Condition("finished")
+    assert state_of(running.folder.parent, "mine") == RunState("finished")
 
 
 def test_a_run_that_waits_or_begins_has_no_card_yet(tmp_path: Path) -> None:
     with pytest.raises(RunNotFound, match="No run named 'mine' is in"):
-        condition(tmp_path, "mine")
+        state_of(tmp_path, "mine")
     with queueing.turn(tmp_path, a_job("mine")):
-        assert condition(tmp_path, "mine").state == "training"
+        assert state_of(tmp_path, "mine").state == "training"
         with queueing._changing(tmp_path) as entries:
             entries[:] = [type(entries[0])(**{**vars(entries[0]), "since": None})]
-        assert condition(tmp_path, "mine") == Condition("waiting", "place 1 of 1")
+        assert state_of(tmp_path, "mine") == RunState("waiting", "place 1 of 1")
 
 
 def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,13 +265,13 @@ def test_a_training_is_stopped_and_goes_on(
 ) -> None:
     place = ["--root", str(tmp_path)]
     process = trainer(*LONG.split(), *place, line="epoch   2/")
-    assert condition(tmp_path, "mine") == Condition("training")
+    assert state_of(tmp_path, "mine") == RunState("training")
     assert main.main(["stop", "mine", *place]) == 0
     assert process.wait(timeout=WAIT) in (
         2,
         -signal.SIGKILL,
     )  # by itself, or on a busy machine while it puts itself away
-    now = condition(tmp_path, "mine")
+    now = state_of(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None
     command = now.resume.command(tmp_path)
@@ -346,7 +346,7 @@ def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
         (entry,) = queueing.look(tmp_path).waiting
         entry.process.send(signal.SIGKILL)
         until(lambda: not entry.process.alive)
-    now = condition(tmp_path, "mine")
+    now = state_of(tmp_path, "mine")
     why = "it ended while it waited, without a word" if starter == "page" else "it ended before it began"
     assert (now.state, now.reason) == ("failed", why)
     assert now.resume == LONG_JOB
@@ -363,7 +363,7 @@ def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothi
         training._wait(until_the_end, lambda: False)
         assert main.main(["queue", "--root", str(tmp_path)]) == 0
         assert f"  {shown} --root {tmp_path}: it begins" in capsys.readouterr().out
-    unborn = condition(tmp_path, "mine").resume
+    unborn = state_of(tmp_path, "mine").resume
     assert unborn is not None
     assert unborn.command(tmp_path) == f"{command} --root {tmp_path}"
 

@@ -687,7 +687,7 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     place = json.loads(notes["place"])
     assert (place["epoch"], place["step"]) == (1, 1)
     run.model()
-    now = control.condition(tmp_path, "digits-label")
+    now = control.state_of(tmp_path, "digits-label")
     assert (now.state, now.resume) == ("failed", None)
     assert now.anew is not None
     assert now.anew.command(tmp_path, force=True) == anew

@@ -1,5 +1,8 @@
 """Every recipe gives the digits that it says, and the same ones again."""
 
+import inspect
+from collections.abc import Callable, Collection
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +17,7 @@ from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures import recipes
 from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE
+from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import default_root, find
 
 EPSILON = tuple(np.linspace(-1, 1, 16))
@@ -217,3 +221,19 @@ def test_a_traversal_leads_from_one_digit_to_the_other(run: str, rows: int, digi
         np.testing.assert_allclose(images[row, column].astype(int), expected.astype(int), atol=1)
     steps = np.abs(np.diff(images[0].astype(float), axis=0)).mean(1)
     assert (steps > 0).all()
+
+
+def test_some_rows_of_a_sheet_are_in_the_order_in_which_they_are_named() -> None:
+    images, papers = np.arange(12, dtype=np.uint8).reshape(3, 2, 2), np.zeros((3, 2, 2), np.uint8)
+    papers[2] = UNKNOWN
+    chosen = Sheet(images, papers).only((2, 0))
+    np.testing.assert_array_equal(chosen.images, images[[2, 0]])
+    np.testing.assert_array_equal(chosen.papers, papers[[2, 0]])
+    assert Sheet(images).only([1]).papers is None
+
+
+@pytest.mark.parametrize(("parameter", "listed"), [("test", recipes.OF_TEST_IMAGES), ("often", recipes.DRAWN_OFTEN)])
+def test_what_a_recipe_takes_is_listed(parameter: str, listed: Collection[Callable[..., Sheet]]) -> None:
+    signatures = {f: inspect.signature(f) for f in vars(recipes).values() if inspect.isfunction(f)}
+    made = {f for f, signature in signatures.items() if signature.return_annotation is Sheet and f.__name__[0] != "_"}
+    assert set(listed) == {f for f in made if parameter in signatures[f].parameters}

@@ -253,7 +253,7 @@ def test_weights_without_the_card_that_names_them_change_nothing(
     assert len(list(run.folder.glob("weights-*"))) == 2
     assert run.card() == card
     assert all(torch.equal(weights[name], tensor) for name, tensor in run.weights().items())
-    run.sweep(run.card())
+    run.remove_leftovers(run.card())
     assert len(list(run.folder.glob("weights-*"))) == 1
     assert all(torch.equal(weights[name], tensor) for name, tensor in run.weights().items())
 
@@ -263,7 +263,7 @@ def test_sweeping_takes_what_interrupted_writing_left_and_nothing_else(tiny: Tin
     kept = {path.name for path in run.folder.iterdir()} | {"curves.csv", "state.safetensors", "cll.json", "notes.txt"}
     for name in [*kept, "weights-00000000.safetensors", ".card.json.123.tmp", ".weights-1.safetensors.9.tmp"]:
         (run.folder / name).touch()
-    run.sweep(run.card())
+    run.remove_leftovers(run.card())
     assert {path.name for path in run.folder.iterdir()} == kept
 
 

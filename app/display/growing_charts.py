@@ -15,7 +15,7 @@ STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # E
 
 
 def curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
-    """Draw minus the bound of a run that trains as `charts.curves` does."""
+    """Draw minus the bound of a run that trains as `plotly_charts.curves` does."""
     lines: dict[str, list[list[float]]] = {}
     for split in ("train", "validation"):
         rows = table[table["split"] == split]
@@ -38,7 +38,7 @@ def curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
 def estimates(
     histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]
 ) -> dict[str, Any]:
-    """Draw running means as `charts.settling` does, while they still settle."""
+    """Draw running means as `plotly_charts.settling` does, while they still settle."""
     series: list[Any] = []
     for number, (name, history) in enumerate(histories.items()):
         look = {"type": "line", "symbol": "none", "itemStyle": {"color": LINE_COLOURS[number]}}
