@@ -28,7 +28,6 @@ from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet
 
 THUMBNAIL = (300, 220)
-_FROM_RUNS = "from cvae_core.runs.run import default_root, find"
 KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
 KEPT_OFTEN = 20  # many completions each, at most 600 kB
 
@@ -69,22 +68,20 @@ class Figure:
         """Return the lines that draw exactly this picture from a shell."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
         said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
-        return "\n".join([*self.lines, f"figures.grid(images, papers=papers{said}).save({file!r})", ""])
+        return self.code("grid", f"grid(sheet{said}).save({file!r})")
 
-    @property
-    def lines(self) -> list[str]:
-        """Return the lines of Python that compute the pixels."""
+    def code(self, drawn_by: str, draw: str) -> str:
+        """Return the lines of Python that compute the pixels as `sheet` and draw them by a name of the interface."""
         given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
         test = ", run.images().test" if _needs_images(self.recipe) else ""
-        return [
-            "from cvae_core.pictures import grid as figures",
-            "from cvae_core.pictures import recipes as gallery",
-            _FROM_RUNS,
+        lines = [
+            f"from cvae_core import find, {drawn_by}, recipes",
             "",
-            f"run = find({self.key.name!r}, default_root())",
-            f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given})",
-            *([f"images, papers = images[{list(self.only)}], papers[{list(self.only)}]"] if self.only else []),
+            f"run = find({self.key.name!r})",
+            f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given})",
+            *([f"sheet = recipes.Sheet(*(part[{list(self.only)}] for part in sheet))"] if self.only else []),
         ]
+        return "\n".join([*lines, draw, ""])
 
 
 @dataclass(frozen=True)
@@ -106,8 +103,7 @@ class Walk:
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write it from a shell."""
-        write = f"Path({file!r}).write_bytes(figures.gif(figures.columns(images, papers, {self.first}, {scale})))"
-        return "\n".join(["from pathlib import Path", "", *self.figure.lines, write, ""])
+        return self.figure.code("gif", _written(f"gif(sheet, first={self.first}, scale={scale})", file))
 
 
 def _needs_images(recipe: Callable[..., Sheet]) -> bool:
@@ -168,7 +164,7 @@ class Stage:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
-        return _from_stages(self.key, f"replay.frame({given}, index={self.index}).save({file!r})")
+        return _from_stages(self.key, f"stages.frame({given}, index={self.index}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -195,7 +191,7 @@ class Strip:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
         shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
-        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}{shown}).save({file!r})")
+        return _from_stages(self.key, f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -212,8 +208,7 @@ class Animation:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write exactly this GIF from a shell."""
         given = _stages_in_words(self.key, scale)
-        write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
-        return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+        return _from_stages(self.key, _written(f"gif(stages.frames({given}))", file), "find, gif, stages")
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -232,20 +227,14 @@ def _stages_in_words(key: RunKey, scale: int) -> str:
     return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
 
 
-def _from_stages(key: RunKey, draw: str) -> str:
+def _from_stages(key: RunKey, draw: str, names: str = "find, stages") -> str:
     """Write the lines that find a run before those that draw its stages."""
-    found = f"run = find({key.name!r}, default_root())"
-    return "\n".join(
-        [
-            "from cvae_core.pictures import grid as figures",
-            "from cvae_core.pictures import stages as replay",
-            _FROM_RUNS,
-            "",
-            found,
-            draw,
-            "",
-        ]
-    )
+    return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", draw, ""])
+
+
+def _written(gif: str, file: str) -> str:
+    """Write the lines that write a GIF into a file."""
+    return f"with open({file!r}, 'wb') as file:\n    file.write({gif})"
 
 
 def rate(key: RunKey, index: int) -> float:
