@@ -15,6 +15,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cvae_core.system import former_names
+
 if TYPE_CHECKING:
     from cvae_core.interface import (
         EpochEnded,
@@ -65,7 +67,7 @@ if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
 def __getattr__(name: str) -> Any:
     """Import the interface when one of its names is first asked for."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return former_names.find(__name__, name, 3)
     from cvae_core import interface
 
     return getattr(interface, name)
