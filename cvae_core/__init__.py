@@ -10,6 +10,7 @@ functions documented in `cvae_core.interface`, and modules such as `recipes` (pi
 on first use, so that `import cvae_core` alone does not import torch.
 """
 
+# ruff: noqa: F403, F405 (mypy finds names that `interface` lacks)
 import ctypes
 import os
 import sys
@@ -18,30 +19,9 @@ from typing import TYPE_CHECKING, Any
 from cvae_core.system import former_names
 
 if TYPE_CHECKING:
-    from cvae_core.interface import (
-        EpochEnded,
-        LabError,
-        classifier,
-        complete,
-        configure,
-        draw,
-        evaluate,
-        find,
-        gif,
-        grid,
-        latent_space,
-        likelihood,
-        load,
-        load_data,
-        recipes,
-        results,
-        sample_quality,
-        score,
-        stages,
-        table,
-        toy_model,
-        train,
-    )
+    from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, toy_model
+    from cvae_core.interface import *
+    from cvae_core.pictures import recipes, stages
 
 __all__ = [
     "EpochEnded", "LabError", "classifier", "complete", "configure", "draw", "evaluate", "find", "gif", "grid",

@@ -22,21 +22,15 @@ from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
-from cvae_core.evaluation import classifier as classifier
-from cvae_core.evaluation import latent_space as latent_space
-from cvae_core.evaluation import likelihood as likelihood
-from cvae_core.evaluation import results as results
-from cvae_core.evaluation import sample_quality as sample_quality
+from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, toy_model  # noqa: F401
 from cvae_core.evaluation import table as tables
-from cvae_core.evaluation import toy_model as toy_model
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
 from cvae_core.jobs.session import Launch, SessionReport
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import PosteriorEstimates, from_posterior
 from cvae_core.pictures import grid as figures
-from cvae_core.pictures import recipes as recipes
-from cvae_core.pictures import stages as stages
+from cvae_core.pictures import recipes, stages  # noqa: F401
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import Run, default_root, readable
 from cvae_core.runs.run import find as find_run

@@ -74,14 +74,9 @@ class Figure:
         """Return the lines of Python that compute the pixels as `sheet` and draw them by a name of the interface."""
         given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
         test = ", run.images().test" if _needs_images(self.recipe) else ""
-        lines = [
-            f"from cvae_core import find, {drawn_by}, recipes",
-            "",
-            f"run = find({self.key.name!r})",
-            f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given})",
-            *([f"sheet = recipes.Sheet(*(part[{list(self.only)}] for part in sheet))"] if self.only else []),
-        ]
-        return "\n".join([*lines, draw, ""])
+        sheet = f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given})"
+        only = [f"sheet = recipes.Sheet(*(part[{list(self.only)}] for part in sheet))"] if self.only else []
+        return _code(self.key, f"find, {drawn_by}, recipes", sheet, *only, draw)
 
 
 @dataclass(frozen=True)
@@ -164,7 +159,7 @@ class Stage:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
-        return _from_stages(self.key, f"stages.frame({given}, index={self.index}).save({file!r})")
+        return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -191,7 +186,7 @@ class Strip:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
         shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
-        return _from_stages(self.key, f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
+        return _code(self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -208,7 +203,7 @@ class Animation:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write exactly this GIF from a shell."""
         given = _stages_in_words(self.key, scale)
-        return _from_stages(self.key, _written(f"gif(stages.frames({given}))", file), "find, gif, stages")
+        return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}))", file))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -227,9 +222,9 @@ def _stages_in_words(key: RunKey, scale: int) -> str:
     return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
 
 
-def _from_stages(key: RunKey, draw: str, names: str = "find, stages") -> str:
-    """Write the lines that find a run before those that draw its stages."""
-    return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", draw, ""])
+def _code(key: RunKey, names: str, *lines: str) -> str:
+    """Write lines after those that import names of the public interface and find a run."""
+    return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", *lines, ""])
 
 
 def _written(gif: str, file: str) -> str:

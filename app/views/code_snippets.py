@@ -133,28 +133,24 @@ def places(
 ) -> str:
     """Compute the points of a map, or the places of draws from so many posteriors on it and of as many from the prior."""
     kept = maps.kept_as(key, layout)
-    file = f"{key.name}-{layout.method}"
-    names = "find, latent_space"
+    file, chart = f"{key.name}-{layout.method}", f"embedding_map(embedding, {ringed})"
     lines = [f"run = find({key.name!r})", f"embedding = latent_space.stored_embedding(run, latent_space.{kept!r})"]
-    if drawn is None and kept == layout:
-        chart = f"embedding_map(embedding, {ringed})"
-        return _code(chart, file, names, *lines, "shown = embedding.coordinates", module="map_chart")
-    lines.append(f"project = latent_space.projection(embedding.z, {layout.dimensions})")
-    if drawn is None:
-        lines.append("shown = project(embedding.z)")
-        lines.append("moved = latent_space.Embedding(embedding.indices, embedding.labels, embedding.z, shown)")
-        return _code(f"embedding_map(moved, {ringed})", file, names, *lines, module="map_chart")
-    rows = f"embedding.indices[:{drawn}], embedding.labels[:{drawn}]"
-    return _code(
-        f"embedding_map(means, {ringed}, prior=shown[1])",
-        f"{file}-draws-{seed}",
-        names,
-        *lines,
-        f"drawn = latent_space.draws(run.model(), run.images().test, torch.arange({drawn}), seed={seed})",
-        "shown = project(drawn.posterior), project(drawn.prior)",
-        f"means = latent_space.Embedding({rows}, drawn.posterior, shown[0])",
-        module="map_chart",
-    )
+    project = f"project = latent_space.projection(embedding.z, {layout.dimensions})"
+    if drawn is not None:
+        file, chart = f"{file}-draws-{seed}", f"embedding_map(means, {ringed}, prior=shown[1])"
+        rows = f"embedding.indices[:{drawn}], embedding.labels[:{drawn}]"
+        lines += [
+            project,
+            f"drawn = latent_space.draws(run.model(), run.images().test, torch.arange({drawn}), seed={seed})",
+            "shown = project(drawn.posterior), project(drawn.prior)",
+            f"means = latent_space.Embedding({rows}, drawn.posterior, shown[0])",
+        ]
+    elif kept != layout:
+        moved = "embedding = latent_space.Embedding(embedding.indices, embedding.labels, embedding.z, shown)"
+        lines += [project, "shown = project(embedding.z)", moved]
+    else:
+        lines.append("shown = embedding.coordinates")
+    return _code(chart, file, "find, latent_space", *lines, module="map_chart")
 
 
 def _code(chart: str, file: str, names: str, *lines: str, module: str = "plotly_charts") -> str:
