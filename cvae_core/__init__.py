@@ -5,34 +5,28 @@ Every model is p(x | c) = ∫ p(x | z, c) p(z | c) dz. Sohn, Lee & Yan (2015) wr
     here          x image    c condition    posterior q(z | x, c)    prior p(z | c)    likelihood p(x | z, c)
     the paper     y output   x input        recognition network      prior network     generation network
 
-All bounds and likelihoods are in nats per image. The names in `__all__` are the interface for notebooks; they are documented
-in `cvae_core.interface` and imported from there on first use, so that `import cvae_core` alone does not import torch.
+All bounds and likelihoods are in nats per image. The names in `__all__` are the interface for notebooks and copied code:
+functions documented in `cvae_core.interface`, and modules such as `recipes` (pictures) and `latent_space`. They are imported
+on first use, so that `import cvae_core` alone does not import torch.
 """
 
+# ruff: noqa: F403, F405 (mypy finds names that `interface` lacks)
 import ctypes
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from cvae_core.system import former_names
+
 if TYPE_CHECKING:
-    from cvae_core.interface import (
-        EpochEnded,
-        LabError,
-        complete,
-        configure,
-        draw,
-        evaluate,
-        grid,
-        load,
-        load_data,
-        score,
-        table,
-        train,
-    )
+    from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, toy_model
+    from cvae_core.interface import *
+    from cvae_core.pictures import recipes, stages
 
 __all__ = [
-    "EpochEnded", "LabError", "complete", "configure", "draw", "evaluate", "grid", "load", "load_data", "score", "table",
-    "train",
+    "EpochEnded", "LabError", "classifier", "complete", "configure", "draw", "evaluate", "find", "gif", "grid",
+    "latent_space", "likelihood", "load", "load_data", "recipes", "results", "sample_quality", "score", "stages", "table",
+    "toy_model", "train",
 ]  # fmt: skip
 
 # Idle OpenMP threads spin while they wait, by default for longer than a step takes. Two busy processes on one machine
@@ -53,7 +47,7 @@ if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
 def __getattr__(name: str) -> Any:
     """Import the interface when one of its names is first asked for."""
     if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return former_names.find(__name__, name, 3)
     from cvae_core import interface
 
     return getattr(interface, name)

@@ -22,7 +22,7 @@ from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
-from cvae_core.evaluation import likelihood, table_formats
+from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, table_formats, toy_model  # noqa: F401
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
@@ -30,22 +30,36 @@ from cvae_core.jobs.session import Launch, SessionReport
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import PosteriorEstimates, from_posterior
 from cvae_core.pictures import grid as figures
-from cvae_core.runs.run import default_root, find, readable
+from cvae_core.pictures import recipes, stages  # noqa: F401
+from cvae_core.pictures.recipes import Sheet
+from cvae_core.runs.run import Run, default_root, readable
+from cvae_core.runs.run import find as find_run
 from cvae_core.training.loop import EpochEnded as EpochEnded
 
 Folder = str | os.PathLike[str]
 
 
+def find(name: str, root: Folder | None = None) -> Run:
+    """Return a run, with methods to read its `card()`, `curves()`, `stages()`, `images()` and `model()`.
+
+    `root` is the folder of runs: by default `$CVAE_RUNS`, or `checkpoints/` in the repository. Raises ConfigError for a
+    string that cannot be the name of a run, and RunNotFound. The methods raise RunDamaged.
+
+    >>> find("digits-label").card().config.latent
+    16
+    """
+    return find_run(name, _root(root))
+
+
 def load(name: str, root: Folder | None = None) -> ConditionalVAE:
     """Return the model of a run, in evaluation mode, after comparing its weights with their SHA-256.
 
-    `root` is the folder of runs: by default `$CVAE_RUNS`, or `checkpoints/` in the repository. Raises ConfigError for a
-    string that cannot be the name of a run, RunNotFound, RunDamaged.
+    `root` is as in `find`. Raises ConfigError for a string that cannot be the name of a run, RunNotFound, RunDamaged.
 
     >>> load("digits-label").latent
     16
     """
-    return find(name, _root(root)).model()
+    return find(name, root).model()
 
 
 def load_data(name: str) -> DataSet:
@@ -166,7 +180,7 @@ def complete(
 
 
 def grid(
-    images: Tensor,
+    images: Tensor | Sheet,
     *,
     rows: Sequence[str] = (),
     columns: Sequence[str] = (),
@@ -174,19 +188,34 @@ def grid(
     visible: str | None = None,
     scale: int = 3,
 ) -> Image.Image:
-    """Lay images (N, 784) out in a row, or (R, C, 784) in a table; a notebook shows the picture.
+    """Lay images (N, 784) out in a row, or (R, C, 784) in a table, or a sheet of `recipes`; a notebook shows the picture.
 
     Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the quadrants that were
-    given, `scale` is the width of an image's pixel. Raises ConfigError.
+    given (a sheet brings its own tints), `scale` is the width of an image's pixel. Raises ConfigError.
     """
-    sheet = images[None] if images.ndim == 2 else images
-    if sheet.ndim != 3 or sheet.shape[-1] != PIXELS:
-        raise ConfigError(
-            f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
+    if isinstance(images, Sheet):
+        ink, papers = images
+    else:
+        table = images[None] if images.ndim == 2 else images
+        if table.ndim != 3 or table.shape[-1] != PIXELS:
+            raise ConfigError(
+                f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
+            )
+        ink, papers = (
+            table.cpu().numpy() if table.dtype == torch.uint8 else intensities.as_bytes(table.detach().cpu()),
+            None,
         )
-    ink = sheet.cpu().numpy() if sheet.dtype == torch.uint8 else intensities.as_bytes(sheet.detach().cpu())
-    papers = None if visible is None else figures.papers(flags(visible).expand(*ink.shape[:2], -1))
+    if visible is not None:
+        papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1))
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
+
+
+def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: int = 3) -> bytes:
+    """Encode pictures of one size as an endless GIF, or the columns of a sheet of `recipes` from column `first` on.
+
+    `scale` is the width of an image's pixel in a sheet; pictures have their own.
+    """
+    return figures.gif(figures.columns(*frames, first, scale) if isinstance(frames, Sheet) else frames)
 
 
 def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.DataFrame:
@@ -197,10 +226,10 @@ def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.D
     come from `python -m cvae_core evaluate RUN`. Raises RunNotFound, RunDamaged for a run that was named.
     """
     if runs is None:
-        named = [find(name, _root(root)) for name in readable(_root(root))[0]]
+        named = [find(name, root) for name in readable(_root(root))[0]]
         chosen, _ = tables.with_readable_results(named)
     else:
-        chosen = [find(name, _root(root)) for name in runs]
+        chosen = [find(name, root) for name in runs]
     return table_formats.long_table(tables.entries(chosen))
 
 

@@ -61,16 +61,15 @@ class Figure:
         """Return the lines that draw exactly this picture from a shell."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
         said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
-        return "\n".join([*self.lines, f"figures.grid(images, papers=papers{said}).save({file!r})", ""])
+        return self.code("grid", f"grid(sheet{said}).save({file!r})")
 
-    @property
-    def lines(self) -> list[str]:
-        """Return the lines of Python that compute the pixels."""
+    def code(self, drawn_by: str, draw: str) -> str:
+        """Return the lines of Python that compute the pixels as `sheet` and draw them by a name of the interface."""
         given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
         test = ", run.images().test" if self.recipe in recipes.OF_TEST_IMAGES else ""
         only = f".only({list(self.only)})" if self.only else ""
-        draw = f"images, papers = gallery.{self.recipe.__name__}(run.model(){test}{given}){only}"
-        return _script(self.key, "recipes as gallery", draw)
+        sheet = f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given}){only}"
+        return _code(self.key, f"find, {drawn_by}, recipes", sheet, draw)
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,7 @@ class Walk:
 
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write it from a shell."""
-        write = f"Path({file!r}).write_bytes(figures.gif(figures.columns(images, papers, {self.first}, {scale})))"
-        return "\n".join(["from pathlib import Path", "", *self.figure.lines, write, ""])
+        return self.figure.code("gif", _written(f"gif(sheet, first={self.first}, scale={scale})", file))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -144,7 +142,7 @@ class Stage:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
-        return _from_stages(self.key, f"replay.frame({given}, index={self.index}).save({file!r})")
+        return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ class Strip:
         """Return the lines that draw exactly this picture from a shell."""
         given = _stages_in_words(self.key, scale)
         shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
-        return _from_stages(self.key, f"replay.strip({given}, part={self.part!r}{shown}).save({file!r})")
+        return _code(self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -188,8 +186,7 @@ class Animation:
     def python(self, scale: int, file: str) -> str:
         """Return the lines that write exactly this GIF from a shell."""
         given = _stages_in_words(self.key, scale)
-        write = f"Path({file!r}).write_bytes(figures.gif(replay.frames({given})))"
-        return "\n".join(["from pathlib import Path", "", _from_stages(self.key, write)])
+        return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}))", file))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -208,21 +205,14 @@ def _stages_in_words(key: RunKey, scale: int) -> str:
     return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
 
 
-def _from_stages(key: RunKey, draw: str) -> str:
-    """Write the lines that find a run and draw its stages."""
-    return "\n".join([*_script(key, "stages as replay", draw), ""])
+def _code(key: RunKey, names: str, *lines: str) -> str:
+    """Write lines after those that import names of the public interface and find a run."""
+    return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", *lines, ""])
 
 
-def _script(key: RunKey, module: str, draw: str) -> list[str]:
-    """Write the lines that find a run before the one that draws it, by a module of the core."""
-    return [
-        "from cvae_core.pictures import grid as figures",
-        f"from cvae_core.pictures import {module}",
-        "from cvae_core.runs.run import default_root, find",
-        "",
-        f"run = find({key.name!r}, default_root())",
-        draw,
-    ]
+def _written(gif: str, file: str) -> str:
+    """Write the lines that write a GIF into a file."""
+    return f"with open({file!r}, 'wb') as file:\n    file.write({gif})"
 
 
 def rate(key: RunKey, index: int) -> float:

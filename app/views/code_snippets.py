@@ -1,4 +1,4 @@
-"""Lines of Python that compute, from a shell, the numbers that a chart shows, `shown`, and write its `figure`."""
+"""Python code, for visitors to copy, that computes the numbers of a chart as `shown` and writes the chart as a page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,24 +7,22 @@ from app.cached.runs import RunKey
 from cvae_core.config.quadrant_names import ANY
 from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
-
-_RUNS = "from cvae_core.runs.run import default_root, find"
+from cvae_core.evaluation.table import ESTIMATORS
 
 
 def rates(key: RunKey, unit: str, chosen: int | None = None) -> str:
     """Compute the mean rate of each unit of z, nats per image."""
-    chart = f"rate_bars(shown, {unit!r}, {chosen!r})"
-    return _lines(chart, f"{key.name}-rates", _RUNS, "", f"shown = {_found(key)}.card().rates")
+    shown = f"shown = find({key.name!r}).card().rates"
+    return _code(f"rate_bars(shown, {unit!r}, {chosen!r})", f"{key.name}-rates", "find", shown)
 
 
 def curves(names: Iterable[str], quantity: str, log: bool) -> str:
     """Read how the trainings of some runs went: a row per epoch and split."""
-    return _lines(
+    return _code(
         f"curves(tables, best, {quantity!r}, {log})",
         "curves",
-        _RUNS,
-        "",
-        f"runs = {{name: find(name, default_root()) for name in {list(names)!r}}}",
+        "find",
+        f"runs = {{name: find(name) for name in {list(names)!r}}}",
         "tables = {name: run.curves() for name, run in runs.items()}",
         "best = {name: run.card().best_epoch for name, run in runs.items()}",
         'shown = {name: table.to_dict("list") for name, table in tables.items()}',
@@ -33,13 +31,12 @@ def curves(names: Iterable[str], quantity: str, log: bool) -> str:
 
 def rate_and_distortion(family: Mapping[float, RunKey], chosen: float) -> str:
     """Compute rate and distortion by β, nats per validation image."""
-    return _lines(
+    return _code(
         f"rate_distortion(shown, {chosen!r})",
         "rate-distortion",
-        _RUNS,
-        "",
+        "find",
         f"names = { ({beta: key.name for beta, key in family.items()})!r}",
-        "metrics = {beta: find(name, default_root()).card().metrics for beta, name in names.items()}",
+        "metrics = {beta: find(name).card().metrics for beta, name in names.items()}",
         'shown = {beta: (terms["rate"], -terms["reconstruction"]) for beta, terms in metrics.items()}',
     )
 
@@ -47,27 +44,19 @@ def rate_and_distortion(family: Mapping[float, RunKey], chosen: float) -> str:
 def by_draws(name: str, hidden: Estimator | None = None) -> str:
     """Compute a run's estimates at growing numbers of draws, of which the chart may hide one."""
     drawn = f"[cell for cell in shown if cell.estimator != {hidden!r}]" if hidden else "shown"
-    return _lines(
-        f"by_draws({drawn})",
-        f"{name}-by-draws",
-        "from cvae_core.evaluation.results import CURVE, stored_cells",
-        _RUNS,
-        "",
-        f"shown = stored_cells(find({name!r}, default_root()), CURVE)",
-    )
+    shown = f"shown = results.stored_cells(find({name!r}), results.CURVE)"
+    return _code(f"by_draws({drawn})", f"{name}-by-draws", "find, results", shown)
 
 
 def headline(bars: Iterable[str]) -> str:
-    """Compute the importance-sampling estimates that `library.headline` finds, by its names for them."""
+    """Compute the importance-sampling estimates that `runs.headline` finds, by its names for them."""
     bars = list(bars)
     names = list(dict.fromkeys(bar.partition(",")[0] for bar in bars))
-    return _lines(
+    return _code(
         f"headline_bars(dict(zip({bars!r}, shown, strict=True)))",
         "headline",
-        "from cvae_core.evaluation.results import stored_cells",
-        _RUNS,
-        "",
-        f"cells = [cell for name in {names!r} for cell in stored_cells(find(name, default_root()))]",
+        "find, results",
+        f"cells = [cell for name in {names!r} for cell in results.stored_cells(find(name))]",
         'wanted = ("importance", "test", 100)',
         "scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == wanted]",
         f"shown = [cell for cell in scored if cell.visible != {ANY!r}]",
@@ -76,48 +65,39 @@ def headline(bars: Iterable[str]) -> str:
 
 def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
     """Compute the running means of an estimate as images are added."""
-    return _lines(
+    return _code(
         "settling(history, stored)",
         f"{key.name}-settling",
-        "from cvae_core.evaluation.likelihood import evaluate",
-        "from cvae_core.evaluation.results import stored_cells",
-        _RUNS,
-        "from cvae_core.evaluation.table import ESTIMATORS",
-        "",
-        f"run = {_found(key)}",
-        f"work = evaluate(run.model(), run.images().test, samples={samples}, images={images}, seed={seed})",
+        "find, likelihood, results",
+        f"run = find({key.name!r})",
+        f"work = likelihood.evaluate(run.model(), run.images().test, samples={samples}, images={images}, seed={seed})",
         "shown = [scored.cells for scored in work]",
+        f"names = {ESTIMATORS!r}",
         "history = {}",
         "for cell in (cell for cells in shown for cell in cells if cell.estimator != 'floor'):",
-        "    so_far = history.setdefault(ESTIMATORS[cell.estimator], [])",
+        "    so_far = history.setdefault(names[cell.estimator], [])",
         "    so_far.append((cell.images, cell.mean, cell.standard_error))",
         "asked = {cell.visible for cell in shown[-1]}",
-        "alike = [cell for cell in stored_cells(run) if cell.visible in asked and cell.split == 'test']",
-        "stored = {ESTIMATORS[cell.estimator]: cell for cell in alike if cell.samples in (0, 100)}",
+        "alike = [cell for cell in results.stored_cells(run) if cell.visible in asked and cell.split == 'test']",
+        "stored = {names[cell.estimator]: cell for cell in alike if cell.samples in (0, 100)}",
     )
 
 
 def known_settling(scale: float, counts: Sequence[int], seed: int) -> str:
     """Compute estimates of a known integral."""
-    return _lines(
-        f"known_settling({tuple(counts)!r}, shown)",
-        "known-settling",
-        "from cvae_core.evaluation.toy_model import settling",
-        "",
-        f"shown = settling({scale!r}, {tuple(counts)!r}, {seed})",
-    )
+    shown = f"shown = toy_model.settling({scale!r}, {tuple(counts)!r}, {seed})"
+    return _code(f"known_settling({tuple(counts)!r}, shown)", "known-settling", "toy_model", shown)
 
 
 def grey_cost(ink: float) -> str:
-    """Compute what a grey pixel costs against the probability of ink."""
-    return _lines(
+    """Compute the cost of a grey pixel against the probability of ink."""
+    return _code(
         f"grey_cost({ink!r})",
         "grey-cost",
-        "import torch",
-        "from cvae_core.models.distributions import cross_entropy",
         "",
+        f"x = torch.tensor({ink!r}, dtype=torch.float64)",
         "p = torch.linspace(0.005, 0.995, 199, dtype=torch.float64)",
-        f"shown = cross_entropy(torch.tensor({ink!r}, dtype=torch.float64), p).numpy()",
+        "shown = (-torch.xlogy(x, p) - torch.xlogy(1 - x, 1 - p)).numpy()",
     )
 
 
@@ -125,73 +105,58 @@ def readings(
     key: RunKey, dataset: str, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()
 ) -> str:
     """Compute as which digits completions of test digits, which have names, or of a drawing read."""
-    chart, condition = "reading(shown[0])", [f"c = gallery.drawn_condition(run.model(), {given!r}, {visible!r})"]
-    if not isinstance(given, bytes):
+    settings = f"visible={visible!r}, count=recipes.MANY, seed={seed}"
+    if isinstance(given, bytes):
+        chart = "reading(shown[0])"
+        sheet = f"sheet = recipes.drawing(run.model(), {given!r}, {settings})"
+        completions = (
+            "completions = sheet.images[0, 3:-1, None]  # after the drawing and two guesses, before the spread"
+        )
+    else:
         chart = f"readings(shown, {list(names)!r})"
-        condition = [
-            f"rows = torch.tensor({list(given)!r})",
-            f"_, c = held_out(run.card().config, run.images().test, rows, flags({visible!r}))",
-        ]
-    return _lines(
+        sheet = f"sheet = recipes.completions(run.model(), run.images().test, {list(given)!r}, {settings})"
+        completions = "completions = sheet.images[4:-1]  # below input, truth and two guesses, above the spread"
+    return _code(
         chart,
         f"{key.name}-readings",
-        "import torch",
-        "from cvae_core.evaluation import sample_quality as judging",
-        "from cvae_core.pictures import recipes as gallery",
-        "from cvae_core.evaluation.classifier import load_classifier",
-        "from cvae_core.data.batches import held_out",
-        "from cvae_core.data.masks import flags",
-        _RUNS,
-        "",
-        f"run = {_found(key)}",
-        f"classifier = load_classifier({dataset!r}, default_root(), run.card().data_fingerprint)",
-        *condition,
-        f"completions = gallery.completed_often(run.model(), c, gallery.MANY, {seed})",
-        "shown = judging.readings(classifier, completions)",
+        "classifier, find, recipes, sample_quality",
+        f"run = find({key.name!r})",
+        f"reader = classifier.load_classifier({dataset!r}, run.folder.parent, run.card().data_fingerprint)",
+        sheet,
+        completions,
+        "shown = sample_quality.readings(reader, completions)",
     )
 
 
 def places(
     key: RunKey, layout: Layout, drawn: int | None = None, seed: int | None = None, ringed: int | None = None
 ) -> str:
-    """Compute where a map has its points, or where draws from so many posteriors lie on it, and as many from the prior."""
+    """Compute the points of a map, or the places of draws from so many posteriors on it and of as many from the prior."""
     kept = maps.kept_as(key, layout)
-    file = f"{key.name}-{layout.method}"
-    lines = [
-        "from cvae_core.evaluation.latent_space import Embedding, Layout, draws, projection, stored_embedding",
-        _RUNS,
-        "",
-        f"run = {_found(key)}",
-        f"embedding = stored_embedding(run, {kept!r})",
-    ]
-    if drawn is None and kept == layout:
-        return _lines(f"embedding_map(embedding, {ringed})", file, *lines, "shown = embedding.coordinates")
-    lines.append(f"project = projection(embedding.z, {layout.dimensions})")
-    if drawn is None:
-        lines += ["shown = project(embedding.z)", "moved = replace(embedding, coordinates=shown)"]
-        return _lines(f"embedding_map(moved, {ringed})", file, "from dataclasses import replace", *lines)
-    return _lines(
-        f"embedding_map(means, {ringed}, prior=shown[1])",
-        f"{file}-draws-{seed}",
-        "import torch",
-        *lines,
-        f"prior, posterior = draws(run.model(), run.images().test, torch.arange({drawn}), seed={seed})",
-        "shown = project(posterior), project(prior)",
-        f"means = Embedding(embedding.indices[:{drawn}], embedding.labels[:{drawn}], posterior, shown[0])",
-    )
+    file, chart = f"{key.name}-{layout.method}", f"embedding_map(embedding, {ringed})"
+    lines = [f"run = find({key.name!r})", f"embedding = latent_space.stored_embedding(run, latent_space.{kept!r})"]
+    project = f"project = latent_space.projection(embedding.z, {layout.dimensions})"
+    if drawn is not None:
+        file, chart = f"{file}-draws-{seed}", f"embedding_map(means, {ringed}, prior=shown[1])"
+        rows = f"embedding.indices[:{drawn}], embedding.labels[:{drawn}]"
+        lines += [
+            project,
+            f"drawn = latent_space.draws(run.model(), run.images().test, torch.arange({drawn}), seed={seed})",
+            "shown = project(drawn.posterior), project(drawn.prior)",
+            f"means = latent_space.Embedding({rows}, drawn.posterior, shown[0])",
+        ]
+    elif kept != layout:
+        moved = "embedding = latent_space.Embedding(embedding.indices, embedding.labels, embedding.z, shown)"
+        lines += [project, "shown = project(embedding.z)", moved]
+    else:
+        lines.append("shown = embedding.coordinates")
+    return _code(chart, file, "find, latent_space", *lines, module="map_chart")
 
 
-def _found(key: RunKey) -> str:
-    return f"find({key.name!r}, default_root())"
-
-
-def _lines(chart: str, file: str, *lines: str) -> str:
-    """Return lines, and after them those that draw a chart of them and write it as a page of its own."""
-    written = [f"figure = charts.{chart}", f"figure.write_html({file + '.html'!r})"]
-    return "\n".join([*_imports(lines), *written, ""])
-
-
-def _imports(lines: Sequence[str]) -> list[str]:
-    """Return lines with the import of the charts after those of other people's modules."""
-    first = next(number for number, line in enumerate(lines) if "cvae_core" in line)
-    return [*lines[:first], "from app.display import plotly_charts as charts", *lines[first:]]
+def _code(chart: str, file: str, names: str, *lines: str, module: str = "plotly_charts") -> str:
+    """Put imports, of those names from the public interface, before some lines, and the drawing of a chart after them."""
+    imports = ["import torch"] if any("torch." in line for line in lines) else []
+    imports.append(f"from app.display import {module} as charts")
+    if names:
+        imports.append(f"from cvae_core import {names}")
+    return "\n".join([*imports, "", *lines, f"figure = charts.{chart}", f"figure.write_html({file + '.html'!r})", ""])

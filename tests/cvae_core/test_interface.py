@@ -13,7 +13,22 @@ import torch
 from PIL import Image
 
 import cvae_core
-from cvae_core import complete, configure, draw, evaluate, grid, interface, load, load_data, score, table, train
+from cvae_core import (
+    complete,
+    configure,
+    draw,
+    evaluate,
+    find,
+    gif,
+    grid,
+    interface,
+    load,
+    load_data,
+    recipes,
+    score,
+    table,
+    train,
+)
 from cvae_core.data import intensities
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags
@@ -22,8 +37,6 @@ from cvae_core.evaluation import likelihood, results, table_formats
 from cvae_core.jobs.session import Finished, Reused
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import grid as figures
-from cvae_core.pictures import recipes
-from cvae_core.runs.run import find
 from cvae_core.training.loop import EpochEnded
 from tests.conftest import Tiny, Untrained
 
@@ -156,6 +169,17 @@ def test_a_grid_is_the_picture_of_the_figures() -> None:
         grid(images[0, 0])
 
 
+def test_a_sheet_of_the_recipes_is_drawn_with_its_own_tints_and_its_columns_as_a_gif(root: Path) -> None:
+    run = find("digits-quadrant-1", root)
+    sheet = recipes.completion_walks(run.model(), run.images().test, index=1, visible="1", rows=2, steps=3, seed=0)
+    expected = figures.grid(sheet.images, papers=sheet.papers, scale=2, rows=("a", "b"), caption="walks")
+    picture = grid(sheet, scale=2, rows=("a", "b"), caption="walks")
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
+    frames = figures.columns(*sheet, 1, 2)
+    assert len(frames) == 3
+    assert gif(sheet, first=1, scale=2) == gif(frames) == figures.gif(frames)
+
+
 def test_the_table_holds_what_runs_have_stored(root: Path) -> None:
     run = find("digits-label", root)
     cells = evaluate(run.model(), load_data("digits").test, samples=2, images=30)
@@ -186,5 +210,5 @@ def test_training_reports_epochs_and_ends_with_a_run_that_loads(tiny: Tiny, tmp_
 
 
 def test_the_interface_documents_errors_shapes_and_units() -> None:
-    for name in ("load", "train", "evaluate", "score", "draw", "complete", "grid", "table"):
+    for name in ("find", "load", "train", "evaluate", "score", "draw", "complete", "grid", "table"):
         assert "Raises" in (inspect.getdoc(getattr(interface, name)) or ""), name

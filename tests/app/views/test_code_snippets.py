@@ -1,5 +1,6 @@
 """The lines that a visitor copies draw the picture that the visitor sees."""
 
+import ast
 import inspect
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from app.cached.figures import Animation, Figure, Stage, Strip, Walk
 from app.display import map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
+from cvae_core import __all__ as interface
 from cvae_core.data import datasets
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.classifier import Classifier, store_classifier
@@ -32,7 +34,7 @@ from tests.app.conftest import ROOT, Visit
 
 
 def lines(visitor: AppTest) -> list[str]:
-    return [block.value for block in visitor.code if "from cvae_core.pictures import grid as figures" in block.value]
+    return [block.value for block in visitor.code if block.value.startswith("from cvae_core import find, ")]
 
 
 PICTURES = {"home": 3, "generate": 3, "inpaint": 1, "training": 6, "why": 1}  # a page's, without MNIST
@@ -106,6 +108,26 @@ def test_the_lines_draw_the_same_picture(name: str, drawn: Path) -> None:
 @pytest.mark.parametrize("name", ANIMATIONS)
 def test_the_lines_write_the_same_animation(name: str, drawn: Path) -> None:
     assert (drawn / f"{name}.gif").read_bytes() == ANIMATIONS[name].gif(1)
+
+
+def require_public(lines: str) -> None:
+    """Fail if lines import something other than the public interface, the charts, torch and NumPy."""
+    imported = [node for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    places = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported]
+    assert len(places) == len(set(places)), "a line for each place"
+    for place, names in zip(places, [{alias.name for alias in node.names} for node in imported], strict=True):
+        allowed = {"cvae_core": set(interface), "app.display": {"map_chart", "plotly_charts"}}
+        assert names <= allowed.get(place or "", {"numpy", "torch"}), f"from {place} import {names}"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_lines_of_a_picture_import_the_public_interface_alone(name: str) -> None:
+    require_public(FIGURES[name].python(3, "x.png"))
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_the_lines_of_an_animation_import_the_public_interface_alone(name: str) -> None:
+    require_public(ANIMATIONS[name].python(1, "x.gif"))
 
 
 def test_no_recipe_that_makes_a_picture_is_left_out() -> None:
@@ -254,6 +276,7 @@ def test_the_lines_compute_the_numbers_of_the_chart_and_write_it(
     name: str, run: Callable[[str], dict[str, Any]]
 ) -> None:
     lines, numbers, figure = CHARTS[name]
+    require_public(lines)
     found = run(lines)
     np.testing.assert_equal(untimed(found["shown"]), untimed(numbers()))
     assert found["figure"].to_json() == figure().to_json()
@@ -265,7 +288,9 @@ def test_the_lines_read_completions_as_the_page_does(
 ) -> None:
     store_classifier(Classifier(), datasets.load("digits"), own_runs)
     key, names = runs.run_keys()["digits-quadrant-1"], ["one", "two"]
-    found = run(code_snippets.readings(key, "digits", given, "1", seed=4, names=names))
+    lines = code_snippets.readings(key, "digits", given, "1", seed=4, names=names)
+    require_public(lines)
+    found = run(lines)
     shares = figures.readings(key, given, "1", seed=4)
     assert shares is not None
     np.testing.assert_equal(found["shown"], shares)

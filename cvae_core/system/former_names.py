@@ -1,0 +1,48 @@
+"""Names that the README of version 0.1 used, and where their objects are now. The next version removes them."""
+
+import sys
+import warnings
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+PLACES = {
+    "cvae_core.data.load": "cvae_core.load_data",
+    "cvae_core.evaluation.evaluate": "cvae_core.evaluation.likelihood.evaluate",
+    "cvae_core.examples.held_out": "cvae_core.data.batches.held_out",
+    "cvae_core.figures": "cvae_core.pictures.grid",
+    "cvae_core.figures.as_bytes": "cvae_core.data.intensities.as_bytes",
+    "cvae_core.figures.grid": "cvae_core.pictures.grid.grid",
+    "cvae_core.figures.papers": "cvae_core.pictures.grid.papers",
+    "cvae_core.models.completed": "cvae_core.models.conditional_vae.completed",
+    "cvae_core.models.labelled": "cvae_core.data.conditions.labelled",
+    "cvae_core.models.quadrants_of": "cvae_core.data.conditions.quadrants_of",
+    "cvae_core.noise": "cvae_core.data.noise",
+    "cvae_core.noise.normal": "cvae_core.data.noise.normal",
+    "cvae_core.noise.per_image": "cvae_core.data.noise.per_image",
+    "cvae_core.objectives.from_posterior": "cvae_core.models.objectives.from_posterior",
+    "cvae_core.quadrants.flags": "cvae_core.data.masks.flags",
+}
+
+
+def find(module: str, name: str, frames: int = 2) -> Any:
+    """Return the object of a former name and warn the caller, so many frames above; raise AttributeError for others."""
+    old = f"{module}.{name}"
+    if old not in PLACES:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    from pkgutil import resolve_name  # here, since it takes 10 ms
+
+    warnings.warn(
+        f"{old} is deprecated and will be removed in the next version: use {PLACES[old]}.", DeprecationWarning, frames
+    )
+    return sys.modules.get(old) or resolve_name(PLACES[old])  # nothing but what stands in the table
+
+
+def serve(name: str) -> None:
+    """Let a module find its former names. A module that no longer exists is made."""
+    module = sys.modules.setdefault(name, ModuleType(name, "Former names: see `cvae_core.system.former_names`."))
+    module.__getattr__ = partial(find, name)  # type: ignore[method-assign]
+
+
+for _name in ("examples", "figures", "noise", "objectives", "quadrants"):
+    serve(f"cvae_core.{_name}")
