@@ -1,0 +1,266 @@
+"""The map of a latent space: its chart, its points, walks between them, and a second run's map beside it."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from app.cached import figures, maps, runs
+from app.cached.figures import Figure, Walk
+from app.cached.runs import RunKey
+from app.display import elements, map_chart, plotly_charts
+from app.display.plain_text import Markdown, code, plain
+from app.views import code_snippets
+from app.widgets import controls, drawing_pad, map_selection, run_pickers
+from cvae_core.config.flavours import is_ladder
+from cvae_core.data.conditions import LABELS
+from cvae_core.evaluation.latent_space import (
+    Embedding,
+    Layout,
+    neighbours,
+    placed,
+)
+from cvae_core.pictures import recipes
+from cvae_core.training.verdicts import DEAD_RATE
+
+NEIGHBOURS = 8
+MOST_SHOWN, SELECTED_COLUMNS = 60, 16
+WALK_STEPS, FRAME_SCALE = 11, 6
+NOBODY = "no other run"
+TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
+PLANE_TOOLS = (
+    "Each glyph stands amid its digit's points, or next to others where they mix. Click a point, then another one with "
+    "*Shift* to walk there; click a digit in the legend to hide it; the lasso above the map selects many."
+)
+SOLID_TOOLS = (
+    "Drag to turn it; click a digit in the legend to hide it. A click on a point and the lasso do nothing here: Streamlit "
+    "reports no selection from charts in three dimensions. Give a test image's number instead: an arrow leads to its ring, "
+    "in a view that starts anew."
+)
+
+
+def detail(key: RunKey, embedding: Embedding, index: int) -> None:
+    """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
+    st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
+    close = neighbours(embedding, index, NEIGHBOURS)
+    if why := runs.lacks_images(key):
+        labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
+        st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {why}")
+        return
+    rate = figures.rate(key, index)
+    given = figures.condition_words(key, maps.label(embedding, index))
+    figure = Figure(
+        key,
+        recipes.point,
+        {"index": index, "close": tuple(close)},
+        f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
+        rows=("image, recon.", "near in z", "", "samples", ""),
+    )
+    elements.picture(
+        figure,
+        name=f"{key.name}-point-{index}",
+        alt=f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
+        scale=2,
+    )
+    st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {plain(given)}.")
+
+
+def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
+    """Return where the visitor's drawing belongs on the map, (2 or 3,), and its neighbours; None where nothing is drawn."""
+    drawn, label = drawing_pad.ink(), st.session_state.get(drawing_pad.LABEL) or 0
+    if not drawn.any():
+        return None
+    z = recipes.encoded(runs.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
+    return placed(embedding, z, NEIGHBOURS)
+
+
+def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
+    """Let the visitor draw a digit, and say what lies near it."""
+    with st.expander(
+        "Draw a digit and find it on the map", key="draw", bind="query-params", icon=":material/gesture:"
+    ) as box:
+        if not box.open:
+            return
+        drawing_pad.pad(key)
+        if runs.config(key).flavour == "label":
+            st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
+        if near:
+            labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in near])
+            st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
+
+
+def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
+    """Show the selected digits that are on a map, each above its reconstruction, and offer them as CSV."""
+    rows = np.flatnonzero(np.isin(embedding.indices, selected))
+    by_digit = rows[np.argsort(embedding.labels[rows], kind="stable")]
+    indices = tuple(embedding.indices[by_digit].tolist())
+    st.subheader(f"{len(indices):,} selected", anchor=False)
+    if len(indices) < len(selected):
+        st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
+    shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # the first ones would all be of one digit
+    if why := runs.lacks_images(key):
+        st.caption(f"Their pictures need the images. {why}")
+    elif shown:
+        more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
+        figure = Figure(
+            key,
+            recipes.reconstructions,
+            {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)},
+            f"{key.name}: selected test digits above their reconstructions{more}",
+        )
+        elements.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
+    with st.container(horizontal=True):
+        if shown:
+            elements.file_button(
+                "CSV of the selection",
+                partial(maps.csv, embedding, indices),
+                f"{key.name}-selected.csv",
+                words="Index, label, coordinates and z of every selected point",
+            )
+        st.button("Let go", icon=":material/deselect:", on_click=map_selection.let_go)
+
+
+def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
+    """Walk from the chosen point to another one."""
+    with st.expander(
+        "Walk from this point to another", key=map_selection.ROUTE, bind="query-params", icon=":material/route:"
+    ) as box:
+        if not box.open:
+            return
+        if why := runs.lacks_images(key):
+            st.caption(f"The walk needs the images. {why}")
+            return
+        highest = int(embedding.indices.max())
+        end = controls.whole_number("To test image", 0, highest, default=1, key=map_selection.ROUTE_END)
+        if end not in embedding.indices:
+            st.caption("That image is not on the map.")
+            return
+        labels = [maps.label(embedding, index) for index in (start, end)]
+        figure = Figure(
+            key,
+            recipes.traversal,
+            {"start": start, "end": end, "steps": WALK_STEPS},
+            f"{key.name}: from test image {start} to {end} along the sphere in {WALK_STEPS} frames",
+        )
+        if runs.config(key).flavour != "vae":
+            first, second = (figures.condition_words(key, label) for label in labels)
+            st.caption(
+                f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
+            )
+        name = f"{key.name}-from-{start}-to-{end}"
+        alt = f"Digits on the way from test image {start} to {end}"
+        elements.picture(figure, name=name, alt=alt, scale=2)
+        elements.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
+
+
+def chart(
+    key: RunKey,
+    embedding: Embedding,
+    layout: Layout,
+    star: np.ndarray | None,
+    seed: int | None,
+    selected: Sequence[int],
+) -> Embedding:
+    """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
+    shown, prior = maps.drawn(key, embedding, seed)
+    drawn = None if prior is None else len(prior)
+    images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, a colour per digit"
+    if layout.dimensions == 3:
+        ringed: int | None = map_selection.chosen()
+        figure = map_chart.embedding_map(shown, ringed, star, prior, images)
+        st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key="map-3d", alt=alt)
+    else:
+        marks = map_selection.marks((key, layout, seed, None if star is None else tuple(star)), selected)
+        ringed = marks.ring
+        figure = map_chart.embedding_map(shown, ringed, star, prior, images, marks.selected)
+        figure.update_layout(selectionrevision=marks.revision)
+        st.plotly_chart(
+            figure,
+            on_select=partial(map_selection.take, runs.card(key).image_set),
+            selection_mode=("points", "lasso", "box"),
+            config=map_chart.MAP_CONFIG,
+            key=map_selection.MAP,
+            alt=alt,
+        )
+    hint = " Move over a point to see its digit." if images else ""
+    st.caption(words(embedding, layout, drawn) + hint)
+    with st.container(horizontal=True):
+        elements.file_button(
+            "CSV",
+            partial(maps.csv, shown),
+            f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
+            words="Index, label, coordinates and z of every point",
+        )
+        elements.numbers(code_snippets.places(key, layout, drawn, seed, ringed), "map")
+    return shown
+
+
+def images_under_the_pointer(key: RunKey) -> str:
+    """Return the name of the data set whose digits a map shows under the pointer: none where they are not the run's."""
+    return "" if runs.lacks_images(key) else runs.config(key).dataset
+
+
+def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
+    """Say what a map shows, of so many draws or of the means, and what can be done there."""
+    tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
+    if layout.method == "tsne":
+        return f"t-SNE of {len(embedding.indices):,} posterior means. {tools} {TSNE_CAUTION}"
+    number = "three" if layout.dimensions == 3 else "two"
+    plane = f"the {number} directions that hold most of the means' variance, {maps.share(embedding):.0%} of it"
+    if drawn is None:
+        means = "Draws from the posteriors would lie wider than their means do."
+        return f"PCA of {len(embedding.indices):,} posterior means: {plane}. {means} {tools}"
+    others = "" if layout.dimensions == embedding.z.shape[1] else " In the others they may still differ."
+    return (
+        f"In colour, a draw from $q(z \\mid x, c)$ for each of {drawn:,} test images: together, the aggregate posterior. "
+        "In grey, a draw from $p(z \\mid c)$ for each of the same images' conditions. Where grey is alone, the decoder is "
+        "asked for a $z$ that it has not learned; where colour is alone, the prior hardly ever draws. Both are projected as "
+        f"the posterior means are, onto {plane}.{others} {tools}"
+    )
+
+
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
+    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
+    possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
+    others = [NOBODY, *(name for name in possible if name != key.name)]
+    return choices.get(run_pickers.run_name("Beside it", others, "beside"))
+
+
+def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
+    """Show the map of the run that stands beside the first one."""
+    embedding = maps.stored(key, layout)
+    if embedding is None:
+        st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
+        return
+    embedding, prior = maps.drawn(key, embedding, seed)
+    figure = map_chart.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
+    elements.chart(
+        figure,
+        code_snippets.places(key, layout, None if prior is None else len(prior), seed),
+        key="map-beside",
+        alt=f"The latent space of {key.name}, a colour per digit",
+        config=map_chart.SOLID_CONFIG if layout.dimensions == 3 else map_chart.MAP_CONFIG,
+    )
+    run_pickers.tell_trouble(key.name)
+    st.caption(
+        f"{code(runs.label(key.name))}: {plain(runs.kind(runs.config(key)))}. A VAE must keep the digit in z, for "
+        "nothing else tells its decoder; a label CVAE is told the digit, so z would waste nats on it, and its map mixes "
+        "all ten."
+    )
+
+
+def units(key: RunKey) -> None:
+    """Show how much each unit of z says."""
+    rates = runs.card(key).rates
+    if not rates:
+        st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
+        return
+    active = sum(rate >= DEAD_RATE for rate in rates)
+    with st.expander(
+        f"{active:,} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
+    ) as box:
+        if box.open:
+            unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
+            alt = f"The rate of every {unit} of {key.name}, highest first"
+            elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), key="rates", alt=alt)
