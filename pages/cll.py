@@ -29,7 +29,5 @@ elements.explanation(
     "published: −ELBO, with the test set used for early stopping.",
     r"-\log p(x \mid c) \approx -\log \frac{1}{S} \sum_{s=1}^{S} \frac{p(x \mid z_s, c)\, p(z_s \mid c)}{q(z_s \mid x, c)}, "
     r"\qquad z_s \sim q(z \mid x, c)",
-    from_posterior,
-    prior_monte_carlo,
-    LogMeanExp,
+    [from_posterior, prior_monte_carlo, LogMeanExp],
 )

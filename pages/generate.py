@@ -59,12 +59,14 @@ elements.explanation(
     "not a draw of ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
-    recipes.samples,
-    recipes.decoded,
-    noise.normal,
-    ConditionalVAE.draw,
-    LabelCVAE.context,
-    ConditionalVAE.likelihood,
-    completed,
-    slerp,
+    [
+        recipes.samples,
+        recipes.decoded,
+        noise.normal,
+        ConditionalVAE.draw,
+        LabelCVAE.context,
+        ConditionalVAE.likelihood,
+        completed,
+        slerp,
+    ],
 )

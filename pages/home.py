@@ -56,9 +56,8 @@ with label.container(border=True, height="stretch"), elements.sentences():
         settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": SEED}
         elements.picture(
             Figure(key, recipes.samples, settings, caption),
-            name=f"{key.name}-styles",
-            alt="Seven styles of handwriting, the digits 0 to 9 in each",
-            scale=2,
+            f"{key.name}-styles",
+            "Seven styles of handwriting, the digits 0 to 9 in each",
         )
         elements.link("generate", "Slide through z")
 with quadrant.container(border=True, height="stretch"), elements.sentences():
@@ -78,9 +77,8 @@ with quadrant.container(border=True, height="stretch"), elements.sentences():
         rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {number}": 3 + number for number in range(1, ANSWERS + 1)}
         elements.picture(
             Figure(completing, recipes.completions, settings, caption, rows=tuple(rows), only=tuple(rows.values())),
-            name=f"{completing.name}-completed",
-            alt="Quarters of digits, completed by the network and the CVAE",
-            scale=2,
+            f"{completing.name}-completed",
+            "Quarters of digits, completed by the network and the CVAE",
         )
         elements.link("inpaint", "Complete digits")
 
@@ -106,8 +104,8 @@ with why.container(border=True, height="stretch"), elements.sentences():
         elements.chart(
             plotly_charts.bare(plotly_charts.rate_distortion(marks, 1.0, plotly_charts.THUMBNAIL_HEIGHT)),
             code_snippets.rate_and_distortion(family, 1.0),
-            key="rate-distortion",
-            alt="The distortion of runs against their rate, a mark for each weight β",
+            "rate-distortion",
+            "The distortion of runs against their rate, a mark for each weight β",
             config=plotly_charts.BARE_CONFIG,
         )
         st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
@@ -122,8 +120,8 @@ with training.container(border=True, height="stretch"), elements.sentences():
     else:
         elements.picture(
             Strip(key, "samples", STRIP_DIGITS),
-            name=f"{key.name}-strip",
-            alt=f"Samples of {key.name} from the first steps of training to the last",
+            f"{key.name}-strip",
+            f"Samples of {key.name} from the first steps of training to the last",
             scale=1,
         )
         elements.link("training", "Replay the training")
@@ -136,8 +134,8 @@ with table.container(border=True, height="stretch"), elements.sentences():
         elements.chart(
             plotly_charts.bare(plotly_charts.headline_bars(figures)),
             code_snippets.headline(figures),
-            key="headline",
-            alt="The importance-sampling estimates of the quadrant runs as bars",
+            "headline",
+            "The importance-sampling estimates of the quadrant runs as bars",
             config=plotly_charts.BARE_CONFIG,
         )
         cell = next(iter(figures.values()))
@@ -203,7 +201,5 @@ elements.explanation(
     "the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",
     r"\log p(x \mid c) \;\ge\; \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) \;-\; \mathrm{KL}\big(q(z \mid x, c)"
     r"\,\|\, p(z \mid c)\big)",
-    elbo,
-    ConditionalVAE.infer,
-    completed,
+    [elbo, ConditionalVAE.infer, completed],
 )

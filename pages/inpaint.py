@@ -44,10 +44,12 @@ elements.explanation(
     "the means of the pixels, or ink drawn from them: black or white in every pixel, as the likelihood has it.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
-    recipes.completions,
-    quadrants_of,
-    QuadrantCVAE.context,
-    ConditionalVAE.draw,
-    ConditionalVAE.likelihood,
-    completed,
+    [
+        recipes.completions,
+        quadrants_of,
+        QuadrantCVAE.context,
+        ConditionalVAE.draw,
+        ConditionalVAE.likelihood,
+        completed,
+    ],
 )

@@ -77,11 +77,7 @@ elements.explanation(
     "of every latent dimension over the validation images: how many nats it tells the decoder about an image. A unit with "
     "less than 0.01 is dead.",
     r"\mathrm{rate}_j = \frac{1}{N} \sum_{n=1}^{N} \mathrm{KL}\big(q(z_j \mid x_n, c_n) \,\|\, p(z_j \mid c_n)\big)",
-    posterior_means,
-    embed,
-    draws,
-    neighbours,
-    recipes.point,
+    [posterior_means, embed, draws, neighbours, recipes.point],
 )
 if embedding is not None and latent_map.images_under_the_pointer(key):
     map_thumbnails.follow_the_pointer(runs.images(key), len(embedding.indices))

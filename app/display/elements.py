@@ -3,7 +3,7 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -101,7 +101,7 @@ def sentences() -> Iterator[None]:
         st.error(plain(error), icon=":material/error:")
 
 
-def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
+def picture(figure: Picture, name: str, alt: str, scale: int = 2) -> None:
     """Show a picture with its download and the lines of Python that draw it."""
     drawn = figure.draw(scale)
     with st.container(key=f"{'wide' if drawn.width > WIDE else 'narrow'}-{name}"):
@@ -139,15 +139,13 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
         _python(animation.python(scale, f"{name}.gif"), f"{_DRAW} GIF", name, animation.recipe)
 
 
-def chart(
-    figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG
-) -> None:
+def chart(figure: go.Figure, lines: str, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG) -> None:
     """Show a chart with the lines of Python that compute its numbers and write it."""
     st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
     numbers(lines, key)
 
 
-def growing_chart(option: Mapping[str, Any], lines: str, *, key: str, alt: str) -> None:
+def growing_chart(option: Mapping[str, Any], lines: str, key: str, alt: str) -> None:
     """Show a chart that takes in new numbers where it stands, with the lines of Python that compute them."""
     st.echarts_chart(option, height=plotly_charts.CURVES_HEIGHT, key=key, alt=alt)
     numbers(lines, key)
@@ -203,7 +201,7 @@ def _text(function: Callable[..., object]) -> str:
 
 
 @st.fragment
-def explanation(text: Markdown, formula: Markdown, *recipes: Callable[..., object]) -> None:
+def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..., object]]) -> None:
     """Offer what the visitor is looking at, with its formula, and the lines of the core that made it.
 
     Both are sent once they are asked for: a browser sets and colours what is folded away too, while the page opens.

@@ -130,9 +130,9 @@ def _panel(estimate: Estimate) -> None:
             alt = f"How the estimates of {estimate.key.name} settle as images are added"
             numbers = estimate.history, estimate.stored()
             if estimate.running:
-                elements.growing_chart(live_charts.estimates(*numbers), lines, key="growing", alt=alt)
+                elements.growing_chart(live_charts.estimates(*numbers), lines, "growing", alt)
             else:
-                elements.chart(plotly_charts.settling(*numbers), lines, key="settling", alt=alt)
+                elements.chart(plotly_charts.settling(*numbers), lines, "settling", alt)
     if was_running and not estimate.running:
         st.rerun()
 

@@ -172,7 +172,7 @@ def settling() -> None:
         "and weighing them makes up for where they came from."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
-    elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), key="by-draws", alt=alt)
+    elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)
 
 
 def judged() -> None:

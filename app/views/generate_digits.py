@@ -99,9 +99,8 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
     elements.picture(
         Figure(key, recipes.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
-        name=f"{key.name}-around",
-        alt="Digits of nearly the style that the sliders describe",
-        scale=2,
+        f"{key.name}-around",
+        "Digits of nearly the style that the sliders describe",
     )
     with st.container(horizontal=True):
         elements.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
@@ -166,12 +165,12 @@ def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
         elements.picture(
             Figure(key, recipes.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
-            name=f"{key.name}-{digit}",
-            alt=f"The digit {digit} that the sliders describe",
+            f"{key.name}-{digit}",
+            f"The digit {digit} that the sliders describe",
             scale=9,
         )
     st.subheader("The same z under all ten labels", anchor=False)
-    elements.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
+    elements.picture(all_labels(key, there), f"{key.name}-same-z", "The ten digits in one style", scale=3)
 
 
 def samples(key: RunKey, digit: str, seed: int) -> None:
@@ -187,8 +186,8 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
         figure = Figure(key, recipes.block, settings, caption)
     elements.picture(
         figure,
-        name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
-        alt=f"Samples of the label CVAE, digit {digit}, seed {seed}",
+        f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
+        f"Samples of the label CVAE, digit {digit}, seed {seed}",
         scale=3,
     )
 
@@ -214,8 +213,8 @@ def block(run: RunKey, name: str, label: int, seed: int) -> None:
     settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
     elements.picture(
         Figure(run, recipes.block, settings, f"{run.name}: {name}, seed {seed}"),
-        name=f"{run.name}-beside-{label}-seed{seed}",
-        alt=f"Samples of the {name}",
+        f"{run.name}-beside-{label}-seed{seed}",
+        f"Samples of the {name}",
         scale=3,
     )
 
@@ -228,8 +227,8 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
     settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
     elements.picture(
         Figure(key, recipes.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
-        name=f"{key.name}-interpolation-{label}-seed{seed}",
-        alt=f"Three walks through the latent space, digit {label}",
+        f"{key.name}-interpolation-{label}-seed{seed}",
+        f"Three walks through the latent space, digit {label}",
         scale=3,
     )
 
@@ -248,7 +247,6 @@ def manifold(key: RunKey, label: int) -> None:
     settings = {"label": label, "side": MANIFOLD_SIDE}
     elements.picture(
         Figure(surface, recipes.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
-        name=f"{surface.name}-manifold-{label}",
-        alt=f"The digit {label} for every point of a two-dimensional latent space",
-        scale=2,
+        f"{surface.name}-manifold-{label}",
+        f"The digit {label} for every point of a two-dimensional latent space",
     )

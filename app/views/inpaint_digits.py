@@ -56,7 +56,7 @@ def drawing_completed(key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixe
             columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing_pad.ANSWERS)), "spread"),
         )
         alt = "Your drawing, its completions and where they disagree"
-        elements.picture(figure, name=f"{key.name}-drawing", alt=alt, scale=2)
+        elements.picture(figure, f"{key.name}-drawing", alt)
         with elements.sentences():
             drawing_read(key, drawn.tobytes(), visible, seed)
         given = {"ink": drawn.tobytes(), "visible": visible, "seed": seed}
@@ -71,8 +71,8 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     elements.chart(
         plotly_charts.reading(shares[0]),
         code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed),
-        key="reading",
-        alt="As which digits the completions of your drawing read",
+        "reading",
+        "As which digits the completions of your drawing read",
     )
     likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
     said = ", ".join([f"**{digit:d}** {shares[0][digit]:.0%}" for digit in likeliest])
@@ -104,8 +104,8 @@ def digits_completed(
     )
     elements.picture(
         figure,
-        name=f"{key.name}-seed{seed}",
-        alt=f"Test digits of which the {quadrant_names.described(visible)} is visible, completed by the network and the CVAE",
+        f"{key.name}-seed{seed}",
+        f"Test digits of which the {quadrant_names.described(visible)} is visible, completed by the network and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
     )
     with elements.sentences():
@@ -132,8 +132,8 @@ def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> No
     elements.chart(
         plotly_charts.readings(shares, names),
         code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names),
-        key="readings",
-        alt="As which digits the completions of each column read",
+        "readings",
+        "As which digits the completions of each column read",
     )
     changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
     st.caption(
@@ -149,8 +149,8 @@ def walk(title: Markdown, choose: Callable[[], Figure]) -> None:
             return
         figure = choose()
         name = f"{figure.key.name}-walk-{figure.settings.get('index', 'drawing')}-seed{figure.settings['seed']}"
-        elements.picture(figure, name=name, alt="Completions of one digit on walks through z", scale=2)
-        elements.gif_button(Walk(figure, first=1), name=f"{name}-frames", scale=FRAME_SCALE)
+        elements.picture(figure, name, "Completions of one digit on walks through z")
+        elements.gif_button(Walk(figure, first=1), f"{name}-frames", scale=FRAME_SCALE)
 
 
 def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> Figure:

@@ -59,9 +59,8 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     )
     elements.picture(
         figure,
-        name=f"{key.name}-point-{index}",
-        alt=f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
-        scale=2,
+        f"{key.name}-point-{index}",
+        f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
     )
     st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {plain(given)}.")
 
@@ -109,7 +108,7 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
             {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)},
             f"{key.name}: selected test digits above their reconstructions{more}",
         )
-        elements.picture(figure, name=f"{key.name}-selected", alt="The selected digits and reconstructions", scale=2)
+        elements.picture(figure, f"{key.name}-selected", "The selected digits and reconstructions")
     with st.container(horizontal=True):
         if shown:
             elements.file_button(
@@ -150,8 +149,8 @@ def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
             )
         name = f"{key.name}-from-{start}-to-{end}"
         alt = f"Digits on the way from test image {start} to {end}"
-        elements.picture(figure, name=name, alt=alt, scale=2)
-        elements.gif_button(Walk(figure), name=f"{name}-frames", scale=FRAME_SCALE)
+        elements.picture(figure, name, alt)
+        elements.gif_button(Walk(figure), f"{name}-frames", scale=FRAME_SCALE)
 
 
 def chart(
@@ -238,8 +237,8 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
     elements.chart(
         figure,
         code_snippets.places(key, layout, None if prior is None else len(prior), seed),
-        key="map-beside",
-        alt=f"The latent space of {key.name}, a colour per digit",
+        "map-beside",
+        f"The latent space of {key.name}, a colour per digit",
         config=map_chart.SOLID_CONFIG if layout.dimensions == 3 else map_chart.MAP_CONFIG,
     )
     run_pickers.tell_trouble(key.name)
@@ -263,4 +262,4 @@ def units(key: RunKey) -> None:
         if box.open:
             unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
             alt = f"The rate of every {unit} of {key.name}, highest first"
-            elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), key="rates", alt=alt)
+            elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), "rates", alt)

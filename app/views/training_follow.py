@@ -63,8 +63,7 @@ def show(form: Callable[[], None]) -> None:
         "bit, on the same machine. The queue is a file that the waiting processes read; none of them has loaded torch.",
         r"-\text{bound} = \beta\, \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) - "
         r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
-        train,
-        queueing.turn,
+        [train, queueing.turn],
     )
 
 
@@ -196,7 +195,7 @@ def _pictures(name: str) -> None:
             table, best = histories.curves(key), library.card(key).best_epoch
             option = live_charts.curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
-            elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), key="followed", alt=alt)
+            elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, elements.sentences():

@@ -63,8 +63,8 @@ def compare(chosen: Sequence[RunKey]) -> None:
             log,
         ),
         code_snippets.curves(tables, chosen_quantity, log),
-        key=CURVES,
-        alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
+        CURVES,
+        f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
     )
 
 
@@ -74,8 +74,8 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
     elements.picture(
         Stage(key, index),
-        name=f"{key.name}-stage",
-        alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
+        f"{key.name}-stage",
+        f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
         scale=scale,
     )
     st.caption(histories.stage_words(key))
@@ -104,8 +104,8 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():
             alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
-            elements.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=scale)
-            elements.gif_button(Animation(key), name=f"{key.name}-stages", scale=scale)
+            elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
+            elements.gif_button(Animation(key), f"{key.name}-stages", scale=scale)
 
 
 def show() -> None:
@@ -144,8 +144,5 @@ def show() -> None:
         "and the same ten test digits are reconstructed from their posterior means, so that all change is learning.",
         r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
         r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
-        elbo,
-        Learner.learn,
-        validate,
-        stage,
+        [elbo, Learner.learn, validate, stage],
     )

@@ -61,8 +61,8 @@ def sum_or_mean() -> None:
         elements.chart(
             plotly_charts.rate_distortion(marks, beta),
             code_snippets.rate_and_distortion(family, beta),
-            key="rate-distortion",
-            alt="The distortion of runs against their rate, a mark for each weight β",
+            "rate-distortion",
+            "The distortion of runs against their rate, a mark for each weight β",
         )
         rate, distortion = marks[beta]
         st.caption(
@@ -79,9 +79,7 @@ def sum_or_mean() -> None:
         "large one blurs both, until all samples of a label are its mean.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
-        Elbo.value,
-        elbo,
-        validate,
+        [Elbo.value, elbo, validate],
     )
 
 
@@ -91,9 +89,8 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     st.markdown("**Samples** from the prior, a label per row")
     elements.picture(
         Figure(key, recipes.samples, labels, f"{key.name}: samples, beta {beta:g}, seed {SEED}"),
-        name=f"{key.name}-samples",
-        alt=f"Samples of the run whose β is {beta:g}",
-        scale=2,
+        f"{key.name}-samples",
+        f"Samples of the run whose β is {beta:g}",
     )
     if why := runs.lacks_images(key):
         st.caption(f"Reconstructions need the images. {why}")
@@ -107,9 +104,8 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
             settings,
             f"{key.name}: test digits above their reconstructions, beta {beta:g}",
         ),
-        name=f"{key.name}-reconstructions",
-        alt=f"Test digits and their reconstructions by the run whose β is {beta:g}",
-        scale=2,
+        f"{key.name}-reconstructions",
+        f"Test digits and their reconstructions by the run whose β is {beta:g}",
     )
 
 
@@ -131,8 +127,8 @@ def elbo_or_sampling() -> None:
     elements.chart(
         plotly_charts.known_settling(DRAWS, found),
         code_snippets.known_settling(scale, DRAWS, SEED),
-        key="known",
-        alt="Importance sampling comes down from −ELBO to the truth as draws are added",
+        "known",
+        "Importance sampling comes down from −ELBO to the truth as draws are added",
     )
     st.caption(
         f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.1f} nats, "
@@ -145,8 +141,8 @@ def elbo_or_sampling() -> None:
         elements.chart(
             plotly_charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
             code_snippets.by_draws(name, hidden="prior"),
-            key="by-draws",
-            alt=f"−ELBO and importance sampling by {name} against the number of draws",
+            "by-draws",
+            f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
     elements.link("cll", "See why prior Monte Carlo lies", figures="Number of draws")
@@ -155,9 +151,7 @@ def elbo_or_sampling() -> None:
         f"2016). The first chart shows that on a model of one $z$: expectations over {REPEATS:,} estimates.",
         r"\mathbb{E} \log \frac{p(x, z \mid c)}{q(z \mid x, c)} \;\le\; \mathbb{E} \log \frac{1}{S} \sum_{s=1}^{S} "
         r"\frac{p(x, z_s \mid c)}{q(z_s \mid x, c)} \;\le\; \log p(x \mid c), \qquad z, z_s \sim q(z \mid x, c)",
-        from_posterior,
-        LogMeanExp,
-        settling,
+        [from_posterior, LogMeanExp, settling],
     )
 
 
@@ -173,8 +167,8 @@ def not_zero() -> None:
     elements.chart(
         plotly_charts.grey_cost(grey),
         code_snippets.grey_cost(grey),
-        key="grey-cost",
-        alt=f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
+        "grey-cost",
+        f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
     )
     scored, _ = table.with_readable_results([find(name, default_root()) for name in runs.cards()[0]])
     floors = table.above_floors(table.entries(scored))
@@ -196,6 +190,5 @@ def not_zero() -> None:
         "every intensity would pay its entropy; so only differences between models mean something, and figures for pixels "
         "that were binarised, whose floor is zero, cannot be compared with these.",
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
-        cross_entropy,
-        MaskedBernoulli.log_prob,
+        [cross_entropy, MaskedBernoulli.log_prob],
     )

@@ -48,9 +48,8 @@ def why_the_prior() -> None:
             f"{key.name}: z from three distributions, the same base noise, seed {seed}",
             rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
         ),
-        name=f"{key.name}-sources-seed{seed}",
-        alt="Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
-        scale=2,
+        f"{key.name}-sources-seed{seed}",
+        "Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
     )
     posterior, prior, ignorant = costs.by_source(key)
     st.caption(
@@ -66,10 +65,7 @@ def why_the_prior() -> None:
         "\\mid x, c)$.",
         r"\mathbb{E}_{q(z \mid x, c)}[-\log p(x \mid z, c)] + \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) \;\ge\; "
         r"-\log \mathbb{E}_{p(z \mid c)}\, p(x \mid z, c)",
-        by_source,
-        cost_by_source,
-        ConditionalVAE.infer,
-        ConditionalVAE.draw,
+        [by_source, cost_by_source, ConditionalVAE.infer, ConditionalVAE.draw],
     )
 
 
@@ -100,8 +96,8 @@ def collapsed() -> None:
         elements.chart(
             plotly_charts.rate_bars(rates, "latent dimension", unit),
             code_snippets.rates(key, "latent dimension", unit),
-            key="rates",
-            alt=f"The rate of every latent dimension of {key.name}, highest first",
+            "rates",
+            f"The rate of every latent dimension of {key.name}, highest first",
         )
     with narrow:
         elements.picture(
@@ -112,9 +108,8 @@ def collapsed() -> None:
                 f"{key.name}: test digits reconstructed, with {name} and without",
                 rows=("image", "all units", f"without {name}"),
             ),
-            name=f"{key.name}-without-{name}",
-            alt=f"Test digits, their reconstructions, and these with {name} fixed to its prior mean",
-            scale=2,
+            f"{key.name}-without-{name}",
+            f"Test digits, their reconstructions, and these with {name} fixed to its prior mean",
         )
         whole, less = costs.of_silence(key, unit)
         worth = "dead, and nobody misses it" if rates[unit] < DEAD_RATE else "worth its rate"
@@ -136,9 +131,7 @@ def collapsed() -> None:
         "them yet and their rate is all loss: the presets let the weight of the rate grow from zero.",
         r"\text{rate}_j = \mathrm{KL}\big(q(z_j \mid x, c) \,\|\, p(z_j \mid c)\big) = 0 \quad\Leftrightarrow\quad "
         r"q(z_j \mid x, c) = p(z_j \mid c)",
-        silenced,
-        cost_of_silence,
-        rates_of_units,
+        [silenced, cost_of_silence, rates_of_units],
     )
 
 
@@ -165,9 +158,8 @@ def without_the_label() -> None:
             f"{key.name}: test digits reconstructed under their own label and under the label {label}",
             rows=("image", "own label", f"same z, told {label}", f"inferred, told {label}"),
         ),
-        name=f"{key.name}-told-{label}",
-        alt=f"Test digits, their reconstructions, and what becomes of them under the label {label}",
-        scale=2,
+        f"{key.name}-told-{label}",
+        f"Test digits, their reconstructions, and what becomes of them under the label {label}",
     )
     own, other = costs.of_label(key, label)
     lost = f"{other.total - own.total:.1f}".replace("-", "−")
@@ -185,9 +177,7 @@ def without_the_label() -> None:
         "at most its entropy, $\\log 10 = 2.3$ nats if all ten are as frequent; what the CVAE saves beyond that is a "
         "better model, or a tighter bound.",
         r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) \approx \log 10",
-        recipes.relabelled,
-        LabelCVAE.context,
-        elbo,
+        [recipes.relabelled, LabelCVAE.context, elbo],
     )
 
 
@@ -201,9 +191,8 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
             f"{vae.name}: the same test digits reconstructed, no label told",
             rows=("image", "VAE, no label"),
         ),
-        name=f"{vae.name}-told-nothing",
-        alt="The same test digits reconstructed by a VAE, which knows no label",
-        scale=2,
+        f"{vae.name}-told-nothing",
+        "The same test digits reconstructed by a VAE, which knows no label",
     )
     without, given = costs.of_all(vae), costs.of_all(key)
     st.caption(
@@ -247,9 +236,8 @@ def blurred() -> None:
     )
     elements.picture(
         figure,
-        name=f"{key.name}-mean-of-{count}",
-        alt=f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
-        scale=2,
+        f"{key.name}-mean-of-{count}",
+        f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
@@ -264,6 +252,5 @@ def blurred() -> None:
         "from them: given $z$ the pixels are independent, hence the speckle.",
         r"\mathbb{E}[x_i \mid c] = \int p(x_i = 1 \mid z, c)\, p(z \mid c)\, \mathrm{d}z \approx "
         r"\frac{1}{S} \sum_{s=1}^{S} p(x_i = 1 \mid z_s, c), \qquad z_s \sim p(z \mid c)",
-        recipes.averages,
-        recipes.thresholds,
+        [recipes.averages, recipes.thresholds],
     )
