@@ -14,10 +14,7 @@ st.markdown(
     "How many nats does a model need for what it was not shown, and are the digits that it writes what was asked for?"
 )
 library.rerun_when_runs_change()
-for tab, show in zip(st.tabs(list(FIGURES), key="figures", bind="query-params"), FIGURES.values(), strict=True):
-    if tab.open:
-        with tab, elements.sentences():
-            show()
+elements.tabs(FIGURES, "figures")
 with elements.sentences():
     cll_estimate.show()
 elements.explanation(

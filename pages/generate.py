@@ -47,10 +47,7 @@ views = {
     "Interpolation": lambda: generate_digits.interpolation(chosen, label, noise_seed),
     "Manifold of a 2-D z": lambda: generate_digits.manifold(chosen, label),
 }
-for tab, show in zip(st.tabs(list(views), key="view", bind="query-params"), views.values(), strict=True):
-    if tab.open:
-        with tab, elements.sentences():
-            show()
+elements.tabs(views, "view")
 elements.explanation(
     "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
     "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"

@@ -10,6 +10,8 @@ from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
 
+DIGITS, DRAWING = "Test digits", "My drawing"
+
 st.title("Complete a digit")
 st.markdown(
     "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
@@ -24,18 +26,17 @@ if not families:
     )
     st.stop()
 with st.sidebar:
-    subject = controls.subject()
+    subject = controls.choice("Complete", (DIGITS, DRAWING), "of")
     place = st.container()
-    dataset, visible, key = quadrant_controls.quadrant_run(families)
-    opened = inpaint_digits.quadrants_to_open(families, dataset, visible)
+    key, opened = quadrant_controls.quadrant_run(families)
     shown_as = controls.pixels()
     seed = controls.seed()
 with elements.sentences():
-    if subject == controls.DRAWING:
+    if subject == DRAWING:
         inpaint_digits.drawing_completed(key, opened, shown_as, seed)
     else:
         inpaint_digits.digits_completed(key, opened, shown_as, seed, place)
-    inpaint_digits.quality(key, visible)
+    inpaint_digits.quality(key, opened.visible)
 elements.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
     "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "

@@ -216,6 +216,21 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
             _source(function)
 
 
+def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
+    """Offer something that is shown once it is unfolded; the address keeps whether it is."""
+    with st.expander(title, key=key, bind="query-params", icon=icon) as box:
+        if box.open:
+            show()
+
+
+def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
+    """Offer several views, of which the one that is chosen is made; the address keeps which."""
+    for tab, show in zip(st.tabs(list(map(plain, views)), key=key, bind="query-params"), views.values(), strict=True):
+        if tab.open:
+            with tab, sentences():
+                show()
+
+
 def table(frame: pd.DataFrame, bold: pd.DataFrame | None = None, **settings: Any) -> None:
     """Show all of a table, some of its cells in bold."""
     shown = frame.map(plain).rename(index=plain, columns=plain)

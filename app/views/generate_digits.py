@@ -1,7 +1,7 @@
 """Digits of a label: z by sliders, on a walk or from a drawing, and what it looks like under the labels."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements
 from app.display.plain_text import code, plain
-from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers
+from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers, run_pictures
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
@@ -96,20 +96,24 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     """Show digits of nearly the chosen style."""
     st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - recipes.FRESH:.0%} of it")
     labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
-    near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
-    elements.picture(
-        Figure(key, recipes.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
-        f"{key.name}-around",
+    run_pictures.show(
+        key,
+        recipes.around,
+        {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed},
+        f"around one z, {there.words}, seed {seed}",
+        "around",
         "Digits of nearly the style that the sliders describe",
     )
     with st.container(horizontal=True):
-        elements.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
+        settings, caption = all_labels(there)
+        figure = Figure(key, recipes.one_z, settings, f"{key.name}: {caption}")
+        elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z under all labels")
 
 
-def all_labels(key: RunKey, there: Place) -> Figure:
-    """Return one style under all ten labels."""
+def all_labels(there: Place) -> tuple[dict[str, Any], str]:
+    """Return settings and caption of one style under all ten labels."""
     settings = {"epsilon": there.epsilon, "labels": recipes.ALL_LABELS, "columns": 5}
-    return Figure(key, recipes.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
+    return settings, f"one z under all labels, {there.words}"
 
 
 def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
@@ -133,29 +137,23 @@ def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) 
 
 def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
-    title = "Draw a digit, and have all ten written in its style"
-    with st.expander(title, key="draw", bind="query-params", icon=":material/gesture:") as box:
-        if box.open:
-            take_style(key, label, move)
 
+    def show() -> None:
+        drawn = drawing_pad.pad(key)
+        left, right = st.columns(2, vertical_alignment="bottom")
+        drawn_as = (
+            left.selectbox("It is a", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
+        )
+        right.button(
+            "Take its style",
+            on_click=lambda: move(figures.style(key, drawn.tobytes(), drawn_as)),
+            icon=":material/gesture:",
+            disabled=not drawn.any(),
+            width="stretch",
+            help=MEAN_OF_POSTERIOR.format("drawing"),
+        )
 
-def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Show the pad, and a button that takes the style."""
-    drawn = drawing_pad.pad(key)
-    left, right = st.columns(2, vertical_alignment="bottom")
-    drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
-
-    def take() -> None:
-        move(figures.style(key, drawn.tobytes(), drawn_as))
-
-    right.button(
-        "Take its style",
-        on_click=take,
-        icon=":material/gesture:",
-        disabled=not drawn.any(),
-        width="stretch",
-        help=MEAN_OF_POSTERIOR.format("drawing"),
-    )
+    elements.folded("Draw a digit, and have all ten written in its style", show, "draw", ":material/gesture:")
 
 
 def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
@@ -163,33 +161,25 @@ def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
     if digit != ALL:
         st.subheader(f"This z as a {plain(digit)}", anchor=False)
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
-        elements.picture(
-            Figure(key, recipes.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
-            f"{key.name}-{digit}",
-            f"The digit {digit} that the sliders describe",
-            scale=9,
-        )
+        caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} that the sliders describe"
+        run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
     st.subheader("The same z under all ten labels", anchor=False)
-    elements.picture(all_labels(key, there), f"{key.name}-same-z", "The ten digits in one style", scale=3)
+    run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "The ten digits in one style", scale=3)
 
 
 def samples(key: RunKey, digit: str, seed: int) -> None:
     """Show draws from the prior."""
-    caption = f"{key.name}: samples, digit {digit}, seed {seed}"
+    caption, name = f"samples, digit {digit}, seed {seed}", f"samples-{digit.replace(' ', '-')}-seed{seed}"
+    alt = f"Samples of the label CVAE, digit {digit}, seed {seed}"
     if digit == ALL:
         st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
         settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, recipes.samples, settings, caption, rows=tuple(map(str, recipes.ALL_LABELS)))
+        rows = tuple(map(str, recipes.ALL_LABELS))
+        run_pictures.show(key, recipes.samples, settings, caption, name, alt, scale=3, rows=rows)
     else:
         st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
         settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, recipes.block, settings, caption)
-    elements.picture(
-        figure,
-        f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
-        f"Samples of the label CVAE, digit {digit}, seed {seed}",
-        scale=3,
-    )
+        run_pictures.show(key, recipes.block, settings, caption, name, alt, scale=3)
 
 
 def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
@@ -201,22 +191,13 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
         "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
         "gives the digit that was asked for."
     )
+    settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
     named = (("VAE", vae), (f"CVAE, c = {label}", key))
     for column, (name, run) in zip(st.columns(2), named, strict=True):
         with column:
             st.markdown(f"**{plain(name)}**")
-            block(run, name, label, seed)
-
-
-def block(run: RunKey, name: str, label: int, seed: int) -> None:
-    """Show a block of samples of one run."""
-    settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
-    elements.picture(
-        Figure(run, recipes.block, settings, f"{run.name}: {name}, seed {seed}"),
-        f"{run.name}-beside-{label}-seed{seed}",
-        f"Samples of the {name}",
-        scale=3,
-    )
+            file, alt = f"beside-{label}-seed{seed}", f"Samples of the {name}"
+            run_pictures.show(run, recipes.block, settings, f"{name}, seed {seed}", file, alt, scale=3)
 
 
 def interpolation(key: RunKey, label: int, seed: int) -> None:
@@ -224,10 +205,12 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
     st.markdown(
         "Each row walks from one random $z$ to another in ten steps, along the sphere near which the prior's points lie."
     )
-    settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
-    elements.picture(
-        Figure(key, recipes.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
-        f"{key.name}-interpolation-{label}-seed{seed}",
+    run_pictures.show(
+        key,
+        recipes.interpolation,
+        {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed},
+        f"interpolation, digit {label}, seed {seed}",
+        f"interpolation-{label}-seed{seed}",
         f"Three walks through the latent space, digit {label}",
         scale=3,
     )
@@ -245,8 +228,5 @@ def manifold(key: RunKey, label: int) -> None:
         "equal steps of probability, so that every tile is as likely as any other."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}
-    elements.picture(
-        Figure(surface, recipes.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
-        f"{surface.name}-manifold-{label}",
-        f"The digit {label} for every point of a two-dimensional latent space",
-    )
+    alt = f"The digit {label} for every point of a two-dimensional latent space"
+    run_pictures.show(surface, recipes.manifold, settings, f"the plane of z, digit {label}", f"manifold-{label}", alt)

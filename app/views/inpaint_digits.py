@@ -7,14 +7,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
-from app.cached.figures import Figure, Walk
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, quadrant_controls
-from cvae_core.config import quadrant_names
+from app.widgets import controls, drawing_pad, quadrant_controls, run_pictures
+from app.widgets.drawing_pad import ANSWERS, Quadrants
 from cvae_core.config.flavours import is_ladder
+from cvae_core.config.quadrant_names import described
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
 from cvae_core.evaluation.results import stored_cells
@@ -23,155 +23,145 @@ from cvae_core.pictures.recipes import Pixels, Sheet
 from cvae_core.runs.run import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
-WALKS, WALK_STEPS, FRAME_SCALE = 3, 12, 6
+WALKS, WALK_STEPS = 3, 12
 SPREAD = f"Spread: twice the pixels' standard deviation over {recipes.MANY} samples."
 ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
+PREVIEWED, PREVIEW_SAMPLES, PREVIEW_SEED = (2, 4, 17, 61, 15, 8), 6, 7
+
+
+def preview() -> None:
+    """Show some test digits completed by the first run, and lead to the page."""
+    families = quadrant_controls.quadrant_families()
+    if not families:
+        st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
+        return
+    dataset, completers = next(iter(families.items()))
+    visible, (key, *_) = min(completers.items())
+    st.markdown(
+        f"“The {plain(described(visible))} is this”: but the rest? The network blurs all answers into one; "
+        f"each sample of {code(runs.label(key.name))} is one answer."
+    )
+    settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
+    caption = f"{named_here(dataset)} test digits {', '.join(map(str, PREVIEWED))}, seed {PREVIEW_SEED}"
+    rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {n}": 3 + n for n in range(1, PREVIEW_SAMPLES + 1)}
+    run_pictures.show(
+        key, recipes.completions, settings, caption, "completed",
+        "Quarters of digits, completed by the network and the CVAE", rows=tuple(rows), only=tuple(rows.values()),
+    )  # fmt: skip
+    elements.link("inpaint", "Complete digits")
 
 
 @st.fragment
-def drawing_completed(key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixels, seed: int) -> None:
+def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Pixels, seed: int) -> None:
     """Let the visitor draw, and complete the drawing."""
-    visible = opened.visible
+    words = described(opened.visible)
     with elements.sentences():
         st.markdown(
-            f"Draw: the model sees the {plain(quadrant_names.described(visible))} of your drawing, tinted, and completes the "
+            f"Draw: the model sees the {plain(words)} of your drawing, tinted, and completes the "
             "rest. The buttons in its corners show and hide quadrants."
         )
-        live = not is_ladder(runs.config(key))
-        drawn = drawing_pad.pad(key, opened, seed, shown_as, live)
+        drawn = drawing_pad.pad(key, opened, seed, shown_as, live=not is_ladder(runs.config(key)))
         if not drawn.any():
             return
-        settings = {
-            "ink": drawn.tobytes(),
-            "visible": visible,
-            "count": drawing_pad.ANSWERS,
-            "seed": seed,
-            "pixels": shown_as,
-        }
-        figure = Figure(
+        ink = drawn.tobytes()
+        run_pictures.show(
             key,
             recipes.drawing,
-            settings,
-            f"{key.name}: a drawing of which the {quadrant_names.described(visible)} is visible, seed {seed}. {SPREAD}",
-            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(drawing_pad.ANSWERS)), "spread"),
+            {"ink": ink, "visible": opened.visible, "count": ANSWERS, "seed": seed, "pixels": shown_as},
+            f"a drawing of which the {words} is visible, seed {seed}. {SPREAD}",
+            "drawing",
+            "Your drawing, its completions and where they disagree",
+            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
         )
-        alt = "Your drawing, its completions and where they disagree"
-        elements.picture(figure, f"{key.name}-drawing", alt)
         with elements.sentences():
-            drawing_read(key, drawn.tobytes(), visible, seed)
-        given = {"ink": drawn.tobytes(), "visible": visible, "seed": seed}
+            drawing_read(key, ink, opened.visible, seed)
+        given = {"ink": ink, "visible": opened.visible, "seed": seed}
         walk("Walk through z with it", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
 
 
 def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     """Show which digits the completions of a drawing read as."""
-    shares = figures.readings(key, ink, visible, seed)
-    if shares is None:
+    found = figures.readings(key, ink, visible, seed)
+    if found is None:
         return
-    elements.chart(
-        plotly_charts.reading(shares[0]),
-        code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed),
-        "reading",
-        "As which digits the completions of your drawing read",
-    )
-    likeliest = [digit for digit in shares[0].argsort()[::-1] if shares[0][digit] >= WORTH_SAYING]
-    said = ", ".join([f"**{digit:d}** {shares[0][digit]:.0%}" for digit in likeliest])
+    (shares,) = found
+    lines = code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed)
+    alt = "As which digits the completions of your drawing read"
+    elements.chart(plotly_charts.reading(shares), lines, "reading", alt)
+    likeliest = [digit for digit in shares.argsort()[::-1] if shares[digit] >= WORTH_SAYING]
+    said = ", ".join([f"**{digit:d}** {shares[digit]:.0%}" for digit in likeliest])
     st.caption(f"A classifier, which has seen real digits only, reads {recipes.MANY} completions of it as {said}.")
 
 
-def digits_completed(
-    key: RunKey, opened: drawing_pad.Quadrants, shown_as: Pixels, seed: int, place: DeltaGenerator
-) -> None:
+def digits_completed(key: RunKey, opened: Quadrants, shown_as: Pixels, seed: int, place: DeltaGenerator) -> None:
     """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
-    dataset, visible = runs.config(key).dataset, opened.visible
-    test = runs.images(key).test
+    visible, words, test = opened.visible, described(opened.visible), runs.images(key).test
     with st.sidebar:
-        count = controls.samples_count()
+        count = int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
         indices = controls.test_digits(test, seed)
     with place:
         st.caption("Click a quadrant to show or hide it:")
         drawing_pad.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not datasets.on_disk("mnist"):
         st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
-    settings = {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as}
-    figure = Figure(
+    run_pictures.show(
         key,
         recipes.completions,
-        settings,
-        f"{key.name}: {quadrant_names.described(visible)} visible, {named_here(dataset)} test digits "
-        f"{', '.join(map(str, indices))}, seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
+        {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as},
+        f"{words} visible, {named_here(runs.config(key).dataset)} test digits {', '.join(map(str, indices))}, "
+        f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
+        f"seed{seed}",
+        f"Test digits of which the {words} is visible, completed by the network and the CVAE",
+        scale=3 if len(indices) <= ROOMY else 2,
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
-    elements.picture(
-        figure,
-        f"{key.name}-seed{seed}",
-        f"Test digits of which the {quadrant_names.described(visible)} is visible, completed by the network and the CVAE",
-        scale=3 if len(indices) <= ROOMY else 2,
-    )
     with elements.sentences():
-        readings(key, indices, visible, seed)
+        digits_read(key, indices, visible, seed)
     walk("Walk through z with one of them", lambda: walks_of_one(key, indices, visible, seed))
 
 
-def quadrants_to_open(families: quadrant_controls.Families, dataset: str, visible: str) -> drawing_pad.Quadrants:
-    """Return which quadrants are visible, and how others become so."""
-    return drawing_pad.Quadrants(
-        visible,
-        quadrant_controls.quadrant_sets(families, dataset),
-        lambda given: quadrant_controls.open_quadrants(given, families, dataset),
-    )
-
-
-def readings(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Show which digits the completions read as."""
+def digits_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+    """Show which digits the completions of test digits read as."""
     shares = figures.readings(key, indices, visible, seed)
     if shares is None:
         return
-    labels = runs.images(key).test.labels
-    names = [f"{position + 1}<br>a {int(labels[index])}" for position, index in enumerate(indices)]
-    elements.chart(
-        plotly_charts.readings(shares, names),
-        code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names),
-        "readings",
-        "As which digits the completions of each column read",
-    )
-    changed = sum(int(share.argmax()) != int(labels[index]) for share, index in zip(shares, indices, strict=True))
+    labels = runs.images(key).test.labels[list(indices)].tolist()
+    names = [f"{position}<br>a {label}" for position, label in enumerate(labels, 1)]
+    lines = code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names)
+    alt = "As which digits the completions of each column read"
+    elements.chart(plotly_charts.readings(shares, names), lines, "readings", alt)
+    changed = int((shares.argmax(-1) != labels).sum())
     st.caption(
         f"As which digits a classifier, which has seen real ones only, reads {recipes.MANY} completions of each "
         f"column. {changed:,} of {len(indices)} read most often as another digit: what is visible left that open."
     )
 
 
-def walk(title: Markdown, choose: Callable[[], Figure]) -> None:
-    """Offer walks through z, which are chosen once they are asked for."""
-    with st.expander(title, key="completion-walk", bind="query-params", icon=":material/route:") as box:
-        if not box.open:
-            return
-        figure = choose()
-        name = f"{figure.key.name}-walk-{figure.settings.get('index', 'drawing')}-seed{figure.settings['seed']}"
-        elements.picture(figure, name, "Completions of one digit on walks through z")
-        elements.gif_button(Walk(figure, first=1), f"{name}-frames", scale=FRAME_SCALE)
+def walk(title: Markdown, show: Callable[[], None]) -> None:
+    """Offer walks through z."""
+    elements.folded(title, show, "completion-walk", ":material/route:")
 
 
-def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> Figure:
-    """Choose one of the test digits; return walks with it."""
+def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+    """Let one of the test digits be chosen; show walks with it."""
     columns = [str(position + 1) for position in range(len(indices))]
-    chosen = st.segmented_control(
-        "Column", columns, default=columns[0], required=True, key="column", bind="query-params"
-    )
-    index = indices[int(controls.or_default(chosen, columns[0])) - 1]
-    return walks(
-        key, recipes.completion_walks, f"test digit {index}", {"index": index, "visible": visible, "seed": seed}
-    )
+    index = indices[int(controls.choice("Column", columns, "column")) - 1]
+    settings = {"index": index, "visible": visible, "seed": seed}
+    walks(key, recipes.completion_walks, f"test digit {index}", settings)
 
 
-def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mapping[str, Any]) -> Figure:
-    """Return walks from one random z to another."""
+def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mapping[str, Any]) -> None:
+    """Show walks from one random z to another."""
     caption = (
-        f"{key.name}: {words}, {quadrant_names.described(settings['visible'])} visible, {WALKS} walks from one random z "
+        f"{words}, {described(settings['visible'])} visible, {WALKS} walks from one random z "
         f"to another along the sphere in {WALK_STEPS} frames, seed {settings['seed']}"
     )
-    return Figure(key, recipe, {**settings, "rows": WALKS, "steps": WALK_STEPS}, caption)
+    name, alt = (
+        f"walk-{settings.get('index', 'drawing')}-seed{settings['seed']}",
+        "Completions of one digit on walks through z",
+    )
+    figure = run_pictures.show(key, recipe, {**settings, "rows": WALKS, "steps": WALK_STEPS}, caption, name, alt)
+    run_pictures.animation(figure, name, first=1)
 
 
 def quality(key: RunKey, visible: str) -> None:
@@ -186,7 +176,7 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good {code(key.name)} is over all, {plain(quadrant_names.described(visible))} visible: −log p(hidden | "
+            f"How good {code(key.name)} is over all, {plain(described(visible))} visible: −log p(hidden | "
             f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
             f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )

@@ -23,6 +23,15 @@ def or_default(chosen: Option | None, default: Option) -> Option:
     return default if chosen is None else chosen
 
 
+def choice(label: Markdown, options: Sequence[str], key: str, default: str | None = None) -> str:
+    """Choose one of some options that stand side by side, the first by default."""
+    first = options[0] if default is None else default
+    chosen = st.segmented_control(
+        label, options, default=first, required=True, format_func=plain, key=key, bind="query-params"
+    )
+    return or_default(chosen, first)
+
+
 def whole_number(
     label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
@@ -62,21 +71,6 @@ def digit(options: Sequence[str]) -> str:
 
 
 _PIXELS: Mapping[Pixels, str] = {"means": "means", "ink": "drawn ink"}
-TEST_DIGITS, DRAWING = "Test digits", "My drawing"
-
-
-def subject() -> str:
-    """Choose what is completed."""
-    options = (TEST_DIGITS, DRAWING)
-    chosen = st.segmented_control(
-        "Complete", options, default=TEST_DIGITS, required=True, key="of", bind="query-params"
-    )
-    return or_default(chosen, TEST_DIGITS)
-
-
-def samples_count() -> int:
-    """Choose how many samples are drawn for each digit."""
-    return int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
 
 
 def pixels() -> Pixels:
