@@ -31,6 +31,27 @@ LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a 
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
+def preview() -> None:
+    """Show the headline figures as bars, and lead to the page."""
+    figures = library.headline()
+    if not figures:
+        st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
+        return
+    elements.chart(
+        plotly_charts.bare(plotly_charts.headline_bars(figures)),
+        code_snippets.headline(figures),
+        "headline",
+        "The importance-sampling estimates of the quadrant runs as bars",
+        config=plotly_charts.BARE_CONFIG,
+    )
+    cell = next(iter(figures.values()))
+    st.caption(
+        f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples:,} over "
+        f"{cell.images:,} test images; lower is better"
+    )
+    elements.link("cll", "See the whole table")
+
+
 def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
     """Choose the estimators whose rows are shown; differences go with what they are of, floors stand under all."""
     there = {row.estimator for row in rows if row.model != FLOOR}

@@ -21,7 +21,25 @@ COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
 ALL = "all ten"
 TEACHERS_DIGIT = 3
+STYLES, PREVIEW_SEED = 7, 7
 MEAN_OF_POSTERIOR = "The mean of q(z | x, c): what of the {} its label does not say"
+
+
+def preview() -> None:
+    """Show some styles under all labels, and lead to the page."""
+    choices = runs.run_keys(flavour="label")
+    key = choices.get("label") or next(iter(choices.values()), None)
+    if key is None:
+        st.info("No label run is trained yet: `python -m cvae_core train label`")
+        return
+    st.markdown(
+        f"“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from {code(runs.label(key.name))}."
+    )
+    settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
+    caption = f"{STYLES} z under ten labels, seed {PREVIEW_SEED}"
+    alt = "Seven styles of handwriting, the digits 0 to 9 in each"
+    run_pictures.show(key, recipes.samples, settings, caption, "styles", alt)
+    elements.link("generate", "Slide through z")
 
 
 class Place(NamedTuple):

@@ -16,6 +16,7 @@ from app.widgets import controls, drawing_pad, map_selection, run_pickers
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import (
+    USUAL,
     Embedding,
     Layout,
     neighbours,
@@ -38,6 +39,18 @@ SOLID_TOOLS = (
     "reports no selection from charts in three dimensions. Give a test image's number instead: an arrow leads to its ring, "
     "in a view that starts anew."
 )
+
+
+def preview() -> None:
+    """Show the first map that is stored, small, and lead to the page."""
+    mapped = maps.first_stored()
+    if mapped is None:
+        st.info("No latent space is laid out yet: `python -m cvae_core embed RUN`")
+        return
+    key, embedding = mapped
+    elements.thumbnail(figures.map_thumbnail(embedding), f"t-SNE of {key.name}, a colour per digit")
+    elements.numbers(code_snippets.places(key, USUAL), "map")
+    elements.link("latent", f"Explore the space of {plain(runs.label(key.name))}")
 
 
 def detail(key: RunKey, embedding: Embedding, index: int) -> None:

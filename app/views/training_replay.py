@@ -21,7 +21,20 @@ PARTS: tuple[Part, ...] = ("samples", "reconstructions")
 QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("label", "quadrant-1")
 MOST_RUNS = 3  # side by side
+STRIP_DIGITS = (0, 3, 5, 8)
 REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
+
+
+def preview() -> None:
+    """Show how samples changed in one training, and lead to the page."""
+    labelled = runs.run_keys(flavour="label")
+    key = labelled.get("label") or next(iter((labelled | runs.run_keys(flavour="vae")).values()), None)
+    if key is None:
+        st.info("No run is trained yet: `python -m cvae_core train label`")
+        return
+    alt = f"Samples of {key.name} from the first steps of training to the last"
+    elements.picture(Strip(key, "samples", STRIP_DIGITS), f"{key.name}-strip", alt, scale=1)
+    elements.link("training", "Replay the training")
 
 
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:

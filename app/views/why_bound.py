@@ -23,6 +23,24 @@ COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
+def preview() -> None:
+    """Show what β does, small, and lead to the page."""
+    family = runs.by_beta()
+    if not family:
+        st.info("No label run is finished yet: `python -m cvae_core train label`")
+        return
+    marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
+    elements.chart(
+        plotly_charts.bare(plotly_charts.rate_distortion(marks, 1.0, plotly_charts.THUMBNAIL_HEIGHT)),
+        code_snippets.rate_and_distortion(family, 1.0),
+        "rate-distortion",
+        "The distortion of runs against their rate, a mark for each weight β",
+        config=plotly_charts.BARE_CONFIG,
+    )
+    st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
+    elements.link("why", "Ask why")
+
+
 def sum_or_mean() -> None:
     """Show what the weight of the rate does: a mark per β, and what the model of one β draws."""
     st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
