@@ -3,17 +3,10 @@
 import streamlit as st
 
 from app.cached import maps, runs
-from app.display import elements, map_thumbnails
-from app.display.plain_text import code
+from app.display import elements
 from app.views import latent_map
-from app.widgets import map_controls, map_selection, run_pickers
-from cvae_core.evaluation.latent_space import (
-    USUAL,
-    draws,
-    embed,
-    neighbours,
-    posterior_means,
-)
+from app.widgets import map_controls, run_pickers
+from cvae_core.evaluation.latent_space import USUAL, draws, embed, neighbours, posterior_means
 from cvae_core.pictures import recipes
 
 st.title("The latent space")
@@ -33,41 +26,9 @@ with st.sidebar:
     with elements.sentences():
         layout = map_controls.layout(key)
         seed = map_controls.overlay(key, layout)
-        other = latent_map.beside(key, choices, layout)
+        other = map_controls.beside(key, choices, layout)
 runs.rerun_when_runs_change()
-embedding = star = None
-with elements.sentences():
-    embedding = maps.stored(key, layout)
-    if embedding is None:
-        st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
-with elements.sentences():
-    if embedding is None:
-        map_controls.offer(key, layout)
-    else:
-        first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
-        point = second if other is None else st.container()
-        with point:
-            chosen = map_selection.choose(int(embedding.indices.max()))
-        with first:
-            star = latent_map.drawing_placed(key, embedding)
-            selected = map_selection.selection(runs.card(key).image_set)
-            shown = latent_map.chart(key, embedding, layout, star and star[0], seed, selected)
-        if other is not None:
-            with second, elements.sentences():
-                latent_map.second_chart(other, layout, seed)
-        with point:  # after the maps, which need not wait for it
-            if chosen in embedding.indices:
-                with elements.sentences():
-                    latent_map.detail(key, embedding, chosen)
-            else:
-                st.info("Click a point, or give the number of a test image that is on the map.")
-with elements.sentences():
-    if embedding is not None:
-        if selected:
-            latent_map.selected_digits(key, shown, selected)
-        if chosen in embedding.indices:
-            latent_map.traversal(key, embedding, chosen)
-        latent_map.draw(key, embedding, star and star[1])
+embedding = latent_map.show(key, layout, seed, other)
 with elements.sentences():
     latent_map.units(key)
 elements.explanation(
@@ -79,5 +40,4 @@ elements.explanation(
     r"\mathrm{rate}_j = \frac{1}{N} \sum_{n=1}^{N} \mathrm{KL}\big(q(z_j \mid x_n, c_n) \,\|\, p(z_j \mid c_n)\big)",
     [posterior_means, embed, draws, neighbours, recipes.point],
 )
-if embedding is not None and latent_map.images_under_the_pointer(key):
-    map_thumbnails.follow_the_pointer(runs.images(key), len(embedding.indices))
+latent_map.follow_the_pointer(key, embedding)

@@ -1,6 +1,6 @@
 """The table of conditional log-likelihoods, its exports, estimates by draws, and judgements of generated digits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
@@ -11,7 +11,7 @@ from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
-from app.widgets import controls, downloads, run_pickers
+from app.widgets import background_command, controls, run_pickers
 from cvae_core.data import datasets
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.table import ESTIMATORS, FLOOR, Entry, Pivot
@@ -21,12 +21,7 @@ from cvae_core.system import formats
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
 CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
 UNMARKED = "tables-unmarked"  # in the session: how often each table was drawn anew to forget what was clicked on it
-WIDTHS = {
-    "estimator": 250,
-    "S": 45,
-    "N": 62,
-    tables.PAIR: 480,
-}  # in pixels: nothing is cut off, and numbers have the rest
+WIDTHS = {"estimator": 250, "S": 45, "N": 62, tables.PAIR: 480}  # pixels: nothing is cut off, numbers have the rest
 LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
@@ -87,19 +82,10 @@ def table(pivot: Pivot) -> None:
         key=key,
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
-        column_order=[
-            "model",
-            *pivot.columns,
-            "estimator",
-            "S",
-            "N",
-            tables.PAIR,
-        ],  # what a phone shows of it has a number
+        column_order=["model", *pivot.columns, *WIDTHS],  # what a phone shows of it has a number
     )
-    if pivot.note:
-        st.caption(plain(pivot.note))
-    for trouble in pivot.troubles:
-        st.caption(plain(trouble))
+    for words in filter(None, (pivot.note, *pivot.troubles)):
+        st.caption(plain(words))
     for row, column in marked:
         if entry := pivot.lines[row].cells.get(column):
             with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
@@ -137,14 +123,10 @@ def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
 
 def exports(rows: Sequence[Entry]) -> None:
     """Offer the rows as files."""
-    writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str | bytes]]] = {
-        "CSV": ("csv", lambda rows: formats.spreadsheet(tables.long_table(rows))),
-        "Markdown": ("md", tables.markdown),
-        "LaTeX": ("tex", tables.latex),
-    }
     with st.container(horizontal=True):
-        for name, (ending, write) in writers.items():
-            elements.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
+        elements.file_button("CSV", lambda: formats.spreadsheet(tables.long_table(rows)), "cll.csv", mime="text/plain")
+        elements.file_button("Markdown", partial(tables.markdown, rows), "cll.md", mime="text/plain")
+        elements.file_button("LaTeX", partial(tables.latex, rows), "cll.tex", mime="text/plain")
 
 
 def scored() -> None:
@@ -235,7 +217,7 @@ def estimate_anew() -> None:
             f"Live estimates of {plain(missing)} runs need its images, which are not on this machine.",
             icon=":material/info:",
         )
-        downloads.offer(missing)
+        background_command.offer_download(missing)
     if not here:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):

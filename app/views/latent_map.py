@@ -1,34 +1,26 @@
 """The map of a latent space: its chart, its points, walks between them, and a second run's map beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from app.cached import figures, maps, runs
-from app.cached.figures import Figure, Walk
+from app.cached.figures import Figure
 from app.cached.runs import RunKey
-from app.display import elements, map_chart, plotly_charts
+from app.display import elements, map_chart, map_thumbnails, plotly_charts
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, map_selection, run_pickers
+from app.widgets import controls, drawing_pad, map_controls, map_selection, run_pickers, run_pictures
 from cvae_core.config.flavours import is_ladder
 from cvae_core.data.conditions import LABELS
-from cvae_core.evaluation.latent_space import (
-    USUAL,
-    Embedding,
-    Layout,
-    neighbours,
-    placed,
-)
+from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout, neighbours, placed
 from cvae_core.pictures import recipes
 from cvae_core.training.verdicts import DEAD_RATE
 
 NEIGHBOURS = 8
-MOST_SHOWN, SELECTED_COLUMNS = 60, 16
-WALK_STEPS, FRAME_SCALE = 11, 6
-NOBODY = "no other run"
+MOST_SHOWN, SELECTED_COLUMNS, WALK_STEPS = 60, 16, 11
 TSNE_CAUTION = "In t-SNE, who is near whom means something; distances between clusters and their sizes do not."
 PLANE_TOOLS = (
     "Each glyph stands amid its digit's points, or next to others where they mix. Click a point, then another one with "
@@ -53,16 +45,60 @@ def preview() -> None:
     elements.link("latent", f"Explore the space of {plain(runs.label(key.name))}")
 
 
+def show(key: RunKey, layout: Layout, seed: int | None, other: RunKey | None) -> Embedding | None:
+    """Show a run's map, another run's beside it, and what is chosen on it; return it, or None where it is not computed."""
+    embedding = star = None
+    with elements.sentences():
+        embedding = maps.stored(key, layout)
+        if embedding is None:
+            st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
+    if embedding is None:
+        with elements.sentences():
+            map_controls.offer(key, layout)
+        return None
+    shown, chosen = embedding, map_selection.chosen()
+    selected: Sequence[int] = ()
+    with elements.sentences():
+        first, second = st.columns([3, 2], gap="large") if other is None else st.columns(2)
+        point = second if other is None else st.container()
+        with point:
+            chosen = map_selection.choose(int(embedding.indices.max()))
+        with first:
+            star = drawing_placed(key, embedding)
+            selected = map_selection.selection(runs.card(key).image_set)
+            shown = chart(key, embedding, layout, star and star[0], seed, selected)
+        if other is not None:
+            with second, elements.sentences():
+                second_chart(other, layout, seed)
+        with point, elements.sentences():  # after the maps, which need not wait for it
+            if chosen in embedding.indices:
+                detail(key, embedding, chosen)
+            else:
+                st.info("Click a point, or give the number of a test image that is on the map.")
+    with elements.sentences():
+        if selected:
+            selected_digits(key, shown, selected)
+        if chosen in embedding.indices:
+            walk = partial(traversal, key, embedding, chosen)
+            elements.folded("Walk from this point to another", walk, map_selection.ROUTE, ":material/route:")
+        pad = partial(draw, key, embedding, star and star[1])
+        elements.folded("Draw a digit and find it on the map", pad, "draw", ":material/gesture:")
+    return embedding
+
+
+def named(embedding: Embedding, indices: Sequence[int]) -> Markdown:
+    """Name test images with their labels."""
+    return ", ".join([f"{index:d} (a {maps.label(embedding, index):d})" for index in indices])
+
+
 def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, samples for the same condition."""
     st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
     close = neighbours(embedding, index, NEIGHBOURS)
     if why := runs.lacks_images(key):
-        labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in close])
-        st.info(f"Its nearest neighbours in z: {labels}. Their pictures need the images. {why}")
+        st.info(f"Its nearest neighbours in z: {named(embedding, close)}. Their pictures need the images. {why}")
         return
     rate = figures.rate(key, index)
-    given = figures.condition_words(key, maps.label(embedding, index))
     figure = Figure(
         key,
         recipes.point,
@@ -70,11 +106,9 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
         f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
         rows=("image, recon.", "near in z", "", "samples", ""),
     )
-    elements.picture(
-        figure,
-        f"{key.name}-point-{index}",
-        f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition",
-    )
+    alt = f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition"
+    elements.picture(figure, f"{key.name}-point-{index}", alt)
+    given = figures.condition_words(key, maps.label(embedding, index))
     st.caption(f"Its $z$ costs **{rate:.1f} nats**. The samples are given {plain(given)}.")
 
 
@@ -89,17 +123,12 @@ def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[
 
 def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     """Let the visitor draw a digit, and say what lies near it."""
-    with st.expander(
-        "Draw a digit and find it on the map", key="draw", bind="query-params", icon=":material/gesture:"
-    ) as box:
-        if not box.open:
-            return
-        drawing_pad.pad(key)
-        if runs.config(key).flavour == "label":
-            st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
-        if near:
-            labels = ", ".join([f"{number:d} (a {maps.label(embedding, number):d})" for number in near])
-            st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
+    drawing_pad.pad(key)
+    if runs.config(key).flavour == "label":
+        st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
+    if near:
+        labels = named(embedding, near)
+        st.caption(f"What is red is your drawing, placed among its nearest neighbours in z: {labels}.")
 
 
 def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
@@ -115,55 +144,37 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
         st.caption(f"Their pictures need the images. {why}")
     elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
-        figure = Figure(
-            key,
-            recipes.reconstructions,
-            {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)},
-            f"{key.name}: selected test digits above their reconstructions{more}",
-        )
-        elements.picture(figure, f"{key.name}-selected", "The selected digits and reconstructions")
+        settings = {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)}
+        caption = f"selected test digits above their reconstructions{more}"
+        alt = "The selected digits and reconstructions"
+        run_pictures.show(key, recipes.reconstructions, settings, caption, "selected", alt)
     with st.container(horizontal=True):
         if shown:
-            elements.file_button(
-                "CSV of the selection",
-                partial(maps.csv, embedding, indices),
-                f"{key.name}-selected.csv",
-                words="Index, label, coordinates and z of every selected point",
-            )
+            words = "Index, label, coordinates and z of every selected point"
+            file = f"{key.name}-selected.csv"
+            elements.file_button("CSV of the selection", partial(maps.csv, embedding, indices), file, words=words)
         st.button("Let go", icon=":material/deselect:", on_click=map_selection.let_go)
 
 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Walk from the chosen point to another one."""
-    with st.expander(
-        "Walk from this point to another", key=map_selection.ROUTE, bind="query-params", icon=":material/route:"
-    ) as box:
-        if not box.open:
-            return
-        if why := runs.lacks_images(key):
-            st.caption(f"The walk needs the images. {why}")
-            return
-        highest = int(embedding.indices.max())
-        end = controls.whole_number("To test image", 0, highest, default=1, key=map_selection.ROUTE_END)
-        if end not in embedding.indices:
-            st.caption("That image is not on the map.")
-            return
-        labels = [maps.label(embedding, index) for index in (start, end)]
-        figure = Figure(
-            key,
-            recipes.traversal,
-            {"start": start, "end": end, "steps": WALK_STEPS},
-            f"{key.name}: from test image {start} to {end} along the sphere in {WALK_STEPS} frames",
+    if why := runs.lacks_images(key):
+        st.caption(f"The walk needs the images. {why}")
+        return
+    highest = int(embedding.indices.max())
+    end = controls.whole_number("To test image", 0, highest, default=1, key=map_selection.ROUTE_END)
+    if end not in embedding.indices:
+        st.caption("That image is not on the map.")
+        return
+    if runs.config(key).flavour != "vae":
+        first, second = (figures.condition_words(key, maps.label(embedding, index)) for index in (start, end))
+        st.caption(
+            f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
         )
-        if runs.config(key).flavour != "vae":
-            first, second = (figures.condition_words(key, label) for label in labels)
-            st.caption(
-                f"The upper row is given {plain(first)} of the first image, the lower one {plain(second)} of the second."
-            )
-        name = f"{key.name}-from-{start}-to-{end}"
-        alt = f"Digits on the way from test image {start} to {end}"
-        elements.picture(figure, name, alt)
-        elements.gif_button(Walk(figure), f"{name}-frames", scale=FRAME_SCALE)
+    settings = {"start": start, "end": end, "steps": WALK_STEPS}
+    caption = f"from test image {start} to {end} along the sphere in {WALK_STEPS} frames"
+    name, alt = f"from-{start}-to-{end}", f"Digits on the way from test image {start} to {end}"
+    run_pictures.animation(run_pictures.show(key, recipes.traversal, settings, caption, name, alt), name)
 
 
 def chart(
@@ -176,10 +187,9 @@ def chart(
 ) -> Embedding:
     """Show a run's map, with a seed draws from prior and posteriors in place of the means; return what it shows."""
     shown, prior = maps.drawn(key, embedding, seed)
-    drawn = None if prior is None else len(prior)
     images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, a colour per digit"
+    ringed: int | None = map_selection.chosen()
     if layout.dimensions == 3:
-        ringed: int | None = map_selection.chosen()
         figure = map_chart.embedding_map(shown, ringed, star, prior, images)
         st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key="map-3d", alt=alt)
     else:
@@ -195,15 +205,12 @@ def chart(
             key=map_selection.MAP,
             alt=alt,
         )
-    hint = " Move over a point to see its digit." if images else ""
-    st.caption(words(embedding, layout, drawn) + hint)
+    drawn = None if prior is None else len(prior)
+    st.caption(words(embedding, layout, drawn) + (" Move over a point to see its digit." if images else ""))
     with st.container(horizontal=True):
-        elements.file_button(
-            "CSV",
-            partial(maps.csv, shown),
-            f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv",
-            words="Index, label, coordinates and z of every point",
-        )
+        file = f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv"
+        said = "Index, label, coordinates and z of every point"
+        elements.file_button("CSV", partial(maps.csv, shown), file, words=said)
         elements.numbers(code_snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
 
@@ -211,6 +218,12 @@ def chart(
 def images_under_the_pointer(key: RunKey) -> str:
     """Return the name of the data set whose digits a map shows under the pointer: none where they are not the run's."""
     return "" if runs.lacks_images(key) else runs.config(key).dataset
+
+
+def follow_the_pointer(key: RunKey, embedding: Embedding | None) -> None:
+    """Show the digit under the pointer where the images are here; at the end of a page, which need not wait for them."""
+    if embedding is not None and images_under_the_pointer(key):
+        map_thumbnails.follow_the_pointer(runs.images(key), len(embedding.indices))
 
 
 def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
@@ -232,13 +245,6 @@ def words(embedding: Embedding, layout: Layout, drawn: int | None) -> Markdown:
     )
 
 
-def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
-    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
-    possible = [name for name in choices if layout.dimensions == 2 or maps.has_three(choices[name])]
-    others = [NOBODY, *(name for name in possible if name != key.name)]
-    return choices.get(run_pickers.run_name("Beside it", others, "beside"))
-
-
 def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
     """Show the map of the run that stands beside the first one."""
     embedding = maps.stored(key, layout)
@@ -246,9 +252,8 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         st.info(f"This map of {code(key.name)} is not computed yet: choose it as the run, and compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
-    figure = map_chart.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key))
     elements.chart(
-        figure,
+        map_chart.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key)),
         code_snippets.places(key, layout, None if prior is None else len(prior), seed),
         "map-beside",
         f"The latent space of {key.name}, a colour per digit",
@@ -268,11 +273,11 @@ def units(key: RunKey) -> None:
     if not rates:
         st.info("The rates of this run's units are measured when its training ends.", icon=":material/info:")
         return
+    unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
+
+    def show() -> None:
+        alt = f"The rate of every {unit} of {key.name}, highest first"
+        elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), "rates", alt)
+
     active = sum(rate >= DEAD_RATE for rate in rates)
-    with st.expander(
-        f"{active:,} of {len(rates)} units are active", key="units", bind="query-params", icon=":material/bar_chart:"
-    ) as box:
-        if box.open:
-            unit = "map of latents" if is_ladder(runs.config(key)) else "latent dimension"
-            alt = f"The rate of every {unit} of {key.name}, highest first"
-            elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), "rates", alt)
+    elements.folded(f"{active:,} of {len(rates)} units are active", show, "units", ":material/bar_chart:")

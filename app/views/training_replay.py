@@ -57,40 +57,24 @@ def compare(chosen: Sequence[RunKey]) -> None:
     if not tables:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        quantity = st.segmented_control(
-            "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
-        )
+        quantity = controls.choice("Quantity", QUANTITIES, "quantity")
         log = st.toggle("Log axis", key="log", bind="query-params")
-        elements.file_button(
-            "CSV",
-            lambda: formats.spreadsheet(histories.joined(tables)),
-            "curves.csv",
-            words="Download these runs' curves",
-        )
-    chosen_quantity = controls.or_default(quantity, "bound")
-    elements.chart(
-        plotly_charts.curves(
-            {runs.label(name): table for name, table in tables.items()},
-            {runs.label(name): epoch for name, epoch in best.items()},
-            chosen_quantity,
-            log,
-        ),
-        code_snippets.curves(tables, chosen_quantity, log),
-        CURVES,
-        f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
-    )
+        words = "Download these runs' curves"
+        elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
+    shown = {runs.label(name): table for name, table in tables.items()}
+    stars = {runs.label(name): epoch for name, epoch in best.items()}
+    lines = code_snippets.curves(tables, quantity, log)
+    alt = f"The {quantity} of {', '.join(tables)} against the epoch"
+    elements.chart(plotly_charts.curves(shown, stars, quantity, log), lines, CURVES, alt)
 
 
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
     index = histories.latest(stages, epoch)
-    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
-    elements.picture(
-        Stage(key, index),
-        f"{key.name}-stage",
-        f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
-        scale=scale,
-    )
+    after = epochs(stages["epoch"][index])
+    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(after)}")
+    alt = f"Reconstructions and samples of {key.name} after {after}"
+    elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
     st.caption(histories.stage_words(key))
 
 
@@ -111,8 +95,7 @@ def replay(replayed: Mapping[RunKey, Stages]) -> None:
 def side_by_side(replayed: Sequence[RunKey]) -> None:
     """Show some moments of each run in one picture, and offer all of them as an animation."""
     st.subheader("The whole training in one picture", anchor=False)
-    chosen = st.segmented_control("Of", PARTS, default=PARTS[0], required=True, key="part", bind="query-params")
-    part = controls.or_default(chosen, PARTS[0])
+    part = controls.choice("Of", PARTS, "part")
     scale = 2 if len(replayed) == 1 else 1  # side by side they fit their columns pixel by pixel
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():

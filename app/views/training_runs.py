@@ -12,7 +12,7 @@ from app.display import elements
 from app.display.plain_text import code, plain
 from app.views import training_replay
 from app.views.training_follow import WORDS
-from app.widgets import downloads, permission
+from app.widgets import background_command, permission
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
 from cvae_core.errors import LabError
@@ -57,7 +57,7 @@ def runs_here() -> None:
             "You can fetch it whenever there is a connection.",
             icon=":material/info:",
         )
-        downloads.offer("mnist")
+        background_command.offer_download("mnist")
     cards, damaged = library.cards()
     for fault in damaged:
         st.warning(plain(fault), icon=":material/broken_image:")

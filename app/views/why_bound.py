@@ -3,12 +3,11 @@
 import streamlit as st
 
 from app.cached import figures, runs
-from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import code
 from app.views import code_snippets
-from app.widgets import controls, run_pickers
+from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
 from cvae_core.evaluation import table
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
@@ -62,16 +61,7 @@ def sum_or_mean() -> None:
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
     default = "1" if "1" in names else next(iter(names))
-    chosen = st.segmented_control(
-        "Weight of the rate, β",
-        list(names),
-        default=default,
-        required=True,
-        format_func=plain,
-        key="beta",
-        bind="query-params",
-    )
-    beta = names[controls.or_default(chosen, default)]
+    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default)]
     key = family[beta]
     marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
     wide, narrow = st.columns(2, gap="large")
@@ -105,9 +95,12 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples of a run, and what it makes of test digits."""
     labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
     st.markdown("**Samples** from the prior, a label per row")
-    elements.picture(
-        Figure(key, recipes.samples, labels, f"{key.name}: samples, beta {beta:g}, seed {SEED}"),
-        f"{key.name}-samples",
+    run_pictures.show(
+        key,
+        recipes.samples,
+        labels,
+        f"samples, beta {beta:g}, seed {SEED}",
+        "samples",
         f"Samples of the run whose β is {beta:g}",
     )
     if why := runs.lacks_images(key):
@@ -115,14 +108,12 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
         return
     st.markdown("**Test digits** and, below, their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
-    elements.picture(
-        Figure(
-            key,
-            recipes.reconstructions,
-            settings,
-            f"{key.name}: test digits above their reconstructions, beta {beta:g}",
-        ),
-        f"{key.name}-reconstructions",
+    run_pictures.show(
+        key,
+        recipes.reconstructions,
+        settings,
+        f"test digits above their reconstructions, beta {beta:g}",
+        "reconstructions",
         f"Test digits and their reconstructions by the run whose β is {beta:g}",
     )
 

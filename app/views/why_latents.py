@@ -3,12 +3,11 @@
 import streamlit as st
 
 from app.cached import costs, figures, runs
-from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.views import code_snippets
-from app.widgets import controls, latent_sliders, run_pickers
+from app.widgets import controls, latent_sliders, run_pickers, run_pictures
 from cvae_core.config.flavours import QuadrantConfig
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
@@ -40,16 +39,14 @@ def why_the_prior() -> None:
     config = runs.config(key)
     assert isinstance(config, QuadrantConfig)
     settings = {"indices": figures.one_of_each(key), "visible": config.visible, "count": 2, "seed": seed}
-    elements.picture(
-        Figure(
-            key,
-            recipes.sources,
-            settings,
-            f"{key.name}: z from three distributions, the same base noise, seed {seed}",
-            rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
-        ),
-        f"{key.name}-sources-seed{seed}",
+    run_pictures.show(
+        key,
+        recipes.sources,
+        settings,
+        f"z from three distributions, the same base noise, seed {seed}",
+        f"sources-seed{seed}",
         "Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
+        rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
     )
     posterior, prior, ignorant = costs.by_source(key)
     st.caption(
@@ -100,16 +97,14 @@ def collapsed() -> None:
             f"The rate of every latent dimension of {key.name}, highest first",
         )
     with narrow:
-        elements.picture(
-            Figure(
-                key,
-                recipes.without_unit,
-                {"indices": indices, "unit": unit},
-                f"{key.name}: test digits reconstructed, with {name} and without",
-                rows=("image", "all units", f"without {name}"),
-            ),
-            f"{key.name}-without-{name}",
+        run_pictures.show(
+            key,
+            recipes.without_unit,
+            {"indices": indices, "unit": unit},
+            f"test digits reconstructed, with {name} and without",
+            f"without-{name}",
             f"Test digits, their reconstructions, and these with {name} fixed to its prior mean",
+            rows=("image", "all units", f"without {name}"),
         )
         whole, less = costs.of_silence(key, unit)
         worth = "dead, and nobody misses it" if rates[unit] < DEAD_RATE else "worth its rate"
@@ -150,16 +145,14 @@ def without_the_label() -> None:
         label = int(controls.digit([str(digit) for digit in range(LABELS)]))
     config = runs.config(key)
     indices = figures.one_of_each(key)
-    elements.picture(
-        Figure(
-            key,
-            recipes.relabelled,
-            {"indices": indices, "label": label},
-            f"{key.name}: test digits reconstructed under their own label and under the label {label}",
-            rows=("image", "own label", f"same z, told {label}", f"inferred, told {label}"),
-        ),
-        f"{key.name}-told-{label}",
+    run_pictures.show(
+        key,
+        recipes.relabelled,
+        {"indices": indices, "label": label},
+        f"test digits reconstructed under their own label and under the label {label}",
+        f"told-{label}",
         f"Test digits, their reconstructions, and what becomes of them under the label {label}",
+        rows=("image", "own label", f"same z, told {label}", f"inferred, told {label}"),
     )
     own, other = costs.of_label(key, label)
     lost = f"{other.total - own.total:.1f}".replace("-", "−")
@@ -183,16 +176,14 @@ def without_the_label() -> None:
 
 def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     """Show what a VAE makes of the same digits, and say what it costs more."""
-    elements.picture(
-        Figure(
-            vae,
-            recipes.reconstructions,
-            {"indices": indices, "columns": len(indices)},
-            f"{vae.name}: the same test digits reconstructed, no label told",
-            rows=("image", "VAE, no label"),
-        ),
-        f"{vae.name}-told-nothing",
+    run_pictures.show(
+        vae,
+        recipes.reconstructions,
+        {"indices": indices, "columns": len(indices)},
+        "the same test digits reconstructed, no label told",
+        "told-nothing",
         "The same test digits reconstructed by a VAE, which knows no label",
+        rows=("image", "VAE, no label"),
     )
     without, given = costs.of_all(vae), costs.of_all(key)
     st.caption(
@@ -220,24 +211,15 @@ def blurred() -> None:
         )
     count, config = int(controls.or_default(chosen, "8")), runs.config(key)
     assert isinstance(config, QuadrantConfig)
-    settings = {
-        "indices": figures.one_of_each(key),
-        "visible": config.visible,
-        "count": count,
-        "seed": SEED,
-    }
     many = "1 sample" if count == 1 else f"mean of {count}"
-    figure = Figure(
+    figure = run_pictures.show(
         key,
         recipes.averages,
-        settings,
-        f"{key.name}: the network's answer, CVAE samples averaged, one sample, and ink drawn from it; seed {SEED}",
-        rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", "ink drawn"),
-    )
-    elements.picture(
-        figure,
-        f"{key.name}-mean-of-{count}",
+        {"indices": figures.one_of_each(key), "visible": config.visible, "count": count, "seed": SEED},
+        f"the network's answer, CVAE samples averaged, one sample, and ink drawn from it; seed {SEED}",
+        f"mean-of-{count}",
         f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
+        rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", "ink drawn"),
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))

@@ -16,6 +16,7 @@ import streamlit as st
 from app.display import elements
 from app.display.plain_text import Markdown, plain
 from app.widgets import permission
+from cvae_core.data import datasets
 from cvae_core.errors import NotWritable
 from cvae_core.system import processes
 
@@ -106,3 +107,14 @@ def _started(arguments: tuple[str, ...]) -> Work:
         return Work(processes.launched(arguments, said), said)
     except OSError as error:
         raise NotWritable(f"It cannot be started ({error.strerror}): make room in {tempfile.gettempdir()}.") from error
+
+
+def offer_download(name: str) -> None:
+    """Offer to fetch a data set, with progress by the bytes that arrive."""
+    total = datasets.DOWNLOAD_BYTES[name]
+
+    def progress(_: float) -> tuple[float, str]:
+        done = datasets.downloaded_bytes(name)
+        return done / total, f"Downloading {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+
+    offer(f"download {name}", f"Download {plain(name)} ({total / 1e6:.0f} MB)", progress, "download", name)

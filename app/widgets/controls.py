@@ -23,7 +23,7 @@ def or_default(chosen: Option | None, default: Option) -> Option:
     return default if chosen is None else chosen
 
 
-def choice(label: Markdown, options: Sequence[str], key: str, default: str | None = None) -> str:
+def choice(label: Markdown, options: Sequence[Option], key: str, default: Option | None = None) -> Option:
     """Choose one of some options that stand side by side, the first by default."""
     first = options[0] if default is None else default
     chosen = st.segmented_control(

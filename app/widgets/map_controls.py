@@ -8,14 +8,13 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three
 from app.cached.runs import RunKey
-from app.widgets import background_command, controls
+from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
 
 POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
-
-
 MAX_PERPLEXITY = 100
+NOBODY = "no other run"
 
 
 def layout(key: RunKey) -> Layout:
@@ -87,3 +86,10 @@ def offer(key: RunKey, chosen: Layout) -> None:
         lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),
         "embed", key.name, *flags, "--root", str(runs.default_root()),
     )  # fmt: skip
+
+
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
+    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
+    possible = [name for name in choices if layout.dimensions == 2 or has_three(choices[name])]
+    others = [NOBODY, *(name for name in possible if name != key.name)]
+    return choices.get(run_pickers.run_name("Beside it", others, "beside"))
