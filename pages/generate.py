@@ -30,17 +30,7 @@ with st.sidebar:
     slides_live = not is_ladder(runs.config(chosen)) and latent_sliders.live_wanted()
 label = generate_digits.label_of(digit)
 with elements.sentences():
-    if slides_live:
-        generate_digits.live(chosen, digit, noise_seed)
-    else:
-        picture, hand = st.columns([3, 2], gap="large")
-        with hand:
-            there = generate_digits.place(chosen, noise_seed)
-        with picture:
-            generate_digits.under_all_labels(chosen, there, digit)
-        if not is_ladder(runs.config(chosen)):
-            generate_digits.style_of_a_test_digit(chosen, latent_sliders.place_sliders)
-            generate_digits.style_of_a_drawing(chosen, label, latent_sliders.place_sliders)
+    generate_digits.styles(chosen, digit, noise_seed, slides_live)
 views = {
     "Samples": lambda: generate_digits.samples(chosen, digit, noise_seed),
     "VAE beside CVAE": lambda: generate_digits.beside_the_vae(chosen, label, noise_seed),

@@ -30,8 +30,19 @@ _FILES = count()
 _DRAW = "These lines draw exactly the"
 
 
-class Picture(Protocol):
-    """What can be shown and exported: at any scale, with facts about it, and by a visitor's own hand."""
+class Copied(Protocol):
+    """What a visitor's own hand can make again from a shell."""
+
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes it."""
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it, every pixel of a digit so many wide."""
+
+
+class Picture(Copied, Protocol):
+    """What can be shown and exported, with facts about it."""
 
     def draw(self, scale: int) -> Image.Image:
         """Draw it, every pixel of a digit so many wide."""
@@ -40,26 +51,12 @@ class Picture(Protocol):
     def facts(self) -> dict[str, object]:
         """Return what is written into an exported picture's metadata."""
 
-    @property
-    def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes it."""
 
-    def python(self, scale: int, file: str) -> str:
-        """Return the lines that draw it from a shell."""
-
-
-class Animation(Protocol):
-    """What moves: at any scale, and by a visitor's own hand."""
+class Animation(Copied, Protocol):
+    """What moves."""
 
     def gif(self, scale: int) -> bytes:
         """Draw it as a GIF, every pixel of a digit so many wide."""
-
-    @property
-    def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes it."""
-
-    def python(self, scale: int, file: str) -> str:
-        """Return the lines that write it from a shell."""
 
 
 WIDE = 500  # pixels: on a phone the words of such a picture would be too small to read

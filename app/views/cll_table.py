@@ -15,7 +15,6 @@ from app.widgets import background_command, controls, run_pickers
 from cvae_core.data import datasets
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.table import ESTIMATORS, FLOOR, Entry, Pivot
-from cvae_core.runs.run import default_root, find
 from cvae_core.system import formats
 
 FIRST_RUN = "quadrant-1"  # what is offered to be estimated
@@ -132,7 +131,7 @@ def exports(rows: Sequence[Entry]) -> None:
 def scored() -> None:
     """Show all numbers, and let the visitor estimate them anew."""
     with elements.sentences():
-        runs, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
+        runs, damaged = tables.with_readable_results([library.run_named(name) for name in library.cards()[0]])
         for fault in damaged:
             st.warning(plain(fault), icon=":material/broken_image:")
         entries = tables.entries(runs)

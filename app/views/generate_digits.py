@@ -54,9 +54,20 @@ def label_of(digit: str) -> int:
     return TEACHERS_DIGIT if digit == ALL else int(digit)
 
 
-def place(key: RunKey, seed: int) -> Place:
-    """Let the visitor choose z: by sliders, or on a walk where there are too many dimensions to slide."""
-    return walk(key, seed) if is_ladder(runs.config(key)) else sliders(key, seed)
+def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
+    """Let the visitor choose z: by sliders, live ones perhaps, or on a walk where there are too many dimensions to slide."""
+    if slides_live:
+        live(key, digit, seed)
+        return
+    ladder = is_ladder(runs.config(key))
+    picture, hand = st.columns([3, 2], gap="large")
+    with hand:
+        there = walk(key, seed) if ladder else sliders(key, seed)
+    with picture:
+        under_all_labels(key, there, digit)
+    if not ladder:
+        style_of_a_test_digit(key, latent_sliders.place_sliders)
+        style_of_a_drawing(key, label_of(digit), latent_sliders.place_sliders)
 
 
 def walk(key: RunKey, seed: int) -> Place:

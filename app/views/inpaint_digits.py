@@ -20,7 +20,6 @@ from cvae_core.data.fingerprints import named_here
 from cvae_core.evaluation.results import stored_cells
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Pixels, Sheet
-from cvae_core.runs.run import default_root, find
 
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS = 3, 12
@@ -170,7 +169,7 @@ def quality(key: RunKey, visible: str) -> None:
         return
     cells = {
         c.estimator: c
-        for c in stored_cells(find(key.name, default_root()))
+        for c in stored_cells(runs.run_named(key.name))
         if (c.split, c.samples, c.visible) == ("test", 100, visible)
     }
     if "importance" in cells:

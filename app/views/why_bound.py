@@ -14,7 +14,6 @@ from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
-from cvae_core.runs.run import default_root, find
 from cvae_core.training.validation import validate
 
 BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer asks for
@@ -179,7 +178,7 @@ def not_zero() -> None:
         "grey-cost",
         f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
     )
-    scored, _ = table.with_readable_results([find(name, default_root()) for name in runs.cards()[0]])
+    scored, _ = table.with_readable_results([runs.run_named(name) for name in runs.cards()[0]])
     floors = table.above_floors(table.entries(scored))
     if floors.empty:
         st.info(
