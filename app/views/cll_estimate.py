@@ -140,7 +140,5 @@ def _metrics(cells: Sequence[Cell]) -> None:
     shown = [cell for cell in cells if cell.estimator != "floor"]
     for column, cell in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(
-            f"{table.ESTIMATORS[cell.estimator]}, nats",
-            f"{cell.mean:.2f} ± {cell.standard_error:.2f}",
-            border=True,
+            f"{table.ESTIMATORS[cell.estimator]}, nats", f"{cell.mean:.2f} ± {cell.standard_error:.2f}", border=True
         )

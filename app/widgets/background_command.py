@@ -63,33 +63,30 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
 
     `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
     """
-    work = _works().get(purpose)
-    panel = st.fragment(_panel, run_every=POLL if work and work.running else None)
-    panel(purpose, label, progress, arguments)
 
-
-def _panel(
-    purpose: str, label: Markdown, progress: Callable[[float], tuple[float, str]], arguments: tuple[str, ...]
-) -> None:
-    work = _works().get(purpose)
-    if work and work.running:
-        share, text = progress(work.seconds)
-        st.progress(min(0.99, share), text=plain(text))
-        return
-    if work:
-        _works().pop(purpose, None)
-        fault = work.fault
-        work.said.close()
-        if fault is None:
-            st.rerun()
-        st.error(plain(fault), icon=":material/error:")
-    if not permission.may_train():
-        permission.tell("fetches and computes nothing that stays")
-    elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
-        with elements.sentences():
-            if _begun(purpose, arguments):
+    def panel() -> None:
+        work = _works().get(purpose)
+        if work and work.running:
+            share, text = progress(work.seconds)
+            st.progress(min(0.99, share), text=plain(text))
+            return
+        if work:
+            _works().pop(purpose, None)
+            fault = work.fault
+            work.said.close()
+            if fault is None:
                 st.rerun()
-            st.info("Another computation is at work for a visitor: try again when it has ended.")
+            st.error(plain(fault), icon=":material/error:")
+        if not permission.may_train():
+            permission.tell("fetches and computes nothing that stays")
+        elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
+            with elements.sentences():
+                if _begun(purpose, arguments):
+                    st.rerun()
+                st.info("Another computation is at work for a visitor: try again when it has ended.")
+
+    work = _works().get(purpose)
+    st.fragment(panel, run_every=POLL if work and work.running else None)()
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:

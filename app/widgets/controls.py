@@ -23,11 +23,21 @@ def or_default(chosen: Option | None, default: Option) -> Option:
     return default if chosen is None else chosen
 
 
-def choice(label: Markdown, options: Sequence[Option], key: str, default: Option | None = None) -> Option:
-    """Choose one of some options that stand side by side, the first by default."""
-    first = options[0] if default is None else default
+def choice(
+    label: Markdown,
+    options: Sequence[Option] | Mapping[Option, str],
+    key: str,
+    default: Option | None = None,
+    words: Markdown | None = None,
+) -> Option:
+    """Choose one of some options that stand side by side, the first by default; a mapping says what they are called."""
+
+    def called(option: Option) -> Markdown:
+        return plain(options[option] if isinstance(options, Mapping) else option)
+
+    first = next(iter(options)) if default is None else default
     chosen = st.segmented_control(
-        label, options, default=first, required=True, format_func=plain, key=key, bind="query-params"
+        label, list(options), default=first, required=True, format_func=called, key=key, bind="query-params", help=words
     )
     return or_default(chosen, first)
 
@@ -75,17 +85,8 @@ _PIXELS: Mapping[Pixels, str] = {"means": "means", "ink": "drawn ink"}
 
 def pixels() -> Pixels:
     """Choose what is shown of a generated pixel: its mean, or ink drawn from it."""
-    chosen = st.segmented_control(
-        "Generated pixels",
-        list(_PIXELS),
-        default="means",
-        required=True,
-        format_func=_PIXELS.__getitem__,
-        key="pixels",
-        bind="query-params",
-        help="The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white",
-    )
-    return or_default(chosen, "means")
+    words = "The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white"
+    return choice("Generated pixels", _PIXELS, "pixels", words=words)
 
 
 def test_digits(test: Split, seed: int) -> tuple[int, ...]:

@@ -19,13 +19,7 @@ NOBODY = "no other run"
 
 def layout(key: RunKey) -> Layout:
     """Choose how a run's latent space is laid out; the settings stand in the address."""
-    method = controls.or_default(
-        st.segmented_control(
-            "Map", list(METHODS), default=USUAL.method, required=True, format_func=METHODS.__getitem__, key="method",
-            bind="query-params",
-        ),
-        USUAL.method,
-    )  # fmt: skip
+    method = controls.choice("Map", METHODS, "method", USUAL.method)
     dimensions = _dimensions(key)
     if why := library.lacks_images(key):
         st.caption(f"Maps with other settings need the images. {why}")
@@ -34,19 +28,15 @@ def layout(key: RunKey) -> Layout:
         most = len(library.images(key).test)
         usual = min(USUAL.points, most)
         points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
-        if points == min(USUAL.points, most):
-            points = USUAL.points
         perplexity = USUAL.perplexity
         if method == "tsne":
-            highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
+            highest = min(MAX_PERPLEXITY, (points - 1) // 3)
             perplexity = controls.whole_number(
-                "Perplexity",
-                2,
-                highest,
-                default=min(USUAL.perplexity, highest),
-                key=f"perplexity-{highest}",
+                "Perplexity", 2, highest, default=min(USUAL.perplexity, highest), key=f"perplexity-{highest}",
                 words="How many neighbours each point is placed by, about",
-            )
+            )  # fmt: skip
+        if points == usual:
+            points = USUAL.points
     return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
 
 
