@@ -31,7 +31,7 @@ _DRAW = "These lines draw exactly the"
 
 
 class Copied(Protocol):
-    """What a visitor's own hand can make again from a shell."""
+    """An output with the lines of Python that reproduce it."""
 
     @property
     def recipe(self) -> Callable[..., object]:
@@ -42,7 +42,7 @@ class Copied(Protocol):
 
 
 class Picture(Copied, Protocol):
-    """What can be shown and exported, with facts about it."""
+    """A picture that can be shown and exported, with facts for its metadata."""
 
     def draw(self, scale: int) -> Image.Image:
         """Draw it, every pixel of a digit so many wide."""
@@ -53,7 +53,7 @@ class Picture(Copied, Protocol):
 
 
 class Animation(Copied, Protocol):
-    """What moves."""
+    """A picture that moves."""
 
     def gif(self, scale: int) -> bytes:
         """Draw it as a GIF, every pixel of a digit so many wide."""
@@ -214,14 +214,14 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
-    """Offer something that is shown once it is unfolded; the address keeps whether it is."""
+    """Show an expander whose content is made only while it is open; the address keeps its state."""
     with st.expander(title, key=key, bind="query-params", icon=icon) as box:
         if box.open:
             show()
 
 
 def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
-    """Offer several views, of which the one that is chosen is made; the address keeps which."""
+    """Show views in tabs and make only the open one; the address keeps which tab is open."""
     for tab, show in zip(st.tabs(list(map(plain, views)), key=key, bind="query-params"), views.values(), strict=True):
         if tab.open:
             with tab, sentences():

@@ -46,7 +46,7 @@ def preview() -> None:
 
 
 def show(key: RunKey, layout: Layout, seed: int | None, other: RunKey | None) -> Embedding | None:
-    """Show a run's map, another run's beside it, and what is chosen on it; return it, or None where it is not computed."""
+    """Show a run's map, another run's map beside it, and the chosen points; return the map, or None if it is not computed."""
     embedding = star = None
     with elements.sentences():
         embedding = maps.stored(key, layout)

@@ -13,7 +13,6 @@ from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
 from cvae_core.config.flavours import Config, LabelConfig, QuadrantConfig
-from cvae_core.errors import RunDamaged
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.control import Condition
@@ -54,7 +53,7 @@ def show(form: Callable[[], None]) -> None:
     with place, elements.sentences():
         queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            busy = _busy(queue, damage)
+            busy = queue.busy or damage is not None  # nobody knows what a damaged file says
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     elements.explanation(
         "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
@@ -65,11 +64,6 @@ def show(form: Callable[[], None]) -> None:
         r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
         [train, queueing.turn],
     )
-
-
-def _busy(queue: Queue, damage: RunDamaged | None) -> bool:
-    """Say whether something trains or waits, or may do so: of a damaged file nobody knows."""
-    return queue.busy or damage is not None
 
 
 def _followed(root: Path, queue: Queue) -> list[str]:
@@ -86,7 +80,7 @@ def _followed(root: Path, queue: Queue) -> list[str]:
 def _panel(root: Path, names: list[str], busy: bool) -> None:
     with elements.sentences():
         queue, damage = queueing.readable(root)
-        if _busy(queue, damage) != busy or _followed(root, queue) != names:
+        if (queue.busy or damage is not None) != busy or _followed(root, queue) != names:
             st.rerun()
         if damage:
             st.error(plain(damage), icon=":material/error:")
@@ -141,7 +135,8 @@ def _state(root: Path, name: str, now: Condition) -> None:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = heartbeat.read(folder_of(name, root))
     if now.state == "training" and found:
-        st.progress(min(found.progress.share, 1.0), text=plain(_progress_words(found)))
+        left = "" if found.progress.left is None else f", at most {duration(found.progress.left)} left"
+        st.progress(min(found.progress.share, 1.0), text=plain(found.progress.doing + left))
 
 
 def _stop(root: Path, name: str) -> None:
@@ -168,11 +163,6 @@ def _onward(name: str, config: Config) -> None:
             elements.link("latent", "See its latent space", run=name)
         if (key := library.any_key(name)) and (test := library.test_images(key)):
             elements.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
-
-
-def _progress_words(found: heartbeat.Pulse) -> str:
-    left = found.progress.left
-    return found.progress.doing if left is None else f"{found.progress.doing}, at most {duration(left)} left"
 
 
 def duration(seconds: float) -> Markdown:

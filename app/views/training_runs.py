@@ -1,4 +1,4 @@
-"""All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
+"""All runs in one table: state and quality; chosen runs compared, own runs kept in order; and the overview on Home."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

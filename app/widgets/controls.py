@@ -30,7 +30,7 @@ def choice(
     default: Option | None = None,
     words: Markdown | None = None,
 ) -> Option:
-    """Choose one of some options that stand side by side, the first by default; a mapping says what they are called."""
+    """Choose one of several options shown side by side, the first by default; a mapping gives each option its name."""
 
     def called(option: Option) -> Markdown:
         return plain(options[option] if isinstance(options, Mapping) else option)

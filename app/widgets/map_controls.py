@@ -20,7 +20,8 @@ NOBODY = "no other run"
 def layout(key: RunKey) -> Layout:
     """Choose how a run's latent space is laid out; the settings stand in the address."""
     method = controls.choice("Map", METHODS, "method", USUAL.method)
-    dimensions = _dimensions(key)
+    solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
+    dimensions: Dimensions = 3 if solid else 2
     if why := library.lacks_images(key):
         st.caption(f"Maps with other settings need the images. {why}")
         return replace(USUAL, method=method, dimensions=dimensions)
@@ -38,13 +39,6 @@ def layout(key: RunKey) -> Layout:
         if points == usual:
             points = USUAL.points
     return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
-
-
-def _dimensions(key: RunKey) -> Dimensions:
-    """Choose between the plane and space, where z has as many dimensions."""
-    if not has_three(key):
-        return 2
-    return 3 if st.toggle("In three dimensions", key="3d", bind="query-params") else 2
 
 
 def overlay(key: RunKey, layout: Layout) -> int | None:

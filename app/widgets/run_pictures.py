@@ -1,4 +1,4 @@
-"""Pictures of a run: drawn by a recipe of the core, named after the run, and as animations."""
+"""Pictures of a run, drawn by a recipe of the core and named after the run, and their animations."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def show(
     columns: Sequence[str] = (),
     only: Sequence[int] = (),
 ) -> Figure:
-    """Show what a recipe draws with some settings; rows and columns may have names, and only some rows may be shown."""
+    """Show the picture that a recipe draws with the given settings; `rows` and `columns` name them, `only` selects rows."""
     figure = Figure(key, recipe, settings, f"{key.name}: {caption}", rows, columns, only)
     elements.picture(figure, f"{key.name}-{name}", alt, scale)
     return figure
