@@ -1,250 +1,20 @@
 """How good is it, honestly?"""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-
-import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
-from app.display.provenance import provenance
-from app.views import cll_estimate, code_snippets
-from app.widgets import controls, downloads, run_pickers
-from cvae_core.data import datasets
-from cvae_core.evaluation import table as tables
-from cvae_core.evaluation import table_formats
-from cvae_core.evaluation.table import ESTIMATORS, Entry
-from cvae_core.evaluation.table_formats import Pivot
+from app.display import elements
+from app.views import cll_estimate, cll_table
 from cvae_core.models.objectives import LogMeanExp, from_posterior, prior_monte_carlo
-from cvae_core.runs.run import default_root, find
-from cvae_core.system import formats
 
-FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
-UNMARKED = "tables-unmarked"  # in the session: how often each table was drawn anew to forget what was clicked on it
-WIDTHS = {
-    "estimator": 250,
-    "S": 45,
-    "N": 62,
-    table_formats.PAIR: 480,
-}  # in pixels: nothing is cut off, and numbers have the rest
-LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
-MAX_SAMPLES, USUAL_SAMPLES, USUAL_IMAGES = 1000, 100, 2000
-
-
-def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
-    """Choose the estimators whose rows are shown; differences go with what they are of, floors stand under all."""
-    there = {each for row in rows if row.kind != "floor" for each in row.estimators}
-    chosen = st.pills(
-        "Show only",
-        [name for each, name in ESTIMATORS.items() if each in there],
-        selection_mode="multi",
-        format_func=plain,
-        key="only",
-        bind="query-params",
-    )
-    if not chosen:
-        return list(rows)
-    return [row for row in rows if row.kind == "floor" or any(ESTIMATORS[each] in chosen for each in row.estimators)]
-
-
-def table(pivot: Pivot) -> None:
-    """Show one table; a click on a number says how it was computed."""
-    st.subheader(plain(pivot.title), anchor=False)
-    frame = pivot.frame().assign(model=[line.title for line in pivot.lines])
-    longest = max(map(len, frame["model"]))
-    widths = {"model": max(LEAST_WIDTH, min(LETTER * longest, MOST_WIDTH)), **WIDTHS}
-    name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
-    key = f"table-{name}-{st.session_state.get(UNMARKED, {}).get(name, 0)}"
-    clicked, *cell = st.session_state.get(CLICKED, ("",))
-    marked = cell if clicked == name else []
-    st.dataframe(
-        frame.style.apply(emphasis, pivot=pivot, axis=None),
-        hide_index=True,
-        on_select=partial(take_click, name, key, len(pivot.lines)),
-        selection_mode="single-cell",
-        selection_default={"selection": {"cells": marked}},
-        key=key,
-        height="content",
-        column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
-        column_order=[
-            "model",
-            *pivot.columns,
-            "estimator",
-            "S",
-            "N",
-            table_formats.PAIR,
-        ],  # what a phone shows of it has a number
-    )
-    if pivot.note:
-        st.caption(plain(pivot.note))
-    for trouble in pivot.troubles:
-        st.caption(plain(trouble))
-    for row, column in marked:
-        if entry := pivot.lines[row].cells.get(column):
-            with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-                st.info(provenance(entry), icon=":material/fact_check:")
-                st.button("Close", on_click=close, type="tertiary")
-
-
-def take_click(name: str, key: str, lines: int) -> None:
-    """Keep the cell that was clicked last, of whichever table: Streamlit forgets it with the tab that is left."""
-    before, *_ = st.session_state.get(CLICKED, ("",))
-    if before != name:
-        close()
-    match st.session_state[key]:
-        case {"selection": {"cells": [[int(row), str(column)], *_]}} if 0 <= row < lines:
-            st.session_state[CLICKED] = name, (row, column)
-        case _:
-            st.session_state.pop(CLICKED, None)
-
-
-def close() -> None:
-    """Forget what was clicked; its table forgets it only as another one."""
-    name, *_ = st.session_state.pop(CLICKED, ("",))
-    unmarked = st.session_state.setdefault(UNMARKED, {})
-    unmarked[name] = unmarked.get(name, 0) + 1
-
-
-def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
-    """Set the best number of each column in bold."""
-    styles = [
-        ["font-weight: bold" if line.cells.get(column) in pivot.best else "" for column in frame.columns]
-        for line in pivot.lines
-    ]
-    return pd.DataFrame(styles, index=frame.index, columns=frame.columns)
-
-
-def exports(rows: Sequence[Entry]) -> None:
-    """Offer the rows as files."""
-    writers: Mapping[str, tuple[str, Callable[[Sequence[Entry]], str | bytes]]] = {
-        "CSV": ("csv", lambda rows: formats.spreadsheet(table_formats.long_table(rows))),
-        "Markdown": ("md", table_formats.markdown),
-        "LaTeX": ("tex", table_formats.latex),
-    }
-    with st.container(horizontal=True):
-        for name, (ending, write) in writers.items():
-            elements.file_button(name, partial(write, rows), f"cll.{ending}", mime="text/plain")
-
-
-def scored() -> None:
-    """Show all numbers, and let the visitor estimate them anew."""
-    with elements.sentences():
-        runs, damaged = tables.with_readable_results([find(name, default_root()) for name in library.cards()[0]])
-        for fault in damaged:
-            st.warning(plain(fault), icon=":material/broken_image:")
-        entries = tables.entries(runs)
-        finished = {run.name for run in runs if run.card().status == "finished"}
-        if unscored := sorted(finished - {run for entry in entries for run in entry.runs}):
-            st.info(
-                f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. *Estimate* below does it.",
-                icon=":material/info:",
-            )
-        if not any(entry.runs for entry in entries):
-            st.info(
-                "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
-                "`python -m cvae_core evaluate label`.",
-                icon=":material/info:",
-            )
-        else:
-            st.markdown(
-                "**Lower is better**, mean ± standard error over test images. Quote *importance sampling*; *prior Monte "
-                "Carlo* shows why nobody should. The best full-test figure is bold; click a number to see where it comes "
-                "from."
-            )
-            shown = of_estimators(entries)
-            for pivot in table_formats.pivots(shown):
-                table(pivot)
-            exports(shown)
-    estimate_anew()
-
-
-def settling() -> None:
-    """Show why prior Monte Carlo lies: both estimators against the number of draws."""
-    st.subheader("Why prior Monte Carlo lies", anchor=False)
-    settled = run_pickers.curve(FIRST_RUN)
-    if settled is None:
-        return
-    chosen, cells = settled
-    st.markdown(
-        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. A draw from the prior hardly ever "
-        "explains the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm "
-        "is too low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, "
-        "and weighing them makes up for where they came from."
-    )
-    alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
-    elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), key="by-draws", alt=alt)
-
-
-def judged() -> None:
-    """Show what an independent classifier says of generated digits."""
-    st.subheader("Are the digits what was asked for?", anchor=False)
-    found = library.judgements()
-    if not found:
-        st.info("No run's digits are judged yet. Have it done with: `python -m cvae_core judge RUN`")
-        return
-    st.markdown(
-        "A small classifier that has seen real digits only reads what the models write. Beside each share stands the same of "
-        "real digits, or of chance."
-    )
-    rows = [
-        {
-            "run": library.label(name),
-            "measure": finding.name,
-            "value": f"{finding.value:.3f}",
-            "real or chance": "–" if finding.reference is None else f"{finding.reference:.3f}",
-            "of": f"{finding.of:,}",
-        }
-        for name, findings in found.items()
-        for finding in findings
-        if " read as " not in finding.name
-    ]
-    elements.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
-
-
-def estimate_anew() -> None:
-    """Let the visitor estimate a run's cells and watch."""
-    st.subheader("Estimate it yourself", anchor=False)
-    everything = sorted(
-        library.run_keys().items(),
-        key=lambda item: (bool(library.other_images(item[1])), item[0] != FIRST_RUN, item[0]),
-    )
-    here = {name: key for name, key in everything if datasets.on_disk(library.config(key).dataset)}
-    for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
-        st.info(
-            f"Live estimates of {plain(missing)} runs need its images, which are not on this machine.",
-            icon=":material/info:",
-        )
-        downloads.offer(missing)
-    if not here:
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = run_pickers.run("Run", here, key="estimate")
-        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=USUAL_SAMPLES, key="draws")
-        most = len(library.images(key).test)
-        images = controls.whole_number("N, test images", 1, most, default=min(USUAL_IMAGES, most), key="over")
-        seed = controls.seed()
-        if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
-            cll_estimate.begin(key, samples, images, seed)
-    kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in cll_estimate.KEPT)
-    st.caption(
-        f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."
-    )
-
-
-FIGURES = {"Table": scored, "Number of draws": settling, "Judged digits": judged}
+FIGURES = {"Table": cll_table.scored, "Number of draws": cll_table.settling, "Judged digits": cll_table.judged}
 
 st.title("Conditional log-likelihoods")
 st.markdown(
     "How many nats does a model need for what it was not shown, and are the digits that it writes what was asked for?"
 )
 library.rerun_when_runs_change()
-for tab, show in zip(st.tabs(list(FIGURES), key="figures", bind="query-params"), FIGURES.values(), strict=True):
-    if tab.open:
-        with tab, elements.sentences():
-            show()
+elements.tabs(FIGURES, "figures")
 with elements.sentences():
     cll_estimate.show()
 elements.explanation(
@@ -256,7 +26,5 @@ elements.explanation(
     "published: −ELBO, with the test set used for early stopping.",
     r"-\log p(x \mid c) \approx -\log \frac{1}{S} \sum_{s=1}^{S} \frac{p(x \mid z_s, c)\, p(z_s \mid c)}{q(z_s \mid x, c)}, "
     r"\qquad z_s \sim q(z \mid x, c)",
-    from_posterior,
-    prior_monte_carlo,
-    LogMeanExp,
+    [from_posterior, prior_monte_carlo, LogMeanExp],
 )

@@ -1,259 +1,17 @@
 """What does z do when the digit is fixed?"""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
 import streamlit as st
 
-from app.cached import figures, runs
-from app.cached.figures import Figure
-from app.cached.runs import RunKey
+from app.cached import runs
 from app.display import elements
-from app.display.plain_text import code, plain
-from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers
+from app.views import generate_digits
+from app.widgets import controls, latent_sliders, run_pickers
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import recipes
-
-COLUMNS, ROWS = 10, 3
-STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
-ALL = "all ten"
-TEACHERS_DIGIT = 3
-MEAN_OF_POSTERIOR = "The mean of q(z | x, c): what of the {} its label does not say"
-
-
-class Place(NamedTuple):
-    """A point of the latent space that the visitor chose."""
-
-    epsilon: tuple[float, ...]
-    words: str
-
-
-def label_of(digit: str) -> int:
-    """Return the label of a digit, or of the one that is shown where one is needed and all ten are chosen."""
-    return TEACHERS_DIGIT if digit == ALL else int(digit)
-
-
-def place(key: RunKey, seed: int) -> Place:
-    """Let the visitor choose z: by sliders, or on a walk where there are too many dimensions to slide."""
-    return walk(key, seed) if runs.config(key).hierarchical else sliders(key, seed)
-
-
-def walk(key: RunKey, seed: int) -> Place:
-    """Show one slider from a random z to another."""
-    st.subheader("Walk through z", anchor=False)
-    latents = runs.config(key).latents
-    st.markdown(
-        f"This model is a *ladder*: its z are maps, {latents:,} numbers from coarse to fine, too many to slide one by one. "
-        "Walk from one random z to another instead; another seed is another walk."
-    )
-    share = st.slider("Along the walk", 0.0, 1.0, value=0.0, step=1 / WALK_STEPS, key="walk", bind="query-params")
-    start, end = noise.normal((2, latents), seed, "walk")
-    epsilon = slerp(start, end, WALK_STEPS + 1)[round(share * WALK_STEPS)]
-    words = f"{share:.0%} of the walk of seed {seed}"
-    return Place(tuple(epsilon.tolist()), words)
-
-
-def sliders(key: RunKey, seed: int) -> Place:
-    """Show the sliders, most useful first."""
-    rates = runs.rates(key)
-    ranked = latent_sliders.by_rate(rates)
-    st.subheader("Slide through z", anchor=False)
-    latent_sliders.latent_buttons(len(rates), seed)
-    held = latent_sliders.read_epsilon(len(rates))
-    values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS], held)
-    if len(ranked) > latent_sliders.FIRST_SLIDERS:
-        with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions, which say less"):
-            values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :], held)
-    epsilon = tuple(values[dimension] for dimension in range(len(rates)))
-    latent_sliders.write_epsilon(epsilon, len(rates))
-    return slid(epsilon)
-
-
-def slid(epsilon: tuple[float, ...]) -> Place:
-    """Return the place that sliders show."""
-    moved = sum(value != 0 for value in epsilon)
-    words = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
-    return Place(epsilon, words)
-
-
-@st.fragment
-def live(key: RunKey, digit: str, seed: int) -> None:
-    """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
-    st.subheader("Slide through z", anchor=False)
-    with elements.sentences():
-        there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
-        shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
-        latent_sliders.watch_for_the_browser(shown)
-        style_of_a_test_digit(key, live_decoder.move_sliders)
-        around(key, there, digit, seed)
-        style_of_a_drawing(key, label_of(digit), live_decoder.move_sliders)
-
-
-def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
-    """Show digits of nearly the chosen style."""
-    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - recipes.FRESH:.0%} of it")
-    labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
-    near = {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed}
-    elements.picture(
-        Figure(key, recipes.around, near, f"{key.name}: around one z, {there.words}, seed {seed}"),
-        name=f"{key.name}-around",
-        alt="Digits of nearly the style that the sliders describe",
-        scale=2,
-    )
-    with st.container(horizontal=True):
-        elements.png_button(all_labels(key, there), f"{key.name}-same-z", 3, "PNG of this z under all labels")
-
-
-def all_labels(key: RunKey, there: Place) -> Figure:
-    """Return one style under all ten labels."""
-    settings = {"epsilon": there.epsilon, "labels": recipes.ALL_LABELS, "columns": 5}
-    return Figure(key, recipes.one_z, settings, f"{key.name}: one z under all labels, {there.words}")
-
-
-def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to move the sliders to the style of a test digit, by its number."""
-    if why := runs.other_images(key):
-        st.caption(f"A test digit cannot be encoded. {why}")
-        return
-    name = drawing_pad.source_of_digits(key)
-    highest = controls.MAX_INDEX if name == "mnist" else len(runs.dataset(name).test) - 1
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.whole_number("Test digit", 0, highest, default=0, key="encode")
-
-        def encode() -> None:
-            index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # what the field holds by now
-            with elements.sentences():
-                test = runs.dataset(name).test  # not before: it is long to read, and most visitors go without
-                move(figures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
-
-        st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
-
-
-def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
-    title = "Draw a digit, and have all ten written in its style"
-    with st.expander(title, key="draw", bind="query-params", icon=":material/gesture:") as box:
-        if box.open:
-            take_style(key, label, move)
-
-
-def take_style(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Show the pad, and a button that takes the style."""
-    drawn = drawing_pad.pad(key)
-    left, right = st.columns(2, vertical_alignment="bottom")
-    drawn_as = left.selectbox("It is a", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
-
-    def take() -> None:
-        move(figures.style(key, drawn.tobytes(), drawn_as))
-
-    right.button(
-        "Take its style",
-        on_click=take,
-        icon=":material/gesture:",
-        disabled=not drawn.any(),
-        width="stretch",
-        help=MEAN_OF_POSTERIOR.format("drawing"),
-    )
-
-
-def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
-    """Show the chosen digit large, and one style under all ten labels."""
-    if digit != ALL:
-        st.subheader(f"This z as a {plain(digit)}", anchor=False)
-        one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
-        elements.picture(
-            Figure(key, recipes.one_z, one, f"{key.name}: digit {digit}, {there.words}"),
-            name=f"{key.name}-{digit}",
-            alt=f"The digit {digit} that the sliders describe",
-            scale=9,
-        )
-    st.subheader("The same z under all ten labels", anchor=False)
-    elements.picture(all_labels(key, there), name=f"{key.name}-same-z", alt="The ten digits in one style", scale=3)
-
-
-def samples(key: RunKey, digit: str, seed: int) -> None:
-    """Show draws from the prior."""
-    caption = f"{key.name}: samples, digit {digit}, seed {seed}"
-    if digit == ALL:
-        st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
-        settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, recipes.samples, settings, caption, rows=tuple(map(str, recipes.ALL_LABELS)))
-    else:
-        st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
-        settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
-        figure = Figure(key, recipes.block, settings, caption)
-    elements.picture(
-        figure,
-        name=f"{key.name}-samples-{digit.replace(' ', '-')}-seed{seed}",
-        alt=f"Samples of the label CVAE, digit {digit}, seed {seed}",
-        scale=3,
-    )
-
-
-def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
-    """Show what the label is good for: the same noise without and with it."""
-    vae = run_pickers.vae_of(key)
-    if vae is None:
-        return
-    st.markdown(
-        "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
-        "gives the digit that was asked for."
-    )
-    named = (("VAE", vae), (f"CVAE, c = {label}", key))
-    for column, (name, run) in zip(st.columns(2), named, strict=True):
-        with column:
-            st.markdown(f"**{plain(name)}**")
-            block(run, name, label, seed)
-
-
-def block(run: RunKey, name: str, label: int, seed: int) -> None:
-    """Show a block of samples of one run."""
-    settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
-    elements.picture(
-        Figure(run, recipes.block, settings, f"{run.name}: {name}, seed {seed}"),
-        name=f"{run.name}-beside-{label}-seed{seed}",
-        alt=f"Samples of the {name}",
-        scale=3,
-    )
-
-
-def interpolation(key: RunKey, label: int, seed: int) -> None:
-    """Show walks from one random z to another."""
-    st.markdown(
-        "Each row walks from one random $z$ to another in ten steps, along the sphere near which the prior's points lie."
-    )
-    settings = {"label": label, "rows": ROWS, "steps": STEPS, "seed": seed}
-    elements.picture(
-        Figure(key, recipes.interpolation, settings, f"{key.name}: interpolation, digit {label}, seed {seed}"),
-        name=f"{key.name}-interpolation-{label}-seed{seed}",
-        alt=f"Three walks through the latent space, digit {label}",
-        scale=3,
-    )
-
-
-def manifold(key: RunKey, label: int) -> None:
-    """Show all that a model with two latents can write."""
-    flat = runs.run_keys(given=("label",), latent=2, groups=0)
-    if not flat:
-        st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
-        return
-    surface = flat.get(key.name) or next(iter(flat.values()))
-    st.markdown(
-        f"All that {code(runs.label(surface.name))} can write as a {label}: its $z$ has two dimensions, laid out at "
-        "equal steps of probability, so that every tile is as likely as any other."
-    )
-    settings = {"label": label, "side": MANIFOLD_SIDE}
-    elements.picture(
-        Figure(surface, recipes.manifold, settings, f"{surface.name}: the plane of z, digit {label}"),
-        name=f"{surface.name}-manifold-{label}",
-        alt=f"The digit {label} for every point of a two-dimensional latent space",
-        scale=2,
-    )
-
 
 st.title("Generate a digit")
 st.markdown(
@@ -266,32 +24,19 @@ if not choices:
     st.stop()
 with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
-    digit = controls.digit((*map(str, range(LABELS)), ALL))
+    digit = controls.digit((*map(str, range(LABELS)), generate_digits.ALL))
     noise_seed = controls.seed()
     slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()
-label = label_of(digit)
+label = generate_digits.label_of(digit)
 with elements.sentences():
-    if slides_live:
-        live(chosen, digit, noise_seed)
-    else:
-        picture, hand = st.columns([3, 2], gap="large")
-        with hand:
-            there = place(chosen, noise_seed)
-        with picture:
-            under_all_labels(chosen, there, digit)
-        if not runs.config(chosen).hierarchical:
-            style_of_a_test_digit(chosen, latent_sliders.place_sliders)
-            style_of_a_drawing(chosen, label, latent_sliders.place_sliders)
+    generate_digits.styles(chosen, digit, noise_seed, slides_live)
 views = {
-    "Samples": lambda: samples(chosen, digit, noise_seed),
-    "VAE beside CVAE": lambda: beside_the_vae(chosen, label, noise_seed),
-    "Interpolation": lambda: interpolation(chosen, label, noise_seed),
-    "Manifold of a 2-D z": lambda: manifold(chosen, label),
+    "Samples": lambda: generate_digits.samples(chosen, digit, noise_seed),
+    "VAE beside CVAE": lambda: generate_digits.beside_the_vae(chosen, label, noise_seed),
+    "Interpolation": lambda: generate_digits.interpolation(chosen, label, noise_seed),
+    "Manifold of a 2-D z": lambda: generate_digits.manifold(chosen, label),
 }
-for tab, show in zip(st.tabs(list(views), key="view", bind="query-params"), views.values(), strict=True):
-    if tab.open:
-        with tab, elements.sentences():
-            show()
+elements.tabs(views, "view")
 elements.explanation(
     "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
     "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"
@@ -300,12 +45,14 @@ elements.explanation(
     "not a draw of ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
-    recipes.samples,
-    recipes.decoded,
-    noise.normal,
-    ConditionalVAE.draw,
-    LabelCVAE.context,
-    ConditionalVAE.likelihood,
-    completed,
-    slerp,
+    [
+        recipes.samples,
+        recipes.decoded,
+        noise.normal,
+        ConditionalVAE.draw,
+        LabelCVAE.context,
+        ConditionalVAE.likelihood,
+        completed,
+        slerp,
+    ],
 )

@@ -19,7 +19,4 @@ QUESTIONS = {
 st.title("Why?")
 st.markdown("Questions that learners ask, each with a short answer and something to move that shows it.")
 runs.rerun_when_runs_change()
-for tab, answer in zip(st.tabs(list(QUESTIONS), key="question", bind="query-params"), QUESTIONS.values(), strict=True):
-    if tab.open:
-        with tab, elements.sentences():
-            answer()
+elements.tabs(QUESTIONS, "question")

@@ -24,6 +24,7 @@ ORDER = {
     "app": ["server", "views", "widgets", "cached", "display", "browser"],
 }  # fmt: skip
 LARGEST_FOLDER = 13  # modules, without __init__
+LONGEST_MODULE, LONGEST_PAGE = 300, 60  # lines
 
 
 def tree(path: Path) -> ast.Module:
@@ -76,6 +77,11 @@ def test_every_folder_has_its_place_and_is_small() -> None:
         assert {path.name for path in folders} == set(order) - {"errors"}
         for folder in folders:
             assert len(list(folder.glob("[!_]*.py"))) <= LARGEST_FOLDER
+
+
+@pytest.mark.parametrize("path", [*CORE, *APP, *PAGES], ids=names([*CORE, *APP, *PAGES]))
+def test_no_module_is_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= (LONGEST_PAGE if path in PAGES else LONGEST_MODULE)
 
 
 @pytest.mark.parametrize("path", [*CORE, *APP], ids=names([*CORE, *APP]))

@@ -1,17 +1,14 @@
 """How trainings went, for the pages: curves, stages and estimates at growing numbers of draws."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.cached.runs import RunKey, card, config, other_images, run_keys
+from app.cached.runs import RunKey, card, cells_of, config, other_images, run_keys, run_named
 from app.display.plain_text import Markdown, plain
-from cvae_core.errors import RunDamaged
-from cvae_core.evaluation.results import CURVE, Cell, stored_cells
-from cvae_core.runs import run as runs
+from cvae_core.evaluation.results import CURVE, Cell
 from cvae_core.system import files
 
 KEPT_TABLES = 40
@@ -20,7 +17,7 @@ SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole ste
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
 def _curves(key: RunKey, epochs: int) -> pd.DataFrame:
-    return runs.find(key.name, runs.default_root()).curves()
+    return run_named(key.name).curves()
 
 
 def curves(key: RunKey) -> pd.DataFrame:
@@ -37,7 +34,7 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
 def _stages(key: RunKey, version: tuple[int, int, int]) -> dict[str, np.ndarray]:
-    return runs.find(key.name, runs.default_root()).stages()
+    return run_named(key.name).stages()
 
 
 def stages(key: RunKey) -> dict[str, np.ndarray]:
@@ -47,7 +44,7 @@ def stages(key: RunKey) -> dict[str, np.ndarray]:
 
 def stages_version(key: RunKey) -> tuple[int, int, int]:
     """Return what differs whenever a stage has been added; zeros while there is none."""
-    return files.version(runs.find(key.name, runs.default_root()).folder / "stages.npz")
+    return files.version(run_named(key.name).folder / "stages.npz")
 
 
 def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
@@ -74,9 +71,4 @@ def stage_words(key: RunKey) -> Markdown:
 
 def curves_by_draws() -> dict[str, list[Cell]]:
     """Return, for each run that has it, how its estimates settle as draws are added."""
-    found = {}
-    for name in run_keys():
-        with suppress(RunDamaged):  # a picture less; the table says which
-            if cells := stored_cells(runs.find(name, runs.default_root()), CURVE):
-                found[name] = cells
-    return found
+    return {name: cells for name in run_keys() if (cells := cells_of(name, CURVE))}

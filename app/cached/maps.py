@@ -15,7 +15,6 @@ from cvae_core.data.datasets import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import latent_space
 from cvae_core.evaluation.latent_space import USUAL, Dimensions, Draws, Embedding, Layout, Method
-from cvae_core.runs import run as runs
 from cvae_core.system import formats
 
 LADDER_DRAWS = 1000  # images of which a ladder's z is drawn: some ten seconds
@@ -33,7 +32,7 @@ def runs_with_latents() -> dict[str, RunKey]:
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _read(key: RunKey, layout: Layout, changed: tuple[int, ...]) -> Embedding | None:
-    run = runs.find(key.name, runs.default_root())
+    run = library.run_named(key.name)
     if (found := latent_space.stored_embedding(run, layout)) is not None or layout.method != "pca":
         return found
     for other in _with_its_z(layout):
@@ -50,14 +49,14 @@ def _with_its_z(layout: Layout) -> list[Layout]:
 
 def kept_as(key: RunKey, layout: Layout) -> Layout:
     """Return the layout whose file holds the z that a map shows: its own, or that of another map of the same points."""
-    run = runs.find(key.name, runs.default_root())
+    run = library.run_named(key.name)
     kept = (other for other in (layout, *_with_its_z(layout)) if run.result_paths(other.file))
     return next(kept, layout)
 
 
 def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
     """Return a run's embedding, or None where there is none; read again when its file has changed."""
-    run = runs.find(key.name, runs.default_root())
+    run = library.run_named(key.name)
     paths = [path for other in _with_its_z(layout) for path in run.result_paths(other.file)]
     return _read(key, layout, tuple(path.stat().st_mtime_ns for path in paths))
 

@@ -20,7 +20,7 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.fingerprints import fingerprint_here, is_genuine
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier
-from cvae_core.evaluation.results import INTERIM, Cell, stored_cells
+from cvae_core.evaluation.results import INTERIM, RESULTS, Cell, stored_cells
 from cvae_core.evaluation.sample_quality import Finding, stored_judgement
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs import run as runs
@@ -68,6 +68,18 @@ def run_keys(**wanted: object) -> dict[str, RunKey]:
     }
 
 
+def run_named(name: str) -> runs.Run:
+    """Return a run by its name; raise RunNotFound where there is none."""
+    return runs.find(name, runs.default_root())
+
+
+def cells_of(name: str, estimates: str = RESULTS) -> list[Cell]:
+    """Return what is stored of a run's estimates; nothing where that is damaged, which the table's page says."""
+    with suppress(RunDamaged):
+        return stored_cells(run_named(name), estimates)
+    return []
+
+
 def any_key(name: str) -> RunKey | None:
     """Return the key of a run that may have no weights yet, or None where there is none."""
     run = runs.run_at(name, runs.default_root())
@@ -79,7 +91,7 @@ def any_key(name: str) -> RunKey | None:
 
 def card(key: RunKey) -> Card:
     """Return a run's card."""
-    return runs.find(key.name, runs.default_root()).card()
+    return run_named(key.name).card()
 
 
 def label(name: str) -> str:
@@ -88,7 +100,7 @@ def label(name: str) -> str:
     Other words are returned as they are.
     """
     with suppress(LabError):  # no run, or a damaged one, of which nobody knows
-        found = runs.find(name, runs.default_root()).card()
+        found = run_named(name).card()
         images = found.image_set
         return (
             f"{name}{', imported' if found.imported else ''}{f', {images}' if images != found.config.dataset else ''}"
@@ -110,7 +122,7 @@ def rates(key: RunKey) -> Sequence[float]:
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")
 def model(key: RunKey) -> ConditionalVAE:
     """Return a run's model; it is shared by all visitors and never changed."""
-    run = runs.find(key.name, runs.default_root())
+    run = run_named(key.name)
     if (weights := run.card().weights) is None or weights.sha256 != key.weights:
         raise RunNotFound(f"Run {key.name!r} has been trained anew meanwhile: reload the page.")
     LOG.info("run %s: its weights are read", key.name)
@@ -147,7 +159,7 @@ def classifier(key: RunKey) -> Classifier | None:
 def images(key: RunKey) -> DataSet:
     """Return the images that a run was trained on; raise ConfigError where this machine has others, DataMissing."""
     here = dataset(config(key).dataset)
-    runs.find(key.name, runs.default_root()).require_images(here.fingerprint)
+    run_named(key.name).require_images(here.fingerprint)
     return here
 
 
@@ -177,7 +189,7 @@ def judgements() -> dict[str, list[Finding]]:
     found = {}
     for name in cards()[0]:
         with suppress(RunDamaged):  # a row less; the table says which
-            if findings := stored_judgement(runs.find(name, runs.default_root())):
+            if findings := stored_judgement(run_named(name)):
                 found[name] = findings
     return found
 
@@ -220,11 +232,8 @@ def _epoch_seconds(settings: str, _config: Config) -> float:
 
 def quality(name: str) -> Cell | None:
     """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None."""
-    cells: list[Cell] = []
-    with suppress(RunDamaged):  # the table's page says which
-        cells = stored_cells(runs.find(name, runs.default_root()))
     wanted = [("importance", 100), ("baseline", 0)]
-    good = [cell for cell in cells if (cell.estimator, cell.samples) in wanted and cell.split == "test"]
+    good = [cell for cell in cells_of(name) if (cell.estimator, cell.samples) in wanted and cell.split == "test"]
     return max(good, key=lambda cell: cell.images, default=None)
 
 
@@ -261,12 +270,10 @@ def headline() -> dict[str, Cell]:
     """
     best: dict[str, Cell] = {}
     for name, key in sorted(run_keys(has_baseline=True, dataset="mnist").items()):
-        cells = []
-        with suppress(RunDamaged):  # the table's page says which
-            cells = stored_cells(runs.find(name, runs.default_root()))
-        scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100)]
-        for cell in scored:
-            found = card(key)
-            if is_genuine("mnist", found.data_fingerprint) and not found.imported and cell.visible != ANY:
+        found = card(key)
+        if not is_genuine("mnist", found.data_fingerprint) or found.imported:
+            continue
+        for cell in cells_of(name):
+            if (cell.estimator, cell.split, cell.samples) == ("importance", "test", 100) and cell.visible != ANY:
                 best[f"{name}, {cell.visible} of 4" if config(key).any_set else name] = cell
     return best

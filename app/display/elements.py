@@ -3,7 +3,7 @@
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -30,8 +30,19 @@ _FILES = count()
 _DRAW = "These lines draw exactly the"
 
 
-class Picture(Protocol):
-    """What can be shown and exported: at any scale, with facts about it, and by a visitor's own hand."""
+class Copied(Protocol):
+    """An output with the lines of Python that reproduce it."""
+
+    @property
+    def recipe(self) -> Callable[..., object]:
+        """Return the function of the core that makes it."""
+
+    def python(self, scale: int, file: str) -> str:
+        """Return the lines that write it, every pixel of a digit so many wide."""
+
+
+class Picture(Copied, Protocol):
+    """A picture that can be shown and exported, with facts for its metadata."""
 
     def draw(self, scale: int) -> Image.Image:
         """Draw it, every pixel of a digit so many wide."""
@@ -40,26 +51,12 @@ class Picture(Protocol):
     def facts(self) -> dict[str, object]:
         """Return what is written into an exported picture's metadata."""
 
-    @property
-    def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes it."""
 
-    def python(self, scale: int, file: str) -> str:
-        """Return the lines that draw it from a shell."""
-
-
-class Animation(Protocol):
-    """What moves: at any scale, and by a visitor's own hand."""
+class Animation(Copied, Protocol):
+    """A picture that moves."""
 
     def gif(self, scale: int) -> bytes:
         """Draw it as a GIF, every pixel of a digit so many wide."""
-
-    @property
-    def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes it."""
-
-    def python(self, scale: int, file: str) -> str:
-        """Return the lines that write it from a shell."""
 
 
 WIDE = 500  # pixels: on a phone the words of such a picture would be too small to read
@@ -101,7 +98,7 @@ def sentences() -> Iterator[None]:
         st.error(plain(error), icon=":material/error:")
 
 
-def picture(figure: Picture, *, name: str, alt: str, scale: int) -> None:
+def picture(figure: Picture, name: str, alt: str, scale: int = 2) -> None:
     """Show a picture with its download and the lines of Python that draw it."""
     drawn = figure.draw(scale)
     with st.container(key=f"{'wide' if drawn.width > WIDE else 'narrow'}-{name}"):
@@ -139,15 +136,13 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
         _python(animation.python(scale, f"{name}.gif"), f"{_DRAW} GIF", name, animation.recipe)
 
 
-def chart(
-    figure: go.Figure, lines: str, *, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG
-) -> None:
+def chart(figure: go.Figure, lines: str, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG) -> None:
     """Show a chart with the lines of Python that compute its numbers and write it."""
     st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
     numbers(lines, key)
 
 
-def growing_chart(option: Mapping[str, Any], lines: str, *, key: str, alt: str) -> None:
+def growing_chart(option: Mapping[str, Any], lines: str, key: str, alt: str) -> None:
     """Show a chart that takes in new numbers where it stands, with the lines of Python that compute them."""
     st.echarts_chart(option, height=plotly_charts.CURVES_HEIGHT, key=key, alt=alt)
     numbers(lines, key)
@@ -203,7 +198,7 @@ def _text(function: Callable[..., object]) -> str:
 
 
 @st.fragment
-def explanation(text: Markdown, formula: Markdown, *recipes: Callable[..., object]) -> None:
+def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..., object]]) -> None:
     """Offer what the visitor is looking at, with its formula, and the lines of the core that made it.
 
     Both are sent once they are asked for: a browser sets and colours what is folded away too, while the page opens.
@@ -216,6 +211,21 @@ def explanation(text: Markdown, formula: Markdown, *recipes: Callable[..., objec
     with st.expander("The code behind it", icon=":material/code:", key=f"code-{name}", on_change="rerun") as behind:
         for function in recipes if behind.open else ():
             _source(function)
+
+
+def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
+    """Show an expander whose content is made only while it is open; the address keeps its state."""
+    with st.expander(title, key=key, bind="query-params", icon=icon) as box:
+        if box.open:
+            show()
+
+
+def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
+    """Show views in tabs and make only the open one; the address keeps which tab is open."""
+    for tab, show in zip(st.tabs(list(map(plain, views)), key=key, bind="query-params"), views.values(), strict=True):
+        if tab.open:
+            with tab, sentences():
+                show()
 
 
 def table(frame: pd.DataFrame, bold: pd.DataFrame | None = None, **settings: Any) -> None:

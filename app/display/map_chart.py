@@ -120,14 +120,7 @@ def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
     axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
     axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
-    arrow = {
-        "arrowcolor": RED,
-        "ax": 40,
-        "ay": -60,
-        "bgcolor": "white",
-        "bordercolor": RED,
-        "font": {"color": INK},
-    }
+    arrow = {"arrowcolor": RED, "ax": 40, "ay": -60, "bgcolor": "white", "bordercolor": RED, "font": {"color": INK}}
     arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
     axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
     return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}

@@ -1,4 +1,4 @@
-"""The pages: their files, names, addresses and questions."""
+"""The pages: their files, names, addresses and questions, and a tour of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +42,12 @@ PAGES = {
         Page("cll", "CLL table", "table_chart", "How good is it, honestly?"),
     )
 }
+TOUR = (
+    ("generate", "Press *Random z*: ten digits in one hand. Then drag the first slider: all ten lean."),
+    ("generate", "Open *VAE beside CVAE*: the same noise, without the label and with it."),
+    ("inpaint", "Look for a column where the network is grey and the samples disagree: there the quarter leaves it open."),
+    ("latent", "Click a point of the VAE's map, then choose `label` as the run: the digits have left z."),
+    ("why", "Open *Blur* and average more and more samples: the network's answer appears."),
+    ("training", "Press *Play*: blur, blobs, digits."),
+    ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
+)  # fmt: skip

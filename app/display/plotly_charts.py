@@ -34,6 +34,8 @@ CONFIG = {
     "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
     "toImageButtonOptions": {"format": "png", "scale": 3},
 }
+HOVER = {"hovermode": "x unified"}
+COST = "−log p(x | c), nats per image"
 BARE_CONFIG = {**CONFIG, "displayModeBar": False}
 
 
@@ -65,31 +67,24 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
     colours = [LINE_COLOURS[0] if value >= DEAD_RATE else GREY for value in values]
     if chosen is not None:
         colours[order.tolist().index(chosen)] = LINE_COLOURS[1]
-    bars = go.Bar(
-        x=[f"z{dimension + 1}" for dimension in order],
-        y=values,
-        marker_color=colours,
-        hovertemplate="%{x}: %{y:.2f} nats<extra></extra>",
-    )
-    figure = go.Figure(bars)
-    figure.update_layout(**framed(HEIGHT), yaxis_title="rate, nats per image", xaxis_title=unit)
-    return figure
+    names, hover = [f"z{dimension + 1}" for dimension in order], "%{x}: %{y:.2f} nats<extra></extra>"
+    bars = go.Bar(x=names, y=values, marker_color=colours, hovertemplate=hover)
+    return _drawn([bars], HEIGHT, unit, "rate, nats per image")
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
     """Draw runs by β as marks (rate, distortion), each on the line of all that share its ELBO; one of them stands out."""
-    figure = go.Figure()
     farthest = max(1.0, 1.4 * max(rate for rate, _ in marks.values()))
-    for beta, (rate, distortion) in marks.items():
-        colour = LINE_COLOURS[1] if beta == chosen else GREY
-        figure.add_trace(
-            go.Scatter(
-                x=[0, farthest], y=[rate + distortion, rate + distortion - farthest], mode="lines", hoverinfo="skip",
-                line={"color": colour, "dash": "dot", "width": 1.5 if beta == chosen else 1}, showlegend=False,
-            )
-        )  # fmt: skip
+    traces = [
+        go.Scatter(
+            x=[0, farthest], y=[rate + distortion, rate + distortion - farthest], mode="lines", hoverinfo="skip",
+            line={"color": LINE_COLOURS[1] if beta == chosen else GREY, "dash": "dot", "width": 1.5 if beta == chosen else 1},
+            showlegend=False,
+        )
+        for beta, (rate, distortion) in marks.items()
+    ]  # fmt: skip
     rates, distortions = zip(*marks.values(), strict=True)
-    figure.add_trace(
+    traces.append(
         go.Scatter(
             x=rates, y=distortions, mode="lines+markers", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
             marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
@@ -98,16 +93,11 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
         )
     )  # fmt: skip
     look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "xshift": 6, "yshift": 6, "bgcolor": "white"}
-    figure.update_layout(
-        **framed(height),
-        xaxis_title="rate, nats per image",
-        yaxis_title="distortion, nats per image",
-        annotations=[
-            {"x": rate, "y": distortion, "text": f"β {beta:g}", "font": {"color": INK}, "borderpad": 1, **look}
-            for beta, (rate, distortion) in marks.items()
-        ],
-    )
-    return figure
+    notes = [
+        {"x": rate, "y": distortion, "text": f"β {beta:g}", "font": {"color": INK}, "borderpad": 1, **look}
+        for beta, (rate, distortion) in marks.items()
+    ]
+    return _drawn(traces, height, "rate, nats per image", "distortion, nats per image", annotations=notes)
 
 
 def grey_cost(ink: float) -> go.Figure:
@@ -115,42 +105,28 @@ def grey_cost(ink: float) -> go.Figure:
     probabilities = torch.linspace(0.005, 0.995, 199, dtype=torch.float64)
     grey = torch.tensor(ink, dtype=torch.float64)
     floor = float(cross_entropy(grey, grey))
-    figure = go.Figure(
-        go.Scatter(
-            x=probabilities.tolist(), y=cross_entropy(grey, probabilities).tolist(), mode="lines", showlegend=False,
-            line={"color": LINE_COLOURS[0]}, hovertemplate="p = %{x:.2f}: %{y:.2f} nats<extra></extra>",
-        )
+    line = go.Scatter(
+        x=probabilities.tolist(), y=cross_entropy(grey, probabilities).tolist(), mode="lines", showlegend=False,
+        line={"color": LINE_COLOURS[0]}, hovertemplate="p = %{x:.2f}: %{y:.2f} nats<extra></extra>",
     )  # fmt: skip
-    figure.add_trace(
-        go.Scatter(
-            x=[ink], y=[floor], mode="markers+text", text=[f"p = x: {floor:.2f} nats"], textposition="top center",
-            marker={"size": 11, "color": LINE_COLOURS[1]}, showlegend=False, hoverinfo="skip", cliponaxis=False,
-        )
+    least = go.Scatter(
+        x=[ink], y=[floor], mode="markers+text", text=[f"p = x: {floor:.2f} nats"], textposition="top center",
+        marker={"size": 11, "color": LINE_COLOURS[1]}, showlegend=False, hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
-    figure.update_layout(**framed(HEIGHT), xaxis_title="p, probability of ink", yaxis_title="cost of the pixel, nats")
-    figure.update_xaxes(range=[0, 1])
-    figure.update_yaxes(range=[0, 3])
-    return figure
+    ranges = {"xaxis_range": [0, 1], "yaxis_range": [0, 3]}
+    return _drawn([line, least], HEIGHT, "p, probability of ink", "cost of the pixel, nats", **ranges)
 
 
 def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
     """Draw one estimate per run as bars with their standard errors."""
-    figure = go.Figure(
-        go.Bar(
-            x=[cell.mean for cell in cells.values()],
-            y=list(map(charted, cells)),
-            error_x={"array": [cell.standard_error for cell in cells.values()]},
-            text=[f"{cell.mean:.1f}" for cell in cells.values()],
-            textposition="inside",
-            insidetextanchor="start",
-            marker_color=LINE_COLOURS[0],
-            orientation="h",
-            hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
-        )
-    )
-    figure.update_layout(**framed(max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)))
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    bars = go.Bar(
+        x=[cell.mean for cell in cells.values()], y=list(map(charted, cells)),
+        error_x={"array": [cell.standard_error for cell in cells.values()]},
+        text=[f"{cell.mean:.1f}" for cell in cells.values()], textposition="inside", insidetextanchor="start",
+        marker_color=LINE_COLOURS[0], orientation="h", hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
+    )  # fmt: skip
+    height = max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)
+    return go.Figure(bars).update_layout(**framed(height), yaxis_autorange="reversed")
 
 
 def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], quantity: str, log: bool) -> go.Figure:
@@ -159,13 +135,13 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
     The legend has one entry for each run, which hides all of it: a phone has no room for more.
     """
     sign = 1 if quantity == "rate" else -1
-    figure = go.Figure()
+    traces = []
     for number, (run, table) in enumerate(tables.items()):
         name, colour = charted(run), LINE_COLOURS[number % len(LINE_COLOURS)]
         for split, dash in (("train", "dash"), ("validation", "solid")):
             rows = table[table["split"] == split]
             line: dict[str, Any] = {"color": colour, "dash": dash}
-            figure.add_trace(
+            traces.append(
                 go.Scatter(
                     x=rows["epoch"], y=sign * rows[quantity], mode="lines+markers" if len(rows) == 1 else "lines",
                     line=line, name=f"{name}, training" if split == "train" else name, legendgroup=name,
@@ -173,74 +149,59 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                 )
             )  # fmt: skip
             if split == "validation" and (marked := rows[rows["epoch"] == best[run]]).size:
-                figure.add_trace(
+                traces.append(
                     go.Scatter(
                         x=marked["epoch"], y=sign * marked[quantity], mode="markers", name=f"{name}, best epoch",
                         marker={"color": colour, "size": 11, "symbol": "star"}, legendgroup=name, showlegend=False,
                     )
                 )  # fmt: skip
-    title = f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image"
-    epochs = "epoch (dashed: training, solid: validation)"
-    figure.update_layout(**framed(CURVES_HEIGHT), hovermode="x unified", xaxis_title=epochs, yaxis_title=title)
-    figure.update_layout(yaxis_hoverformat=".1f")
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
-    figure.update_xaxes(range=(0, 1.02 * last))  # with room for a cursor at either end
-    figure.update_yaxes(type="log" if log else "linear")
-    return figure
+    return _drawn(
+        traces,
+        CURVES_HEIGHT,
+        "epoch (dashed: training, solid: validation)",
+        f"{'' if quantity == 'rate' else '−'}{quantity}, nats per image",
+        **HOVER,
+        yaxis_hoverformat=".1f",
+        xaxis_range=(0, 1.02 * last),  # with room for a cursor at either end
+        yaxis_type="log" if log else "linear",
+    )
 
 
 def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]) -> go.Figure:
     """Draw running means with their standard errors against the images scored, and stored cells as dotted lines."""
-    figure = go.Figure()
+    traces = []
     for number, (name, history) in enumerate(histories.items()):
         colour = LINE_COLOURS[number]
         images, means, errors = (np.array(column) for column in zip(*history, strict=True))
         band = np.concatenate([means + errors, (means - errors)[::-1]])
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=np.concatenate([images, images[::-1]]), y=band, fill="toself", fillcolor=colour, opacity=0.2,
                 line={"width": 0}, showlegend=False, hoverinfo="skip",
             )
         )  # fmt: skip
-        figure.add_trace(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
+        traces.append(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
         if cell := stored.get(name):
-            figure.add_trace(
-                go.Scatter(
-                    x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line={"color": colour, "dash": "dot"},
-                    name=f"stored, N = {cell.images:,}",
-                )
-            )  # fmt: skip
-    figure.update_layout(
-        **framed(CURVES_HEIGHT),
-        hovermode="x unified",
-        xaxis_title="test images",
-        yaxis_title="−log p(x | c), nats per image",
-    )
-    figure.update_layout(yaxis_hoverformat=".2f")
-    return figure
+            dots, said = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
+            traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=said))
+    return _drawn(traces, CURVES_HEIGHT, "test images", COST, **HOVER, yaxis_hoverformat=".2f")
 
 
 def by_draws(cells: Sequence[Cell]) -> go.Figure:
     """Draw each estimator against its number of draws, with standard errors over images."""
-    figure = go.Figure()
+    traces = []
     chosen = [cell for cell in cells if cell.samples]
     for number, estimator in enumerate(dict.fromkeys(cell.estimator for cell in chosen)):
         line = sorted((cell for cell in chosen if cell.estimator == estimator), key=lambda cell: cell.samples)
-        figure.add_trace(
+        traces.append(
             go.Scatter(
-                x=[cell.samples for cell in line],
-                y=[cell.mean for cell in line],
-                error_y={"array": [cell.standard_error for cell in line]},
-                mode="lines+markers",
-                line={"color": LINE_COLOURS[number]},
+                x=[cell.samples for cell in line], y=[cell.mean for cell in line], mode="lines+markers",
+                error_y={"array": [cell.standard_error for cell in line]}, line={"color": LINE_COLOURS[number]},
                 name=ESTIMATORS[estimator],
             )
-        )
-    title = "−log p(x | c), nats per image"
-    figure.update_layout(**framed(HEIGHT), hovermode="x unified", xaxis_title="S, draws per image", yaxis_title=title)
-    figure.update_layout(yaxis_hoverformat=".2f")
-    figure.update_xaxes(type="log")
-    return figure
+        )  # fmt: skip
+    return _drawn(traces, HEIGHT, "S, draws per image", COST, **HOVER, yaxis_hoverformat=".2f", xaxis_type="log")
 
 
 def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
@@ -250,16 +211,17 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
         "importance sampling": (found.importance_sampling, "solid"),
         "the truth": ([found.exact] * len(counts), "dot"),
     }
-    figure = go.Figure()
+    traces = []
     for number, (name, (values, dash)) in enumerate(lines.items()):
         line: dict[str, Any] = {"color": LINE_COLOURS[number], "dash": dash}
-        figure.add_trace(go.Scatter(x=list(counts), y=values, mode="lines", line=line, name=name))
-    figure.update_layout(
-        **framed(HEIGHT), hovermode="x unified", xaxis_title="S, draws per estimate", yaxis_title="−log p(x), nats"
-    )
-    figure.update_layout(yaxis_hoverformat=".2f")
-    figure.update_xaxes(type="log")
-    return figure
+        traces.append(go.Scatter(x=list(counts), y=values, mode="lines", line=line, name=name))
+    look = {**HOVER, "yaxis_hoverformat": ".2f", "xaxis_type": "log"}
+    return _drawn(traces, HEIGHT, "S, draws per estimate", "−log p(x), nats", **look)
+
+
+def _drawn(traces: Sequence[Any], height: int, x: str, y: str, **layout: Any) -> go.Figure:
+    """Draw traces between axes with titles."""
+    return go.Figure(traces).update_layout(**framed(height), xaxis_title=x, yaxis_title=y, **layout)
 
 
 def bare(figure: go.Figure) -> go.Figure:

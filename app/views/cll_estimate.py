@@ -18,7 +18,6 @@ from cvae_core.evaluation import table
 from cvae_core.evaluation.likelihood import evaluate
 from cvae_core.evaluation.results import Cell, Scored, store, stored_cells
 from cvae_core.jobs import housekeeping
-from cvae_core.runs import run as runs
 
 SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
@@ -79,13 +78,13 @@ class Estimate:
         if (self.samples, self.last.images) not in [(samples, min(images, most)) for samples, images in KEPT]:
             return
         try:
-            store(runs.find(self.key.name, runs.default_root()), list(self.last.cells), self.key.weights)
+            store(library.run_named(self.key.name), list(self.last.cells), self.key.weights)
         except LabError as error:
             self.fault = f"This estimate is complete but not in the table. {error}"
 
     def stored(self) -> dict[str, Cell]:
         """Return the run's stored cells of S = 100 that ask what this estimate asks, by estimator."""
-        cells = stored_cells(runs.find(self.key.name, runs.default_root()))
+        cells = stored_cells(library.run_named(self.key.name))
         shown = {cell.visible for cell in self.last.cells} if self.last else set()
         chosen = [c for c in cells if c.split == "test" and c.samples in (0, KEPT[0][0]) and c.visible in shown]
         return {table.ESTIMATORS[cell.estimator]: cell for cell in chosen}
@@ -93,7 +92,7 @@ class Estimate:
 
 def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
     """Start an estimate in place of the visitor's earlier one."""
-    run = runs.find(key.name, runs.default_root())
+    run = library.run_named(key.name)
     work = evaluate(library.model(key), library.images(key).test, samples=samples, images=images, seed=seed)
     if earlier := st.session_state.get(_STATE):
         earlier.end()
@@ -130,9 +129,9 @@ def _panel(estimate: Estimate) -> None:
             alt = f"How the estimates of {estimate.key.name} settle as images are added"
             numbers = estimate.history, estimate.stored()
             if estimate.running:
-                elements.growing_chart(growing_charts.estimates(*numbers), lines, key="growing", alt=alt)
+                elements.growing_chart(growing_charts.estimates(*numbers), lines, "growing", alt)
             else:
-                elements.chart(plotly_charts.settling(*numbers), lines, key="settling", alt=alt)
+                elements.chart(plotly_charts.settling(*numbers), lines, "settling", alt)
     if was_running and not estimate.running:
         st.rerun()
 
@@ -141,7 +140,5 @@ def _metrics(cells: Sequence[Cell]) -> None:
     shown = [cell for cell in cells if cell.estimator != "floor"]
     for column, cell in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(
-            f"{table.ESTIMATORS[cell.estimator]}, nats",
-            f"{cell.mean:.2f} ± {cell.standard_error:.2f}",
-            border=True,
+            f"{table.ESTIMATORS[cell.estimator]}, nats", f"{cell.mean:.2f} ± {cell.standard_error:.2f}", border=True
         )

@@ -13,7 +13,6 @@ from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
 from cvae_core.config.flavours import Config
-from cvae_core.errors import RunDamaged
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.control import RunState
@@ -54,7 +53,7 @@ def show(form: Callable[[], None]) -> None:
     with place, elements.sentences():
         queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            busy = _busy(queue, damage)
+            busy = queue.busy or damage is not None  # nobody knows what a damaged file says
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     elements.explanation(
         "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
@@ -63,14 +62,8 @@ def show(form: Callable[[], None]) -> None:
         "bit, on the same machine. The queue is a file that the waiting processes read; none of them has loaded torch.",
         r"-\text{bound} = \beta\, \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) - "
         r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
-        train,
-        queueing.turn,
+        [train, queueing.turn],
     )
-
-
-def _busy(queue: Queue, damage: RunDamaged | None) -> bool:
-    """Say whether something trains or waits, or may do so: of a damaged file nobody knows."""
-    return queue.busy or damage is not None
 
 
 def _followed(root: Path, queue: Queue) -> list[str]:
@@ -87,7 +80,7 @@ def _followed(root: Path, queue: Queue) -> list[str]:
 def _panel(root: Path, names: list[str], busy: bool) -> None:
     with elements.sentences():
         queue, damage = queueing.readable(root)
-        if _busy(queue, damage) != busy or _followed(root, queue) != names:
+        if (queue.busy or damage is not None) != busy or _followed(root, queue) != names:
             st.rerun()
         if damage:
             st.error(plain(damage), icon=":material/error:")
@@ -142,7 +135,8 @@ def _state(root: Path, name: str, now: RunState) -> None:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = heartbeat.read(folder_of(name, root))
     if now.state == "training" and found:
-        st.progress(min(found.progress.share, 1.0), text=plain(_progress_words(found)))
+        left = "" if found.progress.left is None else f", at most {duration(found.progress.left)} left"
+        st.progress(min(found.progress.share, 1.0), text=plain(found.progress.doing + left))
 
 
 def _stop(root: Path, name: str) -> None:
@@ -168,11 +162,6 @@ def _onward(name: str, config: Config) -> None:
             elements.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
 
 
-def _progress_words(found: heartbeat.Pulse) -> str:
-    left = found.progress.left
-    return found.progress.doing if left is None else f"{found.progress.doing}, at most {duration(left)} left"
-
-
 def duration(seconds: float) -> Markdown:
     """Say how long something takes, as exactly as anybody wants to know."""
     if seconds < 10:
@@ -193,7 +182,7 @@ def _pictures(name: str) -> None:
             table, best = histories.curves(key), library.card(key).best_epoch
             option = growing_charts.curve(table, best)
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
-            elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), key="followed", alt=alt)
+            elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
             st.caption("The curves begin with the first epoch's end.")
     with right, elements.sentences():

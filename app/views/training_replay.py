@@ -21,7 +21,20 @@ PARTS: tuple[Part, ...] = ("samples", "reconstructions")
 QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("label", "quadrant-1")
 MOST_RUNS = 3  # side by side
+STRIP_DIGITS = (0, 3, 5, 8)
 REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
+
+
+def preview() -> None:
+    """Show how samples changed in one training, and lead to the page."""
+    labelled = runs.run_keys(given=("label",))
+    key = labelled.get("label") or next(iter((labelled | runs.run_keys(given=())).values()), None)
+    if key is None:
+        st.info("No run is trained yet: `python -m cvae_core train label`")
+        return
+    alt = f"Samples of {key.name} from the first steps of training to the last"
+    elements.picture(Strip(key, "samples", STRIP_DIGITS), f"{key.name}-strip", alt, scale=1)
+    elements.link("training", "Replay the training")
 
 
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
@@ -44,40 +57,24 @@ def compare(chosen: Sequence[RunKey]) -> None:
     if not tables:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        quantity = st.segmented_control(
-            "Quantity", QUANTITIES, default="bound", required=True, key="quantity", bind="query-params"
-        )
+        quantity = controls.choice("Quantity", QUANTITIES, "quantity")
         log = st.toggle("Log axis", key="log", bind="query-params")
-        elements.file_button(
-            "CSV",
-            lambda: formats.spreadsheet(histories.joined(tables)),
-            "curves.csv",
-            words="Download these runs' curves",
-        )
-    chosen_quantity = controls.or_default(quantity, "bound")
-    elements.chart(
-        plotly_charts.curves(
-            {runs.label(name): table for name, table in tables.items()},
-            {runs.label(name): epoch for name, epoch in best.items()},
-            chosen_quantity,
-            log,
-        ),
-        code_snippets.curves(tables, chosen_quantity, log),
-        key=CURVES,
-        alt=f"The {chosen_quantity} of {', '.join(tables)} against the epoch",
-    )
+        words = "Download these runs' curves"
+        elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
+    shown = {runs.label(name): table for name, table in tables.items()}
+    stars = {runs.label(name): epoch for name, epoch in best.items()}
+    lines = code_snippets.curves(tables, quantity, log)
+    alt = f"The {quantity} of {', '.join(tables)} against the epoch"
+    elements.chart(plotly_charts.curves(shown, stars, quantity, log), lines, CURVES, alt)
 
 
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show what a run could draw at an epoch."""
     index = histories.latest(stages, epoch)
-    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(epochs(stages['epoch'][index]))}")
-    elements.picture(
-        Stage(key, index),
-        name=f"{key.name}-stage",
-        alt=f"Reconstructions and samples of {key.name} after {epochs(stages['epoch'][index])}",
-        scale=scale,
-    )
+    after = epochs(stages["epoch"][index])
+    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(after)}")
+    alt = f"Reconstructions and samples of {key.name} after {after}"
+    elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
     st.caption(histories.stage_words(key))
 
 
@@ -98,14 +95,13 @@ def replay(replayed: Mapping[RunKey, Stages]) -> None:
 def side_by_side(replayed: Sequence[RunKey]) -> None:
     """Show some moments of each run in one picture, and offer all of them as an animation."""
     st.subheader("The whole training in one picture", anchor=False)
-    chosen = st.segmented_control("Of", PARTS, default=PARTS[0], required=True, key="part", bind="query-params")
-    part = controls.or_default(chosen, PARTS[0])
+    part = controls.choice("Of", PARTS, "part")
     scale = 2 if len(replayed) == 1 else 1  # side by side they fit their columns pixel by pixel
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():
             alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
-            elements.picture(Strip(key, part), name=f"{key.name}-{part}", alt=alt, scale=scale)
-            elements.gif_button(Animation(key), name=f"{key.name}-stages", scale=scale)
+            elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
+            elements.gif_button(Animation(key), f"{key.name}-stages", scale=scale)
 
 
 def show() -> None:
@@ -144,8 +140,5 @@ def show() -> None:
         "and the same ten test digits are reconstructed from their posterior means, so that all change is learning.",
         r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
         r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
-        elbo,
-        Learner.learn,
-        validate,
-        stage,
+        [elbo, Learner.learn, validate, stage],
     )

@@ -1,4 +1,4 @@
-"""All runs in one table: how they stand and how good they are; chosen ones compared, and one's own kept in order."""
+"""All runs in one table: state and quality; chosen runs compared, own runs kept in order; and the overview on Home."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +12,9 @@ from app.display import elements
 from app.display.plain_text import code, plain
 from app.views import training_replay
 from app.views.training_follow import WORDS
-from app.widgets import permission
+from app.widgets import background_command, permission
+from cvae_core.data import datasets
+from cvae_core.data.fingerprints import named_here
 from cvae_core.errors import LabError
 from cvae_core.jobs import control, housekeeping
 from cvae_core.runs import run
@@ -45,6 +47,50 @@ def show() -> None:
         if permission.may_train():
             _upkeep(root, chosen, cards)
             _bin(root)
+
+
+def runs_here() -> None:
+    """Show which runs and images are on this machine."""
+    if not datasets.on_disk("mnist"):
+        st.info(
+            "MNIST is not on this machine. Generation works without it; completions use the small digits that are embedded. "
+            "You can fetch it whenever there is a connection.",
+            icon=":material/info:",
+        )
+        background_command.offer_download("mnist")
+    cards, damaged = library.cards()
+    for fault in damaged:
+        st.warning(plain(fault), icon=":material/broken_image:")
+    rows = [
+        {
+            "run": name,
+            "kind": card.config.summary + (card.imported and f", imported {card.imported}"),
+            "images": card.image_set,
+            "preset": card.config.preset,
+            "latents": card.config.latents,
+            "verdict": card.trouble or card.verdict or "",
+            "−ELBO": -card.metrics["elbo"],
+            "minutes": card.seconds / 60,
+            "parameters": card.parameters / 1e6,
+        }
+        for name, card in cards.items()
+    ]
+    number, words = st.column_config.NumberColumn, "Nats per image, lower is better; a baseline's is its cross-entropy"
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        column_config={
+            "−ELBO": number("−ELBO, validation", format="%.1f", help=words),
+            "minutes": number("training", format="%.1f min"),
+            "parameters": number(format="%.1f M"),
+        },
+    )
+    sets = [f"{named_here(name)} {'here' if datasets.on_disk(name) else 'not here'}" for name in datasets.NAMES]
+    st.caption(
+        f"Image sets: {plain(', '.join(sets))}. Everything is trained on this lab's own command line: "
+        "`python -m cvae_core --help`."
+    )
 
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:

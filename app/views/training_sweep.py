@@ -122,15 +122,14 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
     rows = []
     axes = runs.differences({run.run: run.config for run in planned})
     for run in planned:
-        card, name = None, finished.get(run.config, run.run)
+        name = finished.get(run.config, run.run)
         try:
             now = control.state_of(root, run.run)
         except RunNotFound:
             state = "finished" if run.config in finished else "not lined up"
         else:
             state = WORDS[now.state][1]
-        if key := runs.any_key(name):
-            card = runs.card(key)
+        card = runs.card(key) if (key := runs.any_key(name)) else None
         rows.append(
             {
                 "run": runs.label(name),

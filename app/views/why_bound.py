@@ -3,24 +3,40 @@
 import streamlit as st
 
 from app.cached import figures, runs
-from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import code
 from app.views import code_snippets
-from app.widgets import controls, run_pickers
+from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
 from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
 from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
-from cvae_core.runs.run import default_root, find
 from cvae_core.training.validation import validate
 
 BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer asks for
 COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
+
+
+def preview() -> None:
+    """Show what β does, small, and lead to the page."""
+    family = runs.by_beta()
+    if not family:
+        st.info("No label run is finished yet: `python -m cvae_core train label`")
+        return
+    marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
+    elements.chart(
+        plotly_charts.bare(plotly_charts.rate_distortion(marks, 1.0, plotly_charts.THUMBNAIL_HEIGHT)),
+        code_snippets.rate_and_distortion(family, 1.0),
+        "rate-distortion",
+        "The distortion of runs against their rate, a mark for each weight β",
+        config=plotly_charts.BARE_CONFIG,
+    )
+    st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
+    elements.link("why", "Ask why")
 
 
 def sum_or_mean() -> None:
@@ -44,16 +60,7 @@ def sum_or_mean() -> None:
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
     default = "1" if "1" in names else next(iter(names))
-    chosen = st.segmented_control(
-        "Weight of the rate, β",
-        list(names),
-        default=default,
-        required=True,
-        format_func=plain,
-        key="beta",
-        bind="query-params",
-    )
-    beta = names[controls.or_default(chosen, default)]
+    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default)]
     key = family[beta]
     marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
     wide, narrow = st.columns(2, gap="large")
@@ -61,8 +68,8 @@ def sum_or_mean() -> None:
         elements.chart(
             plotly_charts.rate_distortion(marks, beta),
             code_snippets.rate_and_distortion(family, beta),
-            key="rate-distortion",
-            alt="The distortion of runs against their rate, a mark for each weight β",
+            "rate-distortion",
+            "The distortion of runs against their rate, a mark for each weight β",
         )
         rate, distortion = marks[beta]
         st.caption(
@@ -79,9 +86,7 @@ def sum_or_mean() -> None:
         "large one blurs both, until all samples of a label are its mean.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
-        Elbo.value,
-        elbo,
-        validate,
+        [Elbo.value, elbo, validate],
     )
 
 
@@ -89,27 +94,26 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples of a run, and what it makes of test digits."""
     labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
     st.markdown("**Samples** from the prior, a label per row")
-    elements.picture(
-        Figure(key, recipes.samples, labels, f"{key.name}: samples, beta {beta:g}, seed {SEED}"),
-        name=f"{key.name}-samples",
-        alt=f"Samples of the run whose β is {beta:g}",
-        scale=2,
+    run_pictures.show(
+        key,
+        recipes.samples,
+        labels,
+        f"samples, beta {beta:g}, seed {SEED}",
+        "samples",
+        f"Samples of the run whose β is {beta:g}",
     )
     if why := runs.lacks_images(key):
         st.caption(f"Reconstructions need the images. {why}")
         return
     st.markdown("**Test digits** and, below, their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
-    elements.picture(
-        Figure(
-            key,
-            recipes.reconstructions,
-            settings,
-            f"{key.name}: test digits above their reconstructions, beta {beta:g}",
-        ),
-        name=f"{key.name}-reconstructions",
-        alt=f"Test digits and their reconstructions by the run whose β is {beta:g}",
-        scale=2,
+    run_pictures.show(
+        key,
+        recipes.reconstructions,
+        settings,
+        f"test digits above their reconstructions, beta {beta:g}",
+        "reconstructions",
+        f"Test digits and their reconstructions by the run whose β is {beta:g}",
     )
 
 
@@ -131,8 +135,8 @@ def elbo_or_sampling() -> None:
     elements.chart(
         plotly_charts.known_settling(DRAWS, found),
         code_snippets.known_settling(scale, DRAWS, SEED),
-        key="known",
-        alt="Importance sampling comes down from −ELBO to the truth as draws are added",
+        "known",
+        "Importance sampling comes down from −ELBO to the truth as draws are added",
     )
     st.caption(
         f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.1f} nats, "
@@ -145,8 +149,8 @@ def elbo_or_sampling() -> None:
         elements.chart(
             plotly_charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
             code_snippets.by_draws(name, hidden="prior"),
-            key="by-draws",
-            alt=f"−ELBO and importance sampling by {name} against the number of draws",
+            "by-draws",
+            f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
     elements.link("cll", "See why prior Monte Carlo lies", figures="Number of draws")
@@ -155,9 +159,7 @@ def elbo_or_sampling() -> None:
         f"2016). The first chart shows that on a model of one $z$: expectations over {REPEATS:,} estimates.",
         r"\mathbb{E} \log \frac{p(x, z \mid c)}{q(z \mid x, c)} \;\le\; \mathbb{E} \log \frac{1}{S} \sum_{s=1}^{S} "
         r"\frac{p(x, z_s \mid c)}{q(z_s \mid x, c)} \;\le\; \log p(x \mid c), \qquad z, z_s \sim q(z \mid x, c)",
-        from_posterior,
-        LogMeanExp,
-        settling,
+        [from_posterior, LogMeanExp, settling],
     )
 
 
@@ -173,10 +175,10 @@ def not_zero() -> None:
     elements.chart(
         plotly_charts.grey_cost(grey),
         code_snippets.grey_cost(grey),
-        key="grey-cost",
-        alt=f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
+        "grey-cost",
+        f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
     )
-    scored, _ = table.with_readable_results([find(name, default_root()) for name in runs.cards()[0]])
+    scored, _ = table.with_readable_results([runs.run_named(name) for name in runs.cards()[0]])
     floors = table_formats.above_floors(table.entries(scored))
     if floors.empty:
         st.info(
@@ -196,6 +198,5 @@ def not_zero() -> None:
         "every intensity would pay its entropy; so only differences between models mean something, and figures for pixels "
         "that were binarised, whose floor is zero, cannot be compared with these.",
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
-        cross_entropy,
-        MaskedBernoulli.log_prob,
+        [cross_entropy, MaskedBernoulli.log_prob],
     )

@@ -3,12 +3,11 @@
 import streamlit as st
 
 from app.cached import costs, figures, runs
-from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
 from app.views import code_snippets
-from app.widgets import controls, latent_sliders, run_pickers
+from app.widgets import controls, latent_sliders, run_pickers, run_pictures
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -38,17 +37,14 @@ def why_the_prior() -> None:
         seed = controls.seed()
     config = runs.config(key)
     settings = {"indices": figures.one_of_each(key), "visible": config.visible_set, "count": 2, "seed": seed}
-    elements.picture(
-        Figure(
-            key,
-            recipes.sources,
-            settings,
-            f"{key.name}: z from three distributions, the same base noise, seed {seed}",
-            rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
-        ),
-        name=f"{key.name}-sources-seed{seed}",
-        alt="Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
-        scale=2,
+    run_pictures.show(
+        key,
+        recipes.sources,
+        settings,
+        f"z from three distributions, the same base noise, seed {seed}",
+        f"sources-seed{seed}",
+        "Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
+        rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
     )
     posterior, prior, ignorant = costs.by_source(key)
     st.caption(
@@ -64,10 +60,7 @@ def why_the_prior() -> None:
         "\\mid x, c)$.",
         r"\mathbb{E}_{q(z \mid x, c)}[-\log p(x \mid z, c)] + \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) \;\ge\; "
         r"-\log \mathbb{E}_{p(z \mid c)}\, p(x \mid z, c)",
-        by_source,
-        cost_by_source,
-        ConditionalVAE.infer,
-        ConditionalVAE.draw,
+        [by_source, cost_by_source, ConditionalVAE.infer, ConditionalVAE.draw],
     )
 
 
@@ -98,21 +91,18 @@ def collapsed() -> None:
         elements.chart(
             plotly_charts.rate_bars(rates, "latent dimension", unit),
             code_snippets.rates(key, "latent dimension", unit),
-            key="rates",
-            alt=f"The rate of every latent dimension of {key.name}, highest first",
+            "rates",
+            f"The rate of every latent dimension of {key.name}, highest first",
         )
     with narrow:
-        elements.picture(
-            Figure(
-                key,
-                recipes.without_unit,
-                {"indices": indices, "unit": unit},
-                f"{key.name}: test digits reconstructed, with {name} and without",
-                rows=("image", "all units", f"without {name}"),
-            ),
-            name=f"{key.name}-without-{name}",
-            alt=f"Test digits, their reconstructions, and these with {name} fixed to its prior mean",
-            scale=2,
+        run_pictures.show(
+            key,
+            recipes.without_unit,
+            {"indices": indices, "unit": unit},
+            f"test digits reconstructed, with {name} and without",
+            f"without-{name}",
+            f"Test digits, their reconstructions, and these with {name} fixed to its prior mean",
+            rows=("image", "all units", f"without {name}"),
         )
         whole, less = costs.of_silence(key, unit)
         worth = "dead, and nobody misses it" if rates[unit] < DEAD_RATE else "worth its rate"
@@ -134,9 +124,7 @@ def collapsed() -> None:
         "them yet and their rate is all loss: the presets let the weight of the rate grow from zero.",
         r"\text{rate}_j = \mathrm{KL}\big(q(z_j \mid x, c) \,\|\, p(z_j \mid c)\big) = 0 \quad\Leftrightarrow\quad "
         r"q(z_j \mid x, c) = p(z_j \mid c)",
-        silenced,
-        cost_of_silence,
-        rates_of_units,
+        [silenced, cost_of_silence, rates_of_units],
     )
 
 
@@ -155,17 +143,14 @@ def without_the_label() -> None:
         label = int(controls.digit([str(digit) for digit in range(LABELS)]))
     config = runs.config(key)
     indices = figures.one_of_each(key)
-    elements.picture(
-        Figure(
-            key,
-            recipes.relabelled,
-            {"indices": indices, "label": label},
-            f"{key.name}: test digits reconstructed under their own label and under the label {label}",
-            rows=("image", "own label", f"same z, told {label}", f"inferred, told {label}"),
-        ),
-        name=f"{key.name}-told-{label}",
-        alt=f"Test digits, their reconstructions, and what becomes of them under the label {label}",
-        scale=2,
+    run_pictures.show(
+        key,
+        recipes.relabelled,
+        {"indices": indices, "label": label},
+        f"test digits reconstructed under their own label and under the label {label}",
+        f"told-{label}",
+        f"Test digits, their reconstructions, and what becomes of them under the label {label}",
+        rows=("image", "own label", f"same z, told {label}", f"inferred, told {label}"),
     )
     own, other = costs.of_label(key, label)
     lost = f"{other.total - own.total:.1f}".replace("-", "−")
@@ -183,25 +168,20 @@ def without_the_label() -> None:
         "at most its entropy, $\\log 10 = 2.3$ nats if all ten are as frequent; what the CVAE saves beyond that is a "
         "better model, or a tighter bound.",
         r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) \approx \log 10",
-        recipes.relabelled,
-        LabelCVAE.context,
-        elbo,
+        [recipes.relabelled, LabelCVAE.context, elbo],
     )
 
 
 def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     """Show what a VAE makes of the same digits, and say what it costs more."""
-    elements.picture(
-        Figure(
-            vae,
-            recipes.reconstructions,
-            {"indices": indices, "columns": len(indices)},
-            f"{vae.name}: the same test digits reconstructed, no label told",
-            rows=("image", "VAE, no label"),
-        ),
-        name=f"{vae.name}-told-nothing",
-        alt="The same test digits reconstructed by a VAE, which knows no label",
-        scale=2,
+    run_pictures.show(
+        vae,
+        recipes.reconstructions,
+        {"indices": indices, "columns": len(indices)},
+        "the same test digits reconstructed, no label told",
+        "told-nothing",
+        "The same test digits reconstructed by a VAE, which knows no label",
+        rows=("image", "VAE, no label"),
     )
     without, given = costs.of_all(vae), costs.of_all(key)
     st.caption(
@@ -228,25 +208,15 @@ def blurred() -> None:
             "Samples averaged", list(map(str, COUNTS)), value="8", key="averaged", bind="query-params"
         )
     count, config = int(controls.or_default(chosen, "8")), runs.config(key)
-    settings = {
-        "indices": figures.one_of_each(key),
-        "visible": config.visible_set,
-        "count": count,
-        "seed": SEED,
-    }
     many = "1 sample" if count == 1 else f"mean of {count}"
-    figure = Figure(
+    figure = run_pictures.show(
         key,
         recipes.averages,
-        settings,
-        f"{key.name}: the network's answer, CVAE samples averaged, one sample, and ink drawn from it; seed {SEED}",
+        {"indices": figures.one_of_each(key), "visible": config.visible_set, "count": count, "seed": SEED},
+        f"the network's answer, CVAE samples averaged, one sample, and ink drawn from it; seed {SEED}",
+        f"mean-of-{count}",
+        f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
         rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", "ink drawn"),
-    )
-    elements.picture(
-        figure,
-        name=f"{key.name}-mean-of-{count}",
-        alt=f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
-        scale=2,
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
@@ -261,6 +231,5 @@ def blurred() -> None:
         "from them: given $z$ the pixels are independent, hence the speckle.",
         r"\mathbb{E}[x_i \mid c] = \int p(x_i = 1 \mid z, c)\, p(z \mid c)\, \mathrm{d}z \approx "
         r"\frac{1}{S} \sum_{s=1}^{S} p(x_i = 1 \mid z_s, c), \qquad z_s \sim p(z \mid c)",
-        recipes.averages,
-        recipes.thresholds,
+        [recipes.averages, recipes.thresholds],
     )

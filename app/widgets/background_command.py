@@ -16,6 +16,7 @@ import streamlit as st
 from app.display import elements
 from app.display.plain_text import Markdown, plain
 from app.widgets import permission
+from cvae_core.data import datasets
 from cvae_core.errors import NotWritable
 from cvae_core.system import processes
 
@@ -62,33 +63,30 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
 
     `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
     """
-    work = _works().get(purpose)
-    panel = st.fragment(_panel, run_every=POLL if work and work.running else None)
-    panel(purpose, label, progress, arguments)
 
-
-def _panel(
-    purpose: str, label: Markdown, progress: Callable[[float], tuple[float, str]], arguments: tuple[str, ...]
-) -> None:
-    work = _works().get(purpose)
-    if work and work.running:
-        share, text = progress(work.seconds)
-        st.progress(min(0.99, share), text=plain(text))
-        return
-    if work:
-        _works().pop(purpose, None)
-        fault = work.fault
-        work.said.close()
-        if fault is None:
-            st.rerun()
-        st.error(plain(fault), icon=":material/error:")
-    if not permission.may_train():
-        permission.tell("fetches and computes nothing that stays")
-    elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
-        with elements.sentences():
-            if _begun(purpose, arguments):
+    def panel() -> None:
+        work = _works().get(purpose)
+        if work and work.running:
+            share, text = progress(work.seconds)
+            st.progress(min(0.99, share), text=plain(text))
+            return
+        if work:
+            _works().pop(purpose, None)
+            fault = work.fault
+            work.said.close()
+            if fault is None:
                 st.rerun()
-            st.info("Another computation is at work for a visitor: try again when it has ended.")
+            st.error(plain(fault), icon=":material/error:")
+        if not permission.may_train():
+            permission.tell("fetches and computes nothing that stays")
+        elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
+            with elements.sentences():
+                if _begun(purpose, arguments):
+                    st.rerun()
+                st.info("Another computation is at work for a visitor: try again when it has ended.")
+
+    work = _works().get(purpose)
+    st.fragment(panel, run_every=POLL if work and work.running else None)()
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
@@ -106,3 +104,14 @@ def _started(arguments: tuple[str, ...]) -> Work:
         return Work(processes.launched(arguments, said), said)
     except OSError as error:
         raise NotWritable(f"It cannot be started ({error.strerror}): make room in {tempfile.gettempdir()}.") from error
+
+
+def offer_download(name: str) -> None:
+    """Offer to fetch a data set, with progress by the bytes that arrive."""
+    total = datasets.DOWNLOAD_BYTES[name]
+
+    def progress(_: float) -> tuple[float, str]:
+        done = datasets.downloaded_bytes(name)
+        return done / total, f"Downloading {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+
+    offer(f"download {name}", f"Download {plain(name)} ({total / 1e6:.0f} MB)", progress, "download", name)

@@ -23,6 +23,25 @@ def or_default(chosen: Option | None, default: Option) -> Option:
     return default if chosen is None else chosen
 
 
+def choice(
+    label: Markdown,
+    options: Sequence[Option] | Mapping[Option, str],
+    key: str,
+    default: Option | None = None,
+    words: Markdown | None = None,
+) -> Option:
+    """Choose one of several options shown side by side, the first by default; a mapping gives each option its name."""
+
+    def called(option: Option) -> Markdown:
+        return plain(options[option] if isinstance(options, Mapping) else option)
+
+    first = next(iter(options)) if default is None else default
+    chosen = st.segmented_control(
+        label, list(options), default=first, required=True, format_func=called, key=key, bind="query-params", help=words
+    )
+    return or_default(chosen, first)
+
+
 def whole_number(
     label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
@@ -62,36 +81,12 @@ def digit(options: Sequence[str]) -> str:
 
 
 _PIXELS: Mapping[Shown, str] = {"means": "means", "ink": "drawn ink"}
-TEST_DIGITS, DRAWING = "Test digits", "My drawing"
-
-
-def subject() -> str:
-    """Choose what is completed."""
-    options = (TEST_DIGITS, DRAWING)
-    chosen = st.segmented_control(
-        "Complete", options, default=TEST_DIGITS, required=True, key="of", bind="query-params"
-    )
-    return or_default(chosen, TEST_DIGITS)
-
-
-def samples_count() -> int:
-    """Choose how many samples are drawn for each digit."""
-    return int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
 
 
 def pixels() -> Shown:
     """Choose what is shown of a generated pixel: its mean, or ink drawn from it."""
-    chosen = st.segmented_control(
-        "Generated pixels",
-        list(_PIXELS),
-        default="means",
-        required=True,
-        format_func=_PIXELS.__getitem__,
-        key="pixels",
-        bind="query-params",
-        help="The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white",
-    )
-    return or_default(chosen, "means")
+    words = "The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white"
+    return choice("Generated pixels", _PIXELS, "pixels", words=words)
 
 
 def test_digits(test: Split, seed: int) -> tuple[int, ...]:

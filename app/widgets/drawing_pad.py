@@ -134,12 +134,9 @@ def _tools(key: RunKey) -> None:
         st.session_state[_INK] = drawing
         st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
 
-    def centre() -> None:
-        give(framed(ink().reshape(SIDE, SIDE)).flatten())
-
     left.button(
         "Centre",
-        on_click=centre,
+        on_click=lambda: give(framed(ink().reshape(SIDE, SIDE)).flatten()),
         icon=":material/center_focus_strong:",
         width="stretch",
         help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",

@@ -45,13 +45,7 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
 
     at = _player(
         key=key,
-        data={
-            "moment": position,
-            "epoch": epochs[position],
-            "last": len(epochs) - 1,
-            "chart": chart,
-            "slider": _EPOCH,
-        },
+        data={"moment": position, "epoch": epochs[position], "last": len(epochs) - 1, "chart": chart, "slider": _EPOCH},
         on_at_change=step,
         width=_BUTTON_WIDTH,
     ).at

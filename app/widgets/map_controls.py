@@ -8,26 +8,20 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three
 from app.cached.runs import RunKey
-from app.widgets import background_command, controls
+from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
 
 POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
-
-
 MAX_PERPLEXITY = 100
+NOBODY = "no other run"
 
 
 def layout(key: RunKey) -> Layout:
     """Choose how a run's latent space is laid out; the settings stand in the address."""
-    method = controls.or_default(
-        st.segmented_control(
-            "Map", list(METHODS), default=USUAL.method, required=True, format_func=METHODS.__getitem__, key="method",
-            bind="query-params",
-        ),
-        USUAL.method,
-    )  # fmt: skip
-    dimensions = _dimensions(key)
+    method = controls.choice("Map", METHODS, "method", USUAL.method)
+    solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
+    dimensions: Dimensions = 3 if solid else 2
     if why := library.lacks_images(key):
         st.caption(f"Maps with other settings need the images. {why}")
         return replace(USUAL, method=method, dimensions=dimensions)
@@ -35,27 +29,16 @@ def layout(key: RunKey) -> Layout:
         most = len(library.images(key).test)
         usual = min(USUAL.points, most)
         points = controls.whole_number("Points", MIN_POINTS, most, default=usual, key=f"points-{most}", step=50)
-        if points == min(USUAL.points, most):
-            points = USUAL.points
         perplexity = USUAL.perplexity
         if method == "tsne":
-            highest = min(MAX_PERPLEXITY, (min(points, most) - 1) // 3)
+            highest = min(MAX_PERPLEXITY, (points - 1) // 3)
             perplexity = controls.whole_number(
-                "Perplexity",
-                2,
-                highest,
-                default=min(USUAL.perplexity, highest),
-                key=f"perplexity-{highest}",
+                "Perplexity", 2, highest, default=min(USUAL.perplexity, highest), key=f"perplexity-{highest}",
                 words="How many neighbours each point is placed by, about",
-            )
+            )  # fmt: skip
+        if points == usual:
+            points = USUAL.points
     return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
-
-
-def _dimensions(key: RunKey) -> Dimensions:
-    """Choose between the plane and space, where z has as many dimensions."""
-    if not has_three(key):
-        return 2
-    return 3 if st.toggle("In three dimensions", key="3d", bind="query-params") else 2
 
 
 def overlay(key: RunKey, layout: Layout) -> int | None:
@@ -87,3 +70,10 @@ def offer(key: RunKey, chosen: Layout) -> None:
         lambda seconds: (seconds / due, f"{name}: {seconds:.0f} of about {due:.0f} s"),
         "embed", key.name, *flags, "--root", str(runs.default_root()),
     )  # fmt: skip
+
+
+def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
+    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
+    possible = [name for name in choices if layout.dimensions == 2 or has_three(choices[name])]
+    others = [NOBODY, *(name for name in possible if name != key.name)]
+    return choices.get(run_pickers.run_name("Beside it", others, "beside"))

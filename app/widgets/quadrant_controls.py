@@ -7,7 +7,8 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.runs import RunKey
 from app.display.plain_text import plain
-from app.widgets.controls import or_default
+from app.widgets.controls import choice, or_default
+from app.widgets.drawing_pad import Quadrants
 from app.widgets.run_pickers import run, tell_about
 from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described
 from cvae_core.data import datasets
@@ -32,8 +33,8 @@ def quadrant_families() -> Families:
     return dict(sorted(families.items(), key=lambda item: item[0] != "mnist"))
 
 
-def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
-    """Choose the images and what is visible of them; return both and the run that completes them."""
+def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
+    """Choose the images and what is visible of them; return the run that completes them, and how others become visible."""
     names = list(families)
     dataset = names[0]
     if len(names) > 1:
@@ -41,43 +42,33 @@ def quadrant_run(families: Families) -> tuple[str, str, RunKey]:
     if (named := named_here(dataset)) != dataset:
         st.caption(f"The images here are {plain(named)}.")
     sets = sorted(families[dataset])  # any comes last
-    visible = st.segmented_control(
-        "Visible quadrants",
-        sets,
-        default=sets[0],
-        required=True,
-        format_func=plain,
-        key=_visible_key(dataset),
-        bind="query-params",
-    )
-    family = or_default(visible, sets[0])
+    family = choice("Visible quadrants", sets, _visible_key(dataset))
     shown = _any_quadrants() if family == ANY else family
     st.caption(f"{plain(described(shown).capitalize())} visible")
     keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
         (key,) = keys.values()
         tell_about(key)
-        return dataset, shown, key
-    return dataset, shown, run("Model", keys, key=f"run-{family}")
+    else:
+        key = run("Model", keys, key=f"run-{family}")
+    possible = list(families[dataset])
+    every = [canonical("+".join(_names(flags))) for flags in PROPER_SETS.tolist()] if ANY in possible else possible
+    return key, Quadrants(shown, every, lambda given: open_quadrants(given, possible, dataset))
 
 
-def quadrant_sets(families: Families, dataset: str) -> list[str]:
-    """Return the sets of visible quadrants that some run completes."""
-    if ANY not in families[dataset]:
-        return list(families[dataset])
-    names = [[name for name, seen in zip(NAMES, flags, strict=True) if seen] for flags in PROPER_SETS.tolist()]
-    return [canonical("+".join(each)) for each in names]
+def _names(flags: Sequence[object]) -> list[str]:
+    return [name for name, seen in zip(NAMES, flags, strict=True) if seen]
 
 
-def open_quadrants(given: object, families: Families, dataset: str) -> None:
+def open_quadrants(given: object, possible: Sequence[str], dataset: str) -> None:
     """Choose the set of visible quadrants that four flags say: its own model where there is one, or the one for any set."""
     if not isinstance(given, Sequence) or len(given) != len(NAMES) or not 0 < sum(map(bool, given)) < len(NAMES):
         return
-    names = [name for name, seen in zip(NAMES, given, strict=True) if seen]
+    names = _names(given)
     visible = canonical("+".join(names))
-    if visible in families[dataset]:
+    if visible in possible:
         st.session_state[_visible_key(dataset)] = visible
-    elif ANY in families[dataset]:
+    elif ANY in possible:
         st.session_state[_visible_key(dataset)] = ANY
         st.session_state[_QUADRANTS] = names
 

@@ -13,7 +13,6 @@ from cvae_core.config.flavours import DEFAULT_PRESET, Given
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets
 from cvae_core.evaluation.results import Cell
-from cvae_core.runs import run as runs
 from cvae_core.runs import sameness
 
 
@@ -56,7 +55,7 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
 
 def tell_trouble(name: str) -> None:
     """Say what is wrong with a run that did not train to a sound model."""
-    if trouble := runs.find(name, runs.default_root()).card().trouble:
+    if trouble := library.run_named(name).card().trouble:
         st.warning(plain(f"{name}: {trouble}"), icon=":material/warning:")
 
 
