@@ -123,7 +123,7 @@ def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[
 def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     """Let the visitor draw a digit, and say what lies near it."""
     drawing_pad.pad(key)
-    if runs.config(key).flavour == "label":
+    if "label" in runs.config(key).given:
         st.selectbox("It is a", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
     if near:
         labels = named(embedding, near)
