@@ -102,6 +102,7 @@ def _sheet(
     _recipe: Callable[..., Sheet],
     _test: tuple[Split, ...],
 ) -> Sheet:
+    """Return the pixels of a recipe, whose name stands for it in the key of the cache."""
     often = {"often": partial(_completed_often, key)} if _recipe in recipes.DRAWN_OFTEN else {}
     return _recipe(runs.model(key), *_test, **dict(settings), **often)
 
