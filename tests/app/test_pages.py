@@ -348,7 +348,7 @@ class TestGenerate:
         test = datasets.load("digits").test
         z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
         for dimension, value in enumerate(z):
-            assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == value
+            assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == latent_sliders.on_slider(value)
 
     @pytest.mark.mnist
     def test_a_test_digit_lends_its_style(self, visit: Visit) -> None:

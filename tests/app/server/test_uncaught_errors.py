@@ -20,7 +20,11 @@ def broken(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(
     ("page", "part"),
-    [("generate", "library.run_keys"), ("training", "library.latest"), ("generate", "controls.place_sliders")],
+    [
+        ("generate", "cached.runs.run_keys"),
+        ("training", "cached.histories.latest"),
+        ("generate", "widgets.latent_sliders.place_sliders"),
+    ],
     ids=["on a page", "in a fragment", "in a callback"],
 )
 def test_what_nobody_expected_is_a_sentence_whose_number_leads_to_the_traceback(
@@ -33,7 +37,7 @@ def test_what_nobody_expected_is_a_sentence_whose_number_leads_to_the_traceback(
 ) -> None:
     visitor = visit(page, live="false")
     monkeypatch.setattr(f"app.{part}", broken)
-    if part == "controls.place_sliders":
+    if part == "widgets.latent_sliders.place_sliders":
         (reset,) = (button for button in visitor.button if button.label == "Reset")
         monkeypatch.setattr("app.widgets.latent_sliders.on_slider", broken)
         reset.click()
