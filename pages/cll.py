@@ -1,7 +1,5 @@
 """How good is it, honestly?"""
 
-import streamlit as st
-
 from app.cached import runs as library
 from app.display import elements
 from app.views import cll_estimate, cll_table
@@ -9,9 +7,9 @@ from cvae_core.models.objectives import LogMeanExp, from_posterior, prior_monte_
 
 FIGURES = {"Table": cll_table.scored, "Number of draws": cll_table.settling, "Judged digits": cll_table.judged}
 
-st.title("Conditional log-likelihoods")
-st.markdown(
-    "How many nats does a model need for what it was not shown, and are the digits that it writes what was asked for?"
+elements.title(
+    "Conditional log-likelihoods",
+    "How many nats does a model need for what it was not shown, and are the digits that it writes what was asked for?",
 )
 library.rerun_when_runs_change()
 elements.tabs(FIGURES, "figures")

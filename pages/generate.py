@@ -13,10 +13,10 @@ from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import recipes
 
-st.title("Generate a digit")
-st.markdown(
+elements.title(
+    "Generate a digit",
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies: every difference you see is *style*. "
-    "Move a slider, and the same change of style happens to all ten digits."
+    "Move a slider, and the same change of style happens to all ten digits.",
 )
 choices = runs.run_keys(given=("label",))
 if not choices:

@@ -19,10 +19,10 @@ CARDS = {
     "How good is it?": cll_table.preview,
 }
 
-st.title("The CVAE lab")
-st.markdown(
+elements.title(
+    "The CVAE lab",
     "A **conditional variational auto-encoder** learns all that an image $x$ can be once something about it, the condition "
-    "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer."
+    "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer.",
 )
 runs.rerun_when_runs_change()
 cards = list(CARDS.items())

@@ -12,10 +12,10 @@ from cvae_core.pictures import recipes
 
 DIGITS, DRAWING = "Test digits", "My drawing"
 
-st.title("Complete a digit")
-st.markdown(
+elements.title(
+    "Complete a digit",
     "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
-    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw."
+    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw.",
 )
 families = quadrant_controls.quadrant_families()
 if not families:

@@ -9,10 +9,10 @@ from app.widgets import map_controls, run_pickers
 from cvae_core.evaluation.latent_space import USUAL, draws, embed, neighbours, posterior_means
 from cvae_core.pictures import recipes
 
-st.title("The latent space")
-st.markdown(
+elements.title(
+    "The latent space",
     "Every test image has a place, the mean of $q(z \\mid x, c)$. A VAE's map falls into digits; a CVAE's does not, and "
-    "should not: it was *told* the digit, so its $z$ keeps what the digit does not say."
+    "should not: it was *told* the digit, so its $z$ keeps what the digit does not say.",
 )
 choices = maps.runs_with_latents()
 if not choices:

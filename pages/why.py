@@ -1,7 +1,5 @@
 """Why is it done like that?"""
 
-import streamlit as st
-
 from app.cached import runs
 from app.display import elements
 from app.views import why_bound, why_latents
@@ -16,7 +14,6 @@ QUESTIONS = {
     "Blur": why_latents.blurred,
 }
 
-st.title("Why?")
-st.markdown("Questions that learners ask, each with a short answer and something to move that shows it.")
+elements.title("Why?", "Questions that learners ask, each with a short answer and something to move that shows it.")
 runs.rerun_when_runs_change()
 elements.tabs(QUESTIONS, "question")

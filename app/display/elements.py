@@ -17,7 +17,7 @@ from PIL import Image
 from streamlit import runtime
 
 from app.browser import source
-from app.display import plotly_charts
+from app.display import glossary, plotly_charts
 from app.display.navigation import PAGES
 from app.display.plain_text import Markdown, code, plain
 from cvae_core.errors import LabError
@@ -207,10 +207,21 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
     with st.expander("What am I looking at?", icon=":material/help:", key=f"words-{name}", on_change="rerun") as words:
         if words.open:
             st.latex(formula)
-            st.markdown(text)
+            explained(text)
     with st.expander("The code behind it", icon=":material/code:", key=f"code-{name}", on_change="rerun") as behind:
         for function in recipes if behind.open else ():
             _source(function)
+
+
+def title(words: Markdown, claim: Markdown) -> None:
+    """Begin a page or a view: its title, and what it says in one or two sentences."""
+    st.title(words)
+    explained(claim)
+
+
+def explained(text: Markdown) -> None:
+    """Show a text whose terms are explained on hover, as the glossary does."""
+    st.markdown(text, help=glossary.terms_in(text))
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:

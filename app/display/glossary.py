@@ -3,14 +3,14 @@
 import re
 from functools import cache
 
-from app.display.plain_text import Markdown
+from app.display.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
 MOST = 6  # terms of one text that are explained
 
 
 @cache
-def entries() -> dict[tuple[str, ...], Markdown]:
+def entries() -> dict[tuple[str, ...], str]:
     """Return the sentence of each term by the term's names."""
     text = (REPOSITORY / "docs" / "glossary.md").read_text()
     found = re.findall(r"^\*\*(.+?)\*\*: ([^$]+?)(?=\n\$|\n\n|\s*\Z)", text, flags=re.MULTILINE)
@@ -23,7 +23,7 @@ def terms_in(text: Markdown) -> Markdown | None:
     for names, sentence in entries().items():
         if places := [place.span() for name in names if (place := _pattern(name).search(text))]:
             start, end = min(places)
-            found.append((start, f"**{text[start:end]}**: {sentence}"))
+            found.append((start, f"**{plain(text[start:end])}**: {plain(sentence)}"))
     return "\n\n".join(words for _, words in sorted(found)[:MOST]) or None
 
 

@@ -40,10 +40,10 @@ GOING_ON = ("waiting", "training", "stalled")
 
 def show(form: Callable[[], None]) -> None:
     """Show the view: what trains on top, and below it a form for what shall train next."""
-    st.title("Train a run")
-    st.markdown(
+    elements.title(
+        "Train a run",
         "A training is a process of its own: close this tab, lose the connection or restart the server, and it goes on. One "
-        "trains at a time, the others wait their turn. Stop it and nothing is lost: it goes on from the step where it stood."
+        "trains at a time, the others wait their turn. Stop it and nothing is lost: it goes on from the step where it stood.",
     )
     root, place = default_root(), st.container()
     if permission.may_train():

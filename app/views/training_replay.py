@@ -106,11 +106,11 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
 
 def show() -> None:
     """Show the whole view."""
-    st.title("How it learned")
-    st.markdown(
+    elements.title(
+        "How it learned",
         "The bound is *reconstruction − rate*. Early on the rate is nearly nothing, for $z$ has nothing to say yet; the "
         "picture sharpens as it learns to say it. Where training and validation part, the model learns its images by heart. "
-        "Drag the slider or press *Play*: the line across the curves and the pictures of all runs go with it."
+        "Drag the slider or press *Play*: the line across the curves and the pictures of all runs go with it.",
     )
     keys = dict(sorted(runs.run_keys().items()))
     if not keys:

@@ -27,10 +27,10 @@ TABLE = "runs-table"
 
 def show() -> None:
     """Show the view."""
-    st.title("All runs")
-    st.markdown(
+    elements.title(
+        "All runs",
         "Best values, not last ones: of every run the validation −ELBO of the weights that were kept, and on the test images "
-        "importance sampling with 100 draws where it was evaluated. Sort by a click on a column; choose rows to compare."
+        "importance sampling with 100 draws where it was evaluated. Sort by a click on a column; choose rows to compare.",
     )
     library.rerun_when_runs_change()
     root = default_root()

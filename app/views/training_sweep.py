@@ -38,10 +38,10 @@ CHOICE, NEXT = "sweep", "sweep-next"  # in the session: the key of the choice, a
 
 def show() -> None:
     """Show the view."""
-    st.title("Sweep")
-    st.markdown(
+    elements.title(
+        "Sweep",
         "A sweep is a grid: every key is a setting of `train`, a list is an axis. Its runs line up in the one queue; what is "
-        "finished is left alone when the sweep is lined up again."
+        "finished is left alone when the sweep is lined up again.",
     )
     root = default_root()
     kept = sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem))

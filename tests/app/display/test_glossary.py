@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from app.display import glossary
+from tests.app.conftest import Visit
 from tests.test_docs import glossary as read
 
 
@@ -25,3 +28,10 @@ def test_a_text_without_terms_has_no_explanation() -> None:
 def test_long_texts_have_their_first_terms_explained() -> None:
     text = " ".join(name for names in glossary.entries() for name in names)
     assert (glossary.terms_in(text) or "").count("\n\n") == glossary.MOST - 1
+
+
+@pytest.mark.parametrize("page", ["home", "generate", "inpaint", "latent", "cll", "training"])
+def test_the_terms_of_a_page_are_explained_on_hover(page: str, visit: Visit, without_mnist: None) -> None:
+    claim = visit(page).markdown[0]
+    assert claim.help == glossary.terms_in(claim.value)
+    assert claim.help
