@@ -64,7 +64,7 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
 
     def after(epochs: int) -> tuple[float, int]:
         while not (root / "label" / CARD).exists() or read_card(root / "label").epochs < epochs:
-            if (state := control.condition(root, "label")).state not in ("training", "waiting"):
+            if (state := control.state_of(root, "label")).state not in ("training", "waiting"):
                 sys.exit(f"The training {state.state}: {state.reason}")
             page.wait_for_timeout(100)
         return time.monotonic(), page.eval_on_selector(*FRAMES)

@@ -82,7 +82,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Stop training").click()
             button(page, "Resume training").wait_for()
             settle(page)
-            assert control.condition(own_root, "mine").state == "stopped"
+            assert control.state_of(own_root, "mine").state == "stopped"
             button(page, "Resume training").click()
             training_as_soon_as_others(page, own_root)
             epochs = grown(page, int(page.evaluate(EPOCHS)))

@@ -16,7 +16,11 @@ from cvae_core.jobs.session import Finished, Launch, train_run
 from cvae_core.runs.run import Run
 from cvae_core.training.validation import trivial, validate
 
-FLAT = [(flavour, preset) for preset in ("mlp", "classic") for flavour in PRESETS[preset]]  # type: ignore[index]
+# Baselines come first: a quadrant model would train its own.
+FLAT = sorted(
+    ((flavour, preset) for preset in ("mlp", "classic") for flavour in PRESETS[preset]),  # type: ignore[index]
+    key=lambda pair: pair[0] != "baseline",
+)
 
 
 def trained(flavour: Flavour, preset: PresetName, root: Path, **changes: str) -> Run:

@@ -104,7 +104,7 @@ def test_a_training_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
 ) -> None:
     config = whole[0].card().config
     code = interrupted(file, times, config, tmp_path, whole[1])
-    now = control.condition(tmp_path, config.run_name)
+    now = control.state_of(tmp_path, config.run_name)
     assert (
         (code, now.state) in [(-signal.SIGKILL, "died"), (2, "stopped"), (0, "finished")]
         if not file
@@ -157,7 +157,7 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
     until(all_are_done)
     assert [trainer.returncode for trainer in started] == [0] * count
     assert at_once == {0, 1}
-    assert {control.condition(tmp_path, name).state for name in names} == {"finished"}
+    assert {control.state_of(tmp_path, name).state for name in names} == {"finished"}
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     filler = fill(small_disk, room)
     with pytest.raises(NotWritable, match=r"could not be written \(No space left on device\): make room"):
         list(session)
-    now = control.condition(small_disk, run.name)
+    now = control.state_of(small_disk, run.name)
     assert now.state in ("died", "failed")
     assert "No space left on device" in now.reason
     assert run.weights().keys() == before.keys()
