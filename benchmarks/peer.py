@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from cvae_core.data import download
-from cvae_core.data.datasets import HELD_OUT, folder
+from cvae_core.data.datasets import folder
+from cvae_core.data.fingerprints import HELD_OUT
 from cvae_core.data.masks import PIXELS, flags, pixel_mask
 
 WIDTH, LATENT, BATCH, LEARNING_RATE = 500, 200, 128, 1e-3

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,17 @@ def test_a_folder_imports_only_from_those_below(path: Path) -> None:
 def test_no_modules_import_each_other() -> None:
     graph = {name: modules(path) for name, path in MODULES.items()}
     list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=names(BENCHMARKS))
+def test_benchmarks_name_what_exists(
+    path: Path,
+) -> None:  # some need packages that are not here, and mypy leaves them out
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in ("cvae_core", "app"):
+            module = import_module(node.module or "")
+            for alias in node.names:
+                assert hasattr(module, alias.name) or f"{node.module}.{alias.name}" in MODULES
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:
