@@ -90,8 +90,8 @@ class Export:
                 "Nothing to export: give --grid FILE.png, --stages FILE.gif, --zip FILE.zip, --onnx FILE.onnx or "
                 "--tensorboard FOLDER."
             )
-        require_fitting(self)
         require_seed(self.seed)
+        require_fitting(self)
         with housekeeping.held(run, "export"):
             self._export(run)
 
