@@ -103,4 +103,4 @@ def test_an_errand_whose_words_cannot_be_kept_is_not_run(
     visitor = visit("home")
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     (sentence,) = sentences(visitor.button(key="start download mnist").click().run())
-    assert "It cannot be started (No space left on device): make room in" in sentence
+    assert "Command not started (No space left on device): free space in" in sentence

@@ -150,13 +150,13 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
 
 
 def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist: None, own_runs: Path) -> None:
-    assert "Somebody else's" not in said(visit("generate"))
+    assert "Trained elsewhere" not in said(visit("generate"))
     run = find("digits-label", own_runs)
     run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
     kinds = visit("home").dataframe[0].value.set_index("run")["kind"]
     assert kinds["digits-label"] == "CVAE, label given, imported 2026-01-31 from a.zip"
     assert "imported" not in kinds["digits-quadrant-1"]
-    assert "Somebody else's, imported `2026-01-31 from a.zip`" in said(visit("generate"))
+    assert "Trained elsewhere, imported `2026-01-31 from a.zip`" in said(visit("generate"))
     (table,) = [
         found.value for found in visit("cll").dataframe if "model" in found.value and "label" in str(found.value)
     ]
@@ -310,7 +310,7 @@ class TestGenerate:
         self, visit: Visit, without_mnist: None, nonsense: str
     ) -> None:
         visitor = visit("generate", e12=nonsense, e2="1.0")
-        assert "e12 in the address is no number from −3 to 3" in said(visitor)
+        assert "Ignored in the address, not a number from −3 to 3: e12" in said(visitor)
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
 
     def test_noise_too_long_for_a_number_is_ignored(self) -> None:
@@ -630,7 +630,7 @@ class TestLatent:
 
     def test_a_selection_of_other_images_or_off_the_map_is_told(self, visit: Visit) -> None:
         visitor = visit("latent", run="digits-label", caught=f"mnist.{packed([1, 2])}")
-        assert "The 2 selected points are images of mnist, and are left out among those of digits" in said(visitor)
+        assert "The 2 selected points are images of mnist. They are ignored on this map of digits" in said(visitor)
         assert "caught" not in visitor.query_params
         visitor = visit("latent", run="digits-label", caught=f"digits.{packed([1, 2, 6000])}")
         assert "2 selected" in {heading.value for heading in visitor.subheader}
@@ -639,7 +639,7 @@ class TestLatent:
         assert "0 selected" in {heading.value for heading in visitor.subheader}
         assert not [button for button in visitor.get("download_button") if "selection" in button.proto.label]
         for nonsense in ("", "x", "digits.", "digits.x", f"other.{packed([1])}", f"digits.{packed([])}"):
-            assert "no selection of points" in said(visit("latent", run="digits-label", caught=nonsense))
+            assert "not a valid selection of points" in said(visit("latent", run="digits-label", caught=nonsense))
 
     def test_without_the_images_the_map_is_there_and_the_point_says_what_is_missing(
         self, visit: Visit, without_mnist: None
@@ -1146,7 +1146,7 @@ class TestTable:
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "is not stored yet" in said(visit("cll", figures="Number of draws"))
+        assert "are not stored yet" in said(visit("cll", figures="Number of draws"))
         run = find("digits-label", own_runs)
         store(run, stored_cells(run), run.weights_digest(), CURVE)
         visitor = visit("cll", figures="Number of draws")

@@ -275,7 +275,7 @@ def test_where_training_is_off_nothing_can_be_changed(
         visitor = visit("training", task=view)
     assert not labels(visitor)
     if view != "Runs":
-        assert "shows trainings and changes none" in visitor.info[0].value
+        assert "Training and changes to runs are disabled" in visitor.info[0].value
 
 
 @pytest.fixture

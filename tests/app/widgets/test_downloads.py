@@ -61,7 +61,7 @@ def test_one_computation_at_a_time_is_at_work(
     start = next(button for button in latent.button if button.label.startswith("Compute it"))
     start.click().run()
     assert len(started) == 1
-    assert any("Another computation is at work" in info.value for info in latent.info)
+    assert any("Another command is running" in info.value for info in latent.info)
 
 
 def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
@@ -80,5 +80,5 @@ def test_whoever_may_not_train_may_not_start_errands_either(
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")
     for visitor in (visit("home"), visit("latent", run="digits-label", **{"points-360": "60"})):
-        assert "This server fetches and computes nothing that stays" in visitor.info[-1].value
+        assert "Downloads and computations are disabled because this server" in visitor.info[-1].value
         assert not [button.label for button in visitor.button if button.label.startswith(("Download", "Compute"))]
