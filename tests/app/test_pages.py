@@ -146,7 +146,7 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
     choices = visit("generate").selectbox(key="run").options
     assert {f"black-label, {named}", "digits-label"} <= set(choices)
     inpaint = said(visit("inpaint", images="mnist"))
-    assert f"The images here are {named}." in inpaint
+    assert f"The images on this machine are {named}." in inpaint
 
 
 def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist: None, own_runs: Path) -> None:
