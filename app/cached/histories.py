@@ -63,7 +63,7 @@ def stage_words(key: RunKey) -> Markdown:
     found = config(key)
     if not found.latents:
         return f"One completion for each of ten test digits, {plain(found.given_words)}. {other_images(key)}"
-    below = "the same eight $z$ for each label" if found.given else "eighty $z$ from the prior"
+    below = "eight $z$ for each label" if found.given else "eighty $z$ from the prior"
     if found.reads_images:
         below = f"eight completions of each, {plain(found.given_words)}"
     return f"Top: reconstructions of ten test digits. Below: {below}. {other_images(key)}"
