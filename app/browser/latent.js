@@ -6,7 +6,7 @@
 
 const PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
+const twoDecimals = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
 class Panel extends Component {
   constructor(root, setStateValue) {
@@ -82,7 +82,7 @@ class Panel extends Component {
     input.oninput = () => {
       this.halt();
       this.epsilon[dimension] = input.valueAsNumber;
-      value.textContent = said(input.valueAsNumber);
+      value.textContent = twoDecimals(input.valueAsNumber);
       this.dirty = true;
     };
     input.onchange = () => this.tell();
@@ -135,12 +135,12 @@ class Panel extends Component {
   place() {
     this.sliders.forEach(({ input, value }, dimension) => {
       input.value = this.epsilon[dimension];
-      value.textContent = said(this.epsilon[dimension]);
+      value.textContent = twoDecimals(this.epsilon[dimension]);
     });
     if (this.handle && this.network.latent === 2) {
       this.handle.style.left = `${(this.epsilon[0] / this.data.range + 1) * 50}%`;
       this.handle.style.top = `${(1 - this.epsilon[1] / this.data.range) * 50}%`;
-      this.handle.setAttribute("aria-valuetext", `${said(this.epsilon[0])}, ${said(this.epsilon[1])}`);
+      this.handle.setAttribute("aria-valuetext", `${twoDecimals(this.epsilon[0])}, ${twoDecimals(this.epsilon[1])}`);
       this.handle.setAttribute("aria-valuenow", this.epsilon[0].toFixed(2));
     }
     this.dirty = true;

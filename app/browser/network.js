@@ -77,14 +77,14 @@ class Network {
       else if (!h) h = Float32Array.from({ length: rows * width }, (_, i) => part[i % width]);
       else for (let i = 0; i < h.length; i++) h[i] += part[i % part.length];
     });
-    const kept = [];
+    const stack = [];
     for (const [what, name] of this.bodies[body]) {
       if (what === "linear") h = linear(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
       else if (what === "norm") h = norm(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
       else if (what === "silu") for (let i = 0; i < h.length; i++) h[i] *= sigmoid(h[i]);
       else if (what === "relu") for (let i = 0; i < h.length; i++) h[i] = h[i] > 0 ? h[i] : 0;
-      else if (what === "push") kept.push(h.slice());
-      else if (what === "add") kept.pop().forEach((value, i) => { h[i] += value; });
+      else if (what === "push") stack.push(h.slice());
+      else if (what === "add") stack.pop().forEach((value, i) => { h[i] += value; });
     }
     return h;
   }

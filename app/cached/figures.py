@@ -60,8 +60,8 @@ class Figure:
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
-        said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
-        return self.code("grid", f"grid(sheet{said}).save({file!r})")
+        options = "".join(f", {name}={value!r}" for name, value in words.items() if value)
+        return self.code("grid", f"grid(sheet{options}).save({file!r})")
 
     def code(self, drawn_by: str, draw: str) -> str:
         """Return Python code that computes the pixels as `sheet` and draws them with a function of the interface."""

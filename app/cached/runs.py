@@ -241,8 +241,8 @@ def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
     """Return the settings that differ between runs, with each run's value; a dash if a run does not have the setting."""
     every = {name: config.to_json() for name, config in configs.items()}
     settings = dict.fromkeys(setting for values in every.values() for setting in values)
-    told = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
-    return {setting: values for setting, values in told.items() if len(set(map(repr, values.values()))) > 1}
+    by_setting = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
+    return {setting: values for setting, values in by_setting.items() if len(set(map(repr, values.values()))) > 1}
 
 
 def by_beta() -> dict[float, RunKey]:

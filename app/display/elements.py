@@ -61,7 +61,7 @@ class Animation(Copied, Protocol):
 
 WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be too small to read
 # Streamlit shows a picture in its own width, or in that of its column if that is smaller. High-resolution screens enlarge the
-# picture, and browsers smooth enlarged pictures. On a phone, a wide picture stays legible and scrolls sideways. Streamlit's CSV
+# picture, and browsers smooth enlarged pictures. On a phone, wide pictures stay legible and scroll sideways. Streamlit's CSV
 # download of a table does not escape spreadsheet formulas, which notes may contain, so the table of runs replaces it.
 _CRISP = """<style>
 @media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {

@@ -183,8 +183,8 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
         )  # fmt: skip
         traces.append(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
         if cell := stored.get(name):
-            dots, said = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
-            traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=said))
+            dots, label = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
+            traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=label))
     return _drawn(traces, CURVES_HEIGHT, "test images", COST, **HOVER, yaxis_hoverformat=".2f")
 
 

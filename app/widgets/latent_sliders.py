@@ -40,8 +40,8 @@ def _two_decimals(noise: float) -> Markdown:
 
 def slider_words(rates: Sequence[float], dimension: int) -> Markdown:
     """Return the label of a latent dimension's slider, with its rate in nats."""
-    said = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "dead"
-    return f"ε{dimension + 1} · {said}" if any(rates) else f"ε{dimension + 1}"
+    rate = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "dead"
+    return f"ε{dimension + 1} · {rate}" if any(rates) else f"ε{dimension + 1}"
 
 
 def by_rate(rates: Sequence[float]) -> list[int]:

@@ -54,19 +54,19 @@ def take(dataset: str) -> None:
 
     The map reports points by digit, not in the order of clicks. Of two, the one clicked before is the start of the walk.
     """
-    told = sorted(_told(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
-    if 0 < len(told) <= 2:
-        st.session_state[_POINT] = st.session_state[_CLICKED] = told[0]
-    if len(told) == 2:
-        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, told[1]
-        st.query_params[ROUTE_END] = str(told[1])  # a widget that is not shown yet does not write it
-    selection = tuple(sorted(told)) if len(told) > 1 else ()
+    points = sorted(_points(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
+    if 0 < len(points) <= 2:
+        st.session_state[_POINT] = st.session_state[_CLICKED] = points[0]
+    if len(points) == 2:
+        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, points[1]
+        st.query_params[ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
+    selection = tuple(sorted(points)) if len(points) > 1 else ()
     _hold(dataset, selection)
     shown: _Shown | None = st.session_state.get(_SHOWN)
     if shown is not None:
         marks = shown.marks
         if marks.ring is not None and chosen() != shown.point:  # else the ring would stay at the old point
-            marks = Marks(None, told, marks.revision + 1)
+            marks = Marks(None, points, marks.revision + 1)
         st.session_state[_SHOWN] = _Shown(shown.figure, marks, chosen(), selection)
 
 
@@ -75,10 +75,10 @@ def selection(dataset: str) -> Sequence[int]:
 
     Show a warning about an invalid selection, or one of another data set, and ignore it.
     """
-    said = st.query_params.get(_CAUGHT)
+    text = st.query_params.get(_CAUGHT)
     of, indices = st.session_state.get(_HELD, (dataset, ()))
-    if said is not None:
-        of, _, code = said.partition(".")
+    if text is not None:
+        of, _, code = text.partition(".")
         indices = unpacked(code) or ()
         if not indices or of not in (*get_args(Dataset), dataset):
             st.warning(f"`{_CAUGHT}` in the address is not a valid selection of points and is ignored.")
@@ -143,7 +143,7 @@ def unpacked(text: str) -> tuple[int, ...] | None:
     return tuple(np.flatnonzero(np.unpackbits(np.frombuffer(content, np.uint8))).tolist())
 
 
-def _told(state: Any) -> tuple[int, ...]:
+def _points(state: Any) -> tuple[int, ...]:
     """Return the test indices of the points in a map's selection state."""
     match state:
         case {"selection": {"points": [*points]}}:

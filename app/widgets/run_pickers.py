@@ -49,8 +49,8 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
     given = st.query_params.get_all(key)
     if all(library.label(name) == name for name in given if name in names):
         return []
-    known = {said: name for name in names for said in (name, library.label(name))}
-    return [known[said] for said in given if said in known]
+    known = {text: name for name in names for text in (name, library.label(name))}
+    return [known[text] for text in given if text in known]
 
 
 def tell_trouble(name: str) -> None:

@@ -39,11 +39,11 @@ def _dropped(given: Mapping[str, Sequence[str]]) -> list[str]:
             value = st.session_state[name]
             # Streamlit silently drops invalid items of a list and the fraction of an integer.
             if isinstance(value, list | tuple) or type(value) is int or name not in st.query_params:
-                left_out += [f"{name}={text}"[:LONGEST] for text in texts if not _says(text, value)]
+                left_out += [f"{name}={text}"[:LONGEST] for text in texts if not _means(text, value)]
     return left_out
 
 
-def _says(text: str, value: object) -> bool:
+def _means(text: str, value: object) -> bool:
     """Return whether a text is a widget's value: Streamlit also drops valid parameters that equal the default."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
