@@ -1,4 +1,4 @@
-"""What runs in the browser: scripts and styles, as they are sent."""
+"""Scripts and styles that run in the browser."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ FOLDER = Path(__file__).parent
 
 
 def source(*names: str) -> str:
-    """Return some of the files as one."""
+    """Return the text of several files, joined."""
     return "\n".join((FOLDER / name).read_text() for name in names)

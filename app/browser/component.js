@@ -1,6 +1,6 @@
-// What the lab's components share: they live as long as their place on the page, are asked to `take` new data, to `begin`
-// when a network has arrived, and to `tick` at the next frame of the screen when something is `dirty`. A page that stands still
-// asks for no frame: a browser that draws sixty of nothing in a second takes a tenth of a processor.
+// The base class of the lab's components. A component exists as long as its element on the page. `take` receives new data,
+// `begin` is called when a network has arrived, and `tick` in the next animation frame if `dirty` is set. An idle page requests
+// no frames: sixty empty frames per second would use a tenth of a processor.
 
 class Component {
   #dirty = false;
@@ -20,7 +20,7 @@ class Component {
     if (dirty) this.wake();
   }
 
-  // Have `tick` called at the next frame.
+  // Call `tick` in the next animation frame.
   wake() {
     this.frame ??= requestAnimationFrame((now) => {
       this.frame = null;
@@ -28,7 +28,7 @@ class Component {
     });
   }
 
-  // Tell Python, which hears of nothing that is what it was told last, though it may have moved on since: so the time goes along.
+  // Send a value to Python. Streamlit drops a value that equals the last one sent, so the time is added to make it differ.
   news(name, value) {
     this.setStateValue(name, { value, at: Date.now() });
   }

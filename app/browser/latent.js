@@ -1,12 +1,12 @@
-// Sliders through z whose pictures are decoded here, without the server: they move while a slider is dragged.
+// Sliders for z. The browser decodes the pictures without the server, so that they change while a slider is dragged.
 //
-// Python gives {network, label, labels, plane, epsilon, given, units, first, range, step}; it is told `ready` once, and
-// `epsilon` whenever a hand lets go. Its `epsilon` is taken over only when the count `given` of those that it has chosen itself
-// has grown, or another network comes: any other is an echo, perhaps an old one, of what it was told.
+// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step}. It receives `ready` once, and
+// `epsilon` whenever the visitor releases a slider. Python's `epsilon` is used only if the network has changed, or if `given`
+// has grown, which counts the values that Python has set itself. Any other value is an echo of this script's, maybe an old one.
 
 const PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-const said = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
+const twoDecimals = (value) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(2);
 
 class Panel extends Component {
   constructor(root, setStateValue) {
@@ -15,7 +15,7 @@ class Panel extends Component {
     this.chosen = root.querySelector(".chosen");
     this.hand = root.querySelector(".hand");
     this.row = root.querySelector(".row");
-    root.panel = this; // for whoever wants to measure it
+    root.panel = this; // for tests and benchmarks
   }
 
   limited = (value) => Math.min(this.data.range, Math.max(-this.data.range, value));
@@ -38,7 +38,7 @@ class Panel extends Component {
     this.begin();
   }
 
-  // Build what the network at hand asks for, as soon as it is there.
+  // Build the controls for the network as soon as it has arrived.
   begin() {
     const network = window.cvaeNetworks?.get(this.data.network);
     if (!network) return;
@@ -52,9 +52,9 @@ class Panel extends Component {
 
   build() {
     const { label, labels, plane, units } = this.data;
-    this.large = label === null ? null : digitCanvas(`The digit ${label} that the sliders describe`);
+    this.large = label === null ? null : digitCanvas(`The digit ${label} decoded from the sliders`);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
-    this.small = labels.map((each) => digitCanvas(`The same z as a ${each}`));
+    this.small = labels.map((each) => digitCanvas(`The same z decoded as a ${each}`));
     this.row.replaceChildren(
       ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, String(labels[i])))),
     );
@@ -64,7 +64,7 @@ class Panel extends Component {
     const pad = this.network.latent === 2 ? [this.pad(plane)] : [];
     this.hand.replaceChildren(this.buttons(), ...pad, ...shown.map((unit) => this.slider(unit)));
     if (rest.length) {
-      const summary = element("summary", {}, `${rest.length} more dimensions, which say less`);
+      const summary = element("summary", {}, `${rest.length} more dimensions with lower rates`);
       this.hand.append(element("details", open ? { open } : {}, summary, ...rest.map((unit) => this.slider(unit))));
     }
   }
@@ -82,7 +82,7 @@ class Panel extends Component {
     input.oninput = () => {
       this.halt();
       this.epsilon[dimension] = input.valueAsNumber;
-      value.textContent = said(input.valueAsNumber);
+      value.textContent = twoDecimals(input.valueAsNumber);
       this.dirty = true;
     };
     input.onchange = () => this.tell();
@@ -90,7 +90,7 @@ class Panel extends Component {
     return element("div", { class: "slider" }, element("label", { for: id }, words), value, input);
   }
 
-  // A plane of z to move over, for a model with two dimensions.
+  // The plane of z with a movable handle, for a model with two latent dimensions.
   pad(label) {
     const { range, step } = this.data;
     const plane = element("canvas", { width: 28 * TILES, height: 28 * TILES, "aria-hidden": "true" });
@@ -101,7 +101,7 @@ class Panel extends Component {
       paint(tile, pixels, i * PIXELS);
       plane.getContext("2d").drawImage(tile, 28 * (i % TILES), 28 * Math.floor(i / TILES));
     });
-    this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point of the plane of z",
+    this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point in the plane of z",
       "aria-valuemin": -range, "aria-valuemax": range });
     const pad = element("div", { class: "pad" }, plane, this.handle);
     const follow = (event) => {
@@ -131,22 +131,22 @@ class Panel extends Component {
     return pad;
   }
 
-  // Bring sliders and handle to where z is.
+  // Move the sliders and the handle to the current z.
   place() {
     this.sliders.forEach(({ input, value }, dimension) => {
       input.value = this.epsilon[dimension];
-      value.textContent = said(this.epsilon[dimension]);
+      value.textContent = twoDecimals(this.epsilon[dimension]);
     });
     if (this.handle && this.network.latent === 2) {
       this.handle.style.left = `${(this.epsilon[0] / this.data.range + 1) * 50}%`;
       this.handle.style.top = `${(1 - this.epsilon[1] / this.data.range) * 50}%`;
-      this.handle.setAttribute("aria-valuetext", `${said(this.epsilon[0])}, ${said(this.epsilon[1])}`);
+      this.handle.setAttribute("aria-valuetext", `${twoDecimals(this.epsilon[0])}, ${twoDecimals(this.epsilon[1])}`);
       this.handle.setAttribute("aria-valuenow", this.epsilon[0].toFixed(2));
     }
     this.dirty = true;
   }
 
-  // Decode the chosen digit in every frame, and of the ten as many as a frame has time for, in turn.
+  // Decode the chosen digit in every frame, and in turn as many of the ten digits as a frame has time for.
   draw() {
     if (!this.network) return;
     const { label, labels } = this.data, began = performance.now();
@@ -169,7 +169,7 @@ class Panel extends Component {
     this.tell();
   }
 
-  // Walk on and on from z to random ones, along the sphere near which the prior's points lie.
+  // Move z from one random point to the next by spherical interpolation: draws from the prior lie near a sphere.
   play() {
     this.player.textContent = "Pause";
     this.playing = { from: this.epsilon.slice(), to: this.epsilon.map(gaussian), since: performance.now() };

@@ -1,10 +1,10 @@
-// A model's networks in the browser. Python packs their weights (app/widgets/live_decoder.py); this unpacks and runs them.
+// A model's networks in the browser. Python packs their weights (app/widgets/live_decoder.py); this script unpacks and runs them.
 //
 // A packed model is a length, a JSON header {bodies, tensors, …} and the tensors' float16 values. A body's steps are a
 // small program over rows of features: linear, norm, silu, relu, push and add.
 
 const PIXELS = 784, LABELS = 10, MIN_LOG_SCALE = -6, MAX_LOG_SCALE = 3;
-let halves = null; // every float16 as a number
+let halves = null; // lookup table: the number of each float16
 
 function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
@@ -26,7 +26,7 @@ function unpack(bytes) {
   return { ...header, tensors };
 }
 
-// y = W x + b for each of the rows, W by rows of outputs: a row of W serves all rows of x while it is in the cache.
+// y = W x + b for each row of x. Each row of W is used for all rows of x while it is in the cache.
 function linear(weight, bias, x, rows) {
   const outputs = bias.length, inputs = weight.length / outputs, y = new Float32Array(rows * outputs);
   for (let o = 0; o < outputs; o++) {
@@ -66,7 +66,7 @@ class Network {
     Object.assign(this, unpack(bytes));
   }
 
-  // Run a body on inputs [values, rows] whose projections are added; an input of one row serves all rows.
+  // Run a body on inputs [values, rows], whose projections are added. An input of one row is broadcast to all rows.
   run(body, ...inputs) {
     const { tensors } = this, rows = Math.max(...inputs.map(([, count]) => count));
     let h = null;
@@ -77,19 +77,19 @@ class Network {
       else if (!h) h = Float32Array.from({ length: rows * width }, (_, i) => part[i % width]);
       else for (let i = 0; i < h.length; i++) h[i] += part[i % part.length];
     });
-    const kept = [];
+    const stack = [];
     for (const [what, name] of this.bodies[body]) {
       if (what === "linear") h = linear(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
       else if (what === "norm") h = norm(tensors[`${name}.weight`], tensors[`${name}.bias`], h, rows);
       else if (what === "silu") for (let i = 0; i < h.length; i++) h[i] *= sigmoid(h[i]);
       else if (what === "relu") for (let i = 0; i < h.length; i++) h[i] = h[i] > 0 ? h[i] : 0;
-      else if (what === "push") kept.push(h.slice());
-      else if (what === "add") kept.pop().forEach((value, i) => { h[i] += value; });
+      else if (what === "push") stack.push(h.slice());
+      else if (what === "add") stack.pop().forEach((value, i) => { h[i] += value; });
     }
     return h;
   }
 
-  // Decode one base noise under some labels: a row of 784 pixel means for each.
+  // Decode one base noise with several labels; return a row of 784 pixel means for each label.
   decode(epsilon, labels) {
     const { prior, latent } = this, rows = labels.length;
     const z = new Float32Array(rows * latent), given = new Float32Array(rows * LABELS);
@@ -100,14 +100,14 @@ class Network {
     return this.run("generation", [z, rows], [given, rows]).map(sigmoid);
   }
 
-  // Decode many base noises under one label.
+  // Decode many base noises with one label.
   decodeAll(epsilons, label) {
     const out = new Float32Array(epsilons.length * PIXELS);
     epsilons.forEach((epsilon, r) => out.set(this.decode(epsilon, [label]), r * PIXELS));
     return out;
   }
 
-  // Complete a digit of which some quadrants are visible, flags (4): the baseline's guess, then a row per base noise.
+  // Complete a digit with visible quadrants, flags (4); return the baseline's guess, then a row per base noise.
   complete(image, visible, epsilons) {
     const flags = Float32Array.from(visible), shown = Float32Array.from(image, (ink, i) => (flags[quadrant(i)] ? ink : 0));
     const guess = this.paste(this.run("baseline", [shown, 1], [flags, 1]), shown, flags, 1);
@@ -126,7 +126,7 @@ class Network {
     return out;
   }
 
-  // Put the logits of generated pixels, as means, round the visible pixels: rows of 784.
+  // Combine the visible pixels with the means of generated pixels, from logits; return rows of 784.
   paste(logits, shown, flags, rows) {
     const count = this.pixels.length, out = new Float32Array(rows * PIXELS);
     for (let r = 0; r < rows; r++) {
@@ -141,7 +141,7 @@ class Network {
 
 const quadrant = (pixel) => 2 * (pixel >= PIXELS / 2) + (pixel % 28 >= 14);
 
-// Paint pixel means (784) on a canvas of 28×28: dark ink, as in the lab's other pictures, on papers by pixel or on white.
+// Paint pixel means (784) on a canvas of 28×28: dark ink, as in the lab's other pictures, on white or a background per pixel.
 const INK = [22, 28, 45], WHITE = [255, 255, 255];
 function paint(canvas, pixels, from = 0, paper = () => WHITE) {
   const pen = canvas.getContext("2d"), image = pen.createImageData(28, 28);

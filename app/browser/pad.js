@@ -1,11 +1,11 @@
-// A pad of 28×28 pixels to draw a digit on, and, beside a quadrant model, its completions as the pen moves.
+// A pad of 28×28 pixels to draw a digit on. The completions of a quadrant model follow the pen.
 //
-// Python gives {ink, given, visible, sets, network, epsilons, thresholds, names}, or an image with `fixed`, words for it, of
-// which only the quadrants are opened and closed; it is told `ink` (784 bytes, base64) when the pen is lifted and `visible` (four flags) when
-// a quadrant is opened or closed. Its `ink` is taken over only when the count `given` of drawings that it has made itself
-// has grown, and its `visible` not before it is what was told last: any other is an echo, perhaps an old one.
+// Python sends {ink, given, visible, sets, network, epsilons, thresholds, names}. With `fixed`, a description of the image, only
+// the quadrants of the image can be shown or hidden. Python receives `ink` (784 bytes, Base64) when the pen is lifted, and
+// `visible` (four flags) when a quadrant is shown or hidden. Python's `ink` is used only if `given` has grown, which counts the
+// drawings that Python has set itself, and its `visible` only once it equals the last one sent. Others are echoes, maybe old ones.
 
-const RADIUS = 2, CORE = 1.7; // the brush: full ink near its middle, none two pixels away
+const RADIUS = 2, CORE = 1.7; // the brush: full ink near its centre, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
 const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
@@ -17,7 +17,7 @@ class Pad extends Component {
     Object.assign(this, { history: [], erases: false, cursor: null });
     this.ink = new Float32Array(PIXELS);
     this.visible = [true, true, true, true];
-    root.pad = this; // for whoever wants to measure it
+    root.pad = this; // for tests and benchmarks
     this.build();
   }
 
@@ -34,7 +34,7 @@ class Pad extends Component {
     }
     if (this.told && String(this.told) === String(data.visible)) this.told = null;
     if (data.visible && !this.told) this.visible = [...data.visible];
-    this.thresholds = data.thresholds && decoded(data.thresholds); // of ink, for every pixel of every answer; null: means
+    this.thresholds = data.thresholds && decoded(data.thresholds); // above which a mean becomes ink, per pixel and answer; null: show means
     this.begin();
   }
 
@@ -54,7 +54,7 @@ class Pad extends Component {
 
   build() {
     this.canvas = element("canvas", { width: 28, height: 28, tabindex: 0, role: "application",
-      "aria-label": "Pad to draw a digit on: draw with the pointer, or move with the arrow keys and draw with the space bar" });
+      "aria-label": "Drawing pad: draw a digit with the pointer, or move with the arrow keys and draw with the space bar" });
     this.marker = element("div", { class: "marker", hidden: "" });
     this.doors = element("div", { class: "doors" });
     this.toggles = QUADRANTS.map((name, quadrant) => {
@@ -78,7 +78,7 @@ class Pad extends Component {
       return [(event.clientX - box.left) / box.width * 28, (event.clientY - box.top) / box.height * 28];
     };
     this.canvas.onpointerdown = (event) => {
-      if (event.button !== 0 || this.last) return; // a second finger draws nothing
+      if (event.button !== 0 || this.last) return; // ignore a second finger
       this.finger = event.pointerId;
       this.canvas.setPointerCapture(event.pointerId);
       this.marker.hidden = true;
@@ -107,7 +107,7 @@ class Pad extends Component {
     };
   }
 
-  // Draw from the last place to a new one.
+  // Draw a line from the last position to a new one.
   stroke([x, y]) {
     const [fromX, fromY] = this.last, steps = Math.max(1, Math.ceil(2 * Math.hypot(x - fromX, y - fromY)));
     for (let i = 1; i <= steps; i++) this.dab(fromX + (x - fromX) * i / steps, fromY + (y - fromY) * i / steps);
@@ -120,7 +120,7 @@ class Pad extends Component {
       for (let column = Math.floor(x) - RADIUS; column <= x + RADIUS; column++) {
         if (row < 0 || row > 27 || column < 0 || column > 27) continue;
         const near = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y)));
-        const strength = Math.round(255 * near) / 255, at = row * 28 + column; // what a byte holds, as Python will have it
+        const strength = Math.round(255 * near) / 255, at = row * 28 + column; // rounded to a byte, as in Python
         this.ink[at] = this.erases ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
       }
     }
@@ -139,7 +139,7 @@ class Pad extends Component {
     this.tell();
   }
 
-  // Open or close a quadrant, or, where no model completes what is left, go to the nearest set that one does complete.
+  // Show or hide a quadrant. If no model completes the resulting set, use the nearest set that one completes.
   open(which) {
     const wish = this.visible.map((open, i) => (i === which ? !open : open));
     const distance = (set) => set.reduce((sum, open, i) => sum + (open !== wish[i]), 0);
@@ -163,7 +163,7 @@ class Pad extends Component {
     const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
     const paper = (i) => (this.visible[quadrant(i)] ? GIVEN : WHITE);
     if (this.thresholds) this.thresholds.forEach((value, i) => {
-      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // as the server does it, in bytes
+      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // in bytes, as on the server
     });
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
     this.frames += 1;

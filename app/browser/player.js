@@ -1,8 +1,8 @@
-// A button that lets a slider of the page walk through its moments, and a line across a chart at the epoch of the moment.
+// A button that plays the moments of a slider on the page, and a line on a chart at the epoch of the moment.
 //
-// Python gives {moment, epoch, last, chart, slider}. It is told `at` {moment, resting} at every step, and the next step waits until
-// Python has shown that moment. A hand on the slider ends the walk, and `at` is told without a moment: the slider says where it is.
-// It is heard here, for a slider that Python sees moving may only lag behind the walk.
+// Python sends {moment, epoch, last, chart, slider}. It receives `at` {moment, resting} at every step, and the next step waits
+// until Python has shown that moment. If the visitor moves the slider, playing stops and `at` has no moment: the slider has it.
+// This script listens to the slider, because in Python a move of the slider may be a delayed step of the button.
 
 const STEP_MILLISECONDS = 450, LOOK_MILLISECONDS = 100, HANDS = ["pointerdown", "keydown"];
 
@@ -32,7 +32,7 @@ class Player extends Component {
     this.line.remove();
   }
 
-  // Plotly does not tell the line when it draws the chart anew, nor a picture the walk that it is there: both are looked at.
+  // No event reports that Plotly has redrawn the chart or that all pictures are loaded, so `tick` checks both repeatedly.
   tick(now) {
     this.point();
     clearTimeout(this.look);
@@ -43,8 +43,8 @@ class Player extends Component {
     this.step(this.moment + 1);
   }
 
-  // The line is laid over Plotly's chart: a figure with a line of its own would be drawn anew for every moment, which flashes
-  // and forgets what the visitor has zoomed into or hidden.
+  // The line is an element above Plotly's chart. A line inside the figure would redraw it at every moment, which flickers and
+  // resets the visitor's zoom and hidden lines.
   point() {
     const chart = document.querySelector(`.st-key-${this.data.chart} .js-plotly-plot`), layout = chart?._fullLayout;
     const paper = chart?.querySelector(".svg-container");
@@ -57,7 +57,7 @@ class Player extends Component {
     });
   }
 
-  // From the last moment on it begins anew.
+  // After the last moment, start again from the first.
   walk() {
     this.step(this.data.moment < this.data.last ? this.data.moment + 1 : 0);
   }
@@ -67,7 +67,7 @@ class Player extends Component {
     this.tell(moment, moment >= this.data.last);
   }
 
-  // The slider's own news goes first: pictures of a run that is overtaken are gone before they can be shown.
+  // Wait until the slider has sent its own value: a rerun that is interrupted loses its pictures before they are shown.
   halt() {
     this.walking = false;
     this.root.textContent = "Play";

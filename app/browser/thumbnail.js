@@ -1,8 +1,8 @@
-// The digit under the pointer, beside it. Python sends a data set's name, a line break and one PNG of its digits, once.
+// A thumbnail of the digit under the pointer. Python sends a data set's name, a line break and one PNG of its digits, once.
 //
-// A map names its data set in `layout.meta.images`, a point its digit in `customdata`. Plotly tells which point is under the
-// pointer, and in three dimensions not where that is: so the pointer is followed. No event is taken from the map. A digit that
-// the legend hides takes its glyph along, which Plotly would leave.
+// `layout.meta.images` of a map names its data set, and `customdata` of a point its digit. Plotly reports which point is under
+// the pointer, but not its position in three dimensions, so the thumbnail follows the pointer. The map still receives all
+// events. If the legend hides a digit, this script hides its glyph, which Plotly would still show.
 
 const SIDE = 28, COLUMNS = 64, GAP = 16;
 
@@ -10,11 +10,11 @@ class Thumbnail {
   constructor(root) {
     this.root = root;
     this.pen = root.querySelector("canvas").getContext("2d");
-    this.heard = new WeakMap(); // a chart's `on`: another one as soon as Plotly has drawn the chart anew
+    this.heard = new WeakMap(); // by chart, its `on` method, which Plotly replaces when it recreates the chart
     this.moved = (event) => this.follow(event);
     this.pressed = ({ target }) => {
       this.hide();
-      this.hear(target.closest?.(".js-plotly-plot")); // a finger has not moved over it before
+      this.hear(target.closest?.(".js-plotly-plot")); // with touch, no pointermove comes first
     };
     document.addEventListener("pointermove", this.moved, { capture: true, passive: true });
     document.addEventListener("pointerdown", this.pressed, { capture: true, passive: true });
@@ -33,7 +33,7 @@ class Thumbnail {
     this.packed = new Blob([data.subarray(end + 1)], { type: "image/png" });
   }
 
-  // Unpack the digits once a pointer comes to a chart: while the page opens, the chart needs the processor.
+  // Unpack the digits when the pointer first reaches a chart: while the page loads, the chart needs the processor.
   unpack() {
     if (!this.packed) return;
     createImageBitmap(this.packed).then(
@@ -41,12 +41,12 @@ class Thumbnail {
         this.sprite = sprite;
         if (this.wanted) this.show(...this.wanted);
       },
-      () => {}, // then there are no thumbnails
+      () => {}, // no thumbnails if the picture cannot be decoded
     );
     this.packed = null;
   }
 
-  // Stay beside the pointer, and hear what the chart under it has to tell.
+  // Follow the pointer, and listen to the events of the chart under it.
   follow({ target, clientX, clientY }) {
     const chart = target.closest?.(".js-plotly-plot");
     if (!chart) return this.hide();
@@ -78,7 +78,7 @@ class Thumbnail {
     this.place();
   }
 
-  // Stand below the pointer to its right, or where there is room.
+  // Place the thumbnail below the pointer on its right, or on the side that has room.
   place() {
     const { offsetWidth, offsetHeight, style } = this.root, [x, y] = this.pointer;
     style.left = `${x + GAP + offsetWidth < window.innerWidth ? x + GAP : x - GAP - offsetWidth}px`;

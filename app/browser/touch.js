@@ -1,9 +1,9 @@
-// A finger drawn over a flat chart scrolls the page, as it does anywhere else: Plotly would take it, to zoom or to pan. So it
-// does while a tool of the chart is in hand: the one that was tapped last, until it is tapped again. A tap is a click all the
-// same, which the browser makes of it.
+// A finger that moves over a two-dimensional chart scrolls the page; by default Plotly would zoom or pan. A tap on a tool of
+// the chart selects it, and another tap deselects it: only while a tool is selected does Plotly receive touches. Taps on the
+// chart still work, because the browser turns them into clicks.
 
 (() => {
-  if (window.cvaeKnowsFingers) return; // another page of the lab has begun to listen
+  if (window.cvaeKnowsFingers) return; // already installed by another page of the lab
   window.cvaeKnowsFingers = true;
   const chart = (place) => place.closest(".js-plotly-plot").dataset;
   const chosen = ({ target }) => {

@@ -1,4 +1,4 @@
-// Keep a network for the components that run it. It is sent once: later runs of the page send its name alone.
+// Store a network for the components that run it. Python sends each network once; later reruns send only its name.
 export default function ({ data }) {
   const networks = (window.cvaeNetworks ??= new Map());
   const network = new Network(data);

@@ -1,4 +1,4 @@
-"""What a question's answer costs in nats per image: means over the first test images, computed once for all visitors."""
+"""Costs in nats per image: means over the first test images, computed once for all visitors."""
 
 from typing import NamedTuple
 
@@ -35,14 +35,14 @@ class Cost(NamedTuple):
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def of_all(key: RunKey) -> Cost:
-    """Return what images cost."""
+    """Return the mean cost of an image."""
     with torch.inference_mode():
         return _cost(elbo(*_first(key)))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def by_source(key: RunKey) -> list[Cost]:
-    """Return what hidden pixels cost, for z from each of `ablations.SOURCES`."""
+    """Return the mean cost of an image's hidden pixels, for z from each of `ablations.SOURCES`."""
     model, x, c, epsilon = _first(key)
     assert isinstance(model, FlatVAE)
     return [_cost(terms) for terms in ablations.cost_by_source(model, x, c, epsilon)]
@@ -50,14 +50,14 @@ def by_source(key: RunKey) -> list[Cost]:
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def of_silence(key: RunKey, unit: int) -> tuple[Cost, Cost]:
-    """Return what images cost with all of z, and with one dimension fixed to its prior mean."""
+    """Return the mean cost of an image with all of z, and with one dimension fixed to its prior mean."""
     whole, less = ablations.cost_of_silence(*_first(key), unit)
     return _cost(whole), _cost(less)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
-    """Return what images of other labels cost under their own label, and under this one."""
+    """Return the mean cost of images of other labels under their own label, and under the given one."""
     model, x, c, epsilon = _first(key)
     assert c.labels is not None
     rows = c.labels != label
@@ -68,12 +68,12 @@ def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
 
 
 def first_images(key: RunKey) -> Markdown:
-    """Say over which images the means are taken."""
+    """Return words for the images over which the means are taken."""
     return f"The first {min(IMAGES, len(runs.images(key).test)):,} test images"
 
 
 def signed(difference: float) -> Markdown:
-    """Write a difference with its sign; what rounds to nothing has none."""
+    """Format a difference with its sign; one that rounds to zero has no sign."""
     return f"{difference:+.1f}".replace("-", "−") if abs(difference) >= 0.05 else "0.0"
 
 

@@ -1,4 +1,4 @@
-"""Pictures of the pages: recipes of the core with their settings, computed once for all visitors."""
+"""Pictures on pages: recipes of the core with their settings, computed once for all visitors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +24,13 @@ from cvae_core.pictures import grid, recipes
 from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet
 
-KEPT = 400  # pictures' pixels in the cache, at most 100 kB each
-KEPT_OFTEN = 20  # many completions each, at most 600 kB
+KEPT = 400  # cached pictures, as pixels, at most 100 kB each
+KEPT_OFTEN = 20  # cached sets of many completions, at most 600 kB each
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture of a run: a recipe, its settings, and the words around it."""
+    """One picture of a run: a recipe, its settings, a caption and headings."""
 
     key: RunKey
     recipe: Callable[..., Sheet]
@@ -38,7 +38,7 @@ class Figure:
     caption: str
     rows: Sequence[str] = field(default=())
     columns: Sequence[str] = field(default=())
-    only: Sequence[int] = field(default=())  # rows that are shown; none named: all
+    only: Sequence[int] = field(default=())  # the rows to show; empty: all
 
     @property
     def sheet(self) -> Sheet:
@@ -48,23 +48,23 @@ class Figure:
         return made.only(self.only) if self.only else made
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw the picture, every pixel of a digit so many wide."""
+        """Draw the picture; a pixel of a digit is `scale` pixels wide."""
         images, papers = self.sheet
         return grid.grid(images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption)
 
     @property
     def facts(self) -> dict[str, object]:
-        """Return what is written into an exported picture's metadata."""
+        """Return the metadata of an exported picture."""
         return {"run": self.key.name, **self.settings}
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that draw exactly this picture from a shell."""
+        """Return Python code that draws exactly this picture."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
-        said = "".join(f", {name}={value!r}" for name, value in words.items() if value)
-        return self.code("grid", f"grid(sheet{said}).save({file!r})")
+        options = "".join(f", {name}={value!r}" for name, value in words.items() if value)
+        return self.code("grid", f"grid(sheet{options}).save({file!r})")
 
     def code(self, drawn_by: str, draw: str) -> str:
-        """Return the lines of Python that compute the pixels as `sheet` and draw them by a name of the interface."""
+        """Return Python code that computes the pixels as `sheet` and draws them with a function of the interface."""
         given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
         test = ", run.images().test" if self.recipe in recipes.OF_TEST_IMAGES else ""
         only = f".only({list(self.only)})" if self.only else ""
@@ -74,23 +74,23 @@ class Figure:
 
 @dataclass(frozen=True)
 class Walk:
-    """The columns of a picture one after the other, from a first one on."""
+    """An animation of a picture's columns, from column `first` on."""
 
     figure: Figure
     first: int = 0
 
     @property
     def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes the columns."""
+        """Return the function of the core that computes the columns."""
         return self.figure.recipe
 
     def gif(self, scale: int) -> bytes:
-        """Draw it as a GIF."""
+        """Draw the animation as a GIF."""
         images, papers = self.figure.sheet
         return grid.gif(grid.columns(images, papers, self.first, scale))
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that write it from a shell."""
+        """Return Python code that writes the animation."""
         return self.figure.code("gif", _written(f"gif(sheet, first={self.first}, scale={scale})", file))
 
 
@@ -102,7 +102,7 @@ def _sheet(
     _recipe: Callable[..., Sheet],
     _test: tuple[Split, ...],
 ) -> Sheet:
-    """Return the pixels of a recipe, whose name stands for it in the key of the cache."""
+    """Return the pixels of a recipe, which its name represents in the cache's key."""
     often = {"often": partial(_completed_often, key)} if _recipe in recipes.DRAWN_OFTEN else {}
     return _recipe(runs.model(key), *_test, **dict(settings), **often)
 
@@ -113,7 +113,7 @@ def _sheet(
     hash_funcs={Condition: lambda c: (c.pixels.numpy().tobytes(), c.visible.numpy().tobytes())},
 )
 def _completed_often(key: RunKey, _model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
-    """Return `recipes.completed_often`, drawn once for a picture and for what a classifier reads there."""
+    """Return `recipes.completed_often`, cached for both the picture and the classifier."""
     return recipes.completed_often(_model, c, count, seed)
 
 
@@ -124,31 +124,31 @@ def style(key: RunKey, ink: bytes, label: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a run's training."""
+    """A picture of one stage of a run's training."""
 
     key: RunKey
     index: int
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frame)
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw reconstructions and samples, below the truth where the images are here."""
+        """Draw reconstructions and samples, below the test images if they are on this machine."""
         has_truth = runs.test_images(self.key) is not None
         return _stage(self.key, histories.stages_version(self.key), has_truth, self.index, scale)
 
     @property
     def facts(self) -> dict[str, object]:
-        """Return what is written into an exported picture's metadata."""
+        """Return the metadata of an exported picture."""
         return {"run": self.key.name, "epochs": float(histories.stages(self.key)["epoch"][self.index])}
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that draw exactly this picture from a shell."""
+        """Return Python code that draws exactly this picture."""
         given = _stages_in_words(self.key, scale)
         return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}).save({file!r})")
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Some stages of a run's training side by side."""
+    """A picture of some stages of a run's training, side by side."""
 
     key: RunKey
     part: replay.Part
@@ -156,18 +156,18 @@ class Strip:
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw a row per digit and a column per moment."""
+        """Draw a row per digit and a column per stage."""
         return replay.strip(*_stages(self.key, scale), part=self.part, digits=self.digits)
 
     @property
     def facts(self) -> dict[str, object]:
-        """Return what is written into an exported picture's metadata."""
+        """Return the metadata of an exported picture."""
         stages = histories.stages(self.key)
         epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
         return {"run": self.key.name, "part": self.part, "epochs": epochs}
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that draw exactly this picture from a shell."""
+        """Return Python code that draws exactly this picture."""
         given = _stages_in_words(self.key, scale)
         shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
         return _code(self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
@@ -175,17 +175,17 @@ class Strip:
 
 @dataclass(frozen=True)
 class Animation:
-    """All stages of a run's training, one after the other."""
+    """An animation of all stages of a run's training."""
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
 
     def gif(self, scale: int) -> bytes:
-        """Draw them as a GIF."""
+        """Draw the stages as a GIF."""
         return grid.gif(replay.frames(*_stages(self.key, scale)))
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that write exactly this GIF from a shell."""
+        """Return Python code that writes exactly this GIF."""
         given = _stages_in_words(self.key, scale)
         return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}))", file))
 
@@ -196,28 +196,28 @@ def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: i
 
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
-    """Return what every picture of a run's stages is drawn from."""
+    """Return the arguments with which pictures of a run's stages are drawn."""
     return histories.stages(key), runs.config(key), key.name, scale, runs.test_images(key)
 
 
 def _stages_in_words(key: RunKey, scale: int) -> str:
-    """Write the same as Python."""
+    """Return the arguments from `_stages` as Python code."""
     test = ", run.images().test" if runs.test_images(key) else ""
     return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
 
 
 def _code(key: RunKey, names: str, *lines: str) -> str:
-    """Write lines after those that import names of the public interface and find a run."""
+    """Return Python code: an import of `names` from the public interface, a search for the run, then `lines`."""
     return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", *lines, ""])
 
 
 def _written(gif: str, file: str) -> str:
-    """Write the lines that write a GIF into a file."""
+    """Return Python code that writes a GIF to a file."""
     return f"with open({file!r}, 'wb') as file:\n    file.write({gif})"
 
 
 def rate(key: RunKey, index: int) -> float:
-    """Return the nats that a test image's z costs."""
+    """Return the rate of a test image in nats."""
     return _rate(key, index, runs.images(key).test)
 
 
@@ -230,7 +230,7 @@ def _rate(key: RunKey, index: int, _test: Split) -> float:
 
 
 def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
-    """Return as which digits completions of test digits, or of a drawing, read, shares (N, 10); None without a classifier."""
+    """Return how completions of test digits or a drawing are classified, shares (N, 10); None without a classifier."""
     classifier = runs.classifier(key)
     test = None if isinstance(given, bytes) else runs.images(key).test
     return None if classifier is None else _readings(key, given, visible, seed, classifier, test)

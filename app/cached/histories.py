@@ -1,4 +1,4 @@
-"""How trainings went, for the pages: curves, stages and estimates at growing numbers of draws."""
+"""Histories for the pages: curves and stages of trainings, and estimates at several numbers of draws."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from cvae_core.evaluation.results import CURVE, Cell
 from cvae_core.system import files
 
 KEPT_TABLES = 40
-SAME_MOMENT = 0.02  # of an epoch: stages within the first one fall on whole steps, which differ with the batch
+SAME_MOMENT = 0.02  # of an epoch: early stages fall on whole steps, whose length depends on the batch size
 
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)
@@ -43,12 +43,12 @@ def stages(key: RunKey) -> dict[str, np.ndarray]:
 
 
 def stages_version(key: RunKey) -> tuple[int, int, int]:
-    """Return what differs whenever a stage has been added; zeros while there is none."""
+    """Return a version that changes with every added stage; zeros if there is no stage."""
     return files.version(run_named(key.name).folder / "stages.npz")
 
 
 def moments(trainings: Sequence[Mapping[str, np.ndarray]]) -> list[float]:
-    """Return the epochs at which any of some trainings has a stage; of those that nearly coincide the last."""
+    """Return all epochs at which a training has a stage; of epochs within `SAME_MOMENT`, the last."""
     every = np.unique(np.concatenate([stages["epoch"] for stages in trainings]))
     return every[np.append(np.diff(every) > SAME_MOMENT, True)].tolist()
 
@@ -59,16 +59,16 @@ def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
 
 
 def stage_words(key: RunKey) -> Markdown:
-    """Say what a run's stages show, and why the truth is not beside them where this machine has other images."""
+    """Describe a run's stages; if this machine has other images, explain why the true images are missing."""
     found = config(key)
     if not found.latents:
-        return f"Ten test digits completed, {plain(found.given_words)}: one answer each. {other_images(key)}"
-    below = "eight $z$ under every label" if found.given else "eighty $z$ from the prior"
+        return f"One completion for each of ten test digits, {plain(found.given_words)}. {other_images(key)}"
+    below = "eight $z$ for each label" if found.given else "eighty $z$ from the prior"
     if found.reads_images:
         below = f"eight completions of each, {plain(found.given_words)}"
-    return f"Ten test digits reconstructed; below, {below}. {other_images(key)}"
+    return f"Top: reconstructions of ten test digits. Below: {below}. {other_images(key)}"
 
 
 def curves_by_draws() -> dict[str, list[Cell]]:
-    """Return, for each run that has it, how its estimates settle as draws are added."""
+    """Return the estimates at several numbers of draws, for each run that has them."""
     return {name: cells for name in run_keys() if (cells := cells_of(name, CURVE))}

@@ -1,4 +1,4 @@
-"""Embeddings of the latent space for the pages: stored ones, and new ones computed by a process of their own."""
+"""Embeddings of the latent space for the pages, read from files that other processes compute."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,13 +17,13 @@ from cvae_core.evaluation import latent_space
 from cvae_core.evaluation.latent_space import USUAL, Dimensions, Draws, Embedding, Layout, Method
 from cvae_core.system import formats
 
-LADDER_DRAWS = 1000  # images of which a ladder's z is drawn: some ten seconds
+LADDER_DRAWS = 1000  # images for which z of a ladder is drawn: about ten seconds
 KEPT = 12
 METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
 
 
 def runs_with_latents() -> dict[str, RunKey]:
-    """Return the runs that have a map: those with two latents or more; the plain VAE first."""
+    """Return the runs that can have a map, those with two or more latents; the plain VAE first."""
     keys = {name: key for name, key in library.run_keys().items() if library.config(key).latents >= 2}
     return dict(
         sorted(keys.items(), key=lambda item: (item[0] != "vae", library.config(item[1]).dataset == "digits", item[0]))
@@ -42,20 +42,20 @@ def _read(key: RunKey, layout: Layout, changed: tuple[int, ...]) -> Embedding | 
 
 
 def _with_its_z(layout: Layout) -> list[Layout]:
-    """Return the layouts of the same points: principal components are at once there where any of them is stored."""
+    """Return all layouts of the same points: PCA needs only the z that any of them has stored."""
     solids: list[Dimensions] = [2, 3]
     return [replace(layout, method=method, dimensions=dimensions) for method in METHODS for dimensions in solids]
 
 
 def kept_as(key: RunKey, layout: Layout) -> Layout:
-    """Return the layout whose file holds the z that a map shows: its own, or that of another map of the same points."""
+    """Return the layout whose file holds a map's z: the map's own, or another layout of the same points."""
     run = library.run_named(key.name)
     kept = (other for other in (layout, *_with_its_z(layout)) if run.result_paths(other.file))
     return next(kept, layout)
 
 
 def stored(key: RunKey, layout: Layout = USUAL) -> Embedding | None:
-    """Return a run's embedding, or None where there is none; read again when its file has changed."""
+    """Return a run's embedding, or None if there is none; read again when its file has changed."""
     run = library.run_named(key.name)
     paths = [path for other in _with_its_z(layout) for path in run.result_paths(other.file)]
     return _read(key, layout, tuple(path.stat().st_mtime_ns for path in paths))
@@ -69,9 +69,9 @@ def _draws(key: RunKey, points: int, seed: int, _test: Split) -> Draws:
 
 
 def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embedding, np.ndarray | None]:
-    """Return a map of draws from the posteriors in place of their means, and where as many from the prior lie on it.
+    """Return a map of draws from the posteriors instead of their means, and the coordinates of as many prior draws.
 
-    Both are projected as the means are. Without a seed, or where there is nothing to draw from, it is the means' map alone.
+    Both use the projection of the means. Without a seed or distributions to draw from, return the map of the means and None.
     """
     if seed is None or not drawable(key):
         return embedding, None
@@ -83,19 +83,19 @@ def drawn(key: RunKey, embedding: Embedding, seed: int | None) -> tuple[Embeddin
 
 
 def drawable(key: RunKey) -> bool:
-    """Say whether a run has priors and posteriors to draw from: a GSNN has learned no posterior."""
+    """Return whether prior and posteriors can be drawn from: this needs the images, and a GSNN has no posterior."""
     return not library.lacks_images(key) and not library.config(key).objective.gsnn
 
 
 def share(embedding: Embedding) -> float:
-    """Return the share of z's variance that the coordinates of a linear map hold."""
+    """Return the share of z's variance that a linear map explains."""
     return float(embedding.coordinates.var(axis=0).sum() / embedding.z.astype(np.float32).var(axis=0).sum())
 
 
 def first_stored() -> tuple[RunKey, Embedding] | None:
-    """Return the first run with a stored t-SNE, and that, or None."""
+    """Return the first run with a stored t-SNE map and this map, or None."""
     for key in runs_with_latents().values():
-        with suppress(RunDamaged):  # the page of that run says so
+        with suppress(RunDamaged):  # the page of that run shows the error
             if (embedding := stored(key)) is not None:
                 return key, embedding
     return None
@@ -121,5 +121,5 @@ def csv(embedding: Embedding, only: Sequence[int] = ()) -> bytes:
 
 
 def has_three(key: RunKey) -> bool:
-    """Say whether a run's z can be mapped in three dimensions."""
+    """Return whether a run's z can be mapped in three dimensions."""
     return library.config(key).latents >= 3

@@ -31,28 +31,28 @@ from cvae_core.training import timing
 
 LOG = logging.getLogger(__name__)
 MODELS_KEPT = 12  # about 20 MB each
-PACE_KEPT = 600  # seconds: what else the machine does changes
+PACE_KEPT = 600  # seconds: the load of the machine changes
 LOOK_EVERY = "4s"  # for new runs and results
 WATCHED = re.compile(
     rf"(?!\.|{INTERIM}).+\.json|embedding-.+"
-)  # not what an evaluation has so far, which it writes often
+)  # not the interim results of an evaluation, which change often
 
 
 @st.cache_resource(show_spinner=False)
 def tidy_once() -> None:
-    """Remove, with the first visit, what writers that were killed have left."""
+    """Remove the leftover files of killed processes, once, at the first visit."""
     runs.tidy(runs.default_root())
 
 
 class RunKey(NamedTuple):
-    """A run with certain weights: what is computed for one is not shown for others."""
+    """A run and its weights' digest, so that caches never mix results of different weights."""
 
     name: str
     weights: str
 
 
 def cards() -> tuple[dict[str, Card], list[RunDamaged]]:
-    """Return the cards of all runs with weights, and what is wrong with damaged ones; read anew at every call."""
+    """Return the cards of all runs with weights, and the errors of damaged runs; read from disk at every call."""
     good, damaged = runs.readable(runs.default_root())
     return {name: card for name, card in good.items() if card.weights is not None}, damaged
 
@@ -69,19 +69,19 @@ def run_keys(**wanted: object) -> dict[str, RunKey]:
 
 
 def run_named(name: str) -> runs.Run:
-    """Return a run by its name; raise RunNotFound where there is none."""
+    """Return a run by its name; raise RunNotFound if there is none."""
     return runs.find(name, runs.default_root())
 
 
 def cells_of(name: str, estimates: str = RESULTS) -> list[Cell]:
-    """Return what is stored of a run's estimates; nothing where that is damaged, which the table's page says."""
+    """Return a run's stored estimates; none if they are damaged, which the table's page reports."""
     with suppress(RunDamaged):
         return stored_cells(run_named(name), estimates)
     return []
 
 
 def any_key(name: str) -> RunKey | None:
-    """Return the key of a run that may have no weights yet, or None where there is none."""
+    """Return the key of a run that may have no weights yet, or None if the run does not exist."""
     run = runs.run_at(name, runs.default_root())
     if not run.exists():
         return None
@@ -95,11 +95,11 @@ def card(key: RunKey) -> Card:
 
 
 def label(name: str) -> str:
-    """Return what a run is called wherever it is shown: its name, that it is imported, and the images if they are others.
+    """Return the label of a run on pages: its name, whether it is imported, and its images if its data set has others.
 
-    Other words are returned as they are.
+    Text that names no run is returned unchanged.
     """
-    with suppress(LabError):  # no run, or a damaged one, of which nobody knows
+    with suppress(LabError):  # no run, or a damaged one without a readable card
         found = run_named(name).card()
         images = found.image_set
         return (
@@ -121,10 +121,10 @@ def rates(key: RunKey) -> Sequence[float]:
 
 @st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")
 def model(key: RunKey) -> ConditionalVAE:
-    """Return a run's model; it is shared by all visitors and never changed."""
+    """Return a run's model; all visitors share it, and no code changes it."""
     run = run_named(key.name)
     if (weights := run.card().weights) is None or weights.sha256 != key.weights:
-        raise RunNotFound(f"Run {key.name!r} has been trained anew meanwhile: reload the page.")
+        raise RunNotFound(f"Run {key.name!r} was retrained in the meantime: reload the page.")
     LOG.info("run %s: its weights are read", key.name)
     return run.model()
 
@@ -145,9 +145,9 @@ def _classifier(dataset: str, images: str, changed: int) -> Classifier:
 
 
 def classifier(key: RunKey) -> Classifier | None:
-    """Return the classifier of a run's images, read again when it has changed, or None where none is trained.
+    """Return the classifier of a run's images, read again when it has changed, or None if none is trained.
 
-    Raises ConfigError where it has learned other images than the run.
+    Raises ConfigError if it was trained on other images than the run.
     """
     found = card(key)
     path = classifier_path(found.config.dataset, runs.default_root())
@@ -157,75 +157,75 @@ def classifier(key: RunKey) -> Classifier | None:
 
 
 def images(key: RunKey) -> DataSet:
-    """Return the images that a run was trained on; raise ConfigError where this machine has others, DataMissing."""
+    """Return the images that a run was trained on; raise ConfigError if this machine has others, or DataMissing."""
     here = dataset(config(key).dataset)
     run_named(key.name).require_images(here.fingerprint)
     return here
 
 
 def other_images(key: RunKey) -> Markdown:
-    """Say, as the command line does, that this machine has other images than a run was trained on; else return nothing."""
+    """Return the command line's warning that this machine has other images than a run's, or an empty text."""
     found = card(key)
     here = fingerprint_here(found.config.dataset)
     return plain(sameness.other_images(key.name, found, here)) if here else ""
 
 
 def lacks_images(key: RunKey) -> Markdown:
-    """Say why this machine has not the images that a run was trained on, or return nothing where it has."""
+    """Return why a run's images are not on this machine and how to get them, or an empty text if they are."""
     name = config(key).dataset
     if not datasets.on_disk(name):
         command = code(f"python -m cvae_core download {name}")
-        return f"The {plain(name)} images are not on this machine: {command} fetches them."
+        return f"The {plain(name)} images are not on this machine: download them with {command}."
     return other_images(key)
 
 
 def test_images(key: RunKey) -> Split | None:
-    """Return the test images of what a run was trained on, or None where this machine does not have them."""
+    """Return the test images of what a run was trained on, or None if this machine does not have them."""
     return None if lacks_images(key) else images(key).test
 
 
 def judgements() -> dict[str, list[Finding]]:
-    """Return what the classifier found of each run that it has judged."""
+    """Return the classifier's findings for each run that it has judged."""
     found = {}
     for name in cards()[0]:
-        with suppress(RunDamaged):  # a row less; the table says which
+        with suppress(RunDamaged):  # the row is missing, which the table reports
             if findings := stored_judgement(run_named(name)):
                 found[name] = findings
     return found
 
 
 def rerun_when_runs_change() -> None:
-    """Run the page anew as soon as a run finishes or new results are stored."""
+    """Rerun the page when a run finishes or new results are stored."""
     seen, looks = _state_of_runs(), count()
 
     @st.fragment(run_every=LOOK_EVERY)
     def look() -> None:
-        if next(looks) and _state_of_runs() != seen:  # the first time is the page's own
+        if next(looks) and _state_of_runs() != seen:  # the first call is part of the page's own run
             st.rerun()
 
     look()
 
 
 def _state_of_runs() -> Sequence[tuple[str, int]]:
-    """Return when each card, result and map of a run was written."""
+    """Return the modification time of each card, result and map of all runs."""
     root = runs.default_root()
     state = []
     for run in runs.all_runs(root):
         for folder in (run.folder, root / runs.CACHE / run.name):
-            with suppress(OSError), os.scandir(folder) as entries:  # there may be none, or files go this very moment
+            with suppress(OSError), os.scandir(folder) as entries:  # no such folder, or a file was deleted meanwhile
                 state += [(entry.path, entry.stat().st_mtime_ns) for entry in entries if WATCHED.fullmatch(entry.name)]
     return sorted(state)
 
 
 def epoch_seconds(config: Config) -> float | None:
-    """Return about how long an epoch would take on this machine, or None where its images are not here."""
+    """Return the estimated seconds of an epoch on this machine, or None if the images are not here."""
     if not datasets.on_disk(config.dataset):
         return None
-    paced = replace(config, epochs=1, patience=None, learning_rate=1e-3, seed=0)  # which change nothing of that
+    paced = replace(config, epochs=1, patience=None, learning_rate=1e-3, seed=0)  # these do not affect the speed
     return _epoch_seconds(json.dumps(paced.to_json()), paced)
 
 
-@st.cache_data(max_entries=MODELS_KEPT, ttl=PACE_KEPT, show_spinner="Timing a second of its steps …")
+@st.cache_data(max_entries=MODELS_KEPT, ttl=PACE_KEPT, show_spinner="Timing one second of training …")
 def _epoch_seconds(settings: str, _config: Config) -> float:
     return timing.epoch_seconds(_config, dataset(_config.dataset))
 
@@ -238,15 +238,15 @@ def quality(name: str) -> Cell | None:
 
 
 def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
-    """Return the settings in which some runs differ, each with its value by run; what a run does not have is a dash."""
+    """Return the settings that differ between runs, with each run's value; a dash if a run does not have the setting."""
     every = {name: config.to_json() for name, config in configs.items()}
     settings = dict.fromkeys(setting for values in every.values() for setting in values)
-    told = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
-    return {setting: values for setting, values in told.items() if len(set(map(repr, values.values()))) > 1}
+    by_setting = {setting: {name: values.get(setting, "–") for name, values in every.items()} for setting in settings}
+    return {setting: values for setting, values in by_setting.items() if len(set(map(repr, values.values()))) > 1}
 
 
 def by_beta() -> dict[float, RunKey]:
-    """Return finished label runs that differ in β alone, by β: those of most β, MNIST's before others."""
+    """Return finished label runs that differ only in β, by β: the family with most values of β, preferably on MNIST."""
     families: dict[Subject, dict[float, RunKey]] = {}
     for key in sorted(run_keys(given=("label",)).values(), key=lambda key: (len(key.name), key.name)):
         found = card(key)
@@ -258,15 +258,15 @@ def by_beta() -> dict[float, RunKey]:
 
 
 def rate_and_distortion(key: RunKey) -> tuple[float, float]:
-    """Return what z costs and what the pixels still cost then, nats per validation image."""
+    """Return rate and distortion (−reconstruction) in nats per validation image."""
     metrics = card(key).metrics
     return metrics["rate"], -metrics["reconstruction"]
 
 
 def headline() -> dict[str, Cell]:
-    """Return the importance-sampling cells of own quadrant runs on the published MNIST that are in the table, S = 100.
+    """Return the importance-sampling estimates, S = 100, of quadrant runs on the published MNIST, without imported runs.
 
-    A run for any set of quadrants has one for each of the protocol's sets.
+    A run for any set of quadrants has one estimate for each of the protocol's sets.
     """
     best: dict[str, Cell] = {}
     for name, key in sorted(run_keys(has_baseline=True, dataset="mnist").items()):

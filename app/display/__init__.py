@@ -1,1 +1,1 @@
-"""Elements that show something: text, charts, provenance, navigation."""
+"""Elements that pages display: text, charts, provenance, navigation."""

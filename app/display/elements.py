@@ -1,4 +1,4 @@
-"""How pages show things: a picture with its PNG, an explanation with its formula, the code, an error as a sentence."""
+"""Elements of pages: pictures and charts with downloads, explanations with formulas, code, error messages."""
 
 import inspect
 import logging
@@ -25,45 +25,44 @@ from cvae_core.pictures import grid
 
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
-FILES_KEPT = 16  # of those last asked for, of all visitors
+FILES_KEPT = 16  # the last ones requested, by all visitors
 _FILES = count()
-_DRAW = "These lines draw exactly the"
+_DRAW = "This code draws exactly the downloaded"
 
 
 class Copied(Protocol):
-    """An output with the lines of Python that reproduce it."""
+    """An output with Python code that reproduces it."""
 
     @property
     def recipe(self) -> Callable[..., object]:
-        """Return the function of the core that makes it."""
+        """Return the function of the core that computes the output."""
 
     def python(self, scale: int, file: str) -> str:
-        """Return the lines that write it, every pixel of a digit so many wide."""
+        """Return Python code that writes the output to a file; a pixel of a digit is `scale` pixels wide."""
 
 
 class Picture(Copied, Protocol):
     """A picture that can be shown and exported, with facts for its metadata."""
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw it, every pixel of a digit so many wide."""
+        """Draw the picture; a pixel of a digit is `scale` pixels wide."""
 
     @property
     def facts(self) -> dict[str, object]:
-        """Return what is written into an exported picture's metadata."""
+        """Return the metadata of an exported picture."""
 
 
 class Animation(Copied, Protocol):
-    """A picture that moves."""
+    """An animation that can be exported."""
 
     def gif(self, scale: int) -> bytes:
-        """Draw it as a GIF, every pixel of a digit so many wide."""
+        """Draw the animation as a GIF; a pixel of a digit is `scale` pixels wide."""
 
 
-WIDE = 500  # pixels: on a phone the words of such a picture would be too small to read
-# Streamlit shows a picture as wide as it is, or as its column where that is narrower. A screen with several points to the
-# pixel enlarges it then, and browsers smooth what they enlarge. On a phone a wide picture is less small than that, and pushed
-# along by a finger. The CSV that its tables offer by themselves has no guard against formulas, and notes may be some: the
-# table of runs has its own.
+WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be too small to read
+# Streamlit shows a picture in its own width, or in that of its column if that is smaller. High-resolution screens enlarge the
+# picture, and browsers smooth enlarged pictures. On a phone, wide pictures stay legible and scroll sideways. Streamlit's CSV
+# download of a table does not escape spreadsheet formulas, which notes may contain, so the table of runs replaces it.
 _CRISP = """<style>
 @media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {
     [data-testid="stImage"] img { image-rendering: pixelated; }
@@ -79,18 +78,18 @@ _TOUCH = f"<style>{source('touch.css')}</style><script>{source('touch.js')}</scr
 
 
 def keep_pixels_crisp() -> None:
-    """Let no screen smooth the pixels of digits that it enlarges."""
+    """Prevent browsers from smoothing enlarged pictures of digits."""
     st.html(_CRISP)
 
 
 def leave_fingers_to_the_page() -> None:
-    """Let a finger that is drawn over a chart scroll the page, but while a tool of the chart is in hand."""
+    """Let a finger on a chart scroll the page, unless a tool of the chart is selected."""
     st.html(_TOUCH, unsafe_allow_javascript=True)
 
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Show what the lab has to complain of as a sentence in place of the picture; the rest of the page goes on."""
+    """Show a LabError as a message in place of the content; the rest of the page is unaffected."""
     try:
         yield
     except LabError as error:
@@ -99,7 +98,7 @@ def sentences() -> Iterator[None]:
 
 
 def picture(figure: Picture, name: str, alt: str, scale: int = 2) -> None:
-    """Show a picture with its download and the lines of Python that draw it."""
+    """Show a picture with its download and Python code that draws it."""
     drawn = figure.draw(scale)
     with st.container(key=f"{'wide' if drawn.width > WIDE else 'narrow'}-{name}"):
         st.image(grid.png(drawn), output_format="PNG", alt=alt)
@@ -108,7 +107,7 @@ def picture(figure: Picture, name: str, alt: str, scale: int = 2) -> None:
 
 
 def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") -> None:
-    """Offer a picture as PNG, larger and with its facts inside, and the lines of Python that draw it."""
+    """Show buttons for a larger PNG of a picture, with metadata, and for Python code that draws it."""
     large = scale * EXPORT_FACTOR
     file_button(
         label,
@@ -116,13 +115,13 @@ def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") 
         f"{name}.png",
         mime="image/png",
         key=f"png-{name}",
-        words="Download this picture, larger, its settings in the caption and the metadata",
+        words="Download a larger version, with the settings in its caption and metadata",
     )
     _python(figure.python(large, f"{name}.png"), f"{_DRAW} PNG", name, figure.recipe)
 
 
 def gif_button(animation: Animation, name: str, scale: int) -> None:
-    """Offer pictures one after the other as GIF, and the lines of Python that draw it."""
+    """Show buttons for an animation as GIF, and for Python code that draws it."""
     with st.container(horizontal=True):
         file_button(
             "GIF",
@@ -131,26 +130,26 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
             mime="image/gif",
             icon=":material/movie:",
             key=f"gif-{name}",
-            words="Download it as an animation",
+            words="Download as an animation",
         )
         _python(animation.python(scale, f"{name}.gif"), f"{_DRAW} GIF", name, animation.recipe)
 
 
 def chart(figure: go.Figure, lines: str, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG) -> None:
-    """Show a chart with the lines of Python that compute its numbers and write it."""
+    """Show a chart with Python code that computes its numbers and writes it to a file."""
     st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
     numbers(lines, key)
 
 
 def growing_chart(option: Mapping[str, Any], lines: str, key: str, alt: str) -> None:
-    """Show a chart that takes in new numbers where it stands, with the lines of Python that compute them."""
+    """Show a chart that updates in place, with Python code that computes its numbers."""
     st.echarts_chart(option, height=plotly_charts.CURVES_HEIGHT, key=key, alt=alt)
     numbers(lines, key)
 
 
 def numbers(lines: str, name: str) -> None:
-    """Offer the lines of Python that compute what a chart shows, and write it."""
-    _python(lines, "These lines compute the numbers of the chart and write it as a page of its own", name)
+    """Show a button for Python code that computes the numbers of a chart and writes it to a file."""
+    _python(lines, "This code computes the numbers of the chart and writes the chart as an HTML page", name)
 
 
 def file_button(
@@ -163,9 +162,10 @@ def file_button(
     key: str | None = None,
     words: Markdown | None = None,
 ) -> None:
-    """Offer a file that is made when it is asked for, without a rerun of the page; `words` say what it is.
+    """Show a download button for a file that is made on request, without a rerun of the page; `words` is its help text.
 
-    Streamlit would remove it when two scripts of any visitors have ended, which may be before the browser fetches it.
+    The file stays available until `FILES_KEPT` more are requested. Streamlit would remove it after two script runs of any
+    visitors, possibly before the browser fetches it.
     """
 
     def made() -> bytes:
@@ -180,14 +180,14 @@ def file_button(
 
 def _python(lines: str, words: Markdown, name: str, recipe: Callable[..., object] | None = None) -> None:
     with st.popover("Copy as Python", icon=":material/code:", key=f"python-{name}"):
-        st.caption(f"{words}, from the lab's folder:")
+        st.caption(f"{words}. Run it in the lab's folder:")
         st.code(lines, language="python", wrap_lines=True)
         if recipe:
             _source(recipe)
 
 
 def _source(function: Callable[..., object]) -> None:
-    """Show a function as it stands in the core."""
+    """Show the source code of a function."""
     st.caption(code(f"{function.__module__}.{function.__qualname__}"))
     st.code(_text(function), language="python", wrap_lines=True)
 
@@ -199,9 +199,9 @@ def _text(function: Callable[..., object]) -> str:
 
 @st.fragment
 def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..., object]]) -> None:
-    """Offer what the visitor is looking at, with its formula, and the lines of the core that made it.
+    """Show two expanders: an explanation with its formula, and the code of the core that computed the picture.
 
-    Both are sent once they are asked for: a browser sets and colours what is folded away too, while the page opens.
+    Their content is sent when they are opened: a browser would typeset and highlight hidden content too, and slow the page.
     """
     name = recipes[0].__qualname__
     with st.expander("What am I looking at?", icon=":material/help:", key=f"words-{name}", on_change="rerun") as words:
@@ -214,25 +214,25 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
 
 def title(words: Markdown, claim: Markdown) -> None:
-    """Begin a page or a view: its title, and what it says in one or two sentences."""
+    """Show the title of a page or a view, and its claim in one or two sentences."""
     st.title(words)
     explained(claim)
 
 
 def explained(text: Markdown) -> None:
-    """Show a text whose terms are explained on hover, as the glossary does."""
+    """Show a text with the glossary's explanations of its terms on hover."""
     st.markdown(text, help=glossary.terms_in(text))
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
-    """Show an expander whose content is made only while it is open; the address keeps its state."""
+    """Show an expander whose content is computed only while it is open; the address keeps its state."""
     with st.expander(title, key=key, bind="query-params", icon=icon) as box:
         if box.open:
             show()
 
 
 def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
-    """Show views in tabs and make only the open one; the address keeps which tab is open."""
+    """Show views in tabs and compute only the open one; the address keeps which tab is open."""
     for tab, show in zip(st.tabs(list(map(plain, views)), key=key, bind="query-params"), views.values(), strict=True):
         if tab.open:
             with tab, sentences():
@@ -240,7 +240,7 @@ def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
 
 
 def table(frame: pd.DataFrame, bold: pd.DataFrame | None = None, **settings: Any) -> None:
-    """Show all of a table, some of its cells in bold."""
+    """Show a table in full, with cells in bold where `bold` is true."""
     shown = frame.map(plain).rename(index=plain, columns=plain)
     if bold is None:
         st.table(shown, **settings)
@@ -255,5 +255,5 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
 
 
 def link(page: str, label: Markdown, **query: str) -> None:
-    """Lead to another page, which its address may tell what to show."""
+    """Show a link to another page, with query parameters for its controls."""
     st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:", query_params=query)

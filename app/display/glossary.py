@@ -1,4 +1,4 @@
-"""The terms of docs/glossary.md, which pages explain on hover; the file's first lines say how it is read."""
+"""The terms of docs/glossary.md, which pages explain on hover; the file's first lines describe its format."""
 
 import re
 from functools import cache
@@ -6,19 +6,19 @@ from functools import cache
 from app.display.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
-MOST = 6  # terms of one text that are explained
+MOST = 6  # explained terms per text
 
 
 @cache
 def entries() -> dict[tuple[str, ...], str]:
-    """Return the sentence of each term by the term's names."""
+    """Return the definition of each term by the term's names."""
     text = (REPOSITORY / "docs" / "glossary.md").read_text()
     found = re.findall(r"^\*\*(.+?)\*\*: ([^$]+?)(?=\n\$|\n\n|\s*\Z)", text, flags=re.MULTILINE)
     return {tuple(names.split(" / ")): " ".join(sentence.split()) for names, sentence in found}
 
 
 def terms_in(text: Markdown) -> Markdown | None:
-    """Explain the first terms of the glossary that a text uses, in their order; None where it uses none."""
+    """Return explanations of the first terms in a text, in order of appearance, or None if it uses no term."""
     found = []
     for names, sentence in entries().items():
         if places := [place.span() for name in names if (place := _pattern(name).search(text))]:
@@ -29,6 +29,6 @@ def terms_in(text: Markdown) -> Markdown | None:
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    """Find a term or its plural; abbreviations and letters only in the case that they have."""
+    """Return a pattern for a term and its plural; abbreviations and single letters are case-sensitive."""
     case = 0 if name.isupper() or len(name) == 1 else re.IGNORECASE
     return re.compile(rf"\b{re.escape(name)}(?:e?s)?\b", case)

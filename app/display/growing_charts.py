@@ -1,6 +1,6 @@
-"""Charts that grow while one looks on, as ECharts options.
+"""Charts that update live, as ECharts options.
 
-Streamlit makes a Plotly chart anew whenever its numbers change, under the visitor's pointer; these take them in.
+Streamlit recreates a Plotly chart whenever its numbers change, which interrupts the visitor. ECharts updates in place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ import pandas as pd
 from app.display.plotly_charts import LINE_COLOURS
 from cvae_core.evaluation.results import Cell
 
-STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has none of its own
+STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has no star symbol
 
 
 def curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
-    """Draw minus the bound of a run that trains as `plotly_charts.curves` does."""
+    """Draw −bound of a run during training, in the style of `plotly_charts.curves`."""
     lines: dict[str, list[list[float]]] = {}
     for split in ("train", "validation"):
         rows = table[table["split"] == split]
@@ -23,7 +23,7 @@ def curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
     line = {"type": "line", "symbol": "circle" if len(lines["validation"]) == 1 else "none"}
     star = {"type": "scatter", "symbol": STAR, "symbolSize": 14, "itemStyle": {"opacity": 1}}
     starred = [point for point in lines["validation"] if point[0] == best]
-    # Without its mark a line shows whether it is dashed.
+    # Without a symbol, the legend shows whether a line is dashed.
     legend: list[Any] = [{"name": part, "itemStyle": {"opacity": 0}} for part in ("training", "validation")]
     series: list[Any] = [
         {**line, "name": "training", "data": lines["train"], "lineStyle": {"type": "dashed"}},
@@ -38,7 +38,7 @@ def curve(table: pd.DataFrame, best: int | None) -> dict[str, Any]:
 def estimates(
     histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]
 ) -> dict[str, Any]:
-    """Draw running means as `plotly_charts.settling` does, while they still settle."""
+    """Draw running means during an evaluation, in the style of `plotly_charts.settling`."""
     series: list[Any] = []
     for number, (name, history) in enumerate(histories.items()):
         look = {"type": "line", "symbol": "none", "itemStyle": {"color": LINE_COLOURS[number]}}
@@ -53,12 +53,12 @@ def estimates(
 
 
 def _option(legend: list[Any], x: Mapping[str, Any], y: str, series: list[Any]) -> dict[str, Any]:
-    """Return the ECharts option of lines over a count that begins at 0."""
+    """Return the ECharts option of a line chart whose x axis is a count from 0."""
     middle = {"nameLocation": "middle", "nameTextStyle": {"fontWeight": "normal"}}
     return {
         "animation": False,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.1f"},
-        # A second row would reach into the chart.
+        # A second row of the legend would overlap the chart.
         "legend": {"type": "scroll", "top": 0, "left": 0, "right": 12, "data": legend},
         "grid": {"left": 36, "right": 12, "top": 36, "bottom": 28, "containLabel": True},
         "xAxis": {

@@ -11,11 +11,11 @@ from app.display.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIG
 from cvae_core.evaluation.latent_space import Embedding
 
 THUMBNAIL = (300, 220)  # pixels
-APART = 0.1  # of a map's extent lies between two glyphs, so that both can be read on a phone
-# Where no graphics card draws, twice the pixels either way take 0.3 s longer to begin. A disc hardly shows them on a screen
-# of one pixel to the point; on a finer one, and in a picture that the map's own tool saves, its edge is softer for it.
+APART = 0.1  # the least distance of two glyphs, as a share of the map's extent: legible on a phone
+# Without a graphics card, Plotly's default of twice the resolution takes 0.3 s longer to start. Discs look almost the same on
+# standard screens; on high-resolution screens and in pictures saved from the map, their edges are softer.
 MAP_CONFIG = {**CONFIG, "plotGlPixelRatio": 1}
-SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel is the page's
+SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel scrolls the page
 
 
 def embedding_map(
@@ -26,18 +26,18 @@ def embedding_map(
     images: str = "",
     selected: Sequence[int] = (),
 ) -> go.Figure:
-    """Draw an embedding, a trace per digit so that the legend toggles digits; one test index may be ringed, some selected.
+    """Draw an embedding, one trace per digit so that the legend toggles digits; one test index can be ringed, some selected.
 
-    `drawn` (2 or 3,) is the place of the visitor's drawing, `prior` (N, 2 or 3) are points of the prior, behind the digits;
-    `images` names the data set, for the thumbnails.
+    `drawn` (2 or 3,) is the position of the visitor's drawing. `prior` (N, 2 or 3) are draws from the prior, shown behind the
+    digits. `images` is the name of the data set, for the thumbnails.
 
-    On a plane every digit's glyph stands at the median of its points, for not everybody tells ten colours apart. A mouse pans
-    it; the wheel is the page's, and so are fingers (browser/touch.js), until a tool above it is chosen.
+    In two dimensions, each digit's glyph is at the median of its points, for readers who cannot tell ten colours apart. The
+    mouse pans the map. The wheel scrolls the page, as do fingers (browser/touch.js) until a tool above the map is selected.
     """
     solid = embedding.coordinates.shape[1] == 3
     traces = []
     if prior is not None:
-        crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # a digit's disc is nearly as grey
+        crosses = {"size": 2 if solid else 4, "color": GREY, "symbol": "cross"}  # one digit's discs are nearly as grey
         traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
     size = 3 if solid else 5 if prior is None else 4
     for digit in range(10):
@@ -77,11 +77,11 @@ def embedding_map(
     else:
         layout |= {"dragmode": "pan", "annotations": _glyphs(embedding)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
-    return go.Figure(traces, layout)  # of plain dictionaries: in less than half the time
+    return go.Figure(traces, layout)  # plain dictionaries take less than half the time
 
 
 def thumbnail(embedding: Embedding) -> Image.Image:
-    """Draw an embedding small: a dot per image, a colour per digit."""
+    """Draw a small picture of an embedding: a dot per image, a colour per digit."""
     upright = embedding.coordinates * (1, -1)  # a picture's y grows downwards
     low, high = upright.min(axis=0), upright.max(axis=0)
     places = ((upright - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
@@ -93,7 +93,7 @@ def thumbnail(embedding: Embedding) -> Image.Image:
 
 
 def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
-    """Return the glyph of every digit on a plane as an annotation, at the median of its points or next to it."""
+    """Return an annotation with the glyph of each digit, at the median of its points or next to it."""
     present = np.unique(embedding.labels).tolist()
     medians = np.array([np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in present])
     places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
@@ -105,7 +105,7 @@ def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
 
 
 def apart(places: np.ndarray, least: float) -> np.ndarray:
-    """Push points (N, 2) off each other until any two are so far apart."""
+    """Move points (N, 2) apart until the distance of any two is at least `least`, in at most `SHOVES` steps."""
     for _ in range(SHOVES):
         offsets = places[:, None] - places
         distances = np.linalg.norm(offsets, axis=-1, keepdims=True)
@@ -117,7 +117,7 @@ def apart(places: np.ndarray, least: float) -> np.ndarray:
 
 
 def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
-    """Return a box without scales, and arrows to some points with words: whatever lies within a cloud is hidden by it."""
+    """Return a box without scales, with labelled arrows to points that the cloud of points may hide."""
     axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
     axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
     arrow = {"arrowcolor": RED, "ax": 40, "ay": -60, "bgcolor": "white", "bordercolor": RED, "font": {"color": INK}}

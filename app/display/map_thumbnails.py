@@ -1,4 +1,4 @@
-"""The digit under the pointer: pictures of a map's digits go to the browser once, and moving over them asks nobody."""
+"""Thumbnails of the digit under the pointer: the browser receives a map's digits once and then needs no server."""
 
 import io
 
@@ -11,8 +11,8 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import SIDE
 from cvae_core.pictures.grid import INK, PAPERS, PLAIN
 
-COLUMNS = 64  # digits in a row of the sprite, as thumbnail.js counts them
-SHADES = 16  # from paper to ink: half a megabyte for 5,000 digits, and enough for a thumbnail
+COLUMNS = 64  # digits per row of the sprite, as in thumbnail.js
+SHADES = 16  # grey levels, enough for a thumbnail: 5,000 digits take half a megabyte
 
 _thumbnail = st.components.v2.component(
     "cvae_thumbnail",
@@ -24,7 +24,7 @@ _thumbnail = st.components.v2.component(
 
 
 def sprite(images: np.ndarray) -> bytes:
-    """Lay digits (N, 784), uint8 ink, out in rows as one PNG of few shades."""
+    """Return digits (N, 784), uint8 ink, in rows as one PNG with `SHADES` grey levels."""
     rows = -(-len(images) // COLUMNS)
     places = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
     places[: len(images)] = ((images.astype(np.uint16) * (SHADES - 1) + 127) // 255).reshape(-1, SIDE, SIDE)

@@ -20,7 +20,7 @@ class Page:
     default: bool = False
 
     def streamlit_page(self) -> StreamlitPage:
-        """Return the page as Streamlit's navigation takes it; its address is its file's name."""
+        """Return the page for Streamlit's navigation; its address is the name of its file."""
         return st.Page(
             FOLDER / f"{self.file}.py",
             title=self.title,
@@ -38,16 +38,16 @@ PAGES = {
         Page("inpaint", "Inpaint", "draw", "What can the rest of the digit be?"),
         Page("latent", "Latent space", "scatter_plot", "How is z arranged?"),
         Page("why", "Why?", "help", "Why is it done like that?"),
-        Page("training", "Training", "show_chart", "How did it get there?"),
-        Page("cll", "CLL table", "table_chart", "How good is it, honestly?"),
+        Page("training", "Training", "show_chart", "How does a model learn?"),
+        Page("cll", "CLL table", "table_chart", "How good is each model?"),
     )
 }
 TOUR = (
-    ("generate", "Press *Random z*: ten digits in one hand. Then drag the first slider: all ten lean."),
-    ("generate", "Open *VAE beside CVAE*: the same noise, without the label and with it."),
-    ("inpaint", "Look for a column where the network is grey and the samples disagree: there the quarter leaves it open."),
-    ("latent", "Click a point of the VAE's map, then choose `label` as the run: the digits have left z."),
-    ("why", "Open *Blur* and average more and more samples: the network's answer appears."),
-    ("training", "Press *Play*: blur, blobs, digits."),
-    ("cll", "Press *Estimate* and watch three estimators settle; the dotted lines are the stored figures."),
+    ("generate", "Press *Random z*: all ten digits change their style. Then drag the first slider: all ten slant."),
+    ("generate", "Open *VAE beside CVAE*: the same noise, decoded without the label and with it."),
+    ("inpaint", "Find a column where the network is grey and the samples differ: the quadrant fits more than one digit."),
+    ("latent", "Click a point of the VAE's map, then choose the run `label`: its z does not separate the digits."),
+    ("why", "Open *Blur* and average more samples: their mean approaches the network's answer."),
+    ("training", "Press *Play*: samples change from blur to blobs to digits during training."),
+    ("cll", "Press *Estimate* and watch three estimates converge. The dotted lines are stored results."),
 )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Words of others as plain text: what comes from files, addresses and errors means nothing in Markdown or in a chart.
+"""Escape text from files, addresses and errors, so that it has no effect as Markdown or in a chart.
 
-Streamlit shows pictures of other machines, links, formulas, icons and colours wherever a text asks for them. So whatever a
-page puts into its own words passes through here; a test looks for what does not. A text that is to be Markdown has the type
-`Markdown`, and the same test looks at how it is made.
+Streamlit renders remote pictures, links, formulas, icons and colours in any text. Pages therefore escape all text that they
+insert into their own, and a test finds unescaped text. Text that is meant as Markdown has the type `Markdown`; the same test
+checks how it is built.
 """
 
 import re
@@ -12,12 +12,12 @@ from cvae_core.system.printable import one_line, printable
 
 Markdown: TypeAlias = str
 
-_JOINER = "\u2060"  # is not seen, and keeps apart what Streamlit would replace after it has undone all backslashes
+_JOINER = "\u2060"  # invisible; splits sequences that Streamlit replaces even after a backslash
 _SPECIAL = re.compile(
     r"[\\`*\[\]<$~|&]"
-    r"|(?<![^\W_])_|_(?![^\W_])"  # amid a word it is nothing special
-    r"|:(?=\S)"  # begins a colour, say
-    r"|^(?:[#>]|[-+=](?=[\s=+-]|$))"  # begins a heading, a list, a quotation
+    r"|(?<![^\W_])_|_(?![^\W_])"  # inside a word it has no effect
+    r"|:(?=\S)"  # starts a colour, for example
+    r"|^(?:[#>]|[-+=](?=[\s=+-]|$))"  # starts a heading, a list or a quotation
 )
 _REPLACED = re.compile(
     r":(?=\S)"  # icons, emoji and addresses: :material/home:, :smile:, http://
@@ -28,7 +28,7 @@ _REPLACED = re.compile(
 
 
 def plain(text: object) -> Markdown:
-    r"""Return Markdown that shows a text as it is, on one line; control characters as escapes.
+    r"""Return Markdown that shows a text literally, on one line, with control characters escaped.
 
     >>> plain("no *emphasis*, no [link](x)")
     'no \\*emphasis\\*, no \\[link\\](x)'
@@ -39,7 +39,7 @@ def plain(text: object) -> Markdown:
 
 
 def code(text: object) -> Markdown:
-    """Return Markdown that shows a text as it is, on one line, as code.
+    """Return Markdown that shows a text literally, on one line, as code.
 
     >>> code("label"), code("a`b")
     ('`label`', '`` a`b ``')
@@ -52,7 +52,7 @@ def code(text: object) -> Markdown:
 
 
 def charted(text: object) -> str:
-    """Return a text as it is to stand in a chart: Plotly takes some HTML, links among it, wherever it shows words.
+    """Return a text with its HTML escaped, for a chart: Plotly renders some HTML, such as links, in all texts.
 
     >>> charted('<a href="x">y</a>')
     '&lt;a href="x"&gt;y&lt;/a&gt;'

@@ -1,4 +1,4 @@
-"""The pages' charts, of Plotly: one look, one colour per digit, axes with units."""
+"""Plotly charts of the pages: one style, one colour per digit, axes with units."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,23 +15,23 @@ from cvae_core.evaluation.toy_model import Settling
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.training.verdicts import DEAD_RATE
 
-LEGIBLE = 0.12  # of a bar's height holds a glyph
+LEGIBLE = 0.12  # the least share of a bar that can hold a glyph
 
-# Colour-blind safe (after Paul Tol's schemes), each with a contrast of 3 and more on both papers; the same as the theme's.
+# Colour-blind safe (after Paul Tol's schemes), with a contrast of at least 3 on light and dark backgrounds; as in the theme.
 DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
-RED = "#d00000"  # of what the visitor has chosen or drawn
-INK = "#1b2130"  # of words on white, which stand on a map in any theme
-GREY = "#888888"  # of what stands back; seen on light paper and dark, as lighter or transparent marks are not
+RED = "#d00000"  # marks what the visitor has chosen or drawn
+INK = "#1b2130"  # text on white labels, in every theme
+GREY = "#888888"  # secondary marks; visible on light and dark backgrounds, unlike lighter or transparent ones
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
-TOOLS_HEIGHT = 36  # above every chart: there its tools stand, which a touch screen shows all the time
+TOOLS_HEIGHT = 36  # room above every chart for its toolbar, which touch screens always show
 HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
-BAR_HEIGHT = 26  # of one whose number can be read
-SHOVES, SHOVE = 300, 0.1  # to bring them so far apart, in steps that leave them close
+BAR_HEIGHT = 26  # high enough to read the number in the bar
+SHOVES, SHOVE = 300, 0.1  # number and size of the steps that move glyphs apart
 CONFIG = {
     "displaylogo": False,
-    "modeBarButtonsToRemove": ["autoScale2d"],  # which does what the house beside it does
+    "modeBarButtonsToRemove": ["autoScale2d"],  # the reset button beside it does the same
     "toImageButtonOptions": {"format": "png", "scale": 3},
 }
 HOVER = {"hovermode": "x unified"}
@@ -40,7 +40,7 @@ BARE_CONFIG = {**CONFIG, "displayModeBar": False}
 
 
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
-    """Draw as which digits completions read, a stacked bar for each name; shares (N, 10), the digit told by its glyph too."""
+    """Draw the digits that completions are classified as, a stacked bar with glyphs for each name; shares (N, 10)."""
     bars = [
         {
             "type": "bar", "x": list(names), "y": shares[:, digit], "name": str(digit), "marker": {"color": colour},
@@ -52,16 +52,16 @@ def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
     ]  # fmt: skip
     axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
     layout = {**framed(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
-    return go.Figure(bars, layout)  # of plain dictionaries: while the visitor waits, and thrice as quick
+    return go.Figure(bars, layout)  # plain dictionaries are three times as fast, and the visitor waits
 
 
 def reading(share: np.ndarray) -> go.Figure:
-    """Draw as which digits the completions of one drawing read, a bar for each; share (10,)."""
+    """Draw the digits that completions of one drawing are classified as, a bar for each digit; share (10,)."""
     return readings(np.diag(share), list(map(str, range(len(share)))))
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
-    """Draw the rate per unit of z, highest first; dead ones grey, a chosen one in another colour."""
+    """Draw the rate per unit of z, highest first; dead units in grey, a chosen unit in another colour."""
     order = np.argsort(rates)[::-1]
     values = np.asarray(rates)[order]
     colours = [LINE_COLOURS[0] if value >= DEAD_RATE else GREY for value in values]
@@ -73,7 +73,7 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
-    """Draw runs by β as marks (rate, distortion), each on the line of all that share its ELBO; one of them stands out."""
+    """Draw runs by β as points (rate, distortion) on lines of equal ELBO, with the chosen β highlighted."""
     farthest = max(1.0, 1.4 * max(rate for rate, _ in marks.values()))
     traces = [
         go.Scatter(
@@ -101,7 +101,7 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
 
 
 def grey_cost(ink: float) -> go.Figure:
-    """Draw what a pixel of a grey intensity costs against the probability of ink, with its least cost."""
+    """Draw the cost of a grey pixel against the predicted probability of ink, and mark the least cost."""
     probabilities = torch.linspace(0.005, 0.995, 199, dtype=torch.float64)
     grey = torch.tensor(ink, dtype=torch.float64)
     floor = float(cross_entropy(grey, grey))
@@ -132,7 +132,7 @@ def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
 def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], quantity: str, log: bool) -> go.Figure:
     """Draw a quantity of several runs against the epoch: training dashed, validation solid, the best epoch marked.
 
-    The legend has one entry for each run, which hides all of it: a phone has no room for more.
+    The legend has one entry for each run, which toggles all its lines: a phone has no room for more.
     """
     sign = 1 if quantity == "rate" else -1
     traces = []
@@ -169,7 +169,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
 
 
 def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored: Mapping[str, Cell]) -> go.Figure:
-    """Draw running means with their standard errors against the images scored, and stored cells as dotted lines."""
+    """Draw running means with standard errors against the number of images, and stored results as dotted lines."""
     traces = []
     for number, (name, history) in enumerate(histories.items()):
         colour = LINE_COLOURS[number]
@@ -183,8 +183,8 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
         )  # fmt: skip
         traces.append(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
         if cell := stored.get(name):
-            dots, said = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
-            traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=said))
+            dots, label = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
+            traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=label))
     return _drawn(traces, CURVES_HEIGHT, "test images", COST, **HOVER, yaxis_hoverformat=".2f")
 
 
@@ -209,7 +209,7 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
     lines = {
         "−ELBO": ([found.bound] * len(counts), "solid"),
         "importance sampling": (found.importance_sampling, "solid"),
-        "the truth": ([found.exact] * len(counts), "dot"),
+        "exact value": ([found.exact] * len(counts), "dot"),
     }
     traces = []
     for number, (name, (values, dash)) in enumerate(lines.items()):
@@ -220,12 +220,12 @@ def known_settling(counts: Sequence[int], found: Settling) -> go.Figure:
 
 
 def _drawn(traces: Sequence[Any], height: int, x: str, y: str, **layout: Any) -> go.Figure:
-    """Draw traces between axes with titles."""
+    """Return a figure of traces with axis titles."""
     return go.Figure(traces).update_layout(**framed(height), xaxis_title=x, yaxis_title=y, **layout)
 
 
 def bare(figure: go.Figure) -> go.Figure:
-    """Take from a figure the room for the tools, which `BARE_CONFIG` leaves out."""
+    """Remove a figure's room for the toolbar, which `BARE_CONFIG` hides."""
     return figure.update_layout(margin_t=8, height=figure.layout.height - TOOLS_HEIGHT + 8)
 
 
@@ -239,7 +239,7 @@ def framed(height: int) -> dict[str, Any]:
 
 
 def legible_on(colour: str) -> str:
-    """Return black or white, whichever has more contrast with a colour: 4.5 and more, by the luminance of WCAG 2."""
+    """Return black or white, whichever contrasts more with a colour: at least 4.5, by the luminance of WCAG 2."""
     shades = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = (shade / 12.92 if shade <= 0.04045 else ((shade + 0.055) / 1.055) ** 2.4 for shade in shades)
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"

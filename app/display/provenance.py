@@ -1,4 +1,4 @@
-"""Where a number of the table comes from, in words."""
+"""The provenance of a number in the table, in words."""
 
 from app.display.plain_text import Markdown, code, plain
 from cvae_core.config.command import train_command
@@ -10,7 +10,7 @@ FULL_TEST_SET = 10_000
 
 
 def provenance(entry: Entry) -> Markdown:
-    """Say how a number was computed and by which command."""
+    """Return how a number was computed, and the command that reproduces it."""
     number = plain(table_formats.number(entry))
     if not entry.runs:
         how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
@@ -19,26 +19,24 @@ def provenance(entry: Entry) -> Markdown:
     if entry.kind == "mean":
         again = "; ".join([_again(entry, name) for name in entry.runs])
         return (
-            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± deviation over {len(entry.runs):,} runs that differ "
-            f"in their seed alone: {plain(table_formats.run_name(entry))}. Again: {again}"
+            f"{how}S = {entry.samples:,}, N = {entry.images:,}. Mean ± standard deviation over {len(entry.runs):,} runs that "
+            f"differ only in their seed: {plain(table_formats.run_name(entry))}. Reproduce with: {again}"
         )
     how += f"run {code(run)}, N = {entry.images:,} test images"
-    how += f", S = {entry.samples:,} draws per image of seed {plain(entry.seed)}" if entry.samples else ""
+    how += f", S = {entry.samples:,} draws per image, seed {plain(entry.seed)}" if entry.samples else ""
     if entry.imported:
-        how += (
-            f". Somebody else's figure, imported {code(entry.imported)}: only computing it again shows that it is true"
-        )
+        how += f". Computed elsewhere, imported {code(entry.imported)}, not verified here: compute it again to check it"
     if entry.kind == "difference":
         return (
-            f"{how}. The figure of {code(entry.runs[0])} less that of {code(run)}, over the same images: "
+            f"{how}. The figure of {code(entry.runs[0])} minus that of {code(run)}, on the same images: "
             f"{plain(table_formats.pair(entry))}."
         )
     card = find(run, default_root()).card()
-    return f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Again: {_again(entry, run)}"
+    return f"{how}; trained in {card.seconds / 60:.1f} minutes ({plain(card.device)}). Reproduce with: {_again(entry, run)}"
 
 
 def _again(entry: Entry, name: str) -> Markdown:
-    """Return the commands that compute a run's part in a number again: training first where its weights are not here."""
+    """Return the commands that reproduce a run's part of a number, with training first if the weights are missing."""
     run = find(name, default_root())
     here = run.has_weights()
     draws = f" --samples {entry.samples}" if entry.samples else ""

@@ -1,1 +1,1 @@
-"""The web server around the pages: start, preloading, order of files, uncaught errors."""
+"""The web server of the pages: start, preloading, order of scripts, uncaught errors."""

@@ -1,4 +1,4 @@
-"""The order in which a browser gets the dashboard's code: what controls are made of first, what draws charts after it."""
+"""The order in which a browser receives the dashboard's scripts: those of controls first, those of charts afterwards."""
 
 import asyncio
 import time
@@ -6,24 +6,24 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGE = 2_000_000  # bytes; of what Streamlit brings along only Plotly is, and one more that no page of the lab uses
+LARGE = 2_000_000  # bytes; of Streamlit's scripts only Plotly is larger, and one that no page of the lab uses
 QUIET, AT_MOST = 0.2, 1.0  # seconds
 
 
 class SmallFilesFirst:
-    """Hold a large script back until no other was asked for in the last `QUIET` seconds, `AT_MOST` seconds long.
+    """Delay a large script until no script was requested for `QUIET` seconds, for at most `AT_MOST` seconds.
 
-    A browser that is new here asks for everything on a page at once, and is busy with Plotly's 4.7 MB for most of a second:
-    whatever is not on the screen by then waits. It keeps the file: only its first page with a chart waits here, a fifth of a
-    second, and where other visitors come at that moment, as long as they ask.
+    A new browser requests all scripts of a page at once. Plotly's 4.7 MB occupy it for most of a second, and elements that
+    are not on the screen yet have to wait. The browser caches the file, so only its first page with a chart is delayed: by a
+    fifth of a second, or for as long as other visitors request scripts.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.asked = 0.0  # when, for the last script that anybody asked for
+        self.asked = 0.0  # time of the last request for a script, by any visitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Respond to a request."""
         if scope["type"] != "http" or not scope["path"].endswith(".js"):
             await self.app(scope, receive, send)
             return
@@ -43,5 +43,5 @@ class SmallFilesFirst:
 
 
 def _length(start: Message) -> int:
-    """Return the bytes of an answer that begins; 0 where it does not say."""
+    """Return the length of a response in bytes from its headers, or 0 if they do not give it."""
     return int(Headers(raw=start["headers"]).get("content-length", 0))

@@ -4,8 +4,8 @@ from streamlit import net_util
 
 
 def ask_nobody() -> None:
-    """Refuse an origin that is not this machine's by name without asking: no request leaves, and no visitor waits for it.
+    """Make Streamlit reject foreign origins without the lookup: no request is sent, and no visitor waits for it.
 
-    Streamlit runs this with the first visitor; a stranger's page that came before any would still make it ask.
+    Streamlit runs this with the first visitor. A foreign web page that connects earlier would still cause a lookup.
     """
     net_util.get_external_ip = lambda: None

@@ -1,4 +1,4 @@
-"""Listen to the server: pass on what it says, and open the browser at the first address that it names."""
+"""Copy the server's output, and open the browser at the first address in it."""
 
 import os
 import re
@@ -8,20 +8,20 @@ import webbrowser
 
 
 def listen() -> None:
-    """Copy the input to the output until it ends, be there somebody who reads it or not."""
+    """Copy the standard input to the standard output until it ends, even if the output cannot be written any more."""
     address = None
     for line in sys.stdin:
         try:
             print(line, end="", flush=True)
-        except OSError:  # nobody reads on, or the disk that it goes to is full: the server has visitors all the same
+        except OSError:  # a closed pipe or a full disk: the server must go on for its visitors
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if address is None and has_screen() and (said := re.search(r"URL: (http\S+)", line)):
-            address = said[1]  # where Streamlit names more than one, the first is this machine's own
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()  # it may wait for the browser
+            address = said[1]  # if Streamlit prints several, the first is the local one
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()  # open() may block
 
 
 def has_screen() -> bool:
-    """Tell whether a browser has where to show itself: without a screen Python would open a text browser in this terminal."""
+    """Return whether a browser can open a window: without a display, Python would open a text browser in the terminal."""
     names = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     return sys.platform != "linux" or any(os.environ.get(name) for name in names)
 

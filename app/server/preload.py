@@ -1,4 +1,4 @@
-"""What the server does before its first visitor comes: torch and what draws take a second or two to import."""
+"""Import torch and the drawing libraries before the first visitor comes, because this takes a second or two."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -9,12 +9,12 @@ import streamlit as st
 
 
 def _import_libraries() -> None:
-    gc.disable()  # it would look over and over for garbage among what stays: a fifth of the time
+    gc.disable()  # repeated collections among permanent objects would take a fifth of the time
     try:
-        with suppress(ImportError):  # a page that misses one says so
+        with suppress(ImportError):  # a page that needs a missing library shows the error
             from app.display import plotly_charts  # noqa: F401
     finally:
-        gc.freeze()  # they stay as long as the server: not to be looked over while it answers either
+        gc.freeze()  # exclude these permanent objects from later collections too
         gc.enable()
 
 
@@ -23,12 +23,12 @@ _reader = Thread(target=_import_libraries, name="libraries", daemon=True)
 
 @asynccontextmanager
 async def while_serving(_: st.App) -> AsyncIterator[None]:
-    """Begin to import the libraries when the server begins to answer."""
+    """Start the import when the server starts."""
     _reader.start()
     yield
 
 
 def wait() -> None:
-    """Wait until they are there, where that was begun: two threads that import the same might each see half of it."""
+    """Wait for the import, if it was started: two threads that import the same module might see it half-initialised."""
     if _reader.ident:
         _reader.join()

@@ -1,4 +1,4 @@
-"""What nobody expected: a visitor reads one sentence with a number, and the log has the traceback under that number."""
+"""Unexpected errors: the visitor sees a message with an ID, and the log has the traceback under this ID."""
 
 import logging
 import secrets
@@ -9,13 +9,13 @@ from streamlit import error_util
 from app.display.plain_text import code
 
 LOG = logging.getLogger(__name__)
-_NUMBER = "number_of_fault"  # of an exception on its way from the log to the page
+_NUMBER = "number_of_fault"  # the attribute of an exception that carries its ID from the log to the page
 
 
 def watch() -> None:
-    """Have this module told of all that a page, a fragment or a widget's callback raises and nobody catches.
+    """Handle all uncaught exceptions of pages, fragments and callbacks of widgets in this module.
 
-    Streamlit's own hook, `on_script_error`, is for apps that are started otherwise than by `streamlit run`.
+    Streamlit's own hook, `on_script_error`, does not work for apps started with `streamlit run`.
     """
     error_util._log_uncaught_app_exception = _log
     error_util.show_uncaught_app_exception = _show
@@ -29,7 +29,7 @@ def _log(ex: BaseException) -> None:
 
 def _show(ex: BaseException) -> None:
     st.error(
-        "Something went wrong in the lab that nobody expected, and the rest of this page is missing. What it was is in the "
-        f"log of the dashboard, as fault {code(getattr(ex, _NUMBER, 'without a number'))}.",
+        "An unexpected error occurred, and the rest of this page is missing. Reload the page to try again. The log of the "
+        f"dashboard has the details, as fault {code(getattr(ex, _NUMBER, 'without a number'))}.",
         icon=":material/error:",
     )

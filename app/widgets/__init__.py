@@ -1,1 +1,1 @@
-"""Controls: what a visitor chooses, draws, points at or downloads."""
+"""Controls with which visitors choose, draw, select and download."""

@@ -1,6 +1,6 @@
-"""Command lines started from a page: a process at a time, shared by all visitors, outliving the page that asked for it.
+"""Commands started from a page: one process at a time, shared by all visitors, which outlives the page that started it.
 
-They write into the lab's folders and take the machine's time: whoever may not train may not start them either.
+Commands write into the lab's folders and use the processor, so they need the same permission as training.
 """
 
 import subprocess
@@ -21,47 +21,47 @@ from cvae_core.errors import NotWritable
 from cvae_core.system import processes
 
 POLL = "1s"
-_ONE_AT_A_TIME = threading.Lock()  # of whoever starts one
+_ONE_AT_A_TIME = threading.Lock()  # held while a command is started
 
 
 @dataclass
 class Work:
-    """A command at work or ended."""
+    """A command that runs or has ended."""
 
     process: subprocess.Popen[bytes]
-    said: IO[bytes]  # a file, since a pipe that nobody reads would stop the process once it is full
+    said: IO[bytes]  # the output, in a file: a full pipe would block the process
     started: float = field(default_factory=time.monotonic)
 
     @property
     def running(self) -> bool:
-        """Say whether it has not ended yet."""
+        """Return whether the process is still running."""
         return self.process.poll() is None
 
     @property
     def seconds(self) -> float:
-        """Return how long ago it was started."""
+        """Return the seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def fault(self) -> str | None:
-        """Return the sentence with which it failed, or None where it succeeded."""
+        """Return the error message, the last line of the output, or None if the command succeeded."""
         if self.process.returncode == 0:
             return None
         self.said.seek(0)
         lines = self.said.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "It ended without a word."
+        return lines[-1] if lines else "The command failed without a message."
 
 
 @st.cache_resource
 def _works() -> dict[str, Work]:
-    """Return the work of all visitors by what it is for."""
+    """Return the commands of all visitors by their purpose."""
     return {}
 
 
 def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float, str]], *arguments: str) -> None:
-    """Offer those who may to run `python -m cvae_core` with some arguments: a button, then a bar, then the page anew.
+    """Show a button that runs `python -m cvae_core` with `arguments`, then a progress bar, then rerun the page.
 
-    `progress` tells the share that is done and a text from the seconds that have passed; all visitors see the same work.
+    `progress` maps the seconds since the start to the completed fraction and a text. All visitors see the same command.
     """
 
     def panel() -> None:
@@ -78,19 +78,19 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
                 st.rerun()
             st.error(plain(fault), icon=":material/error:")
         if not permission.may_train():
-            permission.tell("fetches and computes nothing that stays")
+            permission.tell("Downloads and computations are disabled")
         elif st.button(label, icon=":material/play_arrow:", key=f"start {purpose}"):
             with elements.sentences():
                 if _begun(purpose, arguments):
                     st.rerun()
-                st.info("Another computation is at work for a visitor: try again when it has ended.")
+                st.info("Another command is running for a visitor. Try again when it has finished.")
 
     work = _works().get(purpose)
     st.fragment(panel, run_every=POLL if work and work.running else None)()
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
-    """Start work unless some is under way; raise NotWritable where what it says cannot be kept."""
+    """Start a command unless another one is running; raise NotWritable if it cannot be started."""
     with _ONE_AT_A_TIME:
         if any(work.running for work in _works().values()):
             return False
@@ -100,14 +100,14 @@ def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
 
 def _started(arguments: tuple[str, ...]) -> Work:
     try:
-        said = tempfile.TemporaryFile()  # noqa: SIM115 (it has no name, and is gone with the last who holds it)
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (an unnamed file, deleted with its last handle)
         return Work(processes.launched(arguments, said), said)
     except OSError as error:
-        raise NotWritable(f"It cannot be started ({error.strerror}): make room in {tempfile.gettempdir()}.") from error
+        raise NotWritable(f"Command not started ({error.strerror}): free space in {tempfile.gettempdir()}.") from error
 
 
 def offer_download(name: str) -> None:
-    """Offer to fetch a data set, with progress by the bytes that arrive."""
+    """Show a button that downloads a data set, with progress by the bytes received."""
     total = datasets.DOWNLOAD_BYTES[name]
 
     def progress(_: float) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""Controls that several pages have; each keeps its value in the page's address."""
+"""Controls that several pages share; the page's address keeps their values."""
 
 import math
 import re
@@ -13,13 +13,13 @@ from cvae_core.data.datasets import Split
 from cvae_core.pictures.recipes import Shown
 
 Option = TypeVar("Option")
-MAX_SEED = 2**53 - 1  # of the seeds that there are, those that a browser's number holds exactly
-MAX_INDEX = 9999  # of a test image
+MAX_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers represent exactly
+MAX_INDEX = 9999  # the largest index of a test image
 MAX_DIGITS = 12  # in one figure
 
 
 def or_default(chosen: Option | None, default: Option) -> Option:
-    """Return a choice, or the default where an address has emptied it: Streamlit lets `?key=` undo `required`."""
+    """Return a choice, or the default if it is None: in Streamlit an empty `?key=` overrides `required`."""
     return default if chosen is None else chosen
 
 
@@ -30,7 +30,7 @@ def choice(
     default: Option | None = None,
     words: Markdown | None = None,
 ) -> Option:
-    """Choose one of several options shown side by side, the first by default; a mapping gives each option its name."""
+    """Show options side by side and return the chosen one, by default the first; a mapping names the options."""
 
     def called(option: Option) -> Markdown:
         return plain(options[option] if isinstance(options, Mapping) else option)
@@ -45,10 +45,10 @@ def choice(
 def whole_number(
     label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
-    """Choose a whole number, which an address can empty; what a forger has put there and cannot be is the default."""
+    """Return an integer from a field. A value out of range becomes the default, an empty field the least value."""
     if endless := any(map(_endless, st.query_params.get_all(key))):
         del st.query_params[key]
-    free = st.session_state.setdefault(f"{key}-not-bound", endless)  # while the page holds what its address began with
+    free = st.session_state.setdefault(f"{key}-not-bound", endless)  # set once: Streamlit keeps the initial address
     held = st.session_state.get(key)
     if held is not None and not least <= held <= most:
         st.session_state[key] = default
@@ -58,21 +58,21 @@ def whole_number(
 
 
 def _endless(text: str) -> bool:
-    """Say whether a text is a number without end or none, inf, 1e400 or nan, at which Streamlit's field would raise."""
+    """Return whether a text is an infinite number or NaN (inf, 1e400, nan), for which Streamlit's field would raise."""
     try:
         return not math.isfinite(float(text))
     except ValueError:
-        return False  # no number at all: Streamlit drops it
+        return False  # not a number: Streamlit ignores it
 
 
 def seed() -> int:
-    """Choose the seed of all noise on a page."""
-    words = "The same seed gives the same picture anywhere"
+    """Let the visitor choose the seed of all random draws on a page."""
+    words = "The same seed always gives the same picture"
     return whole_number("Seed", 0, MAX_SEED, default=0, key="seed", words=words)
 
 
 def digit(options: Sequence[str]) -> str:
-    """Choose a label, or all of them."""
+    """Let the visitor choose a label, or all labels."""
     chosen = st.pills(
         "Digit", options, default=options[3], required=True, format_func=plain, key="digit", bind="query-params",
         selection_mode="single",
@@ -84,14 +84,14 @@ _PIXELS: Mapping[Shown, str] = {"means": "means", "ink": "drawn ink"}
 
 
 def pixels() -> Shown:
-    """Choose what is shown of a generated pixel: its mean, or ink drawn from it."""
-    words = "The model says how likely ink is in every pixel: its mean is smooth, a draw from it is black or white"
+    """Let the visitor choose how generated pixels are shown: as means, or as ink drawn from them."""
+    words = "The model predicts a probability of ink per pixel: shown as grey (means), or drawn as black or white (ink)"
     return choice("Generated pixels", _PIXELS, "pixels", words=words)
 
 
 def test_digits(test: Split, seed: int) -> tuple[int, ...]:
-    """Choose test digits: drawn by the seed, or by their numbers in the test set."""
-    at_random = st.toggle("Random test digits", value=True, key="random", bind="query-params", help="Drawn by the seed")
+    """Let the visitor choose test digits: at random from the seed, or by their numbers in the test set."""
+    at_random = st.toggle("Random test digits", value=True, key="random", bind="query-params", help="Set by the seed")
     if at_random:
         count = int(st.slider("Digits", 1, MAX_DIGITS, 10, key="digits", bind="query-params"))
         return tuple(noise.permutation(len(test), seed, "digits")[:count].tolist())
@@ -101,13 +101,13 @@ def test_digits(test: Split, seed: int) -> tuple[int, ...]:
         key="indices",
         bind="query-params",
         max_chars=200,
-        help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas between them",
+        help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, separated by commas",
     )
     words = [word.strip() for word in (text or "").split(",") if word.strip()]
     numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
     good = [number for number in numbers if number < len(test)][:MAX_DIGITS]
     if len(good) != len(words) or not good:
         st.warning(
-            f"Give up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, with commas; what is not one is left out."
+            f"Enter up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, separated by commas. Others are ignored."
         )
     return tuple(good) or (0,)

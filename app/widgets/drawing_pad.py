@@ -1,4 +1,4 @@
-"""A pad to draw a digit on; beside a quadrant model its completions move with the pen."""
+"""A pad to draw a digit on; the completions of a quadrant model follow the pen."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -17,11 +17,11 @@ from cvae_core.data.masks import PIXELS, SIDE, flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
-PAD, DOORS = "pad", "doors"  # the component's keys: a pad to draw on, and a digit whose quadrants open and close
-LABEL = "drawn"  # the key of what the visitor says the drawing is
+PAD, DOORS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
+LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
 _INK = "ink"  # in the session: the drawing, 784 bytes
-_GIVEN = "ink-given"  # in the session: how often the lab, not the pen, has changed it
-_REOPENED = "reopened"  # in the session: the whole page must follow
+_GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
+_REOPENED = "reopened"  # in the session: the whole page must rerun
 ANSWERS = 10
 
 _pad = st.components.v2.component(
@@ -34,7 +34,7 @@ _pad = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Quadrants:
-    """Which quadrants of a drawing are visible, which sets can be, and what is to be done when a visitor wants another."""
+    """The visible quadrants of a drawing, the possible sets, and the callback that selects another set by its flags."""
 
     visible: str
     sets: Sequence[str]
@@ -44,7 +44,7 @@ class Quadrants:
 def pad(
     key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Shown = "means", live: bool = False
 ) -> np.ndarray:
-    """Show the pad beside a run, live with its completions of some quadrants; return the drawing, (784,) uint8."""
+    """Show the pad, with live completions by a run if `live`; return the drawing, (784,) uint8."""
 
     def reopened() -> None:
         if quadrants is not None:
@@ -75,7 +75,7 @@ def pad(
 
 
 def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
-    """Show a digit (784,) uint8, told from others by a number, whose quadrants a click opens and closes."""
+    """Show the test digit (784,) uint8 with a number; a click shows or hides a quadrant."""
     _pad(
         key=DOORS,
         data={
@@ -94,26 +94,26 @@ def ink() -> np.ndarray:
 
 
 def source_of_digits(key: RunKey) -> str:
-    """Return the name of the data set whose test digits are drawn on, or encoded, beside a run.
+    """Return the name of the data set whose test digits can be drawn on or encoded with a run.
 
-    It is the run's own, or the embedded one where that is not on this machine.
+    This is the run's data set, or the embedded one if the run's is not on this machine.
     """
     own = runs.config(key).dataset
     return own if datasets.on_disk(own) else datasets.EMBEDDED
 
 
 def take(text: object) -> None:
-    """Keep what the pad tells; what is no drawing of 784 bytes, as only a forger sends it, is ignored."""
+    """Store a drawing from the pad; ignore what is not 784 bytes in Base64: only a manipulated browser sends it."""
     try:
         raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except ValueError:  # of letters that are not ASCII, or not of base 64
+    except ValueError:  # characters that are not ASCII or not Base64
         return
     if len(raw) == PIXELS:
         st.session_state[_INK] = np.frombuffer(raw, np.uint8)
 
 
 def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
-    """Return what the component shows: an image and which of its quadrants are visible and can be."""
+    """Return the data of the component: an image, its visible quadrants and the possible sets."""
     return {
         "ink": _encoded(image),
         "given": given,
@@ -127,7 +127,7 @@ def _encoded(values: np.ndarray) -> str:
 
 
 def _tools(key: RunKey) -> None:
-    """Offer to bring the drawing into MNIST's frame, or to start from a test digit."""
+    """Show buttons to centre the drawing as in MNIST, and to replace it by a test digit."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
 
     def give(drawing: np.ndarray) -> None:
@@ -139,7 +139,7 @@ def _tools(key: RunKey) -> None:
         on_click=lambda: give(framed(ink().reshape(SIDE, SIDE)).flatten()),
         icon=":material/center_focus_strong:",
         width="stretch",
-        help="Bring it into MNIST's frame: 20 pixels long, its centre of mass in the middle",
+        help="Scale and move as in MNIST: longer side 20 pixels, centre of mass in the middle",
     )
     if why := runs.other_images(key):
         middle.caption(why)

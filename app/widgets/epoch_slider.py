@@ -1,4 +1,4 @@
-"""A slider over the epochs of trainings, a button that lets them go by, and a cursor on the curves."""
+"""A slider over the epochs of trainings, a button that plays them, and a cursor on the curves."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from app.browser import source
 from app.display.plain_text import plain
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
-_HELD = "epoch-held"  # in the session: where the slider stood, for the address is empty on another page
+_HELD = "epoch-held"  # in the session: the slider's value, because the address loses it on another page
 _PLAYER = "player"  # the button's key
 _BUTTON_WIDTH = 96
 
@@ -22,7 +22,7 @@ _player = st.components.v2.component(
 
 
 def slider(epochs: Sequence[float]) -> int:
-    """Choose one of some epochs; return its position. Where the address says nothing sensible it is the last one."""
+    """Let the visitor choose one of some epochs; return its position. An invalid address selects the last one."""
     labels = _labels(epochs)
     chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH, st.session_state.get(_HELD)))
     st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
@@ -31,11 +31,11 @@ def slider(epochs: Sequence[float]) -> int:
 
 
 def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:
-    """Let the slider walk on from a position, a moment at a time; where it rests is kept in the address.
+    """Show a button that plays the epochs from a position on; the address keeps the epoch at which it stops.
 
-    A line stands at its epoch across the Plotly chart of a key.
+    A vertical line marks the epoch on the Plotly chart whose key is `chart`.
 
-    Called after the pictures, since it takes the next step as soon as it hears that a moment is shown.
+    Call this after showing the pictures: the button takes its next step as soon as it receives the shown position.
     """
     key, labels = f"{_PLAYER}-{of}", _labels(epochs)
 
@@ -54,7 +54,7 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
 
 
 def stepped_to(at: object, count: int) -> int | None:
-    """Return the position that the button tells; None where a hand has ended the walk, or where only a forger says so."""
+    """Return the position that the button reports; None if the visitor moved the slider or the report is invalid."""
     match at:
         case {"moment": int(moment)} if 0 <= moment < count:
             return moment
@@ -66,7 +66,7 @@ def _labels(epochs: Sequence[float]) -> list[str]:
 
 
 def _nearest(given: object, epochs: Sequence[float]) -> int:
-    """Return the position of the epoch that is nearest to a given one, of the last where that is no number."""
+    """Return the position of the epoch nearest to a given one, or the last position if that is not a finite number."""
     try:
         wanted = float(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The decoder in the browser: a generation network's weights go there once, and pictures follow a slider as it is dragged."""
+"""The decoder in the browser: it receives a run's weights once, and pictures change while a slider is dragged."""
 
 import json
 import struct
@@ -19,7 +19,7 @@ from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock
 
 LIVE = "live-sliders"  # the component's key
-_GIVEN = "epsilon-given"  # in the session: how often the lab, not a hand, has moved the sliders
+_GIVEN = "epsilon-given"  # in the session: how often Python, not the visitor, has moved the sliders
 
 _weights = st.components.v2.component("cvae_weights", js=source("network.js", "weights.js"))
 _latent = st.components.v2.component(
@@ -53,7 +53,7 @@ def packed(model: VAE | QuadrantCVAE, name: str) -> bytes:
 
 
 def _tensors(body: Body, title: str) -> Iterator[tuple[str, Tensor]]:
-    """Name the weights of a body as its steps name them."""
+    """Yield the weights of a body with the names that its steps use."""
     for which, layer in enumerate(body.first.projections):
         yield from ((f"{title}.first.{which}.{name}", weight) for name, weight in layer.named_parameters())
     for name, part in body.rest.named_modules():
@@ -62,7 +62,7 @@ def _tensors(body: Body, title: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
-    """Say what a body does to the features of its first layer."""
+    """Yield the operations of a body on the features of its first layer."""
     for number, part in body.rest.named_children():
         name = f"{title}.{number}"
         match part:
@@ -82,7 +82,7 @@ def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
 
 
 def _prior(model: VAE) -> dict[str, list[list[float]]] | None:
-    """Return the mean and scale of z for each label where they are learned."""
+    """Return the mean and scale of the prior for each label, or None if the prior is not learned."""
     if not isinstance(model, LabelCVAE) or model.prior_table is None:
         return None
     with torch.inference_mode():
@@ -99,17 +99,17 @@ def weights(key: RunKey) -> bytes:
 
 
 def network_name(key: RunKey) -> str:
-    """Return what a run's networks are called in the browser."""
+    """Return the name of a run's networks in the browser."""
     return f"{key.name}-{key.weights}"
 
 
 def send(key: RunKey) -> None:
-    """Give a run's networks to the browser, once."""
+    """Send a run's networks to the browser, once."""
     _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
 
 
 def news(component: str, name: str) -> object:
-    """Return what a component has told by that name; None where a forger tells what is no news."""
+    """Return the value that a component reports under a name, or None if the report is malformed."""
     match st.session_state[component].get(name):
         case {"value": value}:
             return value
@@ -117,15 +117,15 @@ def news(component: str, name: str) -> object:
 
 
 def move_sliders(epsilon: Sequence[float]) -> None:
-    """Bring the live sliders to a base noise."""
+    """Set the live sliders to the given base noise."""
     latent_sliders.write_epsilon(epsilon, len(epsilon))
     st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
 
 
 def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]) -> bool:
-    """Show live sliders at a base noise, pictures of a label beside them; return whether the browser shows them.
+    """Show live sliders at a base noise with pictures of a label; return whether the browser shows them.
 
-    Where z has two dimensions there is a plane of it too, of digits of one label.
+    If z has two dimensions, show the latent plane too, as digits of the label `plane`.
     """
     name, rates = network_name(key), runs.rates(key)
     units = [

@@ -1,4 +1,4 @@
-"""Controls of a map of the latent space, and the button that computes a missing one."""
+"""Controls of a map of the latent space, and the button that computes a missing map."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,13 +12,13 @@ from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
 
-POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # t-SNE's on two cores: what the progress bar goes by
+POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # of t-SNE on two cores, for the progress bar
 MAX_PERPLEXITY = 100
 NOBODY = "no other run"
 
 
 def layout(key: RunKey) -> Layout:
-    """Choose how a run's latent space is laid out; the settings stand in the address."""
+    """Let the visitor choose the layout of a run's map; the address keeps the settings."""
     method = controls.choice("Map", METHODS, "method", USUAL.method)
     solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
     dimensions: Dimensions = 3 if solid else 2
@@ -34,7 +34,7 @@ def layout(key: RunKey) -> Layout:
             highest = min(MAX_PERPLEXITY, (points - 1) // 3)
             perplexity = controls.whole_number(
                 "Perplexity", 2, highest, default=min(USUAL.perplexity, highest), key=f"perplexity-{highest}",
-                words="How many neighbours each point is placed by, about",
+                words="About how many neighbours determine where a point is placed",
             )  # fmt: skip
         if points == usual:
             points = USUAL.points
@@ -42,23 +42,23 @@ def layout(key: RunKey) -> Layout:
 
 
 def overlay(key: RunKey, layout: Layout) -> int | None:
-    """Choose whether a map shows what prior and posteriors draw, in place of the means; return the seed, or None."""
+    """Let the visitor show draws from prior and posteriors instead of the means; return the seed, or None."""
     if not drawable(key):
         return None
     if layout.method == "tsne":
-        st.caption("t-SNE cannot place new points: PCA can show what the prior draws.")
+        st.caption("t-SNE cannot place new points. Choose PCA to see draws from the prior.")
         return None
     wanted = st.toggle(
         "Prior and posteriors",
         key="prior",
         bind="query-params",
-        help="Draws from both, over each other, in place of means",
+        help="Overlay draws from both, instead of posterior means",
     )
     return controls.seed() if wanted else None
 
 
 def offer(key: RunKey, chosen: Layout) -> None:
-    """Offer to compute a map that is not there yet, and show how far it is."""
+    """Show a button that computes a missing map, then its progress."""
     if library.lacks_images(key):
         return
     due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
@@ -73,7 +73,7 @@ def offer(key: RunKey, chosen: Layout) -> None:
 
 
 def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
-    """Choose another run, whose map stands beside the first one's, laid out in the same way."""
+    """Let the visitor choose another run, whose map is shown beside the first one in the same layout."""
     possible = [name for name in choices if layout.dimensions == 2 or has_three(choices[name])]
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    return choices.get(run_pickers.run_name("Beside it", others, "beside"))
+    return choices.get(run_pickers.run_name("Compare with", others, "beside"))

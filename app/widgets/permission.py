@@ -1,4 +1,4 @@
-"""Whether visitors may train, tidy up and start errands: those of this machine may, unless its server was told otherwise."""
+"""Permission to train, change runs and start commands: given on a local server, unless CVAE_TRAINING says otherwise."""
 
 import ipaddress
 import os
@@ -9,26 +9,26 @@ import streamlit as st
 from app.display.plain_text import Markdown, plain
 from cvae_core.errors import LabError
 
-VARIABLE = "CVAE_TRAINING"  # on, off, or nothing: on where only this machine is served
+VARIABLE = "CVAE_TRAINING"  # on, off, or unset: then on if the server is local
 
 
 def may_train() -> bool:
-    """Say whether pages may start, stop and change runs, and start errands."""
+    """Return whether pages may start, stop and change runs, and start other commands."""
     wish = os.environ.get(VARIABLE, "").strip().lower()
     return wish == "on" or (wish != "off" and _serves_this_machine_only(st.get_option("server.address")))
 
 
-def tell(what: Markdown = "shows trainings and changes none") -> None:
-    """Say why the buttons that change something are missing: what the server does instead."""
+def tell(what: Markdown = "Training and changes to runs are disabled") -> None:
+    """Say what is disabled, why, and how to enable it."""
     st.info(
-        f"This server {what}, because it may be reachable from other machines or training is switched off. Enable it with "
+        f"{what} because this server may be reachable from other machines, or because {VARIABLE}=off. Enable with "
         f"{VARIABLE}=on.",
         icon=":material/lock:",
     )
 
 
 def offer(label: Markdown, act: Callable[..., object], *given: object, run: str, icon: str | None = None) -> None:
-    """Offer those who may to do something to a run; what goes wrong is a sentence that stays while the page goes on."""
+    """Show a button that acts on a run, if training is permitted; an error is a message that outlasts the rerun."""
     if may_train() and st.button(label, icon=icon, key=f"{label} {run}"):
         try:
             act(*given)
@@ -42,5 +42,5 @@ def _serves_this_machine_only(address: str | None) -> bool:
         return True
     try:
         return ipaddress.ip_address(address or "0.0.0.0").is_loopback
-    except ValueError:  # a host's name
+    except ValueError:  # a host name
         return False

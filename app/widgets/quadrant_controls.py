@@ -20,9 +20,9 @@ Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
 
 
 def quadrant_families() -> Families:
-    """Return, per data set on this machine, the runs that complete its digits by what they are shown; MNIST first.
+    """Return the runs that complete digits, by data set on this machine (MNIST first) and by visible set.
 
-    Those that were trained on other images of that name come last.
+    Runs trained on other images of the same name come last.
     """
     families: dict[str, dict[str, list[RunKey]]] = {}
     keys = library.run_keys(has_baseline=True).values()
@@ -34,14 +34,14 @@ def quadrant_families() -> Families:
 
 
 def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
-    """Choose the images and what is visible of them; return the run that completes them, and how others become visible."""
+    """Let the visitor choose images and visible quadrants; return the run that completes them, and the quadrants."""
     names = list(families)
     dataset = names[0]
     if len(names) > 1:
         dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
     if (named := named_here(dataset)) != dataset:
-        st.caption(f"The images here are {plain(named)}.")
-    sets = sorted(families[dataset])  # any comes last
+        st.caption(f"The images on this machine are {plain(named)}.")
+    sets = sorted(families[dataset])  # "any" sorts last
     family = choice("Visible quadrants", sets, _visible_key(dataset))
     shown = _any_quadrants() if family == ANY else family
     st.caption(f"{plain(described(shown).capitalize())} visible")
@@ -61,7 +61,7 @@ def _names(flags: Sequence[object]) -> list[str]:
 
 
 def open_quadrants(given: object, possible: Sequence[str], dataset: str) -> None:
-    """Choose the set of visible quadrants that four flags say: its own model where there is one, or the one for any set."""
+    """Select the visible quadrants of four flags: the set's own model if there is one, else the model for any set."""
     if not isinstance(given, Sequence) or len(given) != len(NAMES) or not 0 < sum(map(bool, given)) < len(NAMES):
         return
     names = _names(given)
@@ -78,11 +78,11 @@ def _visible_key(dataset: str) -> str:
 
 
 def _any_quadrants() -> str:
-    """Choose one to three quadrants."""
+    """Let the visitor choose one to three quadrants."""
     chosen = st.pills(
         "Quadrants", NAMES, selection_mode="multi", default=NAMES[2:3], key=_QUADRANTS, bind="query-params"
     )
     if not 0 < len(chosen) < len(NAMES):
-        st.warning("Let one to three quadrants be visible.")
+        st.warning("Choose one to three visible quadrants.")
         chosen = list(NAMES[2:3])
     return canonical("+".join(chosen))

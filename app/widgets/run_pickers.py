@@ -1,4 +1,4 @@
-"""Controls that choose one or several runs."""
+"""Controls to choose one or several runs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,14 +17,14 @@ from cvae_core.runs import sameness
 
 
 def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
-    """Choose one of some runs; there must be one."""
+    """Let the visitor choose a run and show warnings about it; `choices` must not be empty."""
     chosen = choices[run_name(label, list(choices), key)]
     tell_about(chosen)
     return chosen
 
 
 def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
-    """Choose one of some names of runs, the first by default; imported ones are called so."""
+    """Let the visitor choose a run by name, by default the first; labels mark imported runs."""
     if linked := _plainly_linked(names, key):
         st.session_state.setdefault(key, linked[0])
     chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")
@@ -34,9 +34,9 @@ def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
 def run_names(
     label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
 ) -> list[str]:
-    """Choose some names of runs, so many at most; imported ones are called so."""
+    """Let the visitor choose runs by name, at most `most`; labels mark imported runs."""
     linked, held = _plainly_linked(names, key), st.session_state.get(key, [])
-    if linked or len(held) > most:  # as only a forger holds them: Streamlit would raise
+    if linked or len(held) > most:  # only from a manipulated address: Streamlit would raise
         st.session_state[key] = (held or linked)[:most]
     return st.multiselect(
         label, names, default=list(default), max_selections=most, format_func=library.label, key=key, bind="query-params",
@@ -45,33 +45,33 @@ def run_names(
 
 
 def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
-    """Return the runs that an address names, where one is named without that it is imported: Streamlit takes labels alone."""
+    """Return the runs in the address if one of them is given by its name, not its label: Streamlit accepts labels only."""
     given = st.query_params.get_all(key)
     if all(library.label(name) == name for name in given if name in names):
         return []
-    known = {said: name for name in names for said in (name, library.label(name))}
-    return [known[said] for said in given if said in known]
+    known = {text: name for name in names for text in (name, library.label(name))}
+    return [known[text] for text in given if text in known]
 
 
 def tell_trouble(name: str) -> None:
-    """Say what is wrong with a run that did not train to a sound model."""
+    """Show a warning if the training of a run had a problem."""
     if trouble := library.run_named(name).card().trouble:
         st.warning(plain(f"{name}: {trouble}"), icon=":material/warning:")
 
 
 def tell_about(key: RunKey) -> None:
-    """Say what is wrong with a run, and that it was imported where it was."""
+    """Show a warning if the training of a run had a problem, and a caption if the run is imported."""
     tell_trouble(key.name)
     if origin := library.card(key).imported:
-        st.caption(f"Somebody else's, imported {code(origin)}")
+        st.caption(f"Trained elsewhere, imported {code(origin)}")
 
 
 def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
-    """Choose of which run the estimates are shown as draws are added; say how to find out where no run has them."""
+    """Let the visitor choose a run with estimates at several numbers of draws; without one, show how to compute them."""
     curves = histories.curves_by_draws()
     if not curves:
         st.info(
-            "How a run's estimates settle is not stored yet. Find out with: `python -m cvae_core evaluate RUN --curve`"
+            "Estimates at several numbers of draws are not stored yet. Run: `python -m cvae_core evaluate RUN --curve`"
         )
         return None
     chosen = run_name("Curve of", sorted(curves, key=lambda name: (name != first, name)), "curve")
@@ -79,7 +79,7 @@ def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
 
 
 def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
-    """Choose a run of one flat z, given certain parts of the condition or any; say what to train where there is none."""
+    """Let the visitor choose a run with a flat z and a condition, `given` or any; without one, show how to train it."""
     runs = library.run_keys(groups=0, **({"given": given} if given else {}))
     order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
     configs = {name: library.config(runs[name]) for name in order}
@@ -91,18 +91,18 @@ def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
     if not good:
         usual = {config.given: flavour for flavour, config in PRESETS[DEFAULT_PRESET].items() if config.latents}
         command = f"python -m cvae_core train {usual[given or ('label',)]} --dataset digits"
-        st.info(f"No run for this fits the images on this machine. Train one with: {code(command)}")
+        st.info(f"No suitable run for the images on this machine. Train one with: {code(command)}")
         return None
     return run("Run", good, key=f"run-{topic}")
 
 
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
-    """Return the VAE of a run's images that least else sets apart, its configuration as wanted; say what to train else."""
+    """Return the VAE with a run's images, the `wanted` settings and fewest other differences, or show how to train one."""
     dataset, own = library.config(key).dataset, sameness.of(library.card(key))
     vaes = library.run_keys(given=(), dataset=dataset, **wanted).values()
     apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
     found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
     if found is None:
         command = f"python -m cvae_core train vae --dataset {dataset}"
-        st.info(f"No VAE is trained on {plain(dataset)}. Train one with: {code(command)}")
+        st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
     return found

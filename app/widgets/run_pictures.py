@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn by a recipe of the core and named after the run, and their animations."""
+"""Pictures and animations of a run, drawn by recipes of the core; their file names begin with the run's name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from app.cached.runs import RunKey
 from app.display import elements
 from cvae_core.pictures.recipes import Sheet
 
-FRAME_SCALE = 6  # every pixel of a digit in an animation is so many wide
+FRAME_SCALE = 6  # width of a digit's pixel in an animation, in pixels
 
 
 def show(
@@ -23,12 +23,12 @@ def show(
     columns: Sequence[str] = (),
     only: Sequence[int] = (),
 ) -> Figure:
-    """Show the picture that a recipe draws with the given settings; `rows` and `columns` name them, `only` selects rows."""
+    """Show the picture that a recipe draws with `settings`; `rows` and `columns` are headings, `only` selects rows."""
     figure = Figure(key, recipe, settings, f"{key.name}: {caption}", rows, columns, only)
     elements.picture(figure, f"{key.name}-{name}", alt, scale)
     return figure
 
 
 def animation(figure: Figure, name: str, first: int = 0) -> None:
-    """Offer the columns of a figure, from a first one on, as an animation."""
+    """Show a button for an animation of a figure's columns, from column `first` on."""
     elements.gif_button(Walk(figure, first), f"{figure.key.name}-{name}-frames", FRAME_SCALE)

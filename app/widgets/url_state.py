@@ -1,4 +1,4 @@
-"""What a link says: the widgets take from the address what they understand; of the rest a visitor is told."""
+"""Query parameters of the address: widgets read the valid ones, and visitors are told which others were ignored."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ import streamlit as st
 from app.cached import runs
 from app.display.plain_text import code
 
-_CAME_WITH = "came-with"  # in the session: what the address said when the visitor came and no widget has heard yet
-LONGEST = 40  # letters of nonsense that are repeated
+_CAME_WITH = "came-with"  # in the session: parameters of the initial address that no widget has read yet
+LONGEST = 40  # characters of an ignored value that are shown
 
 
 def remember() -> None:
-    """Keep what the address says before a page's widgets take it."""
+    """Store the parameters of the address before the page's widgets read them."""
     st.session_state.setdefault(_CAME_WITH, {name: st.query_params.get_all(name) for name in st.query_params})
 
 
 def tell() -> None:
-    """Say which values of a link no widget understood, once: Streamlit drops them silently.
+    """Say once which values of the address were invalid: Streamlit drops them silently.
 
-    What waits in the address for widgets that a closed tab holds is told when they come.
+    Parameters of widgets in a closed tab are checked when these widgets are shown.
     """
     came_with = st.session_state[_CAME_WITH]
     heard = {name: texts for name, texts in came_with.items() if name in st.session_state}
@@ -28,23 +28,23 @@ def tell() -> None:
     st.session_state[_CAME_WITH] = waiting
     if left_out := _dropped(heard):
         quoted = ", ".join(map(code, left_out))
-        st.toast(f"Left out of the address, for it makes no sense here: {quoted}", duration="long")
+        st.toast(f"Ignored invalid values in the address: {quoted}", duration="long")
 
 
 def _dropped(given: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what the address said of widgets on the page that have another value."""
+    """Return the given parameters whose widgets on the page have another value."""
     left_out = []
     for name, texts in given.items():
         if name in st.session_state:
             value = st.session_state[name]
-            # A list is taken in part and a whole number without its fraction, silently.
+            # Streamlit silently drops invalid items of a list and the fraction of an integer.
             if isinstance(value, list | tuple) or type(value) is int or name not in st.query_params:
-                left_out += [f"{name}={text}"[:LONGEST] for text in texts if not _says(text, value)]
+                left_out += [f"{name}={text}"[:LONGEST] for text in texts if not _means(text, value)]
     return left_out
 
 
-def _says(text: str, value: object) -> bool:
-    """Say whether a text of the address is a widget's value: what is the default is dropped too, and is no nonsense."""
+def _means(text: str, value: object) -> bool:
+    """Return whether a text is a widget's value: Streamlit also drops valid parameters that equal the default."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return float(text) == value  # 1e1 is 10 to Streamlit too

@@ -1,4 +1,4 @@
-"""Where nothing can be written, pages go on showing what is there, and say of what was asked for why it was not done."""
+"""If nothing can be written, pages still show existing results, and explain why a requested change was not made."""
 
 import tempfile
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def content(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def mine(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Hold runs of which "mine" is chosen in the table and "binned" in the bin; settings are timed in no time."""
+    """Provide runs: "mine" is selected in the table, "binned" is in the bin; replace the timing of settings."""
     for name in ("mine", "binned"):
         untrained(tiny("label"), name, root=own_runs)
     housekeeping.discard(own_runs, "binned")
@@ -103,4 +103,4 @@ def test_an_errand_whose_words_cannot_be_kept_is_not_run(
     visitor = visit("home")
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     (sentence,) = sentences(visitor.button(key="start download mnist").click().run())
-    assert "It cannot be started (No space left on device): make room in" in sentence
+    assert "Command not started (No space left on device): free space in" in sentence

@@ -1,4 +1,4 @@
-"""What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
+"""The pages as visitors see them, with and without MNIST, with good runs, damaged runs and no runs."""
 
 import io
 import json
@@ -54,12 +54,12 @@ Untrained = Callable[..., Run]
 
 
 def pictures(visitor: AppTest) -> list[str]:
-    """Return the addresses of the pictures on a page: they name the pictures' content."""
+    """Return the addresses of the pictures on a page, which identify their content."""
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
 
 
 def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
-    """Return the Plotly charts of a key as they are sent to the browser."""
+    """Return the Plotly charts with a key, as they are sent to the browser."""
     charts = [element.proto for element in visitor.get("plotly_chart")]
     return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
 
@@ -121,7 +121,7 @@ EXPLAINED = {"What am I looking at?": "words-", "The code behind it": "code-"}
 
 
 def folded(visitor: AppTest, label: str) -> list[str]:
-    """Return the keys of a page's boxes with a label."""
+    """Return the keys of a page's expanders with a label."""
     key = EXPLAINED[label]
     return [box.proto.id[box.proto.id.index(key) :] for box in visitor.expander if box.label == label]
 
@@ -146,17 +146,17 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
     choices = visit("generate").selectbox(key="run").options
     assert {f"black-label, {named}", "digits-label"} <= set(choices)
     inpaint = said(visit("inpaint", images="mnist"))
-    assert f"The images here are {named}." in inpaint
+    assert f"The images on this machine are {named}." in inpaint
 
 
 def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist: None, own_runs: Path) -> None:
-    assert "Somebody else's" not in said(visit("generate"))
+    assert "Trained elsewhere" not in said(visit("generate"))
     run = find("digits-label", own_runs)
     run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
     kinds = visit("home").dataframe[0].value.set_index("run")["kind"]
     assert kinds["digits-label"] == "CVAE, label given, imported 2026-01-31 from a.zip"
     assert "imported" not in kinds["digits-quadrant-1"]
-    assert "Somebody else's, imported `2026-01-31 from a.zip`" in said(visit("generate"))
+    assert "Trained elsewhere, imported `2026-01-31 from a.zip`" in said(visit("generate"))
     (table,) = [
         found.value for found in visit("cll").dataframe if "model" in found.value and "label" in str(found.value)
     ]
@@ -165,7 +165,7 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
 
 @pytest.fixture
 def all_imported(own_runs: Path) -> Path:
-    """Have every run be somebody else's, with all results that the pages show."""
+    """Make every run an imported one, with all results that the pages show."""
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip", read_only=False))
@@ -186,7 +186,7 @@ def test_an_imported_run_is_called_so_in_every_selector_and_table(
     shown = [option for selector in (*visitor.selectbox, *visitor.multiselect) for option in selector.options]
     shown += [str(row) for found in (*visitor.dataframe, *visitor.table) for row in found.value.to_numpy().tolist()]
     assert [words for words in shown if "digits-" in words and "imported" not in words] == []
-    assert "imported" in said(visitor) + str(shown) or (name, query) == ("why", {})  # which shows runs of one's own
+    assert "imported" in said(visitor) + str(shown) or (name, query) == ("why", {})  # which shows no imported runs
 
 
 @pytest.mark.parametrize("words", ["digits-quadrant-1", "digits-quadrant-1, imported"])
@@ -282,7 +282,7 @@ class TestGenerate:
         key = visit("generate", live="false").select_slider[0].key
         slider = visit("generate", live="false", **{key: "-1.5"}).select_slider(key=key)
         assert slider.value == -1.5
-        assert slider.options[30] == "−1.50"  # with a true minus
+        assert slider.options[30] == "−1.50"  # a minus sign, not a hyphen
 
     def test_nonsense_in_the_address_is_ignored(self, visit: Visit, without_mnist: None) -> None:
         nonsense = visit("generate", digit="eleven", seed="-3", e12="1e9", run="../../etc/passwd", e13="nan")
@@ -310,7 +310,7 @@ class TestGenerate:
         self, visit: Visit, without_mnist: None, nonsense: str
     ) -> None:
         visitor = visit("generate", e12=nonsense, e2="1.0")
-        assert "e12 in the address is no number from −3 to 3" in said(visitor)
+        assert "Ignored in the address, not a number from −3 to 3: e12" in said(visitor)
         assert pictures(visitor) == pictures(visit("generate", e2="1.0"))
 
     def test_noise_too_long_for_a_number_is_ignored(self) -> None:
@@ -381,7 +381,7 @@ class TestGenerate:
         ("inpaint", {"seed": "12.7", "samples": "4"}, "`seed=12.7`"),
         ("generate", {"seed": "-5"}, "`seed=-5`"),
         ("generate", {"seed": str(2**64)}, f"`seed={2**64}`"),
-        ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # which no browser's number is
+        ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # not exact in JavaScript
         ("generate", {"seed": str(2**53 - 1)}, None),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
         ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
@@ -448,7 +448,7 @@ def test_what_was_chosen_on_a_page_is_there_again_and_in_its_address(
     visitor = visit(page, **query)
     chosen = {name: visitor.query_params[name] for name in query}
     for name in ("cll", "training", "generate", "why", page):
-        visitor.query_params.clear()  # a link of the sidebar says nothing but the page
+        visitor.query_params.clear()  # a sidebar link has no query parameters
         assert not go_on(visitor, name).error, name
     assert {name: visitor.query_params.get(name) for name in query} == chosen
 
@@ -524,7 +524,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         classifier = Classifier()
-        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it sees sevens everywhere
+        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it classifies everything as 7
         store_classifier(classifier, datasets.load("digits"), own_runs)
         visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
         assert not pictures(visitor)
@@ -553,7 +553,7 @@ class TestBadState:
         assert str(path.name) in visit("generate").error[0].value
         home = visit("home")
         assert len(home.error) == 1
-        assert len(pictures(home)) == 3  # completions, map and stages: none of them decodes these weights
+        assert len(pictures(home)) == 3  # completions, map and stages, which do not need these weights
 
     def test_a_damaged_card_is_named_beside_the_good_ones(
         self, visit: Visit, without_mnist: None, own_runs: Path
@@ -587,7 +587,7 @@ def test_home_offers_no_download_where_mnist_is(visit: Visit) -> None:
 
 @pytest.fixture
 def a_ladder(own_runs: Path, untrained: Untrained) -> Path:
-    """Add untrained ladders to the runs: one that writes digits, one that completes them."""
+    """Add untrained ladders to the runs: one that generates digits, and one that completes them."""
     untrained(configure("label", "ladder", **TINY_LADDER), "wide", root=own_runs)
     untrained(configure("quadrant", "ladder", **TINY_LADDER), "deep", root=own_runs)
     return own_runs
@@ -630,7 +630,7 @@ class TestLatent:
 
     def test_a_selection_of_other_images_or_off_the_map_is_told(self, visit: Visit) -> None:
         visitor = visit("latent", run="digits-label", caught=f"mnist.{packed([1, 2])}")
-        assert "The 2 selected points are images of mnist, and are left out among those of digits" in said(visitor)
+        assert "The 2 selected points are images of mnist. They are ignored on this map of digits" in said(visitor)
         assert "caught" not in visitor.query_params
         visitor = visit("latent", run="digits-label", caught=f"digits.{packed([1, 2, 6000])}")
         assert "2 selected" in {heading.value for heading in visitor.subheader}
@@ -639,7 +639,7 @@ class TestLatent:
         assert "0 selected" in {heading.value for heading in visitor.subheader}
         assert not [button for button in visitor.get("download_button") if "selection" in button.proto.label]
         for nonsense in ("", "x", "digits.", "digits.x", f"other.{packed([1])}", f"digits.{packed([])}"):
-            assert "no selection of points" in said(visit("latent", run="digits-label", caught=nonsense))
+            assert "not a valid selection of points" in said(visit("latent", run="digits-label", caught=nonsense))
 
     def test_without_the_images_the_map_is_there_and_the_point_says_what_is_missing(
         self, visit: Visit, without_mnist: None
@@ -753,7 +753,7 @@ class TestLatent:
         directions, *_ = np.linalg.lstsq(means.z - means.z.mean(0, np.float32), means.coordinates)
         np.testing.assert_allclose((shown.z - means.z.mean(0, np.float32)) @ directions, shown.coordinates, atol=1e-2)
         apart = shown.coordinates - means.coordinates
-        assert 0.1 < apart.std() < 1  # a posterior's spread
+        assert 0.1 < apart.std() < 1  # the standard deviation of a posterior
         assert (np.abs(apart.mean(axis=0)) < 0.15).all()
         assert maps.drawn(key, means, None) == (means, None)
 
@@ -828,7 +828,7 @@ class TestLatent:
 class TestWhy:
     @pytest.fixture
     def betas(self, own_runs: Path, untrained: Untrained) -> Path:
-        """Add runs that differ in β alone, under names that say nothing of it, and one that is not finished."""
+        """Add runs that differ only in β, with names that do not contain it, and an unfinished run."""
         for number, (beta, status) in enumerate(
             [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
         ):
@@ -874,7 +874,7 @@ class TestWhy:
         assert not visitor.error
         assert visitor.latex
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
-        assert len(visitor.subheader) == 1  # the open question alone
+        assert len(visitor.subheader) == 1  # only that of the open question
         precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
         assert set(precise) <= {"0.01"}  # of a dead unit
 
@@ -955,7 +955,7 @@ class TestWhy:
 
 
 def cursor(visitor: AppTest) -> float:
-    """Return the epoch at which the browser is asked to draw the line across the curves."""
+    """Return the epoch at which the browser draws the line on the curves."""
     (button,) = visitor.get("bidi_component")
     return json.loads(button.proto.json)["epoch"]
 
@@ -1022,7 +1022,7 @@ class TestTraining:
         ("told", "reached"),
         [
             ({"moment": 3, "resting": False}, 3),
-            ({"moment": None, "resting": True}, None),  # a hand has moved the slider
+            ({"moment": None, "resting": True}, None),  # the visitor has moved the slider
             ({"moment": 10}, None),
             ({"moment": -1}, None),
             ({"moment": "3"}, None),
@@ -1146,7 +1146,7 @@ class TestTable:
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "is not stored yet" in said(visit("cll", figures="Number of draws"))
+        assert "are not stored yet" in said(visit("cll", figures="Number of draws"))
         run = find("digits-label", own_runs)
         store(run, stored_cells(run), run.weights_digest(), CURVE)
         visitor = visit("cll", figures="Number of draws")
@@ -1255,8 +1255,8 @@ class TestTable:
         words = {
             entry.runs[-1]: provenance(entry) for entry in tables.entries([run, find("digits-quadrant-1", own_runs)])
         }
-        assert "Somebody else's figure, imported `2026-01-31 from a.zip`" in words["digits-label"]
-        assert "Somebody" not in words["digits-quadrant-1"]
+        assert "Computed elsewhere, imported `2026-01-31 from a.zip`" in words["digits-label"]
+        assert "elsewhere" not in words["digits-quadrant-1"]
 
     def test_a_number_says_where_it_comes_from(self) -> None:
         rows = tables.entries([find("quadrant-1", CHECKPOINTS)])
@@ -1266,7 +1266,7 @@ class TestTable:
             "`python -m cvae_core evaluate quadrant-1 --samples 1000 --images 1000`"
             in words[table_formats.number(ours)]
         )
-        assert "of seed 0; trained in 4.6 minutes (cpu)" in words[table_formats.number(ours)]
+        assert ", seed 0; trained in 4.6 minutes (cpu)" in words[table_formats.number(ours)]
         assert "Pyro tutorial" in words["71.8"]
 
     def test_a_number_whose_weights_are_not_shipped_says_how_to_train_them(self) -> None:

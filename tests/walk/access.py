@@ -1,13 +1,13 @@
-"""What axe, the accessibility engine, finds on a page."""
+"""Findings of axe, the accessibility engine, on a page."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SERIOUS = ("serious", "critical")
 STILL = "() => document.getAnimations().every(animation => animation.playState !== 'running')"
-FAULTS_ONLY = {"resultTypes": ["violations"]}  # describing all that is well takes seconds
-# Streamlit's own: the chosen values of a multiselect are white on the primary colour, which in the dark look is a light one;
-# the blue of numbers and calls in code, which no theme sets, is light on light paper (3.7 where 4.5 is asked).
+FAULTS_ONLY = {"resultTypes": ["violations"]}  # a report of passed rules takes seconds
+# Streamlit's own faults. The selected values of a multiselect are white on the primary colour, which is light in the dark
+# theme. The blue of numbers and calls in code, which no theme sets, is too light in the light theme (3.7, required: 4.5).
 NOT_OURS = {
     ("color-contrast", "dark"): '[data-testid="stMultiSelect"]',
     ("color-contrast", "light"): '[data-testid="stCode"] .token',
@@ -15,8 +15,8 @@ NOT_OURS = {
 
 
 def serious_faults(page: Page, look: str, *rules: str) -> list[tuple[str, str, str]]:
-    """Return rule, place and reason of whatever stands seriously in anybody's way, by some rules or all, and is the lab's."""
-    page.wait_for_function(STILL)  # what fades in has its colours by then
+    """Return rule, element and reason of each serious fault of the lab's own, by the given rules or by all rules."""
+    page.wait_for_function(STILL)  # elements that fade in have their final colours by then
     found = []
     for fault in Axe().run(page, options=FAULTS_ONLY | ({"runOnly": rules} if rules else {})).response["violations"]:
         if fault["impact"] not in SERIOUS:

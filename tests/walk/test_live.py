@@ -1,4 +1,4 @@
-"""Pictures that the browser decodes: they follow the hand, agree with torch, and let ordinary sliders stand in."""
+"""Pictures that the browser decodes: they follow the sliders, agree with torch, and have ordinary sliders as fallback."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ DECODE = "(root, [epsilon, label]) => [...root.panel.network.decode(Float32Array
 
 @pytest.fixture
 def messages(page: Page) -> Iterator[list[int]]:
-    """Hold the sizes of all messages to and from the server."""
+    """Provide the sizes of all messages to and from the server."""
     sizes: list[int] = []
 
     def watch(socket: WebSocket) -> None:
@@ -55,9 +55,9 @@ def messages(page: Page) -> Iterator[list[int]]:
 
 
 def shown(page: Page) -> Any:
-    """Wait until the live sliders are there; return what they look like.
+    """Wait until the live sliders are shown; return their appearance.
 
-    A browser that other work keeps from starting them in time is asked to try again, as a visitor would.
+    If a busy machine prevents their start in time, press the button that tries again, as a visitor would.
     """
     late = page.get_by_role("button", name="Try live sliders again")
     while page.locator(".slider input").or_(late).first.wait_for() or late.count():
@@ -131,7 +131,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
         assert now != start
         start = now
     drawn = re.findall(r"[?&]e\d+=", page.url)
-    assert len(drawn) > 10  # of 16: what is within half a step of 0 is 0, and left out
+    assert len(drawn) > 10  # of 16: values within half a step of 0 become 0, which the address omits
     page.get_by_role("button", name="Play", exact=True).click()
     moment(page, 700)
     assert shown(page) != start
@@ -140,7 +140,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     moment(page)
     still = shown(page)
-    assert page.evaluate(FRAMES_ASKED) == 0  # what stands still costs no processor
+    assert page.evaluate(FRAMES_ASKED) == 0  # an idle page requests no frames
     assert shown(page) == still
 
 

@@ -1,4 +1,4 @@
-"""The map of a latent space in a real browser: pointed at, clicked on, caught with a lasso, turned, walked across."""
+"""The map of a latent space in a real browser: hover, click, lasso, rotation, and a walk between two points."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, FloatRect, Page
 from cvae_core.data import datasets
 from tests.walk.conftest import Open, eventually, moment, point_on_screen, settle, time_to
 
-POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of the ten digits on the map
+POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of all ten digits on the map
 MAP_SECONDS, VISITS = 1, 6
 
 
@@ -37,7 +37,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
 
 def move_to_a_point(page: Page, digit: int, number: int) -> int:
-    """Move over a point of the map as a hand would; return its test index."""
+    """Move the mouse over a point of the map; return the point's test index."""
     index, x, y = point_on_screen(page, digit, number)
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
@@ -66,7 +66,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
         return i < 0 ? 1e9 : Math.hypot(l.xaxis.d2p(t.x[i]) - l.xaxis.d2p(x), l.yaxis.d2p(t.y[i]) - l.yaxis.d2p(y)); }""",
         [shown, *chart.evaluate("g => [g._fullData[3].x[40], g._fullData[3].y[40]]")],
     )
-    assert shown == index or near < 8  # points may lie over each other
+    assert shown == index or near < 8  # points may overlap
     page.keyboard.down("Shift")
     click_on_a_point(page, digit=6, number=20)
     page.keyboard.up("Shift")
@@ -165,7 +165,7 @@ def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -
     page.mouse.move(x + 100, y + 30, steps=8)
     page.mouse.up()
     eventually(page, lambda: chart.evaluate(eye) != before)
-    steps = cycle(range(40))  # over the cloud
+    steps = cycle(range(40))  # over the points
     eventually(page, lambda: page.mouse.move(x + 4 * next(steps), y) or page.locator(".thumbnail").is_visible())
     number = page.get_by_label("Test image", exact=True)
     number.fill("9")
@@ -176,7 +176,7 @@ def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -
 
 
 def lasso(page: Page, reach: int) -> FloatRect:
-    """Draw a square around the middle of the map, as many pixels to each side; return where the map is."""
+    """Draw a lasso square around the middle of the map, with a distance to each side; return the map's position."""
     chart = page.locator(".js-plotly-plot").first
     chart.hover()
     chart.locator('[data-title="Lasso Select"]').click()
@@ -193,7 +193,7 @@ def lasso(page: Page, reach: int) -> FloatRect:
 
 
 def selected(page: Page) -> int:
-    """Return how many points a page says are selected."""
+    """Return the number of selected points that a page shows."""
     heading = page.get_by_role("heading", name=re.compile(r"[\d,]+ selected"))
     heading.wait_for()
     return int(heading.inner_text().split()[0].replace(",", ""))
@@ -258,7 +258,7 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
     box = lasso(page, 90)
     assert selected(page) > count
     heading = page.get_by_role("heading", name=re.compile("selected"))
-    while heading.count():  # two clicks that a busy machine holds apart are no double click
+    while heading.count():  # on a busy machine, two clicks may be too slow for a double click
         page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
         settle(page)
     assert "caught" not in page.url
@@ -271,7 +271,7 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
 
 def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:
     page = visit("latent?caught=eNrt")
-    page.get_by_text("in the address is no selection of points, and is left out.").wait_for()
+    page.get_by_text("in the address is not a valid selection of points and is ignored.").wait_for()
     assert "caught" not in page.url
     assert page.get_by_role("heading", name=re.compile("selected")).count() == 0
 

@@ -1,4 +1,4 @@
-"""Markdown in files asks a browser for nothing, and what `plain` and `code` make of a text is shown letter by letter."""
+"""Markdown in files causes no requests by a browser, and results of `plain` and `code` are shown literally."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,12 +23,12 @@ VIEWS = (
     "",
     "training?task=Train&follow=failed",
     "training?task=Sweep&sweep=grid",
-)  # the others are looked at without a browser
+)  # the others are tested without a browser
 
 
 @contextmanager
 def counting() -> Iterator[tuple[str, list[str]]]:
-    """Start a server on this machine; yield where it answers and what it was asked for."""
+    """Start a server on this machine; yield its address and the list of requested paths."""
     asked: list[str] = []
 
     class Noting(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def test_no_text_of_a_file_makes_a_browser_ask_for_anything(
             page.evaluate(
                 "url => new Promise(done => Object.assign(new Image(), {onerror: done, src: url}))", f"{address}/x"
             )
-            assert asked == ["/x"]  # it would have been noticed
+            assert asked == ["/x"]  # a request would have been recorded
 
 
 def test_every_letter_is_shown_and_none_means_anything(page: Page, tmp_path: Path, measured: Measured) -> None:

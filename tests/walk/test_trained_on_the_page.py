@@ -1,4 +1,4 @@
-"""A run started on the page, followed, stopped, resumed, found again by another server, and used by the other pages."""
+"""A run that is started on the page, followed, stopped, resumed, found by another server, and used by other pages."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ EPOCHS = "() => Number(document.querySelector('.st-key-followed [role=img]')?.ar
 
 @pytest.fixture
 def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the dashboard serve a folder of runs of its own, and leave nothing at work in it."""
+    """Let the dashboard use a separate folder of runs, and end all processes there after the test."""
     root = tmp_path / "runs"
     shutil.copytree(CHECKPOINTS / "digits-label", root / "digits-label")
     monkeypatch.setenv("CVAE_RUNS", str(root))
@@ -39,7 +39,7 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def training_as_soon_as_others(page: Page, root: Path) -> None:
-    """Wait until the run trains, and take its low priority away where the system lets a test: others may be busy here."""
+    """Wait until the run trains; raise its low priority if the system permits, because the machine may be busy."""
     button(page, "Stop training").wait_for()
     entry = queue.look(root).training
     assert entry
@@ -68,14 +68,14 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             fill(page, "Width", "32")
             fill(page, "Batch size", "256")
             fill(page, "Name", "mine")
-            expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible()  # how long it will take
+            expect(page.get_by_text(" epochs of ", exact=False)).to_be_visible()  # the estimated time
             button(page, "Start").click()
             training_as_soon_as_others(page, own_root)
             epochs, curve = grown(page, 1), page.locator(CURVE).element_handle()
             drawn = curve.evaluate("canvas => canvas.toDataURL()")
             grown(page, epochs)
             page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
-            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it grows where it stands
+            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it updates in place
             expect(page.get_by_role("progressbar")).to_be_visible()
             page.get_by_text("What it says").click()
             expect(page.get_by_text("best so far").first).to_be_visible()
@@ -86,7 +86,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Resume training").click()
             training_as_soon_as_others(page, own_root)
             epochs = grown(page, int(page.evaluate(EPOCHS)))
-        assert queue.look(own_root).trains("mine")  # though the server is gone
+        assert queue.look(own_root).trains("mine")  # although the server has ended
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)

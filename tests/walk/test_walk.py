@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
+"""The dashboard in a real browser: every page in light, dark and phone width, and typical actions of visitors."""
 
 import io
 import re
@@ -32,11 +32,11 @@ EXPORTS = {
     "training": ".csv .gif .gif .png .png .png .png",
     "cll": ".csv .md .tex",
 }
-NEED_MNIST = ("latent", "why")  # for all of their exports
-COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that look at them
+NEED_MNIST = ("latent", "why")  # for all their exports
+COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules about colours
 WARM_SECONDS, SEEN_SECONDS, CONTROL_SECONDS, SERVED_SECONDS = 1.5, 1.5, 0.25, 10
 VISITS, CLICKS = 6, 9
-# Pixels across, points to the pixel, and how pictures are drawn. Chromium asks again what a screen is when its width changes.
+# Width in pixels, device pixel ratio, and how pictures are drawn. Chromium detects the screen again when the width changes.
 SCREENS = (
     (390, 1, "auto"),
     (1400, 2, "pixelated"),
@@ -45,7 +45,7 @@ SCREENS = (
     (390, 3, "pixelated"),
 )
 SCRIPTS = "() => performance.getEntriesByType('resource').map((e) => e.toJSON()).filter((e) => e.name.endsWith('.js'))"
-HELD_BACK = 30  # ms: for 40, a system would hold back the second part of a short answer, which uvloop has it not do
+HELD_BACK = 30  # ms: systems delay the second part of a short response by 40 ms, which uvloop prevents
 AS_WIDE_AS_IT_IS = "images => images.every(image => image.width === image.naturalWidth)"
 CLEAR_OF_TOOLS = """charts => charts.every(chart => {
     const box = (what) => chart.querySelector(what)?.getBoundingClientRect(), tools = box(".modebar");
@@ -53,7 +53,7 @@ CLEAR_OF_TOOLS = """charts => charts.every(chart => {
 
 
 def sources(page: Page) -> list[str]:
-    """Return the addresses of the pictures on a page, which name their content."""
+    """Return the addresses of the pictures on a page, which identify their content."""
     return page.eval_on_selector_all('[data-testid="stImage"] img', "images => images.map(image => image.src)")
 
 
@@ -62,13 +62,13 @@ def content(page: Page, number: int = 0) -> bytes:
 
 
 def fits(page: Page) -> bool:
-    """Say whether nothing reaches beyond the window's right edge."""
+    """Return whether no element extends beyond the right edge of the window."""
     within: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     return within
 
 
 def press(page: Page, label: str, key: str) -> None:
-    """Focus the slider of a label and press a key, then wait for what it changes."""
+    """Focus the slider with a label, press a key, and wait for the change."""
     slider = page.get_by_test_id("stSlider").filter(has_text=label).locator("input[type=range]").first
     slider.focus()
     slider.press(key)
@@ -76,12 +76,12 @@ def press(page: Page, label: str, key: str) -> None:
 
 
 def quick(act: Callable[[], object], limit: float) -> bool:
-    """Say whether one of a few tries is within some seconds, since other work may share the machine."""
+    """Return whether one of a few tries stays within some seconds: other processes may share the machine."""
     return any(time_to(act) < limit for _ in range(VISITS))
 
 
 def background(page: Page) -> int:
-    """Return how much red of 255 is behind a page's words."""
+    """Return the red value, 0 to 255, of a page's background."""
     colour = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     return int(colour.removeprefix("rgb(").split(",")[0])
 
@@ -115,7 +115,7 @@ OPENED = {".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": ope
 
 
 def exported(page: Page, folder: Path) -> list[str]:
-    """Take every export of a page, open each where it was taken to, and return what they are."""
+    """Download every export of a page, open each file, and return their kinds."""
     found = []
     for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
         with page.expect_download() as download:
@@ -133,7 +133,7 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
     visit: Open, phone: Page, name: str, address: str, requests: list[str], measured: Measured, tmp_path: Path
 ) -> None:
     page = visit(PATHS[name], phone)
-    for width in (None, WIDE):  # a page is opened once only: nothing else that tests do takes as long
+    for width in (None, WIDE):  # a page is opened only once, because nothing else takes as long
         if width:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             settle(page)
@@ -141,16 +141,16 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
         assert fits(page)
         charts = (
             0 if datasets.on_disk("mnist") else page.locator(".js-plotly-plot").count()
-        )  # a map is all without its images
+        )  # without images a page may show only its map
         assert sources(page) or page.get_by_test_id("stDataFrame").count() or charts
         assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
         assert not serious_faults(page, "light")
-    if name != "training":  # whose runs stand beside each other, however many they are
+    if name != "training":  # which shows any number of runs side by side
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
     page.emulate_media(color_scheme="dark")
     settle(page)
     assert background(page) < 50
-    assert not serious_faults(page, "dark", *COLOURS)  # nothing else has changed
+    assert not serious_faults(page, "dark", *COLOURS)  # only colours have changed
     if datasets.on_disk("mnist") or name not in NEED_MNIST:
         assert exported(page, tmp_path) == EXPORTS[name].split()
     away = sum(leaves(url, address) for url in requests)
@@ -183,7 +183,7 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(visit: Open) -> None:
         assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
         enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
         assert enlarged == (rendering == "pixelated")
-        assert picture.bounding_box()["width"] >= 640  # on a phone too, where it is pushed along
+        assert picture.bounding_box()["width"] >= 640  # on a phone too, where it scrolls sideways
         assert window.evaluate("window => window.scrollWidth > window.clientWidth") == (width == 390)
     screen.send("Emulation.clearDeviceMetricsOverride")
     screen.detach()
@@ -290,7 +290,7 @@ def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_to
     told = page.get_by_test_id("stAlert").filter(has_text="nats per image")
 
     def words_of(table: int, y: int, another: str = "") -> str:
-        """Click into the second column of a table, as a hand does once the page stands still; return what is told then."""
+        """Click into the second column of a table once the page is idle; return the text that is shown then."""
         page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 350, "y": y})
         moment(page, 500)
         page.mouse.down()
@@ -342,7 +342,7 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
 
 CURSOR = """() => { const chart = document.querySelector('.js-plotly-plot'), line = chart.querySelector('.cursor');
     const axis = chart._fullLayout.xaxis, left = line.getBoundingClientRect().x + 1 - chart.getBoundingClientRect().x;
-    return axis.p2d(left - axis._offset); }"""  # the epoch at which the line across the curves stands
+    return axis.p2d(left - axis._offset); }"""  # the epoch of the line on the curves
 PLAY_AND_PAUSE = f"""button => {{
     const cursor = {CURSOR}, look = () => {{
         if (!document.querySelector('.js-plotly-plot .cursor') || !(cursor() > 0)) return requestAnimationFrame(look);
@@ -350,7 +350,7 @@ PLAY_AND_PAUSE = f"""button => {{
         window.paused = true;
     }};
     button.click();
-    look(); }}"""  # once the line has moved: a press that comes from here might come when the walk is over
+    look(); }}"""  # pressed in the browser as soon as the line has moved: a press from here might come too late
 WATCH = f"""() => {{ window.seen = []; window.jumps = 0;
     const cursor = {CURSOR}, height = () => document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight;
     const tall = height(), look = () => {{
@@ -378,7 +378,7 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
     moments = [float(said.split()[0]) for said in page.evaluate("window.seen")]
     assert moments == sorted(moments)
     assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 75, 100, 150]
-    assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # the address rests
+    assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # it stays
     assert page.evaluate("window.jumps") == 0
     assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # as it was left
     slider = page.get_by_test_id("stSlider").locator("input[type=range]")
@@ -390,7 +390,7 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     watched(page).goto(f"{address}/training?replay=digits-label&epoch=0")
     play = page.get_by_role("button", name="Play", exact=True)
     expect(play).to_be_enabled()
-    play.evaluate(PLAY_AND_PAUSE)  # as soon as it can be pressed
+    play.evaluate(PLAY_AND_PAUSE)  # as soon as it is enabled
     page.wait_for_function("window.paused")
     page.get_by_role("button", name="Play", exact=True).wait_for()
     page.wait_for_function("() => !location.search.includes('epoch=0&') && !location.search.endsWith('epoch=0')")
@@ -402,10 +402,10 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert page.evaluate(CURSOR) == stopped
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"() => ({CURSOR})() > {stopped}")
-    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # a hand on the slider ends it too
+    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # moving the slider stops it too
     page.get_by_role("button", name="Play", exact=True).wait_for()
     settle(page)
-    assert "epoch=" in page.url  # which the last moment's has not
+    assert "epoch=" in page.url  # which is missing at the last moment
 
 
 def test_nonsense_for_a_closed_tab_is_told_when_it_is_opened(visit: Open) -> None:
@@ -430,7 +430,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
     drawn_by = chart.get_attribute("_echarts_instance_")
     progress = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
     page.get_by_text(progress).wait_for(state="hidden")
-    assert chart.get_attribute("_echarts_instance_") == drawn_by  # which takes in new images where it stands
+    assert chart.get_attribute("_echarts_instance_") == drawn_by  # the same chart, updated in place
     stored = next(
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )
@@ -468,5 +468,5 @@ def test_the_table_of_runs_has_one_csv_and_it_is_ours(visit: Open) -> None:
     page = visit("training?task=Runs")
     page.get_by_test_id("stDataFrame").first.hover()
     page.get_by_role("button", name="Fullscreen").first.wait_for()  # Streamlit's tools for the table are shown
-    assert not page.get_by_role("button", name="Download as CSV").is_visible()  # which has no guard against formulas
+    assert not page.get_by_role("button", name="Download as CSV").is_visible()  # it does not escape formulas
     assert page.get_by_role("button", name="CSV", exact=True).is_visible()

@@ -1,7 +1,7 @@
-"""Whatever a page puts among its own words is plain text: in all sources, every text that Streamlit renders is looked at.
+"""Pages escape all foreign text: this test checks every text that Streamlit renders, in all sources.
 
-A text is fit to be shown if it is the lab's own: constants, numbers, what `plain` or `code` returns, and what is made of
-these. A function or parameter whose type is `Markdown` is looked at like Streamlit's own.
+A text is safe if it consists of the lab's own text: constants, numbers, results of `plain` or `code`, and combinations of
+these. Functions and parameters of type `Markdown` are checked like Streamlit's own.
 """
 
 import ast
@@ -38,14 +38,14 @@ RENDERED = {
     "tabs",
     "html",
 }
-BUTTONS = {"pills", "segmented_control", "radio", "select_slider"}  # whose options are Markdown, too
-PLAIN = {"code", "text"}  # elements whose body is no Markdown
-BANNED = {"write", "exception", "help", "echo"}  # they render whatever they are given
-ESCAPED = {"plain", "code", "source"}  # the last one reads a file of the lab's own
+BUTTONS = {"pills", "segmented_control", "radio", "select_slider"}  # their options are Markdown too
+PLAIN = {"code", "text"}  # elements whose body is not Markdown
+BANNED = {"write", "exception", "help", "echo"}  # they render any object
+ESCAPED = {"plain", "code", "source"}  # `source` reads a file of the lab
 NUMBERS = {"len", "int", "round", "float", "abs"}
 COLLECTIONS = {"list", "tuple", "sorted", "dict", "zip", "reversed", "map", "range", "enumerate"}
 CHANGES = {"append", "extend", "insert", "update", "setdefault"}
-FORMATTED = re.compile(r".*[dfgeE%,]$")  # of a text they would raise
+FORMATTED = re.compile(r".*[dfgeE%,]$")  # these raise for a text
 Function = ast.FunctionDef | ast.Lambda
 
 
@@ -64,13 +64,13 @@ ELEMENTS = elements()
 
 
 class Module:
-    """One source, and what its names stand for."""
+    """One source file, with the meaning of its names."""
 
     def __init__(self, name: str, tree: ast.Module):
         self.name, self.tree = name, tree
         self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         self.asked: set[tuple[str, ast.AST]] = set()
-        self.imports: dict[str, str] = {}  # the module, or the function in a module, that a name stands for
+        self.imports: dict[str, str] = {}  # the module or function that a name refers to
         for node in ast.walk(tree):
             match node:
                 case ast.Import(names=names):
@@ -83,14 +83,14 @@ class Module:
         return {node.name: node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)}
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """Name the functions and at last the module in which something stands, from inside out."""
+        """Yield the functions around a node, from inside out, and finally the module."""
         while node is not self.tree:
             node = self.parents[node]
             if isinstance(node, Function | ast.Module):
                 yield node
 
     def called(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the function of the lab's that is called, if it is one."""
+        """Return the called function if it is one of the lab's."""
         match call.func:
             case ast.Name(id=name) if name in self.imports:
                 module, _, name = self.imports[name].rpartition(".")
@@ -102,12 +102,12 @@ class Module:
         return None
 
     def element(self, call: ast.Call) -> str | None:
-        """Return the name of the element of Streamlit's that is called, if it is one."""
+        """Return the name of the called element if it is one of Streamlit's."""
         match call.func:
             case ast.Attribute(value=ast.Name(id=base)) if base in self.imports and base != "st":
                 return None
             case ast.Attribute(value=ast.Constant()):
-                return None  # a text's own method
+                return None  # a method of str
             case ast.Attribute(attr=name) if name in ELEMENTS:
                 return name
         return None
@@ -131,7 +131,7 @@ class Module:
                     yield f"{self.name}:{node.value.lineno}: unsafe_allow_html"
 
     def shown(self, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-        """Name the arguments of a call that are rendered."""
+        """Yield the arguments of a call that are rendered, with their names."""
         if name := self.element(call):
             if name in BANNED or (name == "table" and self.name != "app.display.elements"):
                 yield f"st.{name}", call
@@ -157,7 +157,7 @@ class Module:
             )
 
     def fit(self, given: ast.expr | None) -> bool:
-        """Say whether a text or several are the lab's own."""
+        """Return whether a text, or each of several, is safe."""
         match given:
             case None | ast.Constant():
                 return True
@@ -205,20 +205,20 @@ class Module:
         return function is not None and _is_markdown(function.returns)
 
     def fit_name(self, name: ast.Name) -> bool:
-        """Say whether all that a name stands for where it is used is fit."""
+        """Return whether all values that a name can have where it is used are safe."""
         for scope in self.around(name):
             if (name.id, scope) in self.asked:
-                return True  # it stands for a part of itself, and of what else is asked already
+                return True  # recursion: this name is already being checked
             self.asked.add((name.id, scope))
             bound = list(self.bound(name.id, scope))
             self.asked.discard((name.id, scope))
             if bound:
                 return all(bound)
         function = self.functions.get(name.id)
-        return function is not None and _is_markdown(function.returns)  # to be called: a format_func, say
+        return function is not None and _is_markdown(function.returns)  # a callable, for example a format_func
 
     def bound(self, name: str, scope: ast.AST) -> Iterator[bool]:
-        """Say of each thing that gives a name its meaning in a function or module whether it is fit."""
+        """Yield whether each value that a function or module assigns to a name is safe."""
         if isinstance(scope, Function):
             for argument in _arguments(scope):
                 if argument.arg == name:
@@ -246,7 +246,7 @@ class Module:
                     yield False
 
     def unpacked(self, name: str, target: ast.expr, value: ast.expr) -> Iterator[bool]:
-        """Say whether what a target takes from a value, or from each of several, is fit."""
+        """Yield whether the part of a value, or of each of several, that is assigned to a target is safe."""
         match target, value:
             case ast.Tuple(elts=[ast.Name(id=first), *others]), ast.Call(func=ast.Name(id="enumerate"), args=args):
                 if first == name:

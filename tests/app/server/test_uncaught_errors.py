@@ -1,4 +1,4 @@
-"""What nobody expected is a sentence with a number, the log has the rest under it, and no log has a visitor's drawing."""
+"""An unexpected error is a message with an ID, the log has the traceback under this ID, and no log has a drawing."""
 
 import base64
 import logging

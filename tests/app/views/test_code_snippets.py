@@ -1,4 +1,4 @@
-"""The lines that a visitor copies draw the picture that the visitor sees."""
+"""The code that a visitor copies draws the picture that the visitor sees."""
 
 import ast
 import inspect
@@ -37,7 +37,7 @@ def lines(visitor: AppTest) -> list[str]:
     return [block.value for block in visitor.code if block.value.startswith("from cvae_core import find, ")]
 
 
-PICTURES = {"home": 3, "generate": 3, "inpaint": 1, "training": 6, "why": 1}  # a page's, without MNIST
+PICTURES = {"home": 3, "generate": 3, "inpaint": 1, "training": 6, "why": 1}  # by page, without MNIST
 
 
 @pytest.mark.parametrize("page", PICTURES)
@@ -91,7 +91,7 @@ ANIMATIONS: dict[str, Animation | Walk] = {
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run all lines in a shell; return the folder of what they have drawn."""
+    """Run all copied code in a shell; return the folder with its output."""
     folder = tmp_path_factory.mktemp("drawn")
     texts = [figure.python(3, str(folder / f"{name}.png")) for name, figure in FIGURES.items()]
     texts += [animation.python(1, str(folder / f"{name}.gif")) for name, animation in ANIMATIONS.items()]
@@ -111,7 +111,7 @@ def test_the_lines_write_the_same_animation(name: str, drawn: Path) -> None:
 
 
 def require_public(lines: str) -> None:
-    """Fail if lines import something other than the public interface, the charts, torch and NumPy."""
+    """Fail if copied code imports anything but the public interface, the charts, torch and NumPy."""
     imported = [node for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Import | ast.ImportFrom)]
     places = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported]
     assert len(places) == len(set(places)), "a line for each place"
@@ -158,7 +158,7 @@ def test_every_recipe_of_the_gallery_is_cached_by_its_settings() -> None:
 
 
 def untimed(shown: Any) -> Any:
-    """Take from cells the seconds that they took, which are never the same twice."""
+    """Remove the seconds from cells, because they differ at every run."""
     if isinstance(shown, list | tuple):
         return [untimed(part) for part in shown]
     return replace(shown, seconds=0.0) if isinstance(shown, Cell) else shown
@@ -191,7 +191,7 @@ def by_draws() -> list[Cell]:
 
 DIGITS = runs.run_keys()["digits-label"]
 PCA = Layout(method="pca")
-# By name: the lines, the numbers that they compute, the chart that they write.
+# By name: the copied code, the numbers that it computes, the chart that it writes.
 CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
     "curves": (
         code_snippets.curves(["digits-label"], "rate", log=True),
@@ -258,7 +258,7 @@ def mapped(layout: Layout, seed: int | None = None, ringed: int | None = None) -
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
-    """Run the lines of a chart somewhere; return what they name, when they have written the chart as a page of its own."""
+    """Run the code of a chart in a folder and check that it writes an HTML page; return its variables."""
 
     def in_a_folder(lines: str) -> dict[str, Any]:
         monkeypatch.chdir(tmp_path)
@@ -298,7 +298,7 @@ def test_the_lines_read_completions_as_the_page_does(
     assert found["figure"].to_json() == expected.to_json()
 
 
-CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # a page's charts, without MNIST
+CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # charts by page, without MNIST
 WHERE = {"latent": {"units": "true"}, "cll": {"figures": "Number of draws"}}
 
 

@@ -1,4 +1,4 @@
-"""A download from a page: a process of its own, its progress, its end."""
+"""A download from a page: a separate process, its progress and its end."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.app.conftest import Visit
 
 
 class FakeProcess:
-    """A download that is at work until it is told to end."""
+    """A simulated download that runs until the test ends it."""
 
     def __init__(self, said: IO[bytes]) -> None:
         self.returncode: int | None = None
@@ -61,7 +61,7 @@ def test_one_computation_at_a_time_is_at_work(
     start = next(button for button in latent.button if button.label.startswith("Compute it"))
     start.click().run()
     assert len(started) == 1
-    assert any("Another computation is at work" in info.value for info in latent.info)
+    assert any("Another command is running" in info.value for info in latent.info)
 
 
 def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
@@ -80,5 +80,5 @@ def test_whoever_may_not_train_may_not_start_errands_either(
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")
     for visitor in (visit("home"), visit("latent", run="digits-label", **{"points-360": "60"})):
-        assert "This server fetches and computes nothing that stays" in visitor.info[-1].value
+        assert "Downloads and computations are disabled because this server" in visitor.info[-1].value
         assert not [button.label for button in visitor.button if button.label.startswith(("Download", "Compute"))]
