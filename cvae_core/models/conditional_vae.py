@@ -34,7 +34,7 @@ class ConditionalVAE(nn.Module, ABC):
     """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
     pixels: Tensor  # (P,) indices of the pixels that the model generates
-    image_draws = 4096  # draws × images in a chunk: large enough for fast matrix products, small enough for the CPU cache
+    image_draws = 4096  # draws × images per chunk: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):
         super().__init__()

@@ -7,7 +7,7 @@ from torch.distributions import Normal
 
 from cvae_core.data.intensities import require_intensities
 
-MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 3.0  # 1/σ² and σ² stay finite in float32; trained models stay far within these bounds
+MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 3.0  # 1/σ² and σ² stay finite in float32; trained models stay far inside
 
 
 class Gaussian(Normal):
