@@ -92,7 +92,7 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
         )
     z = posterior_means(model, split, rows).numpy()
     if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
-        raise ConfigError("The z of this model carries almost no information about the images: there is nothing to map.")
+        raise ConfigError("This model's z carries almost no information about the images: there is nothing to map.")
     if layout.method == "pca":
         coordinates = projection(z, layout.dimensions)(z)
     else:
