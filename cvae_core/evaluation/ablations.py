@@ -16,8 +16,8 @@ SOURCES = ("q(z | x, c)", "p(z | c)", "N(0, I)")
 
 def by_source(model: FlatVAE, x: Tensor, c: Condition, noise: Tensor) -> list[Latents]:
     """Turn the same base noise into z from each of `SOURCES`: given image and condition, the condition, or nothing."""
-    ignorant = model.prior(model.context(c)).noise(noise)  # `draw` then returns z = noise for every prior
-    return [model.infer(x, c, noise), model.draw(c, noise), model.draw(c, ignorant)]
+    unconditional = model.prior(model.context(c)).noise(noise)  # `draw` then returns z = noise for every prior
+    return [model.infer(x, c, noise), model.draw(c, noise), model.draw(c, unconditional)]
 
 
 @torch.no_grad()

@@ -174,5 +174,5 @@ def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:
 
 
 def _key(cell: Cell) -> tuple[object, ...]:
-    """Return the settings of a cell: cells with equal ones replace each other. The number of images is not included."""
+    """Return the settings that identify a cell. A cell with more images replaces one with the same settings."""
     return cell.split, cell.visible, cell.estimator, cell.samples

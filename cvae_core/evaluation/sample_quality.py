@@ -67,8 +67,8 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
 
 def readings(classifier: Classifier, completions: np.ndarray) -> np.ndarray:
     """Return the shares (N, 10) of predicted labels among completions (count, N, 784) uint8 of N conditions."""
-    said = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
-    return F.one_hot(said.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
+    predicted = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
+    return F.one_hot(predicted.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:
@@ -79,8 +79,8 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
         Finding(name="samples of the digit that was asked for", value=float(hits.mean()), of=len(hits), reference=real)
     ]
     for label in range(LABELS):
-        mine = hits[drawn.labels == label]
-        found.append(Finding(name=f"samples of {label} read as {label}", value=float(mine.mean()), of=len(mine)))
+        own = hits[drawn.labels == label]
+        found.append(Finding(name=f"samples of {label} read as {label}", value=float(own.mean()), of=len(own)))
     *_, taught = learn(generated(model, TAUGHT_PER_LABEL, seed, "taught"))
     found.append(
         Finding(
@@ -112,8 +112,8 @@ def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classi
                 "NN baseline": completed(model.baseline.likelihood(model.baseline.draw(c, drawn[:1, :, :0]), c), c),
             }
         for name, images in answers.items():
-            said = classified(classifier, images.flatten(0, 1)).unflatten(0, images.shape[:2])
-            kept[name].append((said == labels).flatten().double())
+            predicted = classified(classifier, images.flatten(0, 1)).unflatten(0, images.shape[:2])
+            kept[name].append((predicted == labels).flatten().double())
     real = accuracy(classifier, data.test.part(slice(0, count)))
     return [
         Finding(name=f"completions that keep the digit: {name}", value=float(torch.cat(hits).mean()), of=len(torch.cat(hits)),

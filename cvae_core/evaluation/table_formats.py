@@ -149,8 +149,8 @@ def latex(rows: Sequence[Entry]) -> str:
 
 def number(entry: Entry) -> str:
     """Format nats ± standard error with two decimals, or nats without an error with one."""
-    said = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
-    return said.replace("-", "−")
+    text = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
+    return text.replace("-", "−")
 
 
 def model_name(entry: Entry) -> str:

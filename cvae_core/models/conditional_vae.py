@@ -1,8 +1,8 @@
 """Every model is p(x | c) = ∫ p(x | z, c) p(z | c) dz; only the condition c differs.
 
 A model defines how to infer z, how to draw z, and the likelihood. `infer` and `draw` take base noise ε of shape (samples,
-images or 1, latent) and return z = μ + σ ε. The caller thus controls the randomness, and ε has the same scale under every
-prior. Bounds, estimates, training and pictures are free functions in other modules, written once for all models.
+images or 1, latent) and return z = μ + σ ε. The caller thus controls the randomness, and the same ε is the corresponding
+point under any prior. Bounds, estimates, training and pictures are free functions in other modules, once for all models.
 """
 
 from abc import ABC, abstractmethod

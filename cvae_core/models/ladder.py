@@ -128,7 +128,7 @@ class QuadrantLadder(Ladder):
         self.vision = Pyramid(self.seen, config.width, config.depth)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return features of the visible pixels, the prediction and the mask at 7×7 and 14×14, and these at 28×28."""
+        """Return features of visible pixels, prediction and mask at 7×7 and 14×14, and these images at 28×28."""
         guess, _ = first_guess(self.baseline, c)
         assert c.visible is not None
         images = torch.stack([guess, pixel_mask(c.visible).to(guess.dtype)], dim=1).unflatten(-1, (SIDE, SIDE))

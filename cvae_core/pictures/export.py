@@ -90,9 +90,9 @@ def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, f
     yield 0, 0, summary.text("units", f"A step is a step of the optimiser; an epoch has {steps:,}. The {units}.")
     curves, stages = run.curves(), run.stages()
     for row in curves.to_dict("records"):
-        told = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
-        told |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
-        for name, value in told.items():
+        scalars = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+        scalars |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
+        for name, value in scalars.items():
             yield row["epoch"], row["seconds"], summary.scalar(name, value)
     ends = curves[curves["split"] == "train"]
     seconds = np.interp(stages["epoch"], [0, *ends["epoch"]], [0, *ends["seconds"]])
@@ -183,8 +183,8 @@ def onnx(run: Run) -> bytes:
     checks = [node for node in written.graph.node if node.name.startswith("node_index_select")]
     for name, node in zip((name for name in INPUTS if name in given), checks, strict=True):
         node.name = f"{name} is outside its range, see the metadata"
-    told = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
-    for name, value in {"run": run.name, "weights": card.weights.sha256, **told}.items():
+    described = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
+    for name, value in {"run": run.name, "weights": card.weights.sha256, **described}.items():
         written.metadata_props.add(key=name, value=value)
     content: bytes = written.SerializeToString()
     return content

@@ -117,8 +117,8 @@ def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], uni
     x, c = held_out(model.config, test, torch.tensor(indices))
     with torch.inference_mode():
         whole = _inferred(model, x, c)
-        less = silenced(model, whole, c, unit)
-        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), less)]
+        reduced = silenced(model, whole, c, unit)
+        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), reduced)]
     return Sheet(as_bytes(torch.stack([x, *rows])))
 
 

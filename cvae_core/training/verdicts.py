@@ -25,8 +25,8 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     not train its recognition network: neither can collapse.
     """
     # After few steps, the loss of a model is close to that of chance.
-    bearable = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
-    if not metrics["elbo"] >= bearable:  # NaN included
+    limit = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
+    if not metrics["elbo"] >= limit:  # NaN included
         return "diverged"
     if rates and not config.objective.gsnn:
         active = sum(rate >= DEAD_RATE for rate in rates)
