@@ -1,4 +1,4 @@
-"""Scores of trained models: likelihood estimates, the table of results, latent spaces, sample quality."""
+"""Evaluate trained models: likelihood estimates, the table of results, latent spaces, sample quality."""
 
 from cvae_core.system import former_names
 

@@ -1,6 +1,6 @@
-"""What becomes of images' nats when one thing is changed on the way: where z comes from, or a unit of it.
+"""Ablations: how the ELBO's terms change with the source of z, or without one unit of z.
 
-Costs are the terms of the bound of images x (N, 784), (N,) each, from base noise (samples, N, latent).
+Costs are the terms of the ELBO for images x (N, 784), (N,) each, computed from base noise (samples, N, latent).
 """
 
 import torch
@@ -15,19 +15,19 @@ SOURCES = ("q(z | x, c)", "p(z | c)", "N(0, I)")
 
 
 def by_source(model: FlatVAE, x: Tensor, c: Condition, noise: Tensor) -> list[Latents]:
-    """Place the same base noise under each of `SOURCES`: one has seen the image, one its condition, one neither."""
-    ignorant = model.prior(model.context(c)).noise(noise)  # so that z is the noise itself, whatever the prior
-    return [model.infer(x, c, noise), model.draw(c, noise), model.draw(c, ignorant)]
+    """Turn the same base noise into z from each of `SOURCES`: given image and condition, the condition, or nothing."""
+    unconditional = model.prior(model.context(c)).noise(noise)  # `draw` then returns z = noise for every prior
+    return [model.infer(x, c, noise), model.draw(c, noise), model.draw(c, unconditional)]
 
 
 @torch.no_grad()
 def cost_by_source(model: FlatVAE, x: Tensor, c: Condition, noise: Tensor) -> list[Elbo]:
-    """Return log p(x | z, c) for z from each of `SOURCES`, with the rate: z from a prior costs none."""
+    """Return log p(x | z, c) and the rate for z from each of `SOURCES`. The rate of z from a prior is 0."""
     return [_terms(model, x, c, latents) for latents in by_source(model, x, c, noise)]
 
 
 def silenced(model: ConditionalVAE, latents: Latents, c: Condition, unit: int) -> Latents:
-    """Fix a dimension of z to its prior mean, ε = 0, and leave the others where they are."""
+    """Set one dimension of z to its prior mean, ε = 0. The others keep their base noise."""
     noise = latents.noise.clone()
     noise[..., unit] = 0
     return model.draw(c, noise)
@@ -35,7 +35,7 @@ def silenced(model: ConditionalVAE, latents: Latents, c: Condition, unit: int) -
 
 @torch.no_grad()
 def cost_of_silence(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, unit: int) -> tuple[Elbo, Elbo]:
-    """Return the terms of the ELBO, and of the smaller model in which a dimension is silenced and costs no rate."""
+    """Return the ELBO's terms with all dimensions of z, and with one at its prior mean and without its rate."""
     latents = model.infer(x, c, noise)
     kept = _terms(model, x, c, latents)
     without = _terms(model, x, c, silenced(model, latents, c, unit))

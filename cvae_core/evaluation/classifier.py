@@ -1,4 +1,4 @@
-"""A small independent classifier of digits: what judges generated ones. It has seen real images and no model."""
+"""A small classifier that judges generated digits. It is trained on real images only, independently of all models."""
 
 import math
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ from cvae_core.system.folders import in_root
 from cvae_core.training.optimiser import AdamW
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 250, 2e-3, 0.01
-SHIFTS = 0.8  # share of training images that are shifted: digits of generated ink are not always centred
-AT_ONCE = 64  # images whose maps the processor's cache holds
+SHIFTS = 0.8  # share of training images that are shifted, since generated digits are not always centred
+AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 
 
 class Classifier(nn.Module):
-    """p(label | image): four convolutions, batch-normalised, and two linear layers."""
+    """Model p(label | image) with four batch-normalised convolutions and two linear layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def _block(channels_in: int, channels_out: int, stride: int = 1) -> list[nn.Modu
 
 @dataclass(frozen=True)
 class Learned:
-    """A classifier after some epochs."""
+    """Report a classifier after epoch `epoch` of `epochs`."""
 
     epoch: int
     epochs: int
@@ -58,7 +58,7 @@ class Learned:
 
 
 def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Learned]:
-    """Train a classifier on some images and labels, yielding it after every epoch."""
+    """Train a classifier on a split, and yield it after every epoch."""
     classifier = Classifier()
     initialise(classifier, seed)
     optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
@@ -77,17 +77,17 @@ def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Lear
 
 @torch.no_grad()
 def classified(classifier: Classifier, images: Tensor) -> Tensor:
-    """Return the likeliest label of images (N, 784) in [0, 1], (N,)."""
+    """Return the most probable label of each image (N, 784) in [0, 1], (N,)."""
     return torch.cat([classifier(some).argmax(-1) for some in images.split(AT_ONCE)])
 
 
 def accuracy(classifier: Classifier, split: Split) -> float:
-    """Return the share of a split's images whose label the classifier says."""
+    """Return the share of a split's images that are classified correctly."""
     return float((classified(classifier, split.intensities()) == split.labels).double().mean())
 
 
 def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
-    """Keep a classifier with the runs that it judges, in half precision, with its test accuracy and images."""
+    """Save a classifier to a folder of runs, in half precision, with its test accuracy and its images' fingerprint."""
     weights = {name: weight.half() for name, weight in classifier.state_dict().items()}
     path = classifier_path(data.name, root)
     notes = {"dataset": data.name, "images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
@@ -96,19 +96,19 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
 
 
 def load_classifier(dataset: str, root: Path, images: str | None = None) -> Classifier:
-    """Read a data set's classifier, to judge with, that of the images of a fingerprint if one is given.
+    """Load the classifier of a data set. If a fingerprint `images` is given, it must be that of the training images.
 
-    Raises RunNotFound where there is none, ConfigError where it has learned other images, RunDamaged if it is not whole.
+    Raises RunNotFound if there is no classifier, ConfigError if the fingerprint differs, RunDamaged if the file is damaged.
     """
     path, command = classifier_path(dataset, root), in_root(f"python -m cvae_core classifier {dataset}", root)
     if not path.exists():
-        raise RunNotFound(f"There is no classifier of {dataset} in {root}: train it with {command}")
+        raise RunNotFound(f"There is no classifier for {dataset} in {root}: train it with {command}")
     tensors, notes = formats.read_tensors(path)
-    files.require(notes.get("dataset", dataset) == dataset, path)  # else another one has taken its place
+    files.require(notes.get("dataset", dataset) == dataset, path)  # the file of another classifier may have replaced it
     if images is not None and notes.get("images") != images:
         raise ConfigError(
-            f"The classifier of {dataset} in {root} has learned other images than the run that it is to judge: train it "
-            f"anew with {command}"
+            f"The classifier for {dataset} in {root} was trained on other images than the run to be judged: train it again "
+            f"with {command}"
         )
     classifier = Classifier()
     try:
@@ -120,7 +120,7 @@ def load_classifier(dataset: str, root: Path, images: str | None = None) -> Clas
 
 
 def _folded(classifier: Classifier) -> Classifier:
-    """Fold normalisations into the convolutions before them and lay maps out by pixel: the same logits, a third sooner."""
+    """Fold batch norms into the convolutions and use channels_last: the same logits in two thirds of the time."""
     convolutions = [part for part in classifier.maps if isinstance(part, nn.Conv2d)]
     norms = [part for part in classifier.maps if isinstance(part, nn.BatchNorm2d)]
     folded = [fuse_conv_bn_eval(*pair) for pair in zip(convolutions, norms, strict=True)]
@@ -130,5 +130,5 @@ def _folded(classifier: Classifier) -> Classifier:
 
 
 def classifier_path(dataset: str, root: Path) -> Path:
-    """Return where the classifier of a data set lies among the runs of a folder."""
+    """Return the path of a data set's classifier in a folder of runs."""
     return root / f"classifier-{dataset}.safetensors"

@@ -1,4 +1,4 @@
-"""The latent space of a run: where images lie, how much each dimension says, and ways through it in base noise."""
+"""The latent space of a run: posterior means, maps of them, nearest neighbours, and interpolation in base noise."""
 
 import logging
 from collections.abc import Callable
@@ -24,34 +24,34 @@ from cvae_core.system import files, formats
 LOG = logging.getLogger(__name__)
 Method = Literal["tsne", "pca"]
 Dimensions = Literal[2, 3]
-MIN_POINTS = 50  # below, t-SNE's default perplexity has too few neighbours
+MIN_POINTS = 50  # with fewer, t-SNE's default perplexity has too few neighbours
 MAX_POINTS = 10_000  # the test images of MNIST
 EMBEDDING_SEED = 0
-MIN_SPREAD = 1e-4  # a dimension whose means vary less is the same for all images
+MIN_SPREAD = 1e-4  # a dimension whose means have a lower standard deviation carries no information
 
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Points of some test images, in z and in the two or three dimensions of a map; stored ones are posterior means."""
+    """Hold points of test images, in z and in two or three dimensions. In stored embeddings, z is the posterior mean."""
 
     indices: np.ndarray  # (N,) into the test split
     labels: np.ndarray  # (N,)
-    z: np.ndarray  # (N, latent) float16, which is nearer than any neighbour
+    z: np.ndarray  # (N, latent) float16: rounding is smaller than the distance to any neighbour
     coordinates: np.ndarray  # (N, 2 or 3) float32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How posterior means are laid out: what tells one stored map of a run from another."""
+    """Hold the settings of a map of posterior means. They identify a stored map of a run."""
 
     method: Method = "tsne"
-    points: int = 5000  # the first of the test images, or all where there are fewer
+    points: int = 5000  # of the test images, the first ones, or all if there are fewer
     perplexity: int = 30  # t-SNE's effective number of neighbours
     dimensions: Dimensions = 2
 
     @property
     def file(self) -> str:
-        """Return the name of the map's file in its run: the usual ones go without their settings."""
+        """Return the file name of the map in its run. Default settings are left out of the name."""
         usual, settings = [Layout.points, Layout.perplexity], [self.points, self.perplexity]
         if self.method == "pca":
             usual, settings = usual[:1], settings[:1]
@@ -64,7 +64,7 @@ USUAL = Layout()
 
 @torch.no_grad()
 def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor:
-    """Return E[z | x, c] of some images, (N, latent); of a ladder, of its top group."""
+    """Return E[z | x, c] of the images of `rows`, (N, latent), or of the top group of a hierarchical model."""
     means = []
     for some in rows.split(1000):
         x, c = held_out(model.config, split, some)
@@ -73,7 +73,7 @@ def posterior_means(model: ConditionalVAE, split: Split, rows: Tensor) -> Tensor
 
 
 def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedding:
-    """Lay posterior means out in two or three dimensions (van der Maaten & Hinton 2008)."""
+    """Embed posterior means in two or three dimensions with t-SNE (van der Maaten & Hinton 2008) or PCA."""
     from sklearn.manifold import TSNE
 
     if layout.dimensions not in (2, 3):
@@ -81,7 +81,7 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
     if model.latent < layout.dimensions:
         words = "two" if layout.dimensions == 2 else "three"
         raise ConfigError(
-            f"A map in {layout.dimensions}-D needs at least {words} latent dimensions: this model has fewer."
+            f"A map in {layout.dimensions}-D needs at least {words} latent dimensions: this model has {model.latent}."
         )
     if not MIN_POINTS <= layout.points <= MAX_POINTS:
         raise ConfigError(f"Points cannot be {layout.points}: an embedding has {MIN_POINTS} to {MAX_POINTS:,}.")
@@ -92,7 +92,7 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
         )
     z = posterior_means(model, split, rows).numpy()
     if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):
-        raise ConfigError("This model's z says next to nothing of the images: there is nothing to lay out.")
+        raise ConfigError("This model's z carries almost no information about the images: there is nothing to map.")
     if layout.method == "pca":
         coordinates = projection(z, layout.dimensions)(z)
     else:
@@ -102,9 +102,9 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
 
 
 def projection(z: np.ndarray, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit the directions in which points (N, latent) vary most, and return what projects any points onto them.
+    """Fit PCA to points z (N, latent), and return a function that projects points onto the principal components.
 
-    Both take z of any precision; coordinates are (N, dimensions) float32.
+    z may have any precision. Coordinates are (N, dimensions) float32.
     """
     from sklearn.decomposition import PCA
 
@@ -113,17 +113,18 @@ def projection(z: np.ndarray, dimensions: int) -> Callable[[np.ndarray], np.ndar
 
 
 class Draws(NamedTuple):
-    """One point of z per image from its prior and one from its posterior, both given its own condition."""
+    """Hold one draw of z from the prior and one from the posterior of each image, given its condition."""
 
-    prior: np.ndarray  # (N, latent), z ~ p(z | c); of a ladder, of its top group
-    posterior: np.ndarray  # (N, latent), z ~ q(z | x, c): over all images, the aggregate posterior
+    prior: np.ndarray  # (N, latent), z ~ p(z | c); of the top group of a hierarchical model
+    posterior: np.ndarray  # (N, latent), z ~ q(z | x, c): together, draws of the aggregate posterior
 
 
 @torch.no_grad()
 def draws(model: ConditionalVAE, split: Split, rows: Tensor, seed: int) -> Draws:
-    """Draw z from the prior and from the posterior of some images (Hoffman & Johnson 2016 on what the two must share).
+    """Draw z from the prior and from the posterior of the images of `rows`.
 
-    An image's draws depend on its index and the seed alone.
+    The draws of an image depend only on its index and the seed. Hoffman & Johnson (2016) explain why prior and aggregate
+    posterior should match.
     """
     prior, posterior = [], []
     for some in rows.split(1000):
@@ -135,7 +136,7 @@ def draws(model: ConditionalVAE, split: Split, rows: Tensor, seed: int) -> Draws
 
 
 def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str) -> None:
-    """Keep an embedding with its run and the digest of the weights it was made from; RunInUse if it has others now."""
+    """Save an embedding to its run with the digest of its weights. Raise RunInUse if the run's weights have changed."""
     run.require_weights(weights)
     arrays = {**vars(embedding), "weights": np.array(weights), "map": np.array(layout.file)}
     formats.write_arrays(path := run.result_path(layout.file), **arrays)
@@ -144,9 +145,9 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding, weights: str
 
 
 def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
-    """Read the run's embedding, or None where there is none of its present weights."""
+    """Read the embedding of a run's current weights. Return None if there is none."""
     weights = run.card().weights
-    for path in reversed(run.result_paths(layout.file)):  # one that was made anew for a read-only run counts
+    for path in reversed(run.result_paths(layout.file)):  # for a read-only run, the cached one comes first
         embedding, of = read_embedding(path, run.card())
         if weights is not None and of == weights.sha256:
             return embedding
@@ -154,19 +155,19 @@ def stored_embedding(run: Run, layout: Layout = USUAL) -> Embedding | None:
 
 
 def read_embedding(path: Path, card: Card) -> tuple[Embedding, str]:
-    """Read a map and the digest of the weights that it is of; raise RunDamaged where it is none of a card's test images."""
+    """Read an embedding and its weights' digest. Raise RunDamaged if it does not fit the card's test images."""
     arrays = formats.read_arrays(path)
     weights = str(arrays.pop("weights", ""))
-    files.require(str(arrays.pop("map", path.name)) == path.name, path)  # else another map has taken its place
+    files.require(str(arrays.pop("map", path.name)) == path.name, path)  # the file of another map may have replaced it
     if set(arrays) != {field.name for field in fields(Embedding)}:
-        raise RunDamaged(f"{path} is not of this version of the lab: embed the run anew.")
+        raise RunDamaged(f"{path} is not of this version of the lab: embed the run again.")
     embedding = Embedding(**arrays)
     files.require(_is_map(embedding, card.config.dataset, 3 if path.stem.endswith("-3d") else 2), path)
     return embedding, weights
 
 
 def _is_map(embedding: Embedding, dataset: str, dimensions: int) -> bool:
-    """Say whether test images each have a label, and a finite point in z and on the map."""
+    """Return whether each point has a test image, a label, and finite coordinates in z and on the map."""
     indices, labels, points = embedding.indices, embedding.labels, (embedding.z, embedding.coordinates)
     return (
         are_test_images(indices, dataset)
@@ -180,7 +181,7 @@ def _is_map(embedding: Embedding, dataset: str, dimensions: int) -> bool:
 
 
 def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
-    """Return the test indices whose z lies nearest to that of a test index on the map, nearest first."""
+    """Return the `count` test indices whose z is nearest to that of a test index, nearest first."""
     (position,) = np.flatnonzero(embedding.indices == index)
     z = embedding.z.astype(np.float32)
     distances = np.linalg.norm(z - z[position], axis=1)
@@ -189,9 +190,9 @@ def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
 
 
 def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
-    """Return where a point z (latent,) belongs on a map, (2 or 3,), and the test indices of its nearest neighbours there.
+    """Return map coordinates for a new point z (latent,), (2 or 3,), and the test indices of its nearest neighbours in z.
 
-    Its place is the mean of theirs, weighted by one over their distance in z; t-SNE itself places no new points.
+    The coordinates are the mean of the neighbours', weighted by the inverse distance in z. t-SNE cannot embed new points.
     """
     distances = np.linalg.norm(embedding.z.astype(np.float32) - z, axis=1)
     near = np.argsort(distances, kind="stable")[:count]
@@ -201,10 +202,10 @@ def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray,
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Walk from one base noise (latent,) to another along the sphere, (steps, latent).
+    """Interpolate between two base noises (latent,) along the sphere, (steps, latent).
 
-    Points of N(0, I) lie near a sphere of radius √latent: a straight line would cut through where no image lives
-    (White 2016).
+    Draws of N(0, I) lie near a sphere of radius √latent. A straight line between two of them passes through a region of
+    low probability (White 2016), so the path follows the sphere.
     """
     shares = torch.linspace(0, 1, steps).unsqueeze(-1)
     lengths = start.norm(), end.norm()

@@ -1,8 +1,8 @@
-"""Conditional log-likelihoods of a split, with standard errors, and the cells in which a run keeps them.
+"""Estimate the conditional log-likelihood of a split with standard errors, as cells that are stored with a run.
 
-A cell is one estimator at one number of draws over one number of images: −log p(x | c) in nats per image, lower is
-better. Noise is a function of (seed, image, estimator), so an image's estimate does not depend on which others are
-scored, and the first 1,000 images of a larger cell are the cell of 1,000.
+A cell holds the result of one estimator for one number of draws and one number of images: −log p(x | c) in nats per image,
+lower is better. Noise is a function of (seed, image, estimator). An image's estimate therefore does not depend on the other
+images, and a cell of 1,000 images equals the first 1,000 images of a larger cell.
 """
 
 import logging
@@ -28,7 +28,7 @@ from cvae_core.system.seeds import require_seed
 LOG = logging.getLogger(__name__)
 SAMPLING: Sequence[Estimator] = ("elbo", "prior", "importance")  # estimators that draw z
 CURVE_SAMPLES, CURVE_IMAGES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), 100
-NOISE_FLOATS = 16_000_000  # held at a time: 64 MB, whatever the number of draws
+NOISE_FLOATS = 16_000_000  # in memory at a time: 64 MB for any number of draws
 IMAGES_AT_ONCE = 100
 
 
@@ -43,22 +43,22 @@ def evaluate(
     visible: str | None = None,
     so_far: Sequence[Cell] = (),
 ) -> Iterator[Scored]:
-    """Score the first images of a split by every estimator that fits the model, reporting as they come in.
+    """Score the first `images` images of a split with every estimator that fits the model, and yield results so far.
 
-    `samples` draws per image; `images` None means all; `visible` says what a model of any set is shown (its own draw
-    of sets if None). Cells `so_far` of the same question over fewer images, or as many, are resumed; others
-    are ignored. Raises ConfigError for numbers that cannot be.
+    `samples` is the number of draws per image. `images` None means all. `visible` is the set that a model for any set is
+    shown, or None for a set drawn per image. Cells in `so_far` with the same settings and at most as many images are
+    resumed; others are ignored. Raises ConfigError for invalid arguments.
     """
     total = len(split) if images is None else images
     if not 1 <= total <= len(split):
-        raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, score 1 to all of them.")
+        raise ConfigError(f"Images cannot be {total}: the {split_name} split has {len(split)}, give 1 to {len(split)}.")
     if not 1 <= samples <= MAX_SAMPLES:
-        raise ConfigError(f"Samples cannot be {samples}: an estimate takes 1 to {MAX_SAMPLES:,} draws per image.")
+        raise ConfigError(f"Samples cannot be {samples}: give 1 to {MAX_SAMPLES:,} draws per image.")
     seed = require_seed(seed)
     if total < distributed.processes():
-        raise ConfigError(f"{total} images cannot be shared by {distributed.processes()} processes: start fewer.")
+        raise ConfigError(f"{total} images are too few for {distributed.processes()} processes: start fewer.")
     if visible is not None and not model.config.any_set:
-        raise ConfigError("This model has its own visible quadrants: leave out --visible.")
+        raise ConfigError("The visible quadrants of this model are fixed: leave out --visible.")
     visible = None if visible is None else canonical(visible)
     shown = None if visible in (None, ANY) else flags(visible)
     visible = visible or model.config.visible_set
@@ -93,7 +93,7 @@ def evaluate(
         ]
 
     by_memory = NOISE_FLOATS // (samples * max(1, model.latent))
-    # All draws of an image in one chunk, where they fit: its condition and the image are then encoded only once.
+    # If all draws of an image fit into one chunk, the image and its condition are encoded only once.
     at_once = max(1, min(IMAGES_AT_ONCE, model.image_draws // samples, by_memory, total // distributed.processes()))
     if first:
         yield Scored(done=first, images=total, cells=cells())
@@ -122,7 +122,7 @@ def evaluate(
 
 
 def _estimators(model: ConditionalVAE) -> Sequence[Estimator]:
-    """Return the estimators that fit a model: no floor is of black and white pixels."""
+    """Return the estimators that fit a model. Binarised pixels have no floor."""
     found: list[Estimator] = []
     if model.latent and not model.config.objective.gsnn:
         found += ["elbo", "importance"]
@@ -137,7 +137,7 @@ def _noise(model: ConditionalVAE, rows: Tensor, samples: int, seed: int, use: st
 
 
 def _negative_entropy(model: ConditionalVAE, x: Tensor, counted: Tensor | None) -> Tensor:
-    """Return the highest score that grey targets allow, x log x + (1 − x) log(1 − x) over the scored pixels."""
+    """Return x log x + (1 − x) log(1 − x), summed over the scored pixels: the highest score for grey targets."""
     ink = x[:, model.pixels].double()
     terms = -cross_entropy(ink, ink)
     return (terms if counted is None else torch.where(counted, terms, 0.0)).sum(-1)

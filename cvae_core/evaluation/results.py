@@ -1,4 +1,4 @@
-"""Stored results of a run: one cell per estimate, with what is needed to repeat it."""
+"""Stored results of a run: one cell per estimate, with the settings that reproduce it."""
 
 import contextlib
 import logging
@@ -23,21 +23,21 @@ from cvae_core.system.seeds import MAX_SEED
 from cvae_core.system.type_checks import Between, Images, Nats, Seconds, fits
 
 RESULTS = "cll.json"
-INTERIM = "scoring-"  # begins the name of what an evaluation has so far
-CURVE = "draws.json"  # the same estimators at growing numbers of draws
+INTERIM = "scoring-"  # prefix of the file with intermediate results of an evaluation
+CURVE = "draws.json"  # results of the same estimators for growing numbers of draws
 LOG = logging.getLogger(__name__)
 Estimator = Literal["floor", "baseline", "elbo", "prior", "importance"]
-MAX_SAMPLES = 100_000  # one image's noise still fits in memory, whatever the number of latents
+MAX_SAMPLES = 100_000  # the noise of one image still fits into memory, for any number of latents
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One estimate of a run's mean −log p(x | c) with what is needed to trust it and make it again."""
+    """Hold one estimate of a run's mean −log p(x | c), with its standard error and the settings that reproduce it."""
 
     estimator: Estimator
     split: Annotated[str, SPLITS]
-    visible: Annotated[str, SETS] | None  # the set that was shown, where the model has quadrants
-    samples: Annotated[int, Between(0, MAX_SAMPLES)]  # draws of z per image; 0 where there is nothing to draw
+    visible: Annotated[str, SETS] | None  # the visible quadrants, if the model has any
+    samples: Annotated[int, Between(0, MAX_SAMPLES)]  # draws of z per image; 0 if the estimator draws none
     images: Images
     seed: Annotated[int, Between(0, MAX_SEED)]
     mean: Nats  # per image
@@ -46,14 +46,14 @@ class Cell:
 
 
 class Moments:
-    """Sum values and their squares in float64, divide once."""
+    """Accumulate sums of values and of their squares in float64, for mean and standard error."""
 
     def __init__(self) -> None:
         self.count, self.total, self.squares = 0, 0.0, 0.0
 
     @classmethod
     def of(cls, cell: Cell) -> Self:
-        """Return the sums that a cell was divided from."""
+        """Return the sums that give the mean and standard error of a cell."""
         moments, count = cls(), cell.images
         moments.count, moments.total = count, count * cell.mean
         moments.squares = count * cell.mean**2 + count * max(1, count - 1) * cell.standard_error**2
@@ -66,25 +66,25 @@ class Moments:
         self.squares += float(values.double().square().sum())
 
     def gather(self) -> None:
-        """Add what the other processes have."""
+        """Add the sums of the other processes."""
         sums = distributed.add_up(torch.tensor([self.count, self.total, self.squares], dtype=torch.float64))
         self.count, self.total, self.squares = int(sums[0]), float(sums[1]), float(sums[2])
 
     @property
     def mean(self) -> float:
-        """Return the mean so far."""
+        """Return the mean of the values added."""
         return self.total / self.count
 
     @property
     def standard_error(self) -> float:
-        """Return the standard error of the mean so far, over the values added."""
+        """Return the standard error of this mean."""
         variance = max(0.0, self.squares / self.count - self.mean**2) * self.count / max(1, self.count - 1)
         return math.sqrt(variance / self.count)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """The running cells after some more images: `done` of `images`."""
+    """Report the cells after `done` of `images` images."""
 
     done: int
     images: int
@@ -92,7 +92,7 @@ class Scored:
 
 
 def stored_cells(run: Run, file: str = RESULTS) -> list[Cell]:
-    """Read a run's cells, those made from its present weights, the cached ones of a read-only run included."""
+    """Read the cells of a run's current weights. For a read-only run, this includes cached ones."""
     card = run.card()
     cells: dict[tuple[object, ...], Cell] = {}
     for path in run.result_paths(file):
@@ -111,18 +111,18 @@ def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequenc
     try:
         cells = tuple(Cell(**cell) for cell in content["cells"])
     except (KeyError, TypeError) as error:
-        raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run anew.") from error
+        raise RunDamaged(f"{path} is not of this version of the lab: evaluate the run again.") from error
     files.require(all(fits(cell, Cell) for cell in cells), path)
     return cells
 
 
 def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:
-    """Add cells to a run's results; a cell from fewer images never replaces a fuller one. Return what is kept.
+    """Add cells to a run's results and return all cells. A cell never replaces one that has more images.
 
-    `weights` is the digest of those that were scored; RunInUse where the run has others by now.
+    `weights` is the digest of the weights that were scored. Raises RunInUse if the run's weights have changed.
     """
     root = run.folder.parent
-    with locks.locked(root / QUEUE / "results", root):  # others may store at this moment what this must not lose
+    with locks.locked(root / QUEUE / "results", root):  # another process may be adding cells to the same file
         run.require_weights(weights)
         cells = {_key(cell): cell for cell in (stored_cells(run, file) if run.exists() else ())}
         for cell in new:
@@ -136,34 +136,34 @@ def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> l
 
 
 class Interim:
-    """The cells so far of an evaluation that goes on: kept beside the run's results, in a file of its own question."""
+    """Store intermediate cells of an evaluation beside the run's results, one file per combination of settings."""
 
     def __init__(self, run: Run, *, split_name: str, visible: str | None, samples: int, seed: int):
         shown = canonical(visible) if visible else run.card().config.visible_set or "all"
         self.run, self.file = run, f"{INTERIM}{split_name}-{shown}-{samples}-{seed}.json"
 
     def cells(self) -> list[Cell]:
-        """Return what is kept of the run's present weights; raise RunDamaged where that cannot be told."""
+        """Return the stored cells of the run's current weights. Raise RunDamaged if the file cannot be read."""
         return stored_cells(self.run, self.file)
 
     @property
     def images(self) -> int:
-        """Return over how many images that is."""
+        """Return the number of images of the stored cells, 0 if there are none."""
         try:
             return max((cell.images for cell in self.cells()), default=0)
         except RunDamaged:
             return 0
 
     def keep(self, cells: Sequence[Cell], weights: str) -> None:
-        """Keep cells, unless those of more images are kept; raise NotWritable."""
+        """Store cells, unless stored ones have more images. Raise NotWritable if that fails."""
         if cells[0].images >= self.images:
             content = {"file": self.file, "weights": weights, "cells": [asdict(cell) for cell in cells]}
             files.write_json(self.run.result_path(self.file), content)
 
     def drop(self, images: int) -> None:
-        """Forget the cells of so many images, or of fewer."""
+        """Delete the stored cells if they have at most `images` images."""
         if self.images <= images:
-            with contextlib.suppress(OSError):  # it was a convenience, and so is tidying up after it
+            with contextlib.suppress(OSError):  # a leftover file does no harm
                 self.run.result_path(self.file).unlink(missing_ok=True)
 
 
@@ -174,5 +174,5 @@ def _keep(cells: dict[tuple[object, ...], Cell], cell: Cell) -> None:
 
 
 def _key(cell: Cell) -> tuple[object, ...]:
-    """Return what makes two cells the same question: more draws are another question, more images are not."""
+    """Return the settings that identify a cell. A cell with more images replaces one with the same settings."""
     return cell.split, cell.visible, cell.estimator, cell.samples

@@ -1,4 +1,4 @@
-"""What an independent classifier says of generated digits: are they what was asked for, and as varied as real ones?"""
+"""Judge generated digits with an independent classifier: do they show the given label, and vary as much as real ones?"""
 
 import logging
 from collections.abc import Sequence
@@ -25,35 +25,35 @@ from cvae_core.system.type_checks import Between, Images, fits
 
 LOG = logging.getLogger(__name__)
 RESULTS = "judgement.json"
-PER_LABEL = 1000  # samples that are judged
-TAUGHT_PER_LABEL = 5000  # samples that a classifier of its own learns from
-COMPLETED, COMPLETIONS = 2000, 5  # test images, and samples for each
-PROBED = 5000  # test images on whose z a linear probe is tried, half of them to learn from
+PER_LABEL = 1000  # samples to judge
+TAUGHT_PER_LABEL = 5000  # samples to train a second classifier on
+COMPLETED, COMPLETIONS = 2000, 5  # number of test images, and completions of each
+PROBED = 5000  # test images for the linear probe of z; half of them train it
 AT_ONCE = 250
-Share = Annotated[float, Between(0, 1e6)]  # or ratio
+Share = Annotated[float, Between(0, 1e6)]  # a share or a ratio
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One measure of a run's digits: a share between 0 and 1, or a ratio."""
+    """Hold one measure of a run's digits: a share between 0 and 1, or a ratio."""
 
     name: str
     value: Share
-    of: Images  # it was measured on
-    reference: Share | None = None  # the same of real images, or of chance
+    of: Images  # number of images measured
+    reference: Share | None = None  # the same measure for real images, or the value of chance
 
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:
-    """Judge a label or quadrant model; raise ConfigError for one that is asked for nothing."""
+    """Judge a label or quadrant model. Raise ConfigError for other models."""
     if model.config.given == ("label",):
         return _judged_labels(model, data, classifier, seed)
     if model.config.has_baseline:
         return _judged_completions(model, data, classifier, seed)
-    raise ConfigError("Only label and quadrant models are judged: others are not asked for a digit.")
+    raise ConfigError("Only label and quadrant models are judged: other models are not given a digit.")
 
 
 def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Split:
-    """Draw as many digits of every label from p(z | c), pixel means as bytes."""
+    """Draw `per_label` digits of every label with z ~ p(z | c), as pixel means in bytes."""
     images = []
     for label in range(LABELS):
         c = labelled(torch.tensor([label]))
@@ -66,9 +66,9 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
 
 
 def readings(classifier: Classifier, completions: np.ndarray) -> np.ndarray:
-    """Return which digits the classifier reads in completions (count, N, 784) uint8 of N conditions, shares (N, 10)."""
-    said = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
-    return F.one_hot(said.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
+    """Return the shares (N, 10) of predicted labels among completions (count, N, 784) uint8 of N conditions."""
+    predicted = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
+    return F.one_hot(predicted.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:
@@ -79,8 +79,8 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
         Finding(name="samples of the digit that was asked for", value=float(hits.mean()), of=len(hits), reference=real)
     ]
     for label in range(LABELS):
-        mine = hits[drawn.labels == label]
-        found.append(Finding(name=f"samples of {label} read as {label}", value=float(mine.mean()), of=len(mine)))
+        own = hits[drawn.labels == label]
+        found.append(Finding(name=f"samples of {label} read as {label}", value=float(own.mean()), of=len(own)))
     *_, taught = learn(generated(model, TAUGHT_PER_LABEL, seed, "taught"))
     found.append(
         Finding(
@@ -112,8 +112,8 @@ def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classi
                 "NN baseline": completed(model.baseline.likelihood(model.baseline.draw(c, drawn[:1, :, :0]), c), c),
             }
         for name, images in answers.items():
-            said = classified(classifier, images.flatten(0, 1)).unflatten(0, images.shape[:2])
-            kept[name].append((said == labels).flatten().double())
+            predicted = classified(classifier, images.flatten(0, 1)).unflatten(0, images.shape[:2])
+            kept[name].append((predicted == labels).flatten().double())
     real = accuracy(classifier, data.test.part(slice(0, count)))
     return [
         Finding(name=f"completions that keep the digit: {name}", value=float(torch.cat(hits).mean()), of=len(torch.cat(hits)),
@@ -123,10 +123,10 @@ def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classi
 
 
 def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int]:
-    """Return the accuracy of logistic regression from z to the label, and on how many images.
+    """Return the accuracy of a logistic regression that predicts the label from z, and its number of test images.
 
-    It is given a draw from q(z | x, c) in base noise: a learned prior's mean tells the label by itself, and the mean of a
-    dimension that carries nothing may, however slightly.
+    Its input is a draw from q(z | x, c) in base noise. z itself would reveal the label through the mean of a learned prior,
+    and posterior means might reveal it through small differences in dimensions that carry no information.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -142,14 +142,14 @@ def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int]:
 
 
 def _spread(split: Split) -> Tensor:
-    """Return the mean squared distance of images from the mean of their label, averaged over labels."""
+    """Return the mean squared distance of images from the mean image of their label, averaged over labels."""
     x = split.intensities().double()
     groups = [x[split.labels == label] for label in range(LABELS)]
     return torch.stack([(group - group.mean(0)).square().sum(-1).mean() for group in groups]).mean()
 
 
 def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None:
-    """Keep what was found with the run and the digest of the weights that were judged."""
+    """Save findings to a run with the digest of its weights. Raise RunInUse if the run's weights have changed."""
     run.require_weights(weights)
     content = {"weights": weights, "findings": [asdict(finding) for finding in findings]}
     files.write_json(path := run.result_path(RESULTS), content)
@@ -158,7 +158,7 @@ def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None
 
 
 def stored_judgement(run: Run) -> list[Finding]:
-    """Read what was found of a run's present weights, or nothing."""
+    """Read the findings for a run's current weights. Return an empty list if there are none."""
     weights = run.card().weights
     for path in reversed(run.result_paths(RESULTS)):
         content = files.read_json(path)
@@ -166,7 +166,7 @@ def stored_judgement(run: Run) -> list[Finding]:
             try:
                 findings = [Finding(**finding) for finding in content["findings"]]
             except (KeyError, TypeError) as error:
-                raise RunDamaged(f"{path} is not of this version of the lab: judge the run anew.") from error
+                raise RunDamaged(f"{path} is not of this version of the lab: judge the run again.") from error
             files.require(all(fits(finding, Finding) for finding in findings), path)
             return findings
     return []

@@ -1,7 +1,7 @@
-"""The rows of the table of conditional log-likelihoods: what runs have stored, beside floors and published figures.
+"""The rows of the table of conditional log-likelihoods: stored results of runs, floors and published figures.
 
-Every row is −log p(x | c) in nats per image, mean ± standard error over images. Rows hold values, which decide what is
-compared with what; `table_formats` writes them.
+Every row is −log p(x | c) in nats per image, mean ± standard error over images. Rows hold values, and this module decides
+which of them are compared. `table_formats` formats them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from cvae_core.runs import sameness
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run
 
-Kind = Literal["score", "mean", "difference", "floor"]  # "mean": over runs that differ in their seed alone
+Kind = Literal["score", "mean", "difference", "floor"]  # "mean": over runs that differ only in their seed
 ESTIMATORS: Mapping[Estimator, str] = {
     "floor": "entropy of the grey pixels",
     "baseline": "cross-entropy",
@@ -29,18 +29,18 @@ ESTIMATORS: Mapping[Estimator, str] = {
     "prior": "prior Monte Carlo",
     "importance": "importance sampling",
 }
-# The Pyro tutorial's table, as its notebook prints it: "CVAE (Monte Carlo)" there averages the ELBO over 10 draws from
-# the recognition network, and its test set is also the one that early stopping watched.
+# The table of the Pyro tutorial, as its notebook prints it. "CVAE (Monte Carlo)" averages the ELBO over 10 draws from the
+# recognition network. The tutorial uses the test images for early stopping too.
 PYRO_ROWS: Sequence[tuple[Kind, str, tuple[Estimator, ...], int, tuple[float, float, float]]] = (
     ("score", "NN (baseline)", ("baseline",), 0, (100.4, 61.9, 25.4)),
     ("score", "CVAE", ("elbo",), 10, (71.8, 51.0, 24.2)),
     ("difference", "CVAE", ("baseline", "elbo"), 10, (28.6, 10.9, 1.2)),
 )
-ENOUGH_SEEDS = 3  # to speak of a deviation
+ENOUGH_SEEDS = 3  # for a mean with a standard deviation
 
 
 class Trained(NamedTuple):
-    """A run and the size of its training."""
+    """Hold the name of a run, its epochs and its number of parameters."""
 
     run: str
     epochs: int
@@ -49,23 +49,23 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One number of the table and where it came from."""
+    """Hold one number of the table and its origin."""
 
     kind: Kind
     dataset: str
     pixels: str
     visible: str | None  # the visible quadrants, whose complement is scored; None: the whole image is scored
-    model: str  # its name; of a difference, that of the model whose gain it is
-    estimators: tuple[Estimator, ...]  # two of a difference: that of the other run comes first
+    model: str  # name of the model; for a difference, of the subtracted one
+    estimators: tuple[Estimator, ...]  # for a difference two: minuend, subtrahend
     samples: int
     images: int
     nats: float
     standard_error: float | None
-    trained: tuple[Trained, ...] = ()  # two of a difference, in that order; none: a published figure
+    trained: tuple[Trained, ...] = ()  # for a difference two, in the same order; none for a published figure
     seed: int | None = None  # of the draws
-    asked: str | None = None  # the same, where the model takes any set and has to be told
-    imported: str = ""  # when and from where, if the run is somebody else's
-    fingerprint: str = ""  # of the data set: which images bear its name
+    asked: str | None = None  # the visible quadrants, if the model is trained for any set
+    imported: str = ""  # date and source, if the run is imported
+    fingerprint: str = ""  # of the images, since different images can have the same data set name
     trouble: str = ""  # what is wrong with the run's model, and the remedy
 
     @property
@@ -75,25 +75,25 @@ class Entry:
 
     @property
     def question(self) -> tuple[object, ...]:
-        """Return what was asked of a run: numbers that answer the same can be compared."""
+        """Return the settings of the evaluation. Only numbers with the same settings are compared."""
         return self.estimators, self.samples, self.samples and self.seed, self.images, self.visible
 
     @property
     def images_name(self) -> str:
-        """Return what the images are called: others than the published ones do not go by their name alone."""
+        """Return the name of the images. Images that differ from the published data set get a different name."""
         return fingerprints.named(self.dataset, self.fingerprint)
 
     @property
     def is_score(self) -> bool:
-        """Say whether the number scores a sound model of ours; a published or imported figure does not."""
+        """Return whether the number is a score of a sound run that is neither imported nor published."""
         return self.kind == "score" and bool(self.trained) and not self.imported and not self.trouble
 
 
 def entries(runs: Sequence[Run]) -> list[Entry]:
-    """Return all stored test cells of some runs, with the differences and reference rows that belong beside them.
+    """Return all stored test cells of some runs, with means over seeds, differences, floors and published figures.
 
-    Of imported runs there are scores alone: nothing is derived from somebody else's figures. Means over seeds and
-    differences are of runs whose training is finished.
+    Imported runs contribute scores only, and nothing is derived from these. Means over seeds and differences include finished
+    runs only.
     """
     found = [_Score(run.name, run.card(), cell) for run in runs for cell in stored_cells(run) if cell.split == "test"]
     scores = [score for score in found if score.cell.estimator != "floor"]
@@ -109,7 +109,7 @@ def entries(runs: Sequence[Run]) -> list[Entry]:
 
 
 def with_readable_results(runs: Sequence[Run]) -> tuple[list[Run], list[RunDamaged]]:
-    """Return the runs whose cells can be read, and what is wrong with any file of results, the table's or another."""
+    """Return the runs whose cells are readable, and an error for each damaged file of results of any run."""
     good: list[Run] = []
     damaged: list[RunDamaged] = []
     for run in runs:
@@ -128,14 +128,14 @@ def _faults(read: Callable[[Run], object], run: Run) -> list[RunDamaged]:
 
 
 def require_entries(rows: Sequence[Entry]) -> None:
-    """Raise ConfigError where there is nothing to tabulate."""
+    """Raise ConfigError if no run has stored results."""
     if not any(entry.trained for entry in rows):
-        raise ConfigError("None of these runs has stored results: make some with python -m cvae_core evaluate RUN.")
+        raise ConfigError("None of these runs has stored results: evaluate one with python -m cvae_core evaluate RUN.")
 
 
 @dataclass(frozen=True)
 class _Score:
-    """A stored cell and the run that it is of."""
+    """Hold a stored cell and its run."""
 
     run: str
     card: Card
@@ -143,7 +143,7 @@ class _Score:
 
     @cached_property
     def entry(self) -> Entry:
-        """Return the cell as a number of the table."""
+        """Return the cell as an entry of the table."""
         card, cell = self.card, self.cell
         config, floor = card.config, cell.estimator == "floor"
         model, trouble = _model_name(config) + (card.imported and ", imported"), card.trouble
@@ -162,12 +162,12 @@ class _Score:
         )  # fmt: skip
 
     def apart(self, other: "_Score") -> Sequence[str]:
-        """Name what sets two runs apart."""
+        """Return the names of the settings in which two runs differ."""
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
 
 
 def _model_name(config: Config) -> str:
-    """Name a model by what sets it apart in the table."""
+    """Return the name of a model in the table: it contains all settings that distinguish its rows."""
     sets = " for any set" if config.any_set else ""
     if not config.latents:
         return f"{config.title}{sets}"
@@ -186,7 +186,7 @@ def _model_name(config: Config) -> str:
 
 
 def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
-    """Return mean and deviation over the runs that differ in their seed alone, where there are enough of them."""
+    """Return mean and standard deviation of each group of at least ENOUGH_SEEDS runs that differ only in their seed."""
     groups: list[list[_Score]] = []
     for score in sorted(scores, key=lambda score: score.card.config.seed):
         for group in groups:
@@ -208,15 +208,15 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
 
 
 def _differences(scores: Sequence[_Score]) -> list[Entry]:
-    """Return what models gain over the same test images, a difference for each two runs that may be compared."""
+    """Return the difference of scores for each pair of runs that may be compared."""
     sampled = [score for score in scores if score.cell.estimator == "importance"]
     return [_difference(other, score) for score in sampled for other in scores if _may_be_compared(other, score)]
 
 
 def _may_be_compared(other: _Score, score: _Score) -> bool:
-    """Say whether a model's score is compared with another one over the same pixels.
+    """Return whether a model's score is compared with another score of the same images and pixels.
 
-    A model is compared with the baseline on which it stands, and with a VAE from which the condition alone sets it apart.
+    A model is compared with the baseline that it contains, and with a VAE that differs from it only in the condition.
     """
     if (other.cell.images, other.cell.visible) != (score.cell.images, score.cell.visible):
         return False
@@ -236,7 +236,7 @@ def _difference(other: _Score, score: _Score) -> Entry:
 
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:
-    """Return the published rows that may stand beside some scores: same images, same pixels, same quadrants."""
+    """Return the published rows with the same images, pixel protocol and quadrants as some of the scores."""
     genuine = {e.visible: e.fingerprint for e in scores if e.pixels == "grey" and is_genuine("mnist", e.fingerprint)}
     return [
         Entry(kind, "mnist", "grey", given, model, by, draws, 10_000, nats[position], None, fingerprint=genuine[given])

@@ -1,6 +1,6 @@
-"""Write the table of conditional log-likelihoods as readable tables, Markdown, LaTeX, and one row per number for CSV.
+"""Format the table of conditional log-likelihoods as readable tables, Markdown, LaTeX, and one row per number for CSV.
 
-Rows are models and estimators, columns what is scored; the two pixel protocols never share a column.
+Rows are models and estimators, columns are the scored pixels. Each pixel protocol has its own table.
 """
 
 import re
@@ -15,35 +15,35 @@ from cvae_core.config.quadrant_names import described
 from cvae_core.evaluation.table import ESTIMATORS, Entry
 
 PYRO = "Pyro tutorial*"
-PYRO_NOTE = "As published; its test set was also the one that early stopping watched."
+PYRO_NOTE = "As published. The tutorial used its test images for early stopping too."
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
            "visible", "seeds", "imported", "fingerprint", "against", "pair")  # fmt: skip
-PAIR = "the two runs (epochs, parameters)"  # column of the differences
+PAIR = "the two runs (epochs, parameters)"  # column for differences
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a readable table."""
+    """Hold one row of a readable table."""
 
     model: str
     estimator: str
     samples: int
     images: int
-    pair: str  # of a difference
-    cells: Mapping[str, Entry]  # by what is scored
+    pair: str  # the two runs of a difference, otherwise empty
+    cells: Mapping[str, Entry]  # by scored pixels, the columns
 
     @property
     def title(self) -> str:
-        """Return the model's name, or the names of the two runs whose difference it is."""
+        """Return the name of the model or, for a difference, of the two runs."""
         entry = next(iter(self.cells.values()))
         return f"{GAP}{' − '.join(entry.runs)}" if self.pair else self.model
 
 
 @dataclass(frozen=True)
 class Pivot:
-    """A readable table of the same images and pixel protocol: rows are estimates, columns what is scored."""
+    """Hold a readable table for one set of images and one pixel protocol: rows are estimates, columns scored pixels."""
 
     title: str
     columns: Sequence[str]
@@ -59,18 +59,18 @@ class Pivot:
 
     @property
     def note(self) -> str:
-        """Return what is to be said below the table of its published rows, or nothing where it has none."""
+        """Return the note on published rows below the table, or an empty text if there are none."""
         references = any(not entry.trained for line in self.lines for entry in line.cells.values())
         return f"* {PYRO_NOTE}" if references else ""
 
     @property
     def troubles(self) -> list[str]:
-        """Return what is to be said below the table of runs that did not train to a sound model, a sentence each."""
+        """Return the notes below the table on runs without a sound model, one text per run."""
         entries = [entry for line in self.lines for entry in line.cells.values()]
         return sorted({f"{run_name(entry)}: {entry.trouble}" for entry in entries if entry.trouble})
 
     def frame(self, mark: str = "{}", escaped: Callable[[str], str] = str) -> pd.DataFrame:
-        """Return the table as text, which `escaped` may change; the best numbers are put into `mark`."""
+        """Return the table as text. `escaped` is applied to each cell, and `mark` formats the best numbers."""
         best = self.best
         rows = []
         for line in self.lines:
@@ -84,7 +84,7 @@ class Pivot:
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
-    """Return the readable tables, one per set of images, pixel protocol and kind of model; grey before binarised."""
+    """Return readable tables, one per set of images, pixel protocol, and quadrants or whole image; grey pixels first."""
     tables = []
     averaged = {(run, e.question) for e in rows if e.kind == "mean" for run in e.runs[1:]}
     order = {(e.dataset == "digits", e.images_name, e.pixels != "grey"): (e.images_name, e.pixels) for e in rows}
@@ -98,7 +98,7 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
 
 
 def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
-    """Return each floor beside the lowest score of a model over as many images, and how far that is above it."""
+    """Return each floor, the lowest score of a model over the same number of images, and their difference."""
     columns = ["images", "scored", "floor", "model", "lowest figure", "above the floor"]
     found = []
     for pivot in pivots(rows):
@@ -111,7 +111,7 @@ def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
 
 
 def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
-    """Return one row per number: what CSV holds."""
+    """Return one row per number, for CSV."""
     return pd.DataFrame(
         [
             (
@@ -122,12 +122,12 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
             for e in rows
         ],
         columns=list(COLUMNS),
-        dtype=object,  # whole numbers beside None
+        dtype=object,  # keeps integers beside None
     )  # fmt: skip
 
 
 def markdown(rows: Sequence[Entry]) -> str:
-    """Return the readable tables as Markdown, a heading each, the best in bold."""
+    """Return the readable tables as Markdown, with headings and the best numbers in bold."""
     tables = [
         f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}"
         + (f"\n\n\\{pivot.note}" if pivot.note else "")
@@ -138,7 +138,7 @@ def markdown(rows: Sequence[Entry]) -> str:
 
 
 def latex(rows: Sequence[Entry]) -> str:
-    """Return the readable tables as LaTeX tabulars in ASCII, the best in bold; a comment names the package they need."""
+    """Return the readable tables as ASCII LaTeX, the best numbers in bold. A comment names the required package."""
     tables = [
         _latex(escaped_for_latex(pivot.title), pivot.frame(r"\textbf{{{}}}", escaped_for_latex))
         + "".join(f"\n% {escaped_for_latex(note)}" for note in (pivot.note, *pivot.troubles) if note)
@@ -148,13 +148,13 @@ def latex(rows: Sequence[Entry]) -> str:
 
 
 def number(entry: Entry) -> str:
-    """Write nats ± standard error with the digits that the error leaves meaningful."""
-    said = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
-    return said.replace("-", "−")
+    """Format nats ± standard error with two decimals, or nats without an error with one."""
+    text = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
+    return text.replace("-", "−")
 
 
 def model_name(entry: Entry) -> str:
-    """Return what the row of a number is called."""
+    """Return the name of a number's row."""
     name = entry.model
     match entry.kind:
         case "floor":
@@ -167,24 +167,24 @@ def model_name(entry: Entry) -> str:
 
 
 def estimator(entry: Entry) -> str:
-    """Return what a number is estimated by, or of which estimates it is the difference."""
+    """Return the name of a number's estimator or, for a difference, of both."""
     words = list(dict.fromkeys(ESTIMATORS[each] for each in entry.estimators))
     return f"difference of {words[0]}" if len(words) < len(entry.estimators) else " less ".join(words)
 
 
 def scored(entry: Entry) -> str:
-    """Return what the nats are about: "1 quadrant visible", …, "whole image"."""
+    """Return the scored pixels as a column name: "1 quadrant visible", …, "whole image"."""
     numbered = {None: WHOLE, "1": "1 quadrant visible", "2": "2 quadrants visible", "3": "3 quadrants visible"}
     return numbered.get(entry.visible) or f"{described(str(entry.visible))} visible"
 
 
 def run_name(entry: Entry) -> str | None:
-    """Return the runs of a mean or the run of another number, of a difference the one whose gain it is."""
+    """Return the run of a number, all runs of a mean, or the second run of a difference. None if published."""
     return (", ".join(entry.runs) if entry.kind == "mean" else entry.runs[-1]) if entry.runs else None
 
 
 def pair(entry: Entry) -> str:
-    """Return both runs of a difference with their epochs and parameters, nothing for another number."""
+    """Return both runs of a difference with their epochs and parameters, or an empty text for other numbers."""
     words = [f"{run} ({epochs} epochs, {parameters / 1e6:.3g} M)" for run, epochs, parameters in entry.trained]
     return " − ".join(words) if entry.kind == "difference" else ""
 
@@ -194,14 +194,14 @@ def _pivot(title: str, rows: Sequence[Entry]) -> Pivot:
     places = {e: (model_name(e), estimator(e), e.samples, e.images, pair(e)) for e in rows}
     shared = {place for (place, _), count in Counter((places[e], e.visible) for e in places).items() if count > 1}
     for entry, place in sorted(places.items(), key=lambda item: _row_order(item[0])):
-        if place in shared:  # several runs of one description: each gets rows with its name
+        if place in shared:  # several runs with the same name of the row: add the name of the run
             place = (f"{place[0]}, {run_name(entry)}", *place[1:])
         cells.setdefault(place, {})[scored(entry)] = entry
     return Pivot(title, sorted(set(map(scored, rows))), [Line(*place, found) for place, found in cells.items()])
 
 
 def _row_order(entry: Entry) -> tuple[object, ...]:
-    """Sort baselines first, then models by estimator, differences, floors; published figures last, in the same order."""
+    """Return a sort key: baselines, models by name and estimator, differences, floors, then published figures alike."""
     group = 0 if entry.estimators == ("baseline",) else {"difference": 2, "floor": 3}.get(entry.kind, 1)
     by = list(ESTIMATORS).index(entry.estimators[0])
     return not entry.trained, group, model_name(entry), by, entry.samples
@@ -224,13 +224,13 @@ _LATEX = {
 
 
 def escaped_for_latex(text: str) -> str:
-    r"""Write text in ASCII as LaTeX shows it, letters that it has no command for by their number.
+    r"""Escape text for LaTeX in ASCII. Characters without a LaTeX command become their code point.
 
     >>> escaped_for_latex("a_b, β = 4, −0.5 ± 0.1, 数")
     'a\\_b, $\\beta$ = 4, $-$0.5 $\\pm$ 0.1, U+6570'
     """
     written = (_LATEX.get(letter) or (letter if " " <= letter <= "~" else f"U+{ord(letter):04X}") for letter in text)
-    return re.sub("-(?=-)", "-{}", "".join(written))  # two hyphens would become a dash
+    return re.sub("-(?=-)", "-{}", "".join(written))  # LaTeX would set two hyphens as a dash
 
 
 def _latex(title: str, table: pd.DataFrame) -> str:

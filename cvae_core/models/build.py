@@ -1,4 +1,4 @@
-"""From a configuration to its model."""
+"""Build a model from its configuration."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from cvae_core.models.flat import VAE, Baseline, LabelCVAE, QuadrantCVAE
 from cvae_core.models.ladder import LabelLadder, Ladder, QuadrantLadder
 from cvae_core.models.mlp import initialise
 
-Completer = QuadrantCVAE | QuadrantLadder  # has a baseline inside
+Completer = QuadrantCVAE | QuadrantLadder  # models that contain a baseline
 _FLAT: Mapping[Flavour, type[ConditionalVAE]] = {
     "vae": VAE,
     "label": LabelCVAE,
@@ -22,14 +22,14 @@ _LADDERS: Mapping[Flavour, type[ConditionalVAE]] = {"vae": Ladder, "label": Labe
 
 
 def build(config: Config) -> ConditionalVAE:
-    """Build a configuration's model with the weights that its seed gives."""
+    """Build the model of a configuration. The configuration's seed initialises the weights."""
     model = _kind(config)(config)
     initialise(model, config.seed)
     return model
 
 
 def shapes(config: Config) -> dict[str, torch.Size]:
-    """Return the names and shapes of a configuration's weights, without memory for a single one.
+    """Return the names and shapes of a configuration's weights, without allocating memory for them.
 
     >>> from cvae_core.config.presets import configure
     >>> shapes(configure("label", width=8192))["output.weight"]
@@ -42,5 +42,5 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 def _kind(config: Config) -> type[ConditionalVAE]:
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
-        raise ConfigError(f"Models of the flavour {config.flavour} have no hierarchy: leave groups at 0.")
+        raise ConfigError(f"The flavour {config.flavour} has no hierarchical model: set groups to 0.")
     return kinds[config.flavour]

@@ -1,8 +1,8 @@
 """Every model is p(x | c) = ∫ p(x | z, c) p(z | c) dz; only the condition c differs.
 
-A model says how to infer z, how to draw z and what the likelihood is. Both ways to z take base noise ε of shape
-(samples, images or 1, latent), so that randomness stays with the caller and a point means the same under any prior:
-z = μ + σ ε. Bounds, estimates, training and pictures are free functions elsewhere, written once for all models.
+A model defines how to infer z, how to draw z, and the likelihood. `infer` and `draw` take base noise ε of shape (samples,
+images or 1, latent) and return z = μ + σ ε. The caller thus controls the randomness, and the same ε is the corresponding
+point under any prior. Bounds, estimates, training and pictures are free functions in other modules, once for all models.
 """
 
 from abc import ABC, abstractmethod
@@ -20,21 +20,21 @@ from cvae_core.models.distributions import MaskedBernoulli
 
 
 class Latents(NamedTuple):
-    """Points in latent space with what their making knew."""
+    """Hold points in latent space, and the quantities that were computed with them."""
 
     z: Tensor  # (samples, images, latent)
-    noise: Tensor  # (samples, images, latent), base noise under the prior
+    noise: Tensor  # (samples, images, latent), the base noise that gives z under the prior
     rate: Tensor  # (samples or 1, images, latent), KL(q ‖ p) per dimension in nats; zero for draws from the prior
     log_weight: Tensor  # (samples, images), log p(z | c) − log q(z | x, c); zero for draws from the prior
-    context: tuple[Tensor, ...]  # the condition as the networks see it, encoded once
-    features: Tensor | None = None  # (samples, images, …), what a hierarchy has computed on its way down to z
+    context: tuple[Tensor, ...]  # the encoded condition, the input of the networks
+    features: Tensor | None = None  # (samples, images, …), features of a hierarchical model after its last group
 
 
 class ConditionalVAE(nn.Module, ABC):
-    """Say how z is inferred and drawn, and what the likelihood is."""
+    """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
-    pixels: Tensor  # (P,) positions of the pixels that the model generates
-    image_draws = 4096  # decoded at a time: large enough for matrix products, small enough for the processor's cache
+    pixels: Tensor  # (P,) indices of the pixels that the model generates
+    image_draws = 4096  # draws × images per chunk: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):
         super().__init__()
@@ -46,36 +46,36 @@ class ConditionalVAE(nn.Module, ABC):
 
     @abstractmethod
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the condition as the networks' inputs, (N, …) each."""
+        """Encode the condition as inputs of the networks, (N, …) each."""
 
     @abstractmethod
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c)."""
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784)."""
 
     @abstractmethod
     def draw(self, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the prior: z ~ p(z | c)."""
+        """Turn base noise into z ~ p(z | c), the prior."""
 
     @abstractmethod
     def logits(self, latents: Latents) -> Tensor:
-        """Return the generated pixels' logits, (samples, images, P)."""
+        """Return the logits of the generated pixels, (samples, images, P)."""
 
     @property
     def device(self) -> torch.device:
-        """Return where the model computes."""
+        """Return the device of the model."""
         return self.pixels.device
 
     @property
     def mapped(self) -> int:
-        """Return how many of z's first dimensions a map of the latent space shows."""
+        """Return the number of leading dimensions of z that a map of the latent space shows."""
         return self.latent
 
     def per_unit(self, rate: Tensor) -> Tensor:
-        """Sum rates (…, latent) over what is told as one unit, (…, units): a dimension of z is one."""
+        """Sum rates (…, latent) over the dimensions of each unit, (…, units). Here, every dimension of z is a unit."""
         return rate
 
     def counted(self, c: Condition) -> Tensor | None:
-        """Return which generated pixels are scored, (N, P), or None where all are."""
+        """Return a mask of the generated pixels that are scored, (N, P), or None if all are scored."""
         return ~pixel_mask(c.visible) if self.config.any_set and c.visible is not None else None
 
     def likelihood(self, latents: Latents, c: Condition) -> MaskedBernoulli:
@@ -84,20 +84,20 @@ class ConditionalVAE(nn.Module, ABC):
 
 
 def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
-    """Return the pixel means as whole images (samples, N, 784), visible pixels as they were given."""
+    """Return pixel means as whole images (samples, N, 784). Visible pixels keep their given values."""
     background = likelihood.logits.new_zeros(len(c), PIXELS) if c.pixels is None else c.pixels
     return likelihood.paste(likelihood.probabilities, background)
 
 
 def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return the visible pixels (N, 784) and flags (N, 4) as network inputs, refusing sets that were not learned."""
+    """Return visible pixels (N, 784) and flags (N, 4) as network inputs. Raise ConfigError for untrained sets."""
     assert c.pixels is not None and c.visible is not None
     if not torch.compiler.is_compiling() and not bool(_learned(visible, c.visible).all()):
         sets = "one to three quadrants are" if visible == ANY else f"the {described(visible)} is"
-        raise ConfigError(f"This model completes digits of which {sets} visible, and no others.")
+        raise ConfigError(f"This model can complete a digit only if {sets} visible.")
     return c.pixels, c.visible.to(c.pixels.dtype)
 
 
 def _learned(visible: str, flagged: Tensor) -> Tensor:
-    """Say of flags (N, 4) whether a model that was trained on a set, or on any, has learned theirs."""
+    """Return for each row of flags (N, 4) whether a model with the setting `visible` was trained on its set, (N,)."""
     return flagged.any(-1) & ~flagged.all(-1) if visible == ANY else flagged == flags(visible).to(flagged.device)

@@ -1,4 +1,4 @@
-"""Convolutional parts for 28×28 images, which are worked on at 14×14 and 7×7; maps are (images, channels, side, side)."""
+"""Convolutional layers for 28×28 images, with features at 14×14 and 7×7. Feature maps are (images, channels, side, side)."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ from cvae_core.config.flavours import COARSE, FINE
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.mlp import ZeroConvolution
 
-MAX_STRETCH = 1.0  # of log σ over the prior's: a posterior wider than its prior says nothing, and its rate can explode
+MAX_STRETCH = 1.0  # upper bound of log(σ_q / σ_p): a wider posterior carries no information, and its rate can explode
 
 
 def coarse_channels(fine_channels: int) -> int:
-    """Return the channels at 7×7 that go with those at 14×14: a quarter of the places leaves room for more."""
+    """Return the number of channels at 7×7: 1.5 times as many as at 14×14, since there are a quarter of the positions."""
     return fine_channels * 3 // 2
 
 
 class ResidualConvolutions(nn.Module):
-    """h + W₂ ∗ SiLU(W₁ ∗ SiLU(h)), the identity at the start."""
+    """Compute h + W₂ ∗ SiLU(W₁ ∗ SiLU(h)). Initially W₂ = 0, so that the block is the identity."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -32,7 +32,7 @@ class ResidualConvolutions(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """See images at two sizes: features at 7×7 and at 14×14, from the finer to the coarser."""
+    """Compute features of images at 14×14, and from these at 7×7."""
 
     def __init__(self, inputs: int, channels: int, depth: int):
         super().__init__()
@@ -43,17 +43,17 @@ class Pyramid(nn.Module):
         self.coarse = nn.Sequential(*(ResidualConvolutions(coarse) for _ in range(depth)))
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """Map images (N, inputs, 28, 28) to features by their side."""
+        """Map images (N, inputs, 28, 28) to features, by side length."""
         h = F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)
         fine = self.fine(self.first(h))
         return {FINE: fine, COARSE: self.coarse(self.down(F.silu(fine)))}
 
 
 class LatentGroup(nn.Module):
-    """A map of latents: its prior and posterior given what lies above, and what it adds on the way down.
+    """Compute prior and posterior of one map of latents given the groups above, and add its z to the features.
 
-    Features are (samples, N, channels, side, side); the posterior is an offset from the prior, none at the start
-    (Vahdat & Kautz 2020, section 3.2).
+    Features are (samples, N, channels, side, side). The network predicts the posterior as an offset from the prior. Initially
+    the offset is 0 (Vahdat & Kautz 2020, section 3.2).
     """
 
     def __init__(self, channels: int, latent: int, side: int):
@@ -71,18 +71,18 @@ class LatentGroup(nn.Module):
         return self.latent * self.side**2
 
     def prior(self, h: Tensor) -> Gaussian:
-        """Return p(z of this group | z above, c) over (samples, N, latent, side, side)."""
+        """Return p(z of this group | z of the groups above, c) over (samples, N, latent, side, side)."""
         loc, log_scale = over_samples(self._prior, h).float().chunk(2, dim=2)
         return Gaussian(loc, log_scale)
 
     def posterior(self, h: Tensor, evidence: Tensor, prior: Gaussian) -> Gaussian:
-        """Return q(z of this group | z above, x, c) from what lies above and features (N, …) of the image."""
+        """Return q(z of this group | z of the groups above, x, c), given features h and features (N, …) of the image."""
         merged = over_samples(self.above, F.silu(h)) + self.evidence(F.silu(evidence))
         shift, stretch = over_samples(self.offset_head, F.silu(merged)).float().chunk(2, dim=2)
         return Gaussian(prior.loc + prior.scale * shift, prior.scale.log() + stretch.clamp(max=MAX_STRETCH))
 
     def forward(self, h: Tensor, z: Tensor) -> Tensor:
-        """Add z (samples, N, latent, side, side) to the features on the way down."""
+        """Add z (samples, N, latent, side, side) to the features h, and apply a residual block."""
         return over_samples(self.block, h + over_samples(self.merge, z))
 
     def _prior(self, h: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class LatentGroup(nn.Module):
 
 
 class PixelHead(nn.Module):
-    """Turn features at 14×14, with what is seen at 28×28, into a logit per pixel."""
+    """Compute a logit per pixel from features at 14×14, and from conditioning images at 28×28 if there are any."""
 
     def __init__(self, channels: int, seen: int):
         super().__init__()
@@ -109,5 +109,5 @@ class PixelHead(nn.Module):
 
 
 def over_samples(layer: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:
-    """Apply a layer of (N, …) to maps of (samples, N, …)."""
+    """Apply a layer that maps (N, …) to feature maps (samples, N, …)."""
     return layer(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])

@@ -1,4 +1,4 @@
-"""The two distributions of the lab: Gaussian latents, spoken of in base noise, and Bernoulli pixels, some uncounted."""
+"""The two distributions of the lab: Gaussians, parametrised by base noise, and Bernoulli pixels with a mask."""
 
 import torch
 import torch.nn.functional as F
@@ -7,21 +7,21 @@ from torch.distributions import Normal
 
 from cvae_core.data.intensities import require_intensities
 
-MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 3.0  # keeps 1/σ² and σ² finite in float32, far outside what trained models use
+MIN_LOG_SCALE, MAX_LOG_SCALE = -6.0, 3.0  # 1/σ² and σ² stay finite in float32; trained models stay far inside
 
 
 class Gaussian(Normal):
-    """Independent N(μ, σ²) per dimension; a point is named by its base noise, z = μ + σ ε."""
+    """Represent an independent N(μ, σ²) per dimension, with z = μ + σ ε for base noise ε ~ N(0, I)."""
 
     def __init__(self, loc: Tensor, log_scale: Tensor):
         super().__init__(loc, log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp(), validate_args=False)
 
     def at(self, noise: Tensor) -> Tensor:
-        """Return z = μ + σ ε; leading dimensions broadcast, gradients reach μ and σ."""
+        """Return z = μ + σ ε. Leading dimensions are broadcast, and gradients flow to μ and σ."""
         return self.loc + self.scale * noise
 
     def noise(self, z: Tensor) -> Tensor:
-        """Return ε = (z − μ) / σ, the base noise that leads to z."""
+        """Return ε = (z − μ) / σ, the base noise of z."""
         return (z - self.loc) / self.scale
 
 
@@ -32,7 +32,7 @@ def standard_gaussian(reference: Tensor, dimensions: int) -> Gaussian:
 
 
 def cross_entropy(ink: Tensor, probability: Tensor) -> Tensor:
-    """Return −x log p − (1 − x) log(1 − p), what an intensity x costs in nats: least at p = x, where it is x's entropy.
+    """Return −x log p − (1 − x) log(1 − p) in nats, for intensities x. Its minimum is at p = x: the entropy of x.
 
     >>> cross_entropy(torch.tensor(0.5), torch.tensor([0.5, 0.9]))
     tensor([0.6931, 1.2040])
@@ -42,11 +42,12 @@ def cross_entropy(ink: Tensor, probability: Tensor) -> Tensor:
 
 
 class MaskedBernoulli:
-    """Independent Bernoulli pixels of which only some are modelled and, of those, only the counted ones scored.
+    """Represent independent Bernoulli pixels. Only some pixels are modelled, and only the counted ones are scored.
 
-    `logits` (..., N, P) stand for the P pixels of an image whose positions are `pixels`; `counted` (N, P) says which
-    of them have a probability here, all if None. A grey intensity x scores as x log p + (1 − x) log(1 − p), the
-    expected log-probability of its binarisation (Loaiza-Ganem & Cunningham 2019 on what that is and is not).
+    `logits` (..., N, P) are those of the P modelled pixels. `pixels` (P,) are the indices of these pixels in the image.
+    `counted` (N, P) is a mask of the pixels that are scored, or None for all. The score of a grey intensity x is
+    x log p + (1 − x) log(1 − p), the expected log-probability of its binarisation. It is not a density of grey values
+    (Loaiza-Ganem & Cunningham 2019).
     """
 
     def __init__(self, logits: Tensor, pixels: Tensor, counted: Tensor | None = None):
@@ -54,25 +55,25 @@ class MaskedBernoulli:
 
     @property
     def probabilities(self) -> Tensor:
-        """Return the modelled pixels' means, (..., N, P) in (0, 1)."""
+        """Return the means of the modelled pixels, (..., N, P) in (0, 1)."""
         return torch.sigmoid(self.logits)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Return log p(x) over the counted pixels in nats per image, (..., N), for whole images x of (N, 784).
+        """Return log p(x), summed over the counted pixels, in nats per image, (..., N), for whole images x (N, 784).
 
-        Raises ImagesRefused where x does not lie in [0, 1].
+        Raises ImagesRefused if a value of x is outside [0, 1].
         """
         require_intensities(x)
         target = x[..., self.pixels]
-        if self.counted is None and not self.logits.requires_grad:  # whose gradient would be taken image by image
-            with torch.autocast(self.logits.device.type, enabled=False):  # a product, so bfloat16 would be taken
+        if self.counted is None and not self.logits.requires_grad:  # faster, but with a slow gradient, image by image
+            with torch.autocast(self.logits.device.type, enabled=False):  # einsum would compute in bfloat16
                 linear = torch.einsum("...np,np->...n", self.logits, target)
             return linear - F.softplus(self.logits).sum(-1)
         terms = self.logits * target - F.softplus(self.logits)
         return (terms if self.counted is None else torch.where(self.counted, terms, 0.0)).sum(-1)
 
     def paste(self, values: Tensor, background: Tensor) -> Tensor:
-        """Return images (..., N, 784): `values` (..., N, P) on the counted pixels, `background` (N, 784) elsewhere."""
+        """Return images (..., N, 784) with `values` (..., N, P) at the counted pixels and `background` (N, 784) elsewhere."""
         images = background.expand(*values.shape[:-1], background.shape[-1]).clone()
         if self.counted is not None:
             values = torch.where(self.counted, values, images[..., self.pixels])

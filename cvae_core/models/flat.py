@@ -1,4 +1,4 @@
-"""Models with one z: the VAE, the label CVAE, the quadrant CVAE of Sohn, Lee & Yan (2015) and their baseline."""
+"""Models without a hierarchy: the VAE, the label CVAE, the quadrant CVAE of Sohn, Lee & Yan (2015) and its baseline."""
 
 from abc import abstractmethod
 
@@ -19,7 +19,7 @@ from cvae_core.models.mlp import Body, GaussianHead
 
 
 class FlatVAE(ConditionalVAE):
-    """Give infer, draw and logits to a prior, a posterior and a generation network."""
+    """Implement infer, draw and logits with a prior, a posterior and a generation network."""
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
         """Return p(z | c)."""
@@ -31,10 +31,10 @@ class FlatVAE(ConditionalVAE):
 
     @abstractmethod
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the generated pixels' logits, (samples, images, P)."""
+        """Return the logits of the generated pixels, (samples, images, P)."""
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c)."""
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784)."""
         context = self.context(c)
         posterior, prior = self.posterior(x, context), self.prior(context)
         z = posterior.at(noise)
@@ -43,19 +43,19 @@ class FlatVAE(ConditionalVAE):
         return Latents(z, prior.noise(z), rate, log_weight, context)
 
     def draw(self, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the prior: z ~ p(z | c)."""
+        """Turn base noise into z ~ p(z | c), the prior."""
         context = self.context(c)
         noise = noise.expand(-1, len(c), -1)
         z = self.prior(context).at(noise)
         return Latents(z, noise, torch.zeros_like(z[:1]), z.new_zeros(z.shape[:-1]), context)
 
     def logits(self, latents: Latents) -> Tensor:
-        """Return the generated pixels' logits, (samples, images, P)."""
+        """Return the logits of the generated pixels, (samples, images, P)."""
         return self.decoded(latents.z, latents.context)
 
 
 class VAE(FlatVAE):
-    """p(x) with z ~ N(0, I) (Kingma & Welling 2014)."""
+    """Model p(x) with z ~ N(0, I) (Kingma & Welling 2014)."""
 
     condition_sizes: tuple[int, ...] = ()
 
@@ -68,7 +68,7 @@ class VAE(FlatVAE):
         self.output = nn.Linear(config.width, PIXELS)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode nothing."""
+        """Return no inputs: a VAE has no condition."""
         return ()
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
@@ -84,7 +84,7 @@ class VAE(FlatVAE):
 
 
 class LabelCVAE(VAE):
-    """p(x | label): the one-hot label goes into encoder and decoder; its prior is N(0, I) or learned per label."""
+    """Model p(x | label). The one-hot label is an input of encoder and decoder. The prior is N(0, I) or learned per label."""
 
     condition_sizes = (LABELS,)
 
@@ -93,12 +93,12 @@ class LabelCVAE(VAE):
         self.prior_table = nn.Embedding(LABELS, 2 * config.latent) if config.prior == "learned" else None
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the labels one-hot, (N, 10)."""
+        """Return the one-hot labels, (N, 10)."""
         assert c.labels is not None
         return (F.one_hot(c.labels, LABELS).float(),)
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | label): the same for all labels unless learned."""
+        """Return p(z | label). Unless the prior is learned, it is the same for all labels."""
         if self.prior_table is None:
             return super().prior(context)
         loc, log_scale = (context[0] @ self.prior_table.weight).float().chunk(2, dim=-1)
@@ -106,7 +106,7 @@ class LabelCVAE(VAE):
 
 
 class Baseline(FlatVAE):
-    """p(hidden | visible) without latents: the deterministic network of Sohn et al. (2015), "NN (baseline)"."""
+    """Model p(hidden | visible) without latents: the deterministic "NN (baseline)" of Sohn et al. (2015)."""
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)
@@ -115,24 +115,25 @@ class Baseline(FlatVAE):
         self.body, self.output = Body((PIXELS, len(NAMES)), *shape), nn.Linear(config.width, len(self.pixels))
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the visible pixels and which quadrants they are."""
+        """Return the visible pixels (N, 784), and flags of the visible quadrants (N, 4)."""
         return seen(self.visible, c)
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return the distribution over no dimensions."""
+        """Return a distribution over zero dimensions."""
         return self.prior(context)
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the hidden pixels' logits; z has no dimensions and says nothing."""
+        """Return the logits of the hidden pixels. z has zero dimensions and is ignored."""
         out: Tensor = self.output(self.body(*context))
         return out.expand(*z.shape[:-2], *out.shape)
 
 
 class QuadrantCVAE(FlatVAE):
-    """p(hidden | visible) with recognition, prior and generation networks (Sohn, Lee & Yan 2015).
+    """Model p(hidden | visible) with recognition, prior and generation networks (Sohn, Lee & Yan 2015).
 
-    The prior network sees the visible pixels with the frozen baseline's first guess in the hidden ones; the
-    recognition network sees the whole image. In `classic` the generation network sees z alone, as in the Pyro tutorial.
+    The input of the prior network is the visible pixels, with the hidden ones predicted by the frozen baseline. The input of
+    the recognition network is the whole image. In the preset `classic`, the input of the generation network is z alone, as in
+    the Pyro tutorial.
     """
 
     def __init__(self, config: QuadrantConfig):
@@ -148,7 +149,7 @@ class QuadrantCVAE(FlatVAE):
         self.output = nn.Linear(config.width, len(self.pixels))
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the visible pixels with the baseline's guess pasted into the hidden ones, and which are visible."""
+        """Return the visible pixels with the baseline's prediction of the hidden ones (N, 784), and the flags (N, 4)."""
         return first_guess(self.baseline, c)
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
@@ -163,13 +164,13 @@ class QuadrantCVAE(FlatVAE):
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the hidden pixels' logits."""
+        """Return the logits of the hidden pixels."""
         out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
         return out
 
 
 def frozen_baseline(config: QuadrantConfig) -> Baseline:
-    """Return the baseline inside a quadrant model; its weights come from a run of its own."""
+    """Return the frozen baseline of a quadrant model. Its weights are loaded later, from a baseline's run."""
     needed = baseline_for(config)
     assert needed is not None
     return Baseline(needed).requires_grad_(False)
@@ -177,7 +178,7 @@ def frozen_baseline(config: QuadrantConfig) -> Baseline:
 
 @torch.no_grad()
 def first_guess(baseline: Baseline, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return the visible pixels with a baseline's guess pasted into the hidden ones (N, 784), and the flags (N, 4)."""
+    """Return the visible pixels with a baseline's prediction of the hidden ones (N, 784), and the flags (N, 4)."""
     pixels, visible = seen(baseline.visible, c)
     if c.guess is not None:
         return c.guess, visible

@@ -1,7 +1,7 @@
-"""Hierarchical convolutional models: groups of latents from coarse to fine, each given those above it and c.
+"""Hierarchical convolutional models: groups of latents from coarse to fine, each given c and the groups above it.
 
-p(z | c) = Π p(z_l | z_<l, c) and q(z | x, c) = Π q(z_l | z_<l, x, c) share the way down, as in the ladder VAE (Sønderby et
-al. 2016); posteriors are offsets from their priors (Vahdat & Kautz 2020). z is all groups' maps laid end to end.
+p(z | c) = Π p(z_l | z_<l, c) and q(z | x, c) = Π q(z_l | z_<l, x, c) share the top-down network, as in the ladder VAE
+(Sønderby et al. 2016). Posteriors are offsets from their priors (Vahdat & Kautz 2020). z concatenates the maps of all groups.
 """
 
 import torch
@@ -19,10 +19,10 @@ from cvae_core.models.flat import first_guess, frozen_baseline
 
 
 class Ladder(ConditionalVAE):
-    """p(x) by a hierarchy of latents; its subclasses say what the condition adds to the features at each size."""
+    """Model p(x) with a hierarchy of latents. Subclasses define what the condition adds to the features at each size."""
 
     image_draws = 256
-    seen = 0  # channels that the pixel head sees of the condition
+    seen = 0  # channels of the condition at 28×28, an input of the pixel head
 
     def __init__(self, config: VAEConfig):
         super().__init__(config)
@@ -36,7 +36,7 @@ class Ladder(ConditionalVAE):
 
     @property
     def mapped(self) -> int:
-        """Return the dimensions of the top group: the finer ones are strokes' places, not a digit's."""
+        """Return the number of dimensions of the top group. Finer groups place strokes, and do not describe a digit."""
         return self.groups[0].size
 
     @property
@@ -45,34 +45,34 @@ class Ladder(ConditionalVAE):
         return [*self.coarse, *self.fine]
 
     def per_unit(self, rate: Tensor) -> Tensor:
-        """Sum rates (…, latent) over the places of each map, (…, groups · channels)."""
+        """Sum rates (…, latent) over the positions of each map, (…, groups · channels). Here, every map is a unit."""
         parts = rate.split([group.size for group in self.groups], dim=-1)
         mapped = zip(self.groups, parts, strict=True)
         return torch.cat([part.unflatten(-1, (group.latent, -1)).sum(-1) for group, part in mapped], -1)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode nothing: zeros to add at 7×7 and at 14×14."""
+        """Return zeros to add to the features at 7×7 and 14×14: p(x) has no condition."""
         zeros = self.top.new_zeros(len(c), 1, 1, 1)
         return zeros, zeros
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the posterior of images x (N, 784): z ~ q(z | x, c), group by group."""
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784), group by group."""
         require_images(x)
         return self._descend(self.context(c), noise.expand(-1, len(c), -1), self.recognition(_maps(x)))
 
     def draw(self, c: Condition, noise: Tensor) -> Latents:
-        """Place base noise under the prior: z ~ p(z | c), group by group."""
+        """Turn base noise into z ~ p(z | c), the prior, group by group."""
         return self._descend(self.context(c), noise.expand(-1, len(c), -1), None)
 
     def logits(self, latents: Latents) -> Tensor:
-        """Return the generated pixels' logits, (samples, images, P)."""
+        """Return the logits of the generated pixels, (samples, images, P)."""
         assert latents.features is not None
         images = latents.context[2] if self.seen else None
         out: Tensor = self.head(latents.features, images)
         return out[..., self.pixels]
 
     def _descend(self, context: tuple[Tensor, ...], noise: Tensor, evidence: dict[int, Tensor] | None) -> Latents:
-        """Go down the groups; without evidence z is drawn from the prior."""
+        """Compute the groups from top to bottom. Without `evidence`, features of the images, z comes from the prior."""
         count = noise.shape[1]
         h = (self.top + context[0]).expand(count, -1, COARSE, COARSE).contiguous(memory_format=torch.channels_last)
         h = h.unsqueeze(0)  # (samples, N, channels, side, side): one sample until z is added
@@ -95,7 +95,7 @@ class Ladder(ConditionalVAE):
         return Latents(z, under_prior, rate, log_weight, context, h)
 
     def _parts(self, noise: Tensor) -> list[Tensor]:
-        """Cut base noise (samples, N, latent) into the groups' maps."""
+        """Split base noise (samples, N, latent) into one map for each group."""
         parts = noise.split([group.size for group in self.groups], dim=-1)
         return [
             part.unflatten(-1, (group.latent, group.side, group.side))
@@ -104,7 +104,7 @@ class Ladder(ConditionalVAE):
 
 
 class LabelLadder(Ladder):
-    """p(x | label): the label adds a learned vector at each size."""
+    """Model p(x | label). A learned vector for the label is added to the features at each size."""
 
     def __init__(self, config: LabelConfig):
         super().__init__(config)
@@ -112,13 +112,13 @@ class LabelLadder(Ladder):
         self.fine_label = nn.Embedding(LABELS, config.width)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode the labels as vectors (N, channels, 1, 1) for 7×7 and 14×14."""
+        """Return the learned vectors of the labels, (N, channels, 1, 1), for 7×7 and 14×14."""
         assert c.labels is not None
         return self.coarse_label(c.labels)[..., None, None], self.fine_label(c.labels)[..., None, None]
 
 
 class QuadrantLadder(Ladder):
-    """p(hidden | visible): the visible pixels, the baseline's first guess and the mask are seen at every size."""
+    """Model p(hidden | visible). Visible pixels, the baseline's prediction and the mask are inputs at every size."""
 
     seen = 2
 
@@ -128,7 +128,7 @@ class QuadrantLadder(Ladder):
         self.vision = Pyramid(self.seen, config.width, config.depth)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Encode what is visible, the guess and the mask: features at 7×7 and 14×14, and the pixels themselves."""
+        """Return features of visible pixels, prediction and mask at 7×7 and 14×14, and these images at 28×28."""
         guess, _ = first_guess(self.baseline, c)
         assert c.visible is not None
         images = torch.stack([guess, pixel_mask(c.visible).to(guess.dtype)], dim=1).unflatten(-1, (SIDE, SIDE))
@@ -142,6 +142,6 @@ def _maps(x: Tensor) -> Tensor:
 
 
 def _alike(parts: tuple[Tensor, ...]) -> list[Tensor]:
-    """Expand tensors (samples or 1, …) to equally many samples."""
+    """Expand tensors (samples or 1, …) to the same number of samples."""
     samples = max(len(part) for part in parts)
     return [part.expand(samples, -1, -1) for part in parts]

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons whose first layer adds its inputs' projections, so that a shared input is projected once."""
+"""Multilayer perceptrons whose first layer adds projections of its inputs, so that a shared input is projected once."""
 
 import math
 
@@ -11,15 +11,15 @@ from cvae_core.system.seeds import require_seed
 
 
 class ZeroLinear(nn.Linear):
-    """Mark a linear layer that starts at zero: what it feeds starts as the identity, or as nothing added."""
+    """Mark a linear layer whose weights and biases are initialised with zeros."""
 
 
 class ZeroConvolution(nn.Conv2d):
-    """Mark a convolution that starts at zero."""
+    """Mark a convolution whose weights and biases are initialised with zeros."""
 
 
 class AddedInputs(nn.Module):
-    """Compute W₁ a + W₂ b + … + bias; inputs broadcast, so that V c is computed once for all samples of z."""
+    """Compute W₁ a + W₂ b + … + bias. Inputs are broadcast: the projection of c is computed once for all samples of z."""
 
     def __init__(self, sizes: tuple[int, ...], width: int):
         super().__init__()
@@ -33,7 +33,7 @@ class AddedInputs(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """h + W₂ SiLU(W₁ LayerNorm(h)), the identity at the start."""
+    """Compute h + W₂ SiLU(W₁ LayerNorm(h)). Initially W₂ = 0, so that the block is the identity."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -45,9 +45,9 @@ class ResidualBlock(nn.Module):
 
 
 class Body(nn.Module):
-    """Turn inputs into features (..., width): plain ReLU layers as both ancestors have, or residual blocks.
+    """Map inputs to features (..., width) with ReLU layers, as Sohn et al. and the Pyro tutorial do, or residual blocks.
 
-    `depth` counts the plain network's layers, or the residual network's blocks after its first layer.
+    `depth` is the number of layers of the plain network, or of residual blocks after the first layer.
     """
 
     def __init__(self, inputs: tuple[int, ...], width: int, depth: int, residual: bool):
@@ -69,7 +69,7 @@ class Body(nn.Module):
 
 
 class GaussianHead(nn.Module):
-    """Read μ and log σ off features; float32 whatever the arithmetic before, for densities need it."""
+    """Predict μ and log σ from features. The output is float32 even under autocast, since densities need the precision."""
 
     def __init__(self, width: int, latent: int):
         super().__init__()
@@ -82,7 +82,7 @@ class GaussianHead(nn.Module):
 
 
 def initialise(module: nn.Module, seed: int) -> None:
-    """Set all weights from a seed as torch would (He et al. 2015), without its shared generator."""
+    """Initialise all weights from a seed as torch does (He et al. 2015), without its global random generator."""
     generator = torch.Generator().manual_seed(require_seed(seed))
     for part in module.modules():
         if isinstance(part, nn.LayerNorm):

@@ -1,8 +1,8 @@
-"""Bounds to train by and estimates of log p(x | c), all in nats per image, for any model of the interface.
+"""Training objectives and estimates of log p(x | c) for every ConditionalVAE, in nats per image.
 
-The ELBO is Kingma & Welling (2014), its conditional form Sohn, Lee & Yan (2015), equation 4; the estimates are their
-equations for Monte Carlo and importance sampling. Every estimate runs over chunks of draws and keeps a running
-log-sum-exp in float64: memory does not grow with the number of draws, and rounding does not flatter the model.
+The ELBO is from Kingma & Welling (2014). Its conditional form is equation 4 of Sohn, Lee & Yan (2015), who also give the
+Monte Carlo and importance sampling estimates. Every estimate processes draws in chunks and accumulates a log-sum-exp in
+float64: memory does not grow with the number of draws, and rounding errors do not bias the estimate upwards.
 """
 
 import math
@@ -17,27 +17,28 @@ from cvae_core.models.conditional_vae import ConditionalVAE
 
 
 class Elbo(NamedTuple):
-    """The two terms of the evidence lower bound, (N,) each."""
+    """Hold the two terms of the evidence lower bound, (N,) each."""
 
     reconstruction: Tensor  # E_q log p(x | z, c)
     rate: Tensor  # KL(q(z | x, c) ‖ p(z | c))
 
     def value(self, beta: float = 1.0) -> Tensor:
-        """Return reconstruction − β rate, a lower bound on log p(x | c) at β = 1."""
+        """Return reconstruction − β rate. At β = 1 this is a lower bound on log p(x | c)."""
         return self.reconstruction - beta * self.rate
 
 
 def elbo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Elbo:
-    """log p(x | c) ≥ reconstruction − rate, averaged over the draws that `noise` (samples, N, latent) makes."""
+    """Return the terms of log p(x | c) ≥ reconstruction − rate, averaged over the draws of `noise` (samples, N, latent)."""
     latents = model.infer(x, c, noise)
     reconstruction = model.likelihood(latents, c).log_prob(x)
     return Elbo(reconstruction.mean(0), latents.rate.sum(-1).mean(0))
 
 
 def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha: float) -> Elbo:
-    """α (E_q log p(x | z, c) − rate) + (1 − α) E_p(z|c) log p(x | z, c): Sohn, Lee & Yan (2015), equation 9.
+    """Return α (E_q log p(x | z, c) − rate) + (1 − α) E_p(z|c) log p(x | z, c): Sohn, Lee & Yan (2015), equation 9.
 
-    At α = 0 it is the objective of the Gaussian stochastic neural network, equation 8. Both draws share their base noise.
+    At α = 0 this is equation 8, the objective of the Gaussian stochastic neural network. Prior and posterior draws use the
+    same base noise.
     """
     predicted = model.likelihood(model.draw(c, noise), c).log_prob(x).mean(0)
     if alpha == 0:
@@ -47,11 +48,11 @@ def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha:
 
 
 def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
-    """log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β, at β = 1 a tighter bound (Burda et al. 2016).
+    """Return log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β. At β = 1 it is above the ELBO (Burda et al. 2016).
 
-    It is told as reconstruction − β rate: the rate is the divergence KL(q ‖ p), the reconstruction what the bound leaves
-    for it. The weights themselves take β, for rewarding their bound with a share of the rate would have the rate grow
-    without end.
+    The bound is split into reconstruction − β rate: the rate is KL(q ‖ p), and the reconstruction is the bound plus β rate.
+    β is an exponent of the weights. Adding a multiple of the rate to the bound instead would reward the rate, which would
+    then grow without limit.
     """
     latents = model.infer(x, c, noise)
     log_weights = model.likelihood(latents, c).log_prob(x) + beta * latents.log_weight
@@ -61,7 +62,7 @@ def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: T
 
 
 def objective(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
-    """Return the bound that the model's configuration trains by, where β is the weight of the rate."""
+    """Return the terms of the objective in the model's configuration, where β is the weight of the rate."""
     alpha = model.config.objective.alpha
     if alpha != 1:
         return hybrid(model, x, c, noise, alpha)
@@ -83,21 +84,21 @@ class LogMeanExp:
 
     @property
     def value(self) -> Tensor:
-        """Return the log of the mean so far, (N,) float64."""
+        """Return the log of the mean of all values added, (N,) float64."""
         assert self.total is not None
         return self.total - torch.tensor(float(self.count), dtype=torch.float64).log()
 
 
 class PosteriorEstimates(NamedTuple):
-    """What draws from the recognition network say, (N,) float64 each."""
+    """Hold estimates of log p(x | c) from draws of q(z | x, c), (N,) float64 each."""
 
-    elbo: Tensor  # 1/S Σ log p(x | z_s, c) − KL: the Pyro tutorial's "CVAE (Monte Carlo)" is this, negated
+    elbo: Tensor  # 1/S Σ log p(x | z_s, c) − KL, negated the "CVAE (Monte Carlo)" of the Pyro tutorial
     importance_sampling: Tensor  # log 1/S Σ p(x | z_s, c) p(z_s | c) / q(z_s | x, c): below log p(x | c) in expectation
 
 
 @torch.no_grad()
 def from_posterior(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> PosteriorEstimates:
-    """Estimate log p(x | c) with z_s ~ q(z | x, c), one draw for each of noise (samples, N, latent)."""
+    """Estimate log p(x | c) from z_s ~ q(z | x, c), with base noise (samples, N, latent)."""
     weights = LogMeanExp()
     bound = torch.zeros(len(c), dtype=torch.float64, device=x.device)
     for chunk in _chunks(model, noise, len(c)):
@@ -110,7 +111,7 @@ def from_posterior(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor
 
 @torch.no_grad()
 def prior_monte_carlo(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor) -> Tensor:
-    """Estimate log p(x | c) by log 1/S Σ p(x | z_s, c), z_s ~ p(z | c): (N,) float64, far too low for small S."""
+    """Return log 1/S Σ p(x | z_s, c), z_s ~ p(z | c), (N,) float64: an estimate of log p(x | c), far too low for small S."""
     mean = LogMeanExp()
     for chunk in _chunks(model, noise, len(c)):
         mean.add(model.likelihood(model.draw(c, chunk), c).log_prob(x))

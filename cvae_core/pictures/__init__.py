@@ -1,1 +1,1 @@
-"""Images of images: grids, the pictures that pages and commands show, training stages, and exports to other programs."""
+"""Pictures: grids of digits, their recipes for pages and commands, training stages, and exports to other programs."""

@@ -1,6 +1,6 @@
-"""A run in other tools' formats: the curves and stages of its training for TensorBoard, what it computes as ONNX.
+"""Export a run: the curves and stages of its training for TensorBoard, and its model as an ONNX graph.
 
-Both formats need packages that the lab itself does without: the extras `tensorboard` and `onnx`.
+Both formats need optional dependencies: the extras `tensorboard` and `onnx`.
 """
 
 import io
@@ -31,8 +31,8 @@ from cvae_core.training.loop import steps_per_epoch
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-QUANTITIES = ("bound", "reconstruction", "rate")  # by epoch and split, nats per image
-INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of a graph, in the order in which it checks them
+QUANTITIES = ("bound", "reconstruction", "rate")  # per epoch and split, in nats per image
+INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of the ONNX graph, in the order of their checks
     "label": (
         f"int64 (N,): the digit, a whole number from 0 to {LABELS - 1}",
         lambda label: (label >= 0) & (label < LABELS),
@@ -42,7 +42,7 @@ INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of a graph, 
         lambda image: (image >= 0) & (image <= 1),
     ),
     "visible": (
-        f"bool (N, {len(NAMES)}): {', '.join(NAMES)}, of which one to three are true",
+        f"bool (N, {len(NAMES)}): {', '.join(NAMES)}; one to three of them are true",
         lambda visible: visible.any(-1) & ~visible.all(-1),
     ),
     "epsilon": (
@@ -51,16 +51,16 @@ INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of a graph, 
     ),
 }
 STAGE_SCALE = 2
-STAGES_PER_TAG = 10  # images of a tag that TensorBoard's server shows by default: of more it chooses ten at random
-_BATCH = 2  # of the images that a graph is made with; it takes any number
+STAGES_PER_TAG = 10  # TensorBoard's default limit: of more images in a tag, it shows ten chosen at random
+_BATCH = 2  # size of the example inputs for tracing; the graph accepts any number
 
 
 def to_tensorboard(run: Run, folder: Path) -> Path:
-    """Write a run's curves and stages for TensorBoard into a folder of its name, which is returned.
+    """Write a run's curves and stages for TensorBoard to `folder` / the run's name, and return this path.
 
-    A step is a step of the optimiser, as a text in the log says, so that a stage within an epoch has one too; the wall time
-    is the run's start and the seconds of training until then. Of the stages there is what the model made, not the digits
-    that it was to make, in as many tags as TensorBoard needs to show all of them.
+    A step is a step of the optimiser, so that stages within an epoch have a step too. A text in the log explains this. The
+    wall time is the start of the run plus the seconds of training. Stages show the model's digits without the test images,
+    with at most STAGES_PER_TAG in a tag. Raises ConfigError if the path already contains a log.
     """
     _require_extra("tensorboard", "A log for TensorBoard")
     from tensorboard.compat.proto.event_pb2 import Event
@@ -68,11 +68,11 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
 
     log = folder / run.name
     if any(log.glob("events.out.tfevents.*")):
-        raise ConfigError(f"{log} holds a log already, and two in one folder are drawn as one: give another folder.")
+        raise ConfigError(f"{log} already contains a log, and TensorBoard would draw both as one. Give another folder.")
     card = run.card()
     steps = steps_per_epoch(card.config, TRAINING_IMAGES[card.config.dataset])
     begun = datetime.fromisoformat(card.created).timestamp()
-    content = io.BytesIO()  # and not yet a file: on a full disk nothing of it must be left
+    content = io.BytesIO()  # written to a file at the end: on a full disk, no partial log remains
     events = RecordWriter(content)
     events.write(Event(wall_time=begun, file_version="brain.Event:2").SerializeToString())
     for epoch, seconds, summary in _summaries(run, card.config, steps):
@@ -83,16 +83,16 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
 
 
 def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, float, Summary]]":
-    """Yield what a step is, a run's curves and its stages as epochs, seconds of training until then, and summaries."""
+    """Yield epoch, seconds of training and summary: of a text about steps, of the curves, and of the stages."""
     from torch.utils.tensorboard import summary
 
     units = "bound, reconstruction and rate are in nats per image"
-    yield 0, 0, summary.text("units", f"A step is a step of the optimiser, {steps:,} to an epoch; {units}.")
+    yield 0, 0, summary.text("units", f"A step is a step of the optimiser; an epoch has {steps:,}. The {units}.")
     curves, stages = run.curves(), run.stages()
     for row in curves.to_dict("records"):
-        told = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
-        told |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
-        for name, value in told.items():
+        scalars = {f"{quantity}/{row['split']}": row[quantity] for quantity in QUANTITIES}
+        scalars |= {"learning_rate": row["learning_rate"]} if row["split"] == "train" else {}
+        for name, value in scalars.items():
             yield row["epoch"], row["seconds"], summary.scalar(name, value)
     ends = curves[curves["split"] == "train"]
     seconds = np.interp(stages["epoch"], [0, *ends["epoch"]], [0, *ends["seconds"]])
@@ -105,25 +105,25 @@ def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, f
 
 
 class Decoder(nn.Module):
-    """Pixel means (N, 784) from base noise (N, latent), under labels (N,) where the model is given them."""
+    """Compute pixel means (N, 784) from base noise (N, latent), and from labels (N,) if the model is given them."""
 
     def __init__(self, model: ConditionalVAE):
         super().__init__()
         self.model = model
 
     def forward(self, epsilon: Tensor, label: Tensor | None = None) -> Tensor:
-        """Decode one z per image."""
+        """Return the pixel means of one z per image."""
         c = nothing(len(epsilon)) if label is None else labelled(_checked("label", label))
         return _means(self.model, c, _checked("epsilon", epsilon))
 
 
 class Completion(nn.Module):
-    """Images (N, 784) with their hidden quadrants completed from base noise (N, latent); what is hidden is not read.
+    """Complete the hidden quadrants of images (N, 784) from base noise (N, latent). Hidden pixels are ignored.
 
-    A model of any set is told the visible quadrants, (N, 4) booleans; a baseline has one answer and takes no noise.
+    A model for any set takes the visible quadrants as booleans (N, 4). A baseline is deterministic and takes no noise.
     """
 
-    own: Tensor  # (4,) flags of the quadrants that the model was trained on
+    own: Tensor  # (4,) flags of the visible quadrants that the model was trained on
 
     def __init__(self, model: ConditionalVAE):
         super().__init__()
@@ -132,7 +132,7 @@ class Completion(nn.Module):
         self.register_buffer("own", flags("1" if config.any_set else config.visible_set or "1"))
 
     def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
-        """Complete one answer per image."""
+        """Return one completion per image."""
         image = _checked("image", image)
         shown = self.own if visible is None else _checked("visible", visible)
         c = condition(self.model.config, image, None, shown)
@@ -140,10 +140,10 @@ class Completion(nn.Module):
 
 
 def _checked(name: str, values: Tensor) -> Tensor:
-    """Return an input as it is, or let the graph fail where any value is outside its range.
+    """Return an input unchanged. If a value is outside its range, the ONNX graph fails here.
 
-    ONNX has no operator that raises an error, but `Gather` refuses an index beyond its table: it reads a zero, which is
-    added to the values, from a table of one entry, at index 1 where a value is wrong.
+    ONNX has no operator that raises an error, but `Gather` fails for an index outside its table. Here it reads from a table
+    with one zero, at index 1 if a value is wrong and at 0 otherwise. The zero is added to the values.
     """
     wrong = ~INPUTS[name][1](values).all()
     zero = torch.zeros(1).index_select(0, wrong.long().reshape(1))
@@ -155,10 +155,10 @@ def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
 
 
 def onnx(run: Run) -> bytes:
-    """Return the decoder of a VAE or label model, the completion of a quadrant model or baseline, as an ONNX graph.
+    """Return a run's model as an ONNX graph: `Decoder` for a VAE or label model, `Completion` for other models.
 
-    Inputs are called as in `Decoder` and `Completion`, in any number N of images; the output is `means` (N, 784). The
-    metadata say what each input is; a value outside its range makes the graph fail at a node that is named after it.
+    Inputs have the names of the arguments of `Decoder` and `Completion`, for any number N of images. The output is `means`
+    (N, 784). The metadata describe each input. A value outside its range lets the graph fail at a node with the input's name.
     """
     _require_extra("onnx", "ONNX")
     card, model = run.card(), run.model()
@@ -172,8 +172,8 @@ def onnx(run: Run) -> bytes:
         part = Decoder(model)
         given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.given else {}
     any_number = {name: {0: torch.export.Dim("N")} for name in given}
-    with warnings.catch_warnings(action="ignore"):  # of torch about itself
-        # Strict: only so does the number of images stay open where Python takes the length of a condition.
+    with warnings.catch_warnings(action="ignore"):  # torch warns about its own internals
+        # Only a strict export keeps N dynamic where Python code uses the length of a condition.
         graph = torch.export.export(part.eval(), (), given, dynamic_shapes=any_number, strict=True)
         program = torch.onnx.export(
             graph, output_names=["means"], dynamic_shapes=any_number, external_data=False, verbose=False
@@ -182,9 +182,9 @@ def onnx(run: Run) -> bytes:
     written = program.model_proto
     checks = [node for node in written.graph.node if node.name.startswith("node_index_select")]
     for name, node in zip((name for name in INPUTS if name in given), checks, strict=True):
-        node.name = f"{name} is outside its range, which the metadata say"
-    told = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
-    for name, value in {"run": run.name, "weights": card.weights.sha256, **told}.items():
+        node.name = f"{name} is outside its range, see the metadata"
+    described = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
+    for name, value in {"run": run.name, "weights": card.weights.sha256, **described}.items():
         written.metadata_props.add(key=name, value=value)
     content: bytes = written.SerializeToString()
     return content
@@ -193,4 +193,4 @@ def onnx(run: Run) -> bytes:
 def _require_extra(extra: str, what: str) -> None:
     needed = {"tensorboard": "tensorboard", "onnx": "onnxscript"}[extra]
     if find_spec(needed) is None:
-        raise ExtraMissing(f"{what} needs an extra; in the lab's folder: pip install --editable '.[{extra}]'")
+        raise ExtraMissing(f"{what} needs an extra. In the lab's folder, run: pip install --editable '.[{extra}]'")

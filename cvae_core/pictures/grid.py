@@ -1,7 +1,7 @@
-"""Pictures of digits: one crisp PNG per grid, with borders, tinted quadrants, labels and a caption; GIFs of training.
+"""Draw grids of digits as PNG, with borders, tinted quadrants, labels and a caption, and training stages as GIF.
 
-Digits are dark ink on light paper, enlarged by whole factors and never smoothed. The caption and whatever else is said
-of a picture also stand in its metadata.
+Digits are dark ink on light paper, enlarged by whole factors without interpolation. `png` writes facts about a picture into
+its metadata.
 """
 
 import io
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cvae_core.data.masks import SIDE, pixel_mask
 
-PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # papers: generated, given to the model, hidden from it
+PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # backgrounds of pixels: generated, given to the model, hidden from it
 PAPERS = np.array([[255, 255, 255], [205, 226, 245], [214, 214, 214]], np.float32)
 INK = np.array([22, 28, 45], np.float32)
 _SHARES = np.arange(256, dtype=np.float32)[:, None] / 255
@@ -23,12 +23,12 @@ BORDER = np.array([150, 158, 170], np.uint8)
 PAGE, TEXT = (255, 255, 255), (60, 66, 80)
 FONT_SIZE = 13
 MARGIN = 7
-APART = 3  # pixels between the names of two columns
+APART = 3  # pixels between the labels of two columns
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 
 
 def papers(visible: Tensor, hidden: int = PLAIN) -> np.ndarray:
-    """Return the papers (..., 784) under digits of which the quadrants in `visible` (..., 4) were given."""
+    """Return the background (..., 784) of digits whose quadrants in `visible` (..., 4) are given. Others get `hidden`."""
     return np.where(pixel_mask(visible).numpy(), VISIBLE, hidden).astype(np.uint8)
 
 
@@ -41,10 +41,10 @@ def grid(
     columns: Sequence[str] = (),
     caption: str = "",
 ) -> Image.Image:
-    """Lay images (R, C, 784), uint8 ink, out as a table with row and column labels and a caption below.
+    """Draw images (R, C, 784), uint8 ink, as a table with row labels, column labels and a caption below.
 
-    `papers` (R, C, 784) says for every pixel whether it was given (VISIBLE), hidden (UNKNOWN) or neither (PLAIN);
-    `scale` is how many pixels wide a digit's pixel becomes.
+    `papers` (R, C, 784) marks each pixel as given (VISIBLE), hidden (UNKNOWN) or neither (PLAIN). Each pixel of a digit is
+    drawn `scale` pixels wide.
     """
     height, width = images.shape[:2]
     line = max(1, scale // 3)
@@ -64,12 +64,12 @@ def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> byte
     for name, value in {"Software": "CVAE lab", **(facts or {})}.items():
         info.add_itxt(name, str(value))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=info, compress_level=1)  # twice as quick as the usual 6, for a fifth more bytes
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=1)  # half the time of level 6, for a fifth more bytes
     return buffer.getvalue()
 
 
 def gif(frames: Sequence[Image.Image]) -> bytes:
-    """Encode pictures of one size as an endless GIF that rests on the last one."""
+    """Encode pictures of one size as an endlessly looping GIF. The last picture is shown longest."""
     buffer = io.BytesIO()
     durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
     palette = [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames]
@@ -78,7 +78,7 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
 
 
 def columns(images: np.ndarray, papers: np.ndarray | None, first: int, scale: int) -> list[Image.Image]:
-    """Draw the columns of digits (R, C, 784) as pictures of their own, from a first one on."""
+    """Draw each column of digits (R, C, 784) as a separate picture, starting with column `first`."""
     return [
         grid(images[:, [number]], papers=None if papers is None else papers[:, [number]], scale=scale)
         for number in range(first, images.shape[1])
@@ -86,7 +86,7 @@ def columns(images: np.ndarray, papers: np.ndarray | None, first: int, scale: in
 
 
 def _words(colours: np.ndarray) -> np.ndarray:
-    """Return colours (..., 3) uint8 as a number each, four bytes of which one is idle: whole pixels are quicker to copy."""
+    """Pack colours (..., 3) uint8 into uint32, with one unused byte: copying whole pixels is faster."""
     return np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=-1).view(np.uint32)[..., 0]
 
 

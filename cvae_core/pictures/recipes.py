@@ -1,7 +1,7 @@
-"""Recipes of pictures: grids of digits that a model draws, completes or reconstructs, ready for `pictures.grid`.
+"""Recipes of pictures: sheets of digits that a model samples, completes or reconstructs, drawn by `pictures.grid`.
 
-Every function is a picture's whole recipe: with the same arguments it gives the same pixels anywhere. All take a model first;
-those in `OF_TEST_IMAGES` take the test images next.
+Each function computes one picture completely: the same arguments always give the same pixels. The first argument is a model.
+Functions in `OF_TEST_IMAGES` take the test images as the second.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -23,52 +23,52 @@ from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures.grid import UNKNOWN, VISIBLE, papers
 
-MANY = 64  # completions of a condition, for what is said of all of them: a spread, shares to 2 %
+MANY = 64  # completions per condition for statistics: a standard deviation, shares with a resolution of 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
-FRESH = 0.1  # share of the variance that is drawn anew around a chosen z
+FRESH = 0.1  # share of the variance that is resampled around a chosen z
 ALL_LABELS = tuple(range(LABELS))
-Shown = Literal["means", "ink"]  # what is shown of p(x | z, c): its mean, or a draw
-Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often`, or a cache of it
+Shown = Literal["means", "ink"]  # show the means of p(x | z, c), or ink drawn from it
+Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often` or a cached version
 
 
 class Sheet(NamedTuple):
-    """Digits in rows and columns, (R, C, 784) uint8 ink, and for every pixel what is under it: see `pictures.grid`."""
+    """Hold digits in rows and columns, (R, C, 784) uint8 ink, and the background of each pixel: see `pictures.grid`."""
 
     images: np.ndarray
     papers: np.ndarray | None = None
 
     def only(self, rows: Sequence[int]) -> "Sheet":
-        """Return some of the rows, in this order."""
+        """Return the rows with these indices, in this order."""
         return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
 def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
-    """Decode one base noise under some labels, in rows of so many; a VAE ignores the label."""
+    """Decode one base noise under each label, with `columns` digits in a row. A VAE ignores the labels."""
     drawn = decoded(model, _labels(model, labels), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1))
     return Sheet(drawn.reshape(-1, columns, drawn.shape[-1]))
 
 
 def around(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int, seed: int) -> Sheet:
-    """Decode base noises near one, a row per label: a tenth of their variance is drawn anew, the rest is kept."""
+    """Decode random base noises near `epsilon`, a row per label: a tenth of the variance is resampled."""
     drawn = noise.normal((columns, 1, model.latent), seed, "around")
     near = FRESH**0.5 * drawn + (1 - FRESH) ** 0.5 * torch.tensor(epsilon, dtype=torch.float32)
     return Sheet(decoded(model, _labels(model, labels), near).transpose(1, 0, 2))
 
 
 def samples(model: ConditionalVAE, labels: Sequence[int], columns: int, seed: int) -> Sheet:
-    """Draw a row of samples per label, the same noise in every row."""
+    """Draw samples, a row per label. All rows use the same noise."""
     epsilon = noise.normal((columns, 1, model.latent), seed, "samples")
     return Sheet(decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2))
 
 
 def block(model: ConditionalVAE, label: int, rows: int, columns: int, seed: int) -> Sheet:
-    """Draw rows and columns of samples of one label."""
+    """Draw samples of one label in rows and columns."""
     epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")
     return Sheet(decoded(model, _labels(model, [label]), epsilon).reshape(rows, columns, -1))
 
 
 def interpolation(model: ConditionalVAE, label: int, rows: int, steps: int, seed: int) -> Sheet:
-    """Walk along the sphere between pairs of random base noises, a row each."""
+    """Interpolate along the sphere between pairs of random base noises, a row per pair."""
     ends = noise.normal((rows, 2, model.latent), seed, "interpolation")
     walks = torch.stack([slerp(start, end, steps) for start, end in ends])  # (rows, steps, latent)
     drawn = decoded(model, _labels(model, [label]), walks.reshape(-1, 1, model.latent))
@@ -76,14 +76,14 @@ def interpolation(model: ConditionalVAE, label: int, rows: int, steps: int, seed
 
 
 def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
-    """Decode the plane of a two-dimensional z at equal steps of probability, ε₂ upwards."""
+    """Decode a grid over a two-dimensional z, at equally spaced quantiles of N(0, 1), with ε₂ upwards."""
     steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(side) + 0.5) / side)
     plane = torch.stack(torch.meshgrid(steps, steps.flip(0), indexing="xy"), dim=-1)  # (side, side, 2)
     return Sheet(decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
 
 
 def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
-    """Draw completions of some conditions, (count, N, 784) uint8; a larger count goes on where a smaller one ended."""
+    """Draw completions of N conditions, (count, N, 784) uint8. A larger count begins with the same completions."""
     return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
@@ -91,17 +91,17 @@ def completions(
     model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int, pixels: Shown = "means",
     often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
-    """Complete test digits, a column each.
+    """Complete test digits, a column per digit.
 
-    Rows: input, truth, the baseline's guess, the best guess (ε = 0), `count` samples, twice the pixels' standard deviation
-    over many samples: ½ is the most that values in [0, 1] can deviate, full ink.
+    Rows: input, truth, the baseline's prediction, the model's best guess (ε = 0), `count` samples, and twice the standard
+    deviation of each pixel over many samples. Values in [0, 1] have a standard deviation of at most ½, shown as full ink.
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
     return _columns(x, c, visible, _answers(model, c, visible, count, seed, pixels, often))
 
 
 def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
-    """Complete test digits, a column each, with z from the posterior, the prior and N(0, I), the same base noise each time.
+    """Complete test digits with z from the posterior, the prior and N(0, I), and the same base noise. A column per digit.
 
     Rows: input, truth, then `count` samples from each of `ablations.SOURCES`.
     """
@@ -113,19 +113,20 @@ def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, c
 
 
 def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], unit: int) -> Sheet:
-    """Show test digits, their reconstructions, and these with one dimension of z fixed to its prior mean, a row each."""
+    """Show rows of test digits, reconstructions, and reconstructions with one dimension of z at its prior mean."""
     x, c = held_out(model.config, test, torch.tensor(indices))
     with torch.inference_mode():
         whole = _inferred(model, x, c)
-        less = silenced(model, whole, c, unit)
-        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), less)]
+        reduced = silenced(model, whole, c, unit)
+        rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), reduced)]
     return Sheet(as_bytes(torch.stack([x, *rows])))
 
 
 def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label: int) -> Sheet:
-    """Reconstruct test digits under their own label and under another, a column each.
+    """Reconstruct test digits under their own label and under another, a column per digit.
 
-    Rows: image; reconstruction; the same z decoded under the other label; reconstruction with z inferred under it too.
+    Rows: the image, its reconstruction, the same z decoded under the other label, and a reconstruction whose z is inferred
+    under the other label too.
     """
     x, c = held_out(model.config, test, torch.tensor(indices))
     other = labelled(torch.full((len(x),), label))
@@ -135,9 +136,9 @@ def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label
 
 
 def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
-    """Complete test digits, a column each: what sampling and averaging do to a picture.
+    """Complete test digits by averaging and by sampling, a column per digit.
 
-    Rows: input, truth, the baseline's guess, the mean of `count` samples, the first of them, ink drawn from its pixel means.
+    Rows: input, truth, the baseline's prediction, the mean of `count` samples, the first sample, ink drawn from its means.
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
     drawn = decoded(model, c, noise.normal((count, len(x), model.latent), seed, "averages"))
@@ -150,7 +151,7 @@ def drawing(
     model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means",
     often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
-    """Complete a drawing of 784 bytes: itself, then what is in the lower rows of `completions`, in one row."""
+    """Complete a drawing of 784 bytes. One row: the drawing, then the rows of `completions` from the third on."""
     answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
     return Sheet(row, _papers(visible, row.shape[:2]))
@@ -159,28 +160,28 @@ def drawing(
 def completion_walks(
     model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int
 ) -> Sheet:
-    """Walk along the sphere from one completion of a test digit to another, a row for each walk, the input first."""
+    """Interpolate along the sphere between completions of a test digit, a row per pair, with the input first."""
     _, c = held_out(model.config, test, torch.tensor([index]), masks.flags(visible))
     return _walks(model, c, visible, rows, steps, seed)
 
 
 def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
-    """Walk from one completion of a drawing of 784 bytes to another, as `completion_walks` does for a test digit."""
+    """Interpolate between completions of a drawing of 784 bytes, as `completion_walks` does for a test digit."""
     return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
 
 
 def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
-    """Return what a quadrant model is given of a drawing of 784 bytes."""
+    """Return the condition of a quadrant model for a drawing of 784 bytes."""
     return condition(model.config, from_bytes(ink), torch.zeros(1, dtype=torch.long), masks.flags(visible))
 
 
 def thresholds(count: int, seed: int) -> np.ndarray:
-    """Return what pixels are held against to draw ink, (count, 784) uint8: a brighter one is black, others white."""
+    """Return random thresholds (count, 784) uint8 for drawing ink: a pixel mean above its threshold becomes black."""
     return (noise.uniform((count, masks.PIXELS), seed, "ink") * 255).to(torch.uint8).numpy()
 
 
 def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
-    """Show a test image beside its reconstruction, its neighbours in z, and samples for the same condition."""
+    """Show a test image and its reconstruction, then its neighbours in z, then samples for the same condition."""
     x, c = held_out(model.config, test, torch.tensor([index]))
     reconstruction = _reconstructed(model, x, c)
     drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
@@ -190,7 +191,7 @@ def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) 
 
 
 def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], columns: int) -> Sheet:
-    """Show test digits and below each its reconstruction, so many in a row; empty places are blank."""
+    """Show test digits, `columns` in a row, with each reconstruction below its digit. Unused cells stay blank."""
     x, c = held_out(model.config, test, torch.tensor(indices))
     pairs = np.stack([as_bytes(x), _reconstructed(model, x, c)], axis=1)  # (N, 2, 784)
     rows = -(-len(pairs) // columns)
@@ -200,7 +201,7 @@ def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], 
 
 
 def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
-    """Walk from one test digit's z to another's along the sphere, under the first one's condition and the second one's.
+    """Interpolate along the sphere between the z of two test digits, in two rows: one for the condition of each digit.
 
     A VAE has no condition, and one row.
     """
@@ -212,20 +213,20 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
 
 
 def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
-    """Return the posterior mean of a drawing, given its label or its visible quadrants as the model needs."""
+    """Return the posterior mean of a drawing under its label, or its visible quadrants: "1" for a model of any set."""
     visible = masks.flags("1") if model.config.any_set else None
     x = from_bytes(ink)
     return _inferred(model, x, condition(model.config, x, torch.tensor([label]), visible))
 
 
 def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
-    """Return the pixel means that base noise (samples, N or 1, latent) leads to, (samples, N, 784) uint8."""
+    """Decode base noise (samples, N or 1, latent) to pixel means, (samples, N, 784) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
 
 
 def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: int, seed: int) -> Sheet:
-    """Return walks between random base noises under one condition, what is given of the digit first."""
+    """Interpolate between random base noises under one condition, with the visible pixels in the first column."""
     assert c.pixels is not None
     ends = noise.normal((rows, 2, model.latent), seed, "walk")
     walks = torch.cat([slerp(start, end, steps) for start, end in ends])
@@ -238,7 +239,7 @@ def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: 
 def _answers(
     model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Shown, often: Often
 ) -> np.ndarray:
-    """Return both guesses, samples, and twice the pixels' standard deviation over many, (count + 3, N, 784) uint8."""
+    """Return both guesses, samples, and twice the standard deviation over many samples, (count + 3, N, 784) uint8."""
     drawn = often(model, c, max(count, MANY), seed)
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
     answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
@@ -246,7 +247,7 @@ def _answers(
 
 
 def _pixels(means: np.ndarray, visible: str, pixels: Shown, seed: int) -> np.ndarray:
-    """Return pixel means (count, N, 784) as they are, or ink drawn from them wherever the model made them."""
+    """Return pixel means (count, N, 784) unchanged, or ink drawn from the means of generated pixels."""
     if pixels == "means":
         return means
     ink = np.where(means > thresholds(len(means), seed)[:, None], 255, 0).astype(np.uint8)
@@ -254,7 +255,7 @@ def _pixels(means: np.ndarray, visible: str, pixels: Shown, seed: int) -> np.nda
 
 
 def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:
-    """Return the pixel means that images' posterior means lead to, (N, 784)."""
+    """Reconstruct images from their posterior means, (N, 784) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(_inferred(model, x, c), c), c))[0]
 
@@ -266,20 +267,20 @@ def _inferred(model: ConditionalVAE, x: Tensor, c: Condition) -> Latents:
 
 
 def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
-    """Return the baseline's guess and the model's best one, (N, 784) each."""
+    """Return the baseline's prediction and the model's best guess (ε = 0), (N, 784) each."""
     assert isinstance(model, Completer)
     return [decoded(each, c, torch.zeros(1, 1, each.latent))[0] for each in (model.baseline, model)]
 
 
 def _columns(x: Tensor, c: Condition, visible: str, answers: Sequence[np.ndarray] | np.ndarray) -> Sheet:
-    """Return a column per image: what is given of it, the image, and what a model makes of it."""
+    """Return a column per image: the visible pixels, the image, and the answers of a model."""
     assert c.pixels is not None
     rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers])
     return Sheet(rows, _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
 
 
 def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the papers under rows of digits of which some quadrants were given; a row's first one is the input."""
+    """Return backgrounds of rows of digits whose quadrants in `visible` are given. The first digit of a row is the input."""
     shown = masks.flags(visible)
     under: np.ndarray = np.broadcast_to(papers(shown), (*shape, masks.PIXELS)).copy()
     under[:, 0] = papers(shown, hidden=UNKNOWN)
@@ -293,4 +294,4 @@ def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
     completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, traversal,
 )  # fmt: skip
-DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # those that take `often`
+DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # recipes with the argument `often`

@@ -1,7 +1,7 @@
-"""The stages of a training as pictures: a frame per moment, or a strip of some moments side by side.
+"""Pictures of the stages of a training: one frame per stage, or a strip of stages side by side.
 
-As in `recipes`, every function is a picture's whole recipe. Stages are what `Run.stages()` reads. With the test images,
-what a model is given of them and the truth stand beside what it made of them.
+As in `recipes`, each function computes one picture completely. `Run.stages()` reads the stages. If the test images are
+given, a picture also shows the input of the model and the truth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,9 @@ Part = Literal["samples", "reconstructions"]
 def frame(
     stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, index: int = -1
 ) -> Image.Image:
-    """Draw a stage, a column per digit: reconstructions, then samples whose noise is the same in all stages.
+    """Draw a stage, a column per digit: reconstructions, then samples. All stages use the same noise.
 
-    A baseline has one answer and no samples.
+    A baseline is deterministic and has no samples.
     """
     names, given = _given(stages, config, test)
     samples = stages["samples"][index].swapaxes(0, 1)[: None if config.latents else 0]
@@ -40,7 +40,7 @@ def frame(
 
 
 def frames(stages: Stages, config: Config, name: str, scale: int, test: Split | None = None) -> list[Image.Image]:
-    """Draw every stage."""
+    """Draw one frame per stage."""
     return [frame(stages, config, name, scale, test, index) for index in range(len(stages["epoch"]))]
 
 
@@ -53,10 +53,10 @@ def strip(
     part: Part = "samples",
     digits: Sequence[int] = ALL_LABELS,
 ) -> Image.Image:
-    """Draw a row per digit, its first sample or its reconstruction at eight moments from the first to the last."""
+    """Draw a row per digit: its first sample or its reconstruction, at eight stages from the first to the last."""
     moments = strip_moments(stages)
     shown = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
-    sampled = part == "samples" and not config.reads_images  # then it is no test image that is drawn
+    sampled = part == "samples" and not config.reads_images  # these pictures show no test images
     names, given = _given(stages, config, None if sampled else test)
     images, under = (table[:, list(digits)].swapaxes(0, 1) for table in _after(given, shown))
     labels = [] if sampled and not config.given else [str(digit) for digit in digits]
@@ -66,23 +66,23 @@ def strip(
 
 
 def strip_moments(stages: Stages) -> np.ndarray:
-    """Return the positions of a strip's stages, (8,) or as many as there are."""
+    """Return the indices of the stages in a strip, (8,), or fewer if there are fewer stages."""
     count = len(stages["epoch"])
     return np.unique(np.linspace(0, count - 1, min(count, STRIP_MOMENTS)).round().astype(int))
 
 
 def said(epoch: float) -> str:
-    """Write an epoch in four characters: two figures, or what stands before the point."""
+    """Format an epoch in at most four characters: with two significant digits, or as an integer from 10 on."""
     return f"{epoch:.0f}" if epoch >= 10 else f"{epoch:.2g}"
 
 
 def epochs(count: float) -> str:
-    """Say how many epochs, one of them in the singular."""
+    """Format a number of epochs with its unit, in the singular for 1."""
     return f"{said(count)} epoch{'' if count == 1 else 's'}"
 
 
 def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str], Sheet]:
-    """Return what a model was given of the stages' test digits, and the truth, (K, digits, 784), with their names."""
+    """Return row labels, and the model's input and the truth for the test digits of the stages, (K, digits, 784)."""
     if test is None:
         nothing = np.zeros((0, *stages["reconstructions"].shape[1:]), np.uint8)
         return [], Sheet(nothing, nothing)
@@ -94,7 +94,7 @@ def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str
 
 
 def _after(given: Sheet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Put images (K, digits, 784) after what was given of them, on the truth's paper."""
+    """Append images (K, digits, 784) to the given rows, with the same background as the truth."""
     assert given.papers is not None
     paper = np.broadcast_to(given.papers[-1] if len(given.papers) else np.uint8(PLAIN), images.shape)
     return np.concatenate([given.images, images]), np.concatenate([given.papers, paper])

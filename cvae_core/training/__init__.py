@@ -1,1 +1,1 @@
-"""Training: the loop, validation, the optimiser, and verdicts on finished trainings."""
+"""Training: the loop, validation, the optimiser, and verdicts on finished training runs."""

@@ -1,7 +1,7 @@
-"""The training loop, as a generator of reports; it can stop after any step and go on as if it had not.
+"""The training loop, a generator of reports. It can stop after any step, and resume with identical results.
 
-Noise, order and binarisation derive from (seed, epoch, step), schedules are functions of the step, and all else that a
-step depends on is in `Learner.state`: a resumed training takes exactly the steps that it would have taken.
+Noise, order and binarisation derive from (seed, epoch, step), and schedules are functions of the step. Everything else that
+a step depends on is in `Learner.state`. A resumed training therefore takes exactly the same steps as an uninterrupted one.
 """
 
 import json
@@ -35,14 +35,14 @@ STAGE_EPOCHS = (
     *(0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 1.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50),
     *(75, 100, 150, 200, 300, 500, 1000, 2000, 5000),
 )
-WARM_UP_SHARE = 0.1  # of the one-cycle schedule
-MOST_LEFT_OUT = 10  # steps in a row whose gradient is not finite, before a training with clipping has diverged
+WARM_UP_SHARE = 0.1  # share of the one-cycle schedule
+MOST_LEFT_OUT = 10  # consecutive skipped steps with a non-finite gradient that a training with clipping tolerates
 GUESSES_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """One step was taken: `step` of `steps` in `epoch`, at a training bound in nats per image."""
+    """Report step `step` of `steps` in `epoch`, with its training bound in nats per image."""
 
     epoch: int
     step: int
@@ -52,7 +52,7 @@ class Stepped:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochEnded:
-    """An epoch is over; `improved` says that its weights are the best so far by the validation bound."""
+    """Report the end of an epoch. `improved` is true if its validation bound is the best so far."""
 
     epoch: int
     epochs: int
@@ -67,20 +67,20 @@ Report = Stepped | Staged | EpochEnded
 
 
 class Objective(nn.Module):
-    """Hold a model and return the terms of its bound: what DistributedDataParallel wraps."""
+    """Compute the terms of a model's objective in `forward`, which DistributedDataParallel requires."""
 
     def __init__(self, model: ConditionalVAE):
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor, c: Condition, noise: Tensor, beta: float) -> tuple[Tensor, Tensor]:
-        """Return reconstruction and rate of images x (N, 784), (N,) each, where β is the weight of the rate."""
+        """Return reconstruction and rate of images x (N, 784), (N,) each. β is the weight of the rate."""
         terms = objective(self.model, x, c, noise, beta)
         return terms.reconstruction, terms.rate
 
 
 class Learner:
-    """Hold all that changes while a model learns."""
+    """Hold the state of a training: model, optimiser, averaged weights and progress."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Learner:
         self.model.to(device)
         self.objective: nn.Module = Objective(self.model)
         if distributed.processes() > 1:
-            idle = config.objective.gsnn  # whose recognition network has no gradient
+            idle = config.objective.gsnn  # the recognition network of a GSNN has no gradient
             self.objective = DistributedDataParallel(self.objective, find_unused_parameters=idle)
         self.learned = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = AdamW(self.learned, config.weight_decay)
@@ -107,27 +107,27 @@ class Learner:
         )
         self.guesses: Tensor | None = None
         self.epoch = self.step = 0  # the next step to take
-        self.sums = torch.zeros(3, dtype=torch.float64)  # bound, reconstruction, rate over the epoch so far
+        self.sums = torch.zeros(3, dtype=torch.float64)  # of bound, reconstruction and rate in this epoch
         self.seen = 0
         self.best = -math.inf
         self.best_epoch = 0
         self.seconds = self.last_rate = 0.0
-        self.left_out = 0  # steps in a row, whose gradient was not finite
+        self.left_out = 0  # consecutive steps that were skipped because their gradient was not finite
 
     @property
     def evaluated(self) -> ConditionalVAE:
-        """Return the model whose weights are validated and kept: the averaged one where there is one."""
+        """Return the model that is validated and saved: the averaged one if averaging is on."""
         return self.average.module if self.average else self.model  # type: ignore[return-value]
 
     @property
     def finished(self) -> bool:
-        """Say whether all epochs are over or patience is exhausted."""
+        """Return whether all epochs are done or patience is exhausted."""
         config = self.config
         out_of_patience = config.patience is not None and self.epoch - self.best_epoch >= config.patience
         return self.epoch >= config.epochs or (self.epoch > 0 and out_of_patience)
 
     def learning_rate(self) -> float:
-        """Return the step size for the next step."""
+        """Return the learning rate for the next step."""
         if not self.config.one_cycle:
             return self.config.learning_rate
         done = (self.epoch * self.steps + self.step + 1) / (self.config.epochs * self.steps)
@@ -136,20 +136,20 @@ class Learner:
         return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)))
 
     def rate_weight(self) -> float:
-        """Return the weight of the rate for the next step: β, grown from 0 during the warm-up."""
+        """Return the weight of the rate for the next step. It grows linearly from 0 to β during the warm-up."""
         beta, warm_up = self.config.objective.beta, self.config.objective.warm_up
         grown = (self.epoch * self.steps + self.step + 1) / (warm_up * self.steps) if warm_up else 1.0
         return float(beta * min(1.0, grown))
 
     def learn(self, split: Split, rows: Tensor) -> float:
-        """Take one step on some images; return the mean bound that it saw, in nats per image."""
+        """Take one step on the images of `rows`. Return their mean bound before the step, in nats per image."""
         config = self.config
         x, c = training_batch(config, split, rows, self.epoch, self.step)
         if guess_is_fixed(config):
             c = replace(c, guess=self._guesses(split)[rows])
         shape = (config.objective.draws, len(rows), self.model.latent)
         epsilon = noise.normal(shape, config.seed, "latent", self.epoch, self.step)
-        # Convolutions refuse a share of no images: one is taken that does not count.
+        # Convolutions reject an empty share of the batch: such a process computes one image with weight 0.
         counts = distributed.rank() < len(rows)
         share = slice(distributed.rank() if counts else 0, None, distributed.processes())
         device = self.model.device
@@ -163,7 +163,7 @@ class Learner:
         sums = distributed.add_up(torch.stack(parts) * counts).cpu()
         self._require_finite(math.isfinite(sums[0]), "bound")
         self.model.zero_grad()
-        # Gradients are averaged over the processes, whose shares of a batch may differ by an image.
+        # DistributedDataParallel averages gradients over processes, whose shares of a batch may differ by one image.
         (-terms.value(beta).sum() * (counts * distributed.processes() / len(rows))).backward()
         if self._may_step():
             self.optimiser.step(self.last_rate)
@@ -175,9 +175,9 @@ class Learner:
         return float(sums[0]) / len(rows)
 
     def _may_step(self) -> bool:
-        """Say whether the gradient is finite, after shortening it where it is clipped.
+        """Clip the gradient if clipping is on, and return whether it is finite.
 
-        With clipping a few steps in a row may be left out; without, the first gradient that is not finite is the end.
+        Raises Diverged if it is not finite without clipping, or in more than MOST_LEFT_OUT consecutive steps with clipping.
         """
         if self.config.clip:
             finite = bool(torch.nn.utils.clip_grad_norm_(self.learned, self.config.clip).isfinite())
@@ -191,12 +191,12 @@ class Learner:
     def _require_finite(self, finite: bool, what: str) -> None:
         if not finite:
             raise Diverged(
-                f"Training diverged: after {self.step:,} steps of epoch {self.epoch + 1} the {what} is not finite. A "
-                f"learning rate of {self.config.learning_rate:g} is too high for these settings."
+                f"Training diverged: after {self.step:,} steps of epoch {self.epoch + 1} the {what} is not finite. The "
+                f"learning rate {self.config.learning_rate:g} is too high for these settings: lower it."
             )
 
     def _guesses(self, split: Split) -> Tensor:
-        """Return the frozen baseline's guess for every training image (images, 784), computed once: 78 MB of MNIST."""
+        """Return the frozen baseline's predictions for all training images (images, 784). Cached: 78 MB for MNIST."""
         if self.guesses is None:
             parts = []
             with torch.autocast(self.model.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -207,7 +207,7 @@ class Learner:
         return self.guesses
 
     def end_epoch(self, validation: Measured) -> EpochEnded:
-        """Close an epoch with what validation said of it."""
+        """End an epoch and return its report. Raise Diverged if a measured value is not finite."""
         bound, reconstruction, rate = (float(total) / self.seen for total in self.sums)
         measured = (validation.bound, validation.reconstruction, validation.rate, bound, reconstruction, rate)
         self._require_finite(all(value in NATS for value in measured), "validation bound")
@@ -227,7 +227,7 @@ class Learner:
         )
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Return everything that going on depends on, as tensors and notes; raise Diverged where any of it is not finite."""
+        """Return the state for resuming, as tensors and notes. Raise Diverged if a tensor is not finite."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
@@ -237,7 +237,7 @@ class Learner:
         return {**tensors, "sums": self.sums}, {"place": json.dumps(place), "config": json.dumps(self.config.to_json())}
 
     def load_state(self, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
-        """Go back to where `state` was taken."""
+        """Restore the state that `state` returned."""
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
@@ -256,7 +256,7 @@ _PLACE = ("epoch", "step", "seen", "best", "best_epoch", "seconds", "last_rate")
 
 
 def train(learner: Learner, data: DataSet) -> Iterator[Report]:
-    """Take a learner from where it stands to the end of its training, reporting every step, stage and epoch."""
+    """Train from the learner's current state to the end, and yield a report for every step, stage and epoch."""
     config, images = learner.config, data.train
     stage_steps = {round(epoch * learner.steps) for epoch in STAGE_EPOCHS}
     clock = _Clock()
@@ -276,7 +276,7 @@ def train(learner: Learner, data: DataSet) -> Iterator[Report]:
 
 
 class _Clock:
-    """Tell the seconds between one lap and the next."""
+    """Measure the seconds between calls of `lap`."""
 
     def __init__(self) -> None:
         self.since = time.monotonic()
@@ -287,5 +287,5 @@ class _Clock:
 
 
 def steps_per_epoch(config: Config, images: int) -> int:
-    """Return how many batches an epoch has, the last one ragged."""
+    """Return the number of batches per epoch. The last one may be smaller."""
     return math.ceil(images / config.batch_size)

@@ -1,4 +1,4 @@
-"""How long a training will take on this machine: a second of its own steps is timed."""
+"""Estimate the duration of a training on this machine by timing one second of its steps."""
 
 import time
 from collections.abc import Callable
@@ -13,22 +13,22 @@ from cvae_core.system.distributed import fast_dtype
 from cvae_core.training.loop import Learner, steps_per_epoch
 from cvae_core.training.validation import VALIDATION_BATCH, validate
 
-SECONDS = 1.0  # of steps are timed
-MOST_WEIGHTS = 50_000_000  # beside a page's visitors, and a training holds each four times
-IMAGES = 2048  # of the training split take part: enough for the largest batches, few for a baseline to guess first
+SECONDS = 1.0  # for which steps are timed
+MOST_WEIGHTS = 50_000_000  # a training holds each four times, and shares the memory with the visitors of the pages
+IMAGES = 2048  # training images used: enough for the largest batch, and few for a baseline to predict
 
 
 def require_small(config: Config) -> None:
-    """Raise ConfigError where a configuration's networks are too large to be built beside other things."""
+    """Raise ConfigError if a configuration's networks are too large to train from a page."""
     if (weights := sum(shape.numel() for shape in shapes(config).values())) > MOST_WEIGHTS:
         raise ConfigError(
-            f"Networks of {weights:,} weights are too large: from a page {MOST_WEIGHTS:,} are the most. Make width or depth "
-            "smaller, or train them from the command line."
+            f"Networks with {weights:,} weights are too large: a page trains at most {MOST_WEIGHTS:,} weights. Reduce "
+            "width or depth, or train them from the command line."
         )
 
 
 def epoch_seconds(config: Config, data: DataSet) -> float:
-    """Estimate the seconds of one epoch of a configuration, validation included; what else works here slows it down."""
+    """Estimate the seconds per epoch of a configuration, including validation. Other load raises the estimate."""
     steps = steps_per_epoch(config, len(data.train))
     learner = Learner(config, steps, dtype=fast_dtype(), frozen={})
     few = data.train.part(slice(IMAGES))
@@ -40,7 +40,7 @@ def epoch_seconds(config: Config, data: DataSet) -> float:
 
 
 def _seconds_of(work: Callable[[], object], seconds: float) -> float:
-    """Time some work after doing it once for warmth, again and again for some seconds; return the mean of one time."""
+    """Call `work` once as a warm-up, then repeatedly for at least `seconds`. Return the mean seconds per call."""
     work()
     done, since = 0, time.monotonic()
     while done == 0 or time.monotonic() - since < seconds:

@@ -1,4 +1,4 @@
-"""What a training looks at on its way: the bound on validation images, pictures of a moment, how much each unit says."""
+"""Measurements during training: the bound on validation images, pictures of a stage, and the rate of each unit."""
 
 import math
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from cvae_core.models.objectives import objective
 
 VALIDATION_BATCH = 500
 STAGE_COLUMNS = 8  # samples per row
-MARGIN = 1e-3  # between a guessed pixel mean and certainty
+MARGIN = 1e-3  # of predicted pixel means from 0 and from 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """Pictures of what the model can do at a moment, as float images in [0, 1]."""
+    """Hold samples and reconstructions of one stage of the training, as float images in [0, 1]."""
 
     epoch: float
-    samples: Tensor  # (rows, columns, 784): the same noise decoded, per label or completing the same digits
-    reconstructions: Tensor  # (rows, 784): the same digits through the posterior mean
+    samples: Tensor  # (rows, columns, 784): the same noise at every stage, a row per label or test digit
+    reconstructions: Tensor  # (rows, 784): of the same test digits, from their posterior means
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Bound = reconstruction − β rate of a split after an epoch, nats per image."""
+    """Hold bound = reconstruction − β rate of a split after an epoch, in nats per image."""
 
     split: str
     bound: float
@@ -42,7 +42,7 @@ class Measured:
 
 @torch.no_grad()
 def validate(model: ConditionalVAE, split: Split) -> Measured:
-    """Measure the bound at full weight of the rate, as few draws as in training and the same ones every time."""
+    """Measure the bound at the full β, with as many draws as in training and the same noise every time."""
     config = model.config
     beta = config.objective.beta
     sums = torch.zeros(2, dtype=torch.float64)
@@ -59,10 +59,10 @@ def validate(model: ConditionalVAE, split: Split) -> Measured:
 
 
 def trivial(config: Config, data: DataSet) -> dict[str, float]:
-    """Return what two models without z reach on the validation split, log p(x | c) in nats per image, by name.
+    """Return log p(x | c) of two trivial models on the validation split, in nats per image, by name.
 
-    `guess` gives each pixel its mean over the training images, of the same label where that is the condition, and `chance`
-    gives each 0.5. Pixels, and visible quadrants, are those that `validate` scores.
+    `guess` predicts the mean of each pixel over the training images, or over those of the same label if the label is the
+    condition. `chance` predicts 0.5. Scored pixels and visible quadrants are the same as in `validate`.
     """
     images, held = data.train.images, data.validation
     if "label" in config.given:
@@ -79,18 +79,18 @@ def trivial(config: Config, data: DataSet) -> dict[str, float]:
 
 
 def _mean(images: Tensor) -> Tensor:
-    """Return the mean intensities of uint8 images (N, 784), (784,) float64, never quite 0 or 1: others may have ink there."""
+    """Return the means of uint8 images (N, 784), (784,) float64, clamped so that any image has a finite log-likelihood."""
     return (images.sum(0, dtype=torch.int64) / (255.0 * max(len(images), 1))).clamp(MARGIN, 1 - MARGIN).double()
 
 
 @torch.no_grad()
 def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
-    """Decode the same noise and reconstruct the same test digits with the weights of a moment."""
+    """Decode the same noise, and reconstruct the same test digits, with the current weights."""
     config = model.config
     model.eval()
     rows = first_of_each_label(data.test)
     x, c = held_out(config, data.test, rows, device=model.device)
-    styles = 1 if config.given else len(rows)  # one z under all conditions, or a z for each image
+    styles = 1 if config.given else len(rows)  # the same z under all conditions, or one z per row without a condition
     epsilon = noise.normal((STAGE_COLUMNS, styles, model.latent), config.seed, "stage")
     drawn = model.likelihood(model.draw(c, epsilon.to(model.device)), c)
     inferred = model.likelihood(model.infer(x, c, x.new_zeros(1, 1, model.latent)), c)
@@ -103,7 +103,7 @@ def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
 
 @torch.no_grad()
 def rates(model: ConditionalVAE, split: Split) -> Tensor:
-    """Return how much each unit of z says of an image, its mean rate in nats: (units,) float64."""
+    """Return the mean rate of each unit of z, in nats per image: (units,) float64."""
     total = torch.zeros(model.config.units, dtype=torch.float64)
     for rows in torch.arange(len(split)).split(VALIDATION_BATCH):
         x, c = held_out(model.config, split, rows, device=model.device)

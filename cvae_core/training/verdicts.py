@@ -1,7 +1,7 @@
-"""Verdicts on finished trainings: sound, or what is wrong with the model and what to do about it; no torch.
+"""Verdicts on finished training runs: sound, or what is wrong with the model and how to fix it. Imports no torch.
 
-A verdict is reached on validation figures alone. A model can fail although its training ended well: its z may carry nothing,
-or the pixel means of the training images may be the better model.
+A verdict depends on validation figures alone. A training can finish normally and still give a bad model: its z may carry no
+information, or the mean training image may have a higher likelihood.
 """
 
 import math
@@ -12,21 +12,21 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.presets import preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
-DEAD_RATE = 0.01  # nats per image: a unit with less says nothing of the image
-FAR = 2  # times what chance costs: beyond that a training with the usual learning rate has diverged
-LITTLE = 0.002  # of what chance costs, 1.1 nats of a whole image: a mostly dead z with more is only larger than needed
+DEAD_RATE = 0.01  # nats per image: a unit with a lower rate carries no information
+FAR = 2  # times the loss of chance: a higher loss means divergence, at the preset learning rate
+LITTLE = 0.002  # of the loss of chance, 1.1 nats for a whole image: at a higher total rate, dead units do no harm
 
 
 def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> Verdict:
-    """Return the verdict on a training by its figures on validation images, nats per image.
+    """Return the verdict on a training, given its figures on validation images in nats per image.
 
-    `metrics` has the lower bound `elbo` and what two trivial models reach: `guess`, the pixel means of the training images
-    under each condition, and `chance`, 0.5 everywhere. `rates` are those of z's units. A baseline has no z, and a GSNN does
-    not train the network that would infer it: neither can collapse.
+    `metrics` contains the lower bound `elbo` and log p(x | c) of two trivial models: `guess` predicts the mean training image
+    for each condition, `chance` predicts 0.5. `rates` are the rates of the units of z. A baseline has no z, and a GSNN does
+    not train its recognition network: neither can collapse.
     """
-    # A model that has hardly been trained costs about as much as chance.
-    bearable = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
-    if not metrics["elbo"] >= bearable:  # NaN included
+    # After few steps, the loss of a model is close to that of chance.
+    limit = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
+    if not metrics["elbo"] >= limit:  # NaN included
         return "diverged"
     if rates and not config.objective.gsnn:
         active = sum(rate >= DEAD_RATE for rate in rates)
@@ -38,22 +38,22 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
 
 
 def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> str:
-    """Say in words what is wrong and what to do; nothing where all is well, or where there is no verdict."""
+    """Return a text that says what is wrong and what to do. It is empty if the verdict is "sound" or None."""
     if verdict is None or verdict == "sound":
         return ""
     if not {"elbo", "guess", "chance"} <= metrics.keys() and "collapsed" not in verdict:
-        return f"{verdict}: the card lacks the figures. {_remedy(verdict, config)}."
+        return f"{verdict}: the card does not contain the figures. {_remedy(verdict, config)}."
     loss, guess, chance = (-metrics.get(name, math.nan) for name in ("elbo", "guess", "chance"))
     if verdict in ("collapsed", "mostly collapsed"):
         active = sum(rate >= DEAD_RATE for rate in rates)
         found = (
-            f"{active} of the {len(rates)} units of z carry information, {sum(rates):.2f} nats per image in all, and samples "
-            "for one condition are nearly the same"
+            f"{active} of the {len(rates)} units of z carry information, {sum(rates):.2f} nats per image in total. Samples "
+            "for the same condition are nearly identical"
         )
     elif verdict == "diverged":
-        found = f"−ELBO {loss:.1f} on validation images, worse than the {chance:.1f} of a probability of 0.5 for every pixel"
+        found = f"−ELBO {loss:.1f} on validation images is worse than {chance:.1f}, that of 0.5 for every pixel"
     else:
-        found = f"−ELBO {loss:.1f} on validation images, no better than the {guess:.1f} of the mean training image"
+        found = f"−ELBO {loss:.1f} on validation images is no better than {guess:.1f}, that of the mean training image"
         found += " of each label" if "label" in config.given else ""
     return f"{verdict}: {found}. {_remedy(verdict, config)}."
 

@@ -150,7 +150,7 @@ def test_a_classifier_of_other_images_reads_nothing(
     for query in ({"digits": "4"}, {"of": "My drawing"}):
         monkeypatch.setattr(drawing_pad, "ink", lambda: digits.test.images[0].numpy())
         visitor = visit("inpaint", **query)
-        assert "has learned other images than the run that it is to judge" in visitor.error[0].value
+        assert "was trained on other images than the run to be judged" in visitor.error[0].value
         assert not visitor.get("plotly_chart")
         assert visitor.get("image")
     assert main.main(["judge", "digits-label", "--root", str(own_runs)]) == 2

@@ -1115,7 +1115,7 @@ class TestTable:
     def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
         shown = visit("cll").dataframe[0].value
         assert shown["model"].str.endswith("Pyro tutorial*").sum() == 3
-        assert "its test set was also the one that early stopping watched" in said(visit("cll"))
+        assert "The tutorial used its test images for early stopping too" in said(visit("cll"))
 
     def test_without_the_images_live_cells_say_what_they_need(
         self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

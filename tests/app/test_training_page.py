@@ -218,7 +218,7 @@ def test_a_sweep_over_other_images_is_left_to_a_shell(visit: Visit, own_runs: Pa
 
 
 REFUSED = {
-    "networks": ({"Width": 8192, "Name": "mine"}, "weights are too large: from a page 50,000,000 are the most"),
+    "networks": ({"Width": 8192, "Name": "mine"}, "weights are too large: a page trains at most 50,000,000"),
     "a width": ({"Width": 0}, "width cannot be 0: it lies between 1 and 8192"),
     "latents": ({"Latent_dimensions": -1}, "latent cannot be -1"),
     "a rate": ({"Learning_rate": 0.0}, "learning rate cannot be 0.0"),
@@ -404,7 +404,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
         (
             "grid",
             'flavour = "label"\nwidth = 8192\ndepth = [1, 64]',
-            "weights are too large: from a page 50,000,000 are",
+            "weights are too large: a page trains at most 50,000,000",
         ),
         ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
         ("digits", 'flavour = "label"', "Run 'digits-label' has another configuration (dataset digits, not mnist"),

@@ -165,5 +165,5 @@ def test_a_part_that_nothing_computes_is_an_error_and_not_left_out(digits: DataS
 def test_a_flavour_without_a_hierarchy_says_so(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(build._LADDERS, "vae")  # type: ignore[arg-type]
     assert build.build(tiny("vae"))
-    with pytest.raises(ConfigError, match="vae have no hierarchy: leave groups at 0"):
+    with pytest.raises(ConfigError, match="vae has no hierarchical model: set groups to 0"):
         build.build(tiny("vae", preset="ladder"))

@@ -242,7 +242,7 @@ def test_points_that_no_embedding_has_are_refused(points: int, tiny: Tiny, digit
 
 
 def test_dimensions_that_cannot_be_are_refused(tiny: Tiny, digits: DataSet) -> None:
-    with pytest.raises(ConfigError, match="at least three latent dimensions: this model has fewer"):
+    with pytest.raises(ConfigError, match="at least three latent dimensions: this model has 2"):
         embed(build(tiny("vae", latent=2)), digits.test, Layout(dimensions=3))
     with pytest.raises(ConfigError, match="Dimensions cannot be 4: an embedding has 2 or 3"):
         embed(build(tiny("vae", latent=5)), digits.test, Layout(dimensions=4))  # type: ignore[arg-type]
@@ -260,7 +260,7 @@ def test_a_collapsed_latent_space_is_not_laid_out(tiny: Tiny, digits: DataSet) -
     with torch.no_grad():
         model.recognition_head.linear.weight.zero_()
     for method in ("pca", "tsne"):
-        with pytest.raises(ConfigError, match="says next to nothing of the images"):
+        with pytest.raises(ConfigError, match="carries almost no information about the images"):
             embed(model, digits.test, Layout(method=method, points=60))  # type: ignore[arg-type]
 
 

@@ -247,14 +247,14 @@ def test_the_floor_of_whole_mnist_digits_is_the_published_one() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"images": 0}, "Images cannot be 0: the validation split has 180, score 1 to all of them"),
+        ({"images": 0}, "Images cannot be 0: the validation split has 180, give 1 to 180"),
         ({"images": -1}, "Images cannot be -1"),
         ({"images": 181}, "Images cannot be 181"),
-        ({"samples": 0}, "Samples cannot be 0: an estimate takes 1 to 100,000 draws per image"),
+        ({"samples": 0}, "Samples cannot be 0: give 1 to 100,000 draws per image"),
         ({"samples": -5}, "Samples cannot be -5"),
         ({"seed": -1}, "Seed cannot be -1: it lies between 0 and"),
         ({"seed": 2**63}, "Seed cannot be 9223372036854775808"),
-        ({"visible": "2"}, "has its own visible quadrants: leave out --visible"),
+        ({"visible": "2"}, "visible quadrants of this model are fixed: leave out --visible"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(
@@ -452,7 +452,7 @@ def test_results_of_another_version_are_said_to_be(content: dict[str, Any], tiny
     weights = run.card().weights
     assert weights is not None
     files.write_json(run.folder / "cll.json", {"weights": weights.sha256, **content})
-    with pytest.raises(RunDamaged, match="not of this version of the lab: evaluate the run anew"):
+    with pytest.raises(RunDamaged, match="not of this version of the lab: evaluate the run again"):
         stored_cells(run)
 
 

@@ -91,9 +91,7 @@ def test_a_classifier_is_read_as_it_was_stored_or_not_at_all(
     x = digits.test.intensities(slice(0, 50))
     torch.testing.assert_close(again(x), stored(x))
     assert load_classifier("digits", tmp_path, digits.fingerprint)
-    with pytest.raises(
-        ConfigError, match="has learned other images than the run that it is to judge: train it anew with"
-    ):
+    with pytest.raises(ConfigError, match="was trained on other images than the run to be judged: train it again with"):
         load_classifier("digits", tmp_path, "0" * 64)
     shutil.copy(path, classifier_path("mnist", tmp_path))
     with pytest.raises(RunDamaged, match="classifier-mnist"):

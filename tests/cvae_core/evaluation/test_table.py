@@ -529,7 +529,7 @@ def test_no_text_of_a_csv_begins_a_formula(cell: object, written: str) -> None:
 def test_without_results_there_is_no_table(tiny: Tiny, untrained: Untrained) -> None:
     for rows in ([], entries([untrained(tiny("label"))])):
         with pytest.raises(
-            ConfigError, match="None of these runs has stored results: make some with python -m cvae_core"
+            ConfigError, match="None of these runs has stored results: evaluate one with python -m cvae_core"
         ):
             require_entries(rows)
     require_entries([Entry("score", "digits", "grey", None, "m", ("elbo",), 1, 1, 1.0, 0.1, (Trained("run", 1, 1),))])

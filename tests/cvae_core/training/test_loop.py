@@ -478,7 +478,7 @@ def test_training_ends_at_the_first_step_that_is_not_finite_and_does_not_take_it
     before, _ = learner.state()
     before = {name: tensor.clone() for name, tensor in before.items()}
     broken(learner, where)
-    with pytest.raises(Diverged, match=rf"after 1 steps of epoch 1 {said}\. A learning rate of 0\.125 is too high"):
+    with pytest.raises(Diverged, match=rf"after 1 steps of epoch 1 {said}\. The learning rate 0\.125 is too high"):
         learner.learn(digits.train, rows)
     after, _ = learner.state()
     assert all(torch.equal(after[name], before[name]) for name in before)

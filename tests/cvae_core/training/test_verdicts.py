@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Config, float, list[float], str, str]] = {
     "too high a rate": (
         configure("vae", learning_rate=1.0), -200.0, [9.0] * 16, "worse than a trivial guess", "Lower --learning-rate"
     ),
-    "equal to the guess": (configure("baseline"), GUESS, [], "worse than a trivial guess", "no better than the 150.0"),
+    "equal to the guess": (configure("baseline"), GUESS, [], "worse than a trivial guess", "no better than 150.0"),
     "a baseline": (configure("baseline"), -100.0, [], "sound", ""),
     "a GSNN": (configure("quadrant", alpha=0.0), -95.0, [0.0] * 64, "sound", ""),
     "worse than chance": (configure("vae"), -33_119.0, SIXTEEN, "diverged", "−ELBO 33119.0"),
@@ -101,5 +101,5 @@ def test_a_trivial_guess_is_scored_on_the_hidden_pixels_of_the_models_own_protoc
 
 def test_a_card_without_the_figures_of_its_verdict_shows_none() -> None:
     assert verdicts.told("diverged", configure("label", learning_rate=5.0), {}, []) == (
-        "diverged: the card lacks the figures. Lower --learning-rate, which is 5."
+        "diverged: the card does not contain the figures. Lower --learning-rate, which is 5."
     )
