@@ -119,7 +119,7 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
         _, out, _ = command("train", "label", "--preset", preset, "--help")
         told = " ".join(out.replace("│", " ").split())
         assert (
-            f"--width INT units of every hidden layer; channels at 14×14 of a ladder (default: {defaults['label'].width})"
+            f"--width INT units of each hidden layer; in a ladder, channels at 14×14 (default: {defaults['label'].width})"
             in told
         )
         assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
@@ -324,8 +324,8 @@ def test_a_warm_up_that_is_longer_than_the_training_is_said_when_it_starts(
     code, _, err = command("train", "vae", *TINY, "--epochs", epochs, "--warm-up", 2)
     assert code == 0
     assert err == (
-        "The warm-up of 2 epochs is longer than the training of 1, which ends before the rate has its full weight: give more "
-        "--epochs, or a --warm-up of 1 at most.\n"
+        "The warm-up of 2 epochs is longer than the training of 1: the rate never gets its full weight. Give more "
+        "--epochs, or a --warm-up of at most 1.\n"
         if said
         else ""
     )
