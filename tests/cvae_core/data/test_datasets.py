@@ -250,7 +250,11 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "other shape": (TEST_IMAGES, lambda content: idx(np.zeros((10_000, 32, 32))), "is not the expected IDX file"),
     "fewer images": (TRAIN_IMAGES, lambda content: idx(np.zeros((1_000, 28, 28))), "is not the expected IDX file"),
     "labels for images": (TEST_IMAGES, lambda content: idx(np.zeros(10_000)), "is not the expected IDX file"),
-    "fewer labels": (TRAIN_LABELS, lambda content: idx(np.zeros(59_999)), "is not the expected IDX file of 60000 bytes"),
+    "fewer labels": (
+        TRAIN_LABELS,
+        lambda content: idx(np.zeros(59_999)),
+        "is not the expected IDX file of 60000 bytes",
+    ),
     "training label 10": (TRAIN_LABELS, lambda content: content[:-1] + b"\x0a", "holds the label 10, but labels go fr"),
     "test label 255": (TEST_LABELS, lambda content: content[:-1] + b"\xff", "holds the label 255"),
 }
@@ -574,7 +578,12 @@ PACKED: dict[
     "no archive": (TEST_LABELS, lambda content: content, HALF, False),
     "a page in its place": (TEST_LABELS, lambda _: b"<!DOCTYPE html>", HALF, False),
     "of fewer images": (TEST_IMAGES, lambda content: gzip.compress(content[:-784], 1), HALF, False),
-    "of something else": (TEST_LABELS, lambda content: gzip.compress(bytes(len(content))), "is not the expected IDX file", True),
+    "of something else": (
+        TEST_LABELS,
+        lambda content: gzip.compress(bytes(len(content))),
+        "is not the expected IDX file",
+        True,
+    ),
     "a flipped bit": (
         TEST_LABELS,
         lambda content: gzip.compress(content)[:-8] + b"\0\0\0\0" + gzip.compress(content)[-4:],
