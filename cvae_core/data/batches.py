@@ -52,8 +52,8 @@ def shifted(x: Tensor, share: float, seed: int, *stream: int | str) -> Tensor:
     ways = noise.integers(9, len(x), seed, "ways", *stream)
     wide = SIDE + 2  # the frame with a margin of one pixel
     places = torch.arange(wide**2).reshape(wide, wide)
-    ways_to_look = [(down, right) for down in range(3) for right in range(3)]
-    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in ways_to_look])
+    offsets = [(down, right) for down in range(3) for right in range(3)]
+    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in offsets])
     chosen = windows.flatten(1)[torch.where(moved, ways, 4)]  # the fifth window is the middle one
     return F.pad(x.unflatten(-1, (SIDE, SIDE)), (1, 1, 1, 1)).flatten(1).gather(1, chosen)
 
@@ -63,6 +63,6 @@ def first_of_each_label(split: Split) -> Tensor:
     found = [(split.labels == label).nonzero()[:1, 0] for label in range(10)]
     if missing := [label for label, rows in enumerate(found) if not len(rows)]:
         raise DataDamaged(
-            f"No test image is labelled {missing[0]}: the data set is incomplete or another one. Replace its files."
+            f"No test image is labelled {missing[0]}: the files do not belong to this data set. Replace them."
         )
     return torch.cat(found)

@@ -20,9 +20,9 @@ from torch.library import Library
 
 from cvae_core.system.printable import unfiltered
 
-_COMPLAINT = "operator torchvision::nms does not exist"
+_MISSING_OPERATOR = "operator torchvision::nms does not exist"
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_SILENCE = 30.0  # seconds without data until a download fails
+_TIMEOUT = 30.0  # seconds without data until a download fails
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _lock = Lock()  # each session of the dashboard is a thread, and a namespace can be declared only once
@@ -39,7 +39,7 @@ def datasets() -> ModuleType:
         try:
             return import_module("torchvision.datasets")
         except RuntimeError as error:
-            if _COMPLAINT not in str(error):
+            if _MISSING_OPERATOR not in str(error):
                 raise
         for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[module]
@@ -59,7 +59,7 @@ def download(kind: str, root: Path) -> None:
     # torchvision's own class would load pickles of its old versions without a check.
     confined = type(kind, (getattr(datasets(), kind),), {"_check_legacy_exist": lambda self: False})
     timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_SILENCE)
+    socket.setdefaulttimeout(_TIMEOUT)
     try:
         with redirect_stderr(unfiltered(sys.stderr)):  # the progress bar
             confined(root=str(root), download=True)

@@ -165,7 +165,7 @@ def look(dataset: str) -> Seen:
     seen = _from_json(memory.get(dataset), state)
     if seen is None:
         contents = raw_files.read(dataset)
-        seen = Seen(fingerprint_of(split(contents)), _archives_say(dataset, contents))
+        seen = Seen(fingerprint_of(split(contents)), _archives_match(dataset, contents))
         if state != _state(dataset):  # the files are being written
             return seen
         with suppress(NotWritable):
@@ -198,7 +198,7 @@ def _from_json(entry: object, state: Mapping[str, list[int]]) -> Seen | None:
     return seen if fits(seen, Seen) and re.fullmatch("[0-9a-f]{64}", seen.fingerprint) else None
 
 
-def _archives_say(dataset: str, contents: Mapping[str, bytearray]) -> bool | None:
+def _archives_match(dataset: str, contents: Mapping[str, bytearray]) -> bool | None:
     """Return whether files come from the published archives, or None if the archives are missing or unknown."""
     if dataset not in ARCHIVE_MD5:
         return None

@@ -56,7 +56,7 @@ def _pass_header(stream: BufferedReader, shape: Shape) -> None:
     due = len(expected) + prod(shape)
     start, size = stream.read(len(expected)), os.fstat(stream.fileno()).st_size
     if not expected.startswith(start):
-        raise ValueError(_foreign(shape))
+        raise ValueError(_unexpected(shape))
     if size != due:
         raise ValueError(f"has {size:,} bytes instead of {due:,}")
 
@@ -71,12 +71,12 @@ def _unpacked(stream: BufferedReader, shape: Shape) -> bytearray:
     except zlib.error as error:
         raise ValueError(f"cannot be unpacked ({error})") from error
     if not expected.startswith(content[: len(expected)]):
-        raise ValueError(f"{_foreign(shape)}, compressed by gzip")
+        raise ValueError(f"{_unexpected(shape)}, compressed by gzip")
     if len(content) != due or not unpacking.eof:
         size = f"more than {due:,}" if len(content) > due else f"{len(content):,}"
         raise ValueError(f"unpacks to {size} bytes instead of {due:,}")
     return bytearray(memoryview(content)[len(expected) :])
 
 
-def _foreign(shape: Shape) -> str:
+def _unexpected(shape: Shape) -> str:
     return f"is not the expected IDX file of {' × '.join(map(str, shape))} bytes"

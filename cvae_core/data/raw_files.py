@@ -53,7 +53,7 @@ def found(name: str) -> dict[str, Path]:
 
     An incomplete archive, for example after an interrupted download, counts as missing.
     """
-    here = {file: next(_there(name, file), None) for file in SHAPES}
+    here = {file: next(_existing(name, file), None) for file in SHAPES}
     return {file: path for file, path in here.items() if path}
 
 
@@ -62,7 +62,7 @@ def archives(name: str) -> dict[str, Path]:
     here = {}
     for file in SHAPES:
         with suppress(OSError, StopIteration):
-            here[file] = next(filter(_is_packed, _there(name, file)))
+            here[file] = next(filter(_is_packed, _existing(name, file)))
     return here
 
 
@@ -88,7 +88,7 @@ def read(name: str) -> dict[str, bytearray]:
                 raise damaged(name, path, f"holds the label {highest}, but labels go from 0 to 9")
     if missing:
         half = next((path for path in filter(_is_packed, _places(name, missing[0])) if path.is_file()), None)
-        beside = f", and {half} is incomplete or another file" if half else _what_lies_in(raw(name))
+        beside = f", and {half} is incomplete or has other content" if half else _listing(raw(name))
         raise DataMissing(
             f"{name} is not on this machine: no {missing[0]} in {raw(name)}{beside}. Get it with python -m cvae_core "
             f"download {name}, set CVAE_DATA to the folder that holds {CLASS[name]}/raw, or use the embedded {EMBEDDED}."
@@ -96,7 +96,7 @@ def read(name: str) -> dict[str, bytearray]:
     return contents
 
 
-def _what_lies_in(place: Path) -> str:
+def _listing(place: Path) -> str:
     """Name the first files of a folder, for the message about a missing file."""
     try:
         names = sorted(path.name for path in place.iterdir())
@@ -119,7 +119,7 @@ def _places(name: str, file: str) -> Iterator[Path]:
             yield place / f"{file.replace('-idx', '.idx')}{ending}"
 
 
-def _there(name: str, file: str) -> Iterator[Path]:
+def _existing(name: str, file: str) -> Iterator[Path]:
     for path in _places(name, file):
         if path.is_file() and (not _is_packed(path) or idx.seems_whole(path, SHAPES[file])):
             yield path

@@ -64,7 +64,7 @@ def add_up(values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes."""
     if processes() == 1:
         return values
-    shared = values.to(_meeting_place())
+    shared = values.to(_group_device())
     dist.all_reduce(shared)
     return shared.to(values.device)
 
@@ -73,7 +73,7 @@ def agreed(answer: bool) -> bool:
     """Return the leading process's answer in every process. All processes must call this function."""
     if processes() == 1:
         return answer
-    told = torch.tensor(int(answer), device=_meeting_place())
+    told = torch.tensor(int(answer), device=_group_device())
     dist.broadcast(told, 0)
     return bool(told)
 
@@ -88,7 +88,7 @@ def wait_for_all() -> None:
     agreed(True)
 
 
-def _meeting_place() -> torch.device:
+def _group_device() -> torch.device:
     return torch.device("cuda") if dist.get_backend() == "nccl" else CPU
 
 

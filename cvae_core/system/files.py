@@ -24,7 +24,7 @@ from cvae_core.system import processes
 TEMPORARY = ".tmp"
 LONG_AGO = 3600.0  # seconds: longer than any write takes
 REMEDY = "Restore it from a copy, or delete it and create it again."
-FOREIGN = "does not hold what this version of the lab writes into it"
+FOREIGN = "has content that this version of the lab never writes"
 DIGEST = "sha256"
 MEGABYTE = 2**20
 MOST_BYTES, MOST_JSON = 2048 * MEGABYTE, 16 * MEGABYTE  # limits for a whole file, and for a JSON file

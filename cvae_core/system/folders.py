@@ -8,7 +8,7 @@ from pathlib import Path
 from cvae_core.errors import ConfigError
 from cvae_core.system.files import digest, user_path
 
-QUEUE = ".queue"  # file in a root of runs: running and waiting trainings
+QUEUE = ".queue"  # folder in a root of runs, for running and waiting trainings
 LONGEST = 64  # characters of a name
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{LONGEST - 1}}}")
 MARK = 8  # hexadecimal digits that replace the omitted part of a name

@@ -7,7 +7,7 @@ import re
 from typing import Any, TextIO
 
 # C0 and C1 except newline and tab, then invisible characters, such as line separators and changes of the text direction.
-_UNSEEN = re.compile(
+_CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
@@ -18,7 +18,7 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[2J\rb")
     'a\\x1b[2J\\rb'
     """
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def one_line(text: object) -> str:

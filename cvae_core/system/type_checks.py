@@ -33,7 +33,7 @@ class Between:
         return isinstance(value, int | float) and self.least <= value <= self.most
 
 
-class _Moments:
+class _Times:
     """The set of times in ISO 8601 with a time zone, between the years 1970 and 9999."""
 
     def __contains__(self, value: object) -> bool:
@@ -44,7 +44,7 @@ class _Moments:
         return moment.tzinfo is not None and 1970 < moment.year < 9999
 
 
-Moment = Annotated[str, _Moments()]
+Moment = Annotated[str, _Times()]
 Count = Annotated[int, Between(0, 10**12)]  # for example of parameters
 Epoch = Annotated[int, Between(0, 100_000)]  # the maximum in a configuration
 Workers = Annotated[int, Between(1, 2**16)]  # threads or processes
@@ -96,7 +96,7 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
 
 def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
     """Return the names of the fields of a dataclass whose values do not match their annotations."""
-    hints = _promises(type(value))
+    hints = _annotations(type(value))
     return [
         field.name
         for field in fields(value)
@@ -113,7 +113,7 @@ def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
 def require_fitting(value: "DataclassInstance") -> None:
     """Raise ConfigError with the valid values for the first field whose value does not match its annotation."""
     for name in misfits(value):
-        given, parts = getattr(value, name), list(_parts(_promises(type(value))[name]))
+        given, parts = getattr(value, name), list(_parts(_annotations(type(value))[name]))
         choices = [get_args(part) for part in parts if get_origin(part) is Literal]
         ranges = [part for part in parts if isinstance(part, Between)]
         if choices:
@@ -134,7 +134,7 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-_promises = cache(partial(get_type_hints, include_extras=True))  # cached, because reading annotations is slow
+_annotations = cache(partial(get_type_hints, include_extras=True))  # cached, because reading annotations is slow
 _WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 
 

@@ -569,7 +569,7 @@ def bomb(content: bytes) -> bytes:
     return gzip.compress(content + bytes(200_000_000), 1)[:-4] + struct.pack("<I", len(content))
 
 
-HALF, REST = "is incomplete or another file", "Delete it and download again"
+HALF, REST = "is incomplete or has other content", "Delete it and download again"
 PACKED: dict[
     str, tuple[str, Callable[[bytes], bytes], str, bool]
 ] = {  # and whether it is taken for a whole one at first
