@@ -73,9 +73,9 @@ def agreed(answer: bool) -> bool:
     """Return the leading process's answer in every process. All processes must call this function."""
     if processes() == 1:
         return answer
-    told = torch.tensor(int(answer), device=_group_device())
-    dist.broadcast(told, 0)
-    return bool(told)
+    shared = torch.tensor(int(answer), device=_group_device())
+    dist.broadcast(shared, 0)
+    return bool(shared)
 
 
 def anybody(answer: bool) -> bool:

@@ -171,10 +171,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a file that `write_json` wrote; raise RunDamaged if it has any other content."""
     try:
         content = json.loads(read(path, MOST_JSON))
-        said, found = content.pop(DIGEST), _json_digest(content)
+        stored, found = content.pop(DIGEST), _json_digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDamaged(f"{path} is damaged: it is not the JSON file that was written. {REMEDY}") from error
-    compare(path, said, found)
+    compare(path, stored, found)
     return dict(content)
 
 
@@ -184,9 +184,9 @@ def require(holds: bool, path: Path) -> None:
         raise RunDamaged(f"{path} {FOREIGN}. {REMEDY}")
 
 
-def compare(path: Path, said: object, found: str) -> None:
+def compare(path: Path, stored: object, found: str) -> None:
     """Raise RunDamaged unless the stored digest of a file equals the digest of its content."""
-    if said != found:
+    if stored != found:
         raise RunDamaged(f"{path} is damaged: its content does not match its digest. {REMEDY}")
 
 

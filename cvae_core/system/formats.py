@@ -44,10 +44,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             if sum(entry.file_size for entry in archive.zip.infolist()) > _MOST_BYTES:
                 raise MemoryError
             arrays = {name: archive[name] for name in archive.files}
-        said = str(arrays.pop(DIGEST))
+        stored = str(arrays.pop(DIGEST))
     except Exception as error:  # zipfile, zlib and NumPy raise too many types to list
         raise RunDamaged(f"{path} is damaged: it is not the array file that was written. {REMEDY}") from error
-    files.compare(path, said, _arrays_digest(arrays))
+    files.compare(path, stored, _arrays_digest(arrays))
     return arrays
 
 
@@ -79,8 +79,8 @@ def _no_formula(cell: object) -> object:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a file that `write_table` wrote; raise RunDamaged if it has any other content."""
-    rows, marker, said = files.read(path).rpartition(_CSV_DIGEST.encode())
-    files.compare(path, said.decode(errors="replace").strip() if marker else "none", files.digest(rows))
+    rows, marker, stored = files.read(path).rpartition(_CSV_DIGEST.encode())
+    files.compare(path, stored.decode(errors="replace").strip() if marker else "none", files.digest(rows))
     try:
         return pd.read_csv(io.BytesIO(rows))
     except (ValueError, MemoryError, RecursionError) as error:  # a correct digest does not imply a valid table
