@@ -191,7 +191,7 @@ def test_a_file_that_no_memory_holds_is_damaged_and_not_read(
     path = tmp_path / "file"
     with path.open("wb") as file:
         file.truncate(most + 1)
-    with pytest.raises(RunDamaged, match="it has more than"):
+    with pytest.raises(RunDamaged, match="it is larger than"):
         read(path)
 
 
