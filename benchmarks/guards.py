@@ -38,7 +38,7 @@ class Guard:
 
 
 GUARDS = {  # by promise
-    "damage": Guard("cvae_core/system/files.py", "if said != found:", "if False:", "tests/promises/test_damage.py"),
+    "damage": Guard("cvae_core/system/files.py", "if stored != found:", "if False:", "tests/promises/test_damage.py"),
     "kills": Guard(
         "cvae_core/system/files.py",
         "        remove_leftovers(path.parent)\n        with",

@@ -1,64 +1,64 @@
-"""What can go wrong by somebody's hand, each as one sentence that says what was wrong and what to do.
+"""Exceptions for expected errors. Each message states what was wrong and what to do.
 
-The command line prints the sentence and exits with code 2; a page shows it in place of the picture.
+The command line prints the message and exits with code 2. A page shows it in place of the picture.
 """
 
 
 class LabError(Exception):
-    """Stand for every mistake or misfortune that the lab explains in one sentence."""
+    """Base class of the errors that the lab explains in its own words."""
 
 
 class ConfigError(LabError):
-    """Say which setting cannot be, which value it had and what may stand there."""
+    """A setting has an invalid value. The message names the setting, its value and the valid values."""
 
 
 class DataMissing(LabError):
-    """Say which data set is not on this machine and how to get it."""
+    """A data set is not on this machine. The message states how to get it."""
 
 
 class DataDamaged(LabError):
-    """Say which file of a data set is not what it should be and how to replace it."""
+    """A file of a data set has unexpected content. The message states how to replace it."""
 
 
 class ImagesRefused(LabError):
-    """Say what is wrong with images that a model is to be given, and how to bring them into shape."""
+    """Images are not a valid input of a model. The message states how to convert them."""
 
 
 class RunNotFound(LabError):
-    """Say which run does not exist, which do, and how to train it."""
+    """A run does not exist. The message lists the existing runs and states how to train the missing one."""
 
 
 class RunDamaged(LabError):
-    """Say which file of a run does not match its digest or cannot be read."""
+    """A file of a run does not match its digest or cannot be read."""
 
 
 class RunInUse(LabError):
-    """Say that a run's name belongs to another configuration or to a process at work."""
+    """A run's name is used by another configuration or by a running process."""
 
 
 class ReadOnlyRun(LabError):
-    """Say that a pretrained run is not to be changed, and what to do instead."""
+    """A pretrained run must not be changed. The message states what to do instead."""
 
 
 class NotWritable(LabError):
-    """Say which file or folder could not be written and why."""
+    """A file or folder could not be written. The message states why."""
 
 
 class ArchiveRefused(LabError):
-    """Say what is wrong with an archive that is to be a run, or why a run is not to be made into one."""
+    """An archive cannot be imported as a run, or a run cannot be exported as an archive."""
 
 
 class NotStarted(LabError):
-    """Say why a training that was asked for did not start."""
+    """A training did not start. The message states why."""
 
 
 class Interrupted(LabError):
-    """Say that a training was asked to stop and how to go on."""
+    """A training was stopped on request. The message states how to resume it."""
 
 
 class Diverged(LabError):
-    """Say that a training left the finite numbers, and what to change."""
+    """A training diverged: a value is no longer finite. The message states which setting to change."""
 
 
 class ExtraMissing(LabError):
-    """Say which optional packages something needs and the command that installs them."""
+    """An optional package is missing. The message gives the command that installs it."""

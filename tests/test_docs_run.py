@@ -215,7 +215,7 @@ def test_the_recipe_for_scoring_gives_the_figures_of_the_table(cooked: dict[str,
 def test_recipes_take_no_pixels_but_intensities(recipe: str, place: str, scale: str, found: str) -> None:
     given = RECIPES[recipe].replace(place, place.removesuffix("x") + f"{scale}x")
     assert given != RECIPES[recipe]
-    with pytest.raises(ImagesRefused, match=f"Intensities cannot range {found}: they lie between 0 and 1"):
+    with pytest.raises(ImagesRefused, match=f"Intensities cannot range {found}: they must lie between 0 and 1"):
         exec(given, {})
 
 

@@ -1,1 +1,1 @@
-"""Configurations: every setting of a run, the presets, and the command that repeats a training."""
+"""Configurations: the settings of a run, the presets, and the command that repeats a training."""

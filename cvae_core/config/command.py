@@ -1,4 +1,4 @@
-"""The command that repeats a training."""
+"""Build the command that repeats a training."""
 
 from dataclasses import fields
 
@@ -9,8 +9,8 @@ from cvae_core.config.presets import PRESETS, preset_of
 def train_command(config: Config, run: str, *flags: str) -> str:
     """Return the command that trains a configuration, with the run's name and other flags.
 
-    It names each setting that differs from the preset, and what the size of the data set has changed of that: so it means
-    the same wherever it is given.
+    The command states each setting that differs from the preset, and each preset setting that was adapted to the size of
+    the data set. The command therefore has the same meaning wherever it is run.
 
     >>> from cvae_core.config.presets import configure
     >>> train_command(configure("label", latent=2), "label-2d")
@@ -22,7 +22,7 @@ def train_command(config: Config, run: str, *flags: str) -> str:
 
 
 def train_words(config: Config, run: str, *flags: str) -> list[str]:
-    """Return the arguments of `python -m cvae_core` that train a configuration, and others given."""
+    """Return the arguments of `python -m cvae_core` that train a configuration, followed by other flags."""
     words = ["train", config.flavour]
     words += [] if config.preset == DEFAULT_PRESET else ["--preset", config.preset]
     usual = PRESETS[config.preset][config.flavour], preset_of(config.flavour, config.preset, config.dataset)

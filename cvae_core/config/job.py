@@ -1,4 +1,4 @@
-"""A training as data: configuration, name and options. Its command is made of these and never read back; no torch."""
+"""A training as data: configuration, run name and options. The command is generated from these and never parsed; no torch."""
 
 import itertools
 import shlex
@@ -16,21 +16,19 @@ from cvae_core.system.folders import in_root, require_name
 from cvae_core.system.type_checks import Between, Device, fits, require_fitting
 
 Threads = Annotated[int, Between(1, 1024)]
-OnDevice = Annotated[Device, Doc("where to compute; auto: a GPU if there is one")]
+OnDevice = Annotated[Device, Doc("device to compute on; auto: a GPU if available")]
 
 
-OtherImages = Annotated[bool, Doc("train even where a data set here holds other images than the published ones")]
+OtherImages = Annotated[bool, Doc("train even if the local images of a data set differ from the published images")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Say how a run is trained, as opposed to what is trained; a resumed training has the same options again."""
+    """Hold the settings of a training that do not belong to the model. A resumed training reuses them."""
 
-    embed: Annotated[bool, Doc("lay the latent space out by t-SNE at the end: about 15 s for MNIST")] = True
+    embed: Annotated[bool, Doc("compute a t-SNE layout of the latent space at the end: about 15 s for MNIST")] = True
     device: OnDevice = "auto"
-    threads: Annotated[Threads | None, Doc("threads to compute with; None: one per core, or as before on --resume")] = (
-        None
-    )
+    threads: Annotated[Threads | None, Doc("number of threads; None: one per core, or as before with --resume")] = None
     other_images: OtherImages = False
 
     def __post_init__(self) -> None:
@@ -38,7 +36,7 @@ class Options:
 
     @property
     def flags(self) -> list[str]:
-        """Return the flags of `train` that say the same.
+        """Return the flags of `train` that set these options.
 
         >>> Options(embed=False, threads=1).flags
         ['--no-embed', '--threads', '1']
@@ -54,7 +52,7 @@ USUAL = Options()
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Describe one training completely; its root is always the caller's and never part of what is stored."""
+    """Describe one training completely. The root of runs is not stored: the caller passes it."""
 
     run: str
     config: Config
@@ -67,13 +65,13 @@ class Job:
 
     @property
     def words(self) -> list[str]:
-        """Return the arguments of `python -m cvae_core` that start it in the default root."""
+        """Return the arguments of `python -m cvae_core` that start the training in the default root."""
         return train_words(self.config, self.run, *self.options.flags, *(["--resume"] if self.resume else []))
 
     def command(self, root: Path, *, force: bool = False) -> str:
-        """Return the command that starts it, to be shown and copied; `force` replaces the run that has its name.
+        """Return the command that starts the training, for display. `force` replaces an existing run of this name.
 
-        As many processes resume it: sums round alike then.
+        The number of processes stays the same on resume, so that sums round identically.
 
         >>> from cvae_core.config.presets import configure
         >>> Job(run="label", config=configure("label"), resume=True, processes=2).command(Path("runs"))
@@ -83,23 +81,23 @@ class Job:
         return in_root(f"{program} cvae_core {shlex.join([*self.words, *(['--force'] if force else [])])}", root)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON that `job_from_json` reads back."""
+        """Return plain JSON that `job_from_json` reads."""
         return {**asdict(self), "config": self.config.to_json()}
 
 
 def job_from_json(content: Mapping[str, Any]) -> Job:
-    """Rebuild a training that `to_json` wrote; raise ConfigError where it is anything else."""
+    """Rebuild the training that `to_json` wrote; raise ConfigError if the content is invalid."""
     try:
         job = Job(**{**content, "config": from_json(content["config"]), "options": Options(**content["options"])})
         if not fits(job, Job):
             raise TypeError("other values")
         return job
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError("This is no training as this version of the lab writes it.") from error
+        raise ConfigError("The description of the training is not of this version of the lab.") from error
 
 
 def options_of(card: Mapping[str, Any]) -> Options:
-    """Return the options in a card's JSON. An older card has them in its command: exact words that are known count there."""
+    """Return the options in a card's JSON. For an older card, look for known flags in its command."""
     if "options" in card:
         return Options(**card["options"])
     words = str(card.get("command", "")).split()

@@ -1,4 +1,4 @@
-"""Presets: the settings of every flavour, fitted to the size of a data set."""
+"""Presets: the settings of each flavour, adapted to the size of the data set."""
 
 import math
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from cvae_core.config.flavours import (
 )
 from cvae_core.errors import ConfigError
 
-# The ancestors: a constant learning rate, early stopping, no averaging. Pyro's tutorial on Sohn et al. (2015) has
-# 500-500 networks, 200 latents and a generation network that sees z alone; the label ancestor one hidden layer of 400
-# units and 20 latents.
+# Settings of two earlier implementations: constant learning rate, early stopping, no averaging. Pyro's tutorial on Sohn et
+# al. (2015) has 500-500 networks, 200 latents and a generation network that receives z only. The label CVAE has one hidden
+# layer of 400 units and 20 latents.
 _ANCESTOR: Mapping[str, Any] = {
     "preset": "classic",
     "residual": False,
@@ -34,7 +34,7 @@ _ANCESTOR: Mapping[str, Any] = {
 }
 
 
-# Ours: what lowered the validation bound most for minutes on two cores.
+# Our settings: of those that train in minutes on two cores, they gave the best validation bound.
 _RESIDUAL: Mapping[str, Any] = {
     "preset": "mlp",
     "residual": True,
@@ -50,8 +50,8 @@ _RESIDUAL: Mapping[str, Any] = {
 }
 
 
-# Convolutions and a hierarchy of latents: an hour or so on two cores. It learns its training images by heart unless they
-# are shifted about, and without clipping one step in the thirteenth epoch undid all those before it.
+# Convolutions and a hierarchy of latents: about an hour on two cores. Shifts are needed against overfitting. Clipping is
+# needed for stability: without it, one step in the thirteenth epoch undid the training before it.
 _LADDER: Mapping[str, Any] = {
     **_RESIDUAL,
     "preset": "ladder",
@@ -69,11 +69,12 @@ _LADDER: Mapping[str, Any] = {
 }
 
 
-BASELINE_BODY: Mapping[str, Any] = {"residual": False, "width": 500, "depth": 2}  # the tutorial's, small on purpose
+BASELINE_BODY: Mapping[str, Any] = {"residual": False, "width": 500, "depth": 2}  # as in the tutorial, small on purpose
 
 
-# A baseline that knows its training images by heart gives the prior network guesses that it will not get on others:
-# trained until validation was best, it cost the three-quadrant model half a nat. So it trains half as long, as gently.
+# An overfitted baseline gives the prior network better predictions on training images than on other images. Training the
+# baseline to its best validation bound cost the three-quadrant model half a nat. It therefore trains for half as many
+# epochs with half the learning rate.
 _BASELINE: Mapping[str, Any] = {**_RESIDUAL, **BASELINE_BODY, "epochs": 20, "learning_rate": 1e-3, "weight_decay": 0.01}
 
 
@@ -100,24 +101,24 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
 }
 
 
-# The presets are made for MNIST's 50,000 training images. A small set lacks steps, not epochs: 40 epochs of the embedded
-# digits in batches of 256 are 200 steps, after which z still carries nothing. It gets small batches, and all that the
-# presets count in epochs in proportion. Residual networks learn so few images by heart unless they are narrow and the
-# images are shifted; the ancestors' networks stay what they are, as does the baseline's, which stands inside other models.
+# The presets are chosen for MNIST's 50,000 training images. On a small set they give too few steps: 40 epochs of the embedded
+# digits in batches of 256 are 200 steps, after which z carries no information yet. A small set therefore gets small batches,
+# and all numbers of epochs are scaled up. Residual networks overfit so few images unless they are narrow and the images are
+# shifted. The classic networks are unchanged, and so is the baseline, which is part of other models.
 TRAINING_IMAGES: Mapping[Dataset, int] = {"mnist": 50_000, "fashion": 50_000, "kmnist": 50_000, "digits": 1_257}
 
 
-SMALL = 10_000  # training images: a set of fewer is small
+SMALL = 10_000  # a data set with fewer training images is small
 
 
 SMALL_BATCH, SMALL_WIDTH, SMALL_SHIFTS = 64, 128, 0.5
 
 
-STEPS_PER_EPOCH = 75  # that a small set takes for an epoch of a preset: 3,000 for mlp's 40
+STEPS_PER_EPOCH = 75  # on a small set, per epoch of the preset: 3,000 for the 40 epochs of mlp
 
 
 def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
-    """Return a preset's configuration of a flavour, fitted to the data set, with some fields changed.
+    """Return the preset configuration of a flavour, adapted to the data set, with some fields changed.
 
     >>> configure("label", latent=2).latents
     2
@@ -126,7 +127,7 @@ def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: 
 
 
 def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.dataset) -> Config:
-    """Return a preset's configuration of a flavour, fitted to the size of a data set; raise ConfigError where it has none.
+    """Return the preset configuration of a flavour, adapted to the data set; raise ConfigError if there is none.
 
     >>> [preset_of("label", "mlp", dataset).epochs for dataset in ("mnist", "digits")]
     [40, 150]
@@ -145,7 +146,7 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
 
 
 def baseline_for(config: Config) -> BaselineConfig | None:
-    """Return the default baseline for a run's images, pixels and quadrants, None where its model has no baseline inside."""
+    """Return the default baseline for a run's images, pixels and quadrants, or None if the model contains no baseline."""
     if not config.has_baseline:
         return None
     baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
@@ -154,17 +155,17 @@ def baseline_for(config: Config) -> BaselineConfig | None:
 
 
 def calmer(config: Config) -> Config:
-    """Return a diverged configuration with a lower learning rate: the preset's, or a tenth where it had no more."""
+    """Lower the learning rate of a diverged configuration to the preset's rate or, if that is not lower, to a tenth."""
     usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
     return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
 
 
 def warm_up_caution(config: Config) -> str:
-    """Say that a training ends before its warm-up does, or nothing where it does not."""
+    """Return a warning if the training is shorter than its warm-up, else an empty text."""
     warm_up = config.objective.warm_up
     if warm_up <= config.epochs:
         return ""
     return (
-        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}, which ends before the rate has "
-        f"its full weight: give more --epochs, or a --warm-up of {config.epochs} at most."
+        f"The warm-up of {warm_up:g} epochs is longer than the training of {config.epochs}: the rate never gets its full "
+        f"weight. Give more --epochs, or a --warm-up of at most {config.epochs}."
     )

@@ -1,7 +1,7 @@
-"""What sets of visible quadrants are called, in flags of the command line, in configurations and in words.
+"""Names of sets of visible quadrants, for the command line, configurations and text.
 
 Sohn, Lee & Yan (2015) and the Pyro tutorial condition on one quadrant (bottom left), two (the left half) or three (all but
-bottom right): `PROTOCOL`. Nothing here imports torch, so that a command line is parsed before torch is loaded.
+bottom right): see `PROTOCOL`. This module does not import torch, so that the command line can be parsed without it.
 """
 
 from cvae_core.errors import ConfigError
@@ -16,7 +16,7 @@ PROTOCOL = {
 
 
 def shown(visible: str) -> tuple[bool, ...]:
-    """Turn "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
+    """Convert "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
 
     >>> shown("top-left+bottom-left") == shown("2") == (True, False, True, False)
     True
@@ -25,14 +25,14 @@ def shown(visible: str) -> tuple[bool, ...]:
     unknown = [name for name in names if name not in NAMES]
     if unknown or len(set(names)) != len(names) or len(names) == len(NAMES):
         raise ConfigError(
-            f"No set of visible quadrants is called {visible!r}. Give 1, 2 or 3, or one to three different names of "
+            f"No set of visible quadrants is called {visible!r}. Give 1, 2 or 3, or one to three different names from "
             f"{', '.join(NAMES)} joined by +, such as top-left+bottom-left."
         )
     return tuple(name in names for name in NAMES)
 
 
 def canonical(visible: str) -> str:
-    """Return the one name of a set, so that equal sets have equal configurations.
+    """Return the unique name of a set, so that equal sets have equal configurations.
 
     >>> canonical("bottom-left+top-left"), canonical("bottom-right+top-right"), canonical("any")
     ('2', 'top-right+bottom-right', 'any')
@@ -44,7 +44,7 @@ def canonical(visible: str) -> str:
 
 
 class _Sets:
-    """Contain the names that `canonical` gives."""
+    """The set of all names that `canonical` returns."""
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -57,7 +57,7 @@ SETS = _Sets()
 
 
 def described(visible: str) -> str:
-    """Name the visible quadrants in words.
+    """Describe the visible quadrants in words.
 
     >>> described("1"), described("2"), described("3"), described("top-left+bottom-right")
     ('bottom left', 'left half', 'all but bottom right', 'top left and bottom right')

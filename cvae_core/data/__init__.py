@@ -1,4 +1,4 @@
-"""Data: images and their labels, masks, noise, and the conditions that models are given."""
+"""Data: images with labels, masks, noise, and the conditions of models."""
 
 from cvae_core.system import former_names
 

@@ -1,4 +1,4 @@
-"""What a model is shown: images and their conditions, in training drawn anew, held out always the same."""
+"""Batches of images and conditions: sampled anew at each training step, fixed for validation and test."""
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +12,11 @@ from cvae_core.data.masks import PROPER_SETS, SIDE
 from cvae_core.errors import DataDamaged
 from cvae_core.system.distributed import CPU
 
-HELD_OUT_SEED = 2015  # of the one binarisation of validation and test images, and of their visible sets under `any`
+HELD_OUT_SEED = 2015  # fixes the binary pixels of validation and test images, and their visible sets under `any`
 
 
 def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
-    """Return images (N, 784) and conditions of one step: pixels and visible sets are drawn anew each time."""
+    """Return images (N, 784) and conditions of one training step, with newly sampled pixels and visible sets."""
     x = split.intensities(rows)
     if config.shifts:
         x = shifted(x, config.shifts, config.seed, epoch, step)
@@ -29,14 +29,14 @@ def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step:
 
 
 def guess_is_fixed(config: Config) -> bool:
-    """Say whether a training shows its frozen baseline the same pixels in every epoch."""
+    """Return whether the frozen baseline receives the same pixels in every epoch of a training."""
     return config.has_baseline and not (config.any_set or config.shifts or config.pixels == "binarised")
 
 
 def held_out(
     config: Config, split: Split, rows: Tensor, visible: Tensor | None = None, *, device: torch.device = CPU
 ) -> tuple[Tensor, Condition]:
-    """Return images (N, 784) and conditions of a validation or test split, a function of the images' indices alone."""
+    """Return images (N, 784) and conditions of a validation or test split. They depend on the indices of the images only."""
     x = split.intensities(rows)
     if config.pixels == "binarised":
         drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
@@ -47,13 +47,13 @@ def held_out(
 
 
 def shifted(x: Tensor, share: float, seed: int, *stream: int | str) -> Tensor:
-    """Shift a share of images (N, 784) by up to one pixel each way; what leaves the frame is gone."""
+    """Shift a share of images (N, 784) by up to one pixel in each direction. Pixels outside the frame are dropped."""
     moved = noise.uniform((len(x),), seed, "moved", *stream) < share
     ways = noise.integers(9, len(x), seed, "ways", *stream)
     wide = SIDE + 2  # the frame with a margin of one pixel
     places = torch.arange(wide**2).reshape(wide, wide)
-    ways_to_look = [(down, right) for down in range(3) for right in range(3)]
-    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in ways_to_look])
+    offsets = [(down, right) for down in range(3) for right in range(3)]
+    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in offsets])
     chosen = windows.flatten(1)[torch.where(moved, ways, 4)]  # the fifth window is the middle one
     return F.pad(x.unflatten(-1, (SIDE, SIDE)), (1, 1, 1, 1)).flatten(1).gather(1, chosen)
 
@@ -63,6 +63,6 @@ def first_of_each_label(split: Split) -> Tensor:
     found = [(split.labels == label).nonzero()[:1, 0] for label in range(10)]
     if missing := [label for label, rows in enumerate(found) if not len(rows)]:
         raise DataDamaged(
-            f"No test image is labelled {missing[0]}: this is not the data set that it is called. Replace it."
+            f"No test image is labelled {missing[0]}: the files do not belong to this data set. Replace them."
         )
     return torch.cat(found)

@@ -1,4 +1,4 @@
-"""MNIST's frame: a digit fits a box of 20×20 pixels, whose centre of mass lies in the middle of 28×28 (LeCun et al. 1998)."""
+"""Format drawings as in MNIST: a 20×20 box, centred in 28×28 pixels by its centre of mass (LeCun et al. 1998)."""
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,7 @@ def centred(ink: np.ndarray) -> np.ndarray:
 
 
 def framed(picture: np.ndarray) -> np.ndarray:
-    """Bring a drawing (28, 28) uint8 into the frame: its longer side becomes 20 pixels; an empty one stays empty."""
+    """Scale a drawing (28, 28) uint8 until its longer side has 20 pixels, then centre it. An empty drawing is unchanged."""
     rows, columns = (np.flatnonzero(picture.max(axis)) for axis in (1, 0))
     if not len(rows):
         return picture

@@ -1,4 +1,4 @@
-"""Conditions: what a model is given of each image."""
+"""Conditions: the information about each image on which a model is conditioned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ LABELS = 10
 
 @dataclass(frozen=True)
 class Condition:
-    """What is known of each of N images: nothing, its label, or the pixels of its visible quadrants.
+    """Hold the condition of N images: nothing, their labels, or the pixels of their visible quadrants.
 
-    `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, 784) intensities, zero wherever a quadrant is hidden.
-    `guess` (N, 784) is a baseline's completion of the pixels, where that has been computed before.
+    `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, 784) intensities, zero in hidden quadrants.
+    `guess` (N, 784) is the completion by a baseline if it has already been computed, else None.
     """
 
     count: int
@@ -38,7 +38,7 @@ class Condition:
         return self._map(lambda given: given.to(device), self.count)
 
     def part(self, rows: slice) -> "Condition":
-        """Return the condition of some of the images."""
+        """Return the condition of the images in a slice."""
         return self._map(lambda given: given[rows], len(range(self.count)[rows]))
 
     def _map(self, change: Callable[[Tensor], Tensor], count: int) -> "Condition":
@@ -47,16 +47,17 @@ class Condition:
 
 
 def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor | None = None) -> Condition:
-    """Condition images x (N, 784), and their labels (N,), on every part that a configuration's model is given.
+    """Return the condition that a configuration uses, from images x (N, 784) and their labels (N,).
 
-    `visible`, flags (4,) or (N, 4), says which quadrants are visible for a model of any set; others have their own.
+    `visible`, flags (4,) or (N, 4), gives the visible quadrants if the model accepts any set. By default the
+    configuration's own set is used.
     """
     c = nothing(len(x))
     for part in config.given:
         match part:
             case "label":
                 if labels is None:
-                    raise ConfigError("This model is given the labels of the images too, and there are none.")
+                    raise ConfigError("This model needs the labels of the images: pass labels, one per image.")
                 c = replace(c, labels=labelled(labels).labels)
             case "pixels":
                 seen = quadrants_of(x, flags(config.visible_set or "") if visible is None else visible)
@@ -67,29 +68,29 @@ def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor 
 
 
 def chosen(config: Config, labels: Tensor) -> Condition:
-    """Condition on chosen labels (N,), or on nothing N times; raise ConfigError for a model that is given more."""
+    """Return the condition of N chosen labels (empty if the model has none); raise ConfigError if the model needs images."""
     if config.reads_images:
         raise ConfigError(f"A {config.flavour} model needs images to complete: use complete instead of draw.")
     return condition(config, torch.empty(len(labels), PIXELS, device="cpu"), labels)
 
 
 def nothing(count: int) -> Condition:
-    """Condition `count` images on nothing."""
+    """Return an empty condition for `count` images."""
     return Condition(count)
 
 
 def labelled(labels: Tensor) -> Condition:
-    """Condition images on their labels (N,), int64; raise ConfigError where one is no digit."""
+    """Return the condition for labels (N,), int64; raise ConfigError if one is not a digit."""
     if not torch.compiler.is_compiling() and not bool(((labels >= 0) & (labels < LABELS)).all()):
         low, high = labels.min(), labels.max()
-        raise ConfigError(f"Labels cannot range from {low} to {high}: they lie between 0 and {LABELS - 1}.")
+        raise ConfigError(f"Labels cannot range from {low} to {high}: they must lie between 0 and {LABELS - 1}.")
     return Condition(len(labels), labels=labels)
 
 
 def quadrants_of(images: Tensor, visible: Tensor) -> Condition:
-    """Condition images (N, 784) on their visible quadrants, flags (4,) or (N, 4); hidden pixels are dropped here.
+    """Return the condition for images (N, 784) and flags of visible quadrants, (4,) or (N, 4). Hidden pixels are set to 0.
 
-    Raises ImagesRefused where the images are not intensities in [0, 1], hidden pixels included.
+    Raise ImagesRefused if a pixel, visible or hidden, is not an intensity in [0, 1].
     """
     require_images(images)
     visible = visible.to(images.device).expand(len(images), len(NAMES))

@@ -1,7 +1,7 @@
-"""Data sets of 28×28 grey pictures in ten classes, held in memory and split in three.
+"""Data sets of 28×28 grey images in ten classes, loaded into memory and split into training, validation and test.
 
-MNIST, Fashion-MNIST and Kuzushiji-MNIST are read from disk in torchvision's layout; only `download` uses the network.
-scikit-learn's handwritten digits lie beside this module, so that the lab runs without either.
+MNIST, Fashion-MNIST and Kuzushiji-MNIST are read from disk in torchvision's layout. Only `download` uses the network.
+scikit-learn's handwritten digits are stored next to this module, so that the lab also runs without downloads.
 """
 
 import logging
@@ -19,7 +19,7 @@ from cvae_core.data import download as vision
 from cvae_core.data import fingerprints, raw_files
 from cvae_core.data.masks import PIXELS
 from cvae_core.data.raw_files import CLASS, known, raw
-from cvae_core.data.raw_files import EMBEDDED as EMBEDDED  # asked for together with `load`
+from cvae_core.data.raw_files import EMBEDDED as EMBEDDED  # re-exported for callers of `load`
 from cvae_core.data.raw_files import NAMES as NAMES
 from cvae_core.data.raw_files import folder as folder
 from cvae_core.data.raw_files import on_disk as on_disk
@@ -40,7 +40,7 @@ Rows = slice | Tensor | Sequence[int]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Hold pictures, uint8 (N, 784), row by row from the top, 255 is ink, and their labels, int64 (N,), 0 … 9."""
+    """Hold images, uint8 (N, 784), row by row from the top, 255 is ink, and labels, int64 (N,), 0 … 9."""
 
     images: Tensor
     labels: Tensor
@@ -49,17 +49,17 @@ class Split:
         return len(self.labels)
 
     def intensities(self, rows: Rows = slice(None)) -> Tensor:
-        """Return the pictures of some rows as float32 (n, 784) in [0, 1]."""
+        """Return the images of some rows as float32 (n, 784) in [0, 1]."""
         return self.images[rows].to(torch.float32).div_(255)
 
     def part(self, rows: Rows) -> "Split":
-        """Return some rows as a split of their own."""
+        """Return some rows as a new split."""
         return Split(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Hold the three splits of a data set, and the SHA-256 digest of all that they contain."""
+    """Hold the three splits of a data set and the SHA-256 digest of their content."""
 
     name: str
     train: Split
@@ -68,7 +68,7 @@ class DataSet:
     fingerprint: str
 
     def split(self, name: str) -> Split:
-        """Return "train", "validation" or "test"; any other name is a ConfigError."""
+        """Return the split "train", "validation" or "test"; raise ConfigError for any other name."""
         splits = dict(zip(SPLITS, (self.train, self.validation, self.test), strict=True))
         if name in splits:
             return splits[name]
@@ -78,7 +78,7 @@ class DataSet:
 def load(name: str) -> DataSet:
     """Read a data set from disk, never from the network.
 
-    `DataMissing` and `DataDamaged` name the file or folder and the remedy, `ConfigError` the names that exist.
+    Raise DataMissing or DataDamaged with the file or folder and the remedy, ConfigError with the existing names.
 
     >>> len(load("digits").train), load("digits").test.images.dtype
     (1257, torch.uint8)
@@ -97,10 +97,10 @@ def load(name: str) -> DataSet:
 
 
 def download(name: str) -> None:
-    """Fetch a data set from the internet unless it is there, with progress on stderr.
+    """Download a data set unless it is on disk already, with progress on stderr.
 
-    `DataMissing` says why nothing whole came, `NotWritable` why it could not be stored, `DataDamaged` which file that
-    is already there has to be deleted first, be it only since it holds other images than the published ones.
+    Raise DataMissing if the download fails, NotWritable if the files cannot be stored, and DataDamaged if an existing
+    file must be deleted first because it is damaged or differs from the published images.
     """
     if known(name) == EMBEDDED:
         return
@@ -116,15 +116,15 @@ def download(name: str) -> None:
         ) from error
     except OSError as error:
         raise NotWritable(
-            f"{name} could not be stored: {error.strerror} ({error.filename or raw(name)}). Make room there or give "
-            f"yourself the right to write, or set CVAE_DATA to another folder."
+            f"{name} could not be stored: {error.strerror} ({error.filename or raw(name)}). Free disk space or correct "
+            f"the permissions of the folder, or set CVAE_DATA to another folder."
         ) from error
     fingerprints.require_published(name, fingerprints.look(name).fingerprint)
-    LOG.info("%s is downloaded into %s", name, raw(name))
+    LOG.info("%s has been downloaded into %s", name, raw(name))
 
 
 def downloaded_bytes(name: str) -> int:
-    """Count the bytes that a download at work in any process has brought: from 0 to `DOWNLOAD_BYTES[name]`."""
+    """Count the bytes that a download, by any process, has stored so far: from 0 to `DOWNLOAD_BYTES[name]`."""
     if on_disk(name):
         return DOWNLOAD_BYTES[name]
     with suppress(OSError):  # torchvision writes straight into the .gz files, without a temporary name

@@ -1,9 +1,9 @@
-"""Fetch data sets with torchvision, also where its C++ operators do not load; nobody else imports it.
+"""Download data sets with torchvision, even if its C++ operators do not load. No other module imports torchvision.
 
-The wheel of torchvision that goes with torch 2.13.0 is built for CUDA. Beside a CPU build of torch its operators stay
-away and `import torchvision` raises "operator torchvision::nms does not exist", although nothing here needs them.
-Declaring their schemas makes the rest of torchvision importable; where the operators do load, declaring them would be
-the error. So the plain import goes first, and it happens in a function because it takes about two seconds.
+The torchvision wheel for torch 2.13.0 is built for CUDA. With a CPU build of torch its operators are not registered, and
+`import torchvision` raises "operator torchvision::nms does not exist". Downloads do not need these operators. Declaring
+their schemas makes torchvision importable, but fails if the operators are registered. Therefore the plain import is tried
+first. It is inside a function because it takes about two seconds.
 """
 
 import errno
@@ -20,13 +20,13 @@ from torch.library import Library
 
 from cvae_core.system.printable import unfiltered
 
-_COMPLAINT = "operator torchvision::nms does not exist"
+_MISSING_OPERATOR = "operator torchvision::nms does not exist"
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_SILENCE = 30.0  # seconds without a byte after which a download gives up
+_TIMEOUT = 30.0  # seconds without data until a download fails
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-_lock = Lock()  # each visitor of the dashboard is a thread, and a namespace can be declared once only
-_declared: list[Library] = []  # a Library that is collected takes its schemas with it
+_lock = Lock()  # each session of the dashboard is a thread, and a namespace can be declared only once
+_declared: list[Library] = []  # prevents garbage collection, which would remove the schemas
 
 
 def datasets() -> ModuleType:
@@ -39,7 +39,7 @@ def datasets() -> ModuleType:
         try:
             return import_module("torchvision.datasets")
         except RuntimeError as error:
-            if _COMPLAINT not in str(error):
+            if _MISSING_OPERATOR not in str(error):
                 raise
         for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[module]
@@ -51,17 +51,17 @@ def datasets() -> ModuleType:
 
 
 def download(kind: str, root: Path) -> None:
-    """Fetch the files of a class by torchvision's download: it checks MD5 sums and shows its progress on stderr.
+    """Download the files of a class of torchvision, which checks MD5 sums and prints its progress on stderr.
 
-    An archive that was cut off earlier fails its MD5 sum and is fetched again. A ConnectionError says in one line why
-    nothing whole came; any other OSError is about the disk.
+    An incomplete archive fails its MD5 check and is downloaded again. Raise ConnectionError with the reason in one line if
+    the download fails. Any other OSError concerns the disk.
     """
-    # torchvision's own class prefers the pickles that its ancient versions left beside the raw files, unchecked.
+    # torchvision's own class would load pickles of its old versions without a check.
     confined = type(kind, (getattr(datasets(), kind),), {"_check_legacy_exist": lambda self: False})
     timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_SILENCE)
+    socket.setdefaulttimeout(_TIMEOUT)
     try:
-        with redirect_stderr(unfiltered(sys.stderr)):  # its bar
+        with redirect_stderr(unfiltered(sys.stderr)):  # the progress bar
             confined(root=str(root), download=True)
     except OSError as error:
         if error.filename or error.errno in _DISK_FULL:
@@ -74,6 +74,6 @@ def download(kind: str, root: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # torchvision says on many lines what went wrong at each mirror.
+    # torchvision reports the error of each mirror on several lines.
     lines = [line for line in str(error).splitlines() if not line.startswith(("Error downloading", "Tried "))]
     return "; ".join(dict.fromkeys(line.strip("<>. ") for line in lines)) or type(error).__name__

@@ -1,9 +1,9 @@
-"""Which images are on this machine, and whether they are the published ones; no torch.
+"""Fingerprints: identify the images on this machine and compare them with the published ones; no torch.
 
-A data set's fingerprint is the SHA-256 of all that its three splits hold. It is remembered in FOLDER/.fingerprints.json by
-path, size, times and inode of the files, so that asking again reads none of them. The memory serves plans and words alone:
-whoever trains or scores computes the fingerprint of what has been read. The inode's change time is among the keys since no
-archive or copy can bring it along: a memory that came with somebody's files is not believed.
+The fingerprint of a data set is the SHA-256 of its three splits. It is cached in FOLDER/.fingerprints.json by path, size,
+times and inode of the files, so that unchanged files are not read again. The cache is used for plans and display only:
+training and evaluation compute the fingerprint of the images that they have read. The key contains the change time of the
+inode, because archives and copies cannot preserve it: a cache that was copied together with its data is ignored.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from cvae_core.system.type_checks import fits
 
 MEMORY = ".fingerprints.json"
 HELD_OUT = 10_000  # images for validation, the last ones of the 60,000 for training
-SHORT = 8  # letters of a fingerprint that name it
+SHORT = 8  # digits of a fingerprint to display
 IN_A_SHELL = "train on these images with --other-images"
 PUBLISHED: Mapping[str, str] = {  # fingerprints
     "mnist": "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5",
@@ -55,21 +55,21 @@ Split = tuple[
 
 @dataclass(frozen=True)
 class Seen:
-    """Say which images some files hold, and whether their archives beside them are the published ones (None: unknown)."""
+    """Hold the fingerprint of files, and whether their .gz archives are the published ones (None: unknown)."""
 
     fingerprint: str
     published: bool | None
 
 
-_seen: dict[str, tuple[Mapping[str, list[int]], Seen]] = {}  # by data set: the files' state, and what they hold
+_seen: dict[str, tuple[Mapping[str, list[int]], Seen]] = {}  # by data set: state of the files, and their fingerprint
 
 
 def fingerprint_of(splits: Mapping[str, Split]) -> str:
-    """Return the SHA-256 of splits by name, in their order."""
+    """Return the SHA-256 of named splits, in the order of the mapping."""
     digest = hashlib.sha256()
     for name, (images, labels) in splits.items():
         count = len(labels)
-        wide = bytearray(8 * count)  # labels are digested as int64, which is what a training gets
+        wide = bytearray(8 * count)  # digested as int64, the type of labels in training
         wide[::8] = labels
         digest.update(f"{name} images torch.uint8 ({count}, {len(images) // count})\n".encode())
         digest.update(images)
@@ -79,7 +79,7 @@ def fingerprint_of(splits: Mapping[str, Split]) -> str:
 
 
 def split(contents: Mapping[str, bytearray]) -> dict[str, Split]:
-    """Return the three splits of four files' contents."""
+    """Return the three splits of a data set from the contents of its four files."""
     (images, labels), (test, test_labels) = (
         (memoryview(contents[f"{part}-images-idx3-ubyte"]), memoryview(contents[f"{part}-labels-idx1-ubyte"]))
         for part in ("train", "t10k")
@@ -94,14 +94,14 @@ def split(contents: Mapping[str, bytearray]) -> dict[str, Split]:
 
 
 def fingerprint_here(dataset: str) -> str | None:
-    """Return the fingerprint of a data set's images on this machine, or None where they are absent or damaged."""
+    """Return the fingerprint of a data set's images on this machine, or None if they are missing or damaged."""
     with suppress(LabError, OSError):
         return look(dataset).fingerprint
     return None
 
 
 def is_genuine(dataset: str, fingerprint: str) -> bool | None:
-    """Say whether a fingerprint is that of the published data set; None where that is not known on this machine."""
+    """Return whether a fingerprint is that of the published data set, or None if this machine cannot tell."""
     if dataset in PUBLISHED:
         return fingerprint == PUBLISHED[dataset]
     with suppress(LabError, OSError):
@@ -114,10 +114,10 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
 
 
 def named(dataset: str, fingerprint: str | None) -> str:
-    """Return what images are called wherever they are named. The bare name of a data set means the published ones.
+    """Return the display name of images. The name of a data set alone means the published images.
 
-    Where the fingerprint of these is not known it means those on this machine. Other images have the first letters of their
-    fingerprint in their name.
+    If the published fingerprint is not known, it means the images on this machine. For other images, the name contains the
+    first digits of their fingerprint.
     """
     genuine = fingerprint is None or is_genuine(dataset, fingerprint)
     if genuine or (genuine is None and fingerprint == fingerprint_here(dataset)):
@@ -126,34 +126,34 @@ def named(dataset: str, fingerprint: str | None) -> str:
 
 
 def named_here(dataset: str) -> str:
-    """Return what a data set is called by the images on this machine."""
+    """Return the display name of the images of a data set on this machine."""
     return named(dataset, fingerprint_here(dataset))
 
 
 def require_published(dataset: str, fingerprint: str | None, otherwise: str = IN_A_SHELL) -> None:
-    """Raise DataDamaged, naming the files, where images are known to be others than the published ones.
+    """Raise DataDamaged with the paths of the files if images are known to differ from the published ones.
 
-    `otherwise` is the remedy for somebody who wants to train on these images.
+    `otherwise` is the part of the message that states how to train on these images nevertheless.
     """
     if dataset == EMBEDDED or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
-        return  # the embedded images come with the lab
+        return  # the embedded images are part of the lab
     paths = ", ".join(map(str, _differing(dataset))) or str(raw_files.folder())
     raise DataDamaged(
-        f"The files of {dataset} here hold other images than the published ones: {paths}. Delete what is named and download "
+        f"The files of {dataset} here hold other images than the published ones: {paths}. Delete these files and download "
         f"again, python -m cvae_core download {dataset}, or {otherwise}."
     )
 
 
 def require_published_here(*datasets: str, otherwise: str = IN_A_SHELL) -> None:
-    """Raise DataDamaged as `require_published` does, for the images on this machine."""
+    """Raise DataDamaged if the images on this machine are known to differ from the published ones."""
     for dataset in dict.fromkeys(datasets):
         require_published(dataset, fingerprint_here(dataset), otherwise)
 
 
 def look(dataset: str) -> Seen:
-    """Return which images are on this machine, from memory where their files are as they were.
+    """Return the fingerprint of the images on this machine, from the cache if the files are unchanged.
 
-    Raises `DataMissing` and `DataDamaged`, ConfigError for a name that is none.
+    Raise DataMissing or DataDamaged for the files, ConfigError for an unknown name.
     """
     if raw_files.known(dataset) == EMBEDDED:
         return Seen(PUBLISHED[EMBEDDED], True)
@@ -165,8 +165,8 @@ def look(dataset: str) -> Seen:
     seen = _from_json(memory.get(dataset), state)
     if seen is None:
         contents = raw_files.read(dataset)
-        seen = Seen(fingerprint_of(split(contents)), _archives_say(dataset, contents))
-        if state != _state(dataset):  # they are being written
+        seen = Seen(fingerprint_of(split(contents)), _archives_match(dataset, contents))
+        if state != _state(dataset):  # the files are being written
             return seen
         with suppress(NotWritable):
             files.write_json(raw_files.folder() / MEMORY, {**memory, dataset: {"files": state, **asdict(seen)}})
@@ -175,7 +175,7 @@ def look(dataset: str) -> Seen:
 
 
 def _state(dataset: str) -> dict[str, list[int]]:
-    """Return what changes whenever a file of a data set does, by path."""
+    """Return size, times and inode of each file of a data set, by path. They change whenever a file changes."""
     state = {}
     with suppress(OSError):
         for path in {*raw_files.found(dataset).values(), *raw_files.archives(dataset).values()}:
@@ -191,15 +191,15 @@ def _memory() -> dict[str, Any]:
 
 
 def _from_json(entry: object, state: Mapping[str, list[int]]) -> Seen | None:
-    """Return what is remembered of files in this state, or None."""
+    """Return the cached entry for files in this state, or None."""
     if not isinstance(entry, dict) or set(entry) != {"files", "fingerprint", "published"} or entry["files"] != state:
         return None
     seen = Seen(entry["fingerprint"], entry["published"])
     return seen if fits(seen, Seen) and re.fullmatch("[0-9a-f]{64}", seen.fingerprint) else None
 
 
-def _archives_say(dataset: str, contents: Mapping[str, bytearray]) -> bool | None:
-    """Say whether files come from the published archives; None where these are not beside them, or not known."""
+def _archives_match(dataset: str, contents: Mapping[str, bytearray]) -> bool | None:
+    """Return whether files come from the published archives, or None if the archives are missing or unknown."""
     if dataset not in ARCHIVE_MD5:
         return None
     if _differing(dataset, contents):
@@ -208,7 +208,7 @@ def _archives_say(dataset: str, contents: Mapping[str, bytearray]) -> bool | Non
 
 
 def _differing(dataset: str, contents: Mapping[str, bytearray] | None = None) -> list[Path]:
-    """Name the files of a data set that are known to be others than the published ones."""
+    """List the files of a data set that are known to differ from the published ones."""
     contents, here, differing = contents or raw_files.read(dataset), raw_files.found(dataset), []
     if dataset == "mnist":
         for file, content in contents.items():

@@ -1,4 +1,4 @@
-"""Intensities of pixels in [0, 1]: checked wherever images are used, and turned into bytes."""
+"""Pixel intensities in [0, 1]: checks, and conversion to and from bytes."""
 
 import numpy as np
 import torch
@@ -9,29 +9,29 @@ from cvae_core.errors import ConfigError, ImagesRefused
 
 
 def require_intensities(x: Tensor) -> None:
-    """Raise ImagesRefused where values do not lie in [0, 1], with their range and the remedy.
+    """Raise ImagesRefused if values do not lie in [0, 1], with their range and the remedy.
 
-    A Bernoulli likelihood gives others a score too, one without a meaning: bytes from 0 to 255 a log-probability above
-    zero. Graphs that torch exports have their own checks.
+    A Bernoulli log-likelihood of other values has no meaning: for bytes from 0 to 255 it can be above zero. Graphs that
+    torch exports have their own checks.
 
     >>> require_intensities(torch.tensor([0.0, 0.5, 1.0]))
     """
     if torch.compiler.is_compiling() or not x.numel():
         return
-    low, high = (float(value) for value in x.detach().aminmax())  # NaN, if there is one
+    low, high = (float(value) for value in x.detach().aminmax())  # NaN if any value is NaN
     if not (low >= 0 and high <= 1):
         found = "be NaN" if low != low else f"range from {low:.9g} to {high:.9g}"
         raise ImagesRefused(
-            f"Intensities cannot {found}: they lie between 0 and 1. Divide bytes by 255, and leave out a normalisation by "
+            f"Intensities cannot {found}: they must lie between 0 and 1. Divide bytes by 255, and do not normalise by "
             "mean and standard deviation."
         )
 
 
 def require_images(x: Tensor) -> None:
-    """Raise ImagesRefused where images are not float32 intensities of shape (N, 784)."""
+    """Raise ImagesRefused if images are not float32 intensities of shape (N, 784)."""
     if x.shape[1:] != (PIXELS,) or x.dtype != torch.float32:
         raise ImagesRefused(
-            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they are float32 numbers of shape (N, {PIXELS}), "
+            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they must be float32 of shape (N, {PIXELS}), "
             "row by row from the top. Convert them with images.float().flatten(1)."
         )
     require_intensities(x)
@@ -43,7 +43,7 @@ def as_bytes(images: Tensor) -> np.ndarray:
 
 
 def from_bytes(ink: bytes) -> Tensor:
-    """Return 784 bytes as an image (1, 784) in [0, 1]; raise ConfigError for another number of bytes."""
+    """Return 784 bytes as an image (1, 784) in [0, 1]; raise ConfigError for any other number of bytes."""
     if len(ink) != PIXELS:
-        raise ConfigError(f"A drawing has {PIXELS} bytes, one per pixel, and this one has {len(ink)}.")
+        raise ConfigError(f"A drawing has {PIXELS} bytes, one per pixel, but {len(ink)} bytes were given.")
     return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255

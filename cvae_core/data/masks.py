@@ -1,4 +1,4 @@
-"""Which pixels of a digit are visible, from flags for its quadrants in the order of `visibility.NAMES`."""
+"""Masks of visible pixels, from flags for the quadrants in the order of `quadrant_names.NAMES`."""
 
 from itertools import product
 
@@ -16,14 +16,14 @@ PROPER_SETS = torch.tensor([flags for flags in product([False, True], repeat=4) 
 
 
 def flags(visible: str) -> Tensor:
-    """Turn "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
+    """Convert "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
 
     >>> flags("top-left+bottom-left").tolist() == flags("2").tolist() == [True, False, True, False]
     True
     """
-    return torch.tensor(shown(visible), device="cpu")  # wherever weights are just being made
+    return torch.tensor(shown(visible), device="cpu")  # even inside `with torch.device(...)`, where models are built
 
 
 def pixel_mask(visible: Tensor) -> Tensor:
-    """Return which pixels are visible, (..., 784) booleans, from flags of shape (..., 4)."""
+    """Return the mask of visible pixels, booleans (..., 784), from flags of shape (..., 4)."""
     return visible[..., QUADRANT_OF_PIXEL.to(visible.device)]

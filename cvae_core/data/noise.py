@@ -1,9 +1,9 @@
-"""Base noise from a seed: the same numbers on every machine, device and thread, whatever else is drawn meanwhile.
+"""Reproducible noise: a seed gives the same numbers on every machine, device and thread, independent of other draws.
 
-A counter-based generator (Philox) is keyed by the seed and by what the noise is for, so no draw shifts another: a
-picture is a function of its link, an image's estimate does not depend on its neighbours in the batch, and a resumed
-training meets the noise that it would have met. All uses of one name have equally many numbers after it: trailing zeros
-do not make another stream. A seed that `seeds.require_seed` refuses is a ConfigError here too.
+A counter-based generator (Philox) is keyed by the seed and by the purpose of the noise (`stream`), so that draws are
+independent of each other. A link always gives the same picture, the estimate of an image does not depend on the other
+images in the batch, and a resumed training continues with the same noise. A name must always be followed by equally many
+integers, because trailing zeros do not change a stream. An invalid seed raises ConfigError.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def _generator(seed: int, stream: tuple[int | str, ...]) -> np.random.Generator:
 
 
 def normal(shape: Sequence[int], seed: int, *stream: int | str) -> Tensor:
-    """Draw ε ~ N(0, 1), float32, for one use of a seed: `stream` names the use.
+    """Draw ε ~ N(0, 1), float32. `stream` names the purpose of the noise.
 
     >>> bool((normal((3,), 7, "samples") == normal((3,), 7, "samples")).all())
     True
@@ -40,22 +40,22 @@ def uniform(shape: Sequence[int], seed: int, *stream: int | str) -> Tensor:
 
 
 def permutation(count: int, seed: int, *stream: int | str) -> Tensor:
-    """Shuffle 0 … count − 1: shape (count,), int64."""
+    """Return a random permutation of 0 … count − 1, shape (count,), int64."""
     return torch.from_numpy(_generator(seed, stream).permutation(count))
 
 
 def integers(bound: int, count: int, seed: int, *stream: int | str) -> Tensor:
-    """Draw `count` integers from 0 … bound − 1, int64."""
+    """Draw `count` integers between 0 and bound − 1, int64."""
     return torch.from_numpy(_generator(seed, stream).integers(bound, size=count))
 
 
 def binarise(intensities: Tensor, seed: int, *stream: int | str) -> Tensor:
-    """Draw every pixel from Bernoulli(intensity): zeros and ones in the shape of `intensities`, which lie in [0, 1]."""
+    """Draw each pixel from Bernoulli(intensity): zeros and ones in the shape of `intensities`, which must lie in [0, 1]."""
     require_intensities(intensities)
     return (uniform(intensities.shape, seed, *stream).to(intensities.device) < intensities).to(intensities.dtype)
 
 
 def per_image(indices: Tensor, samples: int, dimensions: int, seed: int, *stream: int | str) -> Tensor:
-    """Draw ε of shape (samples, images, dimensions) so that an image's noise depends on its index alone."""
+    """Draw ε of shape (samples, images, dimensions) so that the noise of an image depends on its index only."""
     drawn = [normal((samples, dimensions), seed, *stream, int(index)) for index in indices]
     return torch.stack(drawn, dim=1)

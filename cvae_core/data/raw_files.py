@@ -1,7 +1,7 @@
-"""The four files of MNIST, Fashion-MNIST and Kuzushiji-MNIST: where they lie and what they hold; no torch.
+"""Find and read the four files of MNIST, Fashion-MNIST and Kuzushiji-MNIST; no torch.
 
-torchvision stores them in FOLDER/MNIST/raw. Read as well are the .gz files alone, Kaggle's names (train-images.idx3-ubyte),
-and files one folder higher; those of MNIST may also lie in FOLDER itself.
+torchvision stores them in FOLDER/MNIST/raw. Also accepted: .gz files without the unpacked files, Kaggle's names
+(train-images.idx3-ubyte), and files in the parent folder. The files of MNIST may also be in FOLDER itself.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from cvae_core.system.files import user_path
 
 NAMES = ("mnist", "fashion", "kmnist", "digits")
 EMBEDDED = "digits"
-CLASS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}  # of torchvision, and its folder
+CLASS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}  # classes of torchvision, and folders
 SHAPES = {
     "train-images-idx3-ubyte": (60_000, 28, 28),
     "train-labels-idx1-ubyte": (60_000,),
@@ -24,7 +24,7 @@ SHAPES = {
 
 
 def folder() -> Path:
-    """Return where data sets lie: `$CVAE_DATA`, else `data` in the repository."""
+    """Return the folder of data sets: `$CVAE_DATA`, else `data` in the repository."""
     return user_path("CVAE_DATA", "data")
 
 
@@ -34,40 +34,40 @@ def raw(name: str) -> Path:
 
 
 def known(name: str) -> str:
-    """Return a data set's name; raise ConfigError, naming those that exist, where it is none."""
+    """Return the name of a data set unchanged; raise ConfigError with the existing names if it is unknown."""
     if name not in NAMES:
         raise ConfigError(f"No data set is called {name!r}: choose one of {', '.join(NAMES)}.")
     return name
 
 
 def on_disk(name: str) -> bool:
-    """Tell, without reading them, whether the files of a data set are there; the embedded one always is."""
+    """Return whether the files of a data set exist, without reading them. The embedded data set always exists."""
     try:
         return known(name) == EMBEDDED or len(found(name)) == len(SHAPES)
-    except OSError:  # a folder that may not be looked into
+    except OSError:  # no permission to read the folder
         return False
 
 
 def found(name: str) -> dict[str, Path]:
-    """Return where the files of a data set lie, by torchvision's names; those that are missing are left out.
+    """Return the paths of the existing files of a data set, by torchvision's names.
 
-    An archive that is cut off, as an interrupted download leaves it, counts as missing.
+    An incomplete archive, for example after an interrupted download, counts as missing.
     """
-    here = {file: next(_there(name, file), None) for file in SHAPES}
+    here = {file: next(_existing(name, file), None) for file in SHAPES}
     return {file: path for file, path in here.items() if path}
 
 
 def archives(name: str) -> dict[str, Path]:
-    """Return the whole .gz files of a data set that may be read, by the names of what they hold."""
+    """Return the complete, readable .gz files of a data set, by the names of the unpacked files."""
     here = {}
     for file in SHAPES:
         with suppress(OSError, StopIteration):
-            here[file] = next(filter(_is_packed, _there(name, file)))
+            here[file] = next(filter(_is_packed, _existing(name, file)))
     return here
 
 
 def read(name: str) -> dict[str, bytearray]:
-    """Read the files of a data set, without their headers; `DataMissing` and `DataDamaged` say which one cannot be."""
+    """Read the files of a data set without their headers; raise DataMissing or DataDamaged with the name of the file."""
     contents, missing = {}, []
     try:
         here = found(name)
@@ -88,7 +88,7 @@ def read(name: str) -> dict[str, bytearray]:
                 raise damaged(name, path, f"holds the label {highest}, but labels go from 0 to 9")
     if missing:
         half = next((path for path in filter(_is_packed, _places(name, missing[0])) if path.is_file()), None)
-        beside = f", and {half} is cut off or holds something else" if half else _what_lies_in(raw(name))
+        beside = f", and {half} is incomplete or has other content" if half else _listing(raw(name))
         raise DataMissing(
             f"{name} is not on this machine: no {missing[0]} in {raw(name)}{beside}. Get it with python -m cvae_core "
             f"download {name}, set CVAE_DATA to the folder that holds {CLASS[name]}/raw, or use the embedded {EMBEDDED}."
@@ -96,8 +96,8 @@ def read(name: str) -> dict[str, bytearray]:
     return contents
 
 
-def _what_lies_in(place: Path) -> str:
-    """Name the first files of a folder, for a sentence that says what is missing there."""
+def _listing(place: Path) -> str:
+    """Name the first files of a folder, for the message about a missing file."""
     try:
         names = sorted(path.name for path in place.iterdir())
     except OSError:
@@ -106,20 +106,20 @@ def _what_lies_in(place: Path) -> str:
 
 
 def damaged(name: str, path: Path, fault: str) -> DataDamaged:
-    """Return the error that says what is wrong with a file and how to replace it."""
+    """Return the error for a damaged file, with the command that downloads it again."""
     return DataDamaged(f"{path} {fault}. Delete it and download again: python -m cvae_core download {name}")
 
 
 def _places(name: str, file: str) -> Iterator[Path]:
-    """Name all paths where a file of a data set may lie, torchvision's own first."""
-    higher = [folder()] if name == "mnist" else []  # there the names do not tell one data set from another
+    """Yield all possible paths of a file of a data set, starting with torchvision's own."""
+    higher = [folder()] if name == "mnist" else []  # file names there do not identify the data set
     for place in (raw(name), raw(name).parent, *higher):
         for ending in ("", idx.PACKED):
             yield place / f"{file}{ending}"
             yield place / f"{file.replace('-idx', '.idx')}{ending}"
 
 
-def _there(name: str, file: str) -> Iterator[Path]:
+def _existing(name: str, file: str) -> Iterator[Path]:
     for path in _places(name, file):
         if path.is_file() and (not _is_packed(path) or idx.seems_whole(path, SHAPES[file])):
             yield path

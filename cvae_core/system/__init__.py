@@ -1,1 +1,1 @@
-"""Files, processes, devices, logs and checks of stored values; nothing here knows about models."""
+"""Files, processes, devices, logs and checks of stored values, independent of models."""

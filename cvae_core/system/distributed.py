@@ -1,7 +1,7 @@
-"""Where to compute, and with how many: a device by name, and the processes that `torchrun` starts for one run.
+"""Devices and distributed data parallelism: the device of a process, and the processes that `torchrun` starts for one run.
 
-Every process takes its share of each batch and of the images to score; the first one leads: it alone decides, writes and
-prints. Without torchrun there is one process, and all of this costs nothing.
+Each process computes a part of each batch and of the images to score. Only the process with rank 0 (the leading process)
+decides, writes and prints. Without torchrun there is one process, and these functions have no cost.
 """
 
 import os
@@ -21,22 +21,22 @@ CPU = torch.device("cpu")
 
 
 def device(wanted: Device = "auto") -> torch.device:
-    """Return the device of this process, with CUDA a GPU of its own; raise ConfigError where there is none."""
+    """Return the device of this process, one GPU for each local process; raise ConfigError if it is not available."""
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("There is no CUDA device here, or torch was built without it: leave out --device.")
+        raise ConfigError("There is no CUDA device here, or torch was built without CUDA: leave out --device.")
     if wanted == "cpu" or not torch.cuda.is_available():
         return CPU
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
 def all_but_one() -> int:
-    """Return how many threads leave one core to others: one fewer than torch takes by default, and at least one."""
+    """Return the number of threads that leaves one core free: one less than the default of torch, at least one."""
     return max(1, torch.get_num_threads() - 1)
 
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Let torch compute with so many threads meanwhile; None: with as many as before."""
+    """Set the number of torch's threads inside the `with` block; None: do not change it."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if count is None else count)
     try:
@@ -46,17 +46,17 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 def rank() -> int:
-    """Return which of the processes this is, from 0."""
+    """Return the rank of this process, starting at 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def processes() -> int:
-    """Return how many processes work on this run."""
+    """Return the number of processes of this run (the world size)."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def leads() -> bool:
-    """Say whether this process is the one that writes and prints."""
+    """Return whether this process leads, that is, writes and prints."""
     return rank() == 0
 
 
@@ -64,37 +64,37 @@ def add_up(values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes."""
     if processes() == 1:
         return values
-    shared = values.to(_meeting_place())
+    shared = values.to(_group_device())
     dist.all_reduce(shared)
     return shared.to(values.device)
 
 
 def agreed(answer: bool) -> bool:
-    """Return the leading process's answer, once every process has come here."""
+    """Return the leading process's answer in every process. All processes must call this function."""
     if processes() == 1:
         return answer
-    told = torch.tensor(int(answer), device=_meeting_place())
-    dist.broadcast(told, 0)
-    return bool(told)
+    shared = torch.tensor(int(answer), device=_group_device())
+    dist.broadcast(shared, 0)
+    return bool(shared)
 
 
 def anybody(answer: bool) -> bool:
-    """Say whether any process says so, once every process has come here."""
+    """Return whether the answer is True in any process. All processes must call this function."""
     return bool(add_up(torch.tensor(float(answer))))
 
 
 def wait_for_all() -> None:
-    """Go on once every process has come here."""
+    """Wait until every process has called this function."""
     agreed(True)
 
 
-def _meeting_place() -> torch.device:
+def _group_device() -> torch.device:
     return torch.device("cuda") if dist.get_backend() == "nccl" else CPU
 
 
 @contextmanager
 def group(where: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun started, if it did."""
+    """Initialise the process group if torchrun started this process, and destroy it at the end."""
     if not launched_together() or dist.is_initialized():
         yield
         return
@@ -108,9 +108,9 @@ def group(where: torch.device) -> Iterator[None]:
 
 
 def fast_dtype(device: torch.device = CPU, turns: int = 5, seconds: float = 0.04) -> torch.dtype:
-    """Return bfloat16 where it is the faster one: on a GPU that has it, on a CPU that proves it by matrix products.
+    """Return bfloat16 if it is faster than float32: on a GPU that supports it, or on a CPU where matrix products are faster.
 
-    The products take turns, and the best turn of each counts: whatever else the machine does slows some of them.
+    The two types are timed alternately and the best turn of each counts, because other programs can slow some turns.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32

@@ -1,7 +1,7 @@
 """Atomic writes with an embedded SHA-256.
 
-Every file is written beside its name and moved over it, so that a reader sees the old or the new one. Each carries a
-SHA-256 of its content: neither JSON, NumPy nor safetensors notices a flipped bit. Nothing here unpickles.
+Each file is written under a temporary name and then renamed, so that a reader sees either the old or the new file. Each
+contains the SHA-256 of its content, because JSON, NumPy and safetensors do not detect flipped bits. No pickle is loaded.
 """
 
 import hashlib
@@ -22,30 +22,30 @@ from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 from cvae_core.system import processes
 
 TEMPORARY = ".tmp"
-LONG_AGO = 3600.0  # seconds: longer than any file takes to be written
-REMEDY = "Put back a copy of it, or delete it and make it anew."
-FOREIGN = "does not hold what this version of the lab writes into it"
+LONG_AGO = 3600.0  # seconds: longer than any write takes
+REMEDY = "Restore it from a copy, or delete it and create it again."
+FOREIGN = "has content that this version of the lab never writes"
 DIGEST = "sha256"
 MEGABYTE = 2**20
-MOST_BYTES, MOST_JSON = 2048 * MEGABYTE, 16 * MEGABYTE  # of a file that is read whole, and of one of JSON
+MOST_BYTES, MOST_JSON = 2048 * MEGABYTE, 16 * MEGABYTE  # limits for a whole file, and for a JSON file
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def user_path(variable: str, folder: str) -> Path:
-    """Return the path in an environment variable, `~` expanded, or a folder of the repository where it is empty."""
+    """Return the path in an environment variable with `~` expanded, or a folder of the repository if it is not set."""
     given = os.environ.get(variable)
     if not given:
         return REPOSITORY / folder
     try:
-        return Path(given).expanduser().absolute()  # a process that is started elsewhere means the same
+        return Path(given).expanduser().absolute()  # independent of the working directory of a child process
     except RuntimeError as error:
         raise ConfigError(
-            f"{variable} cannot be {given!r}: there is no such user. Give the folder's full path."
+            f"{variable} cannot be {given!r}: there is no such user. Give the full path of the folder."
         ) from error
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step; raise NotWritable where the folder or disk refuses. What the dead left beside it goes."""
+    """Replace a file atomically; raise NotWritable if that fails. Remove leftovers of killed processes beside it."""
     with _temporary(path, content) as temporary:
         temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
@@ -56,14 +56,14 @@ def write(path: Path, content: bytes) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Raise NotWritable where a file could not be written now, before the work for it is begun."""
+    """Raise NotWritable if a file cannot be written. Call this before a long computation."""
     with _temporary(path, b"\0"):
         pass
 
 
 @contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
-    """Write a file beside a path; it goes in the end, unless it has been moved."""
+    """Write a temporary file beside a path. Remove it at the end if it has not been renamed."""
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,16 +75,16 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
         yield temporary
     except OSError as error:
         raise NotWritable(
-            f"{path} could not be written ({error.strerror}): make room or choose another folder."
+            f"{path} could not be written ({error.strerror}): free disk space or choose another folder."
         ) from error
     finally:
-        with suppress(OSError):  # gone, as it should be, or never there
+        with suppress(OSError):  # it was renamed or never created
             temporary.unlink()
 
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """Lend a new folder beside a path; it goes in the end, or where its process was killed, when the next one is lent."""
+    """Create a temporary folder beside a path and remove it at the end. After a kill, the next call removes it."""
     remove_leftovers(path.parent)
     folder = _beside(path)
     folder.mkdir()
@@ -101,11 +101,11 @@ def _beside(path: Path) -> Path:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders of processes that were killed while they wrote.
 
-    Processes of another host cannot be seen from here: what theirs left goes when no writing would have taken so long.
+    Processes of another host are not visible from this host. Their files are removed after `LONG_AGO`.
     """
     for path in folder.glob(f".*{TEMPORARY}"):
         if found := re.fullmatch(rf"\..+\.((\d+)-([0-9a-f]{{8}})-[0-9a-f]{{8}})-\d+{re.escape(TEMPORARY)}", path.name):
-            with suppress(OSError):  # somebody else was quicker
+            with suppress(OSError):  # another process removed it first
                 here, old = found[3] == _short(processes.host()), time.time() - path.stat().st_mtime > LONG_AGO
                 if old or (here and found[1] != _mark(int(found[2]))):
                     if path.is_dir():
@@ -115,11 +115,11 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _mark(pid: int) -> str:
-    """Return what tells a living process from all others, here and elsewhere, by its number."""
+    """Return an identifier of a running process that is unique across hosts and restarts."""
     return f"{pid}-{_short(processes.host())}-{_short(processes.born(pid) or '')}"
 
 
-_own_mark = lru_cache(_mark)  # of a process that lives: its birth stays what it is, and may take another process to ask
+_own_mark = lru_cache(_mark)  # cached: constant for this process, and its computation may start another process
 
 
 def _short(text: str) -> str:
@@ -127,29 +127,29 @@ def _short(text: str) -> str:
 
 
 def read(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Read a whole file; raise RunDamaged where it is missing, unreadable, no plain file, or has more bytes than that."""
+    """Read a whole file; raise RunDamaged if it is missing, unreadable, not a regular file, or larger than `most` bytes."""
     require_plain(path)
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > most:
-                raise RunDamaged(f"{path} is damaged: it has more than {most // MEGABYTE:,} MB. {REMEDY}")
+                raise RunDamaged(f"{path} is damaged: it is larger than {most // MEGABYTE:,} MB. {REMEDY}")
             return file.read()
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def require_plain(path: Path) -> None:
-    """Raise RunDamaged unless there is a file: a pipe has no end, and a link leads anywhere."""
+    """Raise RunDamaged unless a path is a regular file. A pipe has no end, and a link may point anywhere."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
     if not stat.S_ISREG(mode):
-        raise RunDamaged(f"{path} cannot be read: it is a folder, a link or a device and not a file. {REMEDY}")
+        raise RunDamaged(f"{path} cannot be read: it is a folder, a link or a device, not a file. {REMEDY}")
 
 
 def version(path: Path) -> tuple[int, int, int]:
-    """Return what differs whenever a file has been written anew, or zeros where there is none."""
+    """Return a value that changes whenever a file is replaced, zeros if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -168,25 +168,25 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote; raise RunDamaged if it is anything else."""
+    """Read a file that `write_json` wrote; raise RunDamaged if it has any other content."""
     try:
         content = json.loads(read(path, MOST_JSON))
-        said, found = content.pop(DIGEST), _json_digest(content)
+        stored, found = content.pop(DIGEST), _json_digest(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunDamaged(f"{path} is damaged: it is not the JSON that was written. {REMEDY}") from error
-    compare(path, said, found)
+        raise RunDamaged(f"{path} is damaged: it is not the JSON file that was written. {REMEDY}") from error
+    compare(path, stored, found)
     return dict(content)
 
 
 def require(holds: bool, path: Path) -> None:
-    """Raise RunDamaged unless a file, whose digest is right, holds what belongs into it."""
+    """Raise RunDamaged if a file has invalid content although its digest is correct."""
     if not holds:
         raise RunDamaged(f"{path} {FOREIGN}. {REMEDY}")
 
 
-def compare(path: Path, said: object, found: str) -> None:
-    """Raise RunDamaged unless a file's digest is what was found of its content."""
-    if said != found:
+def compare(path: Path, stored: object, found: str) -> None:
+    """Raise RunDamaged unless the stored digest of a file equals the digest of its content."""
+    if stored != found:
         raise RunDamaged(f"{path} is damaged: its content does not match its digest. {REMEDY}")
 
 

@@ -1,4 +1,4 @@
-"""Folders of runs: where they are and what a run in one may be called; the standard library alone."""
+"""Folders of runs: paths, and valid names of runs. This module imports the standard library only."""
 
 import re
 import shlex
@@ -8,10 +8,10 @@ from pathlib import Path
 from cvae_core.errors import ConfigError
 from cvae_core.system.files import digest, user_path
 
-QUEUE = ".queue"  # in a root of runs: who trains and who waits
-LONGEST = 64  # letters of a name
+QUEUE = ".queue"  # folder in a root of runs, for running and waiting trainings
+LONGEST = 64  # characters of a name
 NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{LONGEST - 1}}}")
-MARK = 8  # hexadecimal digits that stand for what a name had to leave out
+MARK = 8  # hexadecimal digits that replace the omitted part of a name
 
 
 def default_root() -> Path:
@@ -20,38 +20,38 @@ def default_root() -> Path:
 
 
 def require_name(name: str) -> None:
-    """Raise ConfigError where a run cannot be called so."""
+    """Raise ConfigError if a name is not valid for a run."""
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, a letter or "
-            "digit first."
+            f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, starting "
+            "with a letter or digit."
         )
 
 
 def folder_of(name: str, root: Path) -> Path:
-    """Return the folder of a run, there or not: the one place where a name becomes a path."""
+    """Return the folder of a run, whether it exists or not. Only this function converts a name to a path."""
     require_name(name)
     return unlinked(root / name, root)
 
 
 def unlinked(path: Path, root: Path) -> Path:
-    """Return a path below a root, where the lab may write, move and delete; raise ConfigError where that leads elsewhere.
+    """Return a path in which the lab may write, move and delete; raise ConfigError if a part below the root is a link.
 
-    Neither the path nor a folder on the way to it may be a link; the root itself may.
+    The root itself may be a link.
     """
     for depth in range(len(root.parts) + 1, len(path.parts) + 1):
         part = Path(*path.parts[:depth])
         if part.is_symlink():
             raise ConfigError(
-                f"In {part.parent} {part.name!r} is a link to somewhere else and is not followed: put what it leads to there."
+                f"In {part.parent} {part.name!r} is a link, and links are not followed: replace it by its target."
             )
     return path
 
 
 def name_of(text: str, most: int = LONGEST) -> str:
-    """Return the name of at most so many letters that the lab gives to something by a text; a valid name stays as it is.
+    """Convert a text to a valid name of at most `most` characters. A valid name is unchanged.
 
-    The same text has the same name. What is too long, or has no letter left, ends in digits of the text's SHA-256.
+    Equal texts give equal names. If the name is too long or empty, it ends in digits of the SHA-256 of the text.
 
     >>> name_of("My Grid (1)"), name_of("seed-" * 5, 16)
     ('my-grid-1', 'seed-se-13694e58')
@@ -66,10 +66,10 @@ def name_of(text: str, most: int = LONGEST) -> str:
 
 
 def anew(name: str) -> str:
-    """Return what a run is called that is trained like another one and leaves that as it is."""
+    """Return the name of a new run that repeats another run without changing it."""
     return name_of(f"my-{name}")
 
 
 def in_root(command: str, root: Path) -> str:
-    """Return a command with the flag that it needs to mean this root."""
+    """Return a command with the flag --root, unless the root is the default."""
     return command if root == default_root() else f"{command} --root {shlex.quote(str(root))}"

@@ -21,11 +21,11 @@ from cvae_core.system.files import DIGEST, REMEDY
 
 _CSV_DIGEST = "# sha256 "
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_MOST_BYTES = 512 * 2**20  # of the arrays of a file
+_MOST_BYTES = 512 * 2**20  # limit for all arrays of a file
 
 
 def are_finite(tensors: Iterable[Tensor]) -> bool:
-    """Say whether all values of some tensors are finite."""
+    """Return whether all values of the tensors are finite."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
@@ -37,17 +37,17 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read what `write_arrays` wrote; raise RunDamaged if it is anything else."""
+    """Read a file that `write_arrays` wrote; raise RunDamaged if it has any other content."""
     content = files.read(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             if sum(entry.file_size for entry in archive.zip.infolist()) > _MOST_BYTES:
                 raise MemoryError
             arrays = {name: archive[name] for name in archive.files}
-        said = str(arrays.pop(DIGEST))
-    except Exception as error:  # zipfile, zlib and NumPy fail in more ways than can be listed
-        raise RunDamaged(f"{path} is damaged: it is not the archive that was written. {REMEDY}") from error
-    files.compare(path, said, _arrays_digest(arrays))
+        stored = str(arrays.pop(DIGEST))
+    except Exception as error:  # zipfile, zlib and NumPy raise too many types to list
+        raise RunDamaged(f"{path} is damaged: it is not the array file that was written. {REMEDY}") from error
+    files.compare(path, stored, _arrays_digest(arrays))
     return arrays
 
 
@@ -58,17 +58,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def spreadsheet(table: pd.DataFrame) -> bytes:
-    r"""Return a table as CSV for people, in UTF-8 with the byte-order mark by which Excel knows it.
+    r"""Return a table as CSV for spreadsheets, in UTF-8 with the byte-order mark that Excel needs.
 
-    A text that a spreadsheet would take for a formula is quoted by an apostrophe, numbers excepted. Whole numbers that may be
-    missing have to come in a column of objects: others are floats to pandas, and exact up to 2⁵³ only.
+    A text that a spreadsheet would read as a formula gets a leading apostrophe, except for numbers. Integers that may be
+    missing need a column of objects: otherwise pandas stores them as floats, which are exact only up to 2⁵³.
 
     >>> spreadsheet(pd.DataFrame({"note": ["=1+1", "-4"], "seed": [2**53 + 1, None]}, dtype=object)).decode("utf-8-sig")
     "note,seed\r\n'=1+1,9007199254740993\r\n-4,\r\n"
     """
     words = table.select_dtypes(exclude="number")
     shown = {name: pd.Series(map(_no_formula, cells), table.index, object) for name, cells in words.items()}
-    # A return inside a text is set in quotes only where it may end a line.
+    # pandas quotes a carriage return inside a text only if it is part of the line terminator.
     return codecs.BOM_UTF8 + table.assign(**shown).to_csv(index=False, lineterminator="\r\n").encode()
 
 
@@ -78,12 +78,12 @@ def _no_formula(cell: object) -> object:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read what `write_table` wrote; raise RunDamaged if it is anything else."""
-    rows, marker, said = files.read(path).rpartition(_CSV_DIGEST.encode())
-    files.compare(path, said.decode(errors="replace").strip() if marker else "none", files.digest(rows))
+    """Read a file that `write_table` wrote; raise RunDamaged if it has any other content."""
+    rows, marker, stored = files.read(path).rpartition(_CSV_DIGEST.encode())
+    files.compare(path, stored.decode(errors="replace").strip() if marker else "none", files.digest(rows))
     try:
         return pd.read_csv(io.BytesIO(rows))
-    except (ValueError, MemoryError, RecursionError) as error:  # a right digest makes no table
+    except (ValueError, MemoryError, RecursionError) as error:  # a correct digest does not imply a valid table
         raise RunDamaged(f"{path} is damaged: it is not the table that was written. {REMEDY}") from error
 
 
@@ -96,7 +96,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], **notes: str) -> No
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and notes that `write_tensors` wrote; raise RunDamaged if they are anything else."""
+    """Read tensors and notes from a file that `write_tensors` wrote; raise RunDamaged if it has any other content."""
     files.require_plain(path)
     try:
         with safe_open(path, framework="pt") as file:

@@ -1,4 +1,4 @@
-"""Names that the README of version 0.1 used, and where their objects are now. The next version removes them."""
+"""Deprecated names from the README of version 0.1 and their replacements. The next version removes them."""
 
 import sys
 import warnings
@@ -26,21 +26,21 @@ PLACES = {
 
 
 def find(module: str, name: str, frames: int = 2) -> Any:
-    """Return the object of a former name and warn the caller, so many frames above; raise AttributeError for others."""
+    """Return the object of a deprecated name and warn the caller, `frames` above; raise AttributeError for other names."""
     old = f"{module}.{name}"
     if old not in PLACES:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    from pkgutil import resolve_name  # here, since it takes 10 ms
+    from pkgutil import resolve_name  # here, because the import takes 10 ms
 
     warnings.warn(
         f"{old} is deprecated and will be removed in the next version: use {PLACES[old]}.", DeprecationWarning, frames
     )
-    return sys.modules.get(old) or resolve_name(PLACES[old])  # nothing but what stands in the table
+    return sys.modules.get(old) or resolve_name(PLACES[old])  # only names from the table
 
 
 def serve(name: str) -> None:
-    """Let a module find its former names. A module that no longer exists is made."""
-    module = sys.modules.setdefault(name, ModuleType(name, "Former names: see `cvae_core.system.former_names`."))
+    """Make the deprecated names of a module available. A module that no longer exists is created."""
+    module = sys.modules.setdefault(name, ModuleType(name, "Deprecated names: see `cvae_core.system.former_names`."))
     module.__getattr__ = partial(find, name)  # type: ignore[method-assign]
 
 

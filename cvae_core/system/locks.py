@@ -1,4 +1,4 @@
-"""A lock that several processes share: a file, held for a moment; the system lets go of it however a process ends."""
+"""A short lock between processes, by a file. The operating system releases it when the process ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ LOCK_TIMEOUT = 20.0  # seconds
 
 @contextmanager
 def locked(path: Path, root: Path) -> Iterator[None]:
-    """Hold a lock for a moment; raise NotWritable where it cannot be had, ConfigError where it is linked to."""
+    """Hold a lock inside the `with` block; raise NotWritable if it is not available, ConfigError if its path is a link."""
     unlinked(path, root)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=LOCK_TIMEOUT)
         lock.acquire()
     except Timeout as error:
-        raise NotWritable(f"{path} is held by another process that does not let go: end it.") from error
+        raise NotWritable(f"{path} is locked by another process: if this persists, end that process.") from error
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
     try:

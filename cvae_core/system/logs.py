@@ -1,4 +1,4 @@
-"""The log: one line per event that matters, with its moment, its level and the run that it is about; nobody's drawing."""
+"""Logging: one line per event, with its time, level and run. Drawings of visitors are never logged."""
 
 import logging
 
@@ -12,8 +12,8 @@ _OURS = ("cvae_core", "app")
 
 
 def to_stderr(level: str) -> None:
-    """Write what the lab logs from a level on to standard error; raise ConfigError where there is no such level."""
-    if level.lower() not in LEVELS:  # Streamlit's flag for the dashboard's log takes capitals, too
+    """Write log records of a level and above to standard error; raise ConfigError if the level does not exist."""
+    if level.lower() not in LEVELS:  # Streamlit's flag for the log of the dashboard also accepts capitals
         raise ConfigError(f"A log level cannot be {level!r}: give one of {', '.join(LEVELS)}.")
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(_FORMAT))
@@ -31,7 +31,7 @@ class _Formatter(logging.Formatter):
 
 
 def taken_out(words: list[str]) -> list[str]:
-    """Return a command line without the flag of the log, which every command has, after doing as it says."""
+    """Apply the flag --log-level, which every command has, and return the other words of the command line."""
     for place, word in enumerate(words):
         name, equals, level = word.partition("=")
         if name == FLAG:

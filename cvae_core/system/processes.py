@@ -1,7 +1,7 @@
-"""This process and others: identify them, start them, ask them to stop, end them.
+"""Processes: identify, start, signal and end them.
 
 Process IDs are reused: a process is identified by its ID and its start time, on one host. Other machines, and containers on
-this one, have process IDs of their own.
+this machine, have separate process IDs.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from cvae_core.system.printable import Printable
 from cvae_core.system.type_checks import Between
 
 PROC = Path("/proc")
-NICENESS = 10  # of what runs beside the pages
+NICENESS = 10  # of processes that run in the background of the pages
 NO_WINDOWS = (
     "The lab runs on Linux and macOS. On Windows, run it inside WSL: https://learn.microsoft.com/windows/wsl/install"
 )
@@ -28,35 +28,35 @@ NO_WINDOWS = (
 
 @dataclass(frozen=True)
 class Process:
-    """Name one process for good."""
+    """Identify one process by its ID, start time and host."""
 
     pid: Annotated[int, Between(1, 2**32)]
     born: str
-    host: str = ""  # where the system does not say, and in files of older versions: this one
+    host: str = ""  # empty if the system gives none, and in files of older versions: this host
 
     @property
     def here(self) -> bool:
-        """Say whether it is on this host, where it can be seen and signalled."""
+        """Return whether the process is on this host, where it can be found and signalled."""
         return self.host in ("", host())
 
     @property
     def place(self) -> str:
-        """Return the name of its machine or container."""
+        """Return the name of the machine or container of the process."""
         return self.host.partition(" ")[0] or platform.node()
 
     @property
     def alive(self) -> bool:
-        """Say whether it is at work on this host: a dead one whose parent has not asked for its fate is not."""
+        """Return whether the process is running on this host. A zombie is not running."""
         return self.here and born(self.pid) == self.born
 
     def send(self, number: int) -> None:
-        """Send a signal to this very process, or to none if it has ended."""
+        """Send a signal to this process. Do nothing if it has ended, even if its ID is reused."""
         with contextlib.suppress(ProcessLookupError):
             if sys.platform != "linux":
                 if self.alive:
                     os.kill(self.pid, number)
                 return
-            handle = os.pidfd_open(self.pid)  # from here on the number cannot pass to another process unnoticed
+            handle = os.pidfd_open(self.pid)  # this handle stays valid for one process, even if the ID is reused
             try:
                 if self.alive:
                     signal.pidfd_send_signal(handle, number)
@@ -65,26 +65,26 @@ class Process:
 
 
 def this() -> Process:
-    """Return the process that asks."""
+    """Return the current process."""
     return Process(os.getpid(), born(os.getpid()) or "", host())
 
 
 def host() -> str:
-    """Return what tells where the numbers of processes are this process's: a name and a namespace, or nothing."""
+    """Return the name of the host and the namespace of process IDs, or an empty text."""
     with contextlib.suppress(OSError):
         return f"{platform.node()} {(PROC / 'self/ns/pid').readlink()}"
     return ""
 
 
 def boot() -> str:
-    """Return what tells this start of the machine from all others, or nothing where the system does not say."""
+    """Return the ID of the current boot, or an empty text if the system gives none."""
     with contextlib.suppress(OSError):
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 def killed_for_memory() -> int:
-    """Return how many processes the system has killed for want of memory since it started; 0 where it does not say."""
+    """Return how many processes the system has killed for lack of memory since boot, 0 if the system gives no count."""
     with contextlib.suppress(OSError, ValueError):
         counts = dict(line.split() for line in (PROC / "vmstat").read_text().splitlines())
         return int(counts.get("oom_kill", 0))
@@ -92,21 +92,21 @@ def killed_for_memory() -> int:
 
 
 def born(pid: int) -> str | None:
-    """Return what tells a living process from all others that have its ID, before or after it; None if none lives."""
-    import psutil  # here, since the import takes 10 ms and fails on systems that `refuse_windows` has to explain
+    """Return an identifier of the boot and start time of a running process, or None if no process with this ID is running."""
+    import psutil  # here, because the import takes 10 ms and may fail on Windows before `refuse_windows` runs
 
     try:
         found = psutil.Process(pid)
-        # A process lives on without its first thread while others run.
+        # A process whose main thread has ended still runs while other threads run.
         if found.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and found.num_threads() <= 1:
             return None
     except psutil.Error:
         return None
-    return f"{boot()} {hash(found)}"  # of its ID and the time from the boot to its start, which no set clock changes
+    return f"{boot()} {hash(found)}"  # hash of the ID and the start time since boot, which clock changes do not affect
 
 
 def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[bytes]":
-    """Start `python -m cvae_core WORDS` at low priority in a session of its own, so that it outlives who started it."""
+    """Start `python -m cvae_core WORDS` at low priority in a new session, so that it outlives its parent process."""
     child = subprocess.Popen(
         [sys.executable, "-u", "-m", "cvae_core", *words],
         cwd=Path(__file__).resolve().parents[2],
@@ -115,21 +115,21 @@ def launched(words: Sequence[str], said: IO[bytes] | int) -> "subprocess.Popen[b
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    with contextlib.suppress(ProcessLookupError):  # it has ended already, and said why
+    with contextlib.suppress(ProcessLookupError):  # it has already ended and printed the reason
         os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-    threading.Thread(target=child.wait, daemon=True).start()  # or it stays in the table of processes when it has ended
+    threading.Thread(target=child.wait, daemon=True).start()  # so that it does not remain a zombie
     return child
 
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request that the loop sees between two steps."""
+    """Turn the first Ctrl-C or SIGTERM into a request that the training loop reads between two steps."""
     requested = False
 
     def note(*_: object) -> None:
         nonlocal requested
         requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C interrupts at once
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -140,13 +140,13 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 def open_streams() -> None:
-    """Show control characters as escapes in all that this process prints.
+    """Escape control characters in all output of this process.
 
-    What it would print leads nowhere where its caller has closed that stream: files would take its place.
+    Closed standard streams are replaced by os.devnull. Otherwise the next opened file would take their descriptor.
     """
     for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open("w" if number else "r")  # noqa: SIM115 (it stays until the end)
+            nowhere = Path(os.devnull).open("w" if number else "r")  # noqa: SIM115 (open until exit)
             if nowhere.fileno() != number:
                 os.dup2(nowhere.fileno(), number)
             setattr(sys, name, nowhere)
@@ -154,29 +154,29 @@ def open_streams() -> None:
 
 
 def refuse_windows() -> None:
-    """End this process with a sentence where the lab does not run."""
+    """Exit with a message on Windows, where the lab does not run."""
     if sys.platform == "win32":
         sys.stderr.write(f"{NO_WINDOWS}\n")
         sys.exit(2)
 
 
 def launched_together() -> bool:
-    """Say whether torchrun, which sets both variables, started this process as one of several."""
+    """Return whether torchrun, which sets both variables, started this process as one of several."""
     size = os.environ.get("WORLD_SIZE", "")
     return "RANK" in os.environ and size.isdecimal() and int(size) > 1
 
 
 def leave(code: int) -> NoReturn:
-    """End this process; one of several, or one that was stopped or refused, at once, without Python's own teardown.
+    """Exit. With an error code, or as one of several processes, exit at once, without Python's finalisation.
 
-    Letting go of torch takes a second or more of the two in which a stopped training is to be gone, and all that is worth
-    keeping is written by then. Of several processes even one that is done skips it: DistributedDataParallel keeps gloo's
-    threads beyond the group, and one of them that lets go of a tensor meanwhile aborts the process (PyTorch's pull request
-    179291).
+    The finalisation of torch takes a second or more, but a stopped training should end within two seconds. All results are
+    written by then. With several processes, finalisation is skipped even after success: DistributedDataParallel keeps gloo's
+    threads after the group is destroyed, and a thread that releases a tensor during finalisation aborts the process
+    (PyTorch's pull request 179291).
     """
     if not code and not launched_together():
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # nobody reads it any more
+        with contextlib.suppress(OSError):  # the reader has closed it
             stream.flush()
     os._exit(code)

@@ -1,6 +1,6 @@
-"""Whether values are what annotations promise: JSON has types of its own, and whoever wrote it may have meant others.
+"""Check values against annotations. This is needed for values from JSON, which may have other types.
 
-A number's range stands beside its type: `Annotated[float, Between(0, 1)]`, or `Count`, `Seconds`, `Nats` and the like.
+The range of a number is given beside its type: `Annotated[float, Between(0, 1)]`, or `Count`, `Seconds`, `Nats` and the like.
 """
 
 import sys
@@ -18,13 +18,13 @@ Device = Literal["auto", "cpu", "cuda"]
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-MAX_TEXT = 4000  # letters, where texts are to be one line
-MAX_WHOLE = 2**63 - 1  # the largest whole number that tables and tensors hold
+MAX_TEXT = 4000  # characters of a text that must be one line
+MAX_WHOLE = 2**63 - 1  # the largest int64: tables and tensors cannot store larger numbers
 
 
 @dataclass(frozen=True)
 class Between:
-    """Contain the numbers from one to another."""
+    """The interval of numbers from `least` to `most`, both included."""
 
     least: float
     most: float
@@ -33,8 +33,8 @@ class Between:
         return isinstance(value, int | float) and self.least <= value <= self.most
 
 
-class _Moments:
-    """Contain the moments in ISO 8601 that a computer's clock shows, with their time zone."""
+class _Times:
+    """The set of times in ISO 8601 with a time zone, between the years 1970 and 9999."""
 
     def __contains__(self, value: object) -> bool:
         try:
@@ -44,20 +44,21 @@ class _Moments:
         return moment.tzinfo is not None and 1970 < moment.year < 9999
 
 
-Moment = Annotated[str, _Moments()]
-Count = Annotated[int, Between(0, 10**12)]  # of parameters, say
-Epoch = Annotated[int, Between(0, 100_000)]  # the most that a configuration allows
+Moment = Annotated[str, _Times()]
+Count = Annotated[int, Between(0, 10**12)]  # for example of parameters
+Epoch = Annotated[int, Between(0, 100_000)]  # the maximum in a configuration
 Workers = Annotated[int, Between(1, 2**16)]  # threads or processes
-Images = Annotated[int, Between(1, 100_000)]  # no split and no judgement has more
-Seconds = Annotated[float, Between(0, 1e10)]  # three hundred years
-NATS = Between(-1e12, 1e12)  # per image: a training whose bound is beyond has diverged
+Images = Annotated[int, Between(1, 100_000)]  # the maximum in a split or a judgement
+Seconds = Annotated[float, Between(0, 1e10)]  # about 300 years
+NATS = Between(-1e12, 1e12)  # per image: a training with a bound outside this range has diverged
 Nats = Annotated[float, NATS]
 
 
 def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
-    """Say whether a value has the type that an annotation promises, and lies in the range that stands beside it.
+    """Return whether a value has the annotated type and lies in the annotated range.
 
-    Numbers are finite and whole ones fit into 64 bits. Texts are one line if they must be.
+    Numbers must be finite, and integers must fit into 64 bits. With `one_line`, texts must be printable, on one line, and
+    have at most `MAX_TEXT` characters.
 
     >>> fits({"elbo": -90.5}, Mapping[str, float]), fits({"elbo": "low"}, Mapping[str, float])
     (True, False)
@@ -85,7 +86,7 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
     if isinstance(value, int):
         return kind in (int, float) and abs(value) <= MAX_WHOLE
     if kind is float:
-        return isinstance(value, float) and abs(value) <= sys.float_info.max  # as NaN is not
+        return isinstance(value, float) and abs(value) <= sys.float_info.max  # False for NaN
     if isinstance(value, str):
         return kind is str and (not one_line or (value.isprintable() and len(value) <= MAX_TEXT))
     if is_dataclass(value) and not isinstance(value, type) and isinstance(value, kind):
@@ -94,8 +95,8 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
 
 
 def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
-    """Return the names of a dataclass's fields whose values are not what their annotations promise."""
-    hints = _promises(type(value))
+    """Return the names of the fields of a dataclass whose values do not match their annotations."""
+    hints = _annotations(type(value))
     return [
         field.name
         for field in fields(value)
@@ -104,28 +105,28 @@ def misfits(value: "DataclassInstance", *, one_line: bool = False) -> list[str]:
 
 
 def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
-    """Say whether values name all fields of a dataclass that have no default, and nothing that is no field of it."""
+    """Return whether names contain all fields of a dataclass without default, and no unknown fields."""
     needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
     return needed <= set(values) <= {f.name for f in fields(kind)}
 
 
 def require_fitting(value: "DataclassInstance") -> None:
-    """Raise ConfigError for the first field whose value is not what its annotation promises, and say what would fit."""
+    """Raise ConfigError with the valid values for the first field whose value does not match its annotation."""
     for name in misfits(value):
-        given, parts = getattr(value, name), list(_parts(_promises(type(value))[name]))
+        given, parts = getattr(value, name), list(_parts(_annotations(type(value))[name]))
         choices = [get_args(part) for part in parts if get_origin(part) is Literal]
         ranges = [part for part in parts if isinstance(part, Between)]
         if choices:
-            fitting = f"{given!r}: it is one of {', '.join(choices[0])}"
+            fitting = f"{given!r}: it must be one of {', '.join(choices[0])}"
         elif ranges and (isinstance(given, int) or float in parts):
-            fitting = f"{given}: it lies between {ranges[0].least} and {ranges[0].most}"
+            fitting = f"{given}: it must lie between {ranges[0].least} and {ranges[0].most}"
         else:
-            fitting = f"{given!r}: it is {next(words for kind, words in _WORDS.items() if kind in parts)}"
+            fitting = f"{given!r}: it must be {next(words for kind, words in _WORDS.items() if kind in parts)}"
         raise ConfigError(f"{spoken(name)} cannot be {fitting}.")
 
 
 def spoken(name: str) -> str:
-    """Return a field's name as a sentence begins with it.
+    """Return the name of a field as the first words of a sentence.
 
     >>> spoken("learning_rate")
     'Learning rate'
@@ -133,12 +134,12 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-_promises = cache(partial(get_type_hints, include_extras=True))  # of a class: reading them takes a while
+_annotations = cache(partial(get_type_hints, include_extras=True))  # cached, because reading annotations is slow
 _WORDS = {int: "a whole number", bool: "True or False", str: "text"}
 
 
 def _parts(kind: object) -> Iterator[object]:
-    """Yield an annotation and everything it is made of."""
+    """Yield an annotation and all its parts, recursively."""
     yield kind
     if get_origin(kind) is not Literal:
         for part in get_args(kind):

@@ -219,7 +219,7 @@ def test_a_sweep_over_other_images_is_left_to_a_shell(visit: Visit, own_runs: Pa
 
 REFUSED = {
     "networks": ({"Width": 8192, "Name": "mine"}, "weights are too large: a page trains at most 50,000,000"),
-    "a width": ({"Width": 0}, "width cannot be 0: it lies between 1 and 8192"),
+    "a width": ({"Width": 0}, "width cannot be 0: it must lie between 1 and 8192"),
     "latents": ({"Latent_dimensions": -1}, "latent cannot be -1"),
     "a rate": ({"Learning_rate": 0.0}, "learning rate cannot be 0.0"),
     "a path": ({"Name": "../mine"}, "A run cannot be called '../mine'"),

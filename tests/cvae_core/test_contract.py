@@ -151,7 +151,7 @@ def test_several_parts_can_be_given_at_once(digits: DataSet) -> None:
     assert c.labels is not None and c.pixels is not None and c.visible is not None
     assert torch.equal(c.labels, labels) and 0 < c.pixels.sum() < x.sum()
     assert both.reads_images
-    with pytest.raises(ConfigError, match="given the labels of the images too"):
+    with pytest.raises(ConfigError, match="needs the labels of the images: pass labels"):
         condition(both, x, None)
     with pytest.raises(ConfigError, match="needs images"):
         chosen(both, labels)

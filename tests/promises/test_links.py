@@ -91,7 +91,9 @@ def test_a_link_is_named(link: str, root: Path, tmp_path: Path) -> None:
     if link == RUN:
         shutil.rmtree(root / RUN)
     (root / link).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match=f"In .* '{Path(link).name}' is a link to somewhere else and is not followed"):
+    with pytest.raises(
+        ConfigError, match=f"In .* '{Path(link).name}' is a link, and links are not followed: replace it"
+    ):
         unlinked(root / link / "x", root)
 
 

@@ -119,7 +119,7 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
         _, out, _ = command("train", "label", "--preset", preset, "--help")
         told = " ".join(out.replace("│", " ").split())
         assert (
-            f"--width INT units of every hidden layer; channels at 14×14 of a ladder (default: {defaults['label'].width})"
+            f"--width INT units of each hidden layer; in a ladder, channels at 14×14 (default: {defaults['label'].width})"
             in told
         )
         assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
@@ -136,7 +136,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "unknown run in the table": (["table", "nosuch"], "No run named 'nosuch'"),
     "hostile run": (["embed", "../x"], "A run cannot be called '../x'"),
     "hostile run to train": (["train", "label", *TINY, "--run", "../x"], "A run cannot be called '../x'"),
-    "number out of bounds": (["train", "label", "--width", "0"], "Width cannot be 0: it lies between 1 and 8192."),
+    "number out of bounds": (["train", "label", "--width", "0"], "Width cannot be 0: it must lie between 1 and 8192."),
     "no number": (["train", "label", "--width", "wide"], "wide"),
     "a fraction": (["evaluate", "x", "--samples", "1.5"], "1.5"),
     "NaN": (["train", "label", "--learning-rate", "nan"], "Learning rate cannot be nan"),
@@ -268,7 +268,7 @@ def test_a_resumed_run_has_the_flags_that_it_was_begun_with_unless_they_are_give
 @pytest.mark.parametrize("count", [0, -1, 1025, 2**70])
 def test_threads_that_cannot_be_are_a_sentence(count: int, command: Command, tmp_path: Path) -> None:
     said = refused(command("train", "label", *TINY, "--threads", count, "--root", tmp_path))
-    assert said == f"Threads cannot be {count}: it lies between 1 and 1024."
+    assert said == f"Threads cannot be {count}: it must lie between 1 and 1024."
     assert list(tmp_path.iterdir()) == []
 
 
@@ -324,8 +324,8 @@ def test_a_warm_up_that_is_longer_than_the_training_is_said_when_it_starts(
     code, _, err = command("train", "vae", *TINY, "--epochs", epochs, "--warm-up", 2)
     assert code == 0
     assert err == (
-        "The warm-up of 2 epochs is longer than the training of 1, which ends before the rate has its full weight: give more "
-        "--epochs, or a --warm-up of 1 at most.\n"
+        "The warm-up of 2 epochs is longer than the training of 1: the rate never gets its full weight. Give more "
+        "--epochs, or a --warm-up of at most 1.\n"
         if said
         else ""
     )
@@ -686,7 +686,7 @@ def test_the_stages_of_a_training_can_be_exported(command: Command, root: Path, 
         (["--onnx", "x.png"], "x.png cannot be written: the file must end in .onnx."),
         (["--zip", "x.png"], "x.png cannot be written: the file must end in .zip."),
         (["--stages", "x.png"], "x.png cannot be written: the file must end in .gif."),
-        (["--grid", "x.png", "--scale", "0"], "Scale cannot be 0: it lies between 1 and 16."),
+        (["--grid", "x.png", "--scale", "0"], "Scale cannot be 0: it must lie between 1 and 16."),
         (["--grid", "x.png", "--scale", "17"], "Scale cannot be 17"),
     ],
 )

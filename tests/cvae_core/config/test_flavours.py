@@ -159,7 +159,7 @@ def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, value: float
     with pytest.raises(ConfigError) as caught:
         configure("label", **{name: value})
     said = name.replace("_", " ").capitalize()
-    assert str(caught.value) == f"{said} cannot be {value}: it lies between {low} and {high}."
+    assert str(caught.value) == f"{said} cannot be {value}: it must lie between {low} and {high}."
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, value: float
 def test_a_choice_that_is_none_is_named_with_those_that_are(name: str, value: object, choices: str) -> None:
     with pytest.raises(ConfigError) as caught:
         configure("label", **{name: value})
-    assert str(caught.value) == f"{name.capitalize()} cannot be {value!r}: it is one of {choices}."
+    assert str(caught.value) == f"{name.capitalize()} cannot be {value!r}: it must be one of {choices}."
 
 
 def test_a_baseline_has_no_ladder() -> None:

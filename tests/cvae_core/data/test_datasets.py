@@ -244,13 +244,17 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "foreign": (
         TRAIN_IMAGES,
         lambda content: b"<!DOCTYPE html><html></html>",
-        "is not the IDX file of 60000 × 28 × 28",
+        "is not the expected IDX file of 60000 × 28 × 28",
     ),
-    "wrong magic": (TEST_IMAGES, foreign_type, "is not the IDX file of 10000 × 28 × 28"),
-    "other shape": (TEST_IMAGES, lambda content: idx(np.zeros((10_000, 32, 32))), "is not the IDX file"),
-    "fewer images": (TRAIN_IMAGES, lambda content: idx(np.zeros((1_000, 28, 28))), "is not the IDX file"),
-    "labels for images": (TEST_IMAGES, lambda content: idx(np.zeros(10_000)), "is not the IDX file"),
-    "fewer labels": (TRAIN_LABELS, lambda content: idx(np.zeros(59_999)), "is not the IDX file of 60000 bytes"),
+    "wrong magic": (TEST_IMAGES, foreign_type, "is not the expected IDX file of 10000 × 28 × 28"),
+    "other shape": (TEST_IMAGES, lambda content: idx(np.zeros((10_000, 32, 32))), "is not the expected IDX file"),
+    "fewer images": (TRAIN_IMAGES, lambda content: idx(np.zeros((1_000, 28, 28))), "is not the expected IDX file"),
+    "labels for images": (TEST_IMAGES, lambda content: idx(np.zeros(10_000)), "is not the expected IDX file"),
+    "fewer labels": (
+        TRAIN_LABELS,
+        lambda content: idx(np.zeros(59_999)),
+        "is not the expected IDX file of 60000 bytes",
+    ),
     "training label 10": (TRAIN_LABELS, lambda content: content[:-1] + b"\x0a", "holds the label 10, but labels go fr"),
     "test label 255": (TEST_LABELS, lambda content: content[:-1] + b"\xff", "holds the label 255"),
 }
@@ -425,7 +429,7 @@ def test_a_full_disk_is_not_taken_for_the_network(
         raise OSError(28, "No space left on device")
 
     offline(monkeypatch, full)
-    with pytest.raises(NotWritable, match=r"No space left on device \(.*KMNIST.*\)\. Make room"):
+    with pytest.raises(NotWritable, match=r"No space left on device \(.*KMNIST.*\)\. Free disk space"):
         datasets.download("kmnist")
 
 
@@ -565,7 +569,7 @@ def bomb(content: bytes) -> bytes:
     return gzip.compress(content + bytes(200_000_000), 1)[:-4] + struct.pack("<I", len(content))
 
 
-HALF, REST = "is cut off or holds something else", "Delete it and download again"
+HALF, REST = "is incomplete or has other content", "Delete it and download again"
 PACKED: dict[
     str, tuple[str, Callable[[bytes], bytes], str, bool]
 ] = {  # and whether it is taken for a whole one at first
@@ -574,7 +578,12 @@ PACKED: dict[
     "no archive": (TEST_LABELS, lambda content: content, HALF, False),
     "a page in its place": (TEST_LABELS, lambda _: b"<!DOCTYPE html>", HALF, False),
     "of fewer images": (TEST_IMAGES, lambda content: gzip.compress(content[:-784], 1), HALF, False),
-    "of something else": (TEST_LABELS, lambda content: gzip.compress(bytes(len(content))), "is not the IDX file", True),
+    "of something else": (
+        TEST_LABELS,
+        lambda content: gzip.compress(bytes(len(content))),
+        "is not the expected IDX file",
+        True,
+    ),
     "a flipped bit": (
         TEST_LABELS,
         lambda content: gzip.compress(content)[:-8] + b"\0\0\0\0" + gzip.compress(content)[-4:],

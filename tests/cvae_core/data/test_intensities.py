@@ -73,7 +73,8 @@ def test_no_model_scores_pixels_that_are_no_intensities(
     epsilon = noise.normal((2, len(ROWS), model.latent), 1)
     SCORES[score](model, x, c, epsilon)
     with pytest.raises(
-        ImagesRefused, match=rf"^Intensities cannot {WRONG[wrong]}.*: they lie between 0 and 1\. Divide bytes by 255, "
+        ImagesRefused,
+        match=rf"^Intensities cannot {WRONG[wrong]}.*: they must lie between 0 and 1\. Divide bytes by 255, ",
     ):
         SCORES[score](model, wrong(x), c, epsilon)
 
@@ -128,7 +129,8 @@ def test_no_image_is_no_mistake() -> None:
 @pytest.mark.parametrize("label", [10, -1, 2**40])
 def test_a_label_that_no_digit_has_is_refused(label: int) -> None:
     with pytest.raises(
-        ConfigError, match=f"^Labels cannot range from {min(label, 3)} to {max(label, 3)}: they lie between 0 and 9"
+        ConfigError,
+        match=f"^Labels cannot range from {min(label, 3)} to {max(label, 3)}: they must lie between 0 and 9",
     ):
         labelled(torch.tensor([3, label]))
 
@@ -147,5 +149,5 @@ def test_numbers_of_numpy_come_with_the_same_sentence() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_images_of_another_precision_are_a_sentence(dtype: torch.dtype) -> None:
-    with pytest.raises(ImagesRefused, match=r"they are float32 numbers .+ Convert them with images\.float\(\)"):
+    with pytest.raises(ImagesRefused, match=r"they must be float32 .+ Convert them with images\.float\(\)"):
         quadrants_of(torch.zeros(2, 784, dtype=dtype), flags("1"))

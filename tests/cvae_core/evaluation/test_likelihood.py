@@ -252,7 +252,7 @@ def test_the_floor_of_whole_mnist_digits_is_the_published_one() -> None:
         ({"images": 181}, "Images cannot be 181"),
         ({"samples": 0}, "Samples cannot be 0: give 1 to 100,000 draws per image"),
         ({"samples": -5}, "Samples cannot be -5"),
-        ({"seed": -1}, "Seed cannot be -1: it lies between 0 and"),
+        ({"seed": -1}, "Seed cannot be -1: it must lie between 0 and"),
         ({"seed": 2**63}, "Seed cannot be 9223372036854775808"),
         ({"visible": "2"}, "visible quadrants of this model are fixed: leave out --visible"),
     ],

@@ -203,7 +203,7 @@ FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said o
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
 NO_ARCHIVE = "not a run as this lab packs one. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
 BACKSLASHES = "which the zip format does not allow. Pack the run's folder again with another program"
-NO_SUCH_FILE, NOT_WRITTEN_BY_US = "and a run has no such file", "does not hold what this version of the lab writes"
+NO_SUCH_FILE, NOT_WRITTEN_BY_US = "and a run has no such file", "has content that this version of the lab never writes"
 
 
 def more(name: str) -> Forger:

@@ -74,8 +74,11 @@ BAD = {
     "unknown key": (f"{TINY}widht = [1, 2]", "'widht' = 1 is no setting of a label"),
     "key of another flavour": (f'{TINY}visible = "1"', "'visible' = '1' is no setting of a label"),
     "number for text": ('flavour = "quadrant"\nvisible = 1', "visible cannot be 1: it is text, in quotes"),
-    "text for a number": (TINY.replace("epochs = 1", 'epochs = "1"'), "Epochs cannot be '1': it is a whole number"),
-    "text for a fraction": (f'{TINY}beta = "1"', "Beta cannot be 1: it lies between"),
+    "text for a number": (
+        TINY.replace("epochs = 1", 'epochs = "1"'),
+        "Epochs cannot be '1': it must be a whole number",
+    ),
+    "text for a fraction": (f'{TINY}beta = "1"', "Beta cannot be 1: it must lie between"),
     "out of bounds": (f"{TINY}seed = [0, -1]", "Seed cannot be -1"),
     "a date": (f"{TINY}seed = 1979-05-27", "Seed cannot be 1979-05-27"),
     "a table": (f"{TINY}[seed]\na = 1", "Seed cannot be {'a': 1}"),

@@ -59,7 +59,7 @@ def test_a_link_is_neither_followed_nor_found(tmp_path: Path, tiny: Tiny, untrai
     root = tmp_path / "root"
     root.mkdir()
     (root / "linked").symlink_to(elsewhere.folder)
-    with pytest.raises(ConfigError, match="'linked' is a link to somewhere else and is not followed"):
+    with pytest.raises(ConfigError, match="'linked' is a link, and links are not followed: replace it"):
         run_at("linked", root)
     assert all_runs(root) == []
 

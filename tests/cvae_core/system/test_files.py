@@ -191,7 +191,7 @@ def test_a_file_that_no_memory_holds_is_damaged_and_not_read(
     path = tmp_path / "file"
     with path.open("wb") as file:
         file.truncate(most + 1)
-    with pytest.raises(RunDamaged, match="it has more than"):
+    with pytest.raises(RunDamaged, match="it is larger than"):
         read(path)
 
 
@@ -253,7 +253,9 @@ def test_a_crash_leaves_the_old_file_and_no_other(
             with pytest.raises(raised or KeyboardInterrupt) as caught:
                 files.write(path, b"new")
         if raised:
-            assert str(caught.value).startswith(f"{path} could not be written (No space left on device): make room")
+            assert str(caught.value).startswith(
+                f"{path} could not be written (No space left on device): free disk space"
+            )
         assert [file.name for file in tmp_path.iterdir()] == ["card.json"] * was_there
         assert not was_there or path.read_bytes() == b"old"
 
@@ -282,7 +284,7 @@ def test_bytes_reach_the_disk_before_the_name_does_and_the_name_after(
 
 def test_a_file_in_the_way_of_its_folder_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(NotWritable, match=r"card\.json could not be written \(.+\): make room or choose another"):
+    with pytest.raises(NotWritable, match=r"card\.json could not be written \(.+\): free disk space or choose another"):
         files.write(tmp_path / "file" / "card.json", b"")
 
 

@@ -46,7 +46,7 @@ DOORS: dict[str, Callable[[Any, Config, DataSet], object]] = {
 @pytest.mark.parametrize("seed", [-5, 2**63, 2**64, 1.5, 0.0, True, "7", None, float("nan"), np.float64(1)])
 def test_what_is_no_seed_is_refused(door: str, seed: Any, tiny: Tiny, digits: DataSet) -> None:
     with pytest.raises(
-        ConfigError, match=rf"^Seed cannot be {seed}: it (lies|is a whole number) between 0 and {MAX_SEED}\.$"
+        ConfigError, match=rf"^Seed cannot be {seed}: it must (lie|be a whole number) between 0 and {MAX_SEED}\.$"
     ):
         DOORS[door](seed, tiny("label"), digits)
 
@@ -86,6 +86,7 @@ def test_the_command_line_refuses_it(
     told = capsys.readouterr()
     assert told.out == ""
     assert (
-        told.err.startswith(f"Seed cannot be {seed}: it lies between 0 and {MAX_SEED}.") and told.err.count("\n") == 1
+        told.err.startswith(f"Seed cannot be {seed}: it must lie between 0 and {MAX_SEED}.")
+        and told.err.count("\n") == 1
     )
     assert sorted(tmp_path.rglob("*")) == before

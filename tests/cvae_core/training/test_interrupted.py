@@ -190,7 +190,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     next(report for report in session if isinstance(report, EpochEnded))
     before = run.weights()
     filler = fill(small_disk, room)
-    with pytest.raises(NotWritable, match=r"could not be written \(No space left on device\): make room"):
+    with pytest.raises(NotWritable, match=r"could not be written \(No space left on device\): free disk space"):
         list(session)
     now = control.state_of(small_disk, run.name)
     assert now.state in ("died", "failed")
