@@ -232,7 +232,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
     assert main.main(["list", "--root", str(root)]) == 0
     line, reason = capsys.readouterr().out.splitlines()
     assert "died" in line
-    assert reason.strip() == f"it ended without a word; go on with: {again(running).command(root)}"
+    assert reason.strip() == f"it ended without a word; resume with: {again(running).command(root)}"
 
 
 @pytest.fixture
@@ -275,9 +275,9 @@ def test_a_training_is_stopped_and_goes_on(
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None
     command = now.resume.command(tmp_path)
-    assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {command}\n"
+    assert capsys.readouterr().out == f"Run 'mine' is stopped. Resume with: {command}\n"
     assert run_at("mine", tmp_path).weights()  # of the epochs so far
-    process = trainer(*command.split()[1:], line="Run 'mine' goes on after epoch")
+    process = trainer(*command.split()[1:], line="Run 'mine' resumes after epoch")
     control.stop(tmp_path, "mine")
     assert main.main(["stop", "mine", *place]) == 2
     assert capsys.readouterr().err.startswith("Run 'mine' neither trains nor waits in")

@@ -204,8 +204,8 @@ def test_the_command_line_says_what_it_did_and_how_to_undo_it(root: Path, capsys
     assert said("rename", "digits-label", "mine") == "Run 'digits-label' is now 'mine'.\n"
     assert said("annotate", "mine", "a note") == ""
     restore = f"python -m cvae_core restore mine --root {root}"
-    assert said("discard", "mine") == f"Run 'mine' is in the bin. Take it back with: {restore}\n"
+    assert said("discard", "mine") == f"Run 'mine' is in the bin. Restore it with: {restore}\n"
     assert said("restore").startswith("mine  ")
-    assert said("restore", "mine") == "Run 'mine' is back.\n"
-    assert said("restore") == f"Nothing is in the bin of {root}.\n"
+    assert said("restore", "mine") == "Run 'mine' is restored.\n"
+    assert said("restore") == f"The bin of {root} is empty.\n"
     assert Run(root / "mine").card().note == "a note"

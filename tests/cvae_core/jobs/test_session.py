@@ -410,7 +410,7 @@ def test_a_termination_signal_stops_the_command_line_with_a_sentence_that_resume
         trainer.send_signal(signal.SIGTERM)
         _, complaint = trainer.communicate(timeout=WAIT)
     assert trainer.returncode == 2
-    assert complaint == f"Stopped. Go on with: {' '.join(words)} --resume\n"
+    assert complaint == f"Stopped. Resume with: {' '.join(words)} --resume\n"
     run = run_at(config.run_name, tmp_path)
     assert (run.card().status, run.card().epochs >= 2) == ("stopped", True)
     session = reports(config, tmp_path, resume=True)

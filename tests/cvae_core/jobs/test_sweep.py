@@ -235,7 +235,7 @@ def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
     out = capfd.readouterr().out.splitlines()
     assert out[:2] == [commands[0].replace(" --root", " --resume --root"), commands[1]]
     assert [line for line in out if " starts" in line or " goes on " in line] == [
-        f"Run {runs[0]!r} goes on after epoch 0, step 1",
+        f"Run {runs[0]!r} resumes after epoch 0, step 1",
         f"Run {runs[1]!r} starts",
     ]
     assert [run_at(run, tmp_path / "runs").card().status for run in runs] == ["finished", "finished"]
@@ -254,8 +254,8 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
     assert main.main(["sweep", str(file), "--root", str(root)]) == 2
     *_, last = capfd.readouterr().err.splitlines()
     assert last == (
-        "Of 2 runs 1 are not finished: grid-digits-label-seed-0. "
-        f"Go on with: python -m cvae_core sweep {file} --root {root}"
+        "1 of 2 runs are not finished: grid-digits-label-seed-0. "
+        f"Resume with: python -m cvae_core sweep {file} --root {root}"
     )
     assert run_at("grid-digits-label-seed-1", root).card().status == "finished"
 
@@ -336,7 +336,7 @@ def test_a_launcher_starts_each_run_in_the_place_of_python(tmp_path: Path, capfd
     assert main.main([*words, "--launcher", note]) == 2  # since it trains nothing
     said = capfd.readouterr()
     assert said.out.splitlines()[-1].startswith("['--nproc-per-node', '2', '-m', 'cvae_core', 'train', 'label', ")
-    again = shlex.split(said.err.splitlines()[-1].partition("Go on with: ")[2])
+    again = shlex.split(said.err.splitlines()[-1].partition("Resume with: ")[2])
     assert again == ["python", "-m", "cvae_core", "sweep", words[1], "--launcher", note, "--root", words[3]]
 
 
@@ -376,4 +376,4 @@ def test_a_run_that_diverged_is_not_trained_again_and_named_at_the_end(
     said = capsys.readouterr()
     assert said.out.endswith("  # diverged\n")
     assert "--resume" not in said.out
-    assert said.err == f"Of 1 runs 1 diverged: {run.run}. Give them other settings in {file}.\n"
+    assert said.err == f"1 of 1 runs diverged: {run.run}. Change their settings in {file}.\n"

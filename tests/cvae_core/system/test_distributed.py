@@ -89,8 +89,8 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
             _, complaint = both.communicate(timeout=WAIT)
         finally:
             both.terminate()
-    assert f"Stopped. Go on with: {control.condition(tmp_path, 'digits-label').resume}\n" in complaint
-    assert "Go on with: torchrun --nproc-per-node 2 -m -- cvae_core train label " in complaint
+    assert f"Stopped. Resume with: {control.condition(tmp_path, 'digits-label').resume}\n" in complaint
+    assert "Resume with: torchrun --nproc-per-node 2 -m -- cvae_core train label " in complaint
     assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
