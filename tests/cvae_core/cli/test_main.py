@@ -126,7 +126,7 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
 
 
 BAD: dict[str, tuple[list[str], str]] = {
-    "unknown command": (["frobnicate"], "no command 'frobnicate': give train, evaluate"),
+    "unknown command": (["frobnicate"], "Unknown command 'frobnicate': choose train, evaluate"),
     "nothing to train": (["train"], "The first argument of train must be a flavour: vae, label, quadrant, baseline."),
     "something else to train": (["train", "gan"], "not 'gan'"),
     "unknown flag": (["list", "--frobnicate"], "--frobnicate"),
@@ -719,7 +719,7 @@ def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
     assert "imported" not in out
     assert command("evaluate", "theirs", "--samples", 2, "--images", 10, "--root", there)[0] == 0
     archive.write_bytes(archive.read_bytes()[:-100])
-    assert "is not imported: it is not a run as this lab packs one" in refused(
+    assert "is not imported: this lab did not write it" in refused(
         command("import", archive, "--run", "other", "--root", there)
     )
 
