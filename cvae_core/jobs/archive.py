@@ -27,9 +27,7 @@ from cvae_core.system.files import MEGABYTE
 from cvae_core.system.folders import NAME, name_of
 
 LOG = logging.getLogger(__name__)
-LIMITS: Mapping[
-    str, int
-] = {  # files that a run may have, and their largest sizes in bytes; it must have the first four
+LIMITS: Mapping[str, int] = {  # the files of a run with their largest sizes in bytes; the first four are required
     r"card\.json": MEGABYTE,
     r"curves\.csv": 4 * MEGABYTE,
     r"stages\.npz": 64 * MEGABYTE,
@@ -102,7 +100,7 @@ def _refusing(archive: Path, beside: str = "") -> Iterator[None]:
         reason = str(error).replace(beside, "").removesuffix(f" {files.REMEDY}")
         raise ArchiveRefused(f"{archive} is not imported: {reason}") from error
     except Exception as error:  # zipfile, NumPy, pandas and safetensors raise more errors than can be listed
-        raise ArchiveRefused(f"{archive} is not imported: this lab did not write it. {_EXPORT}") from error
+        raise ArchiveRefused(f"{archive} is not imported: it is not a valid archive of a run. {_EXPORT}") from error
 
 
 def _origin(archive: Path) -> str:

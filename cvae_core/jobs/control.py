@@ -165,9 +165,7 @@ def _unborn(root: Path, run: str) -> RunState:
         said = "it ended before it began"
     elif said.startswith(WAITS):
         said = "it ended while it waited, without an error message"
-    return RunState(
-        "failed", said, job and replace(job, resume=False)
-    )  # the training to resume may have been its baseline's
+    return RunState("failed", said, job and replace(job, resume=False))  # what it resumed may have been its baseline
 
 
 def _closed(card: Card, run: str) -> RunState:

@@ -719,7 +719,7 @@ def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
     assert "imported" not in out
     assert command("evaluate", "theirs", "--samples", 2, "--images", 10, "--root", there)[0] == 0
     archive.write_bytes(archive.read_bytes()[:-100])
-    assert "is not imported: this lab did not write it" in refused(
+    assert "is not imported: it is not a valid archive of a run" in refused(
         command("import", archive, "--run", "other", "--root", there)
     )
 

@@ -203,7 +203,9 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 Forger = Callable[[Contents], bytes]
 FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
-NO_ARCHIVE = "this lab did not write it. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
+NO_ARCHIVE = (
+    "it is not a valid archive of a run. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
+)
 BACKSLASHES = "which the zip format does not allow. Pack the run's folder again with another program"
 NO_SUCH_FILE, NOT_WRITTEN_BY_US = "but a run has no such file", "does not hold what this version of the lab writes"
 
