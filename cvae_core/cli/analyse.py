@@ -82,9 +82,7 @@ class Evaluate:
     split: Annotated[Literal["validation", "test"], Doc("split to score")] = "test"
     visible: Annotated[str | None, Doc("quadrants to show a model of any set; None: a random set per image")] = None
     seed: Annotated[int, Doc("seed of the draws")] = 0
-    curve: Annotated[bool, Doc("score the first 100 images with 1 to 10,000 draws; store the convergence curve")] = (
-        False
-    )
+    curve: Annotated[bool, Doc("score the first 100 images with 1 to 10,000 draws; store their convergence")] = False
     resume: Annotated[bool, Doc("resume the same evaluation after an interruption")] = False
     json: Annotated[bool, Doc("print the results as JSON")] = False
     device: OnDevice = "auto"
@@ -249,9 +247,7 @@ class Judge:
                 findings = sample_quality.judge(model, dataset, reader)
             sample_quality.store_judgement(run, findings, weights)
         for finding in findings:
-            beside = (
-                "" if finding.reference is None else f"  (reference, real digits or chance: {finding.reference:.4f})"
-            )
+            beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
             print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")
 
 

@@ -215,9 +215,7 @@ def _program(launcher: str) -> list[str]:
 
 def _train_apart(launcher: list[str], words: list[str], stop_requested: Callable[[], bool]) -> None:
     """Train in a separate process, which waits in the queue like any other; forward a request to stop."""
-    apart = (
-        ["--"] if Path(launcher[0]).name == "torchrun" else []
-    )  # without it, torchrun reads --run as its own --run-path
+    apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # or torchrun reads --run as its --run-path
     try:
         child = subprocess.Popen([*launcher, "-m", *apart, "cvae_core", *words])
     except OSError as error:

@@ -149,7 +149,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no sweep": (["sweep", "nosuch.toml"], "nosuch.toml cannot be read"),
     "missing value": (["list", "--root"], "--root"),
     "resume nothing": (["train", "label", *TINY, "--resume"], "There is no run 'digits-label' to resume"),
-    "nothing to import": (["import"], "the file"),
+    "nothing to import": (["import"], "the archive"),
     "an archive that is nowhere": (["import", "nowhere.zip"], "nowhere.zip is not imported: there is no such file."),
     "empty table": (["table"], "None of these runs has stored results"),
 }
@@ -556,7 +556,7 @@ def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
 def test_scores_on_other_images_than_those_of_training_are_refused(command: Command, root: Path) -> None:
     run = run_at("digits-label", root)
     run.write_card(replace(run.card(), data_fingerprint="0" * 64))
-    assert "scores would mislead" in refused(command("evaluate", "digits-label", "--root", root))
+    assert "scores would be misleading" in refused(command("evaluate", "digits-label", "--root", root))
 
 
 @pytest.fixture

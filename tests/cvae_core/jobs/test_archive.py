@@ -392,12 +392,12 @@ def two_names_for_the_same_bytes(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *HEADER_AT, 0)
 
 
-@forged("holds '../../x.npy'")
+@forged("contains '../../x.npy'")
 def an_array_that_would_leave(contents: Contents) -> bytes:
     return instead(contents, "stages.npz", zipped({"../../x.npy": b""}))
 
 
-@forged("says")
+@forged("states")
 def a_bomb_in_an_array(contents: Contents) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, epoch=np.zeros(5_000_000))
@@ -768,7 +768,7 @@ def test_what_does_not_belong_into_an_archive_is_named_with_what_to_do(contents:
 def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArchiveRefused, match="there is no such file"):
         take_in(tmp_path / "nowhere.zip", tmp_path)
-    with pytest.raises(ArchiveRefused, match="there is no such file"):
+    with pytest.raises(ArchiveRefused, match="it is a folder, not a file"):
         take_in(tmp_path, tmp_path)
     monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
     (tmp_path / "large.zip").write_bytes(bytes(2**20 + 1))

@@ -328,7 +328,7 @@ def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_prio
     assert output_log.tail(tmp_path, "mine").splitlines() == [
         in_root(f"$ python {LONG}", tmp_path),
         "Waits for 'first' to finish, place 1 of 1",
-        "Run 'mine' was taken out of the queue and was not trained.",
+        "Run 'mine' was removed from the queue and was not trained.",
     ]
 
 
@@ -364,7 +364,7 @@ def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothi
     with ExitStack() as until_the_end:
         training._wait(until_the_end, lambda: False)
         assert main.main(["queue", "--root", str(tmp_path)]) == 0
-        assert f"  {shown} --root {tmp_path}: it begins" in capsys.readouterr().out
+        assert f"  {shown} --root {tmp_path}: it starts" in capsys.readouterr().out
     unborn = state_of(tmp_path, "mine").resume
     assert unborn is not None
     assert unborn.command(tmp_path) == f"{command} --root {tmp_path}"
