@@ -102,7 +102,7 @@ class Evaluate:
     def _score(self, run: Run, device: torch.device) -> None:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
         if (images_of := run.card().image_set) != model.config.dataset:
-            print(f"Scored on {images_of}.", file=sys.stderr)
+            print(f"The scored images are {images_of}.", file=sys.stderr)
         file, cells = results.CURVE if self.curve else results.RESULTS, []
         files.require_writable(run.result_path(file))
         each = likelihood.CURVE_SAMPLES if self.curve else (self.samples,)
@@ -117,7 +117,7 @@ class Evaluate:
             interim.drop(cells[0].images)
         if set(cells) - set(kept):
             print(
-                "Some results are not stored: those over more images, or over as many with another seed, stay in place.",
+                "Some results are not stored: there are results over more images, or over as many with another seed.",
                 file=sys.stderr,
             )
         if self.json:
@@ -160,7 +160,7 @@ class Evaluate:
                     if alone and (
                         time.monotonic() - kept_at > KEEP_EVERY or (self.curve and scored.done == scored.images)
                     ):
-                        with _unless_not_writable(bar):
+                        with _warning_if_not_writable(bar):
                             interim.keep(cells, weights)
                         kept_at = time.monotonic()
             except KeyboardInterrupt:
@@ -173,7 +173,7 @@ class Evaluate:
 
 
 @contextlib.contextmanager
-def _unless_not_writable(bar: tqdm) -> Iterator[None]:
+def _warning_if_not_writable(bar: tqdm) -> Iterator[None]:
     """Print above the bar that partial results could not be saved, and continue: saving the result may still succeed."""
     try:
         yield

@@ -145,7 +145,7 @@ class List:
             )
             if now.state in ("died", "stalled", "failed"):
                 onward = f"; resume with: {now.resume.command(self.root)}" if now.resume else ""
-                onward += f" Train it anew with: {now.anew.command(self.root, force=True)}" if now.anew else ""
+                onward += f" Train it again with: {now.anew.command(self.root, force=True)}" if now.anew else ""
                 print(f"{'':24} {one_line(now.reason)}{onward}")
             elif card.trouble:
                 print(f"{'':24} Verdict: {card.trouble}")

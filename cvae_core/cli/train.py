@@ -37,7 +37,7 @@ class Train(Generic[AnyConfig]):
     """Train a run, or resume one. The data set is downloaded if it is missing."""
 
     config: OmitArgPrefixes[AnyConfig]
-    run: Annotated[str | None, Doc("name of the run; None: made of flavour, quadrants, preset and pixels")] = None
+    run: Annotated[str | None, Doc("name of the run; None: made from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
     resume: Annotated[
         bool, Doc("resume a run that was stopped or died, with its stored --device, --no-embed and --threads")
@@ -51,7 +51,7 @@ class Train(Generic[AnyConfig]):
         return self.config.run_name if self.run is None else self.run
 
     def __call__(self) -> None:
-        """Wait until no other training runs in the root, then train. Ctrl-C and SIGTERM end both.
+        """Wait until no other training runs in the root, then train. Ctrl-C and SIGTERM end either.
 
         Processes of torchrun do not wait. They may be on several machines, where no process can check whether another is
         alive. A group in which one process waits also times out.
@@ -83,16 +83,16 @@ class Train(Generic[AnyConfig]):
         job = Job(run=self.name, config=self.config, options=self.options, resume=self.resume)
 
         @functools.cache
-        def keep() -> None:
+        def record() -> None:
             until_the_end.enter_context(output_log.kept(self.root, job))
 
         def tell(sentence: str) -> None:
-            keep()  # so that the command is recorded even if the process dies before its turn
+            record()  # so that the command is recorded even if the process dies before its turn
             print(sentence, file=sys.stderr, flush=True)
 
         turn = queueing.turn(self.root, job, stop_requested=stop_requested, tell=tell)
         until_the_end.enter_context(turn)
-        keep()
+        record()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Stop a run that trains, or remove it from the queue. Its progress is kept, and `train --resume` continues it."""
+    """Stop a run that trains, or remove it from the queue. `train --resume` continues it."""
 
     run: RunName
     root: Root = field(default_factory=default_root)
@@ -196,7 +196,7 @@ class Sweep:
         return run.config not in finished and not run.has_diverged(self.root)
 
     def _elsewhere(self, run: Planned) -> bool:
-        """Return whether another process trains a run or waits to, for example one that a killed sweep left."""
+        """Return whether another process trains a run or waits to, for example one left by a killed sweep."""
         return queueing.look(self.root).has(run.run)
 
 

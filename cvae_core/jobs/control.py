@@ -44,7 +44,7 @@ class RunState:
 
     @property
     def together(self) -> bool:
-        """Return whether several processes resume it, which do not wait in the queue."""
+        """Return whether several processes resume it; these do not wait in the queue."""
         return self.resume is not None and self.resume.processes > 1
 
 
@@ -72,12 +72,12 @@ def stop(root: Path, run: str) -> None:
         raise RunInUse(
             f"Run {run!r} trains on {process.place} and cannot be stopped from here: stop it there with {command}"
         )
-    LOG.info("run %s is asked to stop", run)
+    LOG.info("run %s: stop requested", run)
     process.send(signal.SIGTERM)
-    if not _gone(process, GRACE):
+    if not _has_ended(process, GRACE):
         LOG.warning("run %s does not stop and is killed", run)
         process.send(signal.SIGKILL)
-        _gone(process, SUNK)
+        _has_ended(process, SUNK)
         for folder in {path.parent for path in root.glob(f"*/{heartbeat.FILE}")}:  # the run's, or its baseline's
             if (found := heartbeat.read(folder)) and found.process == process:
                 _note_stopped(folder)
@@ -91,8 +91,8 @@ def start(root: Path, job: Job) -> None:
     """
     run = job.run
     try:
-        with output_log.opened(root, job) as said:
-            child = processes.launched([*job.words, "--root", str(root)], said)
+        with output_log.opened(root, job) as transcript:
+            child = processes.launched([*job.words, "--root", str(root)], transcript)
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
     LOG.info("run %s is started as process %d", run, child.pid)
@@ -109,22 +109,22 @@ def state_of(root: Path, run: str) -> RunState:
     """
     (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
-        return _stopped_early(root, queue, run) or RunState("waiting", f"place {place} of {len(queue.waiting)}")
+        return _stalled(root, queue, run) or RunState("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
-            return _stopped_early(root, queue, run) or RunState("training", "it starts, or its baseline trains first")
+            return _stalled(root, queue, run) or RunState("training", "it starts, or its baseline trains first")
         if card is None:
             if damage:
                 raise damage
-            return _unborn(root, run)
-        return _closed(card, run)
+            return _state_without_card(root, run)
+        return _ended(card, run)
     found = heartbeat.read(folder)
     if found and found.goes_on:
-        return _going_on(found, card.job(run, resume=True))
+        return _running(found, card.job(run, resume=True))
     card = _card(folder) or card
     if card.status != "running":  # it ended between the two reads
-        return _closed(card, run)
+        return _ended(card, run)
     cause = found.cause() if found else "it ended without an error message"
     return RunState("died", cause, card.job(run, resume=True))
 
@@ -137,7 +137,7 @@ def begun_with(root: Path, run: str) -> Options:
     return USUAL
 
 
-def _stopped_early(root: Path, queue: Queue, run: str) -> RunState | None:
+def _stalled(root: Path, queue: Queue, run: str) -> RunState | None:
     """Return the state of a stalled process without a pulse: its thread no longer touches its sign of life."""
     since = queueing.silent(root, run)
     if since is None or since < heartbeat.STALLED_AFTER:
@@ -146,7 +146,7 @@ def _stopped_early(root: Path, queue: Queue, run: str) -> RunState | None:
     return RunState("stalled", f"no sign of life for {since:.0f} s, but process {pids} exists: it may be suspended")
 
 
-def _going_on(found: Pulse, resume: Job) -> RunState:
+def _running(found: Pulse, resume: Job) -> RunState:
     """Return whether a training moves or is stalled; a stalled one on another host may be dead, and can be resumed."""
     process, still = found.process, f"no step for {found.silent:.0f} s"
     if found.silent < heartbeat.STALLED_AFTER:
@@ -156,19 +156,19 @@ def _going_on(found: Pulse, resume: Job) -> RunState:
     return RunState("stalled", f"{still}; check on {process.place} whether its process still exists", resume)
 
 
-def _unborn(root: Path, run: str) -> RunState:
+def _state_without_card(root: Path, run: str) -> RunState:
     """Return the state of a run without a card, from its last output: it failed or was stopped before it began."""
-    job, said = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
-    if job is None and not said:
+    job, output = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
+    if job is None and not output:
         raise RunNotFound(f"No run named {run!r} is in {root} or in its queue.")
-    if said.startswith(output_log.PROMPT):
-        said = "it ended before it began"
-    elif said.startswith(WAITS):
-        said = "it ended while it waited, without an error message"
-    return RunState("failed", said, job and replace(job, resume=False))  # what it resumed may have been its baseline
+    if output.startswith(output_log.PROMPT):
+        output = "it ended before it began"
+    elif output.startswith(WAITS):
+        output = "it ended while it waited, without an error message"
+    return RunState("failed", output, job and replace(job, resume=False))  # what it resumed may have been its baseline
 
 
-def _closed(card: Card, run: str) -> RunState:
+def _ended(card: Card, run: str) -> RunState:
     assert card.status != "running"
     going_on = card.status in ("stopped", "failed")
     if going_on and card.verdict == "diverged":
@@ -188,7 +188,7 @@ def _trainer(root: Path, run: str) -> Process | None:
     return found.process if found and found.goes_on else None
 
 
-def _gone(process: Process, seconds: float) -> bool:
+def _has_ended(process: Process, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while process.alive:
         if time.monotonic() > deadline:

@@ -51,7 +51,7 @@ class Pulse:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether its process exists, or may exist: on another host only the beat can be seen."""
+        """Return whether its process exists, or may exist: on another host only the time of its last beat is known."""
         return not self.words and (self.process.alive or not self.process.here)
 
     def cause(self) -> str:
@@ -61,7 +61,7 @@ class Pulse:
         if self.boot != processes.boot():
             return "the machine was restarted, or lost power"
         if processes.killed_for_memory() > self.killed_for_memory:
-            return "killed, most likely out of memory: since the start, the system has killed a process to free memory"
+            return "killed, most likely out of memory: since training began, the system has killed a process to free memory"
         return "killed by a signal, without an error message"
 
 

@@ -157,7 +157,7 @@ def _to_bin(name: str) -> Binned:
 
 
 def in_bin(root: Path) -> list[Binned]:
-    """Return the runs in the bin, latest discarded first."""
+    """Return the runs in the bin, most recently discarded first."""
     folders = [path for path in _bin(root).glob("[!.]*@*") if not path.is_symlink() and Run(path).exists()]
     found = [path.name.partition("@") for path in folders]
     good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
@@ -165,7 +165,7 @@ def in_bin(root: Path) -> list[Binned]:
 
 
 def restore(root: Path, name: str) -> Run:
-    """Restore the latest discarded run of a name from the bin; raise RunNotFound, RunInUse, NotWritable."""
+    """Restore the most recently discarded run of a name from the bin; raise RunNotFound, RunInUse, NotWritable."""
     with changing(root):
         binned = next((binned for binned in in_bin(root) if binned.run == name), None)
         if binned is None:

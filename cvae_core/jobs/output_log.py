@@ -35,14 +35,14 @@ def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
             files.require_plain(path)
-        said = path.open("ab", buffering=0)
-        said.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
+        transcript = path.open("ab", buffering=0)
+        transcript.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
     except (OSError, RunDamaged) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
         raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
-    with said:
+    with transcript:
         files.write_json(path.with_suffix(JOB), job.to_json())
-        yield said
+        yield transcript
 
 
 @contextmanager
@@ -51,12 +51,12 @@ def kept(root: Path, job: Job) -> Iterator[None]:
     if _leads_to(sys.stdout, path_of(root, job.run)):
         yield
         return
-    with opened(root, job) as said, redirect_stdout(_Both(sys.stdout, said)):
+    with opened(root, job) as transcript, redirect_stdout(_Both(sys.stdout, transcript)):
         try:
             yield
         except LabError as error:
             with suppress(OSError):
-                said.write(_encoded(f"{error}\n"))
+                transcript.write(_encoded(f"{error}\n"))
             raise
 
 
@@ -107,12 +107,12 @@ def recent(root: Path) -> list[str]:
 class _Both(io.TextIOBase):
     """Write to a terminal and to a transcript."""
 
-    def __init__(self, terminal: TextIO, said: IO[bytes]):
-        self.terminal, self.said = terminal, said
+    def __init__(self, terminal: TextIO, transcript: IO[bytes]):
+        self.terminal, self.transcript = terminal, transcript
 
     def write(self, text: str) -> int:
         with suppress(OSError):  # on a full disk the terminal still gets the text, and the training reports the error
-            self.said.write(_encoded(text))
+            self.transcript.write(_encoded(text))
         return self.terminal.write(text)
 
     def flush(self) -> None:

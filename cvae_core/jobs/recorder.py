@@ -27,7 +27,7 @@ from cvae_core.training.verdicts import Verdict
 
 SAVE_EVERY = 45.0  # seconds between saved states: the most training that a kill loses
 SAVE_BEFORE_VALIDATION = 15.0  # seconds; shorter, because nothing is saved during a ladder's long validation
-HALF_PRECISION_COST = 0.05  # nats per image: if float16 changes the validation bound by more, float32 is stored
+HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by at least this, float32 is stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +70,9 @@ class Recorder:
             return
         tensors, notes = formats.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
-            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
+            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start over with --force.")
         if not formats.are_finite(tensors.values()):
-            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start anew with --force.")
+            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start over with --force.")
         self.learner.load_state(tensors, notes)
         if (self.run.folder / "curves.csv").is_file():
             curves = self.run.curves()
@@ -121,7 +121,7 @@ class Recorder:
         try:
             self._commit(status="failed", reason=heartbeat.reason_of(error), verdict=verdict)
         except NotWritable:
-            return  # the disk refused earlier too, and that error reaches the caller
+            return  # the original error reaches the caller anyway
 
     def finish(self) -> Iterator[Finishing]:
         """Store the best weights, in half precision if the bound allows it, with the last stage and the final card."""

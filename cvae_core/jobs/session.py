@@ -161,7 +161,7 @@ def _train_locked(
             raise RunInUse(f"Run {run.name!r} has diverged and would diverge again. {_calmer(config, launch)}")
     if launch.resume != (found is not None):
         raise RunInUse(
-            f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume continues it, --force starts anew."
+            f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume continues it, --force starts over."
             if found
             else f"There is no run {run.name!r} to resume: leave out --resume to start it."
         )
@@ -206,7 +206,7 @@ def _train_locked(
 
 def _calmer(config: Config, launch: Launch) -> str:
     job = calmer_job(config, launch.run, launch.options)
-    return f"Train it anew with: {job.command(launch.root, force=True)}"
+    return f"Train it again with: {job.command(launch.root, force=True)}"
 
 
 def _progress(learner: Learner) -> Progress:

@@ -112,10 +112,10 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")
     except (ConfigError, TypeError, ValueError) as error:
-        raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
+        raise ConfigError("The card is not of this version of the lab: train the run again.") from error
     if wrong := misfits(card):
         given = ", ".join(f"{name} cannot be {str(getattr(card, name))[:LONGEST]!r}" for name in wrong)
-        raise ConfigError(f"The card is not of this version of the lab: train the run anew. In it, {given}.")
+        raise ConfigError(f"The card is not of this version of the lab: train the run again. In it, {given}.")
     return card
 
 

@@ -243,7 +243,7 @@ class Run:
 def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str) -> None:
     """Load weights into a model after checking names, shapes and finite values; raise RunDamaged if one is wrong."""
     if fault := _fault(weights, {name: tensor.shape for name, tensor in model.state_dict().items()}):
-        raise RunDamaged(f"The weights of run {run!r} {fault}: train it anew.")
+        raise RunDamaged(f"The weights of run {run!r} {fault}: train it again.")
     model.load_state_dict(dict(weights))
 
 

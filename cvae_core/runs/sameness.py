@@ -87,8 +87,8 @@ def taken(card: Card, wanted: Subject) -> str:
     different = apart(of(card), wanted)
     if settings := [name for name in different if name != "images"][:NAMED_SETTINGS]:
         values = [(name, getattr(card.config, name), getattr(wanted.config, name)) for name in settings]
-        said = ", ".join(f"{name.replace('_', ' ')} {value}, not {other}" for name, value, other in values)
-        return f"has another configuration ({said})"
+        listed = ", ".join(f"{name.replace('_', ' ')} {value}, not {other}" for name, value, other in values)
+        return f"has another configuration ({listed})"
     if different and wanted.images is not None:
         return f"was trained on other images than {card.config.dataset} has now"
     return card.imported and f"was imported {card.imported}"
@@ -114,7 +114,7 @@ def baseline_is_begun(needed: Config, root: Path, images: str | None) -> bool:
     if taken(read_card(folder), Subject(needed, images)):
         raise RunInUse(
             f"The baseline of this run would be called {folder.name!r}, but that run has another configuration "
-            f"or other images, or is imported: train it anew with {train_command(needed, folder.name)} --force, or choose "
+            f"or other images, or is imported: train it again with {train_command(needed, folder.name)} --force, or choose "
             "another --root."
         )
     return True
@@ -124,7 +124,9 @@ def other_images(name: str, card: Card, fingerprint: str | None) -> str:
     """Return a sentence if a run was trained on other images than those of a fingerprint, otherwise an empty text."""
     if not apart(of(card), Subject(card.config, fingerprint)):
         return ""
-    return f"The {card.config.dataset} images here are not those that run {name!r} was trained on: scores would be misleading."
+    return (
+        f"The {card.config.dataset} images here are not those that run {name!r} was trained on: scores would mislead."
+    )
 
 
 def stands_on(model: Card, baseline: Card) -> bool:

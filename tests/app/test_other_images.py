@@ -27,7 +27,7 @@ from tests.conftest import PUBLISHED_MNIST
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 OTHER = "0" * 64
 NAMED = "digits (other images, 00000000)"
-SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would be misleading."
+SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would mislead."
 MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # of a run and images: page, address, and which run
     ("home", {}, "digits-quadrant-1"),
     ("generate", {}, "digits-label"),
@@ -135,7 +135,7 @@ def test_no_figure_of_a_run_is_computed_with_other_images(without_mnist: None, o
         lambda: figures.one_of_each(key),
         lambda: cll_estimate.begin(key, 1, 1, 0),
     ):
-        with pytest.raises(ConfigError, match="scores would be misleading"):
+        with pytest.raises(ConfigError, match="scores would mislead"):
             compute()
     embedding = maps.stored(key)
     assert embedding is not None

@@ -312,7 +312,7 @@ def test_a_list_tells_how_to_train_a_diverged_run_anew_and_not_to_resume_it(
     )
     _, out, _ = command("list", "--root", tmp_path)
     anew = train_command(tiny("label"), "mine", "--force", "--root", str(tmp_path))
-    assert out.splitlines()[1].strip() == f"Training diverged. Train it anew with: {anew}"
+    assert out.splitlines()[1].strip() == f"Training diverged. Train it again with: {anew}"
     assert "--resume" not in out
     assert len(out.splitlines()) == 2
 
@@ -556,7 +556,7 @@ def test_a_damaged_run_is_one_sentence(command: Command, root: Path) -> None:
 def test_scores_on_other_images_than_those_of_training_are_refused(command: Command, root: Path) -> None:
     run = run_at("digits-label", root)
     run.write_card(replace(run.card(), data_fingerprint="0" * 64))
-    assert "scores would be misleading" in refused(command("evaluate", "digits-label", "--root", root))
+    assert "scores would mislead" in refused(command("evaluate", "digits-label", "--root", root))
 
 
 @pytest.fixture
@@ -837,7 +837,7 @@ def test_other_images_are_named_wherever_their_set_is(command: Command, tmp_path
     assert f" {named} " in command("list")[1]
     code, _, err = command("evaluate", "label", "--images", "20", "--samples", "2")
     assert code == 0
-    assert f"Scored on {named}." in err
+    assert f"The scored images are {named}." in err
     assert f"### {named}, grey pixels, whole image" in command("table")[1]
     assert command("table", "--out", tmp_path / "t.csv")[0] == 0
     assert named in (tmp_path / "t.csv").read_text()
