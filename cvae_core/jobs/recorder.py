@@ -27,7 +27,7 @@ from cvae_core.training.verdicts import Verdict
 
 SAVE_EVERY = 45.0  # seconds between saved states: the most training that a kill loses
 SAVE_BEFORE_VALIDATION = 15.0  # seconds; shorter, because nothing is saved during a ladder's long validation
-HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by at least this, float32 is stored
+HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by this, float32 is stored
 
 
 @dataclass(frozen=True, kw_only=True)
