@@ -1,7 +1,7 @@
 """The public interface for notebooks. Import its names from the package: `from cvae_core import load, draw, grid`.
 
 Images are float32 tensors (…, 784) of intensities in [0, 1], where 1 is ink. Likelihoods are in nats per image. Every mistake
-is a `LabError` whose message says what was wrong and what to do.
+raises a `LabError` whose message says what was wrong and what to do.
 """
 
 import os
@@ -52,7 +52,7 @@ def find(name: str, root: Folder | None = None) -> Run:
 
 
 def load(name: str, root: Folder | None = None) -> ConditionalVAE:
-    """Return the model of a run, in evaluation mode, after comparing its weights with their SHA-256.
+    """Return the model of a run, in evaluation mode, after checking its weights against their SHA-256.
 
     `root` is as in `find`. Raises ConfigError for a string that cannot be the name of a run, RunNotFound, RunDamaged.
 
@@ -63,7 +63,7 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 
 
 def load_data(name: str) -> DataSet:
-    """Return a data set from this machine, "digits", "mnist", "fashion" or "kmnist"; only digits needs no download.
+    """Return a data set on this machine: "digits", "mnist", "fashion" or "kmnist". Only digits needs no download.
 
     It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, 784). Raises
     ConfigError, DataMissing, DataDamaged.
@@ -79,9 +79,9 @@ def train(
 ) -> Generator[SessionReport, None, None]:
     """Train a configuration into a run and yield reports: `Stepped`, `Staged`, `EpochEnded` and, at the end, `Finished`.
 
-    `run` is the run's name, by default `config.run_name`. A quadrant model's baseline is trained first where it is missing.
-    If a finished run has the same configuration, its only report is `Reused` and nothing is trained. Call `close()` on the
-    generator to stop: the state is saved. `resume` continues a stopped run, `force` replaces a run. Unlike the command
+    `run` is the run's name, by default `config.run_name`. A quadrant model's baseline is trained first if it is missing.
+    If a finished run has the same configuration, the only report is `Reused` and nothing is trained. Call `close()` on the
+    generator to stop; the state is saved. `resume` continues a stopped run, `force` replaces a run. Unlike the command
     line, this function does not wait for other trainings. Raises DataMissing, RunInUse, ReadOnlyRun, NotWritable, Diverged.
     """
     launch = Launch(config.run_name if run is None else run, _root(root), resume=resume, force=force)
@@ -102,7 +102,7 @@ def evaluate(
 
     A cell has `estimator`, `mean` and `standard_error` (both in nats per image, lower is better), `samples` and `images`.
     `samples` is the number of draws of z per image; `images` None means all. `split_name` is written into the cells.
-    `visible` gives the quadrants that a model trained on any set of quadrants is shown. Raises ConfigError.
+    `visible` names the visible quadrants for a model trained on any set of quadrants. Raises ConfigError.
     """
     *_, scored = likelihood.evaluate(
         model, split, split_name=split_name, samples=samples, images=images, seed=seed, visible=visible
@@ -119,15 +119,15 @@ def score(
     *,
     visible: str | None = None,
 ) -> PosteriorEstimates:
-    """Return log p(x | c) of each image of some rows in nats, as `elbo` and as `importance_sampling`, (n,) float64 each.
+    """Return two estimates of log p(x | c) per image in nats: `elbo` and `importance_sampling`, (n,) float64 each.
 
-    The draws of z are those of `evaluate` with the same seed: the means over the images are the same numbers, negated.
+    The draws of z are those of `evaluate` with the same seed, whose results are the negated means over the images.
     Raises ConfigError for a model without a trained recognition network (a baseline, a GSNN).
     """
     if not model.latent or model.config.objective.gsnn:
         raise ConfigError("This model has no trained recognition network to draw z from: use evaluate.")
     if visible is not None and not model.config.any_set:
-        raise ConfigError("This model has its own visible quadrants or none: leave out visible.")
+        raise ConfigError("The visible quadrants of this model cannot be chosen: leave out visible.")
     samples = _at_least_one("Samples", samples)
     shown = None if visible is None else flags(visible)
     at_once = max(1, min(likelihood.IMAGES_AT_ONCE, likelihood.NOISE_FLOATS // (samples * model.latent)))
@@ -143,7 +143,7 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
     """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, 784).
 
     N is the number of labels, by default all ten; a VAE takes no labels, and its N is 1. Row i has the same base noise
-    under every label: the same style. Raises ConfigError for a model that is given pixels, and for labels outside 0 … 9.
+    under every label: the same style. Raises ConfigError for a model conditioned on pixels, and for labels outside 0 … 9.
     """
     if not model.config.given and labels is not None:
         raise ConfigError("This model is a VAE and takes no labels: leave them out.")
@@ -158,9 +158,9 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
 def complete(
     model: ConditionalVAE, images: Tensor, count: int = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
-    """Complete images (N, 784) by samples from a quadrant model: (count, N, 784), visible pixels as they were given.
+    """Complete images (N, 784) with samples from a quadrant model, (count, N, 784). Visible pixels are copied.
 
-    The model sees the visible quadrants only; what the images have elsewhere is dropped. Hidden pixels are means of
+    The model reads only the visible quadrants; other pixels of the images are ignored. Hidden pixels are means of
     p(x | z, c) with z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
     such as "top-left+bottom-left". A baseline gives the same completion `count` times. Raises ConfigError.
 
@@ -168,7 +168,7 @@ def complete(
     torch.Size([5, 2, 784])
     """
     if not model.config.reads_images:
-        raise ConfigError(f"A {model.config.flavour} model is not given pixels: use draw instead of complete.")
+        raise ConfigError(f"A {model.config.flavour} model is not conditioned on pixels: use draw instead of complete.")
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
     if images.ndim != 2 or images.shape[1] != PIXELS or not images.is_floating_point():
@@ -188,10 +188,10 @@ def grid(
     visible: str | None = None,
     scale: int = 3,
 ) -> Image.Image:
-    """Lay images (N, 784) out in a row, or (R, C, 784) in a table, or a sheet of `recipes`; a notebook shows the picture.
+    """Arrange images (N, 784) in a row, or (R, C, 784) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the quadrants that were
-    given (a sheet brings its own tints), `scale` is the width of an image's pixel. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the visible quadrants
+    (a sheet has its own tints), `scale` is the width of an image's pixel. Raises ConfigError.
     """
     if isinstance(images, Sheet):
         ink, papers = images
@@ -211,19 +211,19 @@ def grid(
 
 
 def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: int = 3) -> bytes:
-    """Encode pictures of one size as an endless GIF, or the columns of a sheet of `recipes` from column `first` on.
+    """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
-    `scale` is the width of an image's pixel in a sheet; pictures have their own.
+    `scale` is the width of an image's pixel in a sheet. It does not apply to pictures.
     """
     return figures.gif(figures.columns(*frames, first, scale) if isinstance(frames, Sheet) else frames)
 
 
 def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.DataFrame:
-    """Return the stored test results of some runs, by default of all whose files can be read: one row per number.
+    """Return the stored test results of some runs, by default of all readable runs, with one row per number.
 
     Columns include `dataset`, `pixels`, `scored`, `model`, `estimator`, `samples`, `images`, `nats`, `standard_error` and
-    `run`. Differences between models, floors and published figures have rows of their own, as in the lab's table. Results
-    come from `python -m cvae_core evaluate RUN`. Raises RunNotFound, RunDamaged for a run that was named.
+    `run`. Differences between models, floors and published figures have separate rows, as in the lab's table. Results
+    come from `python -m cvae_core evaluate RUN`. Raises RunNotFound or RunDamaged for a run in `runs`.
     """
     if runs is None:
         named = [find(name, root) for name in readable(_root(root))[0]]
@@ -241,7 +241,7 @@ def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
 
 def _at_least_one(name: str, number: int) -> int:
     if number < 1:
-        raise ConfigError(f"{name} cannot be {number}: give a whole number from 1 on.")
+        raise ConfigError(f"{name} cannot be {number}: give a whole number of at least 1.")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The commands that compute: each a frozen dataclass of its flags that does its work when called."""
+"""The commands that compute. Each one is a frozen dataclass of its flags; calling it runs the command."""
 
 import contextlib
 import json
@@ -35,11 +35,11 @@ from cvae_core.system.printable import printable, unfiltered
 from cvae_core.system.seeds import require_seed
 from cvae_core.training.loop import Stepped
 
-KEEP_EVERY = 30.0  # seconds between the times that an evaluation keeps what it has
+KEEP_EVERY = 30.0  # seconds between two saves of an evaluation's partial results
 
 
 def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) -> None:
-    """Train, printing a line per epoch; raise Interrupted, with the command that goes on, where a stop is requested."""
+    """Train and print one line per epoch; if a stop is requested, raise Interrupted with the command that resumes."""
     ensure_data(config.dataset)
     with distributed.group(launch.device):
         reports = train_run(config, launch)
@@ -55,18 +55,18 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
                         resume=True,
                         processes=distributed.processes(),
                     )
-                    raise Interrupted(f"Stopped. Go on with: {again.command(launch.root)}")
+                    raise Interrupted(f"Stopped. Resume with: {again.command(launch.root)}")
 
 
 def _stops(report: SessionReport, requested: bool) -> bool:
-    """Say whether training ends here: several processes agree on a step, for none of them could take the next one alone."""
+    """Return whether training stops now. Several processes stop after the same step: none can take the next one alone."""
     if distributed.processes() == 1:
         return requested
     return isinstance(report, Stepped) and distributed.anybody(requested)
 
 
 def ensure_data(name: Dataset) -> None:
-    """Download a data set that is missing."""
+    """Download a data set if it is missing."""
     if not datasets.on_disk(name):
         print(f"{name} is not on this machine: downloading it into {datasets.folder()}", file=sys.stderr)
         datasets.download(name)
@@ -74,31 +74,27 @@ def ensure_data(name: Dataset) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Estimate a run's conditional log-likelihoods by every estimator that fits it, print and store them."""
+    """Estimate a run's conditional log-likelihood with every applicable estimator; print and store the results."""
 
     run: RunName
     samples: Annotated[int, Doc("draws of z per image")] = 100
-    images: Annotated[int | None, Doc("score the first N images of the split; None: all")] = None
-    split: Annotated[Literal["validation", "test"], Doc("images to score")] = "test"
-    visible: Annotated[str | None, Doc("set of quadrants to show a model of any set; None: a set drawn per image")] = (
-        None
-    )
+    images: Annotated[int | None, Doc("score only the first N images of the split; None: all")] = None
+    split: Annotated[Literal["validation", "test"], Doc("split to score")] = "test"
+    visible: Annotated[str | None, Doc("quadrants to show a model of any set; None: a random set per image")] = None
     seed: Annotated[int, Doc("seed of the draws")] = 0
-    curve: Annotated[bool, Doc("score the first 100 images at 1 to 10,000 draws and keep how the estimates settle")] = (
-        False
-    )
-    resume: Annotated[bool, Doc("go on where the same evaluation was interrupted")] = False
-    json: Annotated[bool, Doc("print the cells as JSON")] = False
+    curve: Annotated[bool, Doc("score the first 100 images with 1 to 10,000 draws; store their convergence")] = False
+    resume: Annotated[bool, Doc("resume the same evaluation after an interruption")] = False
+    json: Annotated[bool, Doc("print the results as JSON")] = False
     device: OnDevice = "auto"
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Score, with a bar over images, then print the cells."""
+        """Score the images with a progress bar, then print the results."""
         require_seed(self.seed)
         device = distributed.device(self.device)
         with distributed.group(device):
             if self.resume and distributed.processes() > 1:
-                raise ConfigError("An interrupted evaluation goes on in one process: leave out torchrun, or --resume.")
+                raise ConfigError("Only one process can resume an evaluation: leave out torchrun or --resume.")
             run = find(self.run, self.root)
             with housekeeping.held(run, "evaluation"):
                 self._score(run, device)
@@ -106,7 +102,7 @@ class Evaluate:
     def _score(self, run: Run, device: torch.device) -> None:
         weights, model, split = run.weights_digest(), run.model().to(device), run.images().split(self.split)
         if (images_of := run.card().image_set) != model.config.dataset:
-            print(f"Scored on {images_of}.", file=sys.stderr)
+            print(f"The scored images are {images_of}.", file=sys.stderr)
         file, cells = results.CURVE if self.curve else results.RESULTS, []
         files.require_writable(run.result_path(file))
         each = likelihood.CURVE_SAMPLES if self.curve else (self.samples,)
@@ -121,7 +117,7 @@ class Evaluate:
             interim.drop(cells[0].images)
         if set(cells) - set(kept):
             print(
-                "Not all cells are stored: cells over more images, or over as many with another seed, are kept.",
+                "Some results are not stored: there are results over more images, or over as many with another seed.",
                 file=sys.stderr,
             )
         if self.json:
@@ -140,10 +136,10 @@ class Evaluate:
     def _scored(
         self, interim: Interim, weights: str, model: ConditionalVAE, split: Split, samples: int, images: int | None
     ) -> list[Cell]:
-        """Return the final cells, after a bar that grows with the images; keep what there is of them on the way."""
+        """Score the images with a progress bar, save partial results now and then, and return the final cells."""
         so_far, cells = interim.cells() if self.resume else [], []
         if self.resume and not (so_far or self.curve):
-            print("Nothing of this evaluation is kept: it starts from the first image.", file=sys.stderr)
+            print("This evaluation has no saved partial results: it starts from the first image.", file=sys.stderr)
         scoring = likelihood.evaluate(
             model,
             split,
@@ -164,40 +160,40 @@ class Evaluate:
                     if alone and (
                         time.monotonic() - kept_at > KEEP_EVERY or (self.curve and scored.done == scored.images)
                     ):
-                        with _unless_not_writable(bar):
+                        with _warning_if_not_writable(bar):
                             interim.keep(cells, weights)
                         kept_at = time.monotonic()
             except KeyboardInterrupt:
                 if not (alone and cells):
                     raise
                 interim.keep(cells, weights)
-                done = f"{interim.images:,} images are scored and kept"
-                raise Interrupted(f"Stopped: {done}. The same command goes on from there with --resume.") from None
+                done = f"{interim.images:,} images are scored and saved"
+                raise Interrupted(f"Stopped: {done}. To continue, repeat the command with --resume.") from None
         return cells
 
 
 @contextlib.contextmanager
-def _unless_not_writable(bar: tqdm) -> Iterator[None]:
-    """Say above a bar that what was to be kept on the way could not be, and go on: the result may yet find its place."""
+def _warning_if_not_writable(bar: tqdm) -> Iterator[None]:
+    """Print above the bar that partial results could not be saved, and continue: saving the result may still succeed."""
     try:
         yield
     except NotWritable as error:
-        bar.write(printable(f"What is scored so far is not kept. {error}"), file=unfiltered(sys.stderr))
+        bar.write(printable(f"The partial results are not saved. {error}"), file=unfiltered(sys.stderr))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Embed:
-    """Lay a run's posterior means out in two or three dimensions and keep them with the run."""
+    """Map a run's posterior means to two or three dimensions and store the map with the run."""
 
     run: RunName
     method: Annotated[latent_space.Method, Doc("t-SNE or principal components")] = latent_space.USUAL.method
-    points: Annotated[int, Doc("test images to lay out")] = latent_space.USUAL.points
+    points: Annotated[int, Doc("number of test images on the map")] = latent_space.USUAL.points
     perplexity: Annotated[int, Doc("t-SNE's effective number of neighbours")] = latent_space.USUAL.perplexity
-    dimensions: Annotated[latent_space.Dimensions, Doc("of the map")] = latent_space.USUAL.dimensions
+    dimensions: Annotated[latent_space.Dimensions, Doc("dimensions of the map")] = latent_space.USUAL.dimensions
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Embed and store."""
+        """Compute and store the map."""
         run = find(self.run, self.root)
         layout = latent_space.Layout(
             method=self.method, points=self.points, perplexity=self.perplexity, dimensions=self.dimensions
@@ -213,14 +209,14 @@ class Embed:
 
 @dataclass(frozen=True, kw_only=True)
 class LearnClassifier:
-    """Train the small classifier that judges generated digits, and keep it with the runs."""
+    """Train the small classifier that judges generated digits, and store it with the runs."""
 
-    dataset: Annotated[Positional[Dataset], Doc("images to learn")] = "mnist"
+    dataset: Annotated[Positional[Dataset], Doc("data set to train on")] = "mnist"
     other_images: OtherImages = False
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Train with a line per epoch, then store."""
+        """Train, print one line per epoch, and store the classifier."""
         ensure_data(self.dataset)
         dataset = datasets.load(self.dataset)
         if not self.other_images:
@@ -235,13 +231,13 @@ class LearnClassifier:
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """Let the classifier judge a run's digits: are they what was asked for, and as varied as real ones?"""
+    """Let the classifier judge whether a run's digits match their condition and vary as much as real digits."""
 
     run: RunName
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Judge, print and store."""
+        """Judge the digits, then store and print the findings."""
         run = find(self.run, self.root)
         with housekeeping.held(run, "judgement"):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
@@ -257,29 +253,29 @@ class Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """Take in a run that somebody else exported with --zip, after checking every byte of it."""
+    """Import a run from an archive that `export --zip` wrote, after checking all its files."""
 
-    archive: Annotated[Positional[Path], Doc("the file")]
-    run: Annotated[str | None, Doc("name of the run here; None: as it was called there")] = None
+    archive: Annotated[Positional[Path], Doc("the archive")]
+    run: Annotated[str | None, Doc("name of the imported run; None: the one in the archive")] = None
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Check, unpack, and say whose it is."""
+        """Check and unpack the archive, then print where the run came from."""
         run = archives.take_in(self.archive, self.root, self.run)
         again = in_root(f"python -m cvae_core evaluate {run.name}", self.root)
         print(
-            f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. It arrived whole; whether its figures are "
-            f"true, evaluating it again would say: {again}"
+            f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. Its files are complete. To "
+            f"verify its figures, evaluate it again: {again}"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """Fetch a data set into $CVAE_DATA, or data/ in the repository."""
+    """Download a data set into $CVAE_DATA, or into data/ in the repository."""
 
-    dataset: Annotated[Positional[Dataset], Doc("which one")]
+    dataset: Annotated[Positional[Dataset], Doc("data set to download")]
 
     def __call__(self) -> None:
-        """Fetch it unless it is there."""
+        """Download the data set if it is missing."""
         datasets.download(self.dataset)
         print(f"{self.dataset} is in {datasets.folder()}")

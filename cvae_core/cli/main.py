@@ -1,25 +1,25 @@
 """The command line: python -m cvae_core COMMAND …
 
-    train vae|label|quadrant|baseline   train a run, or go on with one, when nothing else trains
-    queue                               show what trains and what waits; put a run first, or take it out
+    train vae|label|quadrant|baseline   train a run or resume one; only one training runs at a time
+    queue                               show the running and waiting trainings; move a run to the front, or remove it
     stop RUN                            stop a run that trains or waits
     sweep FILE.toml                     train a grid of runs, one after another
-    evaluate RUN                        estimate its conditional log-likelihoods and store them
+    evaluate RUN                        estimate its conditional log-likelihood and store the results
     table [RUN …]                       print the table of stored results
-    embed RUN                           lay its latent space out as a map
+    embed RUN                           compute a map of its latent space
     classifier [DATASET]                train the classifier that judges generated digits
-    judge RUN                           let it say whether a run's digits are what was asked for
-    export RUN                          write samples, stages, an archive, an ONNX graph, a TensorBoard log
-    import FILE                         take in a run that somebody else exported
-    rename RUN NEW                      give a run another name
-    annotate RUN NOTE                   keep a note with a run
-    discard RUN                         put a run into the bin
-    restore [RUN]                       take it out again; without a name: show what is in the bin
-    list                                show the runs that are there
-    download DATASET                    fetch a data set
+    judge RUN                           let the classifier judge whether a run's digits match their condition
+    export RUN                          write samples, stages, an archive, an ONNX graph or a TensorBoard log
+    import FILE                         import a run from an archive
+    rename RUN NEW                      rename a run
+    annotate RUN NOTE                   store a note with a run
+    discard RUN                         move a run to the bin
+    restore [RUN]                       move a run back from the bin; without a name: list the bin
+    list                                list the runs
+    download DATASET                    download a data set
 
-Add --help to any of them, or --log-level info for a line about each event that matters. What goes wrong by a user's hand is
-one sentence on standard error and exit code 2.
+Add --help to a command to show its flags, or --log-level info to log one line for each event. After a mistake of the user, a
+command prints one sentence on standard error and exits with code 2.
 """
 
 import contextlib
@@ -52,11 +52,11 @@ LIGHT: Mapping[str, type[Callable[[], None]]] = {
 def main(arguments: Sequence[str]) -> int:
     """Run a command; return 0, or 2 after one sentence on standard error."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper | Printable):  # a terminal without − or ± shows ? for them and goes on
+        if isinstance(stream, io.TextIOWrapper | Printable):  # a terminal that cannot encode − or ± shows ? instead
             stream.reconfigure(errors="replace")
     try:
         _parsed(logs.taken_out(list(arguments)))()
-    except BrokenPipeError:  # the reader, `head` say, has seen enough; nothing more can be told to it
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe: discard the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LabError, OSError) as error:
         print(" ".join(_reason(error).split()), file=sys.stderr)
@@ -64,9 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
-        print(
-            "This machine has not enough memory for that: make width, depth, batch or draws smaller.", file=sys.stderr
-        )
+        print("There is not enough memory for this: reduce width, depth, batch or draws.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -75,15 +73,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _reason(error: LabError | OSError) -> str:
-    """Return the sentence of what went wrong: of the lab, or of the system where nobody expected it to refuse something."""
+    """Return the message of an error of the lab, or a sentence about an unexpected error of the operating system."""
     if isinstance(error, LabError) or not error.strerror:
         return str(error)
-    what = error.filename or "to read or write"
-    return f"The system refuses {what} ({error.strerror}): make room, or choose another place."
+    what = error.filename or "a file"
+    return f"The system cannot access {what} ({error.strerror}): free disk space, or choose another path."
 
 
 def _parsed(words: list[str]) -> Callable[[], None]:
-    """Turn words into the command object that they ask for."""
+    """Return the command object for the words of a command line."""
     if not words or words[0] in ("-h", "--help"):
         return lambda: print(__doc__)
     name, *rest = words
@@ -91,12 +89,12 @@ def _parsed(words: list[str]) -> Callable[[], None]:
         return _parsed_training(rest)
     known = LIGHT if name in LIGHT else {**_heavy(), **LIGHT}
     if name not in known:
-        raise ConfigError(f"There is no command {name!r}: give train, {', '.join(known)}, or --help.")
+        raise ConfigError(f"Unknown command {name!r}: choose train, {', '.join(known)}, or --help.")
     return _arguments(known[name], rest, f"{PROGRAM} {name}")
 
 
 def _heavy() -> Mapping[str, type[Callable[[], None]]]:
-    """Return the commands that need torch; a training that waits its turn must not have imported it."""
+    """Import and return the commands that need torch, which a training that waits in the queue must not import."""
     from cvae_core.cli import analyse, show, tidy
 
     return {
@@ -119,10 +117,10 @@ def _heavy() -> Mapping[str, type[Callable[[], None]]]:
 def _parsed_training(words: list[str]) -> Callable[[], None]:
     flavours = get_args(Flavour)
     if words and words[0] in ("-h", "--help"):
-        return lambda: print(f"{PROGRAM} train {'|'.join(flavours)} …, with --help for the flags of each")
+        return lambda: print(f"{PROGRAM} train {'|'.join(flavours)} …; add --help to a flavour to show its flags")
     if not words or words[0] not in flavours:
         given = f", not {words[0]!r}" if words else ""
-        raise ConfigError(f"What to train comes first: {', '.join(flavours)}{given}.")
+        raise ConfigError(f"The first argument of train must be a flavour: {', '.join(flavours)}{given}.")
     flavour, *rest = words
     preset = _given(rest, "preset", PRESETS, DEFAULT_PRESET)
     dataset = _given(rest, "dataset", TRAINING_IMAGES, Config.dataset)
@@ -131,18 +129,18 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     program, usual = f"{PROGRAM} train {flavour}", train.Train(config=defaults)
     training = _arguments(kind, rest, program, usual)
     if training.resume and (before := control.begun_with(training.root, training.name).flags):
-        return _arguments(kind, [*before, *rest], program, usual)  # what is given anew comes last, and holds
+        return _arguments(kind, [*before, *rest], program, usual)  # the new flags override the stored ones
     return training
 
 
 def _given(words: Sequence[str], flag: str, known: Collection[str], usual: str) -> str:
-    """Find a flag's value before all else is parsed, as the other defaults, and their help, come from it."""
+    """Find a flag's value before the others are parsed, because their defaults and help depend on it."""
     found = re.findall(rf"(?:^|\s)--{flag}[\s=](\S+)", " ".join(words))
     return found[-1] if found and found[-1] in known else usual
 
 
 def _arguments(kind: type[Command], words: list[str], program: str, default: Command | None = None) -> Command:
-    """Parse flags, turning tyro's boxed complaint into one sentence."""
+    """Parse flags; turn tyro's boxed error message into one sentence."""
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -156,7 +154,7 @@ def _arguments(kind: type[Command], words: list[str], program: str, default: Com
 
 
 def _sentence(box: str) -> str:
-    """Return what tyro complains of, without its frame, title and hints."""
+    """Return the text of tyro's error message, without its frame, title and hints."""
     groups: list[list[str]] = [[]]
     for line in box.splitlines():
         text = line.strip(" │|")
@@ -165,5 +163,5 @@ def _sentence(box: str) -> str:
         elif text:
             groups[-1].append(text)
     told = [group for group in groups if group]
-    first = 0 if "╭" in box else 1  # a plain terminal has the title on a line of its own
+    first = 0 if "╭" in box else 1  # without a frame, the first group is the title
     return " ".join(" ".join(told[min(first, len(told) - 1)]).split()).rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""The flags that several commands have."""
+"""Flags that several commands share."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a training shows on the terminal."""
+"""The terminal output of a training."""
 
 import contextlib
 import sys
@@ -19,7 +19,7 @@ TICK_SECONDS = 0.5
 
 
 class Bar:
-    """Show a training's reports: a bar over the steps of an epoch, a line per epoch."""
+    """Show a training's reports: a progress bar over the steps of an epoch, and one line per epoch."""
 
     def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
@@ -31,13 +31,13 @@ class Bar:
         self.close()
 
     def close(self) -> None:
-        """Take the bar off the screen."""
+        """Remove the bar from the terminal."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
     def advance(self, what: str, done: int, total: int) -> None:
-        """Move the bar, or begin one."""
+        """Move the bar; create one if there is none."""
         if self.bar is None:
             self.bar = tqdm(total=total, desc=what, unit="step", leave=False, disable=None, file=unfiltered(sys.stderr))
         self.bar.update(done - self.bar.n)
@@ -47,13 +47,13 @@ class Bar:
         match report:
             case Reused(run=run):
                 print(
-                    f"Run {run.name!r} has this configuration already ({_result(run.card())}) and is used as it is; "
-                    "--force trains anew."
+                    f"Run {run.name!r} already has this configuration ({_result(run.card())}) and is reused. "
+                    "To train it again, add --force."
                 )
                 _tell_verdict(run.card())
             case Started(run=run, epoch=epoch, step=step):
                 print(
-                    f"Run {run.name!r} " + (f"goes on after epoch {epoch}, step {step}" if epoch or step else "starts")
+                    f"Run {run.name!r} " + (f"resumes after epoch {epoch}, step {step}" if epoch or step else "starts")
                 )
                 if caution := warm_up_caution(run.card().config):
                     print(caution, file=sys.stderr, flush=True)
@@ -98,7 +98,7 @@ def _result(card: Card) -> str:
 
 @contextlib.contextmanager
 def ticking(what: str) -> Iterator[None]:
-    """Show the seconds that go by while something works that does not say how far it is."""
+    """Show the elapsed seconds of a computation that reports no progress."""
     finished = threading.Event()
 
     def tick() -> None:

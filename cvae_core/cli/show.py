@@ -1,4 +1,4 @@
-"""The commands that show what is there: tables, pictures, lists; each a frozen dataclass of its flags."""
+"""The commands that show stored data: tables, pictures and lists. Each one is a frozen dataclass of its flags."""
 
 import json
 import shlex
@@ -36,14 +36,14 @@ GRID_COLUMNS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Print the table of stored conditional log-likelihoods, of all runs or the named ones."""
+    """Print the table of stored conditional log-likelihoods, for all runs or for the named ones."""
 
     runs: Annotated[Positional[tuple[str, ...]], Doc("names of runs; none: all")] = ()
     out: Annotated[Path | None, Doc("write the table to FILE.csv, .md or .tex instead")] = None
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Print Markdown, or write the format that the file's ending asks for."""
+        """Print Markdown, or write a file in the format of its ending."""
         unreadable: list[RunDamaged] = []
         if self.runs:
             chosen = [find(name, self.root) for name in dict.fromkeys(self.runs)]
@@ -64,26 +64,26 @@ class Table:
             ".tex": lambda: table_formats.latex(rows).encode(),
         }
         if self.out.suffix not in writers:
-            raise ConfigError(f"{self.out} cannot be written: a table is a .csv, .md or .tex file.")
+            raise ConfigError(f"{self.out} cannot be written: the file must end in .csv, .md or .tex.")
         _write(self.out, writers[self.out.suffix]())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write a run for use elsewhere: as pictures, as an archive, or for other tools."""
+    """Export a run as pictures, as an archive, or for other tools."""
 
     run: RunName
     grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
     stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
-    zip: Annotated[Path | None, Doc("pack the run into FILE.zip for a colleague, who imports it")] = None
-    onnx: Annotated[Path | None, Doc("write its decoder, or its completion of images, to FILE.onnx")] = None
+    zip: Annotated[Path | None, Doc("pack the whole run into FILE.zip, which `import` reads")] = None
+    onnx: Annotated[Path | None, Doc("write its decoder, or a quadrant model's completion, to FILE.onnx")] = None
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
-    scale: Annotated[int, Between(1, 16), Doc("pixels of the picture per pixel of a digit")] = 3
+    scale: Annotated[int, Between(1, 16), Doc("width of a digit's pixel in pixels of the picture")] = 3
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Write what was asked for."""
+        """Write the requested files."""
         run = find(self.run, self.root)
         if not any((self.grid, self.stages, self.zip, self.onnx, self.tensorboard)):
             raise ConfigError(
@@ -113,18 +113,18 @@ class Export:
             _write(self.onnx, export.onnx(run))
         if self.tensorboard is not None:
             log = export.to_tensorboard(run, self.tensorboard)
-            print(f"{log} written; to look at it: tensorboard --logdir {shlex.quote(str(self.tensorboard))}")
+            print(f"{log} written. View it with: tensorboard --logdir {shlex.quote(str(self.tensorboard))}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class List:
-    """Show the runs that are there."""
+    """List the runs of a folder."""
 
     json: Annotated[bool, Doc("print the cards as JSON")] = False
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Print a line per run; damaged ones are named on standard error."""
+        """Print one line per run; report damaged runs on standard error."""
         cards, damaged = readable(self.root)
         for fault in damaged:
             print(fault, file=sys.stderr)
@@ -144,15 +144,15 @@ class List:
                 f"{card.imported and f'  imported {one_line(card.imported)}'}"
             )
             if now.state in ("died", "stalled", "failed"):
-                onward = f"; go on with: {now.resume.command(self.root)}" if now.resume else ""
-                onward += f" Train it anew with: {now.anew.command(self.root, force=True)}" if now.anew else ""
+                onward = f"; resume with: {now.resume.command(self.root)}" if now.resume else ""
+                onward += f" Train it again with: {now.anew.command(self.root, force=True)}" if now.anew else ""
                 print(f"{'':24} {one_line(now.reason)}{onward}")
             elif card.trouble:
                 print(f"{'':24} Verdict: {card.trouble}")
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
-    """Draw samples: a row per label, or completions of the first test image of each label."""
+    """Draw a row of samples per label, or a row of completions of each label's first test image."""
     card, model = run.card(), run.model()
     epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
     if card.config.reads_images:

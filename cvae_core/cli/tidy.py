@@ -1,4 +1,4 @@
-"""The commands that keep a folder of runs in order: each a frozen dataclass of its flags."""
+"""The commands that rename, annotate, discard and restore runs. Each one is a frozen dataclass of its flags."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -14,59 +14,59 @@ from cvae_core.system.printable import one_line
 
 @dataclass(frozen=True, kw_only=True)
 class Rename:
-    """Give a run another name."""
+    """Rename a run."""
 
     run: RunName
-    new: Annotated[Positional[str], Doc("its name from now on")]
+    new: Annotated[Positional[str], Doc("new name")]
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Rename."""
+        """Rename the run and print its new name."""
         print(f"Run {self.run!r} is now {housekeeping.rename(self.root, self.run, self.new).name!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotate:
-    """Keep a note with a run."""
+    """Store a note with a run."""
 
     run: RunName
-    note: Annotated[Positional[str], Doc("what to remember; empty: nothing")]
+    note: Annotated[Positional[str], Doc("text of the note; empty: delete it")]
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Keep it."""
+        """Store the note."""
         housekeeping.annotate(self.root, self.run, self.note)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discard:
-    """Put a run into the bin, from where `restore` takes it back."""
+    """Move a run to the bin; `restore` moves it back."""
 
     run: RunName
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Put it there and say how it comes back."""
+        """Move the run to the bin and print the command that restores it."""
         housekeeping.discard(self.root, self.run)
         back = in_root(f"python -m cvae_core restore {self.run}", self.root)
-        print(f"Run {self.run!r} is in the bin. Take it back with: {back}")
+        print(f"Run {self.run!r} is in the bin. Restore it with: {back}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restore:
-    """Take a run out of the bin."""
+    """Move a run back from the bin."""
 
-    run: Annotated[Positional[str | None], Doc("its name; None: show what is in the bin")] = None
+    run: Annotated[Positional[str | None], Doc("name of the run; None: list the bin")] = None
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Take it out, or print what is there."""
+        """Restore the run, or list the bin."""
         if self.run is not None:
             housekeeping.restore(self.root, self.run)
-            print(f"Run {self.run!r} is back.")
+            print(f"Run {self.run!r} is restored.")
             return
         found = housekeeping.in_bin(self.root)
         for binned in found:
-            print(f"{binned.run:24} since {one_line(binned.moment)}")
+            print(f"{binned.run:24} discarded {one_line(binned.moment)}")
         if not found:
-            print(f"Nothing is in the bin of {self.root}.")
+            print(f"The bin of {self.root} is empty.")

@@ -1,4 +1,4 @@
-"""The commands that start, line up, stop and sweep trainings; torch is imported when a training's turn has come."""
+"""The commands that start, queue, stop and sweep trainings. Torch is imported only when a training's turn comes."""
 
 import contextlib
 import functools
@@ -34,35 +34,35 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Generic[AnyConfig]):
-    """Train a run, or go on with one; the data set is downloaded if it is missing."""
+    """Train a run, or resume one. The data set is downloaded if it is missing."""
 
     config: OmitArgPrefixes[AnyConfig]
-    run: Annotated[str | None, Doc("name of the run; None: from flavour, quadrants, preset and pixels")] = None
+    run: Annotated[str | None, Doc("name of the run; None: made from flavour, quadrants, preset and pixels")] = None
     root: Root = field(default_factory=default_root)
     resume: Annotated[
-        bool, Doc("go on with a run that was stopped or died; its --device, --no-embed and --threads stay")
+        bool, Doc("resume a run that was stopped or died, with its stored --device, --no-embed and --threads")
     ] = False
     options: OmitArgPrefixes[Options] = USUAL
-    force: Annotated[bool, Doc("train anew even where such a run is there; one of that name goes into the bin")] = False
+    force: Annotated[bool, Doc("train again even if such a run exists; move a run of that name to the bin")] = False
 
     @property
     def name(self) -> str:
-        """Return what the run is called."""
+        """Return the name of the run."""
         return self.config.run_name if self.run is None else self.run
 
     def __call__(self) -> None:
-        """Wait until nobody else trains in the root, then train; Ctrl-C and SIGTERM end either.
+        """Wait until no other training runs in the root, then train. Ctrl-C and SIGTERM end either.
 
-        Processes of torchrun do not wait: they may be on several machines, where none can prove that another lives, and a
-        group of which one member waits gives up.
+        Processes of torchrun do not wait. They may be on several machines, where no process can check whether another is
+        alive. A group in which one process waits also times out.
         """
-        folder_of(self.name, self.root)  # a name that cannot be is refused before it waits, and so are other images
+        folder_of(self.name, self.root)  # an invalid name, or other images, are refused before the training waits
         if not self.options.other_images:
             fingerprints.require_published_here(self.config.dataset)
         with processes.stop_signals() as stop_requested, contextlib.ExitStack() as until_the_end:
             if not processes.launched_together():
                 self._wait(until_the_end, stop_requested)
-            if self.options.threads:  # also NumPy's and scikit-learn's, which read it when they are loaded, as now
+            if self.options.threads:  # NumPy and scikit-learn read it when they are imported, below
                 os.environ["OMP_NUM_THREADS"] = str(self.options.threads)
             from cvae_core.cli import analyse
             from cvae_core.jobs import session
@@ -79,32 +79,32 @@ class Train(Generic[AnyConfig]):
             analyse.train(self.config, launch, stop_requested)
 
     def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
-        """Wait for the turn, which is this process's until the end, as is a transcript."""
+        """Wait for this process's turn. Hold the turn and an open transcript until the process ends."""
         job = Job(run=self.name, config=self.config, options=self.options, resume=self.resume)
 
         @functools.cache
-        def keep() -> None:
+        def record() -> None:
             until_the_end.enter_context(output_log.kept(self.root, job))
 
         def tell(sentence: str) -> None:
-            keep()  # where it dies before its turn, its command is known
+            record()  # so that the command is recorded even if the process dies before its turn
             print(sentence, file=sys.stderr, flush=True)
 
         turn = queueing.turn(self.root, job, stop_requested=stop_requested, tell=tell)
         until_the_end.enter_context(turn)
-        keep()
+        record()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """Show what trains and what waits; or put a waiting run first, or take it out."""
+    """Show the running and waiting trainings; move a waiting run to the front, or remove it."""
 
-    first: Annotated[str | None, Doc("put this waiting run before all others")] = None
-    cancel: Annotated[str | None, Doc("take this waiting run out: its process ends")] = None
+    first: Annotated[str | None, Doc("move this waiting run to the front")] = None
+    cancel: Annotated[str | None, Doc("remove this waiting run and end its process")] = None
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Change what was asked for, then print what is."""
+        """Change the queue as requested, then print it."""
         if self.first is not None:
             queueing.move(self.root, self.first, 1)
         if self.cancel is not None:
@@ -126,13 +126,13 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Stop a run that trains, or take it out of the queue; what it has done so far stays, and --resume goes on."""
+    """Stop a run that trains, or remove it from the queue. `train --resume` continues it."""
 
     run: RunName
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Stop it and say how to go on."""
+        """Stop the run and print the command that resumes it."""
         waited = queueing.readable(self.root)[0].place(self.run) is not None
         control.stop(self.root, self.run)
         if waited or not (folder_of(self.run, self.root) / "card.json").exists():
@@ -141,24 +141,22 @@ class Stop:
         now = control.state_of(self.root, self.run)
         print(
             f"Run {self.run!r} is {now.state}."
-            + (f" Go on with: {now.resume.command(self.root)}" if now.resume else "")
+            + (f" Resume with: {now.resume.command(self.root)}" if now.resume else "")
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """Train a grid of configurations out of a TOML file, one after another; given again, it goes on."""
+    """Train a grid of configurations from a TOML file, one after another. Repeat the command to resume."""
 
-    file: Annotated[Positional[Path], Doc("settings of train; a list is an axis of the grid")]
-    dry_run: Annotated[bool, Doc("print the commands and train nothing")] = False
-    launcher: Annotated[str, Doc("what starts each run: python, or torchrun and its flags for several processes")] = (
-        "python"
-    )
+    file: Annotated[Positional[Path], Doc("TOML file of settings of train; a list is an axis of the grid")]
+    dry_run: Annotated[bool, Doc("print the commands without training")] = False
+    launcher: Annotated[str, Doc("program that starts each run: python, or torchrun and its flags")] = "python"
     other_images: OtherImages = False
     root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
-        """Print what there is to do, then do what is not done; one that fails does not keep the others from training."""
+        """Print the command of every run, then train the unfinished ones. A run that fails does not stop the others."""
         launcher = _program(self.launcher)
         planned, options = sweep.plan(self.file, self.root), Options(other_images=self.other_images)
         if not self.other_images:
@@ -181,29 +179,29 @@ class Sweep:
                     job = run.job(self.root, finished, options)
                     _train_apart(launcher, [*job.words, "--root", str(self.root)], stop_requested)
                 if stop_requested():
-                    raise Interrupted(f"Stopped. Go on with: {again}")
+                    raise Interrupted(f"Stopped. Resume with: {again}")
         finished = sameness.finished(self.root)
         if missing := [run.run for run in planned if self._open(run, finished)]:
             raise ConfigError(
-                f"Of {len(planned)} runs {len(missing)} are not finished: {', '.join(missing)}. Go on with: {again}"
+                f"{len(missing)} of {len(planned)} runs are not finished: {', '.join(missing)}. Resume with: {again}"
             )
         if diverged := [run.run for run in planned if run.config not in finished]:
             raise ConfigError(
-                f"Of {len(planned)} runs {len(diverged)} diverged: {', '.join(diverged)}. Give them other settings in "
+                f"{len(diverged)} of {len(planned)} runs diverged: {', '.join(diverged)}. Change their settings in "
                 f"{self.file}."
             )
 
     def _open(self, run: Planned, finished: Mapping[Config, str]) -> bool:
-        """Say whether a run is still to be trained: it is neither finished nor has it diverged."""
+        """Return whether a run still has to be trained: it has neither finished nor diverged."""
         return run.config not in finished and not run.has_diverged(self.root)
 
     def _elsewhere(self, run: Planned) -> bool:
-        """Say whether another process trains a run or waits for it: that of a sweep that was killed, say."""
+        """Return whether another process trains a run or waits to, for example one left by a killed sweep."""
         return queueing.look(self.root).has(run.run)
 
 
 def _program(launcher: str) -> list[str]:
-    """Return the words of a program that starts Python modules; raise ConfigError where there is none such."""
+    """Return the words of a command that starts Python modules; raise ConfigError if its program does not exist."""
     try:
         words = shlex.split(launcher)
     except ValueError as error:
@@ -211,13 +209,13 @@ def _program(launcher: str) -> list[str]:
     if words == ["python"]:
         return [sys.executable]
     if not words or shutil.which(words[0]) is None:
-        raise ConfigError(f"Launcher cannot be {launcher!r}: there is no such program here.")
+        raise ConfigError(f"Launcher cannot be {launcher!r}: no such program is installed.")
     return words
 
 
 def _train_apart(launcher: list[str], words: list[str], stop_requested: Callable[[], bool]) -> None:
-    """Train in a process of its own, which waits its turn as any other; pass a request to stop on."""
-    apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # which would take --run for its own --run-path
+    """Train in a separate process, which waits in the queue like any other; forward a request to stop."""
+    apart = ["--"] if Path(launcher[0]).name == "torchrun" else []  # or torchrun reads --run as its --run-path
     try:
         child = subprocess.Popen([*launcher, "-m", *apart, "cvae_core", *words])
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Trainings as processes, and what is done with finished runs: queue, sessions, sweeps, archives, tidying up."""
+"""Trainings as processes, and operations on finished runs: queue, sessions, sweeps, archives, housekeeping."""

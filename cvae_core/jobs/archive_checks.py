@@ -1,7 +1,7 @@
-"""What a run must be to be passed on or taken in: every part opened, by the readers that all use, and held to more.
+"""Checks of a run that is exported or imported: every file is opened with its usual reader and then checked further.
 
-A digest says that a file is as it was written, not that the lab wrote it. So beyond what every reader refuses, texts must be
-one line each, results of the present weights, and figures of the model that the card describes.
+A digest shows that a file has not changed, not that the lab wrote it. Therefore, in addition to the readers' checks, every
+text must be one line, results must belong to the present weights, and figures to the model that the card describes.
 """
 
 import re
@@ -19,11 +19,11 @@ from cvae_core.system.type_checks import fits
 
 
 def require_sound(run: Run) -> Card:
-    """Open all that a finished run has and return its card; raise ArchiveRefused, RunDamaged or RunNotFound."""
+    """Open all files of a finished run and return its card; raise ArchiveRefused, RunDamaged or RunNotFound."""
     card = run.card()
     _require(fits(card, Card, one_line=True), "card.json")
     if card.status != "finished":
-        raise ArchiveRefused(f"Run {run.name!r} is {card.status}: only finished runs are passed on.")
+        raise ArchiveRefused(f"Run {run.name!r} is {card.status}: only finished runs can be exported and imported.")
     _require(len(card.rates) in (0, card.config.units), "card.json")
     _require(all(map(_is_plain, _shown(card))), "card.json")
     model = run.model()
@@ -44,7 +44,7 @@ def _require(holds: bool, file: str) -> None:
 
 
 def _require_results(run: Run, card: Card) -> None:
-    """Require that stored results are of the present weights, and of the model that the card describes."""
+    """Require that stored results belong to the present weights and to the model that the card describes."""
     assert card.weights is not None
     for file in (RESULTS, CURVE, JUDGEMENT):
         for path in run.result_paths(file)[:1]:
@@ -56,7 +56,7 @@ def _require_results(run: Run, card: Card) -> None:
 
 
 def _shown(card: Card) -> tuple[str, ...]:
-    """Return the texts of a card that pages may show among words of their own; a note stands alone."""
+    """Return the texts of a card that pages may show inside other text; a note is always shown separately."""
     named = (card.versions, card.parts, card.baseline or {})
     return (
         card.device,
@@ -67,7 +67,7 @@ def _shown(card: Card) -> tuple[str, ...]:
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether a text is nothing else in Markdown, where pictures come from other machines and links lead to them."""
+    """Return whether a text contains no Markdown, whose images and links may point to other machines."""
     return bool(re.fullmatch(r"[\w .,:;()=+-]*", text))
 
 

@@ -1,6 +1,6 @@
-"""Trainings as processes of their own: started to outlive who started them, stopped for certain, seen to be dead or stuck.
+"""Trainings as separate processes: start them so that they outlive their parent, stop them, and detect dead or stalled ones.
 
-Whoever asks how a run stands, a page or the command line, gets it from what lies on disk; nothing here imports torch.
+Pages and the command line read a run's state from files on disk. Nothing here imports torch.
 """
 
 import logging
@@ -26,148 +26,149 @@ from cvae_core.system.locks import locked
 from cvae_core.system.processes import Process
 
 LOG = logging.getLogger(__name__)
-RUN_LOCK = ".lock"  # in a run's folder, held by whoever trains it
-GRACE = 1.4  # seconds that a training has to stop by itself
-SUNK = 10.0  # seconds within which a killed process is gone
+RUN_LOCK = ".lock"  # in a run's folder, locked by the process that trains it
+GRACE = 1.4  # seconds that a training has to stop before it is killed
+SUNK = 10.0  # seconds within which a killed process ends
 
 State = Literal["waiting", "training", "stalled", "died", "queued", "stopped", "failed", "finished"]
 
 
 @dataclass(frozen=True)
 class RunState:
-    """Say how a run stands, why, and what goes on with it where anything can."""
+    """The state of a run, its reason, and the training that resumes it, if any can."""
 
     state: State
     reason: str = ""
     resume: Job | None = None
-    anew: Job | None = None  # trains it with other settings, where going on would fail again
+    anew: Job | None = None  # trains it with other settings, if resuming would fail again
 
     @property
     def together(self) -> bool:
-        """Say whether it goes on by several processes, which do not wait their turn."""
+        """Return whether several processes resume it; these do not wait in the queue."""
         return self.resume is not None and self.resume.processes > 1
 
 
 def calmer_job(config: Config, run: str, options: Options) -> Job:
-    """Return the training that trains a run that has diverged anew, with a lower learning rate."""
+    """Return the training that trains a diverged run again, with a lower learning rate."""
     return Job(run=run, config=calmer(config), options=options)
 
 
 def stop(root: Path, run: str) -> None:
-    """Stop a run that trains, or take it out of the queue; return once its process is gone, with all so far usable.
+    """Stop a run that trains, or remove it from the queue; return when its process has ended. Saved files stay usable.
 
-    It has a second or so to stop between two steps. One that does not, for it validates or lays out a map, is killed, which
-    costs what it did since it last saved. Raises RunNotFound where it does neither, RunInUse where it trains out of reach.
+    The training has about a second to stop between two steps. If it does not, because it validates or computes a map, it is
+    killed and loses its work since the last save. Raises RunNotFound if it neither trains nor waits, RunInUse if it trains
+    on another machine.
     """
     queue, _ = readable(root)
     if queue.place(run):
-        with suppress(RunNotFound):  # its turn came in this moment
+        with suppress(RunNotFound):  # its turn has just come
             return cancel(root, run)
     process = _trainer(root, run)
     if process is None:
         raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
     if not process.here:
         command = in_root(f"python -m cvae_core stop {run}", root)
-        raise RunInUse(f"Run {run!r} trains on {process.place}, out of reach from here: stop it there with {command}")
-    LOG.info("run %s is asked to stop", run)
+        raise RunInUse(
+            f"Run {run!r} trains on {process.place} and cannot be stopped from here: stop it there with {command}"
+        )
+    LOG.info("run %s: stop requested", run)
     process.send(signal.SIGTERM)
-    if not _gone(process, GRACE):
+    if not _has_ended(process, GRACE):
         LOG.warning("run %s does not stop and is killed", run)
         process.send(signal.SIGKILL)
-        _gone(process, SUNK)
-        for folder in {path.parent for path in root.glob(f"*/{heartbeat.FILE}")}:  # its own, or that of its baseline
+        _has_ended(process, SUNK)
+        for folder in {path.parent for path in root.glob(f"*/{heartbeat.FILE}")}:  # the run's, or its baseline's
             if (found := heartbeat.read(folder)) and found.process == process:
                 _note_stopped(folder)
     return None
 
 
 def start(root: Path, job: Job) -> None:
-    """Start a training as a process that outlives this one; return once it trains or waits its turn.
+    """Start a training as a process that outlives this one; return when it trains or waits in the queue.
 
-    Raises NotStarted with what it said where it refused, NotWritable.
+    Raises NotStarted with the process's last line of output if it ended with an error, and NotWritable.
     """
     run = job.run
     try:
-        with output_log.opened(root, job) as said:
-            child = processes.launched([*job.words, "--root", str(root)], said)
+        with output_log.opened(root, job) as transcript:
+            child = processes.launched([*job.words, "--root", str(root)], transcript)
     except OSError as error:
         raise NotWritable(f"{root} cannot be written ({error.strerror}): choose another --root.") from error
     LOG.info("run %s is started as process %d", run, child.pid)
     while child.poll() is None and not look(root).holds(child.pid):
         time.sleep(0.02)
     if child.returncode:
-        raise NotStarted(output_log.tail(root, run, lines=1) or f"Run {run!r} did not start and did not say why.")
+        raise NotStarted(output_log.tail(root, run, lines=1) or f"Run {run!r} did not start and printed no reason.")
 
 
 def state_of(root: Path, run: str) -> RunState:
-    """Say how a run stands; raise RunNotFound where there is neither a run nor an entry of that name, RunDamaged.
+    """Return the state of a run; raise RunNotFound if neither a run nor a queue entry has that name, and RunDamaged.
 
-    What the queue's file would say is unknown where that is damaged; a run's own card and pulse still say what they say.
+    If the queue's file is damaged, the state comes from the run's card and pulse alone.
     """
     (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
-        return _stopped_early(root, queue, run) or RunState("waiting", f"place {place} of {len(queue.waiting)}")
+        return _stalled(root, queue, run) or RunState("waiting", f"place {place} of {len(queue.waiting)}")
     card = _card(folder)
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
-            return _stopped_early(root, queue, run) or RunState("training", "it begins, or its baseline trains first")
+            return _stalled(root, queue, run) or RunState("training", "it starts, or its baseline trains first")
         if card is None:
             if damage:
                 raise damage
-            return _unborn(root, run)
-        return _closed(card, run)
+            return _state_without_card(root, run)
+        return _ended(card, run)
     found = heartbeat.read(folder)
     if found and found.goes_on:
-        return _going_on(found, card.job(run, resume=True))
+        return _running(found, card.job(run, resume=True))
     card = _card(folder) or card
-    if card.status != "running":  # it closed between the two looks
-        return _closed(card, run)
-    cause = found.cause() if found else "it ended without a word"
+    if card.status != "running":  # it ended between the two reads
+        return _ended(card, run)
+    cause = found.cause() if found else "it ended without an error message"
     return RunState("died", cause, card.job(run, resume=True))
 
 
 def begun_with(root: Path, run: str) -> Options:
-    """Return the options with which a run was last trained, the usual ones where no card says so."""
-    with suppress(LabError):  # what is wrong with a card is said when it is trained
+    """Return the options of a run's last training; the default ones if it has no card."""
+    with suppress(LabError):  # training the run reports what is wrong with its card
         if card := _card(folder_of(run, root)):
             return card.options
     return USUAL
 
 
-def _stopped_early(root: Path, queue: Queue, run: str) -> RunState | None:
-    """Return that a process without a pulse is stalled, where its thread that touches a file no longer does so."""
+def _stalled(root: Path, queue: Queue, run: str) -> RunState | None:
+    """Return the state of a stalled process without a pulse: its thread no longer touches its sign of life."""
     since = queueing.silent(root, run)
     if since is None or since < heartbeat.STALLED_AFTER:
         return None
     pids = ", ".join(str(entry.process.pid) for entry in queue.entries if entry.run == run)
-    return RunState(
-        "stalled", f"no sign of life for {since:.0f} s, though process {pids} is there: something has stopped it"
-    )
+    return RunState("stalled", f"no sign of life for {since:.0f} s, but process {pids} exists: it may be suspended")
 
 
-def _going_on(found: Pulse, resume: Job) -> RunState:
-    """Say whether a training moves; one on another host that does not may be dead, and then somebody goes on with it."""
+def _running(found: Pulse, resume: Job) -> RunState:
+    """Return whether a training moves or is stalled; a stalled one on another host may be dead, and can be resumed."""
     process, still = found.process, f"no step for {found.silent:.0f} s"
     if found.silent < heartbeat.STALLED_AFTER:
-        return RunState("training", "" if process.here else f"on {process.place}, out of reach from here")
+        return RunState("training", "" if process.here else f"on {process.place}, where this machine cannot stop it")
     if process.here:
-        return RunState("stalled", f"{still}, though process {process.pid} is there")
-    return RunState("stalled", f"{still}; only {process.place} can tell whether it is still there", resume)
+        return RunState("stalled", f"{still}, but process {process.pid} exists")
+    return RunState("stalled", f"{still}; check on {process.place} whether its process still exists", resume)
 
 
-def _unborn(root: Path, run: str) -> RunState:
-    """Say of a run that has no card what it said last: it failed, was killed or cancelled before it began."""
-    job, said = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
-    if job is None and not said:
-        raise RunNotFound(f"No run named {run!r} is in {root}, nor waits there.")
-    if said.startswith(output_log.PROMPT):
-        said = "it ended before it began"
-    elif said.startswith(WAITS):
-        said = "it ended while it waited, without a word"
-    return RunState("failed", said, job and replace(job, resume=False))  # what was to go on may have been its baseline
+def _state_without_card(root: Path, run: str) -> RunState:
+    """Return the state of a run without a card, from its last output: it failed or was stopped before it began."""
+    job, output = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
+    if job is None and not output:
+        raise RunNotFound(f"No run named {run!r} is in {root} or in its queue.")
+    if output.startswith(output_log.PROMPT):
+        output = "it ended before it began"
+    elif output.startswith(WAITS):
+        output = "it ended while it waited, without an error message"
+    return RunState("failed", output, job and replace(job, resume=False))  # what it resumed may have been its baseline
 
 
-def _closed(card: Card, run: str) -> RunState:
+def _ended(card: Card, run: str) -> RunState:
     assert card.status != "running"
     going_on = card.status in ("stopped", "failed")
     if going_on and card.verdict == "diverged":
@@ -180,14 +181,14 @@ def _card(folder: Path) -> Card | None:
 
 
 def _trainer(root: Path, run: str) -> Process | None:
-    """Return the process that trains a run, by its turn or, where torchrun skips the queue, by its pulse."""
+    """Return the process that trains a run, from the queue or, because torchrun skips the queue, from its pulse."""
     (queue, _), found = readable(root), heartbeat.read(folder_of(run, root))
     if queue.training and queue.trains(run):
         return queue.training.process
     return found.process if found and found.goes_on else None
 
 
-def _gone(process: Process, seconds: float) -> bool:
+def _has_ended(process: Process, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while process.alive:
         if time.monotonic() > deadline:
@@ -197,7 +198,7 @@ def _gone(process: Process, seconds: float) -> bool:
 
 
 def _note_stopped(folder: Path) -> None:
-    """Say in the card of a training that was killed on request that it was stopped."""
+    """Record in the card of a training that was killed on request that it was stopped."""
     with locked(folder / RUN_LOCK, folder.parent):
         card = _card(folder)
         if card and card.status == "running":

@@ -1,6 +1,6 @@
-"""A training's sign of life beside its run: who trains it, how far it is, when it last moved, what ended it; no torch.
+"""A training's pulse, a file in its run's folder: its process, progress, last step and final error. Nothing imports torch.
 
-The file has its full size from the beginning and is written over in place: last words fit on a full disk.
+The file has its full size from the beginning and is overwritten in place, so that the final error fits on a full disk.
 """
 
 import json
@@ -20,13 +20,13 @@ from cvae_core.system.type_checks import MAX_WHOLE, Between, Seconds, fits
 FILE = ".pulse"
 BEAT_EVERY = 1.0  # seconds, at least
 STALLED_AFTER = 60.0  # seconds without a beat
-LOOKS = 3  # at a file that makes no sense
-_SIZE, _LONGEST = 4096, 600  # bytes of the file, characters of last words
+LOOKS = 3  # attempts to read a file that cannot be parsed
+_SIZE, _LONGEST = 4096, 600  # bytes of the file, characters of the final error
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Say what a training does, which share of it is done, and how many seconds are left at most, where that is known."""
+    """What a training does, the share of it that is done, and the seconds left at most, if known."""
 
     doing: str = "begins"
     share: Annotated[float, Between(0, 1)] = 0.0
@@ -35,14 +35,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pulse:
-    """Say what the file says."""
+    """The content of the file."""
 
     process: Process
     boot: str
-    killed_for_memory: Annotated[int, Between(0, MAX_WHOLE)]  # processes of the whole machine, when the training began
+    killed_for_memory: Annotated[int, Between(0, MAX_WHOLE)]  # processes on this machine, before the training began
     words: str
     progress: Progress
-    beaten: Seconds  # since 1970
+    beaten: Seconds  # of the last beat, since 1970
 
     @property
     def silent(self) -> float:
@@ -51,23 +51,23 @@ class Pulse:
 
     @property
     def goes_on(self) -> bool:
-        """Say whether its process is there, or may be: of one on another host only the beat can be seen."""
+        """Return whether its process exists, or may exist: on another host only the time of its last beat is known."""
         return not self.words and (self.process.alive or not self.process.here)
 
     def cause(self) -> str:
-        """Say why a training that is no more has ended, as far as it can be known."""
+        """Return why a training has ended, as far as this can be known."""
         if self.words:
             return self.words
         if self.boot != processes.boot():
-            return "the machine was restarted, or lost its power"
+            return "the machine was restarted, or lost power"
         if processes.killed_for_memory() > self.killed_for_memory:
-            return "killed without a word, most likely out of memory: the system has killed for want of it since"
-        return "killed by a signal, without a word"
+            return "killed, most likely out of memory: since training began, the system has killed a process to free memory"
+        return "killed by a signal, without an error message"
 
 
 @contextmanager
 def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
-    """Keep a sign of life in a run's folder and give what makes it beat; an error that ends it is its last words."""
+    """Keep a pulse in a run's folder and yield the function that updates it; store the error that ends the training."""
     path, process = unlinked(folder / FILE, folder.parent), processes.this()
     content: dict[str, object] = {
         "pid": process.pid,
@@ -91,7 +91,7 @@ def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
         if time.monotonic() - beaten > BEAT_EVERY:
             beaten = time.monotonic()
             content["progress"] = asdict(progress)
-            with suppress(OSError):  # somebody has removed the run, say: that is no reason for it to end
+            with suppress(OSError):  # for example after the run was removed: training continues
                 _write_over(path, content)
 
     try:
@@ -107,7 +107,7 @@ def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
 
 
 def read(folder: Path) -> Pulse | None:
-    """Return the sign of life in a run's folder, or None where there is none to be read."""
+    """Return the pulse in a run's folder, or None if there is none that can be read."""
     path = folder / FILE
     for _ in range(LOOKS):
         try:
@@ -120,18 +120,18 @@ def read(folder: Path) -> Pulse | None:
         except (OSError, RunDamaged):
             return None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            pass  # nonsense, or caught while it was written over
+            pass  # invalid, or read while it was overwritten
         time.sleep(0.01)
     return None
 
 
 def remove(folder: Path) -> None:
-    """Take the sign of life of a dead training away."""
+    """Remove the pulse of a dead training."""
     (folder / FILE).unlink(missing_ok=True)
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error's first line, or what it is called where it says nothing."""
+    """Return an error's first line, or the name of its type if it has no message."""
     if isinstance(error, MemoryError):
         return "out of memory"
     return (str(error).splitlines() or [type(error).__name__])[0]

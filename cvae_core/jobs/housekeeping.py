@@ -1,7 +1,7 @@
-"""A visitor's own runs renamed, annotated, thrown into a bin and taken back; pretrained ones stay as they are.
+"""Rename, annotate and discard runs, and restore them from the bin. Pretrained runs are never changed.
 
-ROOT/.bin/RUN@MOMENT        a run that was thrown away, as it was
-ROOT/RUN/.held-WORK-PID-…   locked by a process that works on the run, which is neither moved nor replaced meanwhile
+ROOT/.bin/RUN@MOMENT        a discarded run, unchanged
+ROOT/RUN/.held-WORK-PID-…   locked by a process that uses the run, which is not moved or replaced meanwhile
 """
 
 import fcntl
@@ -35,23 +35,23 @@ Work = Literal["evaluation", "map", "judgement", "export", "estimate"]
 
 @dataclass(frozen=True)
 class Binned:
-    """Name a run in the bin, and the moment (UTC, ISO 8601 without separators) when it was thrown there."""
+    """A run in the bin, and the moment (UTC, ISO 8601 without separators) when it was discarded."""
 
     run: str
     moment: str
 
     @property
     def name(self) -> str:
-        """Return what it is called in the bin."""
+        """Return the name of its folder in the bin."""
         return f"{self.run}@{self.moment}"
 
 
 @contextmanager
 def held(run: Run, work: Work) -> Iterator[None]:
-    """Hold a run while working on it: nobody renames, discards or replaces it meanwhile. Several may hold it at once.
+    """Hold a run, so that it is not renamed, discarded or replaced meanwhile. Several processes may hold it at once.
 
-    The operating system releases it however this process ends. A run that cannot be moved from here, since it is pretrained
-    or its folder cannot be written, needs no holding. Raises RunNotFound where it has just been moved.
+    The operating system releases the hold however this process ends. A run that cannot be moved, because it is pretrained
+    or its folder is not writable, is not held. Raises RunNotFound if the run has just been moved.
     """
     with ExitStack() as until_the_end:
         if not (run.exists() and run.card().read_only):
@@ -65,7 +65,7 @@ def held(run: Run, work: Work) -> Iterator[None]:
 
 
 def require_free(run: Run) -> None:
-    """Raise RunInUse where somebody works on a run; to be asked while `changing` its root. Files of the dead are removed."""
+    """Raise RunInUse if a process holds a run; call it while `changing` its root. Files of dead processes are removed."""
     for path in run.folder.glob(f"{HELD}*"):
         if path.is_symlink() or not path.is_file():
             continue
@@ -76,52 +76,52 @@ def require_free(run: Run) -> None:
                 known = re.match(rf"{re.escape(HELD)}({'|'.join(get_args(Work))})-(\d{{1,10}})-", path.name)
                 by = f"{known[1]}, process {known[2]}" if known else "another process"
                 raise RunInUse(
-                    f"Run {run.name!r} is in use ({by}): wait until that has ended, or stop it, and try again."
+                    f"Run {run.name!r} is in use ({by}): wait until it has ended, or stop it, and try again."
                 ) from error
             path.unlink()
 
 
 def rename(root: Path, name: str, new: str) -> Run:
-    """Give a run another name; raise RunInUse where there is one of that name or it is at work, ReadOnlyRun, NotWritable."""
+    """Rename a run; raise RunInUse if the new name is taken or the run is in use, ReadOnlyRun, NotWritable."""
     with _own(root, name) as run:
         require_free(run)
         run.folder.rename(vacant(root, new))
         output_log.forget(root, name)
-        output_log.forget(root, new)  # of a stranger that never became a run
-    LOG.info("run %s is renamed %s", name, new)
+        output_log.forget(root, new)  # of an earlier training that never became a run
+    LOG.info("run %s is renamed to %s", name, new)
     return run_at(new, root)
 
 
 def annotate(root: Path, name: str, note: str) -> None:
-    """Keep a note with a run, as one line without letters that nobody sees; an empty one takes it away.
+    """Store a note with a run, as one line of printable characters; an empty note deletes it.
 
     Raises ConfigError, RunInUse, ReadOnlyRun, NotWritable.
     """
-    text = note.encode(errors="replace").decode()  # a shell passes on bytes that are no text and that no page can show
+    text = note.encode(errors="replace").decode()  # a shell may pass bytes that are not UTF-8, which no page can show
     line = " ".join("".join(letter for letter in text if letter.isprintable() or letter.isspace()).split())
     if len(line) > LONGEST_NOTE:
-        raise ConfigError(f"The note has {len(line)} characters: {LONGEST_NOTE} are the most.")
+        raise ConfigError(f"The note has {len(line)} characters: shorten it to {LONGEST_NOTE}.")
     with _own(root, name) as run:
         run.write_card(replace(run.card(), note=line))
 
 
 def discard(root: Path, name: str) -> Binned:
-    """Put a run into the bin, from where it can be taken back; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
+    """Move a run to the bin, where it can be restored; raise RunInUse, ReadOnlyRun, RunNotFound, NotWritable."""
     with _own(root, name) as run:
         require_free(run)
         binned = _to_bin(name)
         _bin(root).mkdir(exist_ok=True)
         run.folder.rename(_bin(root) / binned.name)
         output_log.forget(root, name)
-    LOG.info("run %s is put into the bin", name)
+    LOG.info("run %s is moved to the bin", name)
     return binned
 
 
 @contextmanager
 def replacing(run: Run) -> Iterator[None]:
-    """Put a run into the bin, where it takes no room that it has not taken before, while its card is replaced.
+    """Keep a copy of a run in the bin while its card is replaced; hard links need no more disk space.
 
-    Where that fails the run is as it was, and only there. Raises RunInUse, NotWritable.
+    If replacing fails, the run is unchanged and the copy is removed. Raises RunInUse, NotWritable.
     """
     root, binned = run.folder.parent, _to_bin(run.name)
     with changing(root):
@@ -130,7 +130,7 @@ def replacing(run: Run) -> Iterator[None]:
         with files.folder_beside(_bin(root) / binned.name) as beside:
             (beside / "run").mkdir()
             for path in run.folder.glob("[!.]*"):
-                if path.is_file():  # what damage has put in the place of one stays where it is
+                if path.is_file():  # a folder in the place of a file, after damage, stays there
                     _duplicate(path, beside / "run" / path.name)
             (beside / "run").rename(_bin(root) / binned.name)
     try:
@@ -138,13 +138,13 @@ def replacing(run: Run) -> Iterator[None]:
     except NotWritable:
         shutil.rmtree(_bin(root) / binned.name)
         raise
-    LOG.info("run %s is replaced, and kept in the bin", run.name)
+    LOG.info("run %s is replaced; its previous state is in the bin", run.name)
 
 
 def _duplicate(path: Path, copy: Path) -> None:
     try:
         copy.hardlink_to(path)
-    except OSError:  # a file system without such links
+    except OSError:  # a file system without hard links
         shutil.copy2(path, copy)
 
 
@@ -157,7 +157,7 @@ def _to_bin(name: str) -> Binned:
 
 
 def in_bin(root: Path) -> list[Binned]:
-    """Return what is in the bin, last thrown first."""
+    """Return the runs in the bin, most recently discarded first."""
     folders = [path for path in _bin(root).glob("[!.]*@*") if not path.is_symlink() and Run(path).exists()]
     found = [path.name.partition("@") for path in folders]
     good = [Binned(run, moment) for run, _, moment in found if NAME.fullmatch(run)]
@@ -165,32 +165,32 @@ def in_bin(root: Path) -> list[Binned]:
 
 
 def restore(root: Path, name: str) -> Run:
-    """Take the run of a name that was last thrown away out of the bin; raise RunNotFound, RunInUse, NotWritable."""
+    """Restore the most recently discarded run of a name from the bin; raise RunNotFound, RunInUse, NotWritable."""
     with changing(root):
         binned = next((binned for binned in in_bin(root) if binned.run == name), None)
         if binned is None:
             have = ", ".join(dict.fromkeys(binned.run for binned in in_bin(root))) or "none"
             raise RunNotFound(f"No run {name!r} is in the bin of {root}. There are: {have}.")
         (_bin(root) / binned.name).rename(vacant(root, name))
-        output_log.forget(root, name)  # of a stranger that never became a run
-    LOG.info("run %s is taken out of the bin", name)
+        output_log.forget(root, name)  # of an earlier training that never became a run
+    LOG.info("run %s is restored from the bin", name)
     return run_at(name, root)
 
 
 def empty_bin(root: Path) -> None:
-    """Delete for good what is in the bin."""
+    """Permanently delete all runs in the bin."""
     with changing(root):
-        for path in _bin(root).glob("[!.]*@*"):  # also what damage has left without a card, or in the place of a run
+        for path in _bin(root).glob("[!.]*@*"):  # also folders without a card, and files, after damage
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
-            LOG.info("run %s is deleted for good", path.name.partition("@")[0])
+            LOG.info("run %s is permanently deleted", path.name.partition("@")[0])
 
 
 @contextmanager
 def _own(root: Path, name: str) -> Iterator[Run]:
-    """Hold a run that may be changed and that nobody trains, or waits to train."""
+    """Lock a run that may be changed and that no process trains or waits to train."""
     with changing(root):
         run = find(name, root)
         run.require_writable()
@@ -202,7 +202,7 @@ def _own(root: Path, name: str) -> Iterator[Run]:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise RunInUse(f"Run {name!r} is at work in another process: wait until it has ended.") from error
+            raise RunInUse(f"Run {name!r} trains in another process: wait until it has ended.") from error
         try:
             yield run
         finally:
@@ -210,12 +210,12 @@ def _own(root: Path, name: str) -> Iterator[Run]:
 
 
 def is_vacant(root: Path, name: str) -> bool:
-    """Say whether a name is free: nothing in the root has it, nor waits to."""
+    """Return whether a name is free: no run in the root has it, and none that waits to train."""
     return not (folder_of(name, root).exists() or queue.look(root).has(name))
 
 
 def vacant(root: Path, name: str, remedy: str = "rename that one first, or choose another name") -> Path:
-    """Return the folder of a run that is yet to be; raise ConfigError, RunInUse where it cannot be called so."""
+    """Return the folder for a new run; raise ConfigError if the name is invalid, RunInUse if it is taken."""
     folder = folder_of(name, root)
     if not is_vacant(root, name):
         raise RunInUse(f"There is a run {name!r} in {root} already: {remedy}.")
@@ -224,7 +224,7 @@ def vacant(root: Path, name: str, remedy: str = "rename that one first, or choos
 
 @contextmanager
 def changing(root: Path) -> Iterator[None]:
-    """Let nobody else move or make runs in a root meanwhile, but who trains them; raise NotWritable where it is refused."""
+    """Keep other processes from moving or creating runs in a root, except by training; raise NotWritable if refused."""
     try:
         with locks.locked(root / QUEUE / "moving", root):
             yield

@@ -1,4 +1,4 @@
-"""What trainings say, kept beside the queue whoever started them, so that a page can show the end of it; no torch."""
+"""Transcripts: the output of trainings, stored beside the queue, so that pages can show its end. Nothing imports torch."""
 
 import io
 import os
@@ -15,18 +15,18 @@ from cvae_core.system.folders import NAME, QUEUE, folder_of, unlinked
 from cvae_core.system.printable import printable
 
 PROMPT = "$ "  # before a command
-JOB = ".job"  # ends the name of a file with the latest training, as data: no command is read from a transcript
-LAST_BYTES = 16_384  # of a transcript are looked at
+JOB = ".job"  # ending of the file with the latest training, as data: commands are never read from a transcript
+LAST_BYTES = 16_384  # of a transcript that are read
 
 
 def path_of(root: Path, run: str) -> Path:
-    """Return where what a run's trainings say is kept, one after the other."""
+    """Return the path of a run's transcript, to which each of its trainings appends."""
     return unlinked(root / QUEUE, root) / f"{folder_of(run, root).name}.log"
 
 
 @contextmanager
 def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
-    """Open a run's transcript for a process that is to be started, its command first; keep what it is to do beside it.
+    """Open a run's transcript for a process that will be started; write its command first, and store its job beside it.
 
     Raises NotWritable.
     """
@@ -35,38 +35,38 @@ def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(path):
             files.require_plain(path)
-        said = path.open("ab", buffering=0)
-        said.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
+        transcript = path.open("ab", buffering=0)
+        transcript.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
     except (OSError, RunDamaged) as error:
-        reason = error.strerror if isinstance(error, OSError) else "there is something else in its place"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
         raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
-    with said:
+    with transcript:
         files.write_json(path.with_suffix(JOB), job.to_json())
-        yield said
+        yield transcript
 
 
 @contextmanager
 def kept(root: Path, job: Job) -> Iterator[None]:
-    """Keep what this process prints, and the error that ends it, in the run's transcript, too, if it goes elsewhere."""
+    """Copy this process's output, and the error that ends it, to the run's transcript, unless it already goes there."""
     if _leads_to(sys.stdout, path_of(root, job.run)):
         yield
         return
-    with opened(root, job) as said, redirect_stdout(_Both(sys.stdout, said)):
+    with opened(root, job) as transcript, redirect_stdout(_Both(sys.stdout, transcript)):
         try:
             yield
         except LabError as error:
             with suppress(OSError):
-                said.write(_encoded(f"{error}\n"))
+                transcript.write(_encoded(f"{error}\n"))
             raise
 
 
 def tail(root: Path, run: str, lines: int = 12) -> str:
-    """Return the last lines of a run's transcript; nothing where there is none."""
+    """Return the last lines of a run's transcript; an empty text if there is none."""
     return "\n".join(_end(root, run)[-lines:])
 
 
 def last_job(root: Path, run: str) -> Job | None:
-    """Return a run's latest training, or None where none is known; raise RunDamaged."""
+    """Return a run's latest training, or None if none is known; raise RunDamaged."""
     path = path_of(root, run).with_suffix(JOB)
     if not os.path.lexists(path):
         return None
@@ -81,7 +81,7 @@ def last_job(root: Path, run: str) -> Job | None:
 
 
 def _end(root: Path, run: str) -> list[str]:
-    """Return the lines at the end of a run's transcript; none where there is none."""
+    """Return the lines at the end of a run's transcript; none if there is no transcript."""
     path = path_of(root, run)
     try:
         files.require_plain(path)
@@ -93,13 +93,13 @@ def _end(root: Path, run: str) -> list[str]:
 
 
 def forget(root: Path, run: str) -> None:
-    """Delete what a run's trainings have said, since the name is another's from now on."""
+    """Delete a run's transcript, because its name now belongs to another run."""
     for path in (path_of(root, run), path_of(root, run).with_suffix(JOB)):
         path.unlink(missing_ok=True)
 
 
 def recent(root: Path) -> list[str]:
-    """Return the names of runs that have said something, latest first."""
+    """Return the names of runs with a transcript, latest first."""
     found = [(files.version(path)[1], path.stem) for path in (root / QUEUE).glob("*.log")]
     return [name for moment, name in sorted(found, reverse=True) if moment and NAME.fullmatch(name)]
 
@@ -107,12 +107,12 @@ def recent(root: Path) -> list[str]:
 class _Both(io.TextIOBase):
     """Write to a terminal and to a transcript."""
 
-    def __init__(self, terminal: TextIO, said: IO[bytes]):
-        self.terminal, self.said = terminal, said
+    def __init__(self, terminal: TextIO, transcript: IO[bytes]):
+        self.terminal, self.transcript = terminal, transcript
 
     def write(self, text: str) -> int:
-        with suppress(OSError):  # a full disk: the terminal hears it, and the training says so itself
-            self.said.write(_encoded(text))
+        with suppress(OSError):  # on a full disk the terminal still gets the text, and the training reports the error
+            self.transcript.write(_encoded(text))
         return self.terminal.write(text)
 
     def flush(self) -> None:
@@ -123,12 +123,12 @@ class _Both(io.TextIOBase):
 
 
 def _encoded(text: str) -> bytes:
-    """Return UTF-8 without control characters; a folder's name may be something else, and stands with question marks."""
+    """Return UTF-8 without control characters; question marks replace what is not UTF-8, for example in a folder's name."""
     return printable(text).encode(errors="replace")
 
 
 def _leads_to(stream: TextIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except (OSError, ValueError):  # one of them is no file
+    except (OSError, ValueError):  # one of them is not a file
         return False

@@ -1,11 +1,11 @@
-"""One training at a time in a root of runs; the others wait in a queue that everybody sees and may re-order. No torch.
+"""The queue of trainings: a root of runs has one training at a time, and the others wait. Nothing here imports torch.
 
-    ROOT/.queue/queue.json      who trains and who waits, in order; replaced whole, under ROOT/.queue/lock
-    ROOT/.queue/training.lock   held by whoever trains: the system lets go of it however that process ends
-    ROOT/.queue/RUN.alive       touched every few seconds by whoever trains or waits, for those who look from another host
+    ROOT/.queue/queue.json      the running and waiting trainings, in order; replaced atomically, under ROOT/.queue/lock
+    ROOT/.queue/training.lock   locked by the process that trains; the system releases it however the process ends
+    ROOT/.queue/RUN.alive       touched every few seconds by the process that trains or waits, for readers on other hosts
 
-An entry names a process for good, so that entries of the dead are known and removed by whoever comes next; one of another
-host, whose processes cannot be seen from here, is removed after a minute without a sign of life.
+An entry identifies its process by ID and start time. The next process to change the queue removes entries of dead processes.
+Processes of another host cannot be seen; their entries are removed after a minute without a sign of life.
 """
 
 import logging
@@ -28,15 +28,15 @@ from cvae_core.system.processes import Process
 from cvae_core.system.type_checks import Moment, fits
 
 LOG = logging.getLogger(__name__)
-POLL = 0.2  # seconds between two looks of whoever is next, more of those behind
+POLL = 0.2  # seconds between two checks of the first waiting process; the others check less often
 POLL_AT_MOST = 1.0
-BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between signs of life, and without one
-WAITS = "Waits for"  # begins what a waiting process tells
+BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between signs of life, and without one until removal
+WAITS = "Waits for"  # the message of a waiting process begins with this
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Name a training that waits, or that trains since a moment (UTC, ISO 8601)."""
+    """A training that waits, or that has been running since a moment (UTC, ISO 8601)."""
 
     job: Job
     process: Process
@@ -51,40 +51,40 @@ class Entry:
 
 @dataclass(frozen=True)
 class Queue:
-    """Show what trains and what waits, next one first."""
+    """The running training and the waiting ones, next one first."""
 
     training: Entry | None
     waiting: tuple[Entry, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """Return what trains and what waits, in this order."""
+        """Return the running training and the waiting ones, in this order."""
         return (*([self.training] if self.training else []), *self.waiting)
 
     @property
     def busy(self) -> bool:
-        """Say whether anything trains or waits."""
+        """Return whether any training runs or waits."""
         return bool(self.entries)
 
     def place(self, run: str) -> int | None:
-        """Return a waiting run's place from 1, or None."""
+        """Return a waiting run's place, counted from 1, or None."""
         return next((place for place, entry in enumerate(self.waiting, 1) if entry.run == run), None)
 
     def trains(self, run: str) -> bool:
-        """Say whether it is a run of this name that trains."""
+        """Return whether a run of this name trains."""
         return self.training is not None and self.training.run == run
 
     def holds(self, pid: int) -> bool:
-        """Say whether the process of this number on this host trains or waits."""
+        """Return whether the process with this ID on this host trains or waits."""
         return any(entry.process.pid == pid and entry.process.here for entry in self.entries)
 
     def has(self, run: str) -> bool:
-        """Say whether a run of this name trains or waits."""
+        """Return whether a run of this name trains or waits."""
         return any(entry.run == run for entry in self.entries)
 
 
 def look(root: Path) -> Queue:
-    """Return what trains and what waits in a root; nothing is written. Raises RunDamaged."""
+    """Return the queue of a root without writing anything. Raises RunDamaged."""
     present = [entry for entry in _read(root) if _is_present(root, entry)]
     return Queue(
         training=next((entry for entry in present if entry.since), None),
@@ -93,7 +93,7 @@ def look(root: Path) -> Queue:
 
 
 def readable(root: Path) -> tuple[Queue, RunDamaged | None]:
-    """Return what trains and what waits, as far as that can be read, and what is wrong with the file."""
+    """Return the queue and None, or an empty queue and the error if its file is damaged."""
     try:
         return look(root), None
     except RunDamaged as error:
@@ -108,15 +108,15 @@ def turn(
     stop_requested: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Wait until nobody trains in a root and nobody is before this process, and have the root while it trains.
+    """Wait until no training runs in a root and this process is first, then hold the turn.
 
-    Tells its place whenever that changes. Raises RunInUse, RunDamaged, NotWritable; Interrupted where it is asked to stop or
-    taken out.
+    Calls `tell` with the place whenever it changes. Raises RunInUse, RunDamaged, NotWritable, and Interrupted if a stop is
+    requested or the run is removed from the queue.
     """
     run, mine = job.run, Entry(job=job, process=processes.this(), created=_now())
     with _changing(root) as entries:
         if any(entry.run == run for entry in entries):
-            raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or let it be.")
+            raise RunInUse(f"Run {run!r} trains or waits in {root} already: choose another --run, or wait.")
         entries.append(mine)
         _beat(root, run)
     LOG.info("run %s joins the queue", run)
@@ -130,7 +130,7 @@ def turn(
             queue = look(root)
             place = queue.place(run)
             if place is None:
-                raise Interrupted(f"Run {run!r} was taken out of the queue and was not trained.")
+                raise Interrupted(f"Run {run!r} was removed from the queue and was not trained.")
             if place != told and (queue.training or place > 1):
                 first = queue.training or queue.waiting[0]
                 tell(f"{WAITS} {first.run!r} to finish, place {place} of {len(queue.waiting)}")
@@ -140,7 +140,7 @@ def turn(
         yield
     finally:
         ended.set()
-        # On a full disk, or where the file is damaged, others remove the entry of the dead.
+        # On a full disk, or if the file is damaged, another process removes the entry later.
         with suppress(NotWritable, RunDamaged), _changing(root) as entries:
             entries[:] = [entry for entry in entries if not _same(entry, mine)]
             _sign_of_life(root, run).unlink(missing_ok=True)
@@ -148,26 +148,26 @@ def turn(
 
 
 def move(root: Path, run: str, place: int) -> None:
-    """Put a waiting run at a place of the queue, from 1; raise RunNotFound where it does not wait."""
+    """Move a waiting run to a place of the queue, counted from 1; raise RunNotFound if it does not wait."""
     with _changing(root) as entries:
         entry = _waiting(entries, run, root)
         others = [other for other in entries if other != entry and not other.since]
         if not 1 <= place <= len(others) + 1:
-            raise ConfigError(f"Place cannot be {place}: {len(others) + 1} trainings wait.")
+            raise ConfigError(f"Place cannot be {place}: give 1 to {len(others) + 1}, the number that wait.")
         others.insert(place - 1, entry)
         entries[:] = [other for other in entries if other.since] + others
     LOG.info("run %s is moved to place %d of the queue", run, place)
 
 
 def cancel(root: Path, run: str) -> None:
-    """Take a waiting run out of the queue: its process sees that and ends. Raises RunNotFound where it does not wait."""
+    """Remove a waiting run from the queue; its process notices and ends. Raises RunNotFound if it does not wait."""
     with _changing(root) as entries:
         entries.remove(_waiting(entries, run, root))
-    LOG.info("run %s is taken out of the queue", run)
+    LOG.info("run %s is removed from the queue", run)
 
 
 def _begins(root: Path, mine: Entry, lock: FileLock) -> bool:
-    """Take the root if nobody has it and nobody is before this process."""
+    """Take the turn if no training runs and this process is first; return whether it did."""
     queue = look(root)
     if queue.training or not queue.waiting or not _same(queue.waiting[0], mine):
         return False
@@ -200,7 +200,7 @@ def _same(one: Entry, other: Entry) -> bool:
 
 @contextmanager
 def _changing(root: Path) -> Iterator[list[Entry]]:
-    """Give the entries of those present to be changed, and write them back."""
+    """Yield the entries of processes that exist; write them back if they have changed."""
     with locked(root / QUEUE / "lock", root):
         before = _read(root)
         entries = [entry for entry in before if _is_present(root, entry)]
@@ -228,8 +228,8 @@ def _read(root: Path) -> list[Entry]:
         return entries
     except (RunDamaged, ConfigError, KeyError, TypeError) as error:
         raise RunDamaged(
-            f"{path} is damaged, or not of this version of the lab: delete it. What trains goes on and can be stopped; what "
-            "waited is to be started again."
+            f"{path} is damaged, or not of this version of the lab: delete it. The running training continues "
+            "and can be stopped. Start the waiting ones again."
         ) from error
 
 
@@ -238,7 +238,7 @@ def _to_json(entry: Entry) -> dict[str, object]:
 
 
 def _is_present(root: Path, entry: Entry) -> bool:
-    """Say whether the process of an entry is there; of another host's, whether it has lately shown that it is."""
+    """Return whether the process of an entry exists; on another host, whether its last sign of life is recent."""
     if entry.process.here:
         return entry.process.alive
     since = silent(root, entry.run)
@@ -246,10 +246,10 @@ def _is_present(root: Path, entry: Entry) -> bool:
 
 
 def silent(root: Path, run: str) -> float | None:
-    """Return the seconds since whoever trains a run, or waits to, last showed that it lives; None where that is unknown."""
+    """Return the seconds since the last sign of life of a run's training, running or waiting; None if unknown."""
     try:
         return time.time() - _sign_of_life(root, run).stat().st_mtime
-    except (OSError, ConfigError):  # there is no such sign, or the run's name is a link
+    except (OSError, ConfigError):  # the file is missing, or the run's name is a link
         return None
 
 
@@ -258,7 +258,7 @@ def _sign_of_life(root: Path, run: str) -> Path:
 
 
 def _beat(root: Path, run: str) -> None:
-    with suppress(OSError, ConfigError):  # a full disk or a link, say: here nobody needs it
+    with suppress(OSError, ConfigError):  # for example a full disk or a link; only other hosts need the sign
         unlinked(_sign_of_life(root, run), root).touch()
 
 

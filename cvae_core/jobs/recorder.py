@@ -1,4 +1,4 @@
-"""What a training leaves on disk as it goes: curves, stages, best weights, and the state that resuming needs."""
+"""The files that a training writes: curves, stages, best weights, and the state for resuming."""
 
 import json
 import math
@@ -25,14 +25,14 @@ from cvae_core.training.loop import EpochEnded, Learner, Report, Stepped
 from cvae_core.training.validation import Measured, Staged, rates, stage, trivial, validate
 from cvae_core.training.verdicts import Verdict
 
-SAVE_EVERY = 45.0  # seconds between saved states: what a kill can cost
-SAVE_BEFORE_VALIDATION = 15.0  # seconds, since nothing is saved while a ladder validates for as long again
-HALF_PRECISION_COST = 0.05  # nats per image of the validation bound that float16 weights may cost, else float32 is kept
+SAVE_EVERY = 45.0  # seconds between saved states: the most training that a kill loses
+SAVE_BEFORE_VALIDATION = 15.0  # seconds; shorter, because nothing is saved during a ladder's long validation
+HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by this, float32 is stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finishing:
-    """The run is being completed: `done` of `steps` of what there is to do."""
+    """The run is being completed: `done` of `steps` steps."""
 
     done: int
     what: str = "measuring the best weights"
@@ -40,7 +40,7 @@ class Finishing:
 
 
 class Recorder:
-    """Write what a learner reports into its run's folder."""
+    """Write a learner's reports into its run's folder."""
 
     def __init__(self, run: Run, learner: Learner, card: Card, data: DataSet):
         self.run, self.learner, self.card, self.data = run, learner, card, data
@@ -49,30 +49,30 @@ class Recorder:
         self.saved = time.monotonic()
 
     def start(self) -> None:
-        """Begin an empty run in place of whatever had its name, which goes into the bin."""
+        """Start an empty run; move an existing run of its name to the bin."""
         with housekeeping.replacing(self.run) if self.run.exists() else nullcontext():
             self.run.write_card(self.card)
         self._clear()
 
     def _clear(self) -> None:
-        """Leave of a run its card alone, and save where training stands."""
+        """Delete all files of a run except its card, and save the state."""
         for path in self.run.folder.glob("[!.]*"):
             if path.is_file() and path.name != CARD:
                 path.unlink()
         self.save()
 
     def resume(self) -> None:
-        """Go back to the saved state and drop what was recorded after it."""
+        """Load the saved state and drop what was recorded after it."""
         if self.card.epochs == 0 and not self.run.state_file.exists():
-            # It died between its card and its first state: the start is where it stood.
+            # The process died between writing the card and the first state: start from the beginning.
             self._commit(status="running", reason=None)
             self._clear()
             return
         tensors, notes = formats.read_tensors(self.run.state_file)
         if json.loads(notes.get("config", "null")) != self.card.config.to_json():
-            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start anew with --force.")
+            raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start over with --force.")
         if not formats.are_finite(tensors.values()):
-            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start anew with --force.")
+            raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start over with --force.")
         self.learner.load_state(tensors, notes)
         if (self.run.folder / "curves.csv").is_file():
             curves = self.run.curves()
@@ -86,7 +86,7 @@ class Recorder:
         self.run.remove_leftovers(self.card)
 
     def record(self, report: Report) -> None:
-        """Write what a report brings; save the state when it is time."""
+        """Write the content of a report; save the state when it is due."""
         match report:
             case Staged():
                 self.stages[report.epoch] = report
@@ -101,13 +101,13 @@ class Recorder:
             self.save()
 
     def save(self) -> None:
-        """Write everything that going on depends on."""
+        """Write the complete state for resuming."""
         tensors, notes = self.learner.state()
         formats.write_tensors(self.run.state_file, tensors, **notes)
         self.saved = time.monotonic()
 
     def stop(self, status: str, reason: str) -> None:
-        """Close the run so that it can be resumed, unless what would be saved is not finite."""
+        """Close the run so that it can be resumed; if the state is not finite, record the failure."""
         try:
             self.save()
         except Diverged as error:
@@ -116,15 +116,15 @@ class Recorder:
             self._commit(status=status, reason=reason)
 
     def fail(self, error: BaseException) -> None:
-        """Say why training ended; what was saved before stays."""
+        """Record in the card why training ended; the last saved state stays."""
         verdict: Verdict | None = "diverged" if isinstance(error, Diverged) else None
         try:
             self._commit(status="failed", reason=heartbeat.reason_of(error), verdict=verdict)
         except NotWritable:
-            return  # the disk that refused is the reason, and it is on its way to the caller
+            return  # the original error reaches the caller anyway
 
     def finish(self) -> Iterator[Finishing]:
-        """Store the best weights, in half precision if that is as good, with the last stage and the final card."""
+        """Store the best weights, in half precision if the bound allows it, with the last stage and the final card."""
         yield Finishing(done=0)
         model = build(self.card.config)
         weights = self.run.weights(self.card)

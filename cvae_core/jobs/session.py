@@ -1,4 +1,4 @@
-"""Training on disk: the baseline first, reuse, resume, record, stop; every report passes through to the caller."""
+"""Train a configuration into a run on disk: train its baseline first, reuse, resume, record, stop; yield every report."""
 
 import platform
 from collections.abc import Generator, Iterator
@@ -34,7 +34,7 @@ from cvae_core.training.loop import Learner, Report, steps_per_epoch, train
 
 @dataclass(frozen=True)
 class Launch:
-    """Say where a training goes and how it starts."""
+    """Where a training is stored and how it starts."""
 
     run: str
     root: Path
@@ -46,14 +46,14 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True)
 class Reused:
-    """A finished run of the same configuration is there already and nothing is trained."""
+    """A finished run of the same configuration exists; nothing is trained."""
 
     run: Run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A run starts, or goes on after `epoch` epochs and `step` steps."""
+    """A run starts, or resumes after `epoch` epochs and `step` steps."""
 
     run: Run
     epoch: int
@@ -62,7 +62,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """Something that belongs to a run could not be made, and why."""
+    """A part of a run could not be made; `why` states the reason."""
 
     why: str
 
@@ -79,7 +79,7 @@ SessionReport = Report | Reused | Started | Finishing | Skipped | Finished
 
 
 def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, None]:
-    """Train a configuration into a run, reporting as it goes.
+    """Train a configuration into a run and yield reports.
 
     Closing the generator between two reports stops the training: state and card are written and the run can be
     resumed. Raises RunInUse, ReadOnlyRun, RunDamaged, DataMissing, DataDamaged, NotWritable.
@@ -95,7 +95,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
             unfinished = agreed(baseline_is_begun(needed, launch.root, data.fingerprint))
             called = baseline_name(needed, launch.root)
             yield from train_run(needed, replace(launch, run=called, force=False, resume=unfinished))
-            # What was stopped was the baseline: the run itself has nothing to go on with yet.
+            # The stopped training was the baseline's: the run itself has no state to resume yet.
             launch = replace(launch, resume=launch.resume and began_before)
             baseline = finished_run(needed, data, launch.root)
             assert baseline is not None
@@ -118,14 +118,14 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
 
 
 def _threads_before(run: Run, launch: Launch) -> int | None:
-    """Return with how many threads a run that is resumed was trained: with others its sums would round otherwise."""
+    """Return the number of threads of a run that is resumed: another number would change the rounding of sums."""
     return run.card().threads if launch.resume and not launch.force and run.exists() else None
 
 
 def _follow(
     config: Config, launch: Launch, run: Run, data: DataSet, baseline: Run | None
 ) -> Generator[SessionReport, None, None]:
-    """Take this process's share of every step of a run that the leading process records."""
+    """Compute this process's share of every step; the leading process records the run."""
     learner = _learner(config, launch, data, baseline, torch.bfloat16 if agreed(False) else torch.float32)
     if agreed(False):
         learner.load_state(*formats.read_tensors(run.state_file))
@@ -158,10 +158,10 @@ def _train_locked(
         remedy = "choose another name with --run, or --force to replace it"
         sameness.require_free(run.name, found, Subject(config, data.fingerprint), remedy)
         if found.verdict == "diverged" and found.status == "failed":
-            raise RunInUse(f"Run {run.name!r} has diverged and would again. {_calmer(config, launch)}")
+            raise RunInUse(f"Run {run.name!r} has diverged and would diverge again. {_calmer(config, launch)}")
     if launch.resume != (found is not None):
         raise RunInUse(
-            f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume goes on, --force starts anew."
+            f"Run {run.name!r} was {found.status} after {found.epochs} epochs: --resume continues it, --force starts over."
             if found
             else f"There is no run {run.name!r} to resume: leave out --resume to start it."
         )
@@ -179,7 +179,7 @@ def _train_locked(
             recorder.resume()
         else:
             recorder.start()
-        agreed(found is not None)  # the others then read the state
+        agreed(found is not None)  # the other processes then read the state
         wait_for_all()
         try:
             yield Started(run=run, epoch=learner.epoch, step=learner.step)
@@ -206,11 +206,11 @@ def _train_locked(
 
 def _calmer(config: Config, launch: Launch) -> str:
     job = calmer_job(config, launch.run, launch.options)
-    return f"Train it anew with: {job.command(launch.root, force=True)}"
+    return f"Train it again with: {job.command(launch.root, force=True)}"
 
 
 def _progress(learner: Learner) -> Progress:
-    """Say how far a learner is; patience may end it before its last epoch."""
+    """Return how far a learner is; early stopping may end it before its last epoch."""
     epochs = learner.config.epochs
     share = (learner.epoch + learner.step / learner.steps) / epochs
     left = learner.seconds * (1 / share - 1) if share else None
@@ -218,7 +218,7 @@ def _progress(learner: Learner) -> Progress:
 
 
 def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
-    """Keep the run's t-SNE with it, where there is enough to lay out."""
+    """Store a t-SNE map with the run, if it has enough dimensions and points."""
     with housekeeping.held(run, "map"):
         weights, model = run.weights_digest(), run.model()
         if model.latent < 2 or len(data.test) < MIN_POINTS:
@@ -226,12 +226,12 @@ def _embed(run: Run, data: DataSet) -> Generator[SessionReport, None, None]:
         yield Finishing(what="t-SNE of the latent space", done=0, steps=1)
         try:
             store_embedding(run, USUAL, embed(model, data.test), weights)
-        except ConfigError as error:  # a collapsed model is a result too, without a map
+        except ConfigError as error:  # a collapsed model is a valid result without a map
             yield Skipped(why=str(error))
 
 
 def frozen_weights(baseline: Run | None) -> dict[str, Tensor]:
-    """Return a baseline's weights as they are called inside a quadrant model."""
+    """Return a baseline's weights under the names that they have in a quadrant model."""
     weights = {} if baseline is None else baseline.weights()
     return {f"baseline.{name}": tensor for name, tensor in weights.items()}
 
@@ -259,7 +259,7 @@ def _device_name(device: torch.device) -> str:
 
 @contextmanager
 def _sole_trainer(run: Run) -> Iterator[None]:
-    """Hold a run's lock while training it; the system lets go of it however the process ends."""
+    """Lock a run while training it; the operating system releases the lock however the process ends."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(run.folder / RUN_LOCK)
@@ -274,7 +274,7 @@ def _sole_trainer(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if not run.exists():  # it was refused: a folder without a card would keep its name from everybody
+        if not run.exists():  # training was refused: an empty folder would block the name
             with suppress(OSError):
                 (run.folder / RUN_LOCK).unlink()
                 run.folder.rmdir()

@@ -1,12 +1,12 @@
-"""Sweeps: a small grid of configurations out of a TOML file, checked whole before any of it trains; no torch.
+"""Sweeps: a small grid of configurations from a TOML file, checked completely before the first one trains. No torch.
 
     flavour = "label"           every key is a setting of `train`; a list is one axis of the grid
     width = 128
     beta = [0.5, 1, 4]
     seed = [0, 1]               the last axis varies fastest
 
-A run is called after the file, its flavour and its place on the axes: a file means the same runs whenever it is read.
-Where that is too long, what all of them share is left out, keys are abbreviated, and the file's name is shortened.
+A run's name consists of the file's name, the flavour and the values on the axes, so that a file always names the same runs.
+If a name is too long, words that all runs share are left out, keys are abbreviated, and the file's name is shortened.
 """
 
 import codecs
@@ -29,22 +29,22 @@ from cvae_core.runs.card import CARD, Card, read_card
 from cvae_core.runs.sameness import Subject
 from cvae_core.system.folders import LONGEST, MARK, folder_of, name_of
 
-LARGEST = 100  # runs: who gives more has mistyped
-MOST_BYTES = 8192  # of TOML: a grid needs a tenth of it, and reading takes time by the square of a key's length
+LARGEST = 100  # runs; more are probably a typing error
+MOST_BYTES = 8192  # of TOML; a grid needs a tenth of this, and parsing takes time quadratic in a key's length
 
 
 @dataclass(frozen=True)
 class Planned:
-    """Name a run of a sweep and what it trains."""
+    """The name and configuration of a run of a sweep."""
 
     run: str
     config: Config
 
     def job(self, root: Path, finished: Mapping[Config, str], options: Options = USUAL) -> Job:
-        """Return what trains it, from where it stands, beside what `sameness.finished` has found in the root.
+        """Return the training that starts or resumes the run; `finished` is what `sameness.finished` found in the root.
 
-        A run that was begun keeps its options. Raises RunInUse where training would be refused: its name, or that of its
-        baseline, belongs to something else.
+        A run that was begun keeps its options. Raises RunInUse if training would be refused because its name, or its
+        baseline's, belongs to another run.
         """
         begun = None
         if self.config not in finished:
@@ -55,19 +55,19 @@ class Planned:
         )
 
     def missing_baseline(self, root: Path, finished: Mapping[Config, str]) -> Config | None:
-        """Return the baseline that has to be trained before it, if any; raise RunInUse where it cannot have its name."""
+        """Return the baseline that has to be trained first, if any; raise RunInUse if another run has its name."""
         if (needed := baseline_for(self.config)) is None or needed in finished:
             return None
         sameness.baseline_is_begun(needed, root, fingerprint_here(needed.dataset))
         return needed
 
     def has_diverged(self, root: Path) -> bool:
-        """Say whether it was trained and diverged: with the same settings it would again."""
+        """Return whether the run diverged, as it would again with the same settings."""
         card = self._begun(root)
         return card is not None and card.verdict == "diverged"
 
     def _begun(self, root: Path) -> Card | None:
-        """Return the card of a run that was begun and is not finished."""
+        """Return the card of a run that was begun and is not finished, or None."""
         folder = folder_of(self.run, root)
         if not os.path.lexists(folder / CARD):
             return None
@@ -78,22 +78,22 @@ class Planned:
 
 
 def read(file: Path) -> str:
-    """Return the TOML of a sweep; raise ConfigError where there is none to read."""
+    """Return the text of a sweep's TOML file; raise ConfigError if it cannot be read."""
     try:
         with file.open("rb") as content:
             found = content.read(MOST_BYTES + 1)
         if len(found) > MOST_BYTES:
-            raise ConfigError(f"{file} is no sweep: {_TOO_LONG}")
-        utf16 = found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as PowerShell's > writes
+            raise ConfigError(f"{file} is not a sweep: {_TOO_LONG}")
+        utf16 = found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # from PowerShell's >
         return found.decode("utf-16" if utf16 else "utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{file} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is no TOML: {error}.") from error
+        raise ConfigError(f"{file} is not TOML: {error}.") from error
 
 
 def plan(file: Path, root: Path) -> list[Planned]:
-    """Return the runs of a sweep in order; raise ConfigError, naming key and value, where any of them cannot be."""
+    """Return the runs of a sweep in order; raise ConfigError, with key and value, if any of them is invalid."""
     text = read(file)
     try:
         return planned(text, file.stem, root)
@@ -102,13 +102,13 @@ def plan(file: Path, root: Path) -> list[Planned]:
 
 
 def planned(text: str, name: str, root: Path) -> list[Planned]:
-    """Return the runs of a sweep of a name that is given as TOML; raise ConfigError as `plan` does."""
+    """Return the runs of a sweep with this TOML text and name; raise ConfigError as `plan` does."""
     if len(text) > MOST_BYTES:
-        raise ConfigError(f"This is no sweep: {_TOO_LONG}")
+        raise ConfigError(f"This is not a sweep: {_TOO_LONG}")
     try:
         return _planned(tomllib.loads(text), name, root)
-    except (ValueError, RecursionError) as error:  # of thousands of digits in a number, too, or of brackets in brackets
-        raise ConfigError(f"This is no TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:  # also from numbers of thousands of digits, or nested brackets
+        raise ConfigError(f"This is not TOML: {error}.") from error
 
 
 def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
@@ -117,10 +117,10 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
         if not values:
             raise ConfigError(f"{key!r} cannot be []: give at least one value.")
     if (count := math.prod(len(values) for values in axes.values())) > LARGEST:
-        raise ConfigError(f"These are {count} runs: at most {LARGEST} make a sweep.")
+        raise ConfigError(f"These are {count} runs: a sweep has at most {LARGEST}.")
     for key, values in axes.items():
         if any(value in values[:place] for place, value in enumerate(values)):  # 1 and 1.0 are the same
-            raise ConfigError(f"{key!r} cannot be {values}: a value is in it twice.")
+            raise ConfigError(f"{key!r} cannot be {values}: a value occurs twice.")
     points = [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
     configs = [_configured(settings) for settings in points]
     shared = set.intersection(*(set(config.run_name.split("-")) for config in configs))
@@ -128,19 +128,19 @@ def _planned(given: Mapping[str, Any], stem: str, root: Path) -> list[Planned]:
     for settings, config in zip(points, configs, strict=True):
         apart = {key: value for key, value in settings.items() if len(axes[key]) > 1 and key not in _NAMED}
         name = _name(stem, config, apart, shared)
-        folder_of(name, root)  # a link in its place is refused before anything trains
+        folder_of(name, root)  # refuse a link of that name before the first training
         planned.append(Planned(name, config))
     if len({run.config for run in planned}) < len(planned):
-        raise ConfigError("Two of its runs are one and the same: two values of an axis mean the same set of quadrants.")
+        raise ConfigError("Two runs of the sweep are the same: two values of an axis mean the same set of quadrants.")
     return planned
 
 
-_TOO_LONG = f"it has more than {MOST_BYTES:,} bytes. Give settings of train alone, a list for each axis of the grid."
-_NAMED = ("dataset", "flavour", "visible", "preset", "pixels")  # what `Config.run_name` says
+_TOO_LONG = f"it has more than {MOST_BYTES:,} bytes. Give only settings of train, and a list for each axis of the grid."
+_NAMED = ("dataset", "flavour", "visible", "preset", "pixels")  # already in `Config.run_name`
 
 
 def _name(stem: str, config: Config, apart: Mapping[str, Any], shared: Collection[str]) -> str:
-    """Name a run after its file, its kind and the values that set it apart; without what all have where that is too long."""
+    """Name a run after its file, its kind and the values that differ; leave out shared words if the name is too long."""
 
     def joined(*words: str) -> str:
         return "-".join(words).lower().replace("_", "-")
@@ -154,7 +154,7 @@ def _name(stem: str, config: Config, apart: Mapping[str, Any], shared: Collectio
 
 
 def _abbreviated(key: str) -> str:
-    """Shorten a setting's name of several words: learning_rate is lr."""
+    """Shorten a setting's name of several words: learning_rate becomes lr."""
     words = key.split("_")
     return "".join(word[0] for word in words) if len(words) > 1 else key
 
@@ -169,7 +169,7 @@ def _configured(values: Mapping[str, Any]) -> Config:
     known = [field.name for field in fields(defaults)]
     for key, value in changes.items():
         if key not in known:
-            raise ConfigError(f"{key!r} = {value!r} is no setting of a {flavour}: there are {', '.join(known)}.")
+            raise ConfigError(f"{key!r} = {value!r} is not a setting of {flavour}: choose from {', '.join(known)}.")
         if isinstance(getattr(defaults, key), str) and not isinstance(value, str):
-            raise ConfigError(f"{key} cannot be {value!r}: it is text, in quotes.")
+            raise ConfigError(f"{key} cannot be {value!r}: give text in quotes.")
     return configure(flavour, preset, **changes)

@@ -1,1 +1,1 @@
-"""Runs on disk: the card, the files of a run and their checks, and which runs are the same."""
+"""Runs on disk: the card, the files of a run, their validation, and the comparison of runs."""

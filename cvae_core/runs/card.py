@@ -1,6 +1,6 @@
-"""A run's card: all about a run that is not weights, as one JSON file; no torch.
+"""A run's card: one JSON file with everything about the run except its weights. Nothing here imports torch.
 
-Whoever needs to know how a run was trained, how far it is or which weights it has reads the card here.
+All code reads here how a run was trained, how far it is and which weights it has.
 """
 
 import os
@@ -24,14 +24,14 @@ from cvae_core.training.verdicts import Verdict
 
 METRICS = {"bound", "reconstruction", "rate", "elbo"}  # of a run that has weights
 CARD = "card.json"
-LONGEST = 80  # letters of a wrong value that are repeated
-CARDS_KEPT = 1024  # in memory, while their files stay as they are: a page asks for each many times
+LONGEST = 80  # characters of an invalid value that a message repeats
+CARDS_KEPT = 1024  # in memory while their files are unchanged, because a page reads each many times
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Name a weights file and what its bytes must add up to."""
+    """A weights file's name and its SHA-256."""
 
     file: str
     sha256: str
@@ -40,12 +40,12 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Say all about a run that is not weights; enough to rebuild its model."""
+    """Everything about a run except its weights; enough to rebuild its model."""
 
     config: Config
     status: Status
     reason: str | None = None
-    options: Options = USUAL  # how it was trained last
+    options: Options = USUAL  # of the latest training
     created: Moment  # UTC, ISO 8601
     data_fingerprint: str  # SHA-256 of the data set
     versions: Mapping[str, str]
@@ -55,7 +55,7 @@ class Card:
     processes: Workers = 1
     parameters: Count
     seconds: Seconds = 0.0  # of training, validation included
-    epochs: Epoch = 0  # finished
+    epochs: Epoch = 0  # completed
     best_epoch: Epoch | None = None
     metrics: Mapping[str, Nats] = field(default_factory=dict)  # validation split, nats per image
     rates: Sequence[Nats] = ()  # mean rate per latent dimension on the validation split, nats
@@ -63,25 +63,25 @@ class Card:
     parts: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of a finished run's curves and stages
     baseline: Mapping[str, str] | None = None  # run and digest of the frozen copy inside a quadrant run
     read_only: bool = False
-    note: str = ""  # by whoever keeps the run
-    verdict: Verdict | None = None  # on a finished run, or that it diverged and cannot finish; an older card has none
-    imported: str = ""  # when and out of which file, where it is somebody else's: a digest is integrity, not trust
+    note: str = ""  # by the user
+    verdict: Verdict | None = None  # of a finished or diverged run; older cards have none
+    imported: str = ""  # day and file of an import: digests do not show that its figures are true
 
     @property
     def elbo(self) -> float | None:
-        """Return the ELBO on the validation split, None where there is none yet or another objective was measured."""
+        """Return the ELBO on the validation split, or None if there is none yet or the objective is another bound."""
         return self.metrics.get("elbo") if self.config.objective.elbo else None
 
     @property
     def image_set(self) -> str:
-        """Return what its data set is called wherever it is named, other images than the published ones included."""
+        """Return the displayed name of its data set, which marks images other than the published ones."""
         return named(self.config.dataset, self.data_fingerprint)
 
     @property
     def trouble(self) -> str:
-        """Return in words what is wrong with a run's model and what to do; nothing where it is sound, or not finished yet."""
+        """Return what is wrong with a run's model and what to do; an empty text if it is sound or not finished yet."""
         if self.status != "finished" and self.verdict:
-            return f"diverged: training ended before it was finished, and these are the weights of epoch {self.best_epoch}."
+            return f"diverged: training ended early. The stored weights are those of epoch {self.best_epoch}."
         return verdicts.told(self.verdict, self.config, self.metrics, self.rates)
 
     def job(self, run: str, *, resume: bool = False) -> Job:
@@ -89,7 +89,7 @@ class Card:
         return Job(run=run, config=self.config, options=self.options, resume=resume, processes=self.processes)
 
     def to_json(self, run: str | None = None) -> dict[str, Any]:
-        """Return plain JSON that `card_from_json` reads back. The command in it is for people: nothing reads it."""
+        """Return plain JSON that `card_from_json` reads back. Its command is for people; no code reads it."""
         return {
             **asdict(self),
             "config": self.config.to_json(),
@@ -98,9 +98,9 @@ class Card:
 
 
 def card_from_json(content: Mapping[str, Any]) -> Card:
-    """Rebuild a card; raise ConfigError where it is not of this version, or a value is none that a training has.
+    """Rebuild a card; raise ConfigError if it is of another version or has a value that no training writes.
 
-    An older one lacks only what has a default.
+    Cards of older versions may lack only fields with a default.
     """
     try:
         values = {**content, "options": options_of(content)}
@@ -112,15 +112,15 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")
     except (ConfigError, TypeError, ValueError) as error:
-        raise ConfigError("The card is not of this version of the lab: train the run anew.") from error
+        raise ConfigError("The card is not of this version of the lab: train the run again.") from error
     if wrong := misfits(card):
         given = ", ".join(f"{name} cannot be {str(getattr(card, name))[:LONGEST]!r}" for name in wrong)
-        raise ConfigError(f"The card is not of this version of the lab: train the run anew. There {given}.")
+        raise ConfigError(f"The card is not of this version of the lab: train the run again. In it, {given}.")
     return card
 
 
 def read_card(folder: Path) -> Card:
-    """Read the card in a run's folder; raise RunDamaged where it cannot be read or is of another version."""
+    """Read the card in a run's folder; raise RunDamaged if it cannot be read or is of another version."""
     path = folder / CARD
     try:
         return _card(path, files.version(path))
@@ -142,7 +142,7 @@ def folders(root: Path) -> list[Path]:
 
 
 def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:
-    """Return the cards of all runs by name, and what is wrong with those that cannot be read."""
+    """Return the readable cards of all runs by name, and the errors of the others."""
     cards: dict[str, Card] = {}
     damaged: list[RunDamaged] = []
     for folder in folders(root):
@@ -154,7 +154,7 @@ def readable(root: Path) -> tuple[dict[str, Card], list[RunDamaged]]:
 
 
 def has_weights(folder: Path, card: Card) -> bool:
-    """Say whether the weights that a card names are in a run's folder: of some runs only scores are shipped."""
+    """Return whether a run's folder has the weights that its card names: some runs are shipped with scores only."""
     return card.weights is not None and os.path.lexists(folder / Path(card.weights.file).name)
 
 

@@ -1,4 +1,4 @@
-"""How a training went, as it lies on disk: which columns curves have and which arrays stages, and which they must not."""
+"""Validation of a training's files: the columns and values of curves, the arrays of stages."""
 
 from collections.abc import Mapping
 
@@ -9,30 +9,27 @@ from cvae_core.data.conditions import LABELS
 from cvae_core.data.masks import PIXELS
 from cvae_core.training.validation import STAGE_COLUMNS
 
-LARGEST, LAST_EPOCH = (
-    1e12,
-    100_000,
-)  # of the nats or seconds that curves have, and of the epochs that a training may have
+LARGEST, LAST_EPOCH = 1e12, 100_000  # largest nats or seconds in curves, largest number of epochs
 CURVES = {"epoch", "split", "bound", "reconstruction", "rate", "seconds", "learning_rate"}
 STAGES = {"epoch", "samples", "reconstructions", "test_indices"}
 _TEST_IMAGES: Mapping[str, int] = {"digits": 360}
-_MNIST_TEST_IMAGES = 10_000  # and those of its kin
+_MNIST_TEST_IMAGES = 10_000  # also of Fashion-MNIST and Kuzushiji-MNIST
 
 
 def are_curves(table: pd.DataFrame, epochs: int | None) -> bool:
-    """Say whether a table has a possible row for each of so many epochs, or of however many, and each split."""
+    """Return whether a table has one possible row per epoch and split, for this number of epochs or, if None, any."""
     if set(table.columns) != CURVES or any(table[name].dtype.kind not in "if" for name in CURVES - {"split"}):
         return False
     count = len(table) // 2 if epochs is None else epochs
     moments = set(zip(table["epoch"], table["split"], strict=True))
     every = {(epoch, split) for epoch in range(1, min(count, len(table)) + 1) for split in ("train", "validation")}
     numbers = table.drop(columns="split").to_numpy(np.float64)
-    possible = bool((np.abs(numbers) <= LARGEST).all())  # as NaN is not
+    possible = bool((np.abs(numbers) <= LARGEST).all())  # false for NaN
     return len(table) == 2 * count and moments == every and possible
 
 
 def are_stages(arrays: Mapping[str, np.ndarray], dataset: str) -> bool:
-    """Say whether these are pictures of ascending epochs, a row per label, and of which test images."""
+    """Return whether these are pictures of ascending epochs with a row per label, and indices of their test images."""
     if set(arrays) != STAGES:
         return False
     epoch, indices = arrays["epoch"], arrays["test_indices"]
@@ -48,7 +45,7 @@ def are_stages(arrays: Mapping[str, np.ndarray], dataset: str) -> bool:
 
 
 def are_test_images(indices: np.ndarray, dataset: str) -> bool:
-    """Say whether these are numbers of different test images of a data set."""
+    """Return whether these are indices of different test images of a data set."""
     most = _TEST_IMAGES.get(dataset, _MNIST_TEST_IMAGES)
     return (
         indices.dtype == np.int64

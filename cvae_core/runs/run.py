@@ -1,12 +1,12 @@
-"""A run is a folder: its card says what it is and which weights it has; the rest are curves, stages and results.
+"""A run is a folder. Its card describes the run and names its weights; other files are curves, stages and results.
 
-    card.json                    what was trained, on what, how far, how well; replacing it commits new weights
+    card.json                    configuration, data, progress and metrics; replacing it commits new weights
     weights-<sha8>.safetensors   the best (averaged) weights
-    curves.csv  stages.npz       how training went
-    cll.json  embedding-*.npz    results, each with the digest of the weights they were made from
-    state.safetensors            what resuming needs, until the run has finished
+    curves.csv  stages.npz       bounds per epoch, samples during training
+    cll.json  embedding-*.npz    results, each with the digest of the weights that it was computed from
+    state.safetensors            the state for resuming, until the run has finished
 
-Pretrained runs are read-only: new results about them go to a cache folder beside them.
+Pretrained runs are read-only: new results about them are written to a cache folder beside them.
 """
 
 import logging
@@ -32,11 +32,11 @@ from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs import card as cards
 from cvae_core.runs import sameness
 from cvae_core.runs.card import CARD, Card, Weights, read_card, write_card
-from cvae_core.runs.card import readable as readable  # asked for together with `find`
+from cvae_core.runs.card import readable as readable  # imported together with `find`
 from cvae_core.runs.checks import are_curves, are_stages
 from cvae_core.system import files, formats
 from cvae_core.system.folders import anew, folder_of, in_root, unlinked
-from cvae_core.system.folders import default_root as default_root  # asked for together with `find`
+from cvae_core.system.folders import default_root as default_root  # imported together with `find`
 
 LOG = logging.getLogger(__name__)
 CACHE = ".cache"
@@ -45,32 +45,32 @@ CURVES, STAGES = "curves.csv", "stages.npz"
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder; everything that is read from or written to it goes through here."""
+    """A run's folder. All its files are read and written through this class."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """Return the run's name, its folder's."""
+        """Return the run's name, which is its folder's name."""
         return self.folder.name
 
     @property
     def anew(self) -> str:
-        """Return what a run is called that is trained like this one and leaves it as it is."""
+        """Return a name under which this run can be trained again without replacing it."""
         return anew(self.name)
 
     def exists(self) -> bool:
-        """Say whether there is a card, readable or not."""
+        """Return whether the run has a card, readable or not."""
         return os.path.lexists(self.folder / CARD)
 
     def card(self) -> Card:
-        """Read the card; raise RunDamaged where it cannot be."""
+        """Read the card; raise RunDamaged if it cannot be read."""
         return read_card(self.folder)
 
     def write_card(self, card: Card) -> Card:
-        """Replace the card, the step that makes what it names so, and return it.
+        """Replace the card, which commits the files that it names, and return it.
 
-        The first card that says that a run is finished names its other parts; later ones keep to what that one found.
+        The first card of a finished run stores the digests of its curves and stages; later cards keep these digests.
         """
         if card.status != "finished":
             card = replace(card, parts={})
@@ -89,7 +89,7 @@ class Run:
         return card
 
     def write_weights(self, card: Card, weights: Mapping[str, Tensor], dtype: torch.dtype, **news: Any) -> Card:
-        """Write weights, commit them with a card that names them, drop the file they replace; return the card."""
+        """Write weights, commit them with a card that names them, and delete the old file; return the card."""
         stored = {name: tensor.to(dtype).contiguous() for name, tensor in weights.items()}
         content = safetensors.torch.save(stored)
         sha256 = files.digest(content)
@@ -102,7 +102,7 @@ class Run:
         return card
 
     def remove_leftovers(self, card: Card) -> None:
-        """Remove what interrupted writing left: temporary files and weights that the card does not name."""
+        """Remove leftovers of interrupted writes: temporary files, and weights that the card does not name."""
         kept = card.weights.file if card.weights else None
         for path in self.folder.iterdir():
             stale_weights = path.name.startswith("weights-") and path.name != kept
@@ -118,7 +118,7 @@ class Run:
         if not os.path.lexists(path):
             command = in_root(train_command((card or self.card()).config, self.anew), self.folder.parent)
             raise RunNotFound(
-                f"Run {self.name!r} is here as its card and scores, without its weights ({path.name}): train it with "
+                f"Run {self.name!r} has a card and scores, but is without its weights ({path.name}): train it with "
                 f"{command}"
             )
         content = files.read(path)
@@ -126,18 +126,18 @@ class Run:
             raise RunDamaged(f"{path} is damaged: its content does not match the digest in the card. {files.REMEDY}")
         try:
             weights = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
-        except (SafetensorError, ValueError, KeyError) as error:  # the last of a type of number that torch has not
+        except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a dtype that torch lacks
             raise RunDamaged(f"{path} is damaged: it is not a safetensors file. {files.REMEDY}") from error
         if fault := _fault(weights, shapes((card or self.card()).config)):
             raise RunDamaged(f"{path} is damaged: the weights of run {self.name!r} {fault}. {files.REMEDY}")
         return weights
 
     def has_weights(self, card: Card | None = None) -> bool:
-        """Say whether the weights that the card names are there: of runs that no page opens, only scores are shipped."""
+        """Return whether the weights that the card names exist: runs that no page opens are shipped with scores only."""
         return cards.has_weights(self.folder, card or self.card())
 
     def weights_digest(self) -> str:
-        """Return the SHA-256 of the present weights; raise RunNotFound where there are none."""
+        """Return the SHA-256 of the present weights; raise RunNotFound if there are none."""
         card = self.card()
         if card.weights is None:
             raise self._no_weights(card)
@@ -153,7 +153,7 @@ class Run:
     def model(self) -> ConditionalVAE:
         """Rebuild the model with its best weights, for evaluation only."""
         card = self.card()
-        weights = self.weights(card)  # first, for a card can ask for a model that no machine has memory for
+        weights = self.weights(card)  # first, because a card may describe a model that is too large for memory
         model = build(card.config)
         load_weights(model, weights, self.name)
         return model.eval().requires_grad_(False)
@@ -181,7 +181,7 @@ class Run:
         formats.write_arrays(self.folder / STAGES, **arrays)
 
     def _part(self, file: str) -> Path:
-        """Return the path of a file after comparing it with what the card says of it: no other run's takes its place."""
+        """Return the path of a file after comparing its digest with the card's, so that no other run's file is read."""
         path, parts = self.folder / file, self.card().parts
         if file in parts:
             files.compare(path, parts[file], files.digest(files.read(path)))
@@ -189,34 +189,36 @@ class Run:
 
     @property
     def state_file(self) -> Path:
-        """Return where the state for resuming lies."""
+        """Return the path of the state for resuming."""
         return self.folder / "state.safetensors"
 
     def result_path(self, file: str) -> Path:
-        """Return where a new result of the run is written: beside a run that is read-only or no longer there, not in it."""
+        """Return the path for a new result of the run: in its folder, or beside it if it is read-only or does not exist."""
         root = self.folder.parent
         inside = self.exists() and not self.card().read_only
         return (self.folder if inside else unlinked(root / CACHE / self.name, root)) / file
 
     def result_paths(self, file: str) -> list[Path]:
-        """Return where results of that name are found, the run's own before the cached ones."""
+        """Return the existing paths of a result, the run's own before the cached one."""
         candidates = [self.folder / file, self.folder.parent / CACHE / self.name / file]
         return [path for path in candidates if os.path.lexists(path)]
 
     def require_weights(self, sha256: str) -> None:
-        """Raise RunInUse if the run has other weights than those of a digest; one that is no longer there has no others."""
+        """Raise RunInUse if the run exists and has other weights than those of a digest."""
         if not self.exists():
             return
         weights = self.card().weights
         if weights is None or weights.sha256 != sha256:
-            raise RunInUse(f"Run {self.name!r} has been trained on meanwhile: what was computed is of earlier weights.")
+            raise RunInUse(
+                f"Run {self.name!r} has new weights: the result belongs to its earlier ones. Compute it again."
+            )
 
     def require_there(self, result: Path) -> None:
-        """Raise RunNotFound, saying where its result is kept, if the run is no longer there: somebody moved it by hand."""
+        """Raise RunNotFound, with the path of its result, if the run no longer exists, for example after a move by hand."""
         if not self.exists():
             raise RunNotFound(
-                f"Run {self.name!r} is no longer in {self.folder.parent}: it was moved or deleted meanwhile. What was "
-                f"computed is kept in {result}, and belongs to the run again once it is back under this name."
+                f"Run {self.name!r} is no longer in {self.folder.parent}: it was moved or deleted meanwhile. The result is "
+                f"stored in {result}. Move the run back under this name to use it."
             )
 
     def images(self) -> DataSet:
@@ -239,26 +241,26 @@ class Run:
 
 
 def load_weights(model: ConditionalVAE, weights: Mapping[str, Tensor], run: str) -> None:
-    """Put weights into a model, checked for names, shapes and finite values; raise RunDamaged otherwise."""
+    """Load weights into a model after checking names, shapes and finite values; raise RunDamaged if one is wrong."""
     if fault := _fault(weights, {name: tensor.shape for name, tensor in model.state_dict().items()}):
-        raise RunDamaged(f"The weights of run {run!r} {fault}: train it anew.")
+        raise RunDamaged(f"The weights of run {run!r} {fault}: train it again.")
     model.load_state_dict(dict(weights))
 
 
 def _fault(weights: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> str:
-    """Say what is wrong with weights, in words, or nothing."""
+    """Return what is wrong with weights, or an empty text."""
     if {name: tensor.shape for name, tensor in weights.items()} != expected:
         return "are not those of its configuration"
     return "" if formats.are_finite(weights.values()) else "hold values that are not finite"
 
 
 def run_at(name: str, root: Path) -> Run:
-    """Return the run of a name, there or not."""
+    """Return the run of a name, whether it exists or not."""
     return Run(folder_of(name, root))
 
 
 def find(name: str, root: Path) -> Run:
-    """Return an existing run; raise RunNotFound, naming those that exist."""
+    """Return an existing run; raise RunNotFound, with the names of those that exist, if there is none."""
     run = run_at(name, root)
     if not run.exists():
         have = ", ".join(other.name for other in all_runs(root)) or "none"
@@ -275,7 +277,7 @@ def all_runs(root: Path) -> list[Run]:
 
 
 def tidy(root: Path) -> None:
-    """Remove what writers that were killed have left anywhere in a root; what cannot be removed stays."""
+    """Remove leftovers of killed processes anywhere in a root; skip files that cannot be removed."""
     for folder in (root, *root.glob("*/"), *root.glob(f"{CACHE}/*/")):
         with suppress(ConfigError):  # it is a link
             files.remove_leftovers(unlinked(folder, root))

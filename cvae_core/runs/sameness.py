@@ -1,6 +1,6 @@
-"""Is it the same? A result belongs to a configuration, to the images that were learned, and to weights; no torch.
+"""Compare runs: a result belongs to a configuration, to the training images and to weights. Nothing here imports torch.
 
-Reuse, sweeps, forms, differences, tables and pages all ask `apart`.
+Reuse, sweeps, forms, differences, tables and pages all use `apart`.
 """
 
 import os
@@ -16,26 +16,26 @@ from cvae_core.errors import RunInUse
 from cvae_core.runs.card import CARD, Card, has_weights, read_card, readable
 from cvae_core.system.folders import anew, folder_of
 
-NAMED_SETTINGS = 3  # of those that differ, in a sentence
+NAMED_SETTINGS = 3  # different settings that a message lists at most
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A configuration and the fingerprint of the images that it is trained on, None where that is unknown."""
+    """A configuration and the fingerprint of its training images, None if that is unknown."""
 
     config: Config
     images: str | None
 
 
 def of(card: Card) -> Subject:
-    """Return what a run's results belong to."""
+    """Return the subject of a run's results."""
     return Subject(card.config, card.data_fingerprint)
 
 
 def apart(one: Subject, other: Subject) -> Sequence[str]:
-    """Name what sets two subjects apart: "flavour", the settings of both that differ, "images"; nothing if they are the same.
+    """Return the differences of two subjects: "flavour", the names of settings, "images"; empty if they are the same.
 
-    Images that are unknown are the same as no others.
+    Only settings that both have are compared. Unknown images differ from all others.
 
     >>> from cvae_core.config.presets import configure
     >>> apart(Subject(configure("vae", seed=1), "a"), Subject(configure("label"), "b"))
@@ -47,10 +47,10 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
 
 
 def finished(root: Path, images: str | None = None) -> dict[Config, str]:
-    """Return the first run of each configuration that was trained to its end in a root and whose weights are there.
+    """Return the first finished run with weights of each configuration in a root.
 
-    It was trained here, on images of a fingerprint, or on those that a training would take now. A quadrant model whose
-    baseline has been trained anew does not count: it stands on other weights than a training now would give it.
+    The run was trained here, on the images of a fingerprint or, without one, on those that a training would use now. A
+    quadrant model whose baseline has been trained again does not count, because a new training would use other weights.
     """
     cards = {
         name: card
@@ -71,57 +71,57 @@ def finished(root: Path, images: str | None = None) -> dict[Config, str]:
 
 
 def images_now(card: Card) -> str | None:
-    """Return the fingerprint of the images that training a run anew would take, None where it is unknown.
+    """Return the fingerprint of the images that training a run again would use, None if it is unknown.
 
-    They are those on this machine. Where there are none the genuine ones would be downloaded.
+    These are the images on this machine. If there are none, the published ones would be downloaded.
     """
     dataset, found = card.config.dataset, card.data_fingerprint
     return fingerprints.fingerprint_here(dataset) or (found if fingerprints.is_genuine(dataset, found) else None)
 
 
 def taken(card: Card, wanted: Subject) -> str:
-    """Say why training a subject cannot reuse a run or go on with it, or return nothing where it can.
+    """Return why training a subject can neither reuse nor resume a run; an empty text if it can.
 
-    Unknown images are no reason: whoever reads them asks again.
+    Unknown images are no reason. The check is repeated when they are read.
     """
     different = apart(of(card), wanted)
     if settings := [name for name in different if name != "images"][:NAMED_SETTINGS]:
         values = [(name, getattr(card.config, name), getattr(wanted.config, name)) for name in settings]
-        said = ", ".join(f"{name.replace('_', ' ')} {value}, not {other}" for name, value, other in values)
-        return f"has another configuration ({said})"
+        listed = ", ".join(f"{name.replace('_', ' ')} {value}, not {other}" for name, value, other in values)
+        return f"has another configuration ({listed})"
     if different and wanted.images is not None:
         return f"was trained on other images than {card.config.dataset} has now"
     return card.imported and f"was imported {card.imported}"
 
 
 def require_free(name: str, card: Card, wanted: Subject, remedy: str) -> None:
-    """Raise RunInUse, with a remedy, where a run is of something else than a subject or was not trained here."""
+    """Raise RunInUse, with a remedy, if a run belongs to another subject or was not trained here."""
     if why := taken(card, wanted):
         raise RunInUse(f"Run {name!r} {why}: {remedy}.")
 
 
 def baseline_name(needed: Config, root: Path) -> str:
-    """Return what a missing baseline is called, where a pretrained run that cannot serve has the usual name too."""
+    """Return the name of a missing baseline: the usual one, or a new one if a pretrained run has the usual one."""
     folder = folder_of(needed.run_name, root)
     return anew(folder.name) if os.path.lexists(folder / CARD) and read_card(folder).read_only else folder.name
 
 
 def baseline_is_begun(needed: Config, root: Path, images: str | None) -> bool:
-    """Say whether a missing baseline was begun; raise RunInUse where its name belongs to something else."""
+    """Return whether a missing baseline was begun; raise RunInUse if its name belongs to another run."""
     folder = folder_of(baseline_name(needed, root), root)
     if not os.path.lexists(folder / CARD):
         return False
     if taken(read_card(folder), Subject(needed, images)):
         raise RunInUse(
-            f"The baseline that this run stands on would be called {folder.name!r}, but that run has another configuration "
-            f"or other images, or is imported: make it anew with {train_command(needed, folder.name)} --force, or choose "
+            f"The baseline of this run would be called {folder.name!r}, but that run has another configuration "
+            f"or other images, or is imported: train it again with {train_command(needed, folder.name)} --force, or choose "
             "another --root."
         )
     return True
 
 
 def other_images(name: str, card: Card, fingerprint: str | None) -> str:
-    """Say that the images of a fingerprint are not those that a run was trained on, or return nothing where they are."""
+    """Return a sentence if a run was trained on other images than those of a fingerprint, otherwise an empty text."""
     if not apart(of(card), Subject(card.config, fingerprint)):
         return ""
     return (
@@ -130,7 +130,7 @@ def other_images(name: str, card: Card, fingerprint: str | None) -> str:
 
 
 def stands_on(model: Card, baseline: Card) -> bool:
-    """Say whether a baseline is the one whose frozen copy is in a quadrant model, by the digest of its weights."""
+    """Return whether a quadrant model contains a frozen copy of this baseline, by the digest of its weights."""
     return (
         model.baseline is not None
         and baseline.weights is not None

@@ -397,7 +397,7 @@ def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("grid", "flavour = ", "This is no TOML"),
+        ("grid", "flavour = ", "This is not TOML"),
         ("grid", 'flavour = "labels"', "flavour cannot be 'labels'"),
         ("../grid", 'flavour = "label"', "A run cannot be called"),
         ("grid", f'flavour = "label"\nseed = {list(range(21))}', "These are 21 runs: from a page 20 are the most"),
@@ -425,7 +425,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
 def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
     (own_runs / ".sweeps" / "folder.toml").mkdir(parents=True)
     files.write(own_runs / ".sweeps" / "bytes.toml", b"\xff")
-    for name, sentence in (("folder", "cannot be read"), ("bytes", "is no TOML")):
+    for name, sentence in (("folder", "cannot be read"), ("bytes", "is not TOML")):
         visitor = visit("training", task="Sweep", sweep=name)
         assert f"{name}.toml {sentence}" in visitor.error[0].value
 

@@ -102,7 +102,7 @@ def test_a_sweep_that_would_take_long_to_read_is_refused_unread(
         lambda: sweep.plan(tmp_path / "grid.toml", tmp_path),
         lambda: sweep.planned(SLOW[kind], "grid", tmp_path),  # from a page
     ):
-        with pytest.raises(ConfigError, match="is no sweep: it has more than 8,192 bytes"):
+        with pytest.raises(ConfigError, match="is not a sweep: it has more than 8,192 bytes"):
             refuse()
     assert read == []
     measured("sweeps", inputs=2, read=len(read))

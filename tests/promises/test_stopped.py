@@ -29,7 +29,7 @@ with queueing.turn(Path(sys.argv[1]), a_job("mine")):
     time.sleep(600)
 """
 Untrained = Callable[..., Run]
-BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it begins, or its baseline trains first"}
+BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it starts, or its baseline trains first"}
 
 
 @pytest.fixture(params=BEFORE_ITS_CARD)
@@ -71,7 +71,7 @@ def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
     stalled = control.state_of(tmp_path, "mine")
     assert stalled.state == "stalled"
     assert stalled.reason.startswith("no sign of life for 7")
-    assert f"process {process.pid} is there" in stalled.reason
+    assert f"process {process.pid} exists" in stalled.reason
     assert main.main(["queue", "--root", str(tmp_path)]) == 0
     assert "no sign of life for 7" in capsys.readouterr().out
     process.send_signal(signal.SIGCONT)

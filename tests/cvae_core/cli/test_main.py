@@ -126,8 +126,8 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
 
 
 BAD: dict[str, tuple[list[str], str]] = {
-    "unknown command": (["frobnicate"], "no command 'frobnicate': give train, evaluate"),
-    "nothing to train": (["train"], "What to train comes first: vae, label, quadrant, baseline."),
+    "unknown command": (["frobnicate"], "Unknown command 'frobnicate': choose train, evaluate"),
+    "nothing to train": (["train"], "The first argument of train must be a flavour: vae, label, quadrant, baseline."),
     "something else to train": (["train", "gan"], "not 'gan'"),
     "unknown flag": (["list", "--frobnicate"], "--frobnicate"),
     "flag of another flavour": (["train", "vae", "--visible", "1"], "--visible"),
@@ -149,7 +149,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "no sweep": (["sweep", "nosuch.toml"], "nosuch.toml cannot be read"),
     "missing value": (["list", "--root"], "--root"),
     "resume nothing": (["train", "label", *TINY, "--resume"], "There is no run 'digits-label' to resume"),
-    "nothing to import": (["import"], "the file"),
+    "nothing to import": (["import"], "the archive"),
     "an archive that is nowhere": (["import", "nowhere.zip"], "nowhere.zip is not imported: there is no such file."),
     "empty table": (["table"], "None of these runs has stored results"),
 }
@@ -200,7 +200,7 @@ def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command,
     assert lines[4].endswith(" Train for more epochs or in smaller batches.")
     code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--run", "again")
     assert code == 0
-    assert out.startswith("Run 'digits-label' has this configuration already (validation −ELBO ")
+    assert out.startswith("Run 'digits-label' already has this configuration (validation −ELBO ")
     assert out.splitlines()[1] == lines[4]
     assert [other.name for other in all_runs(tmp_path / "runs")] == ["digits-label"]
     code, out, _ = command("train", "label", *TINY, "--batch-size", "256", "--force")
@@ -237,11 +237,11 @@ def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
     assert signal.getsignal(signal.SIGINT) is handler
     run = run_at("mine", tmp_path / "my runs")
     assert run.card().status == "stopped"
-    sentence = re.fullmatch(r"Stopped\. Go on with: python -m cvae_core (.+)\n", err)
+    sentence = re.fullmatch(r"Stopped\. Resume with: python -m cvae_core (.+)\n", err)
     assert sentence is not None
     code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # the card says so
     assert (code, err) == (0, "")
-    assert out.startswith("Run 'mine' goes on after epoch 1, step 1\n")
+    assert out.startswith("Run 'mine' resumes after epoch 1, step 1\n")
     assert run.card().status == "finished"
     assert latent_space.stored_embedding(run) is None
     assert run.card().options == Options(embed=False)
@@ -312,7 +312,7 @@ def test_a_list_tells_how_to_train_a_diverged_run_anew_and_not_to_resume_it(
     )
     _, out, _ = command("list", "--root", tmp_path)
     anew = train_command(tiny("label"), "mine", "--force", "--root", str(tmp_path))
-    assert out.splitlines()[1].strip() == f"Training diverged. Train it anew with: {anew}"
+    assert out.splitlines()[1].strip() == f"Training diverged. Train it again with: {anew}"
     assert "--resume" not in out
     assert len(out.splitlines()) == 2
 
@@ -425,7 +425,7 @@ def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
     command: Command, root: Path, interruption: Interruption
 ) -> None:
     run, words = run_at("digits-label", root), (*EVALUATE, root, "--images", 20)
-    sentence = "Stopped: {} images are scored and kept. The same command goes on from there with --resume.\n"
+    sentence = "Stopped: {} images are scored and saved. To continue, repeat the command with --resume.\n"
     interruption.at(15)
     assert command(*words)[::2] == (2, sentence.format(15))
     interruption.at(5)
@@ -447,7 +447,7 @@ def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
     assert command(*words)[0] == 0
     assert means(run) == pytest.approx(resumed)
     _, _, told = command(*words, "--resume")
-    assert told == "Nothing of this evaluation is kept: it starts from the first image.\n"
+    assert told == "This evaluation has no saved partial results: it starts from the first image.\n"
 
 
 def test_an_interrupted_curve_keeps_every_number_of_draws(
@@ -470,7 +470,7 @@ def test_several_processes_do_not_go_on_with_an_evaluation(
 ) -> None:
     monkeypatch.setattr(distributed, "processes", lambda: 2)
     sentence = refused(command("evaluate", "digits-label", "--resume", "--root", root))
-    assert sentence == "An interrupted evaluation goes on in one process: leave out torchrun, or --resume."
+    assert sentence == "Only one process can resume an evaluation: leave out torchrun or --resume."
 
 
 def test_a_long_evaluation_keeps_what_it_has_as_it_goes(
@@ -497,7 +497,7 @@ def test_an_evaluation_that_cannot_keep_its_scores_so_far_says_so_and_ends_well(
     monkeypatch.setattr(analyse, "KEEP_EVERY", 0.0)
     code, out, err = command(*EVALUATE, root, "--images", 20)
     assert code == 0
-    assert err.startswith("What is scored so far is not kept. ")
+    assert err.startswith("The partial results are not saved. ")
     assert "importance sampling" in out
     assert len(stored_cells(run)) == 4
     monkeypatch.setattr(analyse, "KEEP_EVERY", 100.0)
@@ -541,7 +541,7 @@ def test_what_the_system_refuses_where_nobody_expected_it_is_one_sentence(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(likelihood, "from_posterior", broken)
-    sentence = "The system refuses to read or write (Input/output error): make room, or choose another place."
+    sentence = "The system cannot access a file (Input/output error): free disk space, or choose another path."
     assert refused(command("evaluate", "digits-label", "--root", root)) == sentence
 
 
@@ -612,7 +612,7 @@ def test_a_table_is_written_in_the_format_of_its_ending(command: Command, evalua
 @pytest.mark.parametrize("name", ["t.bad", "t", "t.csv.gz"])
 def test_a_table_of_another_ending_is_refused(name: str, command: Command, evaluated: Path, tmp_path: Path) -> None:
     line = refused(command("table", "--out", tmp_path / name, "--root", evaluated))
-    assert line == f"{tmp_path / name} cannot be written: a table is a .csv, .md or .tex file."
+    assert line == f"{tmp_path / name} cannot be written: the file must end in .csv, .md or .tex."
     assert not (tmp_path / name).exists()
 
 
@@ -706,7 +706,8 @@ def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
     code, out, err = command("import", archive, "--root", there)
     assert (code, err) == (0, "")
     assert re.match(
-        rf"Run 'digits-label' is in {there}/digits-label, imported [0-9-]{{10}} from run\.zip\. It arrived whole", out
+        rf"Run 'digits-label' is in {there}/digits-label, imported [0-9-]{{10}} from run\.zip\. Its files are complete",
+        out,
     )
     assert "There is a run 'digits-label'" in refused(command("import", archive, "--root", there))
     assert command("import", archive, "--run", "theirs", "--root", there)[0] == 0
@@ -718,7 +719,7 @@ def test_a_run_goes_to_a_colleague_who_sees_that_it_is_not_her_own(
     assert "imported" not in out
     assert command("evaluate", "theirs", "--samples", 2, "--images", 10, "--root", there)[0] == 0
     archive.write_bytes(archive.read_bytes()[:-100])
-    assert "is not imported: it is not a run as this lab packs one" in refused(
+    assert "is not imported: it is not a valid archive of a run" in refused(
         command("import", archive, "--run", "other", "--root", there)
     )
 
@@ -836,7 +837,7 @@ def test_other_images_are_named_wherever_their_set_is(command: Command, tmp_path
     assert f" {named} " in command("list")[1]
     code, _, err = command("evaluate", "label", "--images", "20", "--samples", "2")
     assert code == 0
-    assert f"Scored on {named}." in err
+    assert f"The scored images are {named}." in err
     assert f"### {named}, grey pixels, whole image" in command("table")[1]
     assert command("table", "--out", tmp_path / "t.csv")[0] == 0
     assert named in (tmp_path / "t.csv").read_text()

@@ -270,7 +270,7 @@ def test_an_embedding_of_weights_that_have_been_replaced_meanwhile_is_not_stored
     run = untrained(tiny("label"))
     embedded = run.weights_digest()
     run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
-    with pytest.raises(RunInUse, match="has been trained on meanwhile"):
+    with pytest.raises(RunInUse, match="has new weights: the result belongs"):
         latent_space.store_embedding(run, PCA, embedding, embedded)
 
 

@@ -407,7 +407,7 @@ def test_scores_of_weights_that_have_been_replaced_meanwhile_are_not_stored(tiny
     run = untrained(tiny("label"))
     scored = run.weights_digest()
     run.write_weights(run.card(), build(tiny("label", seed=5)).state_dict(), torch.float32)
-    with pytest.raises(RunInUse, match="has been trained on meanwhile"):
+    with pytest.raises(RunInUse, match="has new weights: the result belongs"):
         results.store(run, [cell()], scored)
     assert not (run.folder / "cll.json").exists()
 

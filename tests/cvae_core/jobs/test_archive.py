@@ -118,7 +118,7 @@ def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(
     (root / NAME / ".lock").write_text("")
     before = everything(root)
     for name in (None, NAME, "theirs"):
-        with pytest.raises(RunInUse, match=r"There is a run '.*' in .*: give another name to this one with --run NAME"):
+        with pytest.raises(RunInUse, match=r"There is a run '.*' in .*: import this one under another name with --run"):
             take_in(archive, root, name)
     for name in ("../x", "A", ""):
         with pytest.raises(ConfigError, match="A run cannot be called"):
@@ -142,7 +142,9 @@ def test_only_whole_and_finished_runs_are_packed(complete: Run, tmp_path: Path) 
 
     stopped, damaged, scored, stale = (copied(name) for name in ("stopped", "damaged", "scored", "stale"))
     stopped.write_card(replace(stopped.card(), status="stopped"))
-    with pytest.raises(ArchiveRefused, match="Run 'stopped' is stopped: only finished runs are passed on"):
+    with pytest.raises(
+        ArchiveRefused, match="Run 'stopped' is stopped: only finished runs can be exported and imported"
+    ):
         packed(stopped)
     (damaged.folder / "stages.npz").write_bytes(b"PK")
     with pytest.raises(RunDamaged, match=r"stages\.npz is damaged"):
@@ -201,9 +203,11 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 Forger = Callable[[Contents], bytes]
 FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
-NO_ARCHIVE = "not a run as this lab packs one. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
+NO_ARCHIVE = (
+    "it is not a valid archive of a run. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
+)
 BACKSLASHES = "which the zip format does not allow. Pack the run's folder again with another program"
-NO_SUCH_FILE, NOT_WRITTEN_BY_US = "and a run has no such file", "has content that this version of the lab never writes"
+NO_SUCH_FILE, NOT_WRITTEN_BY_US = "but a run has no such file", "has content that this version of the lab never writes"
 
 
 def more(name: str) -> Forger:
@@ -266,7 +270,10 @@ ALONE = ("card.json", "curves.csv", "stages.npz")  # what does not name the weig
 
 
 for file in (*ALONE, "weights-"):
-    FORGED[f"no {file}"] = (lambda contents, file=file: zipped(without(contents, file)), "does not hold one whole run")
+    FORGED[f"no {file}"] = (
+        lambda contents, file=file: zipped(without(contents, file)),
+        "does not contain exactly one complete run",
+    )
 for folder in ("..", "../x", "./x", "/x", "x//x", "x\\y", "C:", ".hidden", "", "x\u202ey", "x\ny", "x\0y"):
     FORGED[f"all in the folder {folder!r}"] = (
         lambda contents, folder=folder: zipped({name.replace(NAME, folder, 1): c for name, c in contents.items()}),
@@ -280,11 +287,11 @@ for kind, mode in {
         lambda contents, mode=mode: zipped(
             without(contents, "cll.json"), (named(f"{NAME}/cll.json", mode | 0o777), b"/etc/passwd")
         ),
-        "is not a plain file",
+        "is not a regular file",
     )
 for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
     FORGED[f"packed by method {method}"] = (
-        lambda contents, method=method: zipped(contents, method=method), "packed as the lab never packs"
+        lambda contents, method=method: zipped(contents, method=method), "compressed by another method than deflate"
     )  # fmt: skip
 for name, content in {
     "nothing": b"",
@@ -295,7 +302,7 @@ for name, content in {
     FORGED[name] = (lambda _, content=content: content, NO_ARCHIVE)
 
 
-@forged("does not hold one whole run")
+@forged("does not contain exactly one complete run")
 def an_empty_zip(contents: Contents) -> bytes:
     return zipped({})
 
@@ -316,7 +323,7 @@ def an_encrypted_file(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *FLAGS, 1)
 
 
-@forged("packed as the lab never packs")
+@forged("compressed by another method than deflate")
 def an_unknown_method(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *METHOD, 99)
 
@@ -326,17 +333,17 @@ def a_directory_and_a_file_that_differ_in_the_name(contents: Contents) -> bytes:
     return zipped(contents).replace(f"{NAME}/cll.json".encode(), b"../../../x/bad/..", 1)
 
 
-@forged("two files of one name")
+@forged("two files of the same name")
 def two_cards(contents: Contents) -> bytes:
     return zipped(contents, (f"{NAME}/card.json", contents[f"{NAME}/card.json"]))
 
 
-@forged("does not hold one whole run")
+@forged("does not contain exactly one complete run")
 def two_weights(contents: Contents) -> bytes:
     return zipped(contents, (f"{NAME}/weights-00000000.safetensors", b"x"))
 
 
-@forged("does not hold one whole run")
+@forged("does not contain exactly one complete run")
 def two_runs(contents: Contents) -> bytes:
     return zipped(contents, ("other/cll.json", contents[f"{NAME}/cll.json"]))
 
@@ -351,7 +358,7 @@ def two_hundred_thousand_entries_of_one_file(contents: Contents) -> bytes:
     return zipped(contents).replace(b"PK\x01\x02", b"PK\x01\x02" * 200_000, 1)
 
 
-@forged("has 30,000,000 bytes, 1,048,576 are the most")
+@forged("has 30,000,000 bytes, but the limit is 1,048,576")
 def a_bomb(contents: Contents) -> bytes:
     return instead(contents, "cll.json", bytes(30_000_000))
 
@@ -366,7 +373,7 @@ def a_bomb_that_says_it_is_small(contents: Contents) -> bytes:
     return directory_says(instead(contents, "cll.json", bytes(30_000_000)), f"{NAME}/cll.json", *SIZE, 700)
 
 
-@forged("has fewer bytes than it says")
+@forged("has fewer bytes than the archive states")
 def a_file_that_says_it_is_larger(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *SIZE, 900_000)
 
@@ -385,19 +392,19 @@ def two_names_for_the_same_bytes(contents: Contents) -> bytes:
     return directory_says(zipped(contents), f"{NAME}/cll.json", *HEADER_AT, 0)
 
 
-@forged("holds '../../x.npy'")
+@forged("contains '../../x.npy'")
 def an_array_that_would_leave(contents: Contents) -> bytes:
     return instead(contents, "stages.npz", zipped({"../../x.npy": b""}))
 
 
-@forged("says")
+@forged("states")
 def a_bomb_in_an_array(contents: Contents) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, epoch=np.zeros(5_000_000))
     return instead(contents, "stages.npz", directory_says(buffer.getvalue(), "epoch.npy", *SIZE, 128 * 2**20))
 
 
-@forged("has 160,000,128 bytes, 134,217,728 are the most")
+@forged("has 160,000,128 bytes, but the limit is 134,217,728")
 def a_larger_bomb_in_an_array(contents: Contents) -> bytes:
     return instead(contents, "embedding-pca.npz", signed_arrays(z=np.zeros(20_000_000)))
 
@@ -476,7 +483,7 @@ for name, (changes, sentence) in {
     "a card of another version": ({"colour": "red"}, "not of this version of the lab"),
     "a card without a configuration": ({"config": None}, "not of this version of the lab"),
     "a card of a width that is none": ({"config": {"width": "16"}}, "not of this version of the lab"),
-    "a card of a running run": ({"status": "running"}, "is running: only finished runs are passed on"),
+    "a card of a running run": ({"status": "running"}, "is running: only finished runs can be exported and imported"),
     "a card of a status that is none": ({"status": "<b>"}, "not of this version of the lab"),
     "a card with two lines in one": ({"reason": "fine\nRun 'x' is finished"}, NOT_WRITTEN_BY_US),
     "a card that reads backwards": ({"note": "\u202egnihtemos"}, NOT_WRITTEN_BY_US),
@@ -751,17 +758,17 @@ def test_what_does_not_belong_into_an_archive_is_named_with_what_to_do(contents:
     for more in (f"{NAME}/.lock", f"{NAME}/notes.txt", "run.zip"):
         archive.write_bytes(zipped(contents, (more, b"x")))
         with pytest.raises(
-            ArchiveRefused, match=f"it holds '{more}', and a run has no such file. Pack the run's folder wi"
+            ArchiveRefused, match=f"it contains '{more}', but a run has no such file. Pack the run's folder wi"
         ):
             take_in(archive, tmp_path / "root")
-    with pytest.raises(ArchiveRefused, match=r"there is no such file, but a folder: pack it as a \.zip"):
+    with pytest.raises(ArchiveRefused, match=r"it is a folder, not a file: pack it as a \.zip"):
         take_in(tmp_path, tmp_path / "root")
 
 
 def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArchiveRefused, match="there is no such file"):
         take_in(tmp_path / "nowhere.zip", tmp_path)
-    with pytest.raises(ArchiveRefused, match="there is no such file"):
+    with pytest.raises(ArchiveRefused, match="it is a folder, not a file"):
         take_in(tmp_path, tmp_path)
     monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
     (tmp_path / "large.zip").write_bytes(bytes(2**20 + 1))

@@ -121,7 +121,7 @@ def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) 
     output_log.path_of(root, "gone").symlink_to(root / "nowhere")
     assert output_log.tail(root, "mine") == ""
     assert output_log.recent(root) == ["mine"]
-    with pytest.raises(NotWritable, match=r"mine\.log cannot be written \(there is something else in its place\)"):
+    with pytest.raises(NotWritable, match=r"mine\.log cannot be written \(it is not a regular file\)"):
         control.start(root, a_job("mine"))
 
 
@@ -135,7 +135,7 @@ def test_a_training_beats_and_one_that_does_not_for_a_minute_is_stalled(
         os.utime(path, (time.time() - 70, time.time() - 70))
         stalled = state_of(root, "mine")
         assert stalled.state == "stalled"
-        assert stalled.reason.startswith(f"no step for 70 s, though process {os.getpid()}")
+        assert stalled.reason.startswith(f"no step for 70 s, but process {os.getpid()}")
         beat(Progress("epoch 2 of 4", 0.25, 90.0))
         assert state_of(root, "mine") == RunState("training")
         found = heartbeat.read(running.folder)
@@ -151,11 +151,13 @@ def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_ther
     monkeypatch.setattr(processes, "host", lambda: "box pid:[1]")
     with heartbeat.beating(running.folder), monkeypatch.context() as elsewhere:
         elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # another container of that name, say
-        assert state_of(root, "mine") == RunState("training", "on box, out of reach from here")
+        assert state_of(root, "mine") == RunState("training", "on box, where this machine cannot stop it")
         os.utime(running.folder / heartbeat.FILE, (time.time() - 70, time.time() - 70))
-        reason = "no step for 70 s; only box can tell whether it is still there"
+        reason = "no step for 70 s; check on box whether its process still exists"
         assert state_of(root, "mine") == RunState("stalled", reason, again(running))
-        with pytest.raises(RunInUse, match=r"trains on box, out of reach from here: stop it there with .+ stop mine"):
+        with pytest.raises(
+            RunInUse, match=r"trains on box and cannot be stopped from here: stop it there with .+ stop mine"
+        ):
             control.stop(root, "mine")
         path = running.folder / heartbeat.FILE
         path.write_text(path.read_text().replace('"words": ""', '"words": "no space"'))
@@ -179,15 +181,15 @@ def test_a_run_that_died_says_why_and_how_to_go_on(running: Run, monkeypatch: py
         assert (now.state, now.resume) == ("died", again(running))
         return now.reason
 
-    assert died() == "it ended without a word"
+    assert died() == "it ended without an error message"
     as_left_by(DEAD, running, monkeypatch)
-    assert died() == "killed by a signal, without a word"
+    assert died() == "killed by a signal, without an error message"
     with monkeypatch.context() as patch:
         patch.setattr(processes, "killed_for_memory", lambda: 10**9)
         assert "most likely out of memory" in died()
     with monkeypatch.context() as patch:
         patch.setattr(processes, "boot", lambda: "another")
-        assert died() == "the machine was restarted, or lost its power"
+        assert died() == "the machine was restarted, or lost power"
     as_left_by(DEAD, running, monkeypatch, "card.json could not be written (No space left on device)\nand more")
     assert died() == "card.json could not be written (No space left on device)"
 
@@ -232,7 +234,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
     assert main.main(["list", "--root", str(root)]) == 0
     line, reason = capsys.readouterr().out.splitlines()
     assert "died" in line
-    assert reason.strip() == f"it ended without a word; go on with: {again(running).command(root)}"
+    assert reason.strip() == f"it ended without an error message; resume with: {again(running).command(root)}"
 
 
 @pytest.fixture
@@ -275,9 +277,9 @@ def test_a_training_is_stopped_and_goes_on(
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None
     command = now.resume.command(tmp_path)
-    assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {command}\n"
+    assert capsys.readouterr().out == f"Run 'mine' is stopped. Resume with: {command}\n"
     assert run_at("mine", tmp_path).weights()  # of the epochs so far
-    process = trainer(*command.split()[1:], line="Run 'mine' goes on after epoch")
+    process = trainer(*command.split()[1:], line="Run 'mine' resumes after epoch")
     control.stop(tmp_path, "mine")
     assert main.main(["stop", "mine", *place]) == 2
     assert capsys.readouterr().err.startswith("Run 'mine' neither trains nor waits in")
@@ -326,7 +328,7 @@ def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_prio
     assert output_log.tail(tmp_path, "mine").splitlines() == [
         in_root(f"$ python {LONG}", tmp_path),
         "Waits for 'first' to finish, place 1 of 1",
-        "Run 'mine' was taken out of the queue and was not trained.",
+        "Run 'mine' was removed from the queue and was not trained.",
     ]
 
 
@@ -347,7 +349,7 @@ def test_a_training_that_dies_while_it_waits_is_failed_with_its_command(
         entry.process.send(signal.SIGKILL)
         until(lambda: not entry.process.alive)
     now = state_of(tmp_path, "mine")
-    why = "it ended while it waited, without a word" if starter == "page" else "it ended before it began"
+    why = "it ended while it waited, without an error message" if starter == "page" else "it ended before it began"
     assert (now.state, now.reason) == ("failed", why)
     assert now.resume == LONG_JOB
 
@@ -362,7 +364,7 @@ def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothi
     with ExitStack() as until_the_end:
         training._wait(until_the_end, lambda: False)
         assert main.main(["queue", "--root", str(tmp_path)]) == 0
-        assert f"  {shown} --root {tmp_path}: it begins" in capsys.readouterr().out
+        assert f"  {shown} --root {tmp_path}: it starts" in capsys.readouterr().out
     unborn = state_of(tmp_path, "mine").resume
     assert unborn is not None
     assert unborn.command(tmp_path) == f"{command} --root {tmp_path}"

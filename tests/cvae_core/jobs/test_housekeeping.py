@@ -55,7 +55,7 @@ def test_a_renamed_run_goes_on_under_its_new_name_with_the_flags_that_it_had(unt
 def test_a_note_is_one_line_that_stays_with_the_run(root: Path) -> None:
     housekeeping.annotate(root, "digits-label", "too\n narrow ")
     assert find("digits-label", root).card().note == "too narrow"
-    with pytest.raises(ConfigError, match="The note has 501 characters: 500 are the most"):
+    with pytest.raises(ConfigError, match="The note has 501 characters: shorten it to 500"):
         housekeeping.annotate(root, "digits-label", "x" * 501)
     assert housekeeping.rename(root, "digits-label", "mine").card().note == "too narrow"
 
@@ -183,7 +183,7 @@ def test_pretrained_runs_and_those_at_work_are_left_alone(change: str, root: Pat
     run.write_card(card)
     with queue.turn(root, a_job("digits-label")), pytest.raises(RunInUse, match="trains or waits: stop it"):
         CHANGES[change](root, "digits-label")
-    with FileLock(run.folder / RUN_LOCK), pytest.raises(RunInUse, match="at work in another process"):
+    with FileLock(run.folder / RUN_LOCK), pytest.raises(RunInUse, match="trains in another process"):
         CHANGES[change](root, "digits-label")
     assert (run.card(), housekeeping.in_bin(root)) == (card, [])
 
@@ -204,8 +204,8 @@ def test_the_command_line_says_what_it_did_and_how_to_undo_it(root: Path, capsys
     assert said("rename", "digits-label", "mine") == "Run 'digits-label' is now 'mine'.\n"
     assert said("annotate", "mine", "a note") == ""
     restore = f"python -m cvae_core restore mine --root {root}"
-    assert said("discard", "mine") == f"Run 'mine' is in the bin. Take it back with: {restore}\n"
+    assert said("discard", "mine") == f"Run 'mine' is in the bin. Restore it with: {restore}\n"
     assert said("restore").startswith("mine  ")
-    assert said("restore", "mine") == "Run 'mine' is back.\n"
-    assert said("restore") == f"Nothing is in the bin of {root}.\n"
+    assert said("restore", "mine") == "Run 'mine' is restored.\n"
+    assert said("restore") == f"The bin of {root} is empty.\n"
     assert Run(root / "mine").card().note == "a note"

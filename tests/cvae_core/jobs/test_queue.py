@@ -37,7 +37,7 @@ except LabError as error:
 assert not {"torch", "numpy", "pandas"} & set(sys.modules)
 """
 Hold = Callable[[str], "subprocess.Popen[str]"]
-DAMAGED = r"queue\.json is damaged, or .+: delete it\. What trains goes on"
+DAMAGED = r"queue\.json is damaged, or .+: delete it\. The running training continues"
 
 
 def waiting(root: Path) -> list[str]:
@@ -98,7 +98,7 @@ def test_a_waiting_training_that_is_taken_out_ends_with_a_sentence(hold: Hold, t
     hold("one")
     two = hold("two")
     queue.cancel(tmp_path, "two")
-    assert end(two).splitlines()[-1] == "Run 'two' was taken out of the queue and was not trained."
+    assert end(two).splitlines()[-1] == "Run 'two' was removed from the queue and was not trained."
     assert waiting(tmp_path) == []
 
 
@@ -190,7 +190,7 @@ def test_what_cannot_be_changed_is_a_sentence(hold: Hold, tmp_path: Path) -> Non
     with pytest.raises(RunNotFound, match=r"^No run 'six' waits in the queue\. There are: two\.$"):
         queue.move(tmp_path, "six", 1)
     for place in (0, 2):
-        with pytest.raises(ConfigError, match=f"Place cannot be {place}: 1 trainings wait"):
+        with pytest.raises(ConfigError, match=f"Place cannot be {place}: give 1 to 1, the"):
             queue.move(tmp_path, "two", place)
 
 

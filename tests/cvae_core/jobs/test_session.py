@@ -410,7 +410,7 @@ def test_a_termination_signal_stops_the_command_line_with_a_sentence_that_resume
         trainer.send_signal(signal.SIGTERM)
         _, complaint = trainer.communicate(timeout=WAIT)
     assert trainer.returncode == 2
-    assert complaint == f"Stopped. Go on with: {' '.join(words)} --resume\n"
+    assert complaint == f"Stopped. Resume with: {' '.join(words)} --resume\n"
     run = run_at(config.run_name, tmp_path)
     assert (run.card().status, run.card().epochs >= 2) == ("stopped", True)
     session = reports(config, tmp_path, resume=True)
@@ -489,7 +489,7 @@ def test_a_name_in_use_by_another_configuration_says_how_they_differ(tiny: Tiny,
 def test_a_stopped_run_is_neither_started_over_nor_resumed_unasked(tiny: Tiny, tmp_path: Path) -> None:
     stop_after(6, tiny("label"), tmp_path)
     with pytest.raises(
-        RunInUse, match=r"'digits-label' was stopped after 1 epochs: --resume goes on, --force starts an"
+        RunInUse, match=r"'digits-label' was stopped after 1 epochs: --resume continues it, --force starts ov"
     ):
         list(reports(tiny("label"), tmp_path))
 
@@ -534,7 +534,7 @@ def test_an_imported_run_is_neither_reused_nor_resumed_nor_stood_on(
     assert finish(tiny("label"), tmp_path).name == "digits-label"  # trained, not reused
     needed = baseline_for(tiny("quadrant"))
     untrained(needed, **origin)
-    with pytest.raises(RunInUse, match="or is imported: make it anew with"):
+    with pytest.raises(RunInUse, match="or is imported: train it again with"):
         list(reports(tiny("quadrant"), tmp_path))
 
 
@@ -576,7 +576,7 @@ def test_a_run_of_other_images_is_neither_reused_nor_stood_on_nor_replaced(
     assert finish(tiny("label"), tmp_path, "mine").name == "mine"
     assert theirs.card().data_fingerprint == "0" * 64
     baseline = untrained(baseline_for(tiny("quadrant")), data_fingerprint="0" * 64)
-    with pytest.raises(RunInUse, match="other images, or is imported: make it anew with"):
+    with pytest.raises(RunInUse, match="other images, or is imported: train it again with"):
         list(reports(tiny("quadrant"), tmp_path))
     baseline.write_card(replace(baseline.card(), read_only=True))
     own = finish(tiny("quadrant"), tmp_path)
@@ -675,7 +675,7 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     anew = f"{train_command(calm, config.run_name, '--no-embed')} --force --root {tmp_path}"
     with pytest.raises(Diverged, match=r"after 2 steps of epoch 2 the state is not finite") as raised:
         list(reports(config, tmp_path))
-    assert str(raised.value).endswith(f"Train it anew with: {anew}")
+    assert str(raised.value).endswith(f"Train it again with: {anew}")
     run = run_at("digits-label", tmp_path)
     card = run.card()
     assert (card.status, card.verdict, card.epochs) == ("failed", "diverged", 1)
@@ -692,7 +692,7 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     assert now.anew is not None
     assert now.anew.command(tmp_path, force=True) == anew
     for launch in ({"resume": True}, {}):
-        with pytest.raises(RunInUse, match="has diverged and would again") as refused:
+        with pytest.raises(RunInUse, match="has diverged and would diverge again") as refused:
             list(reports(config, tmp_path, **launch))
         assert anew in str(refused.value)
     monkeypatch.undo()
@@ -723,7 +723,7 @@ def test_a_state_that_an_older_version_saved_although_it_was_not_finite_is_refus
     run = stop_after(3, tiny("label"), tmp_path)
     tensors, notes = formats.read_tensors(run.state_file)
     formats.write_tensors(run.state_file, {**tensors, "sums": tensors["sums"] * torch.nan}, **notes)
-    with pytest.raises(RunDamaged, match="holds values that are not finite: start anew with --force"):
+    with pytest.raises(RunDamaged, match="holds values that are not finite: start over with --force"):
         list(reports(tiny("label"), tmp_path, resume=True))
 
 

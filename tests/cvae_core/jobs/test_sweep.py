@@ -63,17 +63,17 @@ def test_numbers_and_words_make_names_that_runs_may_have(tmp_path: Path) -> None
 
 
 BAD = {
-    "no TOML": ("flavour = ", "is no TOML"),
-    "brackets in brackets": (f"seed = {'[' * 5000}", "is no TOML: maximum recursion depth"),
-    "a number too long to read": (f"{TINY}seed = {'9' * 5000}", "is no TOML: Exceeds the limit"),
-    "a number too long to repeat": (f"{TINY}seed = 0x{'f' * 5000}", "is no TOML: Exceeds the limit"),
+    "no TOML": ("flavour = ", "is not TOML"),
+    "brackets in brackets": (f"seed = {'[' * 5000}", "is not TOML: maximum recursion depth"),
+    "a number too long to read": (f"{TINY}seed = {'9' * 5000}", "is not TOML: Exceeds the limit"),
+    "a number too long to repeat": (f"{TINY}seed = 0x{'f' * 5000}", "is not TOML: Exceeds the limit"),
     "no flavour": ("seed = 1", "flavour cannot be None: it is one of vae"),
     "unknown flavour": ('flavour = ["label", "gan"]', "flavour cannot be 'gan'"),
     "unknown preset": ('flavour = "vae"\npreset = "huge"', "preset cannot be 'huge'"),
     "preset that a flavour lacks": ('flavour = "baseline"\npreset = "ladder"', "no ladder preset of a baseline"),
-    "unknown key": (f"{TINY}widht = [1, 2]", "'widht' = 1 is no setting of a label"),
-    "key of another flavour": (f'{TINY}visible = "1"', "'visible' = '1' is no setting of a label"),
-    "number for text": ('flavour = "quadrant"\nvisible = 1', "visible cannot be 1: it is text, in quotes"),
+    "unknown key": (f"{TINY}widht = [1, 2]", "'widht' = 1 is not a setting of label"),
+    "key of another flavour": (f'{TINY}visible = "1"', "'visible' = '1' is not a setting of label"),
+    "number for text": ('flavour = "quadrant"\nvisible = 1', "visible cannot be 1: give text in quotes"),
     "text for a number": (
         TINY.replace("epochs = 1", 'epochs = "1"'),
         "Epochs cannot be '1': it must be a whole number",
@@ -83,13 +83,13 @@ BAD = {
     "a date": (f"{TINY}seed = 1979-05-27", "Seed cannot be 1979-05-27"),
     "a table": (f"{TINY}[seed]\na = 1", "Seed cannot be {'a': 1}"),
     "nothing": (f"{TINY}seed = []", "'seed' cannot be []"),
-    "twice": (f"{TINY}seed = [1, 1]", "'seed' cannot be [1, 1]: a value is in it twice"),
-    "twice, written differently": (f"{TINY}beta = [1, 1.0]", "'beta' cannot be [1, 1.0]: a value is in it twice"),
+    "twice": (f"{TINY}seed = [1, 1]", "'seed' cannot be [1, 1]: a value occurs twice"),
+    "twice, written differently": (f"{TINY}beta = [1, 1.0]", "'beta' cannot be [1, 1.0]: a value occurs twice"),
     "twice the same set": (
         'flavour = "quadrant"\nvisible = ["1", "bottom-left"]',
-        "Two of its runs are one and the same",
+        "Two runs of the sweep are the same",
     ),
-    "too many": (f"{TINY}seed = {list(range(101))}", "These are 101 runs: at most 100"),
+    "too many": (f"{TINY}seed = {list(range(101))}", "These are 101 runs: a sweep has at most 100"),
     "too many to count": ("\n".join([TINY, *(f"{key} = {list(range(99))}" for key in "abcdefgh")]), "at most 100"),
     "too long a name": (f"{TINY}seed = [1, {2**62}]\nbatch_size = [100000, 1]", "Batch size cannot be 100000"),
 }
@@ -111,7 +111,7 @@ def test_a_sweep_that_cannot_be_names_key_and_value_before_anything_trains(
 
 
 def test_a_file_without_an_end_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="/dev/zero is no sweep: it has more than 8,192 bytes"):
+    with pytest.raises(ConfigError, match="/dev/zero is not a sweep: it has more than 8,192 bytes"):
         plan(Path("/dev/zero"), tmp_path)
 
 
@@ -237,8 +237,8 @@ def test_a_sweep_trains_what_is_not_finished_and_given_again_nothing(
     assert main.main(words) == 0
     out = capfd.readouterr().out.splitlines()
     assert out[:2] == [commands[0].replace(" --root", " --resume --root"), commands[1]]
-    assert [line for line in out if " starts" in line or " goes on " in line] == [
-        f"Run {runs[0]!r} goes on after epoch 0, step 1",
+    assert [line for line in out if " starts" in line or " resumes " in line] == [
+        f"Run {runs[0]!r} resumes after epoch 0, step 1",
         f"Run {runs[1]!r} starts",
     ]
     assert [run_at(run, tmp_path / "runs").card().status for run in runs] == ["finished", "finished"]
@@ -257,8 +257,8 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
     assert main.main(["sweep", str(file), "--root", str(root)]) == 2
     *_, last = capfd.readouterr().err.splitlines()
     assert last == (
-        "Of 2 runs 1 are not finished: grid-digits-label-seed-0. "
-        f"Go on with: python -m cvae_core sweep {file} --root {root}"
+        "1 of 2 runs are not finished: grid-digits-label-seed-0. "
+        f"Resume with: python -m cvae_core sweep {file} --root {root}"
     )
     assert run_at("grid-digits-label-seed-1", root).card().status == "finished"
 
@@ -339,7 +339,7 @@ def test_a_launcher_starts_each_run_in_the_place_of_python(tmp_path: Path, capfd
     assert main.main([*words, "--launcher", note]) == 2  # since it trains nothing
     said = capfd.readouterr()
     assert said.out.splitlines()[-1].startswith("['--nproc-per-node', '2', '-m', 'cvae_core', 'train', 'label', ")
-    again = shlex.split(said.err.splitlines()[-1].partition("Go on with: ")[2])
+    again = shlex.split(said.err.splitlines()[-1].partition("Resume with: ")[2])
     assert again == ["python", "-m", "cvae_core", "sweep", words[1], "--launcher", note, "--root", words[3]]
 
 
@@ -379,4 +379,4 @@ def test_a_run_that_diverged_is_not_trained_again_and_named_at_the_end(
     said = capsys.readouterr()
     assert said.out.endswith("  # diverged\n")
     assert "--resume" not in said.out
-    assert said.err == f"Of 1 runs 1 diverged: {run.run}. Give them other settings in {file}.\n"
+    assert said.err == f"1 of 1 runs diverged: {run.run}. Change their settings in {file}.\n"

@@ -132,7 +132,7 @@ def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs
     files.write_json(run.folder / "card.json", content)  # with a digest that is right
     with pytest.raises(ConfigError, match="not of this version of the lab"):
         card_from_json(content)
-    with pytest.raises(RunDamaged, match=r"Run 'foreign': .*not of this version of the lab: train the run anew"):
+    with pytest.raises(RunDamaged, match=r"Run 'foreign': .*not of this version of the lab: train the run again"):
         run.card()
     cards, damaged = readable(tmp_path)
     assert list(cards) == ["good"]

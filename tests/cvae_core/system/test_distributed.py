@@ -91,8 +91,8 @@ def test_two_processes_stop_on_one_step_whichever_of_them_is_asked(tmp_path: Pat
             both.terminate()
     resumed = control.state_of(tmp_path, "digits-label").resume
     assert resumed
-    assert f"Stopped. Go on with: {resumed.command(tmp_path)}\n" in complaint
-    assert "Go on with: torchrun --nproc-per-node 2 -m -- cvae_core train label " in complaint
+    assert f"Stopped. Resume with: {resumed.command(tmp_path)}\n" in complaint
+    assert "Resume with: torchrun --nproc-per-node 2 -m -- cvae_core train label " in complaint
     assert (run.card().status, run.card().reason) == ("stopped", "stopped on request")
 
 
