@@ -13,7 +13,7 @@ from cvae_core.data.datasets import DIGITS
 
 
 def framed() -> tuple[np.ndarray, np.ndarray]:
-    """Return images, uint8 (1797, 28, 28), and labels, uint8 (1797,): the training, validation and test split in this order."""
+    """Return images, uint8 (1797, 28, 28), and labels, uint8 (1797,): first training, then validation, then test."""
     # Integer arithmetic only, so that every machine computes the same pixels.
     small, labels = load_digits(return_X_y=True)
     small = small.reshape(-1, 8, 8).astype(np.int64)  # 0 … 16

@@ -250,5 +250,5 @@ def test_a_measurement_says_what_share_of_the_processor_others_had_meanwhile(
     found = machine.machine(begun)
     assert found["stolen"] == 0.5
     assert machine.measured_on(found, ", all of them").endswith(
-        " cores, all of them. The host of this virtual machine gave 50% of its time to others meanwhile."
+        " cores, all of them. The host of this virtual machine gave 50% of its time to other machines meanwhile."
     )
