@@ -37,7 +37,7 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # the case, and the result to reach
     "visitors": (
         "10 visitors, each clicking one second after the last answer; 5 active visitors beside 50 idle ones; "
         "20 visitors of one page that is not cached yet",
-        "95th percentile < 2.5 s on the slowest page; < 1.5 s; each result computed once; no error",
+        "ten: 95th percentile < 2.5 s on the slowest page; five: < 1.5 s; twenty: computed once; no error",
     ),
     "isolation": (
         "10 visitors with different seeds and runs",
