@@ -1,4 +1,4 @@
-"""A damaged run is named on the page that would show it, and the other runs are shown as if nothing had happened."""
+"""A damaged run is named on the page that would show it, and the other runs are shown as usual."""
 
 from pathlib import Path
 

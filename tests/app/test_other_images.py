@@ -1,4 +1,4 @@
-"""Runs that were trained on other images than this machine has: every page says so, and computes nothing with these."""
+"""Runs that were trained on other images than this machine has: every page says so, and computes nothing with its images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -60,7 +60,7 @@ OTHERS: Sequence[tuple[str, dict[str, str]]] = [
 
 
 class Untouched(Split):
-    """Images that nobody may look at."""
+    """Images that raise an error if they are read."""
 
     def __init__(self, split: Split):
         object.__setattr__(self, "count", len(split))
@@ -74,7 +74,7 @@ class Untouched(Split):
 
 @pytest.fixture
 def of_other_images(own_runs: Path, monkeypatch: pytest.MonkeyPatch, digits: DataSet) -> Path:
-    """Have every run be one's own and trained on other images, with all results; let nobody read those of this machine."""
+    """Turn every run into an own run trained on other images, with all results; forbid reading this machine's images."""
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), data_fingerprint=OTHER, read_only=False))

@@ -1,4 +1,4 @@
-"""What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
+"""The content of the pages, with and without MNIST, with good runs, damaged runs and no runs."""
 
 import io
 import json
@@ -54,12 +54,12 @@ Untrained = Callable[..., Run]
 
 
 def pictures(visitor: AppTest) -> list[str]:
-    """Return the addresses of the pictures on a page: they name the pictures' content."""
+    """Return the addresses of the pictures on a page; an address contains a digest of the picture."""
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
 
 
 def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
-    """Return the Plotly charts of a key as they are sent to the browser."""
+    """Return the Plotly charts with this key as they are sent to the browser."""
     charts = [element.proto for element in visitor.get("plotly_chart")]
     return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
 
@@ -121,7 +121,7 @@ EXPLAINED = {"What am I looking at?": "words-", "The code behind it": "code-"}
 
 
 def folded(visitor: AppTest, label: str) -> list[str]:
-    """Return the keys of a page's boxes with a label."""
+    """Return the keys of the expanders with a label on a page."""
     key = EXPLAINED[label]
     return [box.proto.id[box.proto.id.index(key) :] for box in visitor.expander if box.label == label]
 
@@ -165,7 +165,7 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
 
 @pytest.fixture
 def all_imported(own_runs: Path) -> Path:
-    """Have every run be somebody else's, with all results that the pages show."""
+    """Mark every run as imported, with all results that pages show."""
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip", read_only=False))
@@ -587,7 +587,7 @@ def test_home_offers_no_download_where_mnist_is(visit: Visit) -> None:
 
 @pytest.fixture
 def a_ladder(own_runs: Path, untrained: Untrained) -> Path:
-    """Add untrained ladders to the runs: one that writes digits, one that completes them."""
+    """Add two untrained ladders to the runs: one with the label and one with a quadrant as its condition."""
     untrained(configure("label", "ladder", **TINY_LADDER), "wide", root=own_runs)
     untrained(configure("quadrant", "ladder", **TINY_LADDER), "deep", root=own_runs)
     return own_runs
@@ -828,7 +828,7 @@ class TestLatent:
 class TestWhy:
     @pytest.fixture
     def betas(self, own_runs: Path, untrained: Untrained) -> Path:
-        """Add runs that differ in β alone, under names that say nothing of it, and one that is not finished."""
+        """Add runs that differ only in β, with names that do not contain it, and one unfinished run."""
         for number, (beta, status) in enumerate(
             [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
         ):
@@ -955,7 +955,7 @@ class TestWhy:
 
 
 def cursor(visitor: AppTest) -> float:
-    """Return the epoch at which the browser is asked to draw the line across the curves."""
+    """Return the epoch of the vertical line across the curves."""
     (button,) = visitor.get("bidi_component")
     return json.loads(button.proto.json)["epoch"]
 

@@ -1,4 +1,4 @@
-"""`python -m app` before a server that is none: what it says and how it ends, whatever browser and terminal it has."""
+"""`python -m app` with a fake server: its output and exit code, with any browser and terminal."""
 
 import os
 import signal

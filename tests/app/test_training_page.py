@@ -1,4 +1,4 @@
-"""Trainings from the page: what a form makes of its settings, what is followed, and who may do what."""
+"""Trainings on the Training page: the form, following a run, and permissions."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """List what is started instead of starting it."""
+    """Replace the start of processes; return the list of jobs that would be started."""
     begun: list[tuple[str, str]] = []
     monkeypatch.setattr(control, "start", lambda root, job: begun.append((job.run, job.command(root))))
     monkeypatch.setattr(distributed, "all_but_one", lambda: 3)
@@ -49,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def form(visit: Visit, **settings: object) -> AppTest:
-    """Open the form and give some settings by their labels."""
+    """Open the form and set some settings, given by their labels."""
     visitor = visit("training", task="Train")
     visitor.selectbox(key="new-dataset").select("digits").run()
     for label, value in settings.items():
@@ -280,7 +280,7 @@ def test_where_training_is_off_nothing_can_be_changed(
 
 @pytest.fixture
 def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Hold a run that this process trains, as if started from a shell."""
+    """Return a run that this process trains, as if started from a shell."""
     monkeypatch.setattr(heartbeat, "BEAT_EVERY", -1.0)
     run = untrained(tiny("label"), "shell", root=own_runs, status="running")
     with queue.turn(own_runs, a_job("shell")), heartbeat.beating(run.folder) as beat:
@@ -444,7 +444,7 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Choose the runs of these names in the table, as a visitor's clicks do in a browser."""
+    """Select runs in the table by their names, as clicks in a browser would."""
     names: list[str] = []
     monkeypatch.setattr(training_runs, "_chosen", lambda _, there: [name for name in names if name in there])
     return names

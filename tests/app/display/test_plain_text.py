@@ -1,7 +1,7 @@
-"""Whatever a page puts among its own words is plain text: in all sources, every text that Streamlit renders is looked at.
+"""Check in all sources that pages escape foreign text: every text that Streamlit renders is examined.
 
-A text is fit to be shown if it is the lab's own: constants, numbers, what `plain` or `code` returns, and what is made of
-these. A function or parameter whose type is `Markdown` is looked at like Streamlit's own.
+A text is safe if it consists of the lab's own text: constants, numbers, results of `plain` or `code`, and combinations of
+these. Arguments and results of type `Markdown` are examined like arguments of Streamlit's elements.
 """
 
 import ast
@@ -64,7 +64,7 @@ ELEMENTS = elements()
 
 
 class Module:
-    """One source, and what its names stand for."""
+    """A source file and the meanings of its names."""
 
     def __init__(self, name: str, tree: ast.Module):
         self.name, self.tree = name, tree
@@ -83,14 +83,14 @@ class Module:
         return {node.name: node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)}
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """Name the functions and at last the module in which something stands, from inside out."""
+        """Return the functions around a node from the innermost to the outermost, and then the module."""
         while node is not self.tree:
             node = self.parents[node]
             if isinstance(node, Function | ast.Module):
                 yield node
 
     def called(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the function of the lab's that is called, if it is one."""
+        """Return the lab's function that is called, or None."""
         match call.func:
             case ast.Name(id=name) if name in self.imports:
                 module, _, name = self.imports[name].rpartition(".")
@@ -102,7 +102,7 @@ class Module:
         return None
 
     def element(self, call: ast.Call) -> str | None:
-        """Return the name of the element of Streamlit's that is called, if it is one."""
+        """Return the name of the Streamlit element that is called, or None."""
         match call.func:
             case ast.Attribute(value=ast.Name(id=base)) if base in self.imports and base != "st":
                 return None
@@ -131,7 +131,7 @@ class Module:
                     yield f"{self.name}:{node.value.lineno}: unsafe_allow_html"
 
     def shown(self, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-        """Name the arguments of a call that are rendered."""
+        """Return the arguments of a call that are rendered."""
         if name := self.element(call):
             if name in BANNED or (name == "table" and self.name != "app.display.elements"):
                 yield f"st.{name}", call
@@ -157,7 +157,7 @@ class Module:
             )
 
     def fit(self, given: ast.expr | None) -> bool:
-        """Say whether a text or several are the lab's own."""
+        """Return whether one or several texts are safe."""
         match given:
             case None | ast.Constant():
                 return True
@@ -205,7 +205,7 @@ class Module:
         return function is not None and _is_markdown(function.returns)
 
     def fit_name(self, name: ast.Name) -> bool:
-        """Say whether all that a name stands for where it is used is fit."""
+        """Return whether all values that a name can have at this place are safe."""
         for scope in self.around(name):
             if (name.id, scope) in self.asked:
                 return True  # it stands for a part of itself, and of what else is asked already
@@ -218,7 +218,7 @@ class Module:
         return function is not None and _is_markdown(function.returns)  # to be called: a format_func, say
 
     def bound(self, name: str, scope: ast.AST) -> Iterator[bool]:
-        """Say of each thing that gives a name its meaning in a function or module whether it is fit."""
+        """Return, for each assignment of a name in a function or module, whether the value is safe."""
         if isinstance(scope, Function):
             for argument in _arguments(scope):
                 if argument.arg == name:
@@ -246,7 +246,7 @@ class Module:
                     yield False
 
     def unpacked(self, name: str, target: ast.expr, value: ast.expr) -> Iterator[bool]:
-        """Say whether what a target takes from a value, or from each of several, is fit."""
+        """Return whether the parts of a value (or of each of several) that a target receives are safe."""
         match target, value:
             case ast.Tuple(elts=[ast.Name(id=first), *others]), ast.Call(func=ast.Name(id="enumerate"), args=args):
                 if first == name:

@@ -1,4 +1,4 @@
-"""What pages draw is told apart: one colour per digit, everywhere, and glyphs that can be read on it."""
+"""Charts are legible: each digit has the same colour everywhere, and glyphs have enough contrast."""
 
 import tomllib
 
@@ -14,7 +14,7 @@ from tests.app.conftest import ROOT
 
 
 def luminance(colour: str) -> float:
-    """Return the relative luminance of WCAG 2."""
+    """Return the relative luminance as defined by WCAG 2."""
     if colour in ("white", "black"):
         return float(colour == "white")
     shares = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]

@@ -1,4 +1,4 @@
-"""What nobody expected is a sentence with a number, the log has the rest under it, and no log has a visitor's drawing."""
+"""An unexpected error is shown as a sentence with a number. The log has the traceback, and no drawing of a visitor."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""The lines that a visitor copies draw the picture that the visitor sees."""
+"""The code that a visitor copies draws the picture that the visitor sees."""
 
 import ast
 import inspect
@@ -91,7 +91,7 @@ ANIMATIONS: dict[str, Animation | Walk] = {
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run all lines in a shell; return the folder of what they have drawn."""
+    """Run all snippets in a shell; return the folder of their pictures."""
     folder = tmp_path_factory.mktemp("drawn")
     texts = [figure.python(3, str(folder / f"{name}.png")) for name, figure in FIGURES.items()]
     texts += [animation.python(1, str(folder / f"{name}.gif")) for name, animation in ANIMATIONS.items()]
@@ -111,7 +111,7 @@ def test_the_lines_write_the_same_animation(name: str, drawn: Path) -> None:
 
 
 def require_public(lines: str) -> None:
-    """Fail if lines import something other than the public interface, the charts, torch and NumPy."""
+    """Fail if a snippet imports anything except the public interface, the charts, torch and NumPy."""
     imported = [node for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Import | ast.ImportFrom)]
     places = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported]
     assert len(places) == len(set(places)), "a line for each place"
@@ -158,7 +158,7 @@ def test_every_recipe_of_the_gallery_is_cached_by_its_settings() -> None:
 
 
 def untimed(shown: Any) -> Any:
-    """Take from cells the seconds that they took, which are never the same twice."""
+    """Set the seconds of cells to zero, because they differ between evaluations."""
     if isinstance(shown, list | tuple):
         return [untimed(part) for part in shown]
     return replace(shown, seconds=0.0) if isinstance(shown, Cell) else shown
@@ -258,7 +258,7 @@ def mapped(layout: Layout, seed: int | None = None, ringed: int | None = None) -
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
-    """Run the lines of a chart somewhere; return what they name, when they have written the chart as a page of its own."""
+    """Run the snippet of a chart in a folder; check that it writes the chart as a page, and return its variables."""
 
     def in_a_folder(lines: str) -> dict[str, Any]:
         monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""A selection of points goes into an address and comes out of it; what is none is known as such, however it was made."""
+"""A selection of points is encoded in an address and decoded from it; invalid selections are detected."""
 
 import base64
 import zlib

@@ -1,4 +1,4 @@
-"""The command line does what its help says, and whatever goes wrong is one sentence and exit code 2."""
+"""The command line does what its help says, and every error is one sentence with exit code 2."""
 
 import contextlib
 import csv
@@ -58,7 +58,7 @@ pytestmark = pytest.mark.usefixtures("in_float32")
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    """Call the command line in this process: its exit code, and what it said on both channels."""
+    """Run a command in this process; return its exit code, standard output and standard error."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("CVAE_RUNS", str(tmp_path / "runs"))
 
@@ -86,7 +86,7 @@ def process(*words: object, root: Path, **environment: str) -> subprocess.Comple
 
 
 def refused(said: Said) -> str:
-    """Check that a command failed as it should: exit code 2, one line on standard error; return the line."""
+    """Check that a command failed with exit code 2 and one line on standard error; return the line."""
     code, out, err = said
     assert code == 2
     assert out == ""
@@ -392,7 +392,7 @@ def test_an_evaluation_is_json_where_that_is_asked_for(command: Command, root: P
 
 
 class Interruption:
-    """Count images as they are scored, five at a time; after so many somebody presses Ctrl-C."""
+    """Count images while they are scored, five at a time; raise KeyboardInterrupt after a number of images."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(likelihood, "IMAGES_AT_ONCE", 5)

@@ -1,4 +1,4 @@
-"""A configuration says itself in JSON and as a command, and refuses what cannot be."""
+"""A configuration is converted to JSON and to a command, and refuses impossible values."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""What is read is what lies on disk, and whatever is wrong there comes out as one sentence."""
+"""Data are read exactly as stored, and every fault of the files is reported in one sentence."""
 
 import gzip
 import hashlib
@@ -48,7 +48,7 @@ def made_up(seed: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Hold full-size made-up files for fashion and kmnist; 110 MB, so they do not outlive the module."""
+    """Make full-size random files of fashion and kmnist; they take 110 MB and are deleted after this module."""
     root = tmp_path_factory.mktemp("complete")
     for seed, folder in enumerate(FOLDERS.values()):
         raw = root / folder / "raw"
@@ -61,7 +61,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def raw(complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Be a folder of links to whole files of fashion, for a test to put something else in a link's place."""
+    """Return a folder of links to complete files of fashion; a test may replace a link."""
     folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     for file in (complete / "FashionMNIST" / "raw").iterdir():
@@ -77,7 +77,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], bytes]) -> list[str]:
-    """Answer every request from memory, and return the list of what is asked for."""
+    """Answer every request from memory, and return the list of requested addresses."""
     asked: list[str] = []
 
     class Response(io.BytesIO):
@@ -322,7 +322,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Be the .gz files of a made-up kmnist, with torchvision and the lab expecting their MD5 sums."""
+    """Return the .gz files of a random kmnist, whose MD5 sums torchvision and the lab expect."""
     shapes = {TRAIN_IMAGES: (60_000, 28, 28), TRAIN_LABELS: 60_000, TEST_IMAGES: (10_000, 28, 28), TEST_LABELS: 10_000}
     files = {f"{name}.gz": gzip.compress(idx(np.full(shape, 3)), 1) for name, shape in shapes.items()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
@@ -515,7 +515,7 @@ def pack(path: Path) -> Path:
 
 
 def rearranged(raw: Path, how: str) -> None:
-    """Lay MNIST's four files out as other programs do."""
+    """Write MNIST's four files in the layout of another program."""
     for number, path in enumerate(sorted(raw.iterdir())):
         if "Kaggle" in how and ("some" not in how or number % 2):
             path = path.rename(raw / kaggle(path.name))
@@ -561,7 +561,7 @@ def test_mnist_is_read_as_other_programs_leave_it(
 
 
 def bomb(content: bytes) -> bytes:
-    """Pack far more than a file holds, and say at the end that it is as much."""
+    """Return a .gz file that unpacks to far more than the right size, but claims the right size at its end."""
     return gzip.compress(content + bytes(200_000_000), 1)[:-4] + struct.pack("<I", len(content))
 
 

@@ -1,4 +1,4 @@
-"""Noise is a function of its seed and its use, and of nothing else."""
+"""Noise depends only on its seed and its use."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

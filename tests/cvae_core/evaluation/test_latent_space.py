@@ -1,4 +1,4 @@
-"""Walks in base noise stay where images live, and an embedding belongs to the weights it was made from."""
+"""Interpolations stay in the typical set of base noise, and an embedding is stored with the digest of its weights."""
 
 import math
 import shutil

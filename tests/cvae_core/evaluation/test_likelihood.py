@@ -1,4 +1,4 @@
-"""A cell says what was measured, an image's score is its own, and a fuller cell is never lost to a poorer one."""
+"""A cell records its settings, the score of an image depends on no other image, and no cell replaces a more complete one."""
 
 import shutil
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_a_model_is_scored_by_the_estimators_that_fit_it(
 
 
 def test_more_draws_continue_fewer(tiny: Tiny, digits: DataSet) -> None:
-    """The draws of a small S are the first of those of a larger one: a curve over S is of one stream."""
+    """The draws for a small S are the first draws for a larger S."""
     model = build(tiny("label"))
     rows = torch.arange(3)
     few, many = (noise.per_image(rows, samples, model.latent, 0, "evaluation", "prior") for samples in (3, 30))
@@ -119,7 +119,7 @@ def test_cells_of_another_question_are_not_gone_on_from(other: dict[str, Any], t
 
 
 def image_scores(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
-    """Note the values of every image in the order of their estimators."""
+    """Record the values of every image, in the order of the estimators."""
     noted: dict[str, list[float]] = {}
     order = []
     start = Moments.__init__

@@ -1,4 +1,4 @@
-"""A judge that has seen real digits only says of generated ones whether they are what was asked for."""
+"""A classifier that was trained on real digits only measures how many generated digits have the requested label."""
 
 import shutil
 from collections.abc import Callable
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("small_baseline")
 
 @pytest.fixture(scope="module")
 def taught(digits: DataSet) -> tuple[Classifier, list[float]]:
-    """Hold a classifier, and how much of the validation digits it read after each epoch."""
+    """Return a trained classifier and its validation accuracy after each epoch."""
     accuracies = []
     for learned in learn(digits.train, epochs=3):
         accuracies.append(accuracy(learned.classifier, digits.validation))
@@ -52,7 +52,7 @@ def classifier(taught: tuple[Classifier, list[float]]) -> Classifier:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge few digits, with a taught classifier that learns for an epoch."""
+    """Reduce the judgement to few digits, and the training of a classifier on samples to one epoch."""
     for name, value in {"PER_LABEL": 6, "TAUGHT_PER_LABEL": 12, "COMPLETED": 40, "PROBED": 100}.items():
         monkeypatch.setattr(sample_quality, name, value)
     monkeypatch.setattr(sample_quality, "learn", lambda train: learn(train, epochs=1))

@@ -1,4 +1,4 @@
-"""A table holds every number that is stored, beside the floors and references that belong to it and no others."""
+"""A table contains every stored result, with exactly the floors and published figures that are comparable to it."""
 
 import csv
 import io
@@ -56,18 +56,18 @@ def cell(estimator: str, mean: float, **changes: Any) -> Cell:
 
 
 def on(baseline: Run) -> dict[str, str]:
-    """Return what a card says of the baseline that its model stands on."""
+    """Return the entry of a card about the baseline that its model contains."""
     return {"run": baseline.name, "sha256": baseline.weights_digest()}
 
 
 def differences(rows: list[Entry]) -> dict[str, float]:
-    """Return the differences of our runs by their two runs."""
+    """Return the gaps of the lab's runs, by the names of the two runs."""
     return {" − ".join(row.runs): row.nats for row in rows if row.kind == "difference" and row.runs}
 
 
 @pytest.fixture
 def runs(tiny: Tiny, untrained: Untrained) -> list[Run]:
-    """Be two quadrant models, a baseline and two label models with results."""
+    """Return two quadrant models, a baseline and two label models with results."""
     baseline = untrained(tiny("baseline", epochs=2, dataset="mnist"))
     store(baseline, [cell("baseline", 100.5, visible="1", samples=0), cell("floor", 34.21, visible="1", samples=0)])
 

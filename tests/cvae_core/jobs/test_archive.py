@@ -1,4 +1,4 @@
-"""A run comes whole out of the archive that it went into; of what strangers pack, nothing leaves a trace."""
+"""An exported run is imported unchanged, and a refused archive leaves no files."""
 
 import io
 import json
@@ -41,7 +41,7 @@ NAME = "digits-label"
 
 @pytest.fixture(scope="module")
 def complete(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Be a tiny run with every kind of result; not to be written into."""
+    """Return a tiny run with every kind of result; do not write to it."""
     root = tmp_path_factory.mktemp("complete")
     run = Run(shutil.copytree(trained_root / NAME, root / NAME))
     *_, scored = evaluate(run.model(), datasets.load("digits").test, samples=3, images=20)
@@ -56,14 +56,14 @@ def complete(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 @pytest.fixture(scope="module")
 def contents(complete: Run) -> Contents:
-    """Be what a good archive holds, by name; its card vouches for nothing but the weights, as an older version's."""
+    """Return the files of a valid archive by name; its card has a digest of the weights only, as in an older version."""
     with zipfile.ZipFile(io.BytesIO(packed(complete))) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
     return {**found, f"{NAME}/card.json": signed_json({**card_of(found), "parts": {}})}
 
 
 def everything(root: Path) -> dict[str, str]:
-    """Name all that there is under a folder, hidden or not, with the digests of files."""
+    """Return all paths under a folder, including hidden ones, with the digests of files."""
     return {str(path): files.digest(path.read_bytes()) if path.is_file() else "" for path in sorted(root.rglob("*"))}
 
 
@@ -156,7 +156,7 @@ def test_only_whole_and_finished_runs_are_packed(complete: Run, tmp_path: Path) 
 
 
 def zipped(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, bytes], method: int = 8) -> bytes:
-    """Zip entries by name, and some more that may have the same names."""
+    """Zip entries by name, and further entries that may have the same names."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in [*entries.items(), *more]:
@@ -173,7 +173,7 @@ def named(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
 
 
 def directory_says(archive: bytes, name: str, offset: int, layout: str, value: int) -> bytes:
-    """Change a field of a file's entry in a zip's directory."""
+    """Change a field of a file's entry in the central directory of a zip."""
     start = archive.index(b"PK\x01\x02")
     while archive[start + 46 : start + 46 + len(name)] != name.encode():
         start = archive.index(b"PK\x01\x02", start + 4)
@@ -229,7 +229,7 @@ for place in (
 
 
 def forged(said: str) -> Callable[[Forger], Forger]:
-    """Name a way to forge an archive, and what the sentence about it says."""
+    """Return the parameters of a test: a way to forge an archive, and the expected message."""
 
     def keep(forger: Forger) -> Forger:
         FORGED[forger.__name__.replace("_", " ")] = (forger, said)
@@ -251,7 +251,7 @@ def with_card(contents: Contents, **changes: Any) -> bytes:
 
 
 def with_weights(contents: Contents, content: bytes, **config: Any) -> bytes:
-    """Replace the weights and what the card says of them; all digests are right."""
+    """Replace the weights and their entry in the card, with correct digests."""
     digest = files.digest(content)
     named = {"file": f"weights-{digest[:8]}.safetensors", "sha256": digest, "dtype": "float16"}
     card = card_of(contents)
@@ -674,7 +674,7 @@ def moved(contents: Contents, folder: str) -> Contents:
 
 
 def streamed(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, bytes], zip64: bool = False) -> bytes:
-    """Zip as programs do that write without going back: sizes come after the files, as 64 bits if they must."""
+    """Zip as streaming programs do: sizes follow the files, in 64 bits if necessary."""
 
     class Stream(io.RawIOBase):
         written = b""

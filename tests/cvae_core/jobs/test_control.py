@@ -1,4 +1,4 @@
-"""How a run stands is read off the disk; what is stopped is gone in two seconds, and what is started stays."""
+"""The state of a run is read from its files; a stop takes at most two seconds; a training survives its starter."""
 
 import json
 import os
@@ -53,12 +53,12 @@ def again(run: Run) -> Job:
 
 @pytest.fixture
 def running(tiny: Tiny, untrained: Untrained) -> Run:
-    """Hold a run whose card says that it is being trained."""
+    """Return a run whose card has the status "running"."""
     return untrained(tiny("label"), "mine", status="running")
 
 
 def as_left_by(process: Process, run: Run, monkeypatch: pytest.MonkeyPatch, words: str = "") -> None:
-    """Leave the pulse that a process leaves which is killed, or dies of an error."""
+    """Write the heartbeat of a process that was killed or that ended with an error."""
     with monkeypatch.context() as patch:
         patch.setattr(processes, "this", lambda: process)
         with pytest.raises(OSError), heartbeat.beating(run.folder):
@@ -237,7 +237,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start a command and wait for a line of its output, if one is named."""
+    """Start a command, and wait for a line of its output if one is given."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str, line: str = "", **options: Any) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Runs are renamed, annotated, thrown away and taken back, and nothing is lost on the way."""
+"""Runs are renamed, annotated, discarded and restored without any loss."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""One trains at a time, the others wait in an order that can be changed, and the dead hold nobody up."""
+"""One training runs at a time, the order of the others can be changed, and dead processes do not block the queue."""
 
 import contextlib
 import os
@@ -51,7 +51,7 @@ def training(root: Path) -> str | None:
 
 @pytest.fixture
 def hold(tmp_path: Path) -> Iterator[Hold]:
-    """Start processes that wait in a queue and keep their turn until their input is closed."""
+    """Start processes that wait in a queue and hold their turn until their input is closed."""
     with contextlib.ExitStack() as started:
 
         def start(run: str) -> subprocess.Popen[str]:
@@ -70,7 +70,7 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
 
 
 def end(process: "subprocess.Popen[str]") -> str:
-    """Let a process have done its training; return what it said."""
+    """End the training of a process; return its output."""
     said, _ = process.communicate("", timeout=WAIT)
     assert process.returncode == 0
     return said

@@ -1,4 +1,4 @@
-"""A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
+"""A sweep is checked completely before it starts, trains its grid through the queue, and can be resumed."""
 
 import codecs
 import itertools
@@ -261,13 +261,13 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
 
 
 def listed(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return what a sweep would do."""
+    """Return the plan of a sweep."""
     assert main.main(["sweep", str(file), "--root", str(root), "--dry-run"]) == 0
     return capsys.readouterr().out.splitlines()
 
 
 def refused(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the one sentence with which a sweep is refused."""
+    """Check that a sweep is refused; return the sentence."""
     assert main.main(["sweep", str(file), "--root", str(root)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
