@@ -1,4 +1,4 @@
-"""The public interface: each name does what the rest of the lab does, or says what was wrong."""
+"""Each name of the public interface gives the same results as the rest of the lab, or raises a clear error."""
 
 import inspect
 import subprocess

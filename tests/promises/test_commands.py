@@ -1,4 +1,4 @@
-"""A command is made of configuration and known options: text that stands in a file is neither shown as one nor run."""
+"""Commands are built from the configuration and known options. Text of a file is never shown as a command or run."""
 
 import json
 import shlex
@@ -32,7 +32,7 @@ AS_OLD = ("options",)  # what cards lacked when their command was all that told 
 
 
 def with_command(run: Run, command: object, *, old: bool = True, **news: Any) -> None:
-    """Write a card as somebody else may have: its digest is right, its command is theirs."""
+    """Write a forged card with a correct digest and a foreign command."""
     content = {**json.loads((run.folder / CARD).read_text()), **news, "command": command}
     del content["sha256"]
     files.write_json(run.folder / CARD, {k: v for k, v in content.items() if not (old and k in AS_OLD)})

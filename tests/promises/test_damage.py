@@ -1,6 +1,6 @@
-"""Whatever has happened to a file of a run, it is noticed, named, and hides no other run.
+"""Damage to a file of a run is detected, the file is named, and the other runs are still shown.
 
-Each file is damaged once in every way here, and eight times by `make soak`.
+The short version damages each file once in every way, `make soak` eight times.
 """
 
 import json
@@ -177,7 +177,7 @@ def other_content_with_a_right_digest(path: Path, other: Path, chance: Random) -
 
 
 def spoiled(content: dict[str, Any], chance: Random) -> dict[str, Any]:
-    """Change a card, or one of some results, into what no version of the lab writes."""
+    """Change a card or a result to content that no version of the lab writes."""
     if "config" in content:
         changes = [{"config": {}}, {"config": {**content["config"], "width": "16"}}, {"metrics": {"elbo": float("nan")}},
                    {"epochs": "3"}, {"rates": 5}, {"status": 1}, {"weights": "weights.pt"}, {"colour": "red"}]  # fmt: skip
@@ -198,7 +198,7 @@ def spoiled(content: dict[str, Any], chance: Random) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold two runs, of which one has every kind of result, and a classifier; not to be written into."""
+    """Return a folder of two runs, one with every kind of result, and a classifier; do not write to it."""
     root = tmp_path_factory.mktemp("pristine")
     for name in (NAME, OTHER):
         shutil.copytree(trained_root / name, root / name)
@@ -216,7 +216,7 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def outcome(reader: Reader, run: Run, path: Path) -> str:
-    """Read a file; say "refused" where its name is said, else what was made of it."""
+    """Read a file; return "refused" if an error names it, and otherwise its content."""
     try:
         return repr(reader(run))
     except LabError as error:

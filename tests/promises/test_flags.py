@@ -1,4 +1,4 @@
-"""Whatever a shell passes to whichever flag, the command line ends with 0 or 2 and has said why in a sentence."""
+"""For any words on the command line, the exit code is 0 or 2, and an error is one sentence."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""A run that somebody works on is neither renamed, discarded nor replaced meanwhile, and what is computed is kept."""
+"""A run that is in use cannot be renamed, discarded or replaced, and its results are kept."""
 
 import fcntl
 import os
@@ -101,7 +101,7 @@ def test_what_only_looks_like_a_hold_is_none_and_shows_no_text_of_a_file(root: P
     folder = find("digits-label", root).folder
     (folder / f"{housekeeping.HELD}folder").mkdir()
     (folder / f"{housekeeping.HELD}link").symlink_to(root / "digits-vae" / "card.json")
-    os.mkfifo(folder / f"{housekeeping.HELD}pipe")  # opening it would never end
+    os.mkfifo(folder / f"{housekeeping.HELD}pipe")  # opening it would block forever
     with (folder / f"{housekeeping.HELD}evaluation-1; rm -x").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(RunInUse, match=r"in use \(another process\): wait"):
@@ -127,7 +127,7 @@ def test_a_run_that_was_moved_before_it_could_be_held_is_not_found(root: Path) -
     run = find("digits-label", root)
     housekeeping.rename(root, "digits-label", "new")
     with pytest.raises(RunNotFound, match="No run named 'digits-label'"), housekeeping.held(run, "map"):
-        pytest.fail("it was held")
+        pytest.fail("a run that does not exist was held")
 
 
 WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
@@ -144,7 +144,7 @@ WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
 
 @pytest.fixture
 def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
-    """Let something happen once a command has begun to compute."""
+    """Return a function that makes an action happen when a command starts to compute."""
     store_classifier(Classifier(), datasets.load("digits"), root)
     monkeypatch.setattr(sample_quality, "judge", lambda *_: [sample_quality.Finding(name="digits", value=0.5, of=10)])
 
@@ -188,7 +188,7 @@ def test_an_export_and_a_map_that_a_training_leaves_hold_the_run_too(
     monkeypatch.setattr(session, "embed", move)
     monkeypatch.setattr(session, "store_embedding", lambda *_: None)
     run = find("digits-label", root)
-    list(train_run(run.card().config, Launch(run="again", root=root, options=Options())))  # it is used as it is
+    list(train_run(run.card().config, Launch(run="again", root=root, options=Options())))  # the finished run is reused
     assert refused == [2, 2]
     measured("held", moves_refused=2, results_lost=0)
 

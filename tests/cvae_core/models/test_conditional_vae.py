@@ -1,4 +1,4 @@
-"""What every flavour owes to its callers: no leak of hidden pixels, shapes, determinism, and a c that matters."""
+"""Properties of every flavour: no leak of hidden pixels, shapes, determinism, and an effect of c."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,7 +31,7 @@ WITH_LATENTS = [kind for kind in KINDS if not kind.startswith("baseline")]
 
 
 def over(kinds: list[str]) -> pytest.MarkDecorator:
-    """Run a test on kinds in every preset that has them: a ladder has latents, and their prior is learned."""
+    """Parametrise a test by kinds of models in every preset that supports them (a ladder has latents and a learned prior)."""
     pairs = [(kind, preset) for preset in PRESETS for kind in kinds]
     no_ladder = ("baseline", "label standard")
     return pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def configured(kind: str, preset: str = "mlp", **changes: Any) -> Config:
 
 
 def shaken(config: Config) -> ConditionalVAE:
-    """Build a model and move all its weights: what starts at zero hides what it will depend on."""
+    """Build a model and change all its weights: weights that start at zero would hide dependencies."""
     model = build(config)
     with torch.no_grad():
         for index, weight in enumerate(model.parameters()):

@@ -1,4 +1,4 @@
-"""Densities are densities: they sum to 1, and noise and points are two names for one thing."""
+"""Densities sum to 1, and base noise and latent points are converted without loss."""
 
 import math
 from itertools import product

@@ -1,4 +1,4 @@
-"""What other tools read of a run is what the lab computes and has recorded."""
+"""Exports for other tools contain the values that the lab computes and stores."""
 
 import math
 import time
@@ -96,7 +96,7 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
 
 @pytest.fixture
 def log(root: Path, tmp_path: Path) -> EventAccumulator:
-    """Read back what is written for TensorBoard of a tiny run."""
+    """Export a tiny run for TensorBoard and read the log back."""
     folder = export.to_tensorboard(run_at("digits-label", root), tmp_path / "logs")
     assert folder == tmp_path / "logs" / "digits-label"
     return EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
@@ -155,7 +155,7 @@ def test_tensorboards_server_shows_every_stage_of_a_long_training_under_its_step
 
 @contextmanager
 def served_by_tensorboard(logs: Path, fast: str) -> Iterator[Callable[[str], Any]]:
-    """Answer requests to TensorBoard's plugins as its server does by default, without a port of its own."""
+    """Answer requests to TensorBoard's plugins as its default server does, without a port."""
     with warnings.catch_warnings(action="ignore"):  # of its parts about each other
         from tensorboard.backend import application
         from tensorboard.program import TensorBoard

@@ -1,4 +1,4 @@
-"""A frame and a strip show the digits of the stages that they name, beside what the model was given of them."""
+"""A frame and a strip show the images of the named stages, beside the input of the model."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from cvae_core.runs.run import Run, default_root, find
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Note what every picture is a grid of."""
+    """Record the images of every grid."""
     seen: list[dict[str, Any]] = []
 
     def grid(images: np.ndarray, **words: Any) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Several processes make one run, and make it as one process would."""
+"""Several processes train one run, with the same result as one process."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def said_by_two(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Hold the same label run trained by this process and by two others."""
+    """Return two folders with the same label run, trained by this process and by two others."""
     folders = {processes: tmp_path_factory.mktemp(f"by-{processes}") for processes in (1, 2)}
     words = ("train", "label", *FLAGS.split(), "--root")
     assert main.main([*words, str(folders[1])]) == 0

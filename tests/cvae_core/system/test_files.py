@@ -1,4 +1,4 @@
-"""A file is whole or was never there, and no flipped bit goes unnoticed."""
+"""Files are written atomically, and every flipped bit is detected."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def written(kind: str, tmp_path: Path) -> Path:
 
 
 def outcome(kind: str, path: Path) -> object:
-    """Read a file; return None where it is found damaged, else what was read in comparable form."""
+    """Read a file; return its content in comparable form, or None if it is reported as damaged."""
     _, read, comparable = KINDS[kind]
     try:
         return comparable(read(path))

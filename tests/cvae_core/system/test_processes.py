@@ -1,4 +1,4 @@
-"""A process is told from all others that have its ID, and counts as alive while one of its threads runs."""
+"""A process is distinguished from others with the same ID, and is alive while one of its threads runs."""
 
 import os
 import subprocess

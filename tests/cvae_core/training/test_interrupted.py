@@ -1,6 +1,6 @@
-"""Trainings as processes of their own, killed at random moments, started all at once, on a disk that is full.
+"""Trainings in separate processes: killed at random moments, started at the same time, on a full disk.
 
-Two kills of twenty and three starts of twenty are made here; all of them by `make soak`.
+The short version makes two of twenty kills and three of twenty starts. `make soak` makes all.
 """
 
 import os
@@ -76,14 +76,14 @@ def process(root: Path, config: Config, *words: str, name: str = "nothing", time
 
 @pytest.fixture(scope="module")
 def whole(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, int]:
-    """Hold a run that nothing interrupted, and how many reports it made."""
+    """Return a run that was not interrupted, and the number of its reports."""
     config, root = tiny("label", epochs=6, averaging=0.9), tmp_path_factory.mktemp("whole")
     count = len(list(train_run(config, Launch(run=config.run_name, root=root, options=OPTIONS))))
     return run_at(config.run_name, root), count
 
 
 def interrupted(file: str, times: int, config: Config, root: Path, reports: int) -> int:
-    """Train until the process is killed in the middle of writing a file, or by a signal at random; return how it ended."""
+    """Train until the process is killed during the write of a file, or at a random moment; return its exit status."""
     chance = random.Random(times)
     last, pause = chance.randrange(reports), chance.uniform(0, 0.02)
     with process(root, config, name=file or "nothing", times=times) as trainer:
@@ -162,7 +162,7 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount two megabytes."""
+    """Mount a file system of two megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, text=True)
@@ -173,7 +173,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, but: int = 0) -> Path:
-    """Leave so many bytes free."""
+    """Fill the disk until only this number of bytes is free."""
     filler = disk / "filler"
     filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - but))
     return filler

@@ -1,4 +1,4 @@
-"""The loop takes the steps it says, by the schedules it says, and measures what it says."""
+"""The training loop takes the documented steps, follows its schedules, and reports correct measurements."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -206,7 +206,7 @@ def test_the_average_lies_between_the_weights_it_has_seen(tiny: Tiny, digits: Da
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, bounds: list[float]) -> None:
-    """Let validation say these bounds, one per epoch."""
+    """Make validation return these bounds, one per epoch."""
     script = iter(bounds)
     monkeypatch.setattr(
         loop,
@@ -411,7 +411,7 @@ def test_half_precision_is_for_the_arithmetic_alone(tiny: Tiny, digits: DataSet)
 
 
 class Clock:
-    """Tells the time that products of matrices have taken, each as long as its type needs."""
+    """A clock that counts the time of matrix products, with a fixed duration for each dtype."""
 
     def __init__(self, seconds: dict[torch.dtype, float], busy: tuple[float, float] = (0.0, 0.0)) -> None:
         self.now, self.seconds, self.busy = 0.0, seconds, busy
@@ -458,7 +458,7 @@ def test_a_busy_moment_of_the_machine_changes_no_choice(begins: float, monkeypat
 
 
 def broken(learner: Learner, where: str) -> None:
-    """Make something of a learner's next step infinite."""
+    """Make the loss or the gradient of a learner's next step infinite."""
     weight = learner.learned[-1]
     if where == "loss":
         weight.register_hook(lambda gradient: gradient)  # the gradient is right, and the loss is not

@@ -1,4 +1,4 @@
-"""How long a training will take is measured, not guessed."""
+"""The duration of a training is estimated from measured steps."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
