@@ -1,4 +1,4 @@
-"""The pretrained runs: complete, sealed, small, and as good as their cards say."""
+"""The pretrained runs are complete, read-only and small, and reproduce the figures of their cards."""
 
 import statistics
 import subprocess

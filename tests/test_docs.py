@@ -1,4 +1,4 @@
-"""The documents of the repository can be read by the pages that use them, and their links lead somewhere."""
+"""Pages can read the glossary, and the links of the documents are valid."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ TERMS = (
 
 
 def glossary() -> dict[str, tuple[str, str]]:
-    """Read the glossary by the rule at its top: a sentence and a formula, or none, by each name of a term."""
+    """Read the glossary as its first comment describes: a sentence and an optional formula for each name of a term."""
     found: dict[str, tuple[str, str]] = {}
     for paragraph in (ROOT / "docs" / "glossary.md").read_text().split("\n\n"):
         if entry := re.fullmatch(r"\*\*(.+?)\*\*: (.+?)(?:\n(\$.+\$))?", paragraph.strip(), flags=re.DOTALL):

@@ -1,4 +1,4 @@
-"""README and docs/ are right: commands parse, cheap ones run, recipes run, tables are what the runs have stored."""
+"""README and docs/ are correct: commands parse, quick ones run, recipes run, and tables match the stored results."""
 
 import ast
 import importlib.util
@@ -141,7 +141,7 @@ def test_pip_can_install_the_lab_with_the_extras_that_it_names() -> None:
 
 @pytest.fixture
 def cooked(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run a recipe as a notebook would; return its variables, with what its last line shows."""
+    """Run a recipe as a notebook would; return its variables, and the value of its last line as "shown"."""
     monkeypatch.chdir(tmp_path)
     *lines, last = ast.parse(RECIPES[request.param]).body
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The examples run: the notebooks' imports and first cells in the gate, all of them in the soak."""
+"""The examples run: the short version runs the first cells of the notebooks, `make soak` all cells."""
 
 import ast
 import json
@@ -60,14 +60,14 @@ def sources(name: str) -> list[str]:
 
 
 def learned(said: str) -> list[dict[str, float]]:
-    """Read off what `examples/cvae.py` prints, per model."""
+    """Return the figures that `examples/cvae.py` prints for each model."""
     figures = [re.findall(r"^  (\S.*?) +(\d+\.\d\d)", part, flags=re.MULTILINE) for part in said.split("CVAE, ")[1:]]
     return [{name: float(value) for name, value in part} for part in figures]
 
 
 @pytest.fixture
 def run_lesson(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run `examples/cvae.py` as a shell would, without another import of torch; return what it prints."""
+    """Run `examples/cvae.py` in this process, to avoid another import of torch; return its output."""
 
     def run(*flags: str) -> str:
         monkeypatch.setattr(sys, "argv", [str(LESSON), *flags])

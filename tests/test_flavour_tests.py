@@ -1,4 +1,4 @@
-"""Only cvae_core.config tests which flavour a configuration has; everywhere else the configuration is asked."""
+"""Only cvae_core.config tests the flavour of a configuration; all other code uses attributes of the configuration."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Imports go one way: pages → app → cvae_core, and in both packages from a folder to those below it."""
+"""Imports point in one direction: pages → app → cvae_core, and in both packages from a folder to those below it."""
 
 import ast
 import subprocess
@@ -15,8 +15,8 @@ APP = sorted((REPOSITORY / "app").rglob("*.py"))
 BENCHMARKS = sorted((REPOSITORY / "benchmarks").glob("*.py"))
 PAGES = sorted((REPOSITORY / "pages").rglob("*.py"))
 
-# From top to bottom: a folder imports only from itself and from those below it. Modules beside the folders stand above them
-# all, but for `errors`, which stands below.
+# From top to bottom: a folder imports only from itself and from folders below it. Modules beside the folders are above all
+# folders, except `errors`, which is below them.
 ORDER = {
     "cvae_core": [
         "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "data", "config", "system", "errors",
@@ -32,7 +32,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Name every module that a file imports, anywhere in it, as a.b.c."""
+    """Return every module that a file imports at any place, as a.b.c."""
     for node in ast.walk(tree(path)):
         match node:
             case ast.Import(names=names):
@@ -51,13 +51,13 @@ MODULES = {module_name(path): path for path in [*CORE, *APP]}
 
 
 def modules(path: Path) -> set[str]:
-    """Name the modules of the core and the app that a file imports, itself and packages left out."""
+    """Return the modules of cvae_core and app that a file imports, without itself and without packages."""
     found = {name for name in imported(path) if name in MODULES and MODULES[name].name != "__init__.py"}
     return found - {module_name(path)}
 
 
 def height(module: str) -> int:
-    """Return how far above the lowest folder a module stands."""
+    """Return the position of a module's folder in the order, counted from the lowest."""
     package, room, *_ = [*module.split("."), ""]
     order = ORDER[package]
     return len(order) - order.index(room) if room in order else len(order) + 1

@@ -1,4 +1,4 @@
-"""The environment is what the lock says, package by package."""
+"""Every installed package has the version of the lock file."""
 
 import re
 from importlib.metadata import distributions

@@ -1,4 +1,4 @@
-"""SECURITY.md carries what was measured, and every promise in it is measured by a test."""
+"""SECURITY.md contains the measured figures, and a test measures each of its promises."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A name becomes a folder of the root, or is refused, wherever it comes from; nothing is read or written elsewhere."""
+"""A name from any source leads to a folder of runs or is refused; nothing is read or written elsewhere."""
 
 import io
 import shutil

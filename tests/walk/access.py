@@ -1,13 +1,13 @@
-"""What axe, the accessibility engine, finds on a page."""
+"""Check the accessibility of a page with axe."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 SERIOUS = ("serious", "critical")
 STILL = "() => document.getAnimations().every(animation => animation.playState !== 'running')"
-FAULTS_ONLY = {"resultTypes": ["violations"]}  # describing all that is well takes seconds
-# Streamlit's own: the chosen values of a multiselect are white on the primary colour, which in the dark look is a light one;
-# the blue of numbers and calls in code, which no theme sets, is light on light paper (3.7 where 4.5 is asked).
+FAULTS_ONLY = {"resultTypes": ["violations"]}  # reporting passed checks would take seconds
+# Faults of Streamlit: the chosen values of a multiselect are white on the primary colour, which is light in dark mode. The
+# blue of numbers and calls in code, which no theme sets, has a contrast of 3.7 in light mode, where 4.5 is required.
 NOT_OURS = {
     ("color-contrast", "dark"): '[data-testid="stMultiSelect"]',
     ("color-contrast", "light"): '[data-testid="stCode"] .token',
@@ -15,8 +15,8 @@ NOT_OURS = {
 
 
 def serious_faults(page: Page, look: str, *rules: str) -> list[tuple[str, str, str]]:
-    """Return rule, place and reason of whatever stands seriously in anybody's way, by some rules or all, and is the lab's."""
-    page.wait_for_function(STILL)  # what fades in has its colours by then
+    """Return rule, place and reason of each serious fault of the lab's own elements, by the given rules or by all."""
+    page.wait_for_function(STILL)  # fading elements then have their final colours
     found = []
     for fault in Axe().run(page, options=FAULTS_ONLY | ({"runOnly": rules} if rules else {})).response["violations"]:
         if fault["impact"] not in SERIOUS:

@@ -1,4 +1,4 @@
-"""The dashboard as a user starts it, and a browser that notices what goes wrong on a page."""
+"""The dashboard as a user starts it, and a browser that reports errors of pages."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --in-process-gpu"
 )
-WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
+WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels: widths of a desktop window and of a phone, and their height
 LONG = {"walk", "promises", "test_checkpoints.py", "test_interrupted.py", "test_parallel.py", "test_sessions.py"}
 Open = Callable[..., Page]
-MOMENT = 300  # milliseconds: longer than Streamlit keeps what a visitor does to itself
-QUIET = 2000  # milliseconds without a message after which nothing more is expected
-# What a page has asked its server for, and what was answered: the numbers of fields in Streamlit's messages (BackMsg,
-# ClientState, ForwardMsg) say which ask for a run of the script, which of them a clock sends, and which end one.
+MOMENT = 300  # milliseconds: longer than Streamlit's delay before it sends an input
+QUIET = 2000  # milliseconds without a message, after which no message is expected
+# Count the script runs that a page has requested and that have ended. The constants are numbers of fields in Streamlit's
+# messages (BackMsg, ClientState, ForwardMsg): requests of a run, periodic requests, and ends of a run.
 COUNT_RUNS = """
 {
     const runs = window.runs = { asked: 0, done: 0, at: 0 }, ASKS = 11, BY_CLOCK = 6, ENDS = 6;
@@ -64,7 +64,7 @@ COUNT_RUNS = """
     };
 }
 """
-ANSWERED = f"() => runs.done === runs.asked || performance.now() - runs.at > {QUIET}"  # two requests may be one run
+ANSWERED = f"() => runs.done === runs.asked || performance.now() - runs.at > {QUIET}"  # two requests may share a run
 
 
 def pytest_configure() -> None:
@@ -77,20 +77,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
     items.sort(
         key=lambda item: not LONG & set(Path(item.path).parts)
-    )  # they start first, that no process waits for one
+    )  # long tests start first, so that no process waits for them at the end
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     path = find_browser()
     if path is None:
-        pytest.skip("no Chromium or Chrome here: install one, or set CHROMIUM to its path")
+        pytest.skip("no browser was found: install Chromium or Chrome, or set CHROMIUM to its path")
     return browser_type_launch_args | {"executable_path": path, "args": FLAGS.split()}
 
 
 @pytest.fixture(scope="session")
 def browser(browser: Browser) -> Browser:
-    """Wait minutes for what must come in any window, and count what its pages ask for."""
+    """Set a timeout of minutes for all windows, and count the script runs that their pages request."""
     opened = browser.new_context
 
     def new_context(**settings: Any) -> BrowserContext:
@@ -105,7 +105,7 @@ def browser(browser: Browser) -> Browser:
 
 @pytest.fixture(scope="session")
 def wide(browser: Browser) -> Iterator[Page]:
-    """Open one window for all tests: its process has Streamlit's own files compiled, and pages open in half the time."""
+    """Open one window for all tests: its process has compiled Streamlit's scripts, so pages open in half the time."""
     yield from window(browser, WIDE)
 
 
@@ -116,14 +116,14 @@ def narrow(browser: Browser) -> Iterator[Page]:
 
 
 def window(browser: Browser, width: int) -> Iterator[Page]:
-    """Open a window of a visitor's own, some pixels wide."""
+    """Open a window of a new visitor with this width in pixels."""
     context = browser.new_context(viewport={"width": width, "height": HEIGHT})
     yield context.new_page()
     context.close()
 
 
 def as_found(page: Page) -> Iterator[Page]:
-    """Lend a window, then leave nothing in it: no page that goes on, no key or button held, no other size or scheme."""
+    """Yield a window, then reset it: close the page, release keys and buttons, and restore the size and colour scheme."""
     size = page.viewport_size
     assert size is not None
     yield page
@@ -137,13 +137,13 @@ def as_found(page: Page) -> Iterator[Page]:
 
 @pytest.fixture
 def page(wide: Page) -> Iterator[Page]:
-    """Lend the window, in place of the plugin's, which belongs to a new visitor each time and fetches all anew."""
+    """Yield the shared window instead of the plugin's, which would load all files again for each test."""
     yield from as_found(wide)
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the server; yield where it answers."""
+    """Start the server; yield its address."""
     folder = tmp_path_factory.mktemp("elsewhere")
     with dashboard(folder) as url:
         yield url
@@ -151,7 +151,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until a page is ready, has told the server what a visitor did, and shows the answer."""
+    """Wait until a page is ready, has sent the visitor's inputs to the server, and shows the answer."""
     ready(page)
     moment(page)
     page.wait_for_function(ANSWERED)
@@ -160,12 +160,12 @@ def settle(page: Page) -> None:
 
 
 def moment(page: Page, milliseconds: int = MOMENT) -> None:
-    """Wait by the page's own clock: whatever it was to do by then, it has done."""
+    """Wait with a timer of the page, so that its earlier timers have run."""
     page.evaluate("milliseconds => new Promise(done => setTimeout(done, milliseconds))", milliseconds)
 
 
 def eventually(page: Page, true: Callable[[], object]) -> None:
-    """Wait until something is true of a page."""
+    """Wait until a condition is true for a page."""
     deadline = time.monotonic() + WAIT
     while not true():
         assert time.monotonic() < deadline, f"not true within {WAIT:g} seconds"
@@ -180,14 +180,14 @@ def ready(page: Page) -> None:
 
 
 def time_to(act: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
+    """Return the seconds that an action takes."""
     started = time.monotonic()
     act()
     return time.monotonic() - started
 
 
 def point_on_screen(page: Page, digit: int, number: int) -> tuple[int, float, float]:
-    """Return the test index of a point of the first map, and where it is in the window."""
+    """Return the test index of a point of the first map, and its position in the window."""
     index, x, y = page.locator(".js-plotly-plot").first.evaluate(
         """(g, [digit, i]) => {
         const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
@@ -199,19 +199,19 @@ def point_on_screen(page: Page, digit: int, number: int) -> tuple[int, float, fl
 
 
 def leaves(url: str, address: str) -> bool:
-    """Say whether a request goes elsewhere than to the server."""
+    """Return whether a request goes to another server than the dashboard's."""
     return not url.startswith((address, "data:", "blob:"))
 
 
 @pytest.fixture
 def requests() -> list[str]:
-    """Hold the addresses that watched pages have asked for."""
+    """Return the list of addresses that watched pages request."""
     return []
 
 
 @pytest.fixture
 def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page]]:
-    """Watch pages: no error on them or in their console, and no request to another host."""
+    """Return a function that watches a page; fail at the end if a page had an error or a request to another host."""
     faults: list[str] = []
     pages: list[Page] = []
 
@@ -224,7 +224,7 @@ def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page
             faults.append(f"a request left the machine: {request.url}")
 
     def said(line: ConsoleMessage) -> None:
-        if line.type == "error" and "/_stcore/" not in line.location["url"]:  # asked twice for on a deep link
+        if line.type == "error" and "/_stcore/" not in line.location["url"]:  # a deep link requests it twice
             faults.append(line.text)
 
     handlers = {"pageerror": failed, "request": asked, "console": said}
@@ -244,13 +244,13 @@ def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page
 
 @pytest.fixture
 def phone(narrow: Page, watched: Callable[[Page], Page]) -> Iterator[Page]:
-    """Lend the window as wide as a phone."""
+    """Yield the window with the width of a phone."""
     yield from as_found(watched(narrow))
 
 
 @pytest.fixture
 def visit(page: Page, address: str, watched: Callable[[Page], Page]) -> Open:
-    """Open a page of the dashboard by its address and wait until it stands still."""
+    """Return a function that opens a page by its address and waits until it is complete."""
     watched(page)
 
     def open_page(path: str = "", visitor: Page = page) -> Page:

@@ -1,4 +1,4 @@
-"""A visitor draws: half a digit is completed as the pen moves, a hand is lent to all ten digits, a place is found."""
+"""Drawing: half a digit is completed while the pen moves, a style is applied to all ten digits, the map shows a point."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def answers(page: Page) -> list[str]:
 
 
 def draw(page: Page, turns: float = 0.9) -> None:
-    """Draw an arc of an ellipse from its top, leftwards; the pen stays down."""
+    """Draw an arc of an ellipse from its top to the left, without lifting the pen."""
     page.wait_for_selector(SHEET)
     page.locator(SHEET).scroll_into_view_if_needed()
     box = page.locator(SHEET).bounding_box()

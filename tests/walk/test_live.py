@@ -1,4 +1,4 @@
-"""Pictures that the browser decodes: they follow the hand, agree with torch, and let ordinary sliders stand in."""
+"""Pictures that the browser decodes follow the sliders and agree with torch; ordinary sliders are the fallback."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ DECODE = "(root, [epsilon, label]) => [...root.panel.network.decode(Float32Array
 
 @pytest.fixture
 def messages(page: Page) -> Iterator[list[int]]:
-    """Hold the sizes of all messages to and from the server."""
+    """Return the list of sizes of all messages to and from the server."""
     sizes: list[int] = []
 
     def watch(socket: WebSocket) -> None:
@@ -55,9 +55,9 @@ def messages(page: Page) -> Iterator[list[int]]:
 
 
 def shown(page: Page) -> Any:
-    """Wait until the live sliders are there; return what they look like.
+    """Wait until the live sliders are visible; return their picture.
 
-    A browser that other work keeps from starting them in time is asked to try again, as a visitor would.
+    If they do not start in time on a busy machine, press the button to try again.
     """
     late = page.get_by_role("button", name="Try live sliders again")
     while page.locator(".slider input").or_(late).first.wait_for() or late.count():

@@ -1,4 +1,4 @@
-"""The map of a latent space in a real browser: pointed at, clicked on, caught with a lasso, turned, walked across."""
+"""The map of a latent space in a real browser: hover, click, lasso, rotation, interpolation."""
 
 import io
 import re
@@ -19,7 +19,7 @@ MAP_SECONDS, VISITS = 1, 6
 
 
 def drawn(page: Page) -> None:
-    """Wait until the map has all its points."""
+    """Wait until the map shows all its points."""
     page.wait_for_function(
         f"() => {{ const g = document.querySelector('.js-plotly-plot'); return g?._fullData && ({POINTS})(g) >= 5000; }}",
         polling=20,
@@ -37,7 +37,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
 
 def move_to_a_point(page: Page, digit: int, number: int) -> int:
-    """Move over a point of the map as a hand would; return its test index."""
+    """Move the pointer over a point of the map; return its test index."""
     index, x, y = point_on_screen(page, digit, number)
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
@@ -176,7 +176,7 @@ def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -
 
 
 def lasso(page: Page, reach: int) -> FloatRect:
-    """Draw a square around the middle of the map, as many pixels to each side; return where the map is."""
+    """Draw a square lasso around the middle of the map, this many pixels to each side; return the map's box."""
     chart = page.locator(".js-plotly-plot").first
     chart.hover()
     chart.locator('[data-title="Lasso Select"]').click()
@@ -193,7 +193,7 @@ def lasso(page: Page, reach: int) -> FloatRect:
 
 
 def selected(page: Page) -> int:
-    """Return how many points a page says are selected."""
+    """Return the number of selected points that the page shows."""
     heading = page.get_by_role("heading", name=re.compile(r"[\d,]+ selected"))
     heading.wait_for()
     return int(heading.inner_text().split()[0].replace(",", ""))

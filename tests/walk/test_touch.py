@@ -1,4 +1,4 @@
-"""Fingers on charts, on a phone in a real browser: they scroll the page, and tap; a tool that they choose, they use."""
+"""Touch on charts, on a phone in a real browser: fingers scroll the page, tap, and use the chart's chosen tool."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ RANGES = "g => [g._fullLayout.xaxis.range, g._fullLayout.yaxis.range].map(String
 
 @pytest.fixture
 def fingers(browser: Browser, watched: Callable[[Page], Page]) -> Iterator[Page]:
-    """Open a window of a visitor's own on a phone."""
+    """Open a window of a new visitor on a phone."""
     context = browser.new_context(viewport={"width": NARROW, "height": HEIGHT}, has_touch=True, is_mobile=True)
     yield watched(context.new_page())
     context.close()
 
 
 def draw_up(page: Page, by: int) -> float:
-    """Draw a finger up from the middle of the first chart, some pixels; return how far the page has scrolled for it."""
+    """Move a finger up from the middle of the first chart by some pixels; return the scrolled distance of the page."""
     scrolled = "() => document.querySelector('[data-testid=stMain]').scrollTop"
     before = page.evaluate(scrolled)
     box = page.locator(f"{CHART} .nsewdrag").first.bounding_box()

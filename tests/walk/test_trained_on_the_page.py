@@ -1,4 +1,4 @@
-"""A run started on the page, followed, stopped, resumed, found again by another server, and used by the other pages."""
+"""A run is started on the page, followed, stopped, resumed, found by another server, and used by other pages."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ EPOCHS = "() => Number(document.querySelector('.st-key-followed [role=img]')?.ar
 
 @pytest.fixture
 def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the dashboard serve a folder of runs of its own, and leave nothing at work in it."""
+    """Give the dashboard a new folder of runs; stop its trainings at the end."""
     root = tmp_path / "runs"
     shutil.copytree(CHECKPOINTS / "digits-label", root / "digits-label")
     monkeypatch.setenv("CVAE_RUNS", str(root))
@@ -39,7 +39,7 @@ def fill(page: Page, label: str, text: str) -> None:
 
 
 def training_as_soon_as_others(page: Page, root: Path) -> None:
-    """Wait until the run trains, and take its low priority away where the system lets a test: others may be busy here."""
+    """Wait until the run trains, and raise its low priority if the system allows it, because the machine may be busy."""
     button(page, "Stop training").wait_for()
     entry = queue.look(root).training
     assert entry

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
+"""The dashboard in a real browser: every page in light and dark mode and at phone width, and actions of visitors."""
 
 import io
 import re
@@ -53,7 +53,7 @@ CLEAR_OF_TOOLS = """charts => charts.every(chart => {
 
 
 def sources(page: Page) -> list[str]:
-    """Return the addresses of the pictures on a page, which name their content."""
+    """Return the addresses of the pictures on a page, which contain digests of the pictures."""
     return page.eval_on_selector_all('[data-testid="stImage"] img', "images => images.map(image => image.src)")
 
 
@@ -62,13 +62,13 @@ def content(page: Page, number: int = 0) -> bytes:
 
 
 def fits(page: Page) -> bool:
-    """Say whether nothing reaches beyond the window's right edge."""
+    """Return whether all elements end within the window's right edge."""
     within: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     return within
 
 
 def press(page: Page, label: str, key: str) -> None:
-    """Focus the slider of a label and press a key, then wait for what it changes."""
+    """Focus the slider with this label, press a key, and wait for the result."""
     slider = page.get_by_test_id("stSlider").filter(has_text=label).locator("input[type=range]").first
     slider.focus()
     slider.press(key)
@@ -76,12 +76,12 @@ def press(page: Page, label: str, key: str) -> None:
 
 
 def quick(act: Callable[[], object], limit: float) -> bool:
-    """Say whether one of a few tries is within some seconds, since other work may share the machine."""
+    """Return whether one of a few tries takes at most some seconds: other programs may use the machine."""
     return any(time_to(act) < limit for _ in range(VISITS))
 
 
 def background(page: Page) -> int:
-    """Return how much red of 255 is behind a page's words."""
+    """Return the red value, 0 to 255, of a page's background."""
     colour = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     return int(colour.removeprefix("rgb(").split(",")[0])
 
@@ -115,7 +115,7 @@ OPENED = {".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": ope
 
 
 def exported(page: Page, folder: Path) -> list[str]:
-    """Take every export of a page, open each where it was taken to, and return what they are."""
+    """Download every export of a page, open each file, and return their suffixes."""
     found = []
     for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
         with page.expect_download() as download:
@@ -290,7 +290,7 @@ def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_to
     told = page.get_by_test_id("stAlert").filter(has_text="nats per image")
 
     def words_of(table: int, y: int, another: str = "") -> str:
-        """Click into the second column of a table, as a hand does once the page stands still; return what is told then."""
+        """Click into the second column of a table after the page is complete; return the text that appears."""
         page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 350, "y": y})
         moment(page, 500)
         page.mouse.down()
