@@ -243,7 +243,7 @@ def test_a_measurement_says_what_share_of_the_processor_others_had_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
-    assert machine.machine(machine.ticks())["stolen"] == 0  # where nobody says
+    assert machine.machine(machine.ticks())["stolen"] == 0  # if /proc/stat is missing
     (tmp_path / "stat").write_text("cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
     begun = machine.ticks()
     (tmp_path / "stat").write_text("cpu  40 20 30 60 50 60 70 130 90 100\n")

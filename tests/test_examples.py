@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 LESSON = EXAMPLES / "cvae.py"
 NOTEBOOKS = sorted(path.name for path in EXAMPLES.glob("*.ipynb"))
-FIRST_CELLS = 2  # imports, and what follows them
-# What must be true of a notebook's variables when all its cells have run.
+FIRST_CELLS = 2  # the imports and the next cell
+# Assertions about a notebook's variables after all its cells have run.
 OUTCOMES = {
     "1_sample_complete_score.ipynb": """
 assert images.shape == (6, 10, 784) and completions.shape == (4, 8, 784)

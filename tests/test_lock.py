@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.measuring import Measured
 
 ROOT = Path(__file__).resolve().parents[1]
-INSTALLERS = {"pip", "wheel"}  # what a virtual environment brings along
+INSTALLERS = {"pip", "wheel"}  # part of every virtual environment
 
 
 def pinned(file: str) -> dict[str, Requirement]:

@@ -21,7 +21,7 @@ CODE = re.compile(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)")
 LIVE = re.compile(
     r"(?<!\\)(?:\[(?:x|link)\]|<img|\$\\frac|\$y\$|~~[\w-]+~~|:(?=red|material/home))" + f"|{re.escape(ADDRESS)}"
 )
-VIEWS = [  # a page, what its address says, and the texts that are shown there
+VIEWS = [  # a page, its query parameters, and the texts that it shows
     ("home", {}, ["origin", "created"]),
     ("home", {"run": marked("asked", ADDRESS)}, []),
     ("training", {"task": "Runs"}, ["note", "created"]),

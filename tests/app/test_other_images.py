@@ -28,7 +28,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 OTHER = "0" * 64
 NAMED = "digits (other images, 00000000)"
 SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would mislead."
-MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # of a run and images: page, address, and which run
+MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # pages about a run and images: page, query parameters, run
     ("home", {}, "digits-quadrant-1"),
     ("generate", {}, "digits-label"),
     ("generate", {"live": "false", "draw": "true", "view": "VAE beside CVAE"}, "digits-label"),
@@ -81,7 +81,7 @@ def of_other_images(own_runs: Path, monkeypatch: pytest.MonkeyPatch, digits: Dat
         store(run, stored_cells(run), run.weights_digest(), CURVE)
     splits = {name: Untouched(digits.split(name)) for name in datasets.SPLITS}
     monkeypatch.setattr(datasets, "load", lambda _: DataSet("digits", **splits, fingerprint=digits.fingerprint))
-    monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may take what images there are
+    monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may use this machine's images
     return own_runs
 
 

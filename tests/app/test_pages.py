@@ -186,7 +186,7 @@ def test_an_imported_run_is_called_so_in_every_selector_and_table(
     shown = [option for selector in (*visitor.selectbox, *visitor.multiselect) for option in selector.options]
     shown += [str(row) for found in (*visitor.dataframe, *visitor.table) for row in found.value.to_numpy().tolist()]
     assert [words for words in shown if "digits-" in words and "imported" not in words] == []
-    assert "imported" in said(visitor) + str(shown) or (name, query) == ("why", {})  # which shows runs of one's own
+    assert "imported" in said(visitor) + str(shown) or (name, query) == ("why", {})  # it shows own runs
 
 
 @pytest.mark.parametrize("words", ["digits-quadrant-1", "digits-quadrant-1, imported"])
@@ -381,10 +381,10 @@ class TestGenerate:
         ("inpaint", {"seed": "12.7", "samples": "4"}, "`seed=12.7`"),
         ("generate", {"seed": "-5"}, "`seed=-5`"),
         ("generate", {"seed": str(2**64)}, f"`seed={2**64}`"),
-        ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # which no browser's number is
+        ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # no browser sends such a number
         ("generate", {"seed": str(2**53 - 1)}, None),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
-        ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
+        ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # defaults, which the address omits
         ("generate", {"seed": "1e1"}, None),
         ("latent", {"method": "t-SNE", "point": "3"}, None),
     ],
@@ -448,7 +448,7 @@ def test_what_was_chosen_on_a_page_is_there_again_and_in_its_address(
     visitor = visit(page, **query)
     chosen = {name: visitor.query_params[name] for name in query}
     for name in ("cll", "training", "generate", "why", page):
-        visitor.query_params.clear()  # a link of the sidebar says nothing but the page
+        visitor.query_params.clear()  # a link of the sidebar contains the page only
         assert not go_on(visitor, name).error, name
     assert {name: visitor.query_params.get(name) for name in query} == chosen
 
@@ -524,7 +524,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         classifier = Classifier()
-        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it sees sevens everywhere
+        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # a classifier that reads every digit as 7
         store_classifier(classifier, datasets.load("digits"), own_runs)
         visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
         assert not pictures(visitor)
@@ -553,7 +553,7 @@ class TestBadState:
         assert str(path.name) in visit("generate").error[0].value
         home = visit("home")
         assert len(home.error) == 1
-        assert len(pictures(home)) == 3  # completions, map and stages: none of them decodes these weights
+        assert len(pictures(home)) == 3  # completions, map and stages do not decode these weights
 
     def test_a_damaged_card_is_named_beside_the_good_ones(
         self, visit: Visit, without_mnist: None, own_runs: Path
@@ -876,7 +876,7 @@ class TestWhy:
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # the open question alone
         precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
-        assert set(precise) <= {"0.01"}  # of a dead unit
+        assert set(precise) <= {"0.01"}  # of a collapsed unit
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
@@ -1022,7 +1022,7 @@ class TestTraining:
         ("told", "reached"),
         [
             ({"moment": 3, "resting": False}, 3),
-            ({"moment": None, "resting": True}, None),  # a hand has moved the slider
+            ({"moment": None, "resting": True}, None),  # the visitor has moved the slider
             ({"moment": 10}, None),
             ({"moment": -1}, None),
             ({"moment": "3"}, None),

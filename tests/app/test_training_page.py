@@ -124,7 +124,7 @@ def test_a_run_of_other_images_is_no_twin_and_no_baseline(
         run.write_card(replace(run.card(), data_fingerprint="0" * 64))
     assert "Start" in labels(form(visit, **twin))
     visitor = form(visit, Model="quadrant", Name="mine")
-    assert "and its baseline's" in said(visitor)  # the pretrained one cannot serve, and another one gets another name
+    assert "and its baseline's" in said(visitor)  # the pretrained run does not fit, so the new one gets another name
     run.write_card(replace(run.card(), read_only=False))
     visitor = form(visit, Model="quadrant", Name="mine")
     assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value
@@ -160,7 +160,7 @@ def test_a_run_that_diverged_is_to_be_trained_anew_and_not_resumed(
     assert "Resume training" not in labels(visitor)
 
 
-FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # what a card says of a run that learned nothing
+FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # the card of a run that learned nothing
 
 
 def test_a_verdict_is_told_wherever_a_run_is_listed_or_shown(
@@ -350,7 +350,7 @@ def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
 
 def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
     root = running.folder.parent
-    with queue._changing(root) as entries:  # entries of this process, to have living ones
+    with queue._changing(root) as entries:  # entries of this process, which is alive
         entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
     visitor = visit("training", task="Train")
     visitor.button(key="Earlier c").click().run()
@@ -479,7 +479,7 @@ def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen:
 def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
     chosen[:] = ["digits-label", "digits-quadrant-1"]
     (table,) = visit("training", task="Runs").table
-    assert "width" not in table.value.index  # they have the same
+    assert "width" not in table.value.index  # both have the same
     assert table.value.loc["flavour"].tolist() == ["label", "quadrant"]
 
 

@@ -32,7 +32,7 @@ from cvae_core.training.verdicts import reached
 from tests.conftest import Tiny
 
 IMAGES, DRAWS = 4, 2
-PARTS = {"label": "labels", "pixels": "pixels"}  # of a condition, and the tensors that hold them
+PARTS = {"label": "labels", "pixels": "pixels"}  # parts of a condition and their tensors
 CASES = [
     (flavour, preset, pixels)
     for preset, flavours in PRESETS.items()

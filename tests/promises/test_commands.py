@@ -28,7 +28,7 @@ from tests.promises.hostile import COMMANDS, MARK
 
 pytestmark = pytest.mark.promise
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
-AS_OLD = ("options",)  # what cards lacked when their command was all that told how a run was trained
+AS_OLD = ("options",)  # fields that are missing in cards of older versions, which had only the command
 
 
 def with_command(run: Run, command: object, *, old: bool = True, **news: Any) -> None:
@@ -53,7 +53,7 @@ def test_the_command_in_a_card_is_not_read(
         assert now.resume.options in (Options(), *([Options(device="cpu")] if old else []))
         for line in ("list", "list --json", "queue"):
             assert main.main([*line.split(), "--root", str(root)]) == 0
-        run.write_card(run.card())  # and whoever writes the card anew leaves nothing of it there
+        run.write_card(run.card())  # writing the card again removes it
         assert MARK not in capsys.readouterr().out
         assert MARK not in (run.folder / CARD).read_text()
         assert main._parsed([*now.resume.words, "--root", str(root)]) == train.Train(
@@ -115,7 +115,7 @@ def test_what_waits_and_what_was_asked_for_are_data_or_refused(
             control.state_of(tmp_path, "mine")
         said = capsys.readouterr()
         assert MARK not in said.out + said.err
-    files.write_json(asked, a_job("other").to_json())  # another run's in its place
+    files.write_json(asked, a_job("other").to_json())  # replaced by the job of another run
     with pytest.raises(RunDamaged, match=r"mine\.job"):
         control.state_of(tmp_path, "mine")
     measured("commands", in_the_queue=len(HOSTILE_JOBS), shown_or_run=0)

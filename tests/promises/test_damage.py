@@ -35,8 +35,8 @@ from tests.measuring import Measured
 NAME, OTHER = "digits-label", "digits-vae"
 PCA, SMALLER = Layout(method="pca", points=60), Layout(method="pca", points=50)
 Reader = Callable[[Run], object]
-READERS: dict[str, Reader] = {  # a file of a run, and what is made of it in comparable form
-    "card.json": lambda run: (run.card(), run.curves().to_csv()),  # of another run's card, the curves say so
+READERS: dict[str, Reader] = {  # a file of a run, and its content in comparable form
+    "card.json": lambda run: (run.card(), run.curves().to_csv()),  # the curves detect the card of another run
     "curves.csv": lambda run: run.curves().to_csv(),
     "stages.npz": lambda run: {name: files.digest(array.tobytes()) for name, array in run.stages().items()},
     "weights-*.safetensors": lambda run: {n: t.sum().item() for n, t in run.model().state_dict().items()},
@@ -50,7 +50,7 @@ READERS: dict[str, Reader] = {  # a file of a run, and what is made of it in com
 }
 Damage = Callable[
     [Path, Path, Random], bool | None
-]  # of a file, given its like in another run; False where it cannot be
+]  # damages a file, given the same file of another run; False if impossible
 DAMAGES: dict[str, Damage] = {}
 
 
@@ -121,7 +121,7 @@ def a_file_of_another_kind(path: Path, other: Path, chance: Random) -> None:
 @damage
 def the_file_of_another_run(path: Path, other: Path, chance: Random) -> bool:
     if not other.is_file() or other.name.startswith(("classifier", "cll", "draws", "judgement", "embedding")):
-        return False  # these name the weights that they are of: those of others are left out, which is no damage
+        return False  # results name their weights: results of other weights are ignored, which is no damage
     path.write_bytes(other.read_bytes())
     return True
 
@@ -241,7 +241,7 @@ def test_a_damaged_file_is_never_taken_for_a_good_one_and_hides_no_other_run(
                 path = root / whole.relative_to(pristine)
                 if how(path, like, Random(f"{file} {way} {number}")) is not False and not same(path, whole):
                     inputs += 1
-                    harmless = () if path.is_symlink() else (intact,)  # a link is refused, whatever it leads to
+                    harmless = () if path.is_symlink() else (intact,)  # every link is refused
                     if outcome(reader, find(NAME, root), path) not in ("refused", *harmless):
                         accepted.append(f"{file}: {way} {number}")
                     cards, damaged = readable(root)

@@ -55,9 +55,7 @@ def test_no_byte_of_mnist_changes_unnoticed(
     assert main.main(["download", "mnist"]) == 0
     assert fingerprints.named_here("mnist") == "mnist"
     change(published / file, place)
-    monkeypatch.setattr(
-        fingerprints, "_seen", {}
-    )  # as another process sees it, which has what the first one remembered
+    monkeypatch.setattr(fingerprints, "_seen", {})  # in another process, which has the first one's cache
     for words in (["download", "mnist"], train, ["classifier", "mnist", "--root", str(root)]):
         capsys.readouterr()
         assert main.main(words) == 2
@@ -74,7 +72,7 @@ def test_what_is_remembered_makes_no_images_the_published_ones(
     fingerprints.look("mnist")
     lie = files.read_json(memory)
     change(published / "t10k-labels-idx1-ubyte", 0)
-    files.write_json(memory, lie)  # as if it were of these files
+    files.write_json(memory, lie)  # as if it belonged to these files
     monkeypatch.setattr(fingerprints, "_seen", {})
     assert fingerprints.named_here("mnist").startswith("mnist (other images, ")
     assert main.main(["train", "label", "--root", str(tmp_path / "runs")]) == 2

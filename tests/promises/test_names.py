@@ -71,7 +71,7 @@ def test_the_command_line_refuses_every_hostile_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (root / ".queue").mkdir()
-    (root / ".queue" / "lock").touch()  # what asking for a place in the queue leaves
+    (root / ".queue" / "lock").touch()  # left by entering the queue
     archive = tmp_path / "a.zip"
     archive.write_bytes(archives.packed(find("digits-vae", root)))
     commands = [

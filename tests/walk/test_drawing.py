@@ -20,7 +20,7 @@ from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
-RUN_OF = {"mnist": "quadrant-1", "digits": "digits-quadrant-1"}  # of a drawing, by what it is drawn beside
+RUN_OF = {"mnist": "quadrant-1", "digits": "digits-quadrant-1"}  # by the data set of the page
 STEPS = 12  # of the pen along an arc
 COMPLETE = """(root, [ink, visible, epsilons]) =>
     [...root.pad.network.complete(Float32Array.from(ink), visible, epsilons.map((each) => Float32Array.from(each)))]"""
@@ -136,7 +136,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     lift(page)
     drawn = ink(page)
     assert drawn.sum() > 20
-    np.testing.assert_allclose(255 * drawn, (255 * drawn).round(), atol=1e-4)  # nothing is lost on the way to Python
+    np.testing.assert_allclose(255 * drawn, (255 * drawn).round(), atol=1e-4)  # Python gets the exact values
     page.get_by_role("button", name="Clear", exact=True).click()
     assert not ink(page).any()
     page.get_by_role("button", name="Undo", exact=True).click()

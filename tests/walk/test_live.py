@@ -140,7 +140,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     moment(page)
     still = shown(page)
-    assert page.evaluate(FRAMES_ASKED) == 0  # what stands still costs no processor
+    assert page.evaluate(FRAMES_ASKED) == 0  # a still picture uses no processor time
     assert shown(page) == still
 
 

@@ -66,7 +66,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
         return i < 0 ? 1e9 : Math.hypot(l.xaxis.d2p(t.x[i]) - l.xaxis.d2p(x), l.yaxis.d2p(t.y[i]) - l.yaxis.d2p(y)); }""",
         [shown, *chart.evaluate("g => [g._fullData[3].x[40], g._fullData[3].y[40]]")],
     )
-    assert shown == index or near < 8  # points may lie over each other
+    assert shown == index or near < 8  # points may overlap
     page.keyboard.down("Shift")
     click_on_a_point(page, digit=6, number=20)
     page.keyboard.up("Shift")
@@ -258,7 +258,7 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
     box = lasso(page, 90)
     assert selected(page) > count
     heading = page.get_by_role("heading", name=re.compile("selected"))
-    while heading.count():  # two clicks that a busy machine holds apart are no double click
+    while heading.count():  # on a busy machine, two clicks may be too slow for a double click
         page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
         settle(page)
     assert "caught" not in page.url

@@ -23,7 +23,7 @@ VIEWS = (
     "",
     "training?task=Train&follow=failed",
     "training?task=Sweep&sweep=grid",
-)  # the others are looked at without a browser
+)  # the others are tested without a browser
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def test_no_text_of_a_file_makes_a_browser_ask_for_anything(
             page.evaluate(
                 "url => new Promise(done => Object.assign(new Image(), {onerror: done, src: url}))", f"{address}/x"
             )
-            assert asked == ["/x"]  # it would have been noticed
+            assert asked == ["/x"]  # the server does record requests
 
 
 def test_every_letter_is_shown_and_none_means_anything(page: Page, tmp_path: Path, measured: Measured) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.walk.conftest import HEIGHT, NARROW, Open, eventually, moment, point_on_screen, settle
 
-STEPS, FRAME = 20, 16  # of a finger's way, and milliseconds for each
+STEPS, FRAME = 20, 16  # steps of a finger's movement, and milliseconds for each
 CHART = ".js-plotly-plot"
 RANGES = "g => [g._fullLayout.xaxis.range, g._fullLayout.yaxis.range].map(String)"
 
@@ -36,7 +36,7 @@ def draw_up(page: Page, by: int) -> float:
         moment(page, FRAME)
     hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     now = None
-    while now != (now := page.evaluate(scrolled)):  # it rolls on
+    while now != (now := page.evaluate(scrolled)):  # the page is still scrolling
         moment(page, 600)
     moved: float = now - before
     return moved
@@ -49,7 +49,9 @@ def test_a_finger_scrolls_the_page_but_while_a_tool_is_in_hand(visit: Open, fing
     chart.scroll_into_view_if_needed()
     as_it_was = chart.evaluate(RANGES)
     paleness = "tool => getComputedStyle(tool).opacity"
-    assert float(chart.locator('.modebar-btn.active[data-attr="dragmode"]').evaluate(paleness)) < 1  # it is not in hand
+    assert (
+        float(chart.locator('.modebar-btn.active[data-attr="dragmode"]').evaluate(paleness)) < 1
+    )  # the tool is inactive
     assert draw_up(fingers, 60) > 30
     assert chart.evaluate(RANGES) == as_it_was
     zoom = chart.locator('.modebar-btn[data-val="zoom"]')

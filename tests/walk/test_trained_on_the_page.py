@@ -75,7 +75,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             drawn = curve.evaluate("canvas => canvas.toDataURL()")
             grown(page, epochs)
             page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
-            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it grows where it stands
+            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # the same canvas grows
             expect(page.get_by_role("progressbar")).to_be_visible()
             page.get_by_text("What it says").click()
             expect(page.get_by_text("best so far").first).to_be_visible()
@@ -86,7 +86,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Resume training").click()
             training_as_soon_as_others(page, own_root)
             epochs = grown(page, int(page.evaluate(EPOCHS)))
-        assert queue.look(own_root).trains("mine")  # though the server is gone
+        assert queue.look(own_root).trains("mine")  # although the server has ended
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)

@@ -32,7 +32,7 @@ EXPORTS = {
     "training": ".csv .gif .gif .png .png .png .png",
     "cll": ".csv .md .tex",
 }
-NEED_MNIST = ("latent", "why")  # for all of their exports
+NEED_MNIST = ("latent", "why")  # for all their exports
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules that look at them
 WARM_SECONDS, SEEN_SECONDS, CONTROL_SECONDS, SERVED_SECONDS = 1.5, 1.5, 0.25, 10
 VISITS, CLICKS = 6, 9
@@ -133,7 +133,7 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
     visit: Open, phone: Page, name: str, address: str, requests: list[str], measured: Measured, tmp_path: Path
 ) -> None:
     page = visit(PATHS[name], phone)
-    for width in (None, WIDE):  # a page is opened once only: nothing else that tests do takes as long
+    for width in (None, WIDE):  # each page is opened only once, because opening is the slowest part
         if width:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             settle(page)
@@ -145,12 +145,12 @@ def test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_s
         assert sources(page) or page.get_by_test_id("stDataFrame").count() or charts
         assert page.eval_on_selector_all(".js-plotly-plot", CLEAR_OF_TOOLS)
         assert not serious_faults(page, "light")
-    if name != "training":  # whose runs stand beside each other, however many they are
+    if name != "training":  # its runs are always side by side
         assert page.eval_on_selector_all('[data-testid="stImage"] img', AS_WIDE_AS_IT_IS)
     page.emulate_media(color_scheme="dark")
     settle(page)
     assert background(page) < 50
-    assert not serious_faults(page, "dark", *COLOURS)  # nothing else has changed
+    assert not serious_faults(page, "dark", *COLOURS)  # only the colours have changed
     if datasets.on_disk("mnist") or name not in NEED_MNIST:
         assert exported(page, tmp_path) == EXPORTS[name].split()
     away = sum(leaves(url, address) for url in requests)
@@ -183,7 +183,7 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(visit: Open) -> None:
         assert picture.evaluate("image => getComputedStyle(image).imageRendering") == rendering
         enlarged = picture.evaluate("image => image.width * devicePixelRatio > image.naturalWidth")
         assert enlarged == (rendering == "pixelated")
-        assert picture.bounding_box()["width"] >= 640  # on a phone too, where it is pushed along
+        assert picture.bounding_box()["width"] >= 640  # also on a phone, where it scrolls
         assert window.evaluate("window => window.scrollWidth > window.clientWidth") == (width == 390)
     screen.send("Emulation.clearDeviceMetricsOverride")
     screen.detach()
@@ -342,7 +342,7 @@ def test_an_unknown_page_leads_home(page: Page, address: str) -> None:
 
 CURSOR = """() => { const chart = document.querySelector('.js-plotly-plot'), line = chart.querySelector('.cursor');
     const axis = chart._fullLayout.xaxis, left = line.getBoundingClientRect().x + 1 - chart.getBoundingClientRect().x;
-    return axis.p2d(left - axis._offset); }"""  # the epoch at which the line across the curves stands
+    return axis.p2d(left - axis._offset); }"""  # the epoch of the vertical line
 PLAY_AND_PAUSE = f"""button => {{
     const cursor = {CURSOR}, look = () => {{
         if (!document.querySelector('.js-plotly-plot .cursor') || !(cursor() > 0)) return requestAnimationFrame(look);
@@ -402,10 +402,10 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert page.evaluate(CURSOR) == stopped
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"() => ({CURSOR})() > {stopped}")
-    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # a hand on the slider ends it too
+    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # moving the slider also stops it
     page.get_by_role("button", name="Play", exact=True).wait_for()
     settle(page)
-    assert "epoch=" in page.url  # which the last moment's has not
+    assert "epoch=" in page.url  # the address has no epoch at the last one
 
 
 def test_nonsense_for_a_closed_tab_is_told_when_it_is_opened(visit: Open) -> None:
@@ -430,7 +430,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
     drawn_by = chart.get_attribute("_echarts_instance_")
     progress = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
     page.get_by_text(progress).wait_for(state="hidden")
-    assert chart.get_attribute("_echarts_instance_") == drawn_by  # which takes in new images where it stands
+    assert chart.get_attribute("_echarts_instance_") == drawn_by  # the same chart gets the new images
     stored = next(
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )
@@ -468,5 +468,5 @@ def test_the_table_of_runs_has_one_csv_and_it_is_ours(visit: Open) -> None:
     page = visit("training?task=Runs")
     page.get_by_test_id("stDataFrame").first.hover()
     page.get_by_role("button", name="Fullscreen").first.wait_for()  # Streamlit's tools for the table are shown
-    assert not page.get_by_role("button", name="Download as CSV").is_visible()  # which has no guard against formulas
+    assert not page.get_by_role("button", name="Download as CSV").is_visible()  # this export would not escape formulas
     assert page.get_by_role("button", name="CSV", exact=True).is_visible()

@@ -38,14 +38,14 @@ RENDERED = {
     "tabs",
     "html",
 }
-BUTTONS = {"pills", "segmented_control", "radio", "select_slider"}  # whose options are Markdown, too
-PLAIN = {"code", "text"}  # elements whose body is no Markdown
-BANNED = {"write", "exception", "help", "echo"}  # they render whatever they are given
-ESCAPED = {"plain", "code", "source"}  # the last one reads a file of the lab's own
+BUTTONS = {"pills", "segmented_control", "radio", "select_slider"}  # their options are Markdown, too
+PLAIN = {"code", "text"}  # elements whose body is not Markdown
+BANNED = {"write", "exception", "help", "echo"}  # they render any object
+ESCAPED = {"plain", "code", "source"}  # `source` reads the lab's own files
 NUMBERS = {"len", "int", "round", "float", "abs"}
 COLLECTIONS = {"list", "tuple", "sorted", "dict", "zip", "reversed", "map", "range", "enumerate"}
 CHANGES = {"append", "extend", "insert", "update", "setdefault"}
-FORMATTED = re.compile(r".*[dfgeE%,]$")  # of a text they would raise
+FORMATTED = re.compile(r".*[dfgeE%,]$")  # formats that raise an error for a text
 Function = ast.FunctionDef | ast.Lambda
 
 
@@ -70,7 +70,7 @@ class Module:
         self.name, self.tree = name, tree
         self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         self.asked: set[tuple[str, ast.AST]] = set()
-        self.imports: dict[str, str] = {}  # the module, or the function in a module, that a name stands for
+        self.imports: dict[str, str] = {}  # the module or function that a name refers to
         for node in ast.walk(tree):
             match node:
                 case ast.Import(names=names):
@@ -107,7 +107,7 @@ class Module:
             case ast.Attribute(value=ast.Name(id=base)) if base in self.imports and base != "st":
                 return None
             case ast.Attribute(value=ast.Constant()):
-                return None  # a text's own method
+                return None  # a method of str
             case ast.Attribute(attr=name) if name in ELEMENTS:
                 return name
         return None
@@ -208,14 +208,14 @@ class Module:
         """Return whether all values that a name can have at this place are safe."""
         for scope in self.around(name):
             if (name.id, scope) in self.asked:
-                return True  # it stands for a part of itself, and of what else is asked already
+                return True  # recursion: this name is being examined already
             self.asked.add((name.id, scope))
             bound = list(self.bound(name.id, scope))
             self.asked.discard((name.id, scope))
             if bound:
                 return all(bound)
         function = self.functions.get(name.id)
-        return function is not None and _is_markdown(function.returns)  # to be called: a format_func, say
+        return function is not None and _is_markdown(function.returns)  # a function, such as a format_func
 
     def bound(self, name: str, scope: ast.AST) -> Iterator[bool]:
         """Return, for each assignment of a name in a function or module, whether the value is safe."""

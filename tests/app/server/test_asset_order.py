@@ -73,7 +73,7 @@ def waits(*asking: Callable[[SmallFilesFirst], Awaitable[float]]) -> list[float]
         with asyncio.Runner(loop_factory=Jumping) as runner:
             return runner.run(together())
 
-    with ThreadPoolExecutor(1) as apart:  # a browser's loop may be running in this thread, from tests before
+    with ThreadPoolExecutor(1) as apart:  # an earlier browser test may have left its event loop running in this thread
         return apart.submit(run).result()
 
 

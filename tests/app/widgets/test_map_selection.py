@@ -8,7 +8,7 @@ import pytest
 
 from app.widgets.map_selection import packed, unpacked
 
-LONGEST = 2000  # letters of an address that everything takes
+LONGEST = 2000  # characters that need no escape in an address
 
 
 def text_of(content: bytes) -> str:

@@ -239,7 +239,7 @@ def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
     assert run.card().status == "stopped"
     sentence = re.fullmatch(r"Stopped\. Go on with: python -m cvae_core (.+)\n", err)
     assert sentence is not None
-    code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # the card says so
+    code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # stored in the card
     assert (code, err) == (0, "")
     assert out.startswith("Run 'mine' goes on after epoch 1, step 1\n")
     assert run.card().status == "finished"
@@ -429,7 +429,7 @@ def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
     interruption.at(15)
     assert command(*words)[::2] == (2, sentence.format(15))
     interruption.at(5)
-    assert command(*words)[::2] == (2, sentence.format(15))  # who forgets --resume loses nothing
+    assert command(*words)[::2] == (2, sentence.format(15))  # without --resume nothing is lost
     for other in ("--seed", 7, "--images", 15), ("--split", "validation", "--images", 15):
         interruption.at(10)
         assert command(*words, *other)[::2] == (2, sentence.format(10))
@@ -650,8 +650,8 @@ def test_samples_of_every_flavour_can_be_exported(name: str, command: Command, r
         assert picture.width > 8 * 28
         assert picture.height > 10 * 28
     assert path.read_bytes() == again.read_bytes()
-    digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # and no caption
-    assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # which draws nothing
+    digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # without the caption
+    assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # a baseline has no noise
 
 
 def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint(

@@ -465,7 +465,7 @@ def test_the_digits_are_the_same_on_every_machine() -> None:
 
 
 def test_the_digits_are_those_of_scikit_learn_in_the_frame_of_mnist() -> None:
-    from benchmarks.digits import framed  # here, for scikit-learn takes a second to import
+    from benchmarks.digits import framed  # imported here because scikit-learn takes a second
 
     images, labels = framed()
     splits = [datasets.load("digits").split(name) for name in datasets.SPLITS]
@@ -525,7 +525,7 @@ def rearranged(raw: Path, how: str) -> None:
             path.rename(raw.parent / path.name)
         if "in the folder itself" in how:
             path.rename(raw.parent.parent / path.name)
-    if "folders of the same name" in how:  # as Kaggle's archive has beside the files
+    if "folders of the same name" in how:  # as in Kaggle's archive
         for file in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
             (raw / file).mkdir()
 
@@ -566,9 +566,7 @@ def bomb(content: bytes) -> bytes:
 
 
 HALF, REST = "is cut off or holds something else", "Delete it and download again"
-PACKED: dict[
-    str, tuple[str, Callable[[bytes], bytes], str, bool]
-] = {  # and whether it is taken for a whole one at first
+PACKED: dict[str, tuple[str, Callable[[bytes], bytes], str, bool]] = {  # and whether it seems complete at first
     "cut off": (TRAIN_IMAGES, lambda content: gzip.compress(content, 1)[:-100], HALF, False),
     "empty": (TEST_LABELS, lambda _: b"", HALF, False),
     "no archive": (TEST_LABELS, lambda content: content, HALF, False),
@@ -601,7 +599,7 @@ def test_an_archive_that_is_not_what_it_should_be_is_named(
     asked = offline(monkeypatch, unreachable)
     with pytest.raises(error):
         datasets.download("mnist")
-    assert bool(asked) != seems_whole  # what was cut off is fetched again
+    assert bool(asked) != seems_whole  # a truncated file is downloaded again
 
 
 def test_no_archive_fills_the_memory(other_mnist: Path) -> None:

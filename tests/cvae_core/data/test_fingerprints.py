@@ -99,7 +99,7 @@ def test_what_was_seen_is_remembered_and_read_again_after_any_change(
         nobody_reads(patch)
         assert look("mnist") == before
         forget(patch)
-        assert look("mnist") == before  # by the memory on the disk
+        assert look("mnist") == before  # from the cache on disk
     change(other_mnist / LABELS)
     forget(monkeypatch)
     after = look("mnist")
@@ -190,7 +190,7 @@ def test_of_other_sets_the_archives_beside_them_say_whether_they_are_the_publish
     changed = fingerprint_here("kmnist")
     assert changed is not None
     assert is_genuine("kmnist", changed) is False
-    assert is_genuine("kmnist", here) is None  # nothing here says so any more
+    assert is_genuine("kmnist", here) is None  # without archives it is unknown
     with pytest.raises(DataDamaged, match=f"published ones: {kmnist / LABELS}\\. Delete"):
         datasets.download("kmnist")
     packed = gzip.compress((kmnist / LABELS).read_bytes())

@@ -70,7 +70,7 @@ def test_a_walk_between_points_of_a_sphere_stays_on_it_in_equal_steps() -> None:
     steps = (walk[1:] - walk[:-1]).norm(dim=1)
     torch.testing.assert_close(steps, steps.mean().expand(8), rtol=1e-3, atol=0)
     assert (slerp(start, end, 3)[1].norm() - 4).abs() < 1e-4
-    assert ((start + end) / 2).norm() < 3.5  # where a straight line would have led
+    assert ((start + end) / 2).norm() < 3.5  # the midpoint of a straight line
 
 
 def test_a_quarter_turn_is_a_quarter_turn() -> None:
@@ -303,7 +303,7 @@ def test_a_map_of_other_settings_lies_beside_the_usual_one(
         store_embedding(run, layout, one)
     for layout, one in zip(layouts, maps, strict=True):
         assert equal(stored_embedding(run, layout), one)
-    assert Layout(method="pca", perplexity=7).file == PCA.file  # which has no perplexity
+    assert Layout(method="pca", perplexity=7).file == PCA.file  # PCA has no perplexity
 
 
 def test_maps_in_the_plane_keep_their_file_names() -> None:

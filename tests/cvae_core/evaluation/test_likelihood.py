@@ -99,7 +99,7 @@ def test_an_evaluation_that_goes_on_ends_where_one_in_one_go_does(flavour: str, 
         with pytest.MonkeyPatch.context() as patch:
             noted = image_scores(patch)
             after = cells(config, digits, so_far=before)
-        assert sum(map(len, noted.values())) == (20 - scored) * len(whole)  # and no image twice
+        assert sum(map(len, noted.values())) == (20 - scored) * len(whole)  # no image is scored twice
         for name, cell in whole.items():
             assert after[name] == replace(cell, **{key: getattr(after[name], key) for key in APPROXIMATE})
             assert after[name].mean == pytest.approx(cell.mean, rel=1e-6)
@@ -297,7 +297,7 @@ def test_binarised_held_out_images_are_zeros_and_ones_and_always_the_same(tiny: 
     assert set(x.unique().tolist()) == {0.0, 1.0}
     torch.manual_seed(1)
     assert torch.equal(held_out(config, digits.test, rows)[0], x)
-    assert torch.equal(held_out(replace(config, seed=9), digits.test, rows)[0], x)  # whatever the run's seed
+    assert torch.equal(held_out(replace(config, seed=9), digits.test, rows)[0], x)  # for every seed of the run
     assert torch.equal(held_out(config, digits.test, rows[1:])[0], x[1:])
     intensities = digits.test.intensities(torch.arange(360))
     drawn = held_out(config, digits.test, torch.arange(360))[0]
@@ -339,7 +339,7 @@ def test_the_first_image_of_each_label_is_found_and_a_missing_one_is_damage(digi
 
 
 def test_the_held_out_draws_of_this_protocol_are_those_of_its_seed() -> None:
-    assert HELD_OUT_SEED == 2015  # numbers that were measured under another one cannot be compared
+    assert HELD_OUT_SEED == 2015  # figures with another seed are not comparable
 
 
 def cell(**changes: Any) -> Cell:

@@ -142,7 +142,7 @@ def test_a_probe_reads_draws_in_base_noise_and_not_what_the_prior_says_of_a_labe
     model = build(tiny("label", prior="learned"))
 
     def infer(x: Tensor, c: Condition, epsilon: Tensor) -> Latents:
-        told = 10 * F.one_hot(c.labels, 10)[None].float()  # as a prior that is another one for every label
+        told = 10 * F.one_hot(c.labels, 10)[None].float()  # like a prior that differs between labels
         return Latents(told, epsilon, torch.zeros_like(told), torch.zeros(1, len(x)), ())
 
     monkeypatch.setattr(model, "infer", infer)

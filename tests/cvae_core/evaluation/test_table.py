@@ -211,7 +211,7 @@ def test_a_quadrant_model_is_compared_with_the_baseline_inside_it_and_with_no_ot
     runs: list[Run], tiny: Tiny, untrained: Untrained
 ) -> None:
     model = runs[0]
-    again = untrained(tiny("baseline", epochs=2, dataset="mnist", seed=5), "again")  # trained anew since
+    again = untrained(tiny("baseline", epochs=2, dataset="mnist", seed=5), "again")  # trained again in the meantime
     store(again, [cell("baseline", 60.0, visible="1", samples=0)])
     assert differences(entries([model, again])) == {}
     twin = untrained(tiny("quadrant", dataset="mnist", seed=2), "twin", baseline=model.card().baseline)
@@ -254,7 +254,7 @@ def test_runs_of_one_seed_are_no_seeds(tiny: Tiny, untrained: Untrained) -> None
         store(run, [cell("elbo", 100.0)])
     assert not any(entry.kind == "mean" for entry in entries(runs))
     (pivot,) = pivots(entries(runs))
-    assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # each has its name
+    assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # one line per run
 
 
 def test_an_unfinished_run_is_called_so_and_never_the_best(tiny: Tiny, untrained: Untrained) -> None:
@@ -348,7 +348,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tin
     shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
     assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds": 62.0}
     assert not any(entry.kind == "mean" for entry in entries(seeds[:2]))
-    store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # which is in no mean
+    store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # not part of a mean
     assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE mlp, seed 1"] == [1000]
 
 

@@ -114,7 +114,7 @@ def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(
     root, archive = tmp_path / "root", tmp_path / "a.zip"
     archive.write_bytes(packed(complete))
     assert take_in(archive, root, "theirs").name == "theirs"
-    (root / NAME).mkdir()  # where a training has only just begun
+    (root / NAME).mkdir()  # as left by a training that has just started
     (root / NAME / ".lock").write_text("")
     before = everything(root)
     for name in (None, NAME, "theirs"):
@@ -167,7 +167,7 @@ def zipped(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, byt
 
 def named(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("x")
-    info.filename = info.orig_filename = name  # without the constructor's repairs
+    info.filename = info.orig_filename = name  # without the changes that the constructor makes
     info.external_attr = mode << 16
     return info
 
@@ -182,7 +182,7 @@ def directory_says(archive: bytes, name: str, offset: int, layout: str, value: i
     return bytes(changed)
 
 
-FLAGS, METHOD, SIZE, HEADER_AT = (8, "H"), (10, "H"), (24, "I"), (42, "I")  # of an entry: where, and as what
+FLAGS, METHOD, SIZE, HEADER_AT = (8, "H"), (10, "H"), (24, "I"), (42, "I")  # fields of an entry: offset and format
 
 
 def arrays_of(contents: Contents, file: str) -> dict[str, np.ndarray]:
@@ -199,7 +199,7 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 
 
 Forger = Callable[[Contents], bytes]
-FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
+FORGED: dict[str, tuple[Forger, str]] = {}  # how the archive is forged, and the expected message
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
 NO_ARCHIVE = "not a run as this lab packs one. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
 BACKSLASHES = "which the zip format does not allow. Pack the run's folder again with another program"
@@ -262,7 +262,7 @@ def with_weights(contents: Contents, content: bytes, **config: Any) -> bytes:
     )
 
 
-ALONE = ("card.json", "curves.csv", "stages.npz")  # what does not name the weights
+ALONE = ("card.json", "curves.csv", "stages.npz")  # files that do not name the weights
 
 
 for file in (*ALONE, "weights-"):
@@ -700,7 +700,7 @@ ON_A_MAC: Entries = [
     *((name, b"\0\0\0\1Bud1") for name in (".DS_Store", f"{NAME}/.DS_Store")),
     *((f"__MACOSX/{NAME}/._{number}", b"") for number in range(40)),
 ]
-REPACKED: dict[str, tuple[Forger, str]] = {  # how, and what the run is called then
+REPACKED: dict[str, tuple[Forger, str]] = {  # how it is packed again, and the resulting name of the run
     "on a Mac": (lambda contents: zipped(contents, *ON_A_MAC), NAME),
     "on a Mac, in one go": (lambda contents: streamed(contents, *ON_A_MAC), NAME),
     "with sizes of 64 bits": (lambda contents: streamed(contents, zip64=True), NAME),

@@ -150,7 +150,7 @@ def test_a_training_on_another_host_is_judged_by_its_beat_alone_and_stopped_ther
     root = running.folder.parent
     monkeypatch.setattr(processes, "host", lambda: "box pid:[1]")
     with heartbeat.beating(running.folder), monkeypatch.context() as elsewhere:
-        elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # another container of that name, say
+        elsewhere.setattr(processes, "host", lambda: "box pid:[2]")  # for example another container of this name
         assert state_of(root, "mine") == RunState("training", "on box, out of reach from here")
         os.utime(running.folder / heartbeat.FILE, (time.time() - 70, time.time() - 70))
         reason = "no step for 70 s; only box can tell whether it is still there"
@@ -270,13 +270,13 @@ def test_a_training_is_stopped_and_goes_on(
     assert process.wait(timeout=WAIT) in (
         2,
         -signal.SIGKILL,
-    )  # by itself, or on a busy machine while it puts itself away
+    )  # by itself, or on a busy machine while it is cleaning up
     now = state_of(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None
     command = now.resume.command(tmp_path)
     assert capsys.readouterr().out == f"Run 'mine' is stopped. Go on with: {command}\n"
-    assert run_at("mine", tmp_path).weights()  # of the epochs so far
+    assert run_at("mine", tmp_path).weights()  # of the finished epochs
     process = trainer(*command.split()[1:], line="Run 'mine' goes on after epoch")
     control.stop(tmp_path, "mine")
     assert main.main(["stop", "mine", *place]) == 2
@@ -386,7 +386,7 @@ def test_what_a_training_prints_is_kept_in_its_transcript_once(
         print("said −")
         with (
             (tmp_path / QUEUE / "mine.log").open("a") as file,
-            redirect_stdout(file),  # as where a page starts it
+            redirect_stdout(file),  # as when a page starts it
             output_log.kept(tmp_path, a_job("mine")),
         ):
             print("once")
@@ -422,7 +422,7 @@ def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pyt
 
     assert queue() == (0, ["Nothing trains"], "")
     with queueing.turn(tmp_path, a_job("first")):
-        with queueing._changing(tmp_path) as entries:  # entries of this process, to have living ones
+        with queueing._changing(tmp_path) as entries:  # entries of this process, which is alive
             entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
         assert queue() == (0, ["trains first", "1 b", "2 c"], "")
         assert queue("--first", "c") == (0, ["trains first", "1 c", "2 b"], "")

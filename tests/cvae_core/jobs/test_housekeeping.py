@@ -122,7 +122,7 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
         housekeeping.restore(root, "digits-label")
     binned = root / housekeeping.BIN / "digits-vae@20260101T000000"
     binned.with_suffix(".0").mkdir()  # without a card
-    os.mkfifo(binned.with_suffix(".1"))  # it would never end
+    os.mkfifo(binned.with_suffix(".1"))  # reading it would block forever
     binned.with_suffix(".2").symlink_to(root / "digits-quadrant-1")
     binned.with_suffix(".3").touch()
     housekeeping.empty_bin(root)

@@ -116,7 +116,7 @@ def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
 def test_the_dead_hold_nobody_up(hold: Hold, tmp_path: Path) -> None:
     one, two, three = (hold(run) for run in ("one", "two", "three"))
     until(lambda: training(tmp_path) == "one")
-    for process in (two, one):  # killed and not even buried: nobody asks for their fate
+    for process in (two, one):  # killed and left as zombies: their exit status is not read
         process.send_signal(signal.SIGKILL)
     until(lambda: training(tmp_path) == "three")
     assert waiting(tmp_path) == []
@@ -131,7 +131,7 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
         elsewhere.setattr(processes, "host", lambda: "near pid:[1]")
         (far,) = look(tmp_path).entries
         assert not far.process.alive
-        assert not look(tmp_path).holds(far.process.pid)  # that number is another process's here
+        assert not look(tmp_path).holds(far.process.pid)  # another process has this ID here
         with pytest.raises(Interrupted), queue.turn(tmp_path, a_job("near"), stop_requested=lambda: True):
             pytest.fail("it had a turn")
         assert training(tmp_path) == "far"
@@ -249,7 +249,7 @@ def test_a_number_that_another_process_has_now_is_not_the_process_that_had_it() 
         present = Process(other.pid, processes.born(other.pid) or "")
         assert present.alive
         present.send(signal.SIGKILL)
-        until(lambda: not present.alive)  # though nobody has asked for its fate
+        until(lambda: not present.alive)  # although it is still a zombie
         assert other.wait() == -signal.SIGKILL
         present.send(signal.SIGKILL)
 

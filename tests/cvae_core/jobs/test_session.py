@@ -342,7 +342,7 @@ def test_a_killed_trainer_loses_nothing_but_time(
     save_every: str, tiny: Tiny, untrained: Untrained, tmp_path: Path
 ) -> None:
     config = tiny("label", epochs=6, averaging=0.9)
-    untrained(config, "plan", status="queued")  # tells the driver what to train
+    untrained(config, "plan", status="queued")  # the driver trains its configuration
     command = [sys.executable, "-c", DRIVER, str(tmp_path), "killed", save_every]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trainer:
         assert trainer.stdout is not None
@@ -506,7 +506,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(tiny: Tiny, tmp_path: Path) -
         with pytest.raises(RunInUse, match="'digits-label' is being trained by another process"):
             next(reports(tiny("label"), tmp_path, **launch))
     other = reports(tiny("vae"), tmp_path)
-    assert isinstance(next(other), Started)  # another run is no matter
+    assert isinstance(next(other), Started)  # another run can be trained
     other.close()
     session.close()
     assert isinstance(next(reports(tiny("label"), tmp_path, resume=True)), Started)
@@ -809,7 +809,7 @@ def test_a_quadrant_run_stopped_during_its_baseline_goes_on_with_resume(tiny: Ti
             break
     session.close()
     assert run_at("digits-baseline-1", tmp_path).card().status == "stopped"
-    assert finish(config, tmp_path, resume=True).name == "digits-quadrant-1"  # what the command line tells to do
+    assert finish(config, tmp_path, resume=True).name == "digits-quadrant-1"  # the command line's advice
 
 
 @pytest.mark.parametrize(("flavour", "latent", "expected"), [("label", 2, True), ("label", 1, False)])
@@ -856,7 +856,7 @@ def test_no_choice_looks_at_the_test_split(
     monkeypatch.setattr(sessions, "load", lambda name: replace(digits, test=poisoned))
     blind = finish(config, tmp_path / "poisoned")
     one, other = left(clean), left(blind)
-    assert one["stages"] != other["stages"]  # the poison was there to see
+    assert one["stages"] != other["stages"]  # the invalid value was read
     del one["stages"], other["stages"]
     assert one == other
 

@@ -148,7 +148,7 @@ def test_the_condition_matters(model: OneDimensional) -> None:
 
 def test_the_bound_lies_below_the_log_probability_of_every_image(exact: Tensor, exact_elbo: Tensor) -> None:
     gap = exact - exact_elbo
-    assert (gap > 0.001).all()  # or nothing below tells a bound from the truth
+    assert (gap > 0.001).all()  # otherwise the next checks could not distinguish bound and truth
     assert (gap < 3).all()
 
 

@@ -72,7 +72,7 @@ def test_a_completion_stands_below_its_input_and_what_was_visible_is_tinted(tabl
     np.testing.assert_array_equal(table["images"][0], truth * shown)
     assert set(np.unique(table["papers"][0])) == {VISIBLE, UNKNOWN}
     assert ((table["papers"][1:] == VISIBLE) == shown).all()
-    assert (table["images"][:, :, shown] == truth[:, shown]).all()  # it is the digits of the stages that stand above
+    assert (table["images"][:, :, shown] == truth[:, shown]).all()  # the input shows the digits of the stages
 
 
 def test_a_baseline_has_one_answer_and_no_samples(tables: list[dict[str, Any]]) -> None:

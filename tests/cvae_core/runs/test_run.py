@@ -129,7 +129,7 @@ def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs
     untrained(tiny("vae"), "good")
     run = untrained(tiny("vae"), "foreign")
     content = foreign(run.card().to_json(run.name))[case]
-    files.write_json(run.folder / "card.json", content)  # with a digest that is right
+    files.write_json(run.folder / "card.json", content)  # with a correct digest
     with pytest.raises(ConfigError, match="not of this version of the lab"):
         card_from_json(content)
     with pytest.raises(RunDamaged, match=r"Run 'foreign': .*not of this version of the lab: train the run anew"):

@@ -32,8 +32,8 @@ Tiny = Callable[..., Config]
 
 pytestmark = pytest.mark.usefixtures("in_float32")
 
-# The command line, in the precision of the tests, saving often and saying every report; given a file's name and a number,
-# it is killed in the middle of writing that file for the so many-th time.
+# The command line in float32, which saves often and prints every report. Given a file's name and a number n, the process
+# is killed during the n-th write of that file.
 DRIVER = """
 import os, signal, sys, torch
 from cvae_core.cli import main as cli
@@ -135,7 +135,7 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
         return {name for name, found in pulses.items() if found is not None and found.process.alive}
 
     def all_are_done() -> bool:
-        at_once.add(len(training() & training()))  # one may end and another begin while it is looked
+        at_once.add(len(training() & training()))  # a training may end and another may start between the checks
         for entry in look(tmp_path).waiting if sys.platform == "linux" else ():
             maps = Path(f"/proc/{entry.process.pid}/maps")
             loaded = "libtorch" in maps.read_text() if maps.exists() else False
@@ -179,7 +179,7 @@ def fill(disk: Path, but: int = 0) -> Path:
     return filler
 
 
-# For nothing at all; for cards and curves, but no weights.
+# Bytes left: none; enough for cards and curves, but not for weights.
 @pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.soak), 60_000])
 def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     room: int, whole: tuple[Run, int], small_disk: Path
@@ -197,7 +197,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     assert "No space left on device" in now.reason
     assert run.weights().keys() == before.keys()
     with process(small_disk, config, "--resume") as again:
-        assert again.wait(timeout=WAIT) == 2  # there is no room yet
+        assert again.wait(timeout=WAIT) == 2  # the disk is still full
     filler.unlink()
     session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, options=OPTIONS))
     assert isinstance(next(session), Started)
