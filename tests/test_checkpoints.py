@@ -86,7 +86,7 @@ def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
     card = run.card()
     if not datasets.on_disk(card.config.dataset):
-        pytest.skip(f"{card.config.dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+        pytest.skip(f"{card.config.dataset} was not found: set CVAE_DATA to its folder")
     images = datasets.load(card.config.dataset)
     assert images.fingerprint == card.data_fingerprint
     measured = validate(run.model(), images.validation)
@@ -123,7 +123,7 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
     dataset = run.card().config.dataset
     if not datasets.on_disk(dataset):
-        pytest.skip(f"{dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+        pytest.skip(f"{dataset} was not found: set CVAE_DATA to its folder")
     model, images = run.model(), datasets.load(dataset).validation.part(slice(0, 500))
     exact = validate(model, images).bound
     with torch.autocast("cpu", torch.bfloat16):

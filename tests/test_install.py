@@ -31,7 +31,7 @@ install.has_driver, install.PATIENCE = bool, float(sys.argv[1])
 sys.exit(install.main(sys.argv[2:]))
 """
 REQUIREMENTS = ("-r", "requirements.txt")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PyTorch's index is asked on Linux alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PyTorch's index is used on Linux only")
 
 
 class Index(SimpleHTTPRequestHandler):
@@ -187,7 +187,7 @@ def test_an_index_that_has_another_torch_is_no_help(
     assert installed(project)["torch"] == TORCH
 
 
-@pytest.mark.skipif(install.has_driver(), reason="an NVIDIA driver is here")
+@pytest.mark.skipif(install.has_driver(), reason="this machine has an NVIDIA driver")
 def test_make_installs_from_the_ordinary_index_where_the_other_one_refuses(
     project: Path, refusing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +198,7 @@ def test_make_installs_from_the_ordinary_index_where_the_other_one_refuses(
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(install.has_driver(), reason="an NVIDIA driver is here")
+@pytest.mark.skipif(install.has_driver(), reason="this machine has an NVIDIA driver")
 def test_make_takes_the_cpu_build_and_waits_ten_seconds_at_most_for_an_index_that_hangs(
     project: Path, indexes: str, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,7 @@ def test_it_starts_for_a_user_without_a_home_and_an_entry_in_the_password_file(m
     except OSError as error:
         refused = str(error)
     if refused:
-        pytest.skip(f"this system makes no user without an entry: {refused.strip()}")
+        pytest.skip(f"this system cannot create a user without an entry: {refused.strip()}")
     for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     words = [*AS_NOBODY, sys.executable, "-m", "app", "--server.port", str(free_port())]

@@ -101,7 +101,7 @@ def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
     store_classifier(Classifier(), datasets.load("digits"), root)
 
     def begun(*_: object, **__: object) -> NoReturn:
-        pytest.fail("hours of work whose result is lost")
+        pytest.fail("computed although the result could not be stored")
 
     monkeypatch.setattr(*WORK[line], begun)
     full_disk(monkeypatch)

@@ -232,7 +232,7 @@ def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: s
     finished(babble())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux who listens")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the listening sockets from /proc")
 def test_it_listens_on_this_machine_alone_and_tells_nobody(address: str) -> None:
     config = tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"

@@ -57,7 +57,7 @@ def a_minute_ago(root: Path, process: "subprocess.Popen[bytes]") -> None:
     os.utime(root / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
     trainer: tuple[str, "subprocess.Popen[bytes]"],
     tmp_path: Path,

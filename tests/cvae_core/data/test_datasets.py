@@ -28,7 +28,7 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 FOLDERS = {"fashion": "FashionMNIST", "kmnist": "KMNIST"}
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST is not here: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder")
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -161,7 +161,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(function: Callable[[str
 
 def test_loading_never_touches_the_network(complete: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def plugged(*_: Any, **__: Any) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("a request was sent")
 
     monkeypatch.setattr(socket, "socket", plugged)
     monkeypatch.setattr(urllib.request, "urlopen", plugged)

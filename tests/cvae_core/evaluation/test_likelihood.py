@@ -30,7 +30,7 @@ from tests.cvae_core.results import store
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST is not here: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder")
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
 APPROXIMATE = ("mean", "standard_error", "seconds")

@@ -109,7 +109,7 @@ def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
         pytest.raises(Interrupted, match="'two' has left the queue and was not trained"),
         queue.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
     ):
-        pytest.fail("it had no turn")
+        pytest.fail("it got no turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", [])
 
 
@@ -133,7 +133,7 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
         assert not far.process.alive
         assert not look(tmp_path).holds(far.process.pid)  # another process has this ID here
         with pytest.raises(Interrupted), queue.turn(tmp_path, a_job("near"), stop_requested=lambda: True):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         assert training(tmp_path) == "far"
         os.utime(tmp_path / QUEUE / "far.alive", (time.time() - 70, time.time() - 70))
         assert look(tmp_path) == queue.Queue(None, ())
@@ -177,7 +177,7 @@ def test_a_name_is_in_the_queue_once(hold: Hold, tmp_path: Path) -> None:
             pytest.raises(RunInUse, match=f"'{run}' trains or waits in .+ already"),
             queue.turn(tmp_path, a_job(run)),
         ):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", ["two"])
 
 
@@ -202,7 +202,7 @@ def test_looking_writes_nothing(tmp_path: Path) -> None:
 def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable, match="file cannot be written"), queue.turn(tmp_path / "file", a_job("one")):
-        pytest.fail("it had a turn")
+        pytest.fail("it got a turn")
     (tmp_path / QUEUE).mkdir()
     (tmp_path / QUEUE / "queue.json").write_text("{}")
     with pytest.raises(RunDamaged, match=DAMAGED):
@@ -223,13 +223,13 @@ def test_a_damaged_queue_ends_no_training_and_deleted_lets_no_other_one_begin(tm
     with queue.turn(tmp_path, a_job("one")):
         (tmp_path / QUEUE / "queue.json").write_text("{")
         with pytest.raises(RunDamaged), queue.turn(tmp_path, a_job("two")):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         (tmp_path / QUEUE / "queue.json").unlink()
         with (
             pytest.raises(Interrupted),
             queue.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
         ):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         (tmp_path / QUEUE / "queue.json").write_text("{")
 
 

@@ -31,7 +31,7 @@ FLAGS = (
     "--dataset digits --width 16 --depth 1 --latent 2 --groups 1 --prior learned --epochs 3 --batch-size 157 --no-embed "
     "--device cpu"
 )
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvae_core"]
@@ -144,7 +144,7 @@ def test_all_but_one_of_the_threads_are_left_and_at_least_one(threads: int, left
     assert torch.get_num_threads() == 1
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_device_that_is_not_here_is_refused_and_auto_takes_the_cpu() -> None:
     with pytest.raises(ConfigError, match="There is no CUDA device here"):
         distributed.device("cuda")

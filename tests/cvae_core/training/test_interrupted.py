@@ -167,7 +167,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, text=True)
     if mount.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mount.stderr.strip()}")
+        pytest.skip(f"a small disk could not be mounted: {mount.stderr.strip()}")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
