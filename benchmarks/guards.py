@@ -56,17 +56,17 @@ GUARDS = {  # by promise
         "app/cached/runs.py",
         '@st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")\n',
         "",
-        f"{VISITORS}::test_what_visitors_want_at_the_same_time_is_computed_once",
+        f"{VISITORS}::test_results_that_several_visitors_request_at_the_same_time_are_computed_once",
     ),
     "isolation": Guard(
         "app/cached/runs.py",
         "def model(key: RunKey) -> ConditionalVAE:\n",
         "def model(_key: RunKey) -> ConditionalVAE:\n    key = _key  # Streamlit takes it for the same whatever it is\n",
-        f"{VISITORS}::test_every_visitor_sees_what_it_would_see_alone",
+        f"{VISITORS}::test_every_visitor_sees_the_same_pictures_as_a_single_visitor",
     ),
     "endurance": Guard(
         "app/cached/figures.py", "KEPT = 400 ", "KEPT = None ",
-        f"{VISITORS}::test_a_long_day_costs_no_memory_and_no_open_files", long=True,
+        f"{VISITORS}::test_many_visitors_and_reruns_leave_memory_and_open_files_constant", long=True,
     ),
     "misfortune": Guard(
         "cvae_core/system/files.py",

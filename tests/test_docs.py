@@ -117,7 +117,7 @@ def test_version_and_licence_are_the_same_everywhere() -> None:
     assert versions[:2] == ["Unreleased", project["version"]]
 
 
-def test_the_terms_of_the_embedded_digits_are_said() -> None:
+def test_notice_has_the_terms_of_the_embedded_digits() -> None:
     notice = (ROOT / "NOTICE").read_text()
     for said in ("cvae_core/data/digits.npz", "E. Alpaydin and C. Kaynak", "CC BY 4.0", "BSD 3-Clause License"):
         assert said in notice

@@ -140,7 +140,7 @@ def test_torch_is_the_cpu_build_and_all_else_comes_from_the_ordinary_index(
     assert LOCK["numpy"].specifier.contains(found["numpy"])
 
 
-def test_what_is_installed_is_not_asked_for_again(
+def test_installed_packages_are_not_requested_again(
     project: Path, indexes: str, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_INDEX", f"{indexes}/cpu")
@@ -221,7 +221,7 @@ def test_every_target_of_make_installs_by_the_script() -> None:
 
 
 @pytest.mark.parametrize("variable", install.CHOSEN)
-def test_who_tells_pip_which_index_to_use_is_left_to_it(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_chosen_by_pips_variables_is_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in install.CHOSEN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(install, "has_driver", bool)

@@ -38,7 +38,7 @@ def test_everything_installed_is_in_the_lock_at_its_version(measured: Measured) 
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("requirements*.txt")))
-def test_what_is_asked_for_is_in_the_lock_at_the_same_version(file: str) -> None:
+def test_requirements_are_in_the_lock_at_the_same_version(file: str) -> None:
     lock = pinned("requirements.lock")
     for name, requirement in pinned(file).items():
         assert str(requirement.specifier) == str(lock[name].specifier), name

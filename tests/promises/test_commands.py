@@ -96,7 +96,7 @@ HOSTILE_JOBS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_what_waits_and_what_was_asked_for_are_data_or_refused(
+def test_entries_of_the_queue_and_stored_jobs_are_data_or_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], measured: Measured
 ) -> None:
     good = {"job": a_job("mine").to_json(), "process": vars(processes.this()), "created": "2026-01-01T00:00:00+00:00"}
@@ -121,7 +121,7 @@ def test_what_waits_and_what_was_asked_for_are_data_or_refused(
     measured("commands", in_the_queue=len(HOSTILE_JOBS), shown_or_run=0)
 
 
-def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured) -> None:
+def test_text_of_a_transcript_is_not_a_command(tmp_path: Path, measured: Measured) -> None:
     path = output_log.path_of(tmp_path, "mine")
     path.parent.mkdir()
     for command in COMMANDS:
@@ -135,7 +135,7 @@ def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured
     measured("commands", in_transcripts=len(COMMANDS), shown_or_run=0)
 
 
-def test_of_a_command_in_an_archive_nothing_is_taken_in(root: Path, tmp_path: Path, measured: Measured) -> None:
+def test_a_command_in_an_archive_is_not_imported(root: Path, tmp_path: Path, measured: Measured) -> None:
     archive = tmp_path / "theirs.zip"
     archive.write_bytes(archives.packed(find("digits-label", root)))
     with zipfile.ZipFile(archive) as opened:

@@ -48,7 +48,7 @@ with upkeep.held(find("digits-label", Path(sys.argv[1])), "evaluation"):
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_a_run_that_several_work_on_is_neither_moved_nor_replaced_until_the_last_has_ended(
+def test_a_run_in_use_by_several_processes_is_neither_moved_nor_replaced_until_the_last_has_ended(
     move: str, root: Path, measured: Measured
 ) -> None:
     run = find("digits-label", root)
@@ -82,7 +82,7 @@ def test_a_training_that_would_replace_a_run_in_use_is_refused_and_leaves_everyt
     measured("held", moves_refused=1, results_lost=0)
 
 
-def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: Measured) -> None:
+def test_a_killed_process_holds_no_run(root: Path, measured: Measured) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -97,7 +97,7 @@ def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: M
     measured("held", moves_refused=1)
 
 
-def test_what_only_looks_like_a_hold_is_none_and_shows_no_text_of_a_file(root: Path) -> None:
+def test_files_that_only_look_like_a_hold_are_ignored_and_no_text_of_a_file_is_shown(root: Path) -> None:
     folder = find("digits-label", root).folder
     (folder / f"{housekeeping.HELD}folder").mkdir()
     (folder / f"{housekeeping.HELD}link").symlink_to(root / "digits-vae" / "card.json")
@@ -162,7 +162,7 @@ def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Calla
 
 
 @pytest.mark.parametrize("line", WORKED)
-def test_a_run_that_is_worked_on_is_not_moved_and_what_is_computed_is_kept(
+def test_a_run_in_use_is_not_moved_and_its_results_are_kept(
     line: str, root: Path, at_work: Callable[[str, Callable[[], object]], None], measured: Measured
 ) -> None:
     refused: list[int] = []
@@ -194,7 +194,7 @@ def test_an_export_and_a_map_that_a_training_leaves_hold_the_run_too(
 
 
 @pytest.mark.parametrize("line", WORKED)
-def test_what_was_computed_for_a_run_that_was_moved_by_hand_is_kept_and_found_when_it_is_back(
+def test_results_of_a_run_that_was_moved_by_hand_are_kept_and_found_when_it_is_back(
     line: str, root: Path, at_work: Callable[[str, Callable[[], object]], None], capsys: pytest.CaptureFixture[str],
     measured: Measured,
 ) -> None:  # fmt: skip

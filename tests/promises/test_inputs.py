@@ -145,7 +145,7 @@ async def told(coming: Visitor, key: str, kind: str, lies: list[dict[str, Any]])
 
 
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_no_nonsense_is_more_than_left_out(long: bool, server: Server, measured: Measured) -> None:
+def test_invalid_values_are_ignored(long: bool, server: Server, measured: Measured) -> None:
     inputs, on_a_page, faults = 0, 0, []
     chosen = [*WHOLE, *ADDRESSES] if long else WHOLE
 

@@ -136,7 +136,7 @@ def stale(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(16, marks=pytest.mark.soak)])
-def test_nothing_is_unreadable_after_a_kill_and_the_next_start_leaves_no_litter(
+def test_all_files_are_readable_after_a_kill_and_the_next_start_removes_temporary_files(
     kills: int, root: Path, writer: Writer, measured: Measured
 ) -> None:
     chance, names, faults, littered = Random(kills), set(readable(root)[0]), [], 0

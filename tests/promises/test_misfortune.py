@@ -95,7 +95,7 @@ WORK = {
 
 
 @pytest.mark.parametrize("line", WORK)
-def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
+def test_nothing_is_computed_if_its_result_cannot_be_stored(
     line: str, said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_classifier(Classifier(), datasets.load("digits"), root)
@@ -109,7 +109,7 @@ def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["no MNIST", "half-downloaded MNIST"])
-def test_without_mnist_what_needs_it_says_so_and_the_rest_works(
+def test_without_mnist_commands_that_need_it_say_so_and_the_others_work(
     half: bool, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     measured: Measured,
 ) -> None:  # fmt: skip

@@ -55,7 +55,7 @@ ENTRIES = ("media", "app/static", "static", "component", "_stcore/bidi-component
 FILES = ("etc/passwd", "cvae_core/system/files.py", "pyproject.toml")
 
 
-def test_it_reads_its_libraries_before_anybody_comes(server: Server) -> None:
+def test_libraries_are_loaded_before_the_first_visitor(server: Server) -> None:
     until(lambda: server.has_loaded("libtorch"))
 
 
@@ -85,13 +85,13 @@ def get(address: str, path: str, method: str = "GET", body: bytes | None = None)
         return answer.status, answer.read()
 
 
-def test_strangers_pages_get_no_connection(address: str, measured: Measured) -> None:
+def test_foreign_pages_get_no_connection(address: str, measured: Measured) -> None:
     statuses = [handshake(address, host, origin) for host, origin, _ in PAIRS]
     assert statuses == [101 if ours else 403 for *_, ours in PAIRS]
     measured("server", pairs_of_host_and_origin=len(PAIRS))
 
 
-def test_nobody_on_the_internet_is_asked_whose_a_page_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_request_leaves_to_check_the_origin_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy:  # would receive any request of the server
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
@@ -219,7 +219,7 @@ def test_an_oversize_message_ends_its_connection_and_no_other(address: str, meas
     measured("server", oversize_messages=1)
 
 
-def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: str) -> None:
+def test_invalid_messages_end_only_their_own_connection(address: str) -> None:
     async def babble() -> None:
         url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
         for noise in (b"", b"\xff" * 100, b"\x08\x96\x01", bytes(range(256))):
@@ -233,7 +233,7 @@ def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the listening sockets from /proc")
-def test_it_listens_on_this_machine_alone_and_tells_nobody(address: str) -> None:
+def test_the_server_listens_on_loopback_only_and_sends_no_telemetry(address: str) -> None:
     config = tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"
     assert config["server"]["allowedHosts"] == ["localhost", "127.0.0.1"]

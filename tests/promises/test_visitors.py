@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("visitors", "run"), [(4, COPIES[0]), pytest.param(20, COPIES[1], marks=pytest.mark.soak)])
-def test_what_visitors_want_at_the_same_time_is_computed_once(
+def test_results_that_several_visitors_request_at_the_same_time_are_computed_once(
     visitors: int, run: str, server: Server, measured: Measured
 ) -> None:
     async def come(address: str) -> list[list[str]]:
@@ -83,7 +83,7 @@ def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds
 
 
 @pytest.mark.soak
-def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, measured: Measured) -> None:
+def test_fifty_idle_visitors_do_not_slow_down_five_active_ones(server: Server, measured: Measured) -> None:
     async def come() -> list[float]:
         async with AsyncExitStack() as idle:
             for _ in range(50):
@@ -110,7 +110,7 @@ async def seen(address: str, number: int, clicks: range) -> dict[int, list[str]]
 
 
 @pytest.mark.parametrize(("visitors", "clicks"), [(2, 2), pytest.param(10, 25, marks=pytest.mark.soak)])
-def test_every_visitor_sees_what_it_would_see_alone(
+def test_every_visitor_sees_the_same_pictures_as_a_single_visitor(
     visitors: int, clicks: int, server: Server, tmp_path: Path, measured: Measured
 ) -> None:
     async def together(address: str) -> list[dict[int, list[str]]]:
@@ -140,7 +140,7 @@ def test_every_visitor_sees_what_it_would_see_alone(
 
 
 @pytest.mark.parametrize(("visitors", "reruns"), [(3, 5), pytest.param(300, 1000, marks=pytest.mark.soak)])
-def test_a_long_day_costs_no_memory_and_no_open_files(
+def test_many_visitors_and_reruns_leave_memory_and_open_files_constant(
     visitors: int, reruns: int, server: Server, measured: Measured
 ) -> None:
     async def day(visitors: int, seeds: range, runs: list[str]) -> None:

@@ -766,7 +766,7 @@ def test_a_process_of_its_own_says_the_same_to_a_terminal_that_knows_no_minus_si
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("line", ["stop nobody", "train label --preset small"])
-def test_who_has_closed_a_stream_gets_the_exit_code_all_the_same(line: str, closed: str, root: Path) -> None:
+def test_a_closed_stream_does_not_change_the_exit_code(line: str, closed: str, root: Path) -> None:
     said = subprocess.run(
         ["sh", "-c", f"{shlex.quote(sys.executable)} -m cvae_core {line} {closed}"],
         capture_output=True, text=True, timeout=WAIT, env={**os.environ, "CVAE_RUNS": str(root)},

@@ -28,7 +28,9 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 FOLDERS = {"fashion": "FashionMNIST", "kmnist": "KMNIST"}
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(
+    not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder"
+)
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -107,7 +107,7 @@ def test_what_was_seen_is_remembered_and_read_again_after_any_change(
     assert after.fingerprint == datasets.load("mnist").fingerprint
 
 
-def test_a_memory_that_came_with_the_files_is_not_believed(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_came_with_the_files_is_not_trusted(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = look("mnist")
     memory = other_mnist.parents[1] / MEMORY
     entry = files.read_json(memory)["mnist"]

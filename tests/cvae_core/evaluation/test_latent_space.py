@@ -95,9 +95,7 @@ def test_where_no_arc_is_the_shortest_the_walk_is_straight_and_finite(start: lis
 
 
 @pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
-def test_posterior_means_are_those_of_the_posterior_whoever_else_is_asked(
-    flavour: str, tiny: Tiny, digits: DataSet
-) -> None:
+def test_posterior_means_do_not_depend_on_other_images(flavour: str, tiny: Tiny, digits: DataSet) -> None:
     model = build(tiny(flavour, latent=3))
     rows = torch.tensor([5, 1, 300])
     x, c = held_out(model.config, digits.test, rows)
@@ -129,9 +127,7 @@ def test_where_the_posterior_is_the_prior_draws_of_both_are_alike(tiny: Tiny, di
 
 
 @pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
-def test_draws_are_of_each_images_own_condition_whoever_else_is_drawn(
-    flavour: str, tiny: Tiny, digits: DataSet
-) -> None:
+def test_draws_do_not_depend_on_other_images(flavour: str, tiny: Tiny, digits: DataSet) -> None:
     learned = {"prior": "learned"} if flavour == "label" else {}
     model = build(tiny(flavour, latent=3, **learned))
     rows = torch.tensor([5, 1, 300])

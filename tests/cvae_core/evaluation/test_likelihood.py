@@ -30,7 +30,9 @@ from tests.cvae_core.results import store
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(
+    not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder"
+)
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
 APPROXIMATE = ("mean", "standard_error", "seconds")
@@ -110,7 +112,7 @@ def test_an_evaluation_that_goes_on_ends_where_one_in_one_go_does(flavour: str, 
 @pytest.mark.parametrize(
     "other", [{"seed": 3}, {"samples": 6}, {"split_name": "validation"}, {"images": 21}, {"visible": "2"}]
 )
-def test_cells_of_another_question_are_not_gone_on_from(other: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
+def test_cells_with_other_settings_are_not_resumed(other: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
     config = tiny("quadrant", visible="any")
     usual: dict[str, Any] = {"images": 20, "visible": "1"}
     before = list(cells(config, digits, **{**usual, **other}).values())
@@ -351,7 +353,7 @@ def cell(**changes: Any) -> Cell:
     )  # fmt: skip
 
 
-def test_of_what_is_stored_at_once_nothing_is_lost(tiny: Tiny, untrained: Untrained) -> None:
+def test_results_that_are_stored_at_the_same_time_are_all_kept(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     for number in range(5):
         both = Barrier(2)

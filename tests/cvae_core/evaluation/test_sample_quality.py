@@ -180,7 +180,7 @@ def test_readings_are_shares_of_what_the_classifier_says(digits: DataSet, classi
 
 
 @pytest.mark.parametrize("flavour", ["vae", "baseline"])
-def test_who_is_asked_for_nothing_is_not_judged(
+def test_a_model_without_a_requested_digit_is_not_judged(
     flavour: str, tiny: Tiny, digits: DataSet, classifier: Classifier
 ) -> None:
     with pytest.raises(ConfigError, match="Only label and quadrant models are judged"):

@@ -649,7 +649,7 @@ def test_a_forged_archive_leaves_one_sentence_and_nothing_else(
     assert everything(tmp_path) == before
 
 
-def test_the_forgers_tools_alone_do_no_harm(contents: Contents, tmp_path: Path) -> None:
+def test_an_archive_that_is_packed_by_the_test_tools_is_accepted(contents: Contents, tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     kept = arrays_of(contents, "embedding-pca.npz")
     for number, good in enumerate(

@@ -112,7 +112,7 @@ def test_what_is_no_sign_of_life_is_taken_for_none(case: str, running: Run) -> N
     assert state_of(running.folder.parent, "mine").state == "died"
 
 
-def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) -> None:
+def test_a_pipe_in_place_of_a_file_blocks_no_reader(running: Run) -> None:
     root = running.folder.parent
     os.mkfifo(running.folder / heartbeat.FILE)
     assert state_of(root, "mine").state == "died"
@@ -284,7 +284,7 @@ def test_a_training_is_stopped_and_goes_on(
 
 
 @pytest.mark.parametrize("queue", ["good", "damaged"])
-def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
+def test_a_training_that_ignores_the_signal_is_killed_and_shown_as_stopped(
     queue: str, trainer: Callable[..., "subprocess.Popen[str]"], running: Run
 ) -> None:
     root = running.folder.parent
@@ -298,9 +298,7 @@ def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
 
 
 @pytest.mark.timed
-def test_nobody_waits_two_seconds_for_a_training_to_stop(
-    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
-) -> None:
+def test_a_training_stops_within_two_seconds(trainer: Callable[..., "subprocess.Popen[str]"], running: Run) -> None:
     trainer("-c", DEAF, str(running.folder.parent), line="trains")
     since = time.monotonic()
     control.stop(running.folder.parent, "mine")
@@ -374,7 +372,7 @@ def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None
         control.start(tmp_path / "file", a_job("mine"))
 
 
-def test_what_refuses_to_start_says_why(tmp_path: Path) -> None:
+def test_a_training_that_refuses_to_start_gives_the_reason(tmp_path: Path) -> None:
     with queueing.turn(tmp_path, a_job("mine")), pytest.raises(NotStarted, match=r"^Run 'mine' trains or waits in"):
         control.start(tmp_path, a_job("mine"))
 
@@ -400,7 +398,7 @@ def test_what_a_training_prints_is_kept_in_its_transcript_once(
     assert output_log.tail(tmp_path, "mine", lines=1) == "There is no room."
 
 
-def test_a_transcript_that_cannot_be_written_to_ends_nothing(
+def test_a_transcript_that_cannot_be_written_does_not_end_the_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager

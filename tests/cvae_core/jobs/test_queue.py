@@ -113,7 +113,7 @@ def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
     assert (training(tmp_path), waiting(tmp_path)) == ("one", [])
 
 
-def test_the_dead_hold_nobody_up(hold: Hold, tmp_path: Path) -> None:
+def test_dead_processes_do_not_block_the_queue(hold: Hold, tmp_path: Path) -> None:
     one, two, three = (hold(run) for run in ("one", "two", "three"))
     until(lambda: training(tmp_path) == "one")
     for process in (two, one):  # killed and left as zombies: their exit status is not read
@@ -140,7 +140,7 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
     assert not (tmp_path / QUEUE / "far.alive").exists()
 
 
-def test_whoever_trains_or_waits_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_and_waiting_processes_have_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
     with queue.turn(tmp_path, a_job("one")):
         path = tmp_path / QUEUE / "one.alive"

@@ -361,7 +361,7 @@ class Death(BaseException):
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
-def test_wherever_a_trainer_dies_between_two_files_it_goes_on_as_if_it_had_not(
+def test_a_training_that_dies_between_two_files_resumes_to_the_same_result(
     every: int, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, write, written, limit = tiny("label", epochs=2), files.write, 0, 1000

@@ -192,7 +192,7 @@ def test_a_point_means_the_same_by_its_noise_under_the_prior_however_it_was_made
 
 
 @over(KINDS)
-def test_an_image_fares_the_same_alone_as_in_company(parts: Parts) -> None:
+def test_the_results_of_an_image_do_not_depend_on_its_batch(parts: Parts) -> None:
     model, x, c, epsilon = parts
     together = model.likelihood(model.infer(x, c, epsilon), c).log_prob(x)
     alone_c = given(model.config, x[:1])

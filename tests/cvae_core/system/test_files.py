@@ -153,7 +153,7 @@ def test_a_file_cut_short_is_damaged(kind: str, written: Path) -> None:
     ],
     ids=lambda content: repr(content[:12]),
 )
-def test_what_nobody_wrote_is_damaged(kind: str, content: bytes, written: Path) -> None:
+def test_files_that_the_lab_did_not_write_are_damaged(kind: str, content: bytes, written: Path) -> None:
     written.write_bytes(content)
     assert outcome(kind, written) is None
 
@@ -330,7 +330,7 @@ def test_threads_of_one_process_may_write_the_same_file_and_readers_see_whole_on
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_the_dead_left_is_gone_with_the_next_file_and_what_the_living_write_is_not(tmp_path: Path) -> None:
+def test_the_next_write_removes_temporary_files_of_dead_processes_only(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as dead:
         of_the_dead = files._mark(dead.pid)
         dead.kill()

@@ -95,7 +95,7 @@ def test_a_guess_is_remembered_only_where_the_baseline_sees_the_same_again(
     assert not guess_is_fixed(tiny("label"))
 
 
-def test_learning_lowers_what_it_is_said_to_lower(label_training: tuple[Learner, list[Any]]) -> None:
+def test_learning_raises_the_bound(label_training: tuple[Learner, list[Any]]) -> None:
     ended = of(EpochEnded, label_training[1])
     assert ended[-1].validation.bound > ended[0].validation.bound + 10
     assert ended[-1].train.bound > ended[0].train.bound + 10
@@ -492,7 +492,7 @@ def test_a_clipped_gradient_that_is_not_finite_is_left_out_and_training_goes_on(
     assert all(torch.equal(one, other) for one, other in zip(before, learner.learned, strict=True))
 
 
-def test_a_state_that_is_not_finite_is_given_to_nobody(tiny: Tiny) -> None:
+def test_a_state_that_is_not_finite_raises_an_error(tiny: Tiny) -> None:
     learner = learner_of(tiny("label"))
     with torch.no_grad():
         learner.learned[0].view(-1)[0] = math.nan
