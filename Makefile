@@ -1,9 +1,9 @@
-# Each target sets up what it needs: a virtual environment in .venv, the pinned requirements, for tests a browser.
+# Each target first installs what it needs: a virtual environment in .venv, the pinned requirements, and a browser for tests.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 INSTALL := $(BIN)/python -m benchmarks.install
-export PYTHONDONTWRITEBYTECODE =  # tests start some sixty processes, which need not all compile the lab
+export PYTHONDONTWRITEBYTECODE =  # tests start about sixty processes: cached bytecode saves time
 
 ifeq ($(OS),Windows_NT)
 $(error The lab runs on Linux and macOS. On Windows, run it inside WSL: https://learn.microsoft.com/windows/wsl/install)
@@ -12,33 +12,33 @@ endif
 .PHONY: run test timed soak guards checkpoints benchmark clean browser
 .DELETE_ON_ERROR:
 
-run: $(STAMP)-run  ## the dashboard, opened in the browser
+run: $(STAMP)-run  ## start the dashboard and open it in the browser
 	$(BIN)/python -m app
 
-test: $(STAMP)-dev browser  ## all that the gate runs
+test: $(STAMP)-dev browser  ## check lint and types, and run the quick tests
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy & types=$$!; \
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; \
 	tests=$$?; wait $$types && exit $$tests
 
-timed: $(STAMP)-dev browser  ## the tests that hold a stopwatch, for a machine that does nothing else
+timed: $(STAMP)-dev browser  ## run the tests that measure time; meaningful only on an idle machine
 	$(BIN)/python -m pytest -m timed $$(grep -rl --include='*.py' 'mark[.]timed' tests | sort)
 
-soak: $(STAMP)-dev browser  ## the long versions of tests, and the table of what is promised with what they measured
+soak: $(STAMP)-dev browser  ## run the long versions of tests, and print the promises of SECURITY.md with the measured figures
 	$(BIN)/python -m pytest -m 'soak or promise' --promises
 
-guards: $(STAMP)-dev browser  ## takes each promise's guard out of a copy of the lab and sees the promise's test fail
+guards: $(STAMP)-dev browser  ## remove the guard of each promise from a copy of the lab, and check that the promise's test fails
 	$(BIN)/python -m benchmarks.guards
 
-checkpoints: $(STAMP)-run  ## train, score and seal the pretrained runs that are missing
+checkpoints: $(STAMP)-run  ## train and score the pretrained runs that are missing, and make them read-only
 	$(BIN)/python -m benchmarks.checkpoints
 
-benchmark: $(STAMP)-benchmark $(STAMP)-dev browser  ## measure beside the Pyro tutorial and write the tables of docs/; about half an hour
+benchmark: $(STAMP)-benchmark $(STAMP)-dev browser  ## measure speed, also of the Pyro tutorial, and write the tables of docs/; about half an hour
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.docs
 
-clean:  ## remove the environment and what tools left; runs and data stay
+clean:  ## remove the environment and the caches of tools; runs and data stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
 $(STAMP)-run: requirements.txt requirements.lock pyproject.toml | .venv
@@ -55,15 +55,15 @@ $(STAMP)-benchmark: requirements-benchmark.txt requirements.txt requirements.loc
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "The lab needs Python 3.11 or newer; point to one with: make PYTHON=/path/to/python3" >&2; exit 1; }
+		{ echo "The lab needs Python 3.11 or newer. Choose one with: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { command -v apt-get >/dev/null && \
 		$(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq python3-venv; } || \
-		{ echo "This Python cannot make virtual environments: install its venv package (Debian: python3-venv)" >&2; exit 1; }
+		{ echo "This Python cannot create virtual environments: install its venv package (Debian: python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
-browser:  ## Chromium for the browser tests, through apt where it is missing and can be had
+browser:  ## install Chromium for the browser tests through apt, if no browser is found
 	@$(BIN)/python tests/browser.py || { command -v apt-get >/dev/null && \
 		$(SUDO) apt-get update -qq && { $(SUDO) apt-get install -y -qq chromium-headless-shell >/dev/null 2>&1 || \
 		$(SUDO) apt-get install -y -qq chromium >/dev/null; }; } || \
-		echo "No Chromium or Chrome here and none could be installed: the browser tests will be skipped" >&2
+		echo "Chromium or Chrome is missing and could not be installed: the browser tests will be skipped" >&2

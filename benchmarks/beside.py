@@ -1,8 +1,8 @@
-"""A training of the dashboard and the sliders that a browser plays, side by side: `python -m benchmarks.beside`.
+"""Measure a training and the live sliders of the dashboard at the same time: `python -m benchmarks.beside`.
 
-Prints the pictures a second of the sliders alone, then those pictures and the seconds of an epoch of `label` while such a
-training runs: with a thread per core, and with one core left to others, in turn. Needs MNIST, the development requirements
-and a browser, and a machine that does nothing else.
+Prints the pictures per second of the sliders alone. Then it trains `label` at the same time, in turn with one thread per core
+and with one core left free, and prints the seconds per epoch and the pictures per second. Needs MNIST, the development
+requirements and a browser. The figures are meaningful only on an idle machine.
 """
 
 import sys
@@ -28,13 +28,13 @@ EPOCHS, TURNS, ALONE = (
     2,
     2,
     20.0,
-)  # epochs that are timed, after a first one; turns of each kind; seconds without a training
+)  # timed epochs after the first; trainings with each number of threads; seconds without a training
 FRAMES = ".lab", "root => root.panel.frames"
 
 
 def main() -> None:
     begun = ticks()
-    path = find_browser() or sys.exit("There is no browser here: install Chromium, or set CHROMIUM to its path.")
+    path = find_browser() or sys.exit("No browser was found: install Chromium, or set CHROMIUM to its path.")
     with TemporaryDirectory() as folder, dashboard(Path(folder)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
         page = browser.new_page(viewport={"width": WIDE, "height": HEIGHT})
@@ -46,19 +46,19 @@ def main() -> None:
         since, frames = time.monotonic(), page.eval_on_selector(*FRAMES)
         page.wait_for_timeout(1000 * ALONE)
         print(
-            f"no training: {(page.eval_on_selector(*FRAMES) - frames) / (time.monotonic() - since):.1f} pictures a second"
+            f"no training: {(page.eval_on_selector(*FRAMES) - frames) / (time.monotonic() - since):.1f} pictures per second"
         )
         for turn in range(TURNS):
-            for name, threads in (("a thread per core", None), ("one core left", distributed.all_but_one())):
+            for name, threads in (("one thread per core", None), ("one core free", distributed.all_but_one())):
                 epoch, pictures = beside(page, Path(folder) / f"{turn}-{threads}", threads)
-                print(f"{name}: {epoch:.1f} s an epoch, {pictures:.1f} pictures a second", flush=True)
+                print(f"{name}: {epoch:.1f} s per epoch, {pictures:.1f} pictures per second", flush=True)
         browser.close()
     print(measured_on(machine(begun)))
 
 
 def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
-    """Train as the dashboard does; return the seconds of an epoch, validation included, and the pictures a second."""
-    config = configure("label", epochs=1 + EPOCHS + 1)  # the last one is not waited for
+    """Train as the dashboard does; return the seconds per epoch, including validation, and the pictures per second."""
+    config = configure("label", epochs=1 + EPOCHS + 1)  # the last epoch is not awaited
     root.mkdir()
     control.start(root, Job(run="label", config=config, options=Options(embed=False, threads=threads)))
 
@@ -72,7 +72,7 @@ def beside(page: Page, root: Path, threads: int | None) -> tuple[float, float]:
     try:
         (since, frames), (until, more) = after(1), after(1 + EPOCHS)
     finally:
-        with suppress(RunNotFound):  # it has ended by itself
+        with suppress(RunNotFound):  # the training has already ended
             control.stop(root, "label")
     return (until - since) / EPOCHS, (more - frames) / (until - since)
 

@@ -1,7 +1,7 @@
-"""Train, score and seal the pretrained runs: `make checkpoints`.
+"""Train and score the pretrained runs, and make them read-only: `make checkpoints`.
 
-What is there already is left alone: remove a run's folder to train it anew, a cell from its results to score it anew.
-Each sealed run is read-only from then on, and checkpoints/README.md is written from their cards and cells.
+Existing runs and results are skipped: delete a run's folder to train it again, or an entry of its results to score it again.
+checkpoints/README.md is written from the cards and results of the runs.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from cvae_core.runs.run import Run, default_root, find, readable, run_at
 from cvae_core.training import verdicts
 from cvae_core.training.validation import trivial
 
-# What the pages open, in the order in which later runs need earlier ones. Two latents do not feed wide networks; with
-# more visible, less is left to learn and the schedule must end before overfitting begins.
+# Runs that pages open, each after the runs that it needs. With two latents, wide networks gain nothing. With more visible
+# quadrants there is less to learn, so fewer epochs avoid overfitting.
 RUNS = {
     "digits-label": "label --dataset digits --shifts 0 --warm-up 5",
     "digits-baseline-1": "baseline --dataset digits",
@@ -41,12 +41,13 @@ RUNS = {
     "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
     "quadrant-3-ladder": "quadrant --visible 3 --preset ladder --epochs 20",
     "label-ladder": "label --preset ladder --pixels binarised --shifts 0 --epochs 20",
-    # What β does, in small: nearly an autoencoder, the ELBO, and a loss that takes the mean over pixels but not over z.
+    # The effect of β with small networks: from nearly an autoencoder (0.1) over the ELBO (1) to a loss that averages over
+    # the 784 pixels but sums over z (784).
     **{
         f"label-beta-{beta}": f"label --width 128 --epochs 20 --beta {beta}" for beta in ("0.1", "0.4", "1", "4", "784")
     },
 }
-# Rows of the table that no page opens: only their cards and cells are committed.
+# Runs with rows in the table that no page opens: only their cards and results are committed.
 SCORED = {
     **{f"quadrant-1-seed-{seed}": f"quadrant --visible 1 --seed {seed}" for seed in (1, 2)},
     **{f"quadrant-2-seed-{seed}": f"quadrant --visible 2 --epochs 30 --seed {seed}" for seed in (1, 2)},
@@ -54,7 +55,7 @@ SCORED = {
     "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
     "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",
     "quadrant-1-iwae": "quadrant --visible 1 --draws 5",
-    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # trains its baseline, scored after it
+    "quadrant-1-binarised": "quadrant --visible 1 --pixels binarised",  # also trains its baseline, which is scored next
     "baseline-1-binarised": "baseline --visible 1 --pixels binarised",
     "quadrant-2-binarised": "quadrant --visible 2 --pixels binarised --epochs 30",
     "baseline-2-binarised": "baseline --visible 2 --pixels binarised",
@@ -63,20 +64,23 @@ SCORED = {
     "vae-binarised": "vae --pixels binarised --latent 32",
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
-ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of what β does: no map, no row in docs/results.md
-CURVES = ("quadrant-1", "label", "label-2d")  # how their estimates settle is shown
+ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of β: no map, no row in docs/results.md
+CURVES = ("quadrant-1", "label", "label-2d")  # with estimates for a growing number of draws
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
-FIRST = 1000  # test images, where all would take too long
-DRAWS = ((100, None), (1000, FIRST))  # of z per image, on so many images: all, or the first
+FIRST = 1000  # test images, if scoring all would take too long
+DRAWS = ((100, None), (1000, FIRST))  # draws of z per image, and the number of images (None: all)
 KEPT_OF_SCORED = ("card.json", RESULTS)
 HEAD = """# The pretrained runs
 
 `make checkpoints` runs these commands one after another and scores each run on all test images. The runs are read-only:
 new results about them are stored in `.cache/` beside them.
-Figures are nats per image (lower is better): −ELBO and importance sampling with S = 100 draws, mean ± standard error over
+
+Figures are in nats per image, lower is better: −ELBO and importance sampling with S = 100 draws, mean ± standard error over
 the test images. The figure of a baseline is its cross-entropy. Models of any set of quadrants have three figures, for
-1 / 2 / 3 visible quadrants. Minutes are those of the training on the device that the run's card names, pauses of its process
-included. `label-ladder` was paused most of the time: its fastest epoch took 6.6 minutes, by its curves.
+1 / 2 / 3 visible quadrants.
+
+Minutes are the duration of the training on the device that the run's card names. They include pauses of the process.
+`label-ladder` was paused most of the time: by its curves, its fastest epoch took 6.6 minutes.
 
 | run | command | minutes | −ELBO | importance sampling | weights |
 | --- | --- | --- | --- | --- | --- |
@@ -84,7 +88,7 @@ included. `label-ladder` was paused most of the time: its fastest epoch took 6.6
 
 
 def main() -> int:
-    """Make what is missing, then write README.md in the folder of runs."""
+    """Train and score missing runs, then write README.md in the folder of runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=default_root(), help="folder of runs")
     parser.add_argument("--only", nargs="*", default=[*RUNS, *SCORED], help="names of the runs to make")
@@ -96,14 +100,14 @@ def main() -> int:
 
 
 def report(root: Path) -> str:
-    """Return the README of the pretrained runs."""
+    """Return the text of checkpoints/README.md."""
     names = sealed(root)
     hours = sum(find(name, root).card().seconds for name in names) / 3600
-    return f"{HEAD}{''.join(row(name, root) for name in names)}\n{hours:.1f} hours of training in all, scoring aside.\n"
+    return f"{HEAD}{''.join(row(name, root) for name in names)}\n{hours:.1f} hours of training in total, without scoring.\n"
 
 
 def make(name: str, root: Path) -> None:
-    """Train, score, trace and judge one run as far as that has not been done, and seal it."""
+    """Train, score and judge one run as far as this is missing, then make it read-only."""
     place, run = ["--root", str(root)], run_at(name, root)
     if not (run.exists() and run.card().status == "finished"):
         resumable = ["--resume"] if run.state_file.exists() else []
@@ -119,14 +123,14 @@ def make(name: str, root: Path) -> None:
                 if path.name not in KEPT_OF_SCORED:
                     path.unlink()
     elif tasks:
-        print(f"{name} has no weights: remove its folder to make it anew with all its scores")
+        print(f"{name} has no weights: delete its folder to train it again and compute all its scores")
     run.write_card(replace(with_verdict(run.card()), read_only=True))
 
 
 def with_verdict(card: Card) -> Card:
-    """Return a finished run's card with a verdict, as one has that was trained before there were any.
+    """Return the card of a finished run, with a verdict if it was trained by a version without verdicts.
 
-    It takes no weights: the card has the figures of the weights that were kept, and the trivial guess is the images'.
+    No weights are needed: the card contains the figures of the best epoch, and the trivial guess depends on the images only.
     """
     if card.verdict:
         return card
@@ -135,7 +139,7 @@ def with_verdict(card: Card) -> Card:
 
 
 def missing(name: str, run: Run) -> list[list[str]]:
-    """Return the commands that find out what is not known of a run yet."""
+    """Return the commands that compute the missing results of a run."""
     card, tasks = run.card(), []
     known = {(cell.samples, cell.visible) for cell in table_cells(run)}
     shown = ("1", "2", "3") if card.config.any_set else (card.config.visible_set,)
@@ -157,7 +161,7 @@ def missing(name: str, run: Run) -> list[list[str]]:
 
 
 def table_cells(run: Run) -> list[Cell]:
-    """Return a run's cells but those of S = 100 on the first images, which somebody in a hurry has scored."""
+    """Return a run's cells without those of S = 100 on only the first images, which a manual evaluation may have stored."""
     return [cell for cell in stored_cells(run) if (cell.samples, cell.images) != (DRAWS[0][0], FIRST)]
 
 
@@ -177,7 +181,7 @@ def row(name: str, root: Path) -> str:
     cells = [cell for cell in table_cells(run) if cell.split == "test" and cell.samples in (0, 100)]
 
     def said(*kinds: Estimator) -> str:
-        """Join the figures of a model of any set for 1, 2 and 3 quadrants."""
+        """Return the figures of these estimators, joined if there are several (any set: 1, 2 and 3 quadrants)."""
         return " / ".join(f"{c.mean:.2f} ± {c.standard_error:.2f}" for c in cells if c.estimator in kinds) or "–"
 
     size = "not shipped"

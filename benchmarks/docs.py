@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/ from stored results: `python -m benchmarks.docs`."""
+"""Write the tables of README.md and docs/ from the stored results: `python -m benchmarks.docs`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from cvae_core.runs.run import Run, default_root, find, readable
 
 SPEED, LOAD = (Path(__file__).with_name(name) for name in ("speed.json", "load.json"))
 REPOSITORY = Path(__file__).resolve().parents[1]
-TABLES = {  # by document, the markers between which its tables stand
+TABLES = {  # for each document, the names of the markers around its tables
     "README.md": ("summary",),
     "docs/results.md": ("table", "judged"),
     "docs/performance.md": ("answers", "speed"),
@@ -40,7 +40,7 @@ def scores(runs: Sequence[Run]) -> str:
 
 
 def summary(runs: Sequence[Run]) -> str:
-    """Return the rows of `SUMMARY` from the table of quadrant models on grey pixels."""
+    """Return the rows `SUMMARY` of the table of quadrant models on grey pixels."""
     pivot = next(
         pivot for pivot in table_formats.pivots(_entries(runs)) if pivot.title == "mnist, grey pixels, quadrants"
     )
@@ -56,7 +56,7 @@ def _entries(runs: Sequence[Run]) -> list[tables.Entry]:
 
 
 def judgements(runs: Sequence[Run]) -> str:
-    """Return what the classifier found."""
+    """Return the table of the classifier's findings."""
     rows = ["| run | measure | value | real or chance |", "| --- | --- | --- | --- |"]
     for run in runs:
         for finding in stored_judgement(run):
@@ -67,7 +67,7 @@ def judgements(runs: Sequence[Run]) -> str:
 
 
 def speed() -> str:
-    """Return the lab's speed beside the tutorial's, as last measured."""
+    """Return the tables of the last measured speed of the lab and of the tutorial."""
     if not SPEED.exists():
         return ""
     results = json.loads(SPEED.read_text())
@@ -106,8 +106,8 @@ def _step(found: Mapping[str, float], rates: Mapping[str, float]) -> str:
     shares = ", ".join(f"{name} {value / total:.0%}" for name, value in parts.items())
     rate, best = found["gflop"] / total * 1000, max(rates.values())
     return (
-        f"A step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
-        f"{found['gflop']:.2f} GFLOP, which makes {rate:.0f} GFLOP/s: {rate / best:.0%} of the rate of large "
+        f"A training step of `classic` on 128 images takes {total:.1f} ms: {shares}. Its matrix products are "
+        f"{found['gflop']:.2f} GFLOP, which gives {rate:.0f} GFLOP/s: {rate / best:.0%} of the rate of large "
         "matrix products on this machine."
     )
 
@@ -127,11 +127,11 @@ def _shared(found: Sequence[Mapping[str, float]]) -> str:
     one, two = found
     epoch, scoring = (one[what] / two[what] for what in ("seconds", "scoring"))
     return (
-        f"An epoch of `label` takes {one['seconds']:.1f} s with one process of one thread and {two['seconds']:.1f} s with "
-        f"two that `torchrun` starts, {epoch:.2f} times as fast: they exchange {two['exchanged']:.1f} MB of gradients in "
-        "each step. "
-        f"Scoring 2,000 images takes {one['scoring']:.1f} s and {two['scoring']:.1f} s, {scoring:.2f} times as fast: the "
-        "processes exchange nothing."
+        f"An epoch of `label` takes {one['seconds']:.1f} s with one process of one thread. With two such processes, started "
+        f"by `torchrun`, it takes {two['seconds']:.1f} s ({epoch:.2f} times the speed): they exchange {two['exchanged']:.1f} "
+        "MB of gradients in each step. "
+        f"Scoring 2,000 images takes {one['scoring']:.1f} s with one process and {two['scoring']:.1f} s with two "
+        f"({scoring:.2f} times the speed): the processes exchange nothing."
     )
 
 
@@ -140,12 +140,12 @@ def _where(one: dict[str, float]) -> str:
 
 
 def answers() -> str:
-    """Return how fast the dashboard answers, as last measured."""
+    """Return the table of the dashboard's last measured answer times."""
     if not LOAD.exists():
         return ""
     results = json.loads(LOAD.read_text())
     rows = [
-        "| page | answer after a start | next | its control | opens after a start | in a new browser | again | at most |",
+        "| page | answer after a start | next | control | opens after a start | in a new browser | again | at most |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for page, found in results["pages"].items():
@@ -153,7 +153,7 @@ def answers() -> str:
         cells = [page, f"{found['cold']:.2f} s", f"{found['warm']:.2f} s", control, *_opened(found.get("opened"))]
         rows.append(f"| {' | '.join(cells)} |")
     said = [
-        f"Ten visitors of the page {page}, each of whom clicks one second after the last answer: half of the "
+        f"Ten visitors use the page {page} at once. Each clicks one second after the last answer. Half of the "
         f"{found['clicks']} answers take at most {found['median']:.2f} s, 95 % at most {found['p95']:.2f} s."
         for page, found in results["crowds"].items()
     ]
@@ -161,14 +161,14 @@ def answers() -> str:
 
 
 def _opened(found: Mapping[str, Sequence[float]] | None) -> list[str]:
-    """Return when title and controls are seen and when all is there, as a browser opens a page."""
+    """Format the times until a page's title and controls are visible and until the page is complete, in a browser."""
     if found is None:
         return ["–"] * 4
     return [f"{found[how][0]:.2f}, {found[how][1]:.2f} s" for how in ("start", "new", "again", "most")]
 
 
 def made() -> dict[str, str]:
-    """Return all tables by their markers."""
+    """Return all tables, by the names of their markers."""
     runs = sealed()
     return {
         "summary": summary(runs), "table": scores(runs), "judged": judgements(runs), "speed": speed(), "answers": answers()
@@ -176,14 +176,14 @@ def made() -> dict[str, str]:
 
 
 def written(text: str, found: Mapping[str, str]) -> str:
-    """Return a document with the tables that it has markers for made anew."""
+    """Return a document with the tables between its markers replaced."""
     for marker, table in found.items():
         text = between(text, marker, table)
     return text
 
 
 def between(text: str, marker: str, table: str) -> str:
-    """Return a text with a table in place of what stands between two markers, if they are there."""
+    """Return a text with everything between two markers replaced by a table; unchanged if the markers are missing."""
     before, _, rest = text.partition(f"<!-- {marker} -->\n")
     _, end, after = rest.partition(f"\n<!-- /{marker} -->")
     return f"{before}<!-- {marker} -->\n{table}{end}{after}" if end else text

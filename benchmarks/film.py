@@ -1,7 +1,8 @@
-"""Take the pictures of README.md and docs/ from a running dashboard: python -m benchmarks.film http://localhost:8501.
+"""Record the pictures of README.md and docs/ from a running dashboard: python -m benchmarks.film http://localhost:8501.
 
-A film of a visitor at work, docs/lab.gif, and the chart of two estimators against their draws, docs/draws.png. They show
-generated and drawn digits only. Needs the development requirements and a browser, and MNIST for the runs that it opens.
+Writes docs/lab.gif, which shows a visitor using the dashboard, and docs/draws.png, the chart of two estimators against the
+number of draws. Both show only generated and drawn digits. Needs the development requirements, a browser, and MNIST for the
+runs on the pages.
 """
 
 import io
@@ -17,19 +18,19 @@ from tests.walk.conftest import FLAGS, settle
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 VIEW = {"width": 1400, "height": 800}
-WIDTH = 840  # of the film, in pixels
-COLOURS = 96  # of the film
-FRAME, PAUSE = 110, 1200  # milliseconds
+WIDTH = 840  # pixels of the GIF
+COLOURS = 96  # of the GIF
+FRAME, PAUSE = 110, 1200  # milliseconds per frame, while moving and at rest
 GENERATE = "generate?digit=3&seed=2"
 INPAINT = "inpaint?of=My+drawing"
 TABLE = "cll?only=importance+sampling"
 DRAWS = "cll?figures=Number+of+draws"
-# The bow at the lower left of a digit, in pixels of a 28 × 28 sheet: of 0, 2, 3, 5, 6, 8 alike.
+# An arc at the lower left, in pixels of a 28 × 28 sheet, which 0, 2, 3, 5, 6 and 8 can all contain.
 STROKE = [(13 - 5.5 * math.sin(t), 17.5 - 5 * math.cos(t)) for t in [math.pi * (0.3 + 0.7 * k / 40) for k in range(41)]]
 
 
 class Film:
-    """Frames of a page, each with the time that it is shown."""
+    """Frames of a page, each with its duration."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -37,27 +38,27 @@ class Film:
         self._times: list[int] = []
 
     def open(self, address: str) -> None:
-        """Open a page and rest on it."""
+        """Open a page, wait until it is complete, and take a long frame."""
         self.page.goto(address)
         settle(self.page)
         self.page.wait_for_timeout(1000)
         self.take(PAUSE)
 
     def take(self, milliseconds: int = FRAME) -> None:
-        """Take a frame of what the page shows now."""
+        """Take a frame of the page."""
         frame = Image.open(io.BytesIO(self.page.screenshot()))
         self._frames.append(frame.resize((WIDTH, WIDTH * frame.height // frame.width), Image.Resampling.LANCZOS))
         self._times.append(milliseconds)
 
     def save(self, path: Path) -> None:
-        """Write a GIF that begins anew for ever."""
+        """Write a GIF that repeats forever."""
         palette = self._frames[-1].convert("RGB").quantize(COLOURS)
         small = [frame.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for frame in self._frames]
         small[0].save(path, save_all=True, append_images=small[1:], duration=self._times, loop=0, optimize=True)
 
 
 def drag(film: Film, slider: Locator, reach: float) -> None:
-    """Drag a slider from its middle to a share of its half width, a frame at every step."""
+    """Drag a slider from its middle by `reach` times half its width; take a frame at each step."""
     box = slider.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -72,7 +73,7 @@ def drag(film: Film, slider: Locator, reach: float) -> None:
 
 
 def draw(film: Film) -> None:
-    """Draw a part of a digit on the sheet, a frame at every other point."""
+    """Draw a part of a digit on the pad; take a frame at every second point."""
     sheet = film.page.locator(".sheet canvas")
     sheet.scroll_into_view_if_needed()
     box = sheet.bounding_box()

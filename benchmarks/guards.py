@@ -1,6 +1,6 @@
-"""Take the guard of each promise out of a copy of the lab, and see the promise's test fail: `python -m benchmarks.guards`.
+"""Remove the guard of each promise from a copy of the lab, and check that its test fails: `python -m benchmarks.guards`.
 
-A test that passes without what it is about would say nothing. This takes about eight minutes.
+A test that passes without the guard does not test it. The run takes about eight minutes.
 """
 
 import os
@@ -21,19 +21,19 @@ VISITORS = "tests/promises/test_visitors.py"
 
 @dataclass(frozen=True)
 class Guard:
-    """Name what keeps a promise: a text of a file, what stands there without it, and the test that fails then."""
+    """A piece of code that keeps a promise, its replacement, and the test that fails after the replacement."""
 
     file: str
     text: str
     without: str
     test: str
-    long: bool = False  # whether the short version of the test is too short for it
+    long: bool = False  # whether only the full version of the test fails
 
     def taken_out(self, folder: Path) -> str:
-        """Return the file's content in a copy of the lab, without the guard; raise ValueError where that is not there."""
+        """Return the content of the file in `folder` without the guard; raise ValueError unless the guard occurs once."""
         content = (folder / self.file).read_text()
         if content.count(self.text) != 1:
-            raise ValueError(f"{self.text!r} stands {content.count(self.text)} times in {self.file}, not once.")
+            raise ValueError(f"{self.text!r} occurs {content.count(self.text)} times in {self.file}, not once.")
         return content.replace(self.text, self.without)
 
 
@@ -56,17 +56,17 @@ GUARDS = {  # by promise
         "app/cached/runs.py",
         '@st.cache_resource(max_entries=MODELS_KEPT, show_spinner="Reading the weights …")\n',
         "",
-        f"{VISITORS}::test_what_visitors_want_at_the_same_time_is_computed_once",
+        f"{VISITORS}::test_results_that_several_visitors_request_at_the_same_time_are_computed_once",
     ),
     "isolation": Guard(
         "app/cached/runs.py",
         "def model(key: RunKey) -> ConditionalVAE:\n",
         "def model(_key: RunKey) -> ConditionalVAE:\n    key = _key  # Streamlit takes it for the same whatever it is\n",
-        f"{VISITORS}::test_every_visitor_sees_what_it_would_see_alone",
+        f"{VISITORS}::test_every_visitor_sees_the_same_pictures_as_a_single_visitor",
     ),
     "endurance": Guard(
         "app/cached/figures.py", "KEPT = 400 ", "KEPT = None ",
-        f"{VISITORS}::test_a_long_day_costs_no_memory_and_no_open_files", long=True,
+        f"{VISITORS}::test_many_visitors_and_reruns_leave_memory_and_open_files_constant", long=True,
     ),
     "misfortune": Guard(
         "cvae_core/system/files.py",
@@ -131,7 +131,7 @@ GUARDS = {  # by promise
 
 
 def complaint(guard: Guard, folder: Path) -> str | None:
-    """Return what a promise's test says without its guard, in a copy of the lab, or None where it passes all the same."""
+    """Return the first error of a promise's test in a copy of the lab without the guard, or None if the test passes."""
     whole = (folder / guard.file).read_text()
     (folder / guard.file).write_text(guard.taken_out(folder))
     marks = ["-m", "soak"] if guard.long else []
@@ -149,7 +149,7 @@ def complaint(guard: Guard, folder: Path) -> str | None:
 
 
 def main() -> int:
-    """Print a line per promise; return 1 where a test does not miss its guard."""
+    """Print one line per promise; return 1 if any test passes without its guard."""
     unmissed = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "lab"

@@ -1,8 +1,9 @@
-"""Run `pip install -c requirements.lock WORDS` with torch's CPU build where no GPU is: `python -m benchmarks.install WORDS`.
+"""Run `pip install -c requirements.lock WORDS`, without CUDA if there is no GPU: `python -m benchmarks.install WORDS`.
 
-The ordinary package index has torch for Linux with CUDA alone: 4.7 GB of NVIDIA's packages. The CPU build is on PyTorch's own
-index, so that one is asked first on Linux without an NVIDIA driver. TORCH_INDEX names another index that has the CPU build;
-whoever tells pip by its own variables which index to use is left to it. Standard library alone: nothing is installed yet.
+pip's default index has torch for Linux with CUDA only, which needs 4.7 GB of NVIDIA packages. PyTorch's own index has the CPU
+build. On Linux without an NVIDIA driver, torch is therefore installed from that index first. TORCH_INDEX names another index
+with CPU builds. If pip's own variables choose an index, pip alone decides. Only the standard library is used, because
+nothing is installed yet.
 """
 
 import os
@@ -18,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 INDEX = "https://download.pytorch.org/whl/cpu"
-PATIENCE = 10.0  # seconds until the index must have answered
+PATIENCE = 10.0  # seconds to wait for an answer of the index
 CHOSEN = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX")
 DRIVER = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
@@ -26,7 +27,7 @@ PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version
 
 
 def main(words: list[str]) -> int:
-    """Install; return pip's exit code."""
+    """Install the packages; return pip's exit code."""
     if missing := torch_to_install():
         index = (os.environ.get("TORCH_INDEX") or INDEX).rstrip("/")
         reason = unanswered(index, PATIENCE)
@@ -34,9 +35,9 @@ def main(words: list[str]) -> int:
             reason = "pip could not install torch from it"
         if reason:
             print(
-                f"PyTorch's CPU build cannot be had from {index} ({reason}). pip's ordinary index is used instead, whose "
-                "build for Linux may bring CUDA along: 5.4 GB on the disk in place of 1.7. "
-                "TORCH_INDEX can name another index that has the CPU build.",
+                f"The CPU build of torch could not be installed from {index} ({reason}). pip's default index is used "
+                "instead. Its build for Linux may include CUDA: 5.4 GB on disk instead of 1.7 GB. "
+                "Set TORCH_INDEX to use another index with CPU builds.",
                 file=sys.stderr,
                 flush=True,
             )
@@ -44,7 +45,7 @@ def main(words: list[str]) -> int:
 
 
 def torch_to_install() -> list[str]:
-    """Return what the lock pins of torch and is not installed; nothing where the CPU build is not wanted."""
+    """Return the pins of torch and torchvision that are not installed; an empty list if pip should choose the build."""
     if sys.platform != "linux" or has_driver() or any(os.environ.get(name) for name in CHOSEN):
         return []
     pins = [line for line in LOCK.read_text().splitlines() if line.startswith(("torch==", "torchvision=="))]
@@ -52,12 +53,12 @@ def torch_to_install() -> list[str]:
 
 
 def has_driver() -> bool:
-    """Say whether an NVIDIA driver is here; under WSL only its tool can be seen."""
+    """Return whether an NVIDIA driver is installed; under WSL only nvidia-smi shows it."""
     return any(path.exists() for path in DRIVER) or shutil.which("nvidia-smi") is not None
 
 
 def installed(package: str) -> str:
-    """Return a package's version, whichever build it is, or nothing."""
+    """Return a package's version without its build tag, or "" if it is not installed."""
     try:
         return version(package).partition("+")[0]
     except PackageNotFoundError:
@@ -65,7 +66,7 @@ def installed(package: str) -> str:
 
 
 def unanswered(index: str, patience: float) -> str:
-    """Return why an index has not shown its page of torch within some seconds; nothing where it has."""
+    """Return why an index has not served its page of torch within `patience` seconds, or "" if it has."""
     found: queue.Queue[str] = queue.Queue()
 
     def ask() -> None:
@@ -75,7 +76,7 @@ def unanswered(index: str, patience: float) -> str:
         except (OSError, ValueError, HTTPException) as error:
             found.put(str(error).strip("<>") or type(error).__name__)
 
-    threading.Thread(target=ask, daemon=True).start()  # looking up a name, too, may hang
+    threading.Thread(target=ask, daemon=True).start()  # a timeout would not cover a hanging DNS lookup
     try:
         return found.get(timeout=patience)
     except queue.Empty:
@@ -83,5 +84,5 @@ def unanswered(index: str, patience: float) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # pip says that it was interrupted
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # pip reports the interruption itself
     sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
-"""Count the lines of code of the product: `python -m benchmarks.lines [FOLDER …]`, by default cvae_core, app and pages.
+"""Count the product's lines of code: `python -m benchmarks.lines [FOLDER …]`, by default of cvae_core, app and pages.
 
-Docstrings, comments and blank lines do not count. Scripts and styles of the browser count.
+Docstrings, comments and blank lines are not counted. JavaScript and CSS files are.
 """
 
 import ast
@@ -15,7 +15,7 @@ BLOCK, LINE = re.compile(r"/\*.*?\*/", re.DOTALL), re.compile(r"^\s*//.*$", re.M
 
 
 def of_python(text: str) -> int:
-    """Count the lines that hold a token of code."""
+    """Count the lines that contain code."""
     held = {
         line
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
@@ -32,7 +32,7 @@ def of_python(text: str) -> int:
 
 
 def of_browser(text: str) -> int:
-    """Count the lines of a script or a style that are not comments."""
+    """Count the lines of a JavaScript or CSS file that are neither blank nor comments."""
     return sum(bool(line.strip()) for line in LINE.sub("", BLOCK.sub("", text)).splitlines())
 
 
@@ -45,7 +45,7 @@ def main() -> None:
         )
         total += python + browser
         print(f"{folder}: {python:,} lines of Python, {browser:,} for the browser")
-    print(f"all: {total:,}")
+    print(f"total: {total:,}")
 
 
 if __name__ == "__main__":

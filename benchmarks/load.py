@@ -1,8 +1,8 @@
-"""How fast the dashboard answers: pages cold and warm, controls, ten visitors at once: `python -m benchmarks.load`.
+"""Measure the dashboard's answer times: pages cold and warm, controls, ten visitors at once: `python -m benchmarks.load`.
 
-It starts servers of its own. A time runs from a visitor's asking to the end of the page's script and the last byte of its
-last new picture; in a browser, which draws in software as the tests' does, to when the page is ready. Results go to
-benchmarks/load.json, from which docs/performance.md is written. Needs the development requirements and a browser.
+The benchmark starts its own servers. An answer time runs from a request to the end of the page's script and the last byte of
+the last new picture. In a browser, which draws without a graphics card, it runs until the page is complete. Results are
+written to benchmarks/load.json, for the table in docs/performance.md. Needs the development requirements and a browser.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ RESULTS = Path(__file__).with_name("load.json")
 
 
 class Control(NamedTuple):
-    """A control of a page, as the protocol names its value, and what it is set to in turn."""
+    """A control of a page, the field of Streamlit's protocol for its value, and the values to set in turn."""
 
     page: str
     key: str
@@ -40,7 +40,7 @@ class Control(NamedTuple):
 
 
 def stroke(number: int) -> str:
-    """Return what the pad says of a drawing that is one short stroke, another one for every number."""
+    """Return the pad's message for a drawing of one short stroke, a different one for each number from 0 to 351."""
     ink, start = bytearray(28 * 28), 28 * (3 + number % 22) + 4 + number // 22 % 16
     ink[start : start + 5] = [255] * 5
     return json.dumps({"ink": {"value": base64.b64encode(ink).decode()}})
@@ -64,8 +64,8 @@ CONTROLS = {
 }
 CLICKS = 20
 VISITORS, SECONDS, REST = 10, 30, 1.0
-CROWDED = ("generate", "inpaint")  # the pages that draw most
-OPENINGS = 20  # of a warm page in a browser
+CROWDED = ("generate", "inpaint")  # the pages with the most computation
+OPENINGS = 20  # measured openings of a warm page in a browser
 WATCH = """
 const visible = (places) => [...document.querySelectorAll(places)].filter((element) => element.offsetHeight > 0).length;
 let known;
@@ -78,7 +78,7 @@ const look = () => {
     requestAnimationFrame(look);
 };
 requestAnimationFrame(look);
-"""  # when the title is there and the last of the sidebar's controls, or the page's first where it has no others
+"""  # records when the title and the last control of the sidebar are visible; on pages without a sidebar, the first control
 
 
 def main() -> None:
@@ -105,9 +105,9 @@ def main() -> None:
 async def alone(
     address: str, control: Control | None, begin: int = 0, clicks: int = CLICKS
 ) -> tuple[float, float, list[float]]:
-    """Return the seconds of a page's first opening, of another visitor's, and of each use of its control; Home has none.
+    """Return the seconds of a page's first opening, of another visitor's, and of each use of its control (Home has none).
 
-    A server that was asked before remembers its answers: the control is set to what comes from `begin` on.
+    A server caches its answers: start at another value of the control, `begin`, if the same server was measured before.
     """
     place = (control.page, control.query) if control else ()
     async with visitor(address) as first:
@@ -119,12 +119,12 @@ async def alone(
 
 
 def opened(address: str, name: str) -> dict[str, list[float]]:
-    """Return when a page's title and controls are seen and when all is, in seconds, as a browser opens it.
+    """Return the seconds until a page's title and controls are visible in a browser, and until the page is complete.
 
-    `start`: a new browser, and a server just started; `new`: another new browser; `again`: medians of that one's next
-    openings; `most`: the longest of them.
+    `start`: a new browser and a server that has just started. `new`: another new browser. `again`: medians of the next
+    openings in that browser. `most`: the longest of these.
     """
-    path = find_browser() or sys.exit("There is no browser here: install Chromium, or set CHROMIUM to its path.")
+    path = find_browser() or sys.exit("No browser was found: install Chromium, or set CHROMIUM to its path.")
     url = f"{address}/{'' if PAGES[name].default else name}"
     times: list[list[list[float]]] = []
     with sync_playwright() as playwright:
@@ -141,7 +141,7 @@ def opened(address: str, name: str) -> dict[str, list[float]]:
 
 
 def opening(page: Page, url: str) -> list[float]:
-    """Open a page that watches; return the seconds until its title and controls are seen, and until all is there."""
+    """Open a page with the script `WATCH`; return the seconds until title and controls are visible, and until completion."""
     started = time.time()
     page.goto(url, wait_until="commit")
     page.wait_for_function("window.seen")
@@ -151,7 +151,7 @@ def opening(page: Page, url: str) -> list[float]:
 
 
 async def crowd(address: str, control: Control, visitors: int = VISITORS, seconds: float = SECONDS) -> list[float]:
-    """Return what many visitors wait, each clicking again a second after the last answer."""
+    """Return the answer times, in seconds, of several visitors who each click again one second after the last answer."""
     until = time.monotonic() + seconds
 
     async def one(first: int) -> list[float]:
@@ -163,23 +163,23 @@ async def crowd(address: str, control: Control, visitors: int = VISITORS, second
                 waits.append(await click(coming, control, number))
                 if time.monotonic() > until:
                     return waits
-        raise AssertionError("never ends")
+        raise AssertionError("unreachable: count() is infinite")
 
     waits = await asyncio.gather(*(one(100 * number) for number in range(visitors)))
     return [wait for each in waits for wait in each]
 
 
 async def click(coming: Visitor, control: Control, number: int) -> float:
-    """Use a control; return the seconds until all that is new is there."""
+    """Set a control to its next value; return the seconds until the last byte of the last new picture."""
     known = set(coming.pictures)
     answered = await coming.set(control.key, **{control.kind: control.values[number % len(control.values)]})
     return answered + await pictures(coming, known)
 
 
 async def pictures(coming: Visitor, known: set[str]) -> float:
-    """Fetch the pictures that are not known yet; return the seconds, or raise where the page complains."""
+    """Fetch the pictures that are not in `known`; return the seconds. Exit with a message if the page shows an error."""
     if coming.faults:
-        sys.exit(f"The page says: {coming.faults}")
+        sys.exit(f"The page shows an error: {coming.faults}")
     since = time.monotonic()
     for picture in coming.pictures:
         if picture not in known:

@@ -1,7 +1,7 @@
-"""Write requirements.lock, every package that an environment of the lab's has: `python -m benchmarks.lock`.
+"""Write requirements.lock, the versions of all direct and indirect requirements: `python -m benchmarks.lock`.
 
-pip finds out, from the package index and without installing anything, what the requirements need, directly or not, on Linux:
-torch needs most there. What macOS does without is marked so. Minutes, and an internet connection.
+pip resolves the requirements on Linux, where torch needs the most packages, without installing anything. Packages that macOS
+does not need are marked. This takes minutes and an internet connection.
 """
 
 import json
@@ -18,18 +18,18 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
-REQUIREMENTS = ("requirements-dev.txt", "requirements-benchmark.txt")  # which name the others
+REQUIREMENTS = ("requirements-dev.txt", "requirements-benchmark.txt")  # they include the others
 MACOS = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"}
-HEAD = """# Every package at the version that the lab was tested with, those that others need included.
-# Written by python -m benchmarks.lock. pip takes it as a constraint: it installs of this what is asked for, and nothing at
-# another version.
-# The versions of torch and torchvision are those of both builds: the one with CUDA, and the one for the CPU alone, to whose
-# version PyTorch's own index adds +cpu, which pip accepts. Only the build with CUDA needs cuda-*, nvidia-* and triton.
+HEAD = """# All direct and indirect requirements, at the versions that the lab was tested with.
+# Written by python -m benchmarks.lock. pip uses it as a constraints file: it installs only what a requirements file needs,
+# at these versions.
+# The versions of torch and torchvision fit both builds. PyTorch's own index names its CPU builds VERSION+cpu, which pip
+# accepts. Only the build with CUDA needs cuda-*, nvidia-* and triton.
 """
 
 
 def resolved() -> list[dict[str, Any]]:
-    """Return what pip would install into an empty environment, whatever this machine's pip is configured to prefer."""
+    """Return pip's report of an installation into an empty environment; this machine's configuration of pip is ignored."""
     words = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-"]
     words += [word for name in REQUIREMENTS for word in ("-r", str(ROOT / name))]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
@@ -41,7 +41,7 @@ def resolved() -> list[dict[str, Any]]:
 
 
 def needed(packages: Iterable[Mapping[str, Any]], environment: Mapping[str, str]) -> set[str]:
-    """Return the names of what is needed in another environment, from what was asked for on."""
+    """Return the names of the packages that the requested ones need, directly or indirectly, in another environment."""
     metadata = {canonicalize_name(package["metadata"]["name"]): package["metadata"] for package in packages}
     reached: set[str] = set()
     asked = [

@@ -1,4 +1,4 @@
-"""What a measurement says of where and when it was made."""
+"""Describe the machine and the day of a measurement."""
 
 import os
 import platform
@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-STAT = Path("/proc/stat")  # of Linux alone
-STOLEN, KINDS = 7, 8  # the place of what is stolen among the kinds of time that make up all of it
+STAT = Path("/proc/stat")  # Linux only
+STOLEN, KINDS = 7, 8  # index of steal time, and number of the fields that add up to the total
 
 
 class Ticks(NamedTuple):
-    """Processor time since the machine's start: what the host of a virtual machine gave to others, and all."""
+    """Processor time since the machine's start: steal time (used by other virtual machines of the host), and the total."""
 
     stolen: int
     all: int
 
 
 def ticks() -> Ticks:
-    """Return the processor time until now, which is to be subtracted from that of another moment."""
+    """Return the processor time until now; subtract two of these for the time between them."""
     if not STAT.exists():
         return Ticks(0, 0)
     times = [int(word) for word in STAT.read_text().split("\n")[0].split()[1 : 1 + KINDS]]
@@ -27,7 +27,7 @@ def ticks() -> Ticks:
 
 
 def machine(since: Ticks) -> dict[str, Any]:
-    """Return the processor, its cores, the day, and the share of its time since then that others had."""
+    """Return the processor, the number of cores, the date, and the share of steal time since `since`."""
     now = ticks()
     return {
         "processor": platform.processor() or platform.machine(),
@@ -38,8 +38,8 @@ def machine(since: Ticks) -> dict[str, Any]:
 
 
 def measured_on(where: Mapping[str, Any], more: str = "") -> str:
-    """Return a sentence on what `machine` found, and more."""
+    """Return the description of a machine, followed by `more`, as a sentence."""
     said = f"Measured on {where['date']}: {where['processor']}, {where['cores']} cores{more}."
     if (stolen := where.get("stolen", 0)) >= 0.005:
-        said += f" The host of this virtual machine gave {stolen:.0%} of its time to others meanwhile."
+        said += f" The host of this virtual machine gave {stolen:.0%} of its time to other machines meanwhile."
     return said

@@ -1,6 +1,6 @@
-"""The model of the Pyro tutorial on Sohn, Lee & Yan (2015), in Pyro: what the lab's speed is measured against.
+"""The model of the Pyro tutorial on Sohn, Lee & Yan (2015), in Pyro: the reference for the lab's speed.
 
-Networks, optimiser, bound and batches are the tutorial's; images come as there, picture by picture through a DataLoader.
+Networks, optimiser, bound and batches are the tutorial's. As there, a DataLoader loads one image at a time.
 """
 
 import time
@@ -20,14 +20,14 @@ from cvae_core.data.fingerprints import HELD_OUT
 from cvae_core.data.masks import PIXELS, flags, pixel_mask
 
 WIDTH, LATENT, BATCH, LEARNING_RATE = 500, 200, 128, 1e-3
-HIDDEN = -1.0  # what the tutorial writes into pixels that are not seen
+HIDDEN = -1.0  # the tutorial's value for hidden pixels
 EPOCHS, PATIENCE = 50, 3
 TABLE_DRAWS = 10
 VISIBLE = "1"
 
 
 class Pictures(Dataset[tuple[Tensor, Tensor]]):
-    """Give a picture as its visible quadrant, hidden pixels marked, and as a whole."""
+    """Pairs of an image with only its visible quadrant, hidden pixels set to `HIDDEN`, and the whole image."""
 
     def __init__(self, train: bool):
         from torchvision.transforms import ToTensor
@@ -44,8 +44,8 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loaders() -> tuple[DataLoader, DataLoader, DataLoader]:
-    """Return training, validation and test batches, split as the lab splits."""
-    download.datasets()  # which lets torchvision.transforms be imported too
+    """Return training, validation and test batches of the lab's splits."""
+    download.datasets()  # makes torchvision.transforms importable too
     train, test = Pictures(train=True), Pictures(train=False)
     cut = len(train) - HELD_OUT
     parts = (Subset(train, range(cut)), Subset(train, range(cut, len(train))), test)
@@ -60,7 +60,7 @@ def layers(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Baseline(nn.Module):
-    """The deterministic network."""
+    """The deterministic network (NN)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,20 +72,20 @@ class Baseline(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Read a Gaussian off the visible pixels with others in place of the hidden ones."""
+    """Predict a Gaussian from the visible pixels, with other values in place of the hidden ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = layers(PIXELS, 2 * LATENT)
 
     def forward(self, seen: Tensor, rest: Tensor) -> Normal:
-        """Return the distribution of z given what is seen, and the rest."""
+        """Return the distribution of z given the visible pixels and values for the hidden ones."""
         loc, log_scale = self.network(torch.where(seen == HIDDEN, rest, seen)).chunk(2, dim=-1)
         return Normal(loc, log_scale.exp()).to_event(1)
 
 
 class CVAE(nn.Module):
-    """Prior, recognition and generation network around a trained baseline."""
+    """Prior, recognition and generation network, with a trained baseline."""
 
     def __init__(self, baseline: Baseline):
         super().__init__()
@@ -93,7 +93,7 @@ class CVAE(nn.Module):
         self.prior, self.recognition, self.generation = Encoder(), Encoder(), layers(LATENT, PIXELS)
 
     def model(self, seen: Tensor, whole: Tensor) -> None:
-        """Say how the hidden pixels come about."""
+        """Define p(z | visible) and the likelihood of the hidden pixels."""
         pyro.module("cvae", self)
         hidden = seen == HIDDEN
         with pyro.plate("pictures", len(seen)):
@@ -103,13 +103,13 @@ class CVAE(nn.Module):
             pyro.sample("y", Bernoulli(said, validate_args=False).to_event(1), obs=told)
 
     def guide(self, seen: Tensor, whole: Tensor) -> None:
-        """Say how z is recognised."""
+        """Define q(z | visible, whole)."""
         with pyro.plate("pictures", len(seen)):
             pyro.sample("z", self.recognition(seen, whole))
 
 
 def baseline_epoch(baseline: Baseline, optimiser: torch.optim.Optimizer, batches: DataLoader) -> None:
-    """Train the baseline for an epoch on the hidden pixels' cross-entropy."""
+    """Train the baseline for one epoch on the cross-entropy of the hidden pixels."""
     for seen, whole in batches:
         hidden = seen == HIDDEN
         loss = F.binary_cross_entropy(baseline(seen)[hidden], whole[hidden], reduction="sum") / len(seen)
@@ -119,7 +119,7 @@ def baseline_epoch(baseline: Baseline, optimiser: torch.optim.Optimizer, batches
 
 
 def trained_baseline(batches: DataLoader, epochs: int) -> Iterator[tuple[Baseline, float]]:
-    """Train a baseline, yielding it with the seconds of each epoch."""
+    """Train a baseline; after each epoch yield it and the seconds of the epoch."""
     baseline = Baseline()
     optimiser = torch.optim.Adam(baseline.parameters(), LEARNING_RATE)
     for _ in range(epochs):
@@ -138,14 +138,14 @@ class Trainer:
         self.svi = SVI(self.cvae.model, self.cvae.guide, optimiser, Trace_ELBO())
 
     def epoch(self, batches: DataLoader) -> float:
-        """Train for an epoch; return its seconds."""
+        """Train for one epoch; return its seconds."""
         since = time.monotonic()
         for seen, whole in batches:
             self.svi.step(seen, whole)
         return time.monotonic() - since
 
     def negative_elbo(self, batches: DataLoader) -> float:
-        """Return the mean −ELBO in nats per image, one draw each."""
+        """Return the mean −ELBO in nats per image, with one draw per image."""
         total = count = 0.0
         for seen, whole in batches:
             total, count = total + self.svi.evaluate_loss(seen, whole), count + len(seen)
@@ -153,7 +153,7 @@ class Trainer:
 
     @torch.no_grad()
     def table(self, batches: DataLoader) -> float:
-        """Return the figure of the tutorial's table: −ELBO by ten draws per image."""
+        """Return the figure of the tutorial's table: −ELBO with ten draws per image."""
         bound, total, count = Trace_ELBO(num_particles=TABLE_DRAWS), 0.0, 0
         for seen, whole in batches:
             total += float(bound.differentiable_loss(self.cvae.model, self.cvae.guide, seen, whole))

@@ -1,8 +1,8 @@
-"""The lab's speed beside the Pyro tutorial's, on this machine, in one go: `make benchmark`.
+"""Compare the lab's speed with the Pyro tutorial's on this machine: `make benchmark`.
 
-Every measurement is a process of its own, so that its peak memory is its own; peer and lab take turns, several times where
-that takes no hour, and the faster turn of each counts: what else works on the machine only slows down. The results go to
-benchmarks/speed.json, from which the table in docs/performance.md is written.
+Each measurement runs in its own process, so that its peak memory can be measured. Tutorial and lab take turns. Short
+measurements are repeated, and the fastest counts, since other load on the machine can only slow them down. Results are
+written to benchmarks/speed.json, for the table in docs/performance.md.
 """
 
 import argparse
@@ -33,10 +33,10 @@ from cvae_core.training.loop import EpochEnded, Learner, Report, steps_per_epoch
 
 RESULTS = Path(__file__).with_name("speed.json")
 TUTORIAL = 71.8  # −ELBO of the tutorial's table for one quadrant, nats per image
-EPOCHS, TURNS = 3, 3  # timed, the fastest counts
-DRAWS = 10  # of the tutorial's table
+EPOCHS, TURNS = 3, 3  # timed epochs and repetitions, of which the fastest counts
+DRAWS = 10  # as in the tutorial's table
 WARM_STEPS = 20
-GROWTH = ((100, 1000), (1000, 1000), (5000, 1000), (100, 10_000))  # draws and images that are scored
+GROWTH = ((100, 1000), (1000, 1000), (5000, 1000), (100, 10_000))  # numbers of draws and images to score
 STEP, SCORING, SHARED = "step", "scoring", "shared"
 TO_THE_TUTORIAL = f"to −ELBO {TUTORIAL}"
 SHARED_RUN = "train label --epochs 3 --no-embed --run shared --root"
@@ -44,7 +44,7 @@ SHARED_SCORING = "evaluate shared --images 2000 --root"
 
 
 def learner(config: Config) -> Learner:
-    """Prepare a training on MNIST; a quadrant model stands on the pretrained baseline."""
+    """Prepare a training on MNIST; a quadrant model uses the pretrained baseline."""
     data, baseline = load("mnist"), None
     if needed := baseline_for(config):
         baseline = finished_run(needed, data, default_root())
@@ -59,7 +59,7 @@ def epochs(config: Config) -> Iterator[EpochEnded]:
 
 
 def seconds_per_epoch(config: Config) -> float:
-    """Return the seconds of the fastest of a few epochs, validation aside."""
+    """Return the seconds of the fastest of `EPOCHS` epochs, without validation."""
     state, data, best = learner(config), load("mnist"), float("inf")
     for epoch in range(EPOCHS):
         since = time.monotonic()
@@ -83,7 +83,7 @@ def lab_to_the_tutorial() -> dict[str, float]:
     for ended in epochs(configure("quadrant", "mlp")):
         if -ended.validation.bound <= TUTORIAL:
             return {"seconds": time.monotonic() - since, "epochs": ended.epoch, "reached": -ended.validation.bound}
-    raise SystemExit("The mlp preset did not reach the tutorial's figure.")
+    raise SystemExit(f"The preset mlp ended its training without reaching −ELBO {TUTORIAL}.")
 
 
 def lab_draws() -> dict[str, float]:
@@ -136,7 +136,7 @@ def peer_draws() -> dict[str, float]:
 
 
 def lab_step() -> dict[str, float]:
-    """Return where the milliseconds of a training step go, and how many GFLOP of matrix products it does."""
+    """Return the milliseconds of each part of a training step, and the GFLOP of its matrix products."""
     state, data = learner(configure("quadrant", "classic")), load("mnist")
     batches = torch.arange(len(data.train)).split(state.config.batch_size)
     moments: list[float] = []
@@ -164,7 +164,7 @@ def lab_step() -> dict[str, float]:
 
 
 def lab_scoring(samples: int, images: int) -> dict[str, float]:
-    """Return the seconds of scoring some test images with the pretrained model."""
+    """Return the seconds to score the first `images` test images with the pretrained run `quadrant-1`."""
     run, since = find("quadrant-1", default_root()), time.monotonic()
     for _ in evaluate(run.model(), load("mnist").test, samples=samples, images=images):
         pass
@@ -172,8 +172,8 @@ def lab_scoring(samples: int, images: int) -> dict[str, float]:
 
 
 def lab_shared(processes: int) -> dict[str, float]:
-    """Return what processes of one thread each share: the seconds of an epoch, with the megabytes that a step exchanges, and
-    those of scoring, which exchanges nothing.
+    """Measure several processes of one thread each: return the seconds of an epoch, the megabytes that each training step
+    exchanges, and the seconds of scoring, which exchanges nothing.
     """
     launcher = (
         ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "-m", "--"] if processes > 1 else ["-m"]
@@ -198,7 +198,7 @@ MEASURES: Mapping[str, tuple[Callable[[], dict[str, float]], Callable[[], dict[s
 
 
 def measured(*measure: str) -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Return the result of a measurement in its own process."""
     words = [sys.executable, "-m", "benchmarks.speed", "--measure", *measure]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     found: dict[str, float] = json.loads(said.splitlines()[-1])
@@ -206,12 +206,12 @@ def measured(*measure: str) -> dict[str, float]:
 
 
 def _seconds(found: Mapping[str, float]) -> float:
-    """Return how long a measurement took, or would take per unit."""
+    """Return the seconds of a measurement, or of one unit of it."""
     return found["seconds"] if "seconds" in found else 1 / found["per_second"]
 
 
 def product_rates() -> dict[str, int]:
-    """Return how many GFLOP a second large matrix products reach here."""
+    """Return the GFLOP/s of large matrix products on this machine, for each dtype."""
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         a, since, count = torch.ones(1024, 1024, dtype=dtype), time.monotonic(), 0
@@ -224,7 +224,7 @@ def product_rates() -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--measure", nargs="+", help="measure one thing in this process")
+    parser.add_argument("--measure", nargs="+", help="run one measurement in this process and print its result as JSON")
     arguments = parser.parse_args()
     if arguments.measure:
         what, *how = arguments.measure

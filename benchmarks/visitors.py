@@ -1,7 +1,7 @@
-"""Visitors of the dashboard without a browser: they speak Streamlit's own protocol over a WebSocket.
+"""Visitors of the dashboard without a browser: clients of Streamlit's protocol over a WebSocket.
 
-A visitor opens a page by its address, sets its widgets, and says how long each answer took, which pictures are shown and
-what went wrong. As a browser does, it runs a page's clockwork (`run_every`) and keeps messages that need not be sent twice.
+A visitor opens a page by its address and sets its widgets. It reports how long each answer took, which pictures are shown and
+which errors occurred. Like a browser, it reruns fragments with `run_every` and caches messages that the server sends once.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ Result = TypeVar("Result")
 
 
 class Visitor:
-    """One visitor on one page."""
+    """A visitor of one page."""
 
     def __init__(self, address: str, socket: ClientConnection) -> None:
         self._address, self._socket = address, socket
         self._state = ClientState()
         self._widgets: dict[str, WidgetState] = {}
-        self._shown: dict[tuple[int, ...], Delta] = {}  # by place on the page
+        self._shown: dict[tuple[int, ...], Delta] = {}  # by position on the page
         self._kept: dict[str, ForwardMsg] = {}
         self._clocks: dict[str, asyncio.Task[None]] = {}
-        self._awaited = ""  # a fragment, or the whole page
+        self._awaited = ""  # the ID of a fragment; "" for the whole page
         self._answered = asyncio.Event()
-        self._replaced = False  # the awaited run ended with the next one waiting
+        self._replaced = False  # the awaited run ended early because the next one was waiting
 
     async def open(self, page: str = "", query: str = "") -> float:
         """Open a page; return the seconds until its script has run."""
@@ -45,8 +45,8 @@ class Visitor:
         return await self._ask()
 
     async def set(self, key: str, **value: Any) -> float:
-        """Set the widget of a key, its value named as the protocol does; return the seconds until the script has run."""
-        async with asyncio.timeout(WAIT):  # a page that is being drawn anew shows it again
+        """Set the widget with this key, `value` as in Streamlit's protocol; return the seconds until the script has run."""
+        async with asyncio.timeout(WAIT):  # during a rerun the widget may be missing for a moment
             while (found := next(self._found(key), None)) is None:
                 await asyncio.sleep(0.01)
         widget, fragment = found
@@ -55,19 +55,19 @@ class Visitor:
 
     @property
     def pictures(self) -> list[str]:
-        """Return the addresses of the page's pictures, which name their content."""
+        """Return the addresses of the page's pictures; an address contains a digest of the picture."""
         return [picture.url for _, delta in sorted(self._shown.items()) for picture in delta.new_element.imgs.imgs]
 
     @property
     def faults(self) -> list[str]:
-        """Return what the page complains of."""
+        """Return the texts of exceptions and of error boxes on the page."""
         elements = [delta.new_element for delta in self._shown.values()]
         said = [element.exception.message for element in elements if element.HasField("exception")]
         return said + [element.alert.body for element in elements if element.alert.format == Alert.ERROR]
 
     @property
     def alerts(self) -> list[str]:
-        """Return what the page says in boxes of any colour."""
+        """Return the texts of all alert boxes on the page."""
         elements = [delta.new_element for _, delta in sorted(self._shown.items())]
         return [element.alert.body for element in elements if element.HasField("alert")]
 
@@ -78,13 +78,13 @@ class Visitor:
         return content
 
     async def listen(self) -> None:
-        """Take what the server sends, until it is no longer wanted."""
+        """Process the server's messages until the task is cancelled."""
         async for frame in self._socket:
             assert isinstance(frame, bytes)
             self._take(ForwardMsg.FromString(frame))
 
     def leave(self) -> None:
-        """Stop the clocks."""
+        """Stop the periodic reruns."""
         for clock in self._clocks.values():
             clock.cancel()
 
@@ -109,7 +109,7 @@ class Visitor:
             await self._send(fragment, by_the_clock=True)
 
     def _take(self, message: ForwardMsg) -> None:
-        ran = message.metadata.run.fragment_ids  # of this run; none: the whole page
+        ran = message.metadata.run.fragment_ids  # the fragments of this run; empty for the whole page
         match message.WhichOneof("type"):
             case "ref_hash":
                 kept = self._kept[message.ref_hash]
@@ -122,7 +122,7 @@ class Visitor:
                 if not ran:
                     self._shown.clear()
                     self.leave()
-                elif self._replaced and self._awaited not in ran:  # it had ended: what follows is a clock's
+                elif self._replaced and self._awaited not in ran:  # the awaited run had ended, and this one is periodic
                     self._answered.set()
             case "navigation":
                 self._state.page_script_hash = message.navigation.page_script_hash
@@ -143,7 +143,7 @@ class Visitor:
         self._shown[tuple(message.metadata.delta_path)] = delta
 
     def _found(self, key: str) -> Iterator[tuple[str, str]]:
-        """Return the widget of a key, and the fragment that it is in."""
+        """Yield the ID of the widget with this key, and the ID of its fragment."""
         for delta in self._shown.values():
             for part in (delta.new_element, delta.add_block):
                 kind = part.WhichOneof("type")
@@ -154,7 +154,7 @@ class Visitor:
 
 @asynccontextmanager
 async def visitor(address: str) -> AsyncIterator[Visitor]:
-    """Let a visitor come to a dashboard, and leave it."""
+    """Connect a visitor to a dashboard, and disconnect it at the end."""
     socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
     async with connect(socket, subprotocols=["streamlit"], max_size=None, proxy=None) as connection:  # type: ignore[list-item]
         coming = Visitor(address, connection)
@@ -167,6 +167,6 @@ async def visitor(address: str) -> AsyncIterator[Visitor]:
 
 
 def finished(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do what visitors do and return what they found, in a thread of its own: the caller's may belong to a browser."""
+    """Run a coroutine in a new thread and return its result: the caller's thread may already run Playwright's event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()

@@ -1,18 +1,18 @@
 """A conditional variational auto-encoder in one file: PyTorch, and the 8×8 handwritten digits that come with scikit-learn.
 
-    p(x | c) = ∫ p(x | z, c) p(z | c) dz        x: what is generated, c: the condition, z: a latent vector
+    p(x | c) = ∫ p(x | z, c) p(z | c) dz        x: the generated pixels, c: the condition, z: a latent vector
 
-    prior network        p(z | c)       which z to expect for a condition
-    recognition network  q(z | x, c)    which z explains an image: used in training and in evaluation only
-    generation network   p(x | z, c)    which pixels follow from z and c
+    prior network        p(z | c)       the distribution of z for a condition
+    recognition network  q(z | x, c)    the distribution of z for an image: used only in training and evaluation
+    generation network   p(x | z, c)    the distribution of the pixels for z and c
 
 All three are trained together by the evidence lower bound (ELBO; Kingma & Welling 2014, Sohn, Lee & Yan 2015):
 
     log p(x | c)  ≥  E_q(z | x, c) log p(x | z, c)  −  KL(q(z | x, c) ‖ p(z | c))
                           reconstruction                       rate
 
-Two models are trained: one is given the label and draws the digit, one is given the bottom left quarter and draws the rest.
-Run it with: python examples/cvae.py
+The script trains two models. The first generates a digit from its label, the second completes a digit from its bottom left
+quarter. Run it with: python examples/cvae.py
 """
 
 import argparse
@@ -25,7 +25,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal, kl
 
 
 class CVAE(nn.Module):
-    """p(x | c) for pixels x, each 0 or 1, and a condition c, both flat vectors."""
+    """p(x | c) for binary pixels x and a condition c, both flat vectors."""
 
     def __init__(self, pixels: int, condition: int, latent: int = 12, width: int = 256):
         super().__init__()
@@ -54,13 +54,13 @@ def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
 
 
 def gaussian(parameters: Tensor) -> Distribution:
-    """Return independent Gaussians from their means and log standard deviations; log_prob sums over the dimensions."""
+    """Return independent Gaussians with these means and log standard deviations; log_prob sums over the dimensions."""
     mean, log_scale = parameters.chunk(2, -1)
     return Independent(Normal(mean, log_scale.clamp(-6, 3).exp()), 1)
 
 
 def elbo(model: CVAE, x: Tensor, c: Tensor, beta: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Return the ELBO of each image from one draw of z, and its rate, in nats. During the warm-up β is less than 1."""
+    """Return the ELBO of each image, estimated with one draw of z, and its rate, both in nats. β < 1 during the warm-up."""
     posterior, prior = model.posterior(x, c), model.prior(c)
     z = posterior.rsample()  # z = μ + σ ε, so that gradients reach μ and σ
     reconstruction, rate = model.likelihood(z, c).log_prob(x), kl_divergence(posterior, prior)
@@ -77,7 +77,7 @@ def importance_sampling(model: CVAE, x: Tensor, c: Tensor, samples: int = 200) -
 
 
 def train(model: CVAE, x: Tensor, c: Tensor, epochs: int, batch: int = 64, warm_up: float = 0.3) -> None:
-    """Maximise the ELBO. The weight of the rate grows from 0 to 1, so that no dimension of z is given up early."""
+    """Maximise the ELBO. During the warm-up the weight of the rate grows to 1, so that no dimension of z collapses early."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for epoch in range(epochs):
@@ -112,9 +112,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=80, help="passes over the training images, for each model")
     epochs = parser.parse_args().epochs
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # matrices this small gain nothing from more
+    torch.set_num_threads(1)  # more threads do not speed up matrices of this size
     digits = load_digits()
-    images, labels = torch.tensor(digits.data > 7).float(), torch.tensor(digits.target)  # ink or paper
+    images, labels = torch.tensor(digits.data > 7).float(), torch.tensor(digits.target)  # 1: ink, 0: paper
     order = torch.randperm(len(images))
     training, test = order[360:], order[:360]
 

@@ -1,16 +1,16 @@
-"""Find the browser that the browser tests drive: $CHROMIUM, or Chromium or Chrome where systems keep them."""
+"""Find the browser for the browser tests: $CHROMIUM, or Chromium or Chrome in its usual places."""
 
 import os
 import shutil
 import sys
 
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-# The one without a window first: it opens pages by a tenth sooner.
+# The headless shell is first: it opens pages a tenth faster.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", MAC)
 
 
 def find_browser() -> str | None:
-    """Return the path of a browser, or None."""
+    """Return the path of a browser, or None if none was found."""
     candidates = (os.environ.get("CHROMIUM"), *map(shutil.which, NAMES))
     return next((path for path in candidates if path), None)
 

@@ -1,4 +1,4 @@
-"""What the tests share: the embedded digits, tiny configurations, and a root of tiny runs, trained once a session."""
+"""Fixtures of all tests: the embedded digits, tiny configurations, and a folder of tiny runs, trained once per session."""
 
 import os
 import shutil
@@ -26,17 +26,17 @@ from cvae_core.runs.run import Run
 pytest_plugins = ("tests.measuring",)
 Tiny = Callable[..., Config]
 Untrained = Callable[..., Run]
-PUBLISHED_MNIST = "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5"  # its fingerprint
+PUBLISHED_MNIST = "7b9d006b7f676cf47f578073721f1678d80e42526b7b91ce1a17026be4b578e5"  # fingerprint of MNIST
 
 
 def pytest_configure() -> None:
-    torch.set_num_threads(1)  # tiny matrices gain nothing from more, and a shared processor loses
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime would tell its makers that it is used
+    torch.set_num_threads(1)  # more threads do not speed up tiny matrices, and slow down tests in parallel
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # onnxruntime sends telemetry otherwise
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("mnist") and not datasets.on_disk("mnist"):
-        pytest.skip("MNIST is not on this machine: set CVAE_DATA to the folder that holds it")
+        pytest.skip("MNIST was not found: set CVAE_DATA to its folder")
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def digits() -> datasets.DataSet:
 
 @pytest.fixture
 def other_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be the folder of an MNIST of the right sizes and wrong bytes: all images are black, and take no room on the disk."""
+    """Return the folder of a false MNIST with files of the right sizes: all images are black, in sparse files."""
     folder = tmp_path / "others"
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -63,7 +63,7 @@ def other_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny() -> Tiny:
-    """Make configurations that train in a fraction of a second."""
+    """Return a function that makes configurations which train in a fraction of a second."""
 
     def make(flavour: Flavour, **changes: Any) -> Config:
         latent = {} if flavour == "baseline" else {"latent": 2, "warm_up": 1.0}
@@ -75,14 +75,14 @@ def tiny() -> Tiny:
 
 @pytest.fixture
 def small_baseline(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let quadrant models stand on a baseline that is built and trained in no time."""
+    """Give quadrant models a tiny baseline, which is built and trained in a moment."""
     small = tiny("baseline", epochs=2, dataset=PRESETS["mlp"]["baseline"].dataset)
     monkeypatch.setitem(PRESETS["mlp"], "baseline", small)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
 def in_float32() -> Iterator[None]:
-    """Train in float32: which precision is the faster one differs from second to second on a busy machine."""
+    """Train in float32: on a busy machine, the faster precision changes from second to second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "fast_dtype", lambda _: torch.float32)
         yield
@@ -90,9 +90,9 @@ def in_float32() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny: Tiny, in_float32: None) -> Path:
-    """Hold finished runs digits-vae, digits-label, digits-baseline-1 and digits-quadrant-1; not to be written into.
+    """Return a folder of the finished runs digits-vae, digits-label, digits-baseline-1 and digits-quadrant-1 (read-only).
 
-    Processes that test side by side have the same ones.
+    Parallel test processes share this folder.
     """
     own = tmp_path_factory.getbasetemp()
     root = (own if worker_id == "master" else own.parent) / "trained"
@@ -100,7 +100,7 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
         if not root.exists():
             unfinished = tmp_path_factory.mktemp("unfinished")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("cvae_core.config.presets.SMALL", 0)  # so that its baseline is trained in 100 steps
+                patch.setattr("cvae_core.config.presets.SMALL", 0)  # the baseline then trains only 100 steps
                 for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
                     for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
                         pass
@@ -110,13 +110,13 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
 
 @pytest.fixture
 def root(trained_root: Path, tmp_path: Path) -> Path:
-    """Hold a copy of the tiny runs for a test to do with as it likes."""
+    """Return a copy of the tiny runs that a test may change."""
     return shutil.copytree(trained_root, tmp_path / "runs")
 
 
 @pytest.fixture
 def untrained(tmp_path: Path, digits: datasets.DataSet) -> Untrained:
-    """Make finished runs that have the weights of their start."""
+    """Return a function that makes finished runs with their initial weights."""
 
     def make(config: Config, name: str | None = None, *, root: Path = tmp_path, **news: Any) -> Run:
         run = Run(root / (name or config.run_name))

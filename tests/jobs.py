@@ -1,4 +1,4 @@
-"""A training as data, where a test needs any one."""
+"""An example of a training job."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from cvae_core.config.presets import configure
 
 
 def a_job(run: str, **changes: Any) -> Job:
-    """Return the training of a run of that name."""
+    """Return a training job for a run of this name."""
     return Job(run=run, config=configure("label", dataset="digits", latent=3), **changes)

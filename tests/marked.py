@@ -1,4 +1,4 @@
-"""A root of runs whose every text asks a browser for a picture, a link, a formula and a colour."""
+"""A folder of runs in which every text contains Markdown and HTML: a picture, a link, a formula and a colour."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ WHEN = "2026-01-31T00:00:00+00:00"
 
 
 def marked(what: str, address: str) -> str:
-    """Return a text that names what it is of; shown as Markdown or HTML, it asks for an address."""
+    """Return a text that contains `what`; rendered as Markdown or HTML, it makes the browser request `address`."""
     return (
         f"{what} ![x]({address}/{what}.png) [link]({address}/{what}) <img src='{address}/{what}'> {address}/{what} "
         rf"$\frac{{1}}{{2}}$ :red[{what}] :material/home: ~~{what}~~"
@@ -33,7 +33,7 @@ def _card(run: Path, **changes: Any) -> None:
 
 @contextmanager
 def marked_root(folder: Path, address: str) -> Iterator[Path]:
-    """Lend a root: runs imported, failed, at work, dead and damaged, one with results, and a queue, all with such texts."""
+    """Make a folder of imported, failed, running, dead and damaged runs, results and a queue, all with such texts."""
 
     def text(what: str) -> str:
         return marked(what, address)

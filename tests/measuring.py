@@ -1,4 +1,4 @@
-"""Figures that tests measure of what the lab promises: a table at the end, and a file where a whole soak has passed."""
+"""Collect the figures of promises that tests measure; print them, and store them after a soak that passed completely."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ BEGUN: pytest.StashKey[Ticks] = pytest.StashKey()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--promises", action="store_true", help="print what was measured, and keep it where all tests passed"
+        "--promises", action="store_true", help="print the figures of promises, and store them if all tests passed"
     )
 
 
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Measured:
-    """Note figures of a promise by name: whole numbers of several tests add up, of others the largest is kept."""
+    """Record figures of a promise: integers of several tests are added, and of other numbers the largest is kept."""
 
     def note(promise: str, **figures: int | float) -> None:
         assert promise in PROMISES

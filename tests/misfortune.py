@@ -1,4 +1,4 @@
-"""A disk that is full and a folder that is read-only, by what the system says of them: it refuses root nothing."""
+"""Simulate a full disk and a read-only folder by their system errors: root could write in a real read-only folder."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 
 def full_disk(patch: pytest.MonkeyPatch) -> str:
-    """Let no file be written to its end from now on; return what the system says of it."""
+    """Make every write fail as on a full disk; return the system's error message."""
 
     def no_room(*_: object) -> NoReturn:
         raise OSError(28, "No space left on device")
@@ -19,7 +19,7 @@ def full_disk(patch: pytest.MonkeyPatch) -> str:
 
 
 def read_only(patch: pytest.MonkeyPatch) -> str:
-    """Let no file be opened for writing and nothing be moved or made from now on; return what the system says of it."""
+    """Make opening for writing, creating, moving and deleting fail; return the system's error message."""
 
     def refusing(act: Callable[..., Any], is_change: Callable[..., object]) -> Callable[..., Any]:
         def acted(path: Any, *more: Any, **words: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Start the dashboard as a user does, for whoever drives it: the browser walk, and what measures how fast it answers."""
+"""Start the dashboard as a user does, for browser tests and benchmarks."""
 
 import os
 import signal
@@ -14,11 +14,11 @@ from pathlib import Path
 from tests.waiting import WAIT
 
 HOME = Path(__file__).resolve().parents[1] / "app" / "Home.py"
-DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy the surroundings name
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores proxies of the environment
 
 
 def free_port() -> int:
-    """Return the number of a port at which nobody listens."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 def answers(url: str) -> bool:
-    """Say whether a server answers."""
+    """Return whether a server answers."""
     try:
         DIRECTLY.open(f"{url}/_stcore/health", timeout=WAIT).close()
     except OSError:
@@ -36,11 +36,9 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def dashboard(folder: Path, script: Path = HOME) -> Iterator[str]:
-    """Start the server, or that of another script, in a foreign folder with nothing but `streamlit run`.
+    """Start the dashboard (or another script) with `streamlit run` from `folder`; yield its address.
 
-    Yields where it answers.
-
-    Raises TimeoutError where it does not. What it says goes to `folder`/log.
+    Raise TimeoutError if it does not start. Its output is written to `folder`/log.
     """
     port = free_port()
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

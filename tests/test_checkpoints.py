@@ -1,4 +1,4 @@
-"""The pretrained runs: complete, sealed, small, and as good as their cards say."""
+"""The pretrained runs are complete, read-only and small, and reproduce the figures of their cards."""
 
 import statistics
 import subprocess
@@ -25,8 +25,8 @@ from cvae_core.training.validation import validate
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
-LADDERS = [name for name in RUNS if name.endswith("ladder")]  # which take their time
-TRIVIAL = ("label", "quadrant-any", "quadrant-3-binarised")  # whose guesses are computed anew: a second or two each
+LADDERS = [name for name in RUNS if name.endswith("ladder")]  # they take minutes
+TRIVIAL = ("label", "quadrant-any", "quadrant-3-binarised")  # whose guesses are computed again: one or two seconds each
 # Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
 PROMISED = {
     ("quadrant-1", "importance"): 64.0,
@@ -86,7 +86,7 @@ def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
     card = run.card()
     if not datasets.on_disk(card.config.dataset):
-        pytest.skip(f"{card.config.dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+        pytest.skip(f"{card.config.dataset} was not found: set CVAE_DATA to its folder")
     images = datasets.load(card.config.dataset)
     assert images.fingerprint == card.data_fingerprint
     measured = validate(run.model(), images.validation)
@@ -123,7 +123,7 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
     dataset = run.card().config.dataset
     if not datasets.on_disk(dataset):
-        pytest.skip(f"{dataset} is not on this machine: set CVAE_DATA to the folder that holds it")
+        pytest.skip(f"{dataset} was not found: set CVAE_DATA to its folder")
     model, images = run.model(), datasets.load(dataset).validation.part(slice(0, 500))
     exact = validate(model, images).bound
     with torch.autocast("cpu", torch.bfloat16):
@@ -185,7 +185,7 @@ def test_each_has_the_verdict_that_its_figures_give(name: str) -> None:
 def test_a_card_from_before_verdicts_gets_one_and_no_other_change(tiny: Callable[..., Config], untrained: Any) -> None:
     before = untrained(tiny("label")).card()
     after = with_verdict(before)
-    assert after.verdict == "sound"  # by the figures that the card says
+    assert after.verdict == "sound"  # by the figures of the card
     assert after.metrics["guess"] == pytest.approx(-153.70, abs=0.01)
     assert replace(after, verdict=None, metrics=before.metrics) == before
     assert with_verdict(replace(before, verdict="collapsed")).metrics == before.metrics

@@ -1,4 +1,4 @@
-"""The documents of the repository can be read by the pages that use them, and their links lead somewhere."""
+"""Pages can read the glossary, and the links of the documents are valid."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ TERMS = (
 
 
 def glossary() -> dict[str, tuple[str, str]]:
-    """Read the glossary by the rule at its top: a sentence and a formula, or none, by each name of a term."""
+    """Read the glossary as its first comment describes: a sentence and an optional formula for each name of a term."""
     found: dict[str, tuple[str, str]] = {}
     for paragraph in (ROOT / "docs" / "glossary.md").read_text().split("\n\n"):
         if entry := re.fullmatch(r"\*\*(.+?)\*\*: (.+?)(?:\n(\$.+\$))?", paragraph.strip(), flags=re.DOTALL):
@@ -117,7 +117,7 @@ def test_version_and_licence_are_the_same_everywhere() -> None:
     assert versions[:2] == ["Unreleased", project["version"]]
 
 
-def test_the_terms_of_the_embedded_digits_are_said() -> None:
+def test_notice_has_the_terms_of_the_embedded_digits() -> None:
     notice = (ROOT / "NOTICE").read_text()
     for said in ("cvae_core/data/digits.npz", "E. Alpaydin and C. Kaynak", "CC BY 4.0", "BSD 3-Clause License"):
         assert said in notice

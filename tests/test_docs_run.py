@@ -1,4 +1,4 @@
-"""README and docs/ are right: commands parse, cheap ones run, recipes run, tables are what the runs have stored."""
+"""README and docs/ are correct: commands parse, quick ones run, recipes run, and tables match the stored results."""
 
 import ast
 import importlib.util
@@ -141,7 +141,7 @@ def test_pip_can_install_the_lab_with_the_extras_that_it_names() -> None:
 
 @pytest.fixture
 def cooked(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run a recipe as a notebook would; return its variables, with what its last line shows."""
+    """Run a recipe as a notebook would; return its variables, and the value of its last line as "shown"."""
     monkeypatch.chdir(tmp_path)
     *lines, last = ast.parse(RECIPES[request.param]).body
     found: dict[str, Any] = {}
@@ -243,12 +243,12 @@ def test_a_measurement_says_what_share_of_the_processor_others_had_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "STAT", tmp_path / "stat")
-    assert machine.machine(machine.ticks())["stolen"] == 0  # where nobody says
+    assert machine.machine(machine.ticks())["stolen"] == 0  # if /proc/stat is missing
     (tmp_path / "stat").write_text("cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
     begun = machine.ticks()
     (tmp_path / "stat").write_text("cpu  40 20 30 60 50 60 70 130 90 100\n")
     found = machine.machine(begun)
     assert found["stolen"] == 0.5
     assert machine.measured_on(found, ", all of them").endswith(
-        " cores, all of them. The host of this virtual machine gave 50% of its time to others meanwhile."
+        " cores, all of them. The host of this virtual machine gave 50% of its time to other machines meanwhile."
     )

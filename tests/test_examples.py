@@ -1,4 +1,4 @@
-"""The examples run: the notebooks' imports and first cells in the gate, all of them in the soak."""
+"""The examples run: the short version runs the first cells of the notebooks, `make soak` all cells."""
 
 import ast
 import json
@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 LESSON = EXAMPLES / "cvae.py"
 NOTEBOOKS = sorted(path.name for path in EXAMPLES.glob("*.ipynb"))
-FIRST_CELLS = 2  # imports, and what follows them
-# What must be true of a notebook's variables when all its cells have run.
+FIRST_CELLS = 2  # the imports and the next cell
+# Assertions about a notebook's variables after all its cells have run.
 OUTCOMES = {
     "1_sample_complete_score.ipynb": """
 assert images.shape == (6, 10, 784) and completions.shape == (4, 8, 784)
@@ -60,14 +60,14 @@ def sources(name: str) -> list[str]:
 
 
 def learned(said: str) -> list[dict[str, float]]:
-    """Read off what `examples/cvae.py` prints, per model."""
+    """Return the figures that `examples/cvae.py` prints for each model."""
     figures = [re.findall(r"^  (\S.*?) +(\d+\.\d\d)", part, flags=re.MULTILINE) for part in said.split("CVAE, ")[1:]]
     return [{name: float(value) for name, value in part} for part in figures]
 
 
 @pytest.fixture
 def run_lesson(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run `examples/cvae.py` as a shell would, without another import of torch; return what it prints."""
+    """Run `examples/cvae.py` in this process, to avoid another import of torch; return its output."""
 
     def run(*flags: str) -> str:
         monkeypatch.setattr(sys, "argv", [str(LESSON), *flags])

@@ -1,4 +1,4 @@
-"""The example in docs/extending.md works as it stands there, and adds a flavour in five files at most."""
+"""The example in docs/extending.md works without changes, and adds a flavour in five files at most."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Only cvae_core.config tests which flavour a configuration has; everywhere else the configuration is asked."""
+"""Only cvae_core.config tests the flavour of a configuration; all other code uses attributes of the configuration."""
 
 import ast
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SOURCES = sorted(
     for path in (REPOSITORY / folder).rglob("*.py")
     if CONFIG not in path.parents
 )
-BUILD = "cvae_core/models/build.py"  # has the one table from flavours to classes
+BUILD = "cvae_core/models/build.py"  # has the only dictionary from flavours to classes
 CLASSES = {name: kind for name, kind in vars(flavours).items() if isinstance(kind, type) and issubclass(kind, Config)}
 SETTINGS = {field.name for kind in CLASSES.values() for field in fields(kind)} | {"flavour"}
 

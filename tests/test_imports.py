@@ -1,4 +1,4 @@
-"""Imports go one way: pages → app → cvae_core, and in both packages from a folder to those below it."""
+"""Imports point in one direction: pages → app → cvae_core, and in both packages from a folder to those below it."""
 
 import ast
 import subprocess
@@ -16,8 +16,8 @@ APP = sorted((REPOSITORY / "app").rglob("*.py"))
 BENCHMARKS = sorted((REPOSITORY / "benchmarks").glob("*.py"))
 PAGES = sorted((REPOSITORY / "pages").rglob("*.py"))
 
-# From top to bottom: a folder imports only from itself and from those below it. Modules beside the folders stand above them
-# all, but for `errors`, which stands below.
+# From top to bottom: a folder imports only from itself and from folders below it. Modules beside the folders are above all
+# folders, except `errors`, which is below them.
 ORDER = {
     "cvae_core": [
         "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "data", "config", "system", "errors",
@@ -33,7 +33,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Name every module that a file imports, anywhere in it, as a.b.c."""
+    """Return every module that a file imports at any place, as a.b.c."""
     for node in ast.walk(tree(path)):
         match node:
             case ast.Import(names=names):
@@ -52,13 +52,13 @@ MODULES = {module_name(path): path for path in [*CORE, *APP]}
 
 
 def modules(path: Path) -> set[str]:
-    """Name the modules of the core and the app that a file imports, itself and packages left out."""
+    """Return the modules of cvae_core and app that a file imports, without itself and without packages."""
     found = {name for name in imported(path) if name in MODULES and MODULES[name].name != "__init__.py"}
     return found - {module_name(path)}
 
 
 def height(module: str) -> int:
-    """Return how far above the lowest folder a module stands."""
+    """Return the position of a module's folder in the order, counted from the lowest."""
     package, room, *_ = [*module.split("."), ""]
     order = ORDER[package]
     return len(order) - order.index(room) if room in order else len(order) + 1
@@ -152,11 +152,11 @@ def test_nothing_is_ever_unpickled(path: Path) -> None:
             case ast.keyword(arg="allow_pickle"):
                 pytest.fail(f"{path.name}:{node.value.lineno} lets NumPy unpickle")
             case ast.keyword(arg="persist"):
-                pytest.fail(f"{path.name}:{node.value.lineno} lets Streamlit keep pickles on the disk")
+                pytest.fail(f"{path.name}:{node.value.lineno} lets Streamlit store pickles on disk")
             case ast.ImportFrom(module="torch" | "numpy", names=names):
                 assert {alias.name for alias in names}.isdisjoint({"load", "save", "hub"}), f"{path.name}:{node.lineno}"
             case ast.Call(func=ast.Name(id="__import__") | ast.Attribute(attr="import_module")):
-                pytest.fail(f"{path.name}:{node.lineno} imports what nobody can read off")
+                pytest.fail(f"{path.name}:{node.lineno} imports a module whose name is not a constant")
             case ast.Call(func=ast.Name(id="eval" | "exec")):
                 pytest.fail(f"{path.name}:{node.lineno} runs text")
             case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="load"), keywords=keywords):

@@ -1,4 +1,4 @@
-"""Installation by the Makefile's own script, from package indexes on this machine that have tiny stand-ins for torch."""
+"""Installation with the Makefile's script, from local package indexes with tiny replacements of torch."""
 
 import os
 import socket
@@ -31,18 +31,18 @@ install.has_driver, install.PATIENCE = bool, float(sys.argv[1])
 sys.exit(install.main(sys.argv[2:]))
 """
 REQUIREMENTS = ("-r", "requirements.txt")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PyTorch's index is asked on Linux alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PyTorch's index is used on Linux only")
 
 
 class Index(SimpleHTTPRequestHandler):
-    """Answer as a package index does, and keep quiet."""
+    """A package index without log output."""
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
-    """Put a package that holds nothing into an index."""
+    """Put an empty package into an index."""
     folder = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{name.replace('-', '_')}-{version}"
@@ -59,7 +59,7 @@ def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
 
 @pytest.fixture(scope="module")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve an ordinary index, whose torch is built for CUDA, and one of CPU builds; yield where they are."""
+    """Serve a default index, whose torch is built for CUDA, and one with CPU builds; yield their address."""
     folder = tmp_path_factory.mktemp("indexes")
     ordinary, cpu = folder / "ordinary", folder / "cpu"
     wheel(ordinary, CUDA, str(LOCK[CUDA].specifier).removeprefix("=="))
@@ -77,21 +77,21 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """Yield the address of a server that lets everybody connect and never answers."""
+    """Yield the address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.fixture
 def refusing() -> str:
-    """Return an address at which nobody listens."""
+    """Return an address that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         return f"http://127.0.0.1:{closed.getsockname()[1]}"
 
 
 @pytest.fixture
 def project(tmp_path: Path, indexes: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a small copy of the lab with an environment, for which pip knows the ordinary index alone."""
+    """Make a small copy of the lab with an environment in which pip uses the default index only."""
     folder = tmp_path / "project"
     (folder / "benchmarks").mkdir(parents=True)
     for file in ("Makefile", "requirements.lock", "pyproject.toml", "benchmarks/install.py"):
@@ -119,7 +119,7 @@ def installed(project: Path) -> dict[str, str]:
 
 
 def done(project: Path, *words: str, code: int = 0) -> str:
-    """Run a command in a project; return what it complains of."""
+    """Run a command in a project; return its standard error."""
     ended = subprocess.run(words, cwd=project, capture_output=True, text=True)
     assert ended.returncode == code, ended.stderr
     return ended.stderr
@@ -140,7 +140,7 @@ def test_torch_is_the_cpu_build_and_all_else_comes_from_the_ordinary_index(
     assert LOCK["numpy"].specifier.contains(found["numpy"])
 
 
-def test_what_is_installed_is_not_asked_for_again(
+def test_installed_packages_are_not_requested_again(
     project: Path, indexes: str, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_INDEX", f"{indexes}/cpu")
@@ -152,9 +152,9 @@ def test_what_is_installed_is_not_asked_for_again(
 
 
 def with_cuda(project: Path, complaint: str, index: str, reason: str) -> None:
-    """Check that torch came from the ordinary index, and that one sentence says why and what that means."""
-    assert complaint.count("CPU build cannot be had") == complaint.count("\n") == 1
-    assert f"from {index} ({reason}). pip's ordinary index is used instead" in complaint
+    """Check that torch came from the default index, and that one line gives the reason and the consequence."""
+    assert complaint.count("CPU build of torch could not be installed") == complaint.count("\n") == 1
+    assert f"from {index} ({reason}). pip's default index is used instead" in complaint
     assert "CUDA" in complaint
     found = installed(project)
     assert (found["torch"], found["torchvision"]) == (TORCH, TORCHVISION)
@@ -187,7 +187,7 @@ def test_an_index_that_has_another_torch_is_no_help(
     assert installed(project)["torch"] == TORCH
 
 
-@pytest.mark.skipif(install.has_driver(), reason="an NVIDIA driver is here")
+@pytest.mark.skipif(install.has_driver(), reason="this machine has an NVIDIA driver")
 def test_make_installs_from_the_ordinary_index_where_the_other_one_refuses(
     project: Path, refusing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +198,7 @@ def test_make_installs_from_the_ordinary_index_where_the_other_one_refuses(
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(install.has_driver(), reason="an NVIDIA driver is here")
+@pytest.mark.skipif(install.has_driver(), reason="this machine has an NVIDIA driver")
 def test_make_takes_the_cpu_build_and_waits_ten_seconds_at_most_for_an_index_that_hangs(
     project: Path, indexes: str, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +221,7 @@ def test_every_target_of_make_installs_by_the_script() -> None:
 
 
 @pytest.mark.parametrize("variable", install.CHOSEN)
-def test_who_tells_pip_which_index_to_use_is_left_to_it(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_chosen_by_pips_variables_is_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in install.CHOSEN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(install, "has_driver", bool)

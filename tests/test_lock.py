@@ -1,4 +1,4 @@
-"""The environment is what the lock says, package by package."""
+"""Every installed package has the version of the lock file."""
 
 import re
 from importlib.metadata import distributions
@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.measuring import Measured
 
 ROOT = Path(__file__).resolve().parents[1]
-INSTALLERS = {"pip", "wheel"}  # what a virtual environment brings along
+INSTALLERS = {"pip", "wheel"}  # part of every virtual environment
 
 
 def pinned(file: str) -> dict[str, Requirement]:
@@ -38,7 +38,7 @@ def test_everything_installed_is_in_the_lock_at_its_version(measured: Measured) 
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in ROOT.glob("requirements*.txt")))
-def test_what_is_asked_for_is_in_the_lock_at_the_same_version(file: str) -> None:
+def test_requirements_are_in_the_lock_at_the_same_version(file: str) -> None:
     lock = pinned("requirements.lock")
     for name, requirement in pinned(file).items():
         assert str(requirement.specifier) == str(lock[name].specifier), name

@@ -1,4 +1,4 @@
-"""SECURITY.md carries what was measured, and every promise in it is measured by a test."""
+"""SECURITY.md contains the measured figures, and a test measures each of its promises."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_every_promise_has_a_guard_that_can_be_taken_out() -> None:
         assert f"def {guard.test.rpartition('::')[2]}(" in text or guard.test.endswith(".py")
 
 
-def test_whole_numbers_add_up_and_of_others_the_worst_is_kept() -> None:
+def test_integers_are_added_and_of_other_numbers_the_largest_is_taken() -> None:
     assert promises.added({"kills": 4, "seconds": 2.5}, {"kills": 3, "seconds": 1.0}) == {"kills": 7, "seconds": 2.5}
     assert promises.said({"kills": 1007, "p95_seconds": 0.5}) == "kills: 1,007; p95 seconds: 0.50"
     assert promises.table({}).count("not measured") == len(promises.PROMISES)

@@ -68,7 +68,7 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit() -> Visit:
-    """Open a page of the dashboard by a link, with query parameters as in its address."""
+    """Return a function that opens a page by a link with query parameters."""
 
     def open_page(page: str = "home", **query: str | list[str]) -> AppTest:
         return go_on(AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=WAIT), page, **query)

@@ -76,7 +76,7 @@ def test_a_page_names_the_damaged_file_and_shows_the_other_runs(
 
 
 @pytest.mark.parametrize("file", [CURVE, JUDGEMENT])
-def test_damage_beside_the_table_takes_nothing_out_of_it(
+def test_damage_to_other_files_removes_nothing_from_the_table(
     visit: Visit, without_mnist: None, own_runs: Path, file: str
 ) -> None:
     before = visit("cll")

@@ -84,7 +84,7 @@ def test_a_training_that_cannot_begin_says_why(visit: Visit, mine: Path, monkeyp
 
 
 @pytest.mark.parametrize("misfortune", UNWRITABLE)
-def test_a_sweep_that_cannot_be_kept_lines_nothing_up(
+def test_a_sweep_that_cannot_be_stored_shows_a_sentence(
     misfortune: str, visit: Visit, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor = visit("training", task="Sweep", sweep="a new one")
@@ -94,7 +94,7 @@ def test_a_sweep_that_cannot_be_kept_lines_nothing_up(
     assert f"grid.toml could not be written ({words})" in sentence
 
 
-def test_an_errand_whose_words_cannot_be_kept_is_not_run(
+def test_a_command_is_not_run_if_its_transcript_cannot_be_written(
     visit: Visit, mine: Path, without_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: object, **__: object) -> NoReturn:

@@ -95,7 +95,7 @@ def test_no_page_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize(("name", "query", "run"), MEETINGS)
-def test_where_a_run_meets_other_images_a_page_says_what_the_command_line_says(
+def test_pages_and_the_command_line_give_the_same_message_about_other_images(
     visit: Visit, without_mnist: None, of_other_images: Path, name: str, query: dict[str, str], run: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:

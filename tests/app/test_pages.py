@@ -236,7 +236,7 @@ class TestGenerate:
         visitor.select_slider[0].set_value(2.0).run()
         assert pictures(visitor)[0] != before[0]
 
-    def test_the_first_slider_says_most(self, visit: Visit, without_mnist: None) -> None:
+    def test_sliders_are_in_descending_order_of_their_rate(self, visit: Visit, without_mnist: None) -> None:
         nats = [
             float(slider.label.split(" · ")[1].split()[0])
             for slider in visit("generate", live="false").select_slider
@@ -384,12 +384,12 @@ class TestGenerate:
         ("generate", {"seed": str(2**53 + 1)}, f"`seed={2**53 + 1}`"),  # not exact in JavaScript
         ("generate", {"seed": str(2**53 - 1)}, None),
         ("generate", {"digit": "7", "seed": "5", "live": "false", "utm_source": "a friend"}, None),
-        ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # the defaults, which the address drops
+        ("generate", {"digit": "3", "seed": "0", "live": "true"}, None),  # defaults, which the address omits
         ("generate", {"seed": "1e1"}, None),
         ("latent", {"method": "t-SNE", "point": "3"}, None),
     ],
 )
-def test_what_an_address_says_in_vain_is_told_once(
+def test_invalid_values_of_an_address_are_reported_once(
     visit: Visit, without_mnist: None, page: str, query: dict[str, Any], left_out: str | None
 ) -> None:
     visitor = visit(page, **query)
@@ -876,7 +876,7 @@ class TestWhy:
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # only that of the open question
         precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
-        assert set(precise) <= {"0.01"}  # of a dead unit
+        assert set(precise) <= {"0.01"}  # of a collapsed unit
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
@@ -1199,7 +1199,7 @@ class TestTable:
             ]
             visitor.run()
 
-    def test_an_estimate_that_breaks_off_says_why(
+    def test_an_estimate_that_fails_shows_the_reason(
         self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: object, **__: object) -> Iterator[Scored]:
@@ -1249,7 +1249,7 @@ class TestTable:
             housekeeping.rename(own_runs, "digits-label", "mine")
             housekeeping.rename(own_runs, "mine", "digits-label")
 
-    def test_an_imported_runs_number_is_said_to_be_somebody_elses(self, own_runs: Path) -> None:
+    def test_a_number_of_an_imported_run_is_marked_as_imported(self, own_runs: Path) -> None:
         run = find("digits-label", own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
         words = {

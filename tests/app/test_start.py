@@ -49,7 +49,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 4)])
-def test_a_browser_that_does_not_return_is_opened_once_and_holds_nothing_up(
+def test_a_browser_command_that_does_not_return_is_started_once_and_blocks_nothing(
     started: Started, tmp_path: Path, number: int, code: int
 ) -> None:
     until((tmp_path / "alive").exists)
@@ -69,7 +69,7 @@ def test_no_browser_is_opened_in_the_terminal(platform: str, screen: str, monkey
     assert open_browser.has_screen() == (platform == "darwin" or bool(screen))
 
 
-def test_who_stops_reading_along_stops_nothing_else(started: Started, tmp_path: Path) -> None:
+def test_a_closed_output_does_not_stop_the_server(started: Started, tmp_path: Path) -> None:
     assert started.stdout is not None
     assert started.stdout.readline() == "  Local URL: http://local:8501\n"
     started.stdout.close()
@@ -148,7 +148,7 @@ def test_it_starts_for_a_user_without_a_home_and_an_entry_in_the_password_file(m
     except OSError as error:
         refused = str(error)
     if refused:
-        pytest.skip(f"this system makes no user without an entry: {refused.strip()}")
+        pytest.skip(f"this system cannot create a user without an entry: {refused.strip()}")
     for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     words = [*AS_NOBODY, sys.executable, "-m", "app", "--server.port", str(free_port())]

@@ -49,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def form(visit: Visit, **settings: object) -> AppTest:
-    """Open the form and give some settings by their labels."""
+    """Open the form and set some settings, given by their labels."""
     visitor = visit("training", task="Train")
     visitor.selectbox(key="new-dataset").select("digits").run()
     for label, value in settings.items():
@@ -138,7 +138,9 @@ def test_the_form_begins_with_the_defaults_of_the_data_set(visit: Visit, own_run
     assert visitor.number_input(key="new-batch_size-label-mlp-digits").value == 64
 
 
-def test_a_warm_up_that_is_longer_than_the_training_is_said_and_can_be_trained(visit: Visit, own_runs: Path) -> None:
+def test_a_warm_up_that_is_longer_than_the_training_is_reported_and_can_be_trained(
+    visit: Visit, own_runs: Path
+) -> None:
     visitor = form(visit, Name="mine")
     assert not visitor.warning
     visitor.number_input(key="new-epochs-label-mlp-digits").set_value(1).run()
@@ -163,7 +165,7 @@ def test_a_run_that_diverged_is_to_be_trained_anew_and_not_resumed(
 FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # the card of a collapsed run
 
 
-def test_a_verdict_is_told_wherever_a_run_is_listed_or_shown(
+def test_a_verdict_is_shown_wherever_a_run_is_listed_or_shown(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, **FAULTY)
@@ -191,7 +193,7 @@ def test_a_name_that_is_not_given_is_the_next_free_one(visit: Visit, own_runs: P
 
 
 @pytest.mark.usefixtures("other_mnist")
-def test_other_images_are_trained_on_after_a_yes_alone_and_are_called_so(
+def test_other_images_are_used_only_after_confirmation_and_are_named_as_such(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = visit("training", task="Train")
@@ -232,14 +234,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_trained_is_a_sentence_and_nothing_to_press(case: str, visit: Visit, own_runs: Path) -> None:
+def test_an_impossible_training_shows_a_sentence_and_no_button(case: str, visit: Visit, own_runs: Path) -> None:
     settings, sentence = REFUSED[case]
     visitor = form(visit, **settings)
     assert sentence.casefold() in visitor.warning[0].value.casefold()
     assert "Start" not in labels(visitor)
 
 
-def test_what_does_not_start_says_why_and_is_followed(
+def test_a_training_that_does_not_start_shows_the_reason_and_is_followed(
     visit: Visit, running: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(root: Path, job: Job) -> None:
@@ -309,12 +311,12 @@ def test_a_damaged_queue_is_a_sentence_and_hides_no_training(visit: Visit, runni
     assert "Stop training" in labels(visitor)
 
 
-def test_a_stalled_run_is_said_to_be(visit: Visit, running: Run) -> None:
+def test_a_stalled_run_is_shown_as_stalled(visit: Visit, running: Run) -> None:
     os.utime(running.folder / heartbeat.FILE, (time.time() - 70, time.time() - 70))
     assert re.search(r"\*\*shell\*\* stalled: no step for 7\d s", said(visit("training", task="Train")))
 
 
-def test_a_run_that_died_says_why_and_goes_on_at_a_press(
+def test_a_dead_run_shows_the_reason_and_a_button_resumes_it(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, started: list[tuple[str, str]]
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, status="running")
@@ -374,7 +376,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     ]
 
 
-def test_a_sweep_lines_up_what_is_not_finished_and_is_kept(
+def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = visit("training", task="Sweep")
@@ -476,14 +478,16 @@ def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen:
     assert "Put into the bin" not in labels(visitor)
 
 
-def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
+def test_a_table_shows_the_settings_in_which_selected_runs_differ(
+    visit: Visit, own_runs: Path, chosen: list[str]
+) -> None:
     chosen[:] = ["digits-label", "digits-quadrant-1"]
     (table,) = visit("training", task="Runs").table
     assert "width" not in table.value.index  # it is the same for both
     assert table.value.loc["flavour"].tolist() == ["label", "quadrant"]
 
 
-def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
+def test_differences_between_runs_are_listed_by_setting(tiny: Tiny) -> None:
     told = runs.differences({"a": tiny("label", seed=1), "b": tiny("vae")})
     assert told == {
         "flavour": {"a": "label", "b": "vae"},
@@ -495,7 +499,7 @@ def test_what_sets_runs_apart_is_told_by_setting(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")]
 )
-def test_a_duration_is_said_as_exactly_as_anybody_wants_to_know(seconds: float, words: str) -> None:
+def test_a_duration_is_rounded_to_a_useful_precision(seconds: float, words: str) -> None:
     assert training_follow.duration(seconds) == words
 
 

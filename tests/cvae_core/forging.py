@@ -1,4 +1,4 @@
-"""Files that the lab did not write, with digests that are right all the same."""
+"""Forged files with correct digests."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Results in tests: stored under the run's present weights, and all that a training leaves."""
+"""Helpers for results: store results for the current weights of a run, and read everything that a training leaves."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ def store_embedding(run: Run, layout: Layout, embedding: Embedding) -> None:
 
 
 def left(run: Run) -> dict[str, Any]:
-    """Return all that a run is, wall-clock columns and moments aside."""
+    """Return the complete content of a run, without times and dates."""
     card, stages = run.card(), run.stages()
     assert card.weights is not None
     timeless = replace(card, seconds=0, created="", parts={})

@@ -1,4 +1,4 @@
-"""Every flavour, under every preset and pixel protocol, does what the rest of the lab asks of a model."""
+"""Every flavour, with every preset and pixel protocol, fulfils the contract of a model."""
 
 import json
 import math
@@ -32,7 +32,7 @@ from cvae_core.training.verdicts import reached
 from tests.conftest import Tiny
 
 IMAGES, DRAWS = 4, 2
-PARTS = {"label": "labels", "pixels": "pixels"}  # of a condition, and the tensors that hold them
+PARTS = {"label": "labels", "pixels": "pixels"}  # parts of a condition and their tensors
 CASES = [
     (flavour, preset, pixels)
     for preset, flavours in PRESETS.items()
@@ -50,7 +50,7 @@ def config(request: pytest.FixtureRequest, tiny: Tiny, small_baseline: None) -> 
 
 @pytest.fixture
 def model(config: Config, digits: DataSet) -> ConditionalVAE:
-    """Be a model after a step of training."""
+    """Return a model after one step of training."""
     learner = Learner(config, 1, dtype=torch.float32, frozen={})
     before = [weight.detach().clone() for weight in learner.learned]
     assert math.isfinite(learner.learn(digits.train, torch.arange(8)))
@@ -136,7 +136,7 @@ def test_the_public_interface_draws_or_completes(model: ConditionalVAE, digits: 
 
 
 def with_given(*parts: Any) -> Config:
-    """Make a configuration of a class whose models are given certain parts of the condition."""
+    """Return a configuration of a new class whose condition has these parts."""
 
     @dataclass(frozen=True, kw_only=True)
     class Other(QuadrantConfig):

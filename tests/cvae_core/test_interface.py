@@ -1,4 +1,4 @@
-"""The public interface: each name does what the rest of the lab does, or says what was wrong."""
+"""Each name of the public interface gives the same results as the rest of the lab, or raises a clear error."""
 
 import inspect
 import subprocess
@@ -103,7 +103,9 @@ def test_samples_are_those_of_the_gallery(root: Path) -> None:
         ("digits-quadrant-1", lambda m: complete(m, torch.zeros(1, 784), count=-1), "Count cannot be -1"),
     ],
 )
-def test_what_cannot_be_is_said(root: Path, run: str, call: Callable[..., object], message: str) -> None:
+def test_impossible_arguments_are_refused_with_a_sentence(
+    root: Path, run: str, call: Callable[..., object], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         call(load(run, root))
 
@@ -147,7 +149,9 @@ def test_the_scores_of_images_are_what_a_cell_is_the_mean_of(root: Path, digits:
     torch.testing.assert_close(some.importance_sampling, scores.importance_sampling[[7, 3]], atol=1e-4, rtol=0)
 
 
-def test_what_cannot_be_scored_is_said(root: Path, digits: DataSet, tiny: Tiny, untrained: Untrained) -> None:
+def test_images_that_cannot_be_scored_are_refused_with_a_sentence(
+    root: Path, digits: DataSet, tiny: Tiny, untrained: Untrained
+) -> None:
     with pytest.raises(ConfigError, match="no trained recognition network"):
         score(load("digits-baseline-1", root), digits.test)
     with pytest.raises(ConfigError, match="leave out visible"):

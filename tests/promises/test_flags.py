@@ -1,4 +1,4 @@
-"""Whatever a shell passes to whichever flag, the command line ends with 0 or 2 and has said why in a sentence."""
+"""For any words on the command line, the exit code is 0 or 2, and an error is one sentence."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ from tests.promises.hostile import words
 
 KINDS = {**main._heavy(), **main.LIGHT, **{f"train {of}": train.Train for of in get_args(Flavour)}}
 SETTINGS = {f"train {of}": [field.name for field in fields(configure(of))] for of in get_args(Flavour)}
-FLAGS = {  # each with its opposite, where it has one
+FLAGS = {  # each with its opposite, if it has one
     name: [
         f"--{sign}{flag.replace('_', '-')}"
         for flag in [*SETTINGS.get(name, []), *(field.name for field in fields(kind))]  # type: ignore[arg-type]
@@ -30,7 +30,7 @@ FLAGS = {  # each with its opposite, where it has one
     ] + [logs.FLAG]
     for name, kind in KINDS.items()
 }  # fmt: skip
-# Of what is right, one word to begin with: else hardly any command would go beyond its first flag.
+# Each command starts with a valid word: otherwise hardly any would get beyond its first flag.
 GOOD = ["digits-label", "digits", "1", "2", "50", "a.png", "a.gif", "a.zip", "a.md", "pca", "cpu", "test"]
 
 
@@ -70,7 +70,7 @@ def test_a_shell_of_garbage_ends_with_a_sentence(
 
     @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(lines)
-    @example(["list"])  # of the others, any number may be wrong
+    @example(["list"])  # any number of the other words may be wrong
     @example(["train", "label", "--dataset", "digits", "--root", "\udc80"])  # a folder whose name is not UTF-8
     def ends(line: list[str]) -> None:
         said = io.StringIO()

@@ -1,4 +1,4 @@
-"""Nothing that a run's files say becomes a formula in a spreadsheet, through whichever CSV the lab writes."""
+"""No text of a run's files becomes a formula in a spreadsheet, in any CSV that the lab writes."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ letters = st.text(st.sampled_from("=+-@\t\r\n\"',;|!0a1e. ") | st.characters(exc
 
 
 def cells(content: bytes) -> list[str]:
-    """Read a CSV as spreadsheets do; return what stands in all its cells."""
+    """Read a CSV as spreadsheets do; return the contents of all cells."""
     text = content.decode("utf-8-sig")
     return [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
 

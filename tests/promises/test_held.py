@@ -1,4 +1,4 @@
-"""A run that somebody works on is neither renamed, discarded nor replaced meanwhile, and what is computed is kept."""
+"""A run that is in use cannot be renamed, discarded or replaced, and its results are kept."""
 
 import fcntl
 import os
@@ -48,7 +48,7 @@ with upkeep.held(find("digits-label", Path(sys.argv[1])), "evaluation"):
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_a_run_that_several_work_on_is_neither_moved_nor_replaced_until_the_last_has_ended(
+def test_a_run_in_use_by_several_processes_is_neither_moved_nor_replaced_until_the_last_has_ended(
     move: str, root: Path, measured: Measured
 ) -> None:
     run = find("digits-label", root)
@@ -82,7 +82,7 @@ def test_a_training_that_would_replace_a_run_in_use_is_refused_and_leaves_everyt
     measured("held", moves_refused=1, results_lost=0)
 
 
-def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: Measured) -> None:
+def test_a_killed_process_holds_no_run(root: Path, measured: Measured) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -97,11 +97,11 @@ def test_whoever_is_killed_at_work_holds_a_run_no_longer(root: Path, measured: M
     measured("held", moves_refused=1)
 
 
-def test_what_only_looks_like_a_hold_is_none_and_shows_no_text_of_a_file(root: Path) -> None:
+def test_files_that_only_look_like_a_hold_are_ignored_and_no_text_of_a_file_is_shown(root: Path) -> None:
     folder = find("digits-label", root).folder
     (folder / f"{housekeeping.HELD}folder").mkdir()
     (folder / f"{housekeeping.HELD}link").symlink_to(root / "digits-vae" / "card.json")
-    os.mkfifo(folder / f"{housekeeping.HELD}pipe")  # opening it would never end
+    os.mkfifo(folder / f"{housekeeping.HELD}pipe")  # opening it would block forever
     with (folder / f"{housekeeping.HELD}evaluation-1; rm -x").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(RunInUse, match=r"in use \(another process\): wait"):
@@ -127,7 +127,7 @@ def test_a_run_that_was_moved_before_it_could_be_held_is_not_found(root: Path) -
     run = find("digits-label", root)
     housekeeping.rename(root, "digits-label", "new")
     with pytest.raises(RunNotFound, match="No run named 'digits-label'"), housekeeping.held(run, "map"):
-        pytest.fail("it was held")
+        pytest.fail("a run that does not exist was held")
 
 
 WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
@@ -144,7 +144,7 @@ WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
 
 @pytest.fixture
 def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
-    """Let something happen once a command has begun to compute."""
+    """Return a function that makes an action happen when a command starts to compute."""
     store_classifier(Classifier(), datasets.load("digits"), root)
     monkeypatch.setattr(sample_quality, "judge", lambda *_: [sample_quality.Finding(name="digits", value=0.5, of=10)])
 
@@ -162,7 +162,7 @@ def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Calla
 
 
 @pytest.mark.parametrize("line", WORKED)
-def test_a_run_that_is_worked_on_is_not_moved_and_what_is_computed_is_kept(
+def test_a_run_in_use_is_not_moved_and_its_results_are_kept(
     line: str, root: Path, at_work: Callable[[str, Callable[[], object]], None], measured: Measured
 ) -> None:
     refused: list[int] = []
@@ -188,13 +188,13 @@ def test_an_export_and_a_map_that_a_training_leaves_hold_the_run_too(
     monkeypatch.setattr(session, "embed", move)
     monkeypatch.setattr(session, "store_embedding", lambda *_: None)
     run = find("digits-label", root)
-    list(train_run(run.card().config, Launch(run="again", root=root, options=Options())))  # it is used as it is
+    list(train_run(run.card().config, Launch(run="again", root=root, options=Options())))  # the finished run is reused
     assert refused == [2, 2]
     measured("held", moves_refused=2, results_lost=0)
 
 
 @pytest.mark.parametrize("line", WORKED)
-def test_what_was_computed_for_a_run_that_was_moved_by_hand_is_kept_and_found_when_it_is_back(
+def test_results_of_a_run_that_was_moved_by_hand_are_kept_and_found_when_it_is_back(
     line: str, root: Path, at_work: Callable[[str, Callable[[], object]], None], capsys: pytest.CaptureFixture[str],
     measured: Measured,
 ) -> None:  # fmt: skip

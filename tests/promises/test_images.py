@@ -1,4 +1,4 @@
-"""Images under a published name that are not the published ones are found out, called so, and not trained on unasked."""
+"""Images that differ from the published ones of their name are detected, reported, and not trained on without a flag."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ PLACES = [pytest.param(0, marks=pytest.mark.soak), pytest.param(0.5, marks=pytes
 
 
 def change(path: Path, place: float) -> None:
-    """Change one byte of what a file holds, and leave its size and time of modification as they are."""
+    """Change one byte of a file, but not its size and modification time."""
     before, start = path.stat(), len(idx.header(SHAPES[path.name]))
     with path.open("r+b") as file:
         file.seek(start + int(place * (before.st_size - start - 1)))
@@ -33,7 +33,7 @@ def change(path: Path, place: float) -> None:
 
 @pytest.fixture
 def published(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be the folder of an MNIST that counts as the published one."""
+    """Return the folder of an MNIST that counts as the published one."""
     md5 = {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in other_mnist.iterdir()}
     monkeypatch.setattr(fingerprints, "MNIST_MD5", md5)
     monkeypatch.setattr(fingerprints, "PUBLISHED", {"mnist": datasets.load("mnist").fingerprint})
@@ -55,9 +55,7 @@ def test_no_byte_of_mnist_changes_unnoticed(
     assert main.main(["download", "mnist"]) == 0
     assert fingerprints.named_here("mnist") == "mnist"
     change(published / file, place)
-    monkeypatch.setattr(
-        fingerprints, "_seen", {}
-    )  # as another process sees it, which has what the first one remembered
+    monkeypatch.setattr(fingerprints, "_seen", {})  # in another process, which has the first one's cache
     for words in (["download", "mnist"], train, ["classifier", "mnist", "--root", str(root)]):
         capsys.readouterr()
         assert main.main(words) == 2
@@ -74,7 +72,7 @@ def test_what_is_remembered_makes_no_images_the_published_ones(
     fingerprints.look("mnist")
     lie = files.read_json(memory)
     change(published / "t10k-labels-idx1-ubyte", 0)
-    files.write_json(memory, lie)  # as if it were of these files
+    files.write_json(memory, lie)  # as if it belonged to these files
     monkeypatch.setattr(fingerprints, "_seen", {})
     assert fingerprints.named_here("mnist").startswith("mnist (other images, ")
     assert main.main(["train", "label", "--root", str(tmp_path / "runs")]) == 2

@@ -1,7 +1,7 @@
-"""Nonsense in an address, from a pen or from a widget is left out: no page complains of the unexpected, none grows.
+"""Invalid values in addresses, drawings and widgets are ignored, without an unexpected error or growing memory.
 
-Some of it is tried here, all by `make soak`. That a lie arrives where it must be refused is seen by a truth: told in the same
-way, it changes the page.
+The short version tries some values, `make soak` all. Valid values that are sent in the same way change the page: this shows
+that the invalid ones reach the code that must refuse them.
 """
 
 import base64
@@ -37,7 +37,7 @@ NUMBERS = [
     "\0",
     "1;2",
 ]
-NAMED = {  # what an address may say of a page
+NAMED = {  # query parameters of a page
     "generate": ("run", "digit", "seed", "e1", "e16", "live", "view", "walk", "e0", "e-1", "encode"),
     "inpaint": ("of", "images", "visible-mnist", "visible-digits", "quadrants", "seed", "samples", "digits", "indices",
                 "random", "pixels", "column", "index", "completion-walk"),
@@ -47,7 +47,7 @@ NAMED = {  # what an address may say of a page
     "cll": ("figures", "estimate", "only", "draws", "over", "figures=Number+of+draws&curve"),
 }  # fmt: skip
 QUOTED = {name: quote(name.replace(chr(0), "")) for name in [*NUMBERS, *NAMES]}
-WHOLE = [  # a page's every name at once
+WHOLE = [  # all query parameters of a page at once
     (page, "&".join(f"{name}={value}" for name in names)) for page, names in NAMED.items() for value in ("", "inf")
 ]
 ADDRESSES = [
@@ -57,8 +57,8 @@ ADDRESSES = [
 ]
 Random(0).shuffle(ADDRESSES)
 DRAWING = base64.b64encode(bytes([0, 255] * 392)).decode()
-# By page and query: a widget, and what it is made to say, first what each guard alone refuses. What Streamlit itself cannot
-# read, NaN in a field of whole numbers say, ends the forger's own session with a sentence, before a line of the lab has run.
+# By page and query: a widget, the field of its value, and invalid values; values that only one guard refuses come first.
+# Values that Streamlit itself cannot read (such as NaN for an integer) end the sender's session before the lab's code runs.
 LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("inpaint", "of=My drawing&images=digits"): ("pad", "json_value", [
         {"ink": [{"value": 1}]},
@@ -95,24 +95,24 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("cll", "seed=1"): ("only", "string_array_value", [{"data": [name]} for name in NAMES[5:15] if "\0" not in name]),
     ("generate", "live=false&seed=2"): ("run", "string_value", [{"text": name} for name in NAMES if "\0" not in name]),
 }  # fmt: skip
-ANY_SET = datasets.on_disk("mnist")  # whether the page has a model that a click on a door may ask for
-# What the pages are to believe. Whether what has none makes sense, Streamlit itself asks: no short test needs that.
+ANY_SET = datasets.on_disk("mnist")  # whether the page has a model for every choice of quadrants
+# Valid values that change the page. Streamlit itself checks the values of the other widgets: no short test needs them.
 TRUTHS: dict[str, dict[str, Any]] = {
     "pad": {"ink": {"value": DRAWING}},
     **({"doors": {"visible": {"value": [True, False, False, False]}}} if ANY_SET else {}),
     "live-sliders": {"epsilon": {"value": [1] * 16}},
     "map": {"selection": {"points": [{"customdata": 1}]}},
 }
-ODD: dict[str, list[dict[str, Any]]] = {  # taken for what it may mean, or left out: no fault in any case
+ODD: dict[str, list[dict[str, Any]]] = {  # may be interpreted or ignored, but must not cause an error
     "pad": [{"visible": {"value": flags}} for flags in (["x"] * 4, [[1]] * 4)],
     "live-sliders": [{"epsilon": {"value": values}} for values in ([True] * 16, ["2.1"] * 16, ["x"] * 16)],
     "map": [{"selection": {"points": [{"customdata": given}]}} for given in (["x"], [], [1e99], [-1])],
 }
-FIRST = 7  # lies to a widget in a short test
+FIRST = 7  # invalid values for each widget in the short test
 
 
 def spoken(kind: str, lie: dict[str, Any]) -> Any:
-    """Return a lie as the protocol has it."""
+    """Return an invalid value in the form of Streamlit's protocol."""
     match kind:
         case "json_value":
             return json.dumps(lie)
@@ -126,14 +126,14 @@ def spoken(kind: str, lie: dict[str, Any]) -> Any:
 
 
 async def told(coming: Visitor, key: str, kind: str, lies: list[dict[str, Any]]) -> list[str]:
-    """Tell lies, and a truth after them; return what the page complained of, and the lies that it took for something."""
+    """Send invalid values, then a valid one; return the errors of the page and any invalid value that changed it."""
     before = coming.pictures, coming.alerts
     for lie in lies:
         await coming.set(key, **{kind: spoken(kind, lie)})
         if coming.faults:
             return coming.faults
         if key in TRUTHS and (coming.pictures, coming.alerts) != before:
-            return [f"believed: {str(lie)[:80]}"]
+            return [f"accepted: {str(lie)[:80]}"]
     for odd in ODD.get(key, []):
         await coming.set(key, **{kind: spoken(kind, odd)})
         if coming.faults:
@@ -145,7 +145,7 @@ async def told(coming: Visitor, key: str, kind: str, lies: list[dict[str, Any]])
 
 
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_no_nonsense_is_more_than_left_out(long: bool, server: Server, measured: Measured) -> None:
+def test_invalid_values_are_ignored(long: bool, server: Server, measured: Measured) -> None:
     inputs, on_a_page, faults = 0, 0, []
     chosen = [*WHOLE, *ADDRESSES] if long else WHOLE
 
@@ -168,13 +168,13 @@ def test_no_nonsense_is_more_than_left_out(long: bool, server: Server, measured:
                 on_a_page += len(some) if key == "run" else 0
 
     held = []
-    for turn in range(2):  # the first fills the caches
+    for turn in range(2):  # the first turn fills the caches
         finished(open_all(chosen[turn::2]))
         finished(lie(turn))
         held.append(settled(server, long))
     grown = held[1] - held[0]
     assert faults == []
-    assert grown < 50 or not long  # the few that come here meet empty caches
+    assert grown < 50 or not long  # the caches of the short test are still empty
     assert inputs >= (200 if long else len(TRUTHS) * FIRST)
     log = server.log.read_text()
     assert "app.server.uncaught_errors" not in log

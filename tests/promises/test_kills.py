@@ -1,6 +1,6 @@
-"""Whoever is killed while writing an embedding, an evaluation, a judgement, the queue or an export leaves nothing unreadable.
+"""A process that is killed while it writes an embedding, evaluation, judgement, queue or export leaves no unreadable file.
 
-What a killed training leaves is held by test_interrupted. Twelve processes are killed here, and a hundred by `make soak`.
+test_interrupted tests killed trainings. The short version kills twelve processes, `make soak` a hundred.
 """
 
 import os
@@ -81,7 +81,7 @@ for line in sys.stdin:
 
 
 class Writer:
-    """A process whose children write."""
+    """A process with child processes that write files."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdin is not None
@@ -89,14 +89,14 @@ class Writer:
         self.orders, self.answers = process.stdin, process.stdout
 
     def killed(self, what: str, after: float) -> None:
-        """Let a child write and kill it."""
+        """Start a child that writes, and kill it after some seconds."""
         child = self._asked(what)
         time.sleep(after)
         os.kill(child, signal.SIGKILL)
         assert self.answers.readline() == "gone\n"
 
     def whole(self, what: str) -> None:
-        """Let a child write once, to the end."""
+        """Start a child that writes once, and wait for its end."""
         self._asked(f"{what} once")
         assert self.answers.readline() == "gone\n"
 
@@ -117,7 +117,7 @@ def writer(root: Path) -> Iterator[Writer]:
 
 
 def unreadable(root: Path, what: str) -> list[str]:
-    """Return what can no longer be read."""
+    """Return the errors of reading the files."""
     found = []
     try:
         run = find("digits-label", root)
@@ -136,7 +136,7 @@ def stale(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(16, marks=pytest.mark.soak)])
-def test_nothing_is_unreadable_after_a_kill_and_the_next_start_leaves_no_litter(
+def test_all_files_are_readable_after_a_kill_and_the_next_start_removes_temporary_files(
     kills: int, root: Path, writer: Writer, measured: Measured
 ) -> None:
     chance, names, faults, littered = Random(kills), set(readable(root)[0]), [], 0

@@ -1,4 +1,4 @@
-"""Nothing below a root of runs that is a link is followed to where the lab would write, move or delete."""
+"""Links below a folder of runs are not followed when the lab writes, moves or deletes files."""
 
 import contextlib
 import shutil
@@ -35,13 +35,13 @@ COMMANDS = [
 
 
 def content(target: Path) -> dict[Path, tuple[bytes, int]]:
-    """Return what is in a file, or in all of a folder, and when it was written."""
+    """Return the content and the modification time of a file, or of all files in a folder."""
     files_there = [path for path in (target, *target.rglob("*")) if path.is_file()]
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files_there}
 
 
 def elsewhere(folder: Path, like: Path) -> Path:
-    """Make what a link is to lead to: a copy of what was there, and what each way of tidying would remove."""
+    """Make the target of a link: a copy of the original, and files that each kind of cleaning would remove."""
     target = folder / "elsewhere"
     if like.suffix or like.name in ("lock", "moving", "results", ".pulse", ".lock"):
         target.write_bytes(like.read_bytes() if like.is_file() else b"somebody else's")

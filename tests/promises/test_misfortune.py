@@ -1,4 +1,4 @@
-"""Whatever a machine lacks is one sentence; nothing is lost by it, and all that does not need it works."""
+"""If the machine lacks something, the error is one sentence, nothing is lost, and everything else works."""
 
 import os
 import re
@@ -40,7 +40,7 @@ READING = ["list", "table", "queue"]
 def said(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[str], tuple[int, str]]:
-    """Give a command in a folder of runs of which one is scored and one is an archive; return its code and complaint."""
+    """Return a function that runs a command with a folder of runs, a scored run and an archive; it returns code and error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CVAE_RUNS", str(root))
     (tmp_path / "theirs.zip").write_bytes(archive.packed(find("digits-vae", root)))
@@ -69,7 +69,7 @@ def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
     store_classifier(Classifier(), datasets.load("digits"), root)
     assert said("discard digits-baseline-1")[0] == 0
     before, words = content(tmp_path), UNWRITABLE[misfortune](monkeypatch)
-    refused = WRITING if misfortune == "full disk" else [*WRITING, *MOVING]  # what is moved takes no room
+    refused = WRITING if misfortune == "full disk" else [*WRITING, *MOVING]  # moving a file needs no space
     for line in refused:
         code, complaint = said(line)
         assert code == 2, line
@@ -95,13 +95,13 @@ WORK = {
 
 
 @pytest.mark.parametrize("line", WORK)
-def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
+def test_nothing_is_computed_if_its_result_cannot_be_stored(
     line: str, said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_classifier(Classifier(), datasets.load("digits"), root)
 
     def begun(*_: object, **__: object) -> NoReturn:
-        pytest.fail("hours of work whose result is lost")
+        pytest.fail("computed although the result could not be stored")
 
     monkeypatch.setattr(*WORK[line], begun)
     full_disk(monkeypatch)
@@ -109,7 +109,7 @@ def test_where_a_result_cannot_be_kept_the_work_for_it_is_not_begun(
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["no MNIST", "half-downloaded MNIST"])
-def test_without_mnist_what_needs_it_says_so_and_the_rest_works(
+def test_without_mnist_commands_that_need_it_say_so_and_the_others_work(
     half: bool, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     measured: Measured,
 ) -> None:  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_clock_that_is_set_back_loses_nothing(
     assert said("evaluate digits-label --images 20 --samples 2")[0] == 0
     monkeypatch.setattr(time, "time", lambda: now() - 10 * 365 * 86_400)
     assert said("evaluate digits-label --images 20 --samples 3")[0] == 0
-    os.utime(run.folder / "cll.json", (0, 0))  # as if it had been written long before it was read
+    os.utime(run.folder / "cll.json", (0, 0))  # as if it was written long before it was read
     assert {cell.samples for cell in stored_cells(run)} == {0, 2, 3}
     with heartbeat.beating(run.folder) as beat, turn(root, a_job("digits-label")):
         beat(heartbeat.Progress())

@@ -1,4 +1,4 @@
-"""A name becomes a folder of the root, or is refused, wherever it comes from; nothing is read or written elsewhere."""
+"""A name from any source leads to a folder of runs or is refused; nothing is read or written elsewhere."""
 
 import io
 import shutil
@@ -71,7 +71,7 @@ def test_the_command_line_refuses_every_hostile_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (root / ".queue").mkdir()
-    (root / ".queue" / "lock").touch()  # what asking for a place in the queue leaves
+    (root / ".queue" / "lock").touch()  # left by entering the queue
     archive = tmp_path / "a.zip"
     archive.write_bytes(archives.packed(find("digits-vae", root)))
     commands = [

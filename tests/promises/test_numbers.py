@@ -1,4 +1,4 @@
-"""A number that no training and no evaluation has is refused where it is read, by a sentence that names the file."""
+"""Impossible numbers are refused when a file is read, with a sentence that names the file."""
 
 import json
 from collections.abc import Iterator
@@ -148,7 +148,7 @@ def test_every_number_has_a_range_beside_its_type(kind: Any) -> None:
 
 
 def _is_bare(annotation: Any) -> bool:
-    """Say whether an annotation allows any number."""
+    """Return whether an annotation allows any number."""
     if get_origin(annotation) is Annotated:
         return False
     return annotation in (int, float) or any(map(_is_bare, get_args(annotation)))

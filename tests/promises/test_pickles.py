@@ -1,4 +1,4 @@
-"""Whatever reader of the lab is given a pickle, it is refused unopened."""
+"""Every reader of the lab refuses a pickle without unpickling it."""
 
 import gzip
 import io
@@ -70,7 +70,7 @@ PICKLES = {
     "zip": in_a_zip(f"{RUN}/weights.pkl", pickle.dumps(Bomb())),
     "gzip": gzip.compress(pickle.dumps(Bomb())),
 }
-READERS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {  # where it lies in a root, and who reads it
+READERS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {  # path in a folder of runs, and reader
     "json": ("x.json", lambda root, path: files.read_json(path)),
     "arrays": ("x.npz", lambda root, path: formats.read_arrays(path)),
     "table": ("x.csv", lambda root, path: formats.read_table(path)),

@@ -1,4 +1,4 @@
-"""The server answers this machine's own pages and nobody else, and gives away no file."""
+"""The server accepts connections from this machine's own pages only, and serves no files."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ from tests.waiting import WAIT, until
 pytestmark = pytest.mark.promise
 ROOT = Path(__file__).resolve().parents[2]
 EVIL = "http://evil.example"
-# What a page of somebody else's can have a browser say: its origin, and a host that its own name server points here.
+# Headers that a foreign page can cause: its own origin, and a host name that its name server resolves to this machine.
 PAIRS = [
     ("localhost:{port}", "http://localhost:{port}", True),
     ("127.0.0.1:{port}", None, True),
@@ -55,12 +55,12 @@ ENTRIES = ("media", "app/static", "static", "component", "_stcore/bidi-component
 FILES = ("etc/passwd", "cvae_core/system/files.py", "pyproject.toml")
 
 
-def test_it_reads_its_libraries_before_anybody_comes(server: Server) -> None:
+def test_libraries_are_loaded_before_the_first_visitor(server: Server) -> None:
     until(lambda: server.has_loaded("libtorch"))
 
 
 def handshake(address: str, host: str, origin: str | None) -> int:
-    """Ask for a WebSocket in somebody's name; return the status."""
+    """Request a WebSocket with a host and an origin; return the status."""
     port = urlsplit(address).port
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
     asking.putrequest("GET", "/_stcore/stream", skip_host=True)
@@ -85,14 +85,14 @@ def get(address: str, path: str, method: str = "GET", body: bytes | None = None)
         return answer.status, answer.read()
 
 
-def test_strangers_pages_get_no_connection(address: str, measured: Measured) -> None:
+def test_foreign_pages_get_no_connection(address: str, measured: Measured) -> None:
     statuses = [handshake(address, host, origin) for host, origin, _ in PAIRS]
     assert statuses == [101 if ours else 403 for *_, ours in PAIRS]
     measured("server", pairs_of_host_and_origin=len(PAIRS))
 
 
-def test_nobody_on_the_internet_is_asked_whose_a_page_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as proxy:  # on the way of whatever the server would ask for
+def test_no_request_leaves_to_check_the_origin_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:  # would receive any request of the server
         for name in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         proxy.setblocking(False)
@@ -103,7 +103,7 @@ def test_nobody_on_the_internet_is_asked_whose_a_page_is(tmp_path: Path, monkeyp
 
 
 def asked_through(proxy: socket.socket) -> list[bytes]:
-    """Return the beginnings of what a proxy that never blocks was asked."""
+    """Return the first bytes of each request to a non-blocking proxy."""
     asked = []
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -180,12 +180,12 @@ def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
 
 
 def beside_the_code() -> set[Path]:
-    """Return what coding agents have beside the code, where other tools that run by now may write as well."""
+    """Return the files for coding agents beside the code; other running tools may write there, too."""
     return {path for folder in (".agents", ".claude") for path in (ROOT / folder).rglob("*")}
 
 
 async def offered(address: str) -> tuple[bool, str]:
-    """Tell whether a visitor is offered files for coding agents, and what the server says who installs them unasked."""
+    """Return whether files for coding agents are offered, and the answer to an installation without the offer."""
     async with connect(f"{address.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=["streamlit"]) as socket:  # type: ignore[list-item]
         await socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         while not (message := ForwardMsg.FromString(await socket.recv())).HasField("new_session"):  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def test_an_oversize_message_ends_its_connection_and_no_other(address: str, meas
     measured("server", oversize_messages=1)
 
 
-def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: str) -> None:
+def test_invalid_messages_end_only_their_own_connection(address: str) -> None:
     async def babble() -> None:
         url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
         for noise in (b"", b"\xff" * 100, b"\x08\x96\x01", bytes(range(256))):
@@ -232,8 +232,8 @@ def test_garbage_in_place_of_messages_ends_nothing_but_its_connection(address: s
     finished(babble())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux who listens")
-def test_it_listens_on_this_machine_alone_and_tells_nobody(address: str) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the listening sockets from /proc")
+def test_the_server_listens_on_loopback_only_and_sends_no_telemetry(address: str) -> None:
     config = tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())
     assert config["server"]["address"] == "127.0.0.1"
     assert config["server"]["allowedHosts"] == ["localhost", "127.0.0.1"]

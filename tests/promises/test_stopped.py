@@ -1,4 +1,4 @@
-"""A trainer that is stopped before its run has a card, while it waits or while it begins, is said to be stalled."""
+"""A training process that is stopped while it waits or starts, before its run has a card, is shown as stalled."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it starts, or its bas
 
 @pytest.fixture(params=BEFORE_ITS_CARD)
 def trainer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Start a trainer that waits for another one, or that has the turn and no card yet."""
+    """Start a training process that waits for another one, or that has its turn but no card yet."""
     with ExitStack() as started:
         if request.param == "waiting":
             started.enter_context(queue.turn(tmp_path, a_job("first")))
@@ -52,12 +52,12 @@ def until(true: Callable[[], object]) -> None:
 
 
 def a_minute_ago(root: Path, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a process has stopped, then let its last sign of life be old."""
+    """Wait until a process has stopped, then set its last heartbeat to more than a minute ago."""
     until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
     os.utime(root / QUEUE / "mine.alive", (time.time() - 70, time.time() - 70))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
     trainer: tuple[str, "subprocess.Popen[bytes]"],
     tmp_path: Path,

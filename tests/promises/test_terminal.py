@@ -1,4 +1,4 @@
-"""Whatever a file, a flag or an error says, the terminal and the log are sent no control character but a line's end."""
+"""Texts of files, flags and errors reach the terminal and the log without control characters, except line ends."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ EVERY = "".join(map(chr, range(0x20))) + "".join(map(chr, range(0x7F, 0xA0)))
 
 @pytest.fixture
 def hostile(root: Path) -> Path:
-    """Hold runs, a queue and a transcript that would set the terminal's title and clear it."""
+    """Return a folder of runs, with a queue and a transcript, whose texts would set the terminal's title and clear it."""
     for name, changes in {
         "digits-label": {"imported": TITLE + CLEAR, "note": TITLE},
         "digits-vae": {"status": "failed", "reason": f"{TITLE}{CLEAR}\nforged   finished", "command": f"x {TITLE}"},
@@ -92,7 +92,7 @@ def test_a_traceback_and_a_warning_go_through_the_same_streams(monkeypatch: pyte
     assert isinstance(sys.stdout, Printable)
     sys.excepthook(ValueError, ValueError(TITLE), None)
     assert r"\x1b]0;title\x07" in sys.stderr.getvalue()
-    assert not sys.stderr.isatty()  # so that nobody sends it colours
+    assert not sys.stderr.isatty()  # so that no program sends colours
 
 
 def test_a_line_of_the_log_has_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
-"""Many visitors at once: each sees its own pictures, what several want is computed once, and nobody waits for long.
+"""Many visitors at once: each sees its own pictures, common results are computed once, and answers are fast.
 
-A few come here, all of them by `make soak`, which alone holds a stopwatch and a pair of scales.
+The short version has a few visitors. Only `make soak` has all of them, and measures time and memory.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def p95(waits: list[float]) -> float:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start a dashboard over the pretrained runs and twenty copies of one."""
+    """Start a dashboard with the pretrained runs and twenty copies of one."""
     folder = tmp_path_factory.mktemp("visited")
     shutil.copytree(CHECKPOINTS, folder / "runs")
     for copy in COPIES:
@@ -43,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("visitors", "run"), [(4, COPIES[0]), pytest.param(20, COPIES[1], marks=pytest.mark.soak)])
-def test_what_visitors_want_at_the_same_time_is_computed_once(
+def test_results_that_several_visitors_request_at_the_same_time_are_computed_once(
     visitors: int, run: str, server: Server, measured: Measured
 ) -> None:
     async def come(address: str) -> list[list[str]]:
@@ -70,7 +70,7 @@ def test_visitors_who_click_and_others_who_sit_idle_get_no_error(server: Server)
                 await sitting.open("generate")
             return await crowd(server.address, CONTROLS["inpaint"], visitors=2, seconds=1)
 
-    assert len(finished(come())) >= 2  # of whom each has clicked, and `crowd` ends at a page that complains
+    assert len(finished(come())) >= 2  # each visitor has clicked, and `crowd` exits if a page shows an error
 
 
 @pytest.mark.soak
@@ -83,7 +83,7 @@ def test_ten_visitors_of_the_heaviest_page_wait_less_than_two_and_a_half_seconds
 
 
 @pytest.mark.soak
-def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, measured: Measured) -> None:
+def test_fifty_idle_visitors_do_not_slow_down_five_active_ones(server: Server, measured: Measured) -> None:
     async def come() -> list[float]:
         async with AsyncExitStack() as idle:
             for _ in range(50):
@@ -97,7 +97,7 @@ def test_fifty_idle_visitors_keep_none_of_five_others_waiting(server: Server, me
 
 
 async def seen(address: str, number: int, clicks: range) -> dict[int, list[str]]:
-    """Return the pictures that a visitor sees after each click, each with seeds and a run of its own."""
+    """Return the pictures that a visitor sees after each click; each visitor has its own seeds and run."""
     async with visitor(address) as coming:
         first, *others = clicks
         await coming.open("generate", f"live=false&run={RUNS[number % len(RUNS)]}&seed={1000 * number + first}")
@@ -110,21 +110,21 @@ async def seen(address: str, number: int, clicks: range) -> dict[int, list[str]]
 
 
 @pytest.mark.parametrize(("visitors", "clicks"), [(2, 2), pytest.param(10, 25, marks=pytest.mark.soak)])
-def test_every_visitor_sees_what_it_would_see_alone(
+def test_every_visitor_sees_the_same_pictures_as_a_single_visitor(
     visitors: int, clicks: int, server: Server, tmp_path: Path, measured: Measured
 ) -> None:
     async def together(address: str) -> list[dict[int, list[str]]]:
         return await asyncio.gather(*(seen(address, number, range(clicks)) for number in range(visitors)))
 
     async def one_by_one(address: str) -> list[dict[int, list[str]]]:
-        """Come after another run, and the other way round: what a cache mistakes for something else is another thing."""
+        """Visit in reverse order, after another run, so that a wrong cache hit gives a different picture."""
         async with visitor(address) as coming:
             await coming.open("generate", f"live=false&run={ANOTHER}")
         found = [await seen(address, number, range(clicks)[::-1]) for number in range(visitors)[::-1]]
         return found[::-1]
 
     shown = finished(together(server.address))
-    with dashboard(tmp_path) as other:  # which has nothing of theirs in its cache
+    with dashboard(tmp_path) as other:  # a server with an empty cache
         alone = finished(one_by_one(other))
     pairs = [
         (picture, reference)
@@ -135,12 +135,12 @@ def test_every_visitor_sees_what_it_would_see_alone(
     names = [picture.rpartition("/")[2] for picture, _ in pairs]
     equal = sum(name == reference.rpartition("/")[2] for name, (_, reference) in zip(names, pairs, strict=True))
     assert equal == len(pairs) >= 2 * visitors * clicks
-    assert len(set(names)) > visitors * clicks  # names say what a picture shows
+    assert len(set(names)) > visitors * clicks  # names are digests of the pictures
     measured("isolation", pictures=len(pairs), equal_to_their_reference=equal)
 
 
 @pytest.mark.parametrize(("visitors", "reruns"), [(3, 5), pytest.param(300, 1000, marks=pytest.mark.soak)])
-def test_a_long_day_costs_no_memory_and_no_open_files(
+def test_many_visitors_and_reruns_leave_memory_and_open_files_constant(
     visitors: int, reruns: int, server: Server, measured: Measured
 ) -> None:
     async def day(visitors: int, seeds: range, runs: list[str]) -> None:
@@ -158,7 +158,7 @@ def test_a_long_day_costs_no_memory_and_no_open_files(
                 await coming.set("seed", double_value=seed)
 
     long = visitors >= 300
-    finished(day(60 if long else 3, range(1, 451 if long else 6), COPIES if long else COPIES[:1]))  # fills the caches
+    finished(day(60 if long else 3, range(1, 451 if long else 6), COPIES if long else COPIES[:1]))  # fill the caches
     before, files = settled(server, long), server.open_files
     finished(day(visitors, range(1001, 1001 + reruns), COPIES if long else COPIES[:1]))
     grown, more = settled(server, long) - before, server.open_files - files
@@ -166,4 +166,4 @@ def test_a_long_day_costs_no_memory_and_no_open_files(
         "endurance", reruns=reruns, visitors=visitors, more_open_files=max(more, 0), megabytes_grown=max(grown, 0.0)
     )
     assert grown < 50
-    assert more <= 0 or not long  # the last sessions have not ended
+    assert more <= 0 or not long  # in the short test, the last sessions have not expired

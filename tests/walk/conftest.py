@@ -64,7 +64,7 @@ COUNT_RUNS = """
     };
 }
 """
-ANSWERED = f"() => runs.done === runs.asked || performance.now() - runs.at > {QUIET}"  # two requests may be one run
+ANSWERED = f"() => runs.done === runs.asked || performance.now() - runs.at > {QUIET}"  # two requests may share a run
 
 
 def pytest_configure() -> None:
@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     path = find_browser()
     if path is None:
-        pytest.skip("no Chromium or Chrome here: install one, or set CHROMIUM to its path")
+        pytest.skip("no browser was found: install Chromium or Chrome, or set CHROMIUM to its path")
     return browser_type_launch_args | {"executable_path": path, "args": FLAGS.split()}
 
 

@@ -42,7 +42,7 @@ def answers(page: Page) -> list[str]:
 
 
 def draw(page: Page, turns: float = 0.9) -> None:
-    """Draw an arc of an ellipse from its top, leftwards; the pen stays down."""
+    """Draw an arc of an ellipse from its top to the left, without lifting the pen."""
     page.wait_for_selector(SHEET)
     page.locator(SHEET).scroll_into_view_if_needed()
     box = page.locator(SHEET).bounding_box()
@@ -158,7 +158,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     np.testing.assert_allclose(ink(page), framed, atol=1 / 255)
 
 
-def test_an_old_echo_undoes_nothing(visit: Open) -> None:
+def test_a_late_message_does_not_undo_a_newer_change(visit: Open) -> None:
     page = visit("inpaint?of=My+drawing")
     draw(page)
     lift(page)

@@ -19,7 +19,7 @@ MAP_SECONDS, VISITS = 1, 6
 
 
 def drawn(page: Page) -> None:
-    """Wait until the map has all its points."""
+    """Wait until the map shows all its points."""
     page.wait_for_function(
         f"() => {{ const g = document.querySelector('.js-plotly-plot'); return g?._fullData && ({POINTS})(g) >= 5000; }}",
         polling=20,

@@ -197,7 +197,7 @@ def test_no_screen_smooths_the_pixels_that_it_enlarges(visit: Open) -> None:
         pytest.param("inpaint?of=My+drawing", marks=pytest.mark.soak),
     ],
 )
-def test_nothing_serious_stands_in_anybodys_way_in_other_views_and_in_the_code(visit: Open, view: str) -> None:
+def test_other_views_and_the_code_have_no_serious_accessibility_fault(visit: Open, view: str) -> None:
     page = visit(view)
     page.get_by_text("The code behind it").click()
     page.get_by_test_id("stExpander").get_by_test_id("stCode").first.wait_for()
@@ -285,7 +285,7 @@ def test_more_samples_make_a_taller_figure(visit: Open) -> None:
     assert Image.open(io.BytesIO(content(page))).height > before
 
 
-def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_too(visit: Open) -> None:
+def test_a_clicked_number_shows_its_source_also_after_a_visit_of_another_page(visit: Open) -> None:
     page = visit("cll")
     told = page.get_by_test_id("stAlert").filter(has_text="nats per image")
 
@@ -408,7 +408,7 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert "epoch=" in page.url  # which is missing at the last moment
 
 
-def test_nonsense_for_a_closed_tab_is_told_when_it_is_opened(visit: Open) -> None:
+def test_an_invalid_value_for_a_closed_tab_is_reported_when_it_is_opened(visit: Open) -> None:
     page = visit("cll?figures=Number+of+draws&draws=99999&over=20")
     told = page.get_by_test_id("stToast")
     assert told.count() == 0

@@ -14,7 +14,7 @@ from tests.app.conftest import ROOT
 
 
 def luminance(colour: str) -> float:
-    """Return the relative luminance of WCAG 2."""
+    """Return the relative luminance as defined by WCAG 2."""
     if colour in ("white", "black"):
         return float(colour == "white")
     shares = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]

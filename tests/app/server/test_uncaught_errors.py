@@ -27,7 +27,7 @@ def broken(*_: object, **__: object) -> None:
     ],
     ids=["on a page", "in a fragment", "in a callback"],
 )
-def test_what_nobody_expected_is_a_sentence_whose_number_leads_to_the_traceback(
+def test_an_unexpected_error_is_a_sentence_with_a_number_that_leads_to_the_traceback(
     page: str,
     part: str,
     visit: Visit,

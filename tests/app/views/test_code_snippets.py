@@ -141,7 +141,7 @@ def get_return(made: object) -> object:
     return inspect.signature(made).return_annotation if inspect.isfunction(made) else None
 
 
-def test_a_strip_says_of_which_moments_it_is() -> None:
+def test_a_strip_names_its_moments() -> None:
     facts = Strip(runs.run_keys()["digits-label"], "samples").facts
     epochs = facts.pop("epochs")
     assert facts == {"run": "digits-label", "part": "samples"}

@@ -75,7 +75,7 @@ def test_a_failed_download_is_a_sentence_and_can_be_tried_again(
     assert home.button(key="start download mnist")
 
 
-def test_whoever_may_not_train_may_not_start_errands_either(
+def test_visitors_who_may_not_train_may_not_start_commands(
     visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(permission.VARIABLE, "off")

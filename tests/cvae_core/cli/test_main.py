@@ -1,4 +1,4 @@
-"""The command line does what its help says, and whatever goes wrong is one sentence and exit code 2."""
+"""The command line does what its help says, and every error is one sentence with exit code 2."""
 
 import contextlib
 import csv
@@ -58,7 +58,7 @@ pytestmark = pytest.mark.usefixtures("in_float32")
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    """Call the command line in this process: its exit code, and what it said on both channels."""
+    """Run a command in this process; return its exit code, standard output and standard error."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("CVAE_RUNS", str(tmp_path / "runs"))
 
@@ -86,7 +86,7 @@ def process(*words: object, root: Path, **environment: str) -> subprocess.Comple
 
 
 def refused(said: Said) -> str:
-    """Check that a command failed as it should: exit code 2, one line on standard error; return the line."""
+    """Check that a command failed with exit code 2 and one line on standard error; return the line."""
     code, out, err = said
     assert code == 2
     assert out == ""
@@ -239,7 +239,7 @@ def test_a_signal_between_two_steps_stops_and_the_sentence_resumes(
     assert run.card().status == "stopped"
     sentence = re.fullmatch(r"Stopped\. Resume with: python -m cvae_core (.+)\n", err)
     assert sentence is not None
-    code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # the card says so
+    code, out, err = command(*(word for word in shlex.split(sentence[1]) if word != "--no-embed"))  # stored in the card
     assert (code, err) == (0, "")
     assert out.startswith("Run 'mine' resumes after epoch 1, step 1\n")
     assert run.card().status == "finished"
@@ -392,7 +392,7 @@ def test_an_evaluation_is_json_where_that_is_asked_for(command: Command, root: P
 
 
 class Interruption:
-    """Count images as they are scored, five at a time; after so many somebody presses Ctrl-C."""
+    """Count images while they are scored, five at a time; raise KeyboardInterrupt after a number of images."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(likelihood, "IMAGES_AT_ONCE", 5)
@@ -429,7 +429,7 @@ def test_an_interrupted_evaluation_keeps_its_scores_and_goes_on(
     interruption.at(15)
     assert command(*words)[::2] == (2, sentence.format(15))
     interruption.at(5)
-    assert command(*words)[::2] == (2, sentence.format(15))  # who forgets --resume loses nothing
+    assert command(*words)[::2] == (2, sentence.format(15))  # without --resume nothing is lost
     for other in ("--seed", 7, "--images", 15), ("--split", "validation", "--images", 15):
         interruption.at(10)
         assert command(*words, *other)[::2] == (2, sentence.format(10))
@@ -650,8 +650,8 @@ def test_samples_of_every_flavour_can_be_exported(name: str, command: Command, r
         assert picture.width > 8 * 28
         assert picture.height > 10 * 28
     assert path.read_bytes() == again.read_bytes()
-    digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # and no caption
-    assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # which draws nothing
+    digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # without the caption
+    assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # a baseline has no noise
 
 
 def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint(
@@ -767,7 +767,7 @@ def test_a_process_of_its_own_says_the_same_to_a_terminal_that_knows_no_minus_si
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("line", ["stop nobody", "train label --preset small"])
-def test_who_has_closed_a_stream_gets_the_exit_code_all_the_same(line: str, closed: str, root: Path) -> None:
+def test_a_closed_stream_does_not_change_the_exit_code(line: str, closed: str, root: Path) -> None:
     said = subprocess.run(
         ["sh", "-c", f"{shlex.quote(sys.executable)} -m cvae_core {line} {closed}"],
         capture_output=True, text=True, timeout=WAIT, env={**os.environ, "CVAE_RUNS": str(root)},

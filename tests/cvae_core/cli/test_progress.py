@@ -1,4 +1,4 @@
-"""A terminal sees a training move, a file sees only its lines, and a signal is heard between two steps."""
+"""A terminal shows a progress bar, a file gets lines only, and signals are handled between two steps."""
 
 import contextlib
 import io

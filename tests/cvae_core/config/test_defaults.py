@@ -1,7 +1,7 @@
-"""The embedded digits are learned by the bare commands: no model collapses, and each beats a trivial guess.
+"""The default settings work on the embedded digits: no model collapses, and each is better than a trivial guess.
 
-`make soak` trains every flavour by every preset but the ladder, which takes minutes:
-`python -m cvae_core train label --preset ladder --dataset digits`, and so for vae and quadrant, ends with its verdict.
+`make soak` trains every flavour with every preset except the ladder, which takes minutes. To check a ladder, run
+`python -m cvae_core train label --preset ladder --dataset digits` (also vae, quadrant), which prints its verdict.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ def trained(flavour: Flavour, preset: PresetName, root: Path, **changes: str) ->
 
 @pytest.fixture(scope="module")
 def own_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Be a root whose runs share their baselines."""
+    """Return a folder of runs that share their baselines."""
     return tmp_path_factory.mktemp("bare")
 
 

@@ -1,4 +1,4 @@
-"""A configuration says itself in JSON and as a command, and refuses what cannot be."""
+"""A configuration is converted to JSON and to a command, and refuses impossible values."""
 
 import json
 import shlex
@@ -42,7 +42,7 @@ every = pytest.mark.parametrize(
     ("flavour", "preset"), [(flavour, preset) for preset, flavours in PRESETS.items() for flavour in flavours]
 )
 FIXED_IN_A_LADDER = {"residual", "prior", "decoder_sees_condition"}
-OTHERS: dict[str, Any] = {  # a value that no preset has
+OTHERS: dict[str, Any] = {  # values that no preset has
     "dataset": "kmnist",
     "pixels": "binarised",
     "width": 123,

@@ -1,4 +1,4 @@
-"""A drawing of any size and place comes into MNIST's frame."""
+"""A drawing of any size and position is scaled and centred as in MNIST."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is read is what lies on disk, and whatever is wrong there comes out as one sentence."""
+"""Data are read exactly as stored, and every fault of the files is reported in one sentence."""
 
 import gzip
 import hashlib
@@ -28,7 +28,9 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 FOLDERS = {"fashion": "FashionMNIST", "kmnist": "KMNIST"}
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST is not here: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(
+    not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder"
+)
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -48,7 +50,7 @@ def made_up(seed: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Hold full-size made-up files for fashion and kmnist; 110 MB, so they do not outlive the module."""
+    """Make full-size random files of fashion and kmnist; they take 110 MB and are deleted after this module."""
     root = tmp_path_factory.mktemp("complete")
     for seed, folder in enumerate(FOLDERS.values()):
         raw = root / folder / "raw"
@@ -61,7 +63,7 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def raw(complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Be a folder of links to whole files of fashion, for a test to put something else in a link's place."""
+    """Return a folder of links to complete files of fashion; a test may replace a link."""
     folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     for file in (complete / "FashionMNIST" / "raw").iterdir():
@@ -77,7 +79,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], bytes]) -> list[str]:
-    """Answer every request from memory, and return the list of what is asked for."""
+    """Answer every request from memory, and return the list of requested addresses."""
     asked: list[str] = []
 
     class Response(io.BytesIO):
@@ -161,7 +163,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(function: Callable[[str
 
 def test_loading_never_touches_the_network(complete: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def plugged(*_: Any, **__: Any) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("a request was sent")
 
     monkeypatch.setattr(socket, "socket", plugged)
     monkeypatch.setattr(urllib.request, "urlopen", plugged)
@@ -326,7 +328,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Be the .gz files of a made-up kmnist, with torchvision and the lab expecting their MD5 sums."""
+    """Return the .gz files of a random kmnist, whose MD5 sums torchvision and the lab expect."""
     shapes = {TRAIN_IMAGES: (60_000, 28, 28), TRAIN_LABELS: 60_000, TEST_IMAGES: (10_000, 28, 28), TEST_LABELS: 10_000}
     files = {f"{name}.gz": gzip.compress(idx(np.full(shape, 3)), 1) for name, shape in shapes.items()}
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in files.items()]
@@ -469,7 +471,7 @@ def test_the_digits_are_the_same_on_every_machine() -> None:
 
 
 def test_the_digits_are_those_of_scikit_learn_in_the_frame_of_mnist() -> None:
-    from benchmarks.digits import framed  # here, for scikit-learn takes a second to import
+    from benchmarks.digits import framed  # imported here because scikit-learn takes a second
 
     images, labels = framed()
     splits = [datasets.load("digits").split(name) for name in datasets.SPLITS]
@@ -519,7 +521,7 @@ def pack(path: Path) -> Path:
 
 
 def rearranged(raw: Path, how: str) -> None:
-    """Lay MNIST's four files out as other programs do."""
+    """Write MNIST's four files in the layout of another program."""
     for number, path in enumerate(sorted(raw.iterdir())):
         if "Kaggle" in how and ("some" not in how or number % 2):
             path = path.rename(raw / kaggle(path.name))
@@ -529,7 +531,7 @@ def rearranged(raw: Path, how: str) -> None:
             path.rename(raw.parent / path.name)
         if "in the folder itself" in how:
             path.rename(raw.parent.parent / path.name)
-    if "folders of the same name" in how:  # as Kaggle's archive has beside the files
+    if "folders of the same name" in how:  # as in Kaggle's archive
         for file in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS):
             (raw / file).mkdir()
 
@@ -565,7 +567,7 @@ def test_mnist_is_read_as_other_programs_leave_it(
 
 
 def bomb(content: bytes) -> bytes:
-    """Pack far more than a file holds, and say at the end that it is as much."""
+    """Return a .gz file that unpacks to far more than the right size, but claims the right size at its end."""
     return gzip.compress(content + bytes(200_000_000), 1)[:-4] + struct.pack("<I", len(content))
 
 
@@ -610,7 +612,7 @@ def test_an_archive_that_is_not_what_it_should_be_is_named(
     asked = offline(monkeypatch, unreachable)
     with pytest.raises(error):
         datasets.download("mnist")
-    assert bool(asked) != seems_whole  # what was cut off is fetched again
+    assert bool(asked) != seems_whole  # a truncated file is downloaded again
 
 
 def test_no_archive_fills_the_memory(other_mnist: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which images are here is asked without torch, remembered while the files stay as they are, and never taken on trust."""
+"""Fingerprints need no torch, are cached while the files are unchanged, and are verified before a training."""
 
 import gzip
 import hashlib
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.usefixtures("forgetful")
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test know what another one has seen."""
+    """Clear the cache in memory before each test."""
     monkeypatch.setattr(fingerprints, "_seen", {})
 
 
 @pytest.fixture
 def kmnist(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be the folder of a Kuzushiji-MNIST with the archives that it came in, whose digests are known."""
+    """Return the folder of a Kuzushiji-MNIST with its archives, whose digests are known."""
     raw = Path(shutil.move(other_mnist, other_mnist.parents[1] / "KMNIST" / "raw"))
     md5 = {}
     for path in list(raw.iterdir()):
@@ -49,7 +49,7 @@ def kmnist(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be another process, which has only what is on the disk."""
+    """Clear the cache in memory, as in a new process, which has only the files on disk."""
     monkeypatch.setattr(fingerprints, "_seen", {})
 
 
@@ -61,7 +61,7 @@ def nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change(path: Path) -> None:
-    """Change a byte and leave size and modification time as they are."""
+    """Change one byte, but not the size and the modification time."""
     before = path.stat()
     with path.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
@@ -99,7 +99,7 @@ def test_what_was_seen_is_remembered_and_read_again_after_any_change(
         nobody_reads(patch)
         assert look("mnist") == before
         forget(patch)
-        assert look("mnist") == before  # by the memory on the disk
+        assert look("mnist") == before  # from the cache on disk
     change(other_mnist / LABELS)
     forget(monkeypatch)
     after = look("mnist")
@@ -107,7 +107,7 @@ def test_what_was_seen_is_remembered_and_read_again_after_any_change(
     assert after.fingerprint == datasets.load("mnist").fingerprint
 
 
-def test_a_memory_that_came_with_the_files_is_not_believed(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_came_with_the_files_is_not_trusted(other_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = look("mnist")
     memory = other_mnist.parents[1] / MEMORY
     entry = files.read_json(memory)["mnist"]
@@ -190,7 +190,7 @@ def test_of_other_sets_the_archives_beside_them_say_whether_they_are_the_publish
     changed = fingerprint_here("kmnist")
     assert changed is not None
     assert is_genuine("kmnist", changed) is False
-    assert is_genuine("kmnist", here) is None  # nothing here says so any more
+    assert is_genuine("kmnist", here) is None  # without archives it is unknown
     with pytest.raises(DataDamaged, match=f"published ones: {kmnist / LABELS}\\. Delete"):
         datasets.download("kmnist")
     packed = gzip.compress((kmnist / LABELS).read_bytes())

@@ -1,4 +1,4 @@
-"""Pixels that are no intensities get no condition and no score, at whichever door they come in."""
+"""Pixels outside [0, 1] are refused by every function that computes conditions or scores."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Quadrants are where their names say, and a set of them has one name."""
+"""Each quadrant is at the position that its name states, and each set of quadrants has one name."""
 
 from itertools import permutations
 

@@ -1,4 +1,4 @@
-"""Noise is a function of its seed and its use, and of nothing else."""
+"""Noise depends only on its seed and its use."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +48,7 @@ def test_threads_that_draw_at_once_get_what_they_would_get_alone() -> None:
 
 
 def test_the_numbers_are_these_on_every_machine() -> None:
-    # Whoever changes them changes every picture that a link has shown and every estimate that a card has stored.
+    # A change of these values would change every linked picture and every stored estimate.
     drawn = noise.normal((3,), 2015, "samples", 1)
     torch.testing.assert_close(drawn, torch.tensor([-0.39324188, -0.54720199, -0.59018064]), rtol=0, atol=0)
     assert noise.permutation(8, 2015, "order", 1).tolist() == [5, 2, 3, 7, 4, 6, 1, 0]

@@ -1,4 +1,4 @@
-"""What is changed on the way costs what it should, and what says nothing costs nothing."""
+"""Ablations change the terms of the ELBO as expected, and units without information can be removed at no cost."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def test_a_unit_without_a_rate_is_not_missed(digits: DataSet) -> None:
 
 
 @pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1"])
-def test_silence_saves_the_units_rate_and_loses_what_it_said(name: str, digits: DataSet) -> None:
+def test_a_silenced_unit_saves_its_rate_and_loses_its_information(name: str, digits: DataSet) -> None:
     model, x, c, epsilon = shown(name, digits)
     rates = model.infer(x, c, epsilon).rate.mean((0, 1))
     loudest, quietest = int(rates.argmax()), int(rates.argmin())

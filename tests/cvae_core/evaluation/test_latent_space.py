@@ -1,4 +1,4 @@
-"""Walks in base noise stay where images live, and an embedding belongs to the weights it was made from."""
+"""Interpolations stay in the typical set of base noise, and an embedding is stored with the digest of its weights."""
 
 import math
 import shutil
@@ -70,7 +70,7 @@ def test_a_walk_between_points_of_a_sphere_stays_on_it_in_equal_steps() -> None:
     steps = (walk[1:] - walk[:-1]).norm(dim=1)
     torch.testing.assert_close(steps, steps.mean().expand(8), rtol=1e-3, atol=0)
     assert (slerp(start, end, 3)[1].norm() - 4).abs() < 1e-4
-    assert ((start + end) / 2).norm() < 3.5  # where a straight line would have led
+    assert ((start + end) / 2).norm() < 3.5  # the midpoint of a straight line
 
 
 def test_a_quarter_turn_is_a_quarter_turn() -> None:
@@ -95,9 +95,7 @@ def test_where_no_arc_is_the_shortest_the_walk_is_straight_and_finite(start: lis
 
 
 @pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
-def test_posterior_means_are_those_of_the_posterior_whoever_else_is_asked(
-    flavour: str, tiny: Tiny, digits: DataSet
-) -> None:
+def test_posterior_means_do_not_depend_on_other_images(flavour: str, tiny: Tiny, digits: DataSet) -> None:
     model = build(tiny(flavour, latent=3))
     rows = torch.tensor([5, 1, 300])
     x, c = held_out(model.config, digits.test, rows)
@@ -129,9 +127,7 @@ def test_where_the_posterior_is_the_prior_draws_of_both_are_alike(tiny: Tiny, di
 
 
 @pytest.mark.parametrize("flavour", ["vae", "label", "quadrant"])
-def test_draws_are_of_each_images_own_condition_whoever_else_is_drawn(
-    flavour: str, tiny: Tiny, digits: DataSet
-) -> None:
+def test_draws_do_not_depend_on_other_images(flavour: str, tiny: Tiny, digits: DataSet) -> None:
     learned = {"prior": "learned"} if flavour == "label" else {}
     model = build(tiny(flavour, latent=3, **learned))
     rows = torch.tensor([5, 1, 300])
@@ -303,7 +299,7 @@ def test_a_map_of_other_settings_lies_beside_the_usual_one(
         store_embedding(run, layout, one)
     for layout, one in zip(layouts, maps, strict=True):
         assert equal(stored_embedding(run, layout), one)
-    assert Layout(method="pca", perplexity=7).file == PCA.file  # which has no perplexity
+    assert Layout(method="pca", perplexity=7).file == PCA.file  # PCA has no perplexity
 
 
 def test_maps_in_the_plane_keep_their_file_names() -> None:

@@ -1,4 +1,4 @@
-"""A cell says what was measured, an image's score is its own, and a fuller cell is never lost to a poorer one."""
+"""A cell records its settings, the score of an image depends on no other image, and no cell replaces a more complete one."""
 
 import shutil
 from collections.abc import Callable
@@ -30,7 +30,9 @@ from tests.cvae_core.results import store
 
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 
-needs_mnist = pytest.mark.skipif(not datasets.on_disk("mnist"), reason="MNIST is not here: set CVAE_DATA to its folder")
+needs_mnist = pytest.mark.skipif(
+    not datasets.on_disk("mnist"), reason="MNIST was not found: set CVAE_DATA to its folder"
+)
 
 pytestmark = pytest.mark.usefixtures("small_baseline")
 APPROXIMATE = ("mean", "standard_error", "seconds")
@@ -67,7 +69,7 @@ def test_a_model_is_scored_by_the_estimators_that_fit_it(
 
 
 def test_more_draws_continue_fewer(tiny: Tiny, digits: DataSet) -> None:
-    """The draws of a small S are the first of those of a larger one: a curve over S is of one stream."""
+    """The draws for a small S are the first draws for a larger S."""
     model = build(tiny("label"))
     rows = torch.arange(3)
     few, many = (noise.per_image(rows, samples, model.latent, 0, "evaluation", "prior") for samples in (3, 30))
@@ -99,7 +101,7 @@ def test_an_evaluation_that_goes_on_ends_where_one_in_one_go_does(flavour: str, 
         with pytest.MonkeyPatch.context() as patch:
             noted = image_scores(patch)
             after = cells(config, digits, so_far=before)
-        assert sum(map(len, noted.values())) == (20 - scored) * len(whole)  # and no image twice
+        assert sum(map(len, noted.values())) == (20 - scored) * len(whole)  # no image is scored twice
         for name, cell in whole.items():
             assert after[name] == replace(cell, **{key: getattr(after[name], key) for key in APPROXIMATE})
             assert after[name].mean == pytest.approx(cell.mean, rel=1e-6)
@@ -110,7 +112,7 @@ def test_an_evaluation_that_goes_on_ends_where_one_in_one_go_does(flavour: str, 
 @pytest.mark.parametrize(
     "other", [{"seed": 3}, {"samples": 6}, {"split_name": "validation"}, {"images": 21}, {"visible": "2"}]
 )
-def test_cells_of_another_question_are_not_gone_on_from(other: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
+def test_cells_with_other_settings_are_not_resumed(other: dict[str, Any], tiny: Tiny, digits: DataSet) -> None:
     config = tiny("quadrant", visible="any")
     usual: dict[str, Any] = {"images": 20, "visible": "1"}
     before = list(cells(config, digits, **{**usual, **other}).values())
@@ -119,7 +121,7 @@ def test_cells_of_another_question_are_not_gone_on_from(other: dict[str, Any], t
 
 
 def image_scores(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
-    """Note the values of every image in the order of their estimators."""
+    """Record the values of every image, in the order of the estimators."""
     noted: dict[str, list[float]] = {}
     order = []
     start = Moments.__init__
@@ -297,7 +299,7 @@ def test_binarised_held_out_images_are_zeros_and_ones_and_always_the_same(tiny: 
     assert set(x.unique().tolist()) == {0.0, 1.0}
     torch.manual_seed(1)
     assert torch.equal(held_out(config, digits.test, rows)[0], x)
-    assert torch.equal(held_out(replace(config, seed=9), digits.test, rows)[0], x)  # whatever the run's seed
+    assert torch.equal(held_out(replace(config, seed=9), digits.test, rows)[0], x)  # for every seed of the run
     assert torch.equal(held_out(config, digits.test, rows[1:])[0], x[1:])
     intensities = digits.test.intensities(torch.arange(360))
     drawn = held_out(config, digits.test, torch.arange(360))[0]
@@ -339,7 +341,7 @@ def test_the_first_image_of_each_label_is_found_and_a_missing_one_is_damage(digi
 
 
 def test_the_held_out_draws_of_this_protocol_are_those_of_its_seed() -> None:
-    assert HELD_OUT_SEED == 2015  # numbers that were measured under another one cannot be compared
+    assert HELD_OUT_SEED == 2015  # figures with another seed are not comparable
 
 
 def cell(**changes: Any) -> Cell:
@@ -351,7 +353,7 @@ def cell(**changes: Any) -> Cell:
     )  # fmt: skip
 
 
-def test_of_what_is_stored_at_once_nothing_is_lost(tiny: Tiny, untrained: Untrained) -> None:
+def test_results_that_are_stored_at_the_same_time_are_all_kept(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label"))
     for number in range(5):
         both = Barrier(2)

@@ -1,4 +1,4 @@
-"""A judge that has seen real digits only says of generated ones whether they are what was asked for."""
+"""A classifier that was trained on real digits only measures how many generated digits have the requested label."""
 
 import shutil
 from collections.abc import Callable
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("small_baseline")
 
 @pytest.fixture(scope="module")
 def taught(digits: DataSet) -> tuple[Classifier, list[float]]:
-    """Hold a classifier, and how much of the validation digits it read after each epoch."""
+    """Return a trained classifier and its validation accuracy after each epoch."""
     accuracies = []
     for learned in learn(digits.train, epochs=3):
         accuracies.append(accuracy(learned.classifier, digits.validation))
@@ -52,7 +52,7 @@ def classifier(taught: tuple[Classifier, list[float]]) -> Classifier:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge few digits, with a taught classifier that learns for an epoch."""
+    """Reduce the judgement to few digits, and the training of a classifier on samples to one epoch."""
     for name, value in {"PER_LABEL": 6, "TAUGHT_PER_LABEL": 12, "COMPLETED": 40, "PROBED": 100}.items():
         monkeypatch.setattr(sample_quality, name, value)
     monkeypatch.setattr(sample_quality, "learn", lambda train: learn(train, epochs=1))
@@ -140,7 +140,7 @@ def test_a_probe_reads_draws_in_base_noise_and_not_what_the_prior_says_of_a_labe
     model = build(tiny("label", prior="learned"))
 
     def infer(x: Tensor, c: Condition, epsilon: Tensor) -> Latents:
-        told = 10 * F.one_hot(c.labels, 10)[None].float()  # as a prior that is another one for every label
+        told = 10 * F.one_hot(c.labels, 10)[None].float()  # like a prior that differs between labels
         return Latents(told, epsilon, torch.zeros_like(told), torch.zeros(1, len(x)), ())
 
     monkeypatch.setattr(model, "infer", infer)
@@ -178,7 +178,7 @@ def test_readings_are_shares_of_what_the_classifier_says(digits: DataSet, classi
 
 
 @pytest.mark.parametrize("flavour", ["vae", "baseline"])
-def test_who_is_asked_for_nothing_is_not_judged(
+def test_a_model_without_a_requested_digit_is_not_judged(
     flavour: str, tiny: Tiny, digits: DataSet, classifier: Classifier
 ) -> None:
     with pytest.raises(ConfigError, match="Only label and quadrant models are judged"):

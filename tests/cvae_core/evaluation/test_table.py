@@ -1,4 +1,4 @@
-"""A table holds every number that is stored, beside the floors and references that belong to it and no others."""
+"""A table contains every stored result, with exactly the floors and published figures that are comparable to it."""
 
 import csv
 import io
@@ -56,18 +56,18 @@ def cell(estimator: str, mean: float, **changes: Any) -> Cell:
 
 
 def on(baseline: Run) -> dict[str, str]:
-    """Return what a card says of the baseline that its model stands on."""
+    """Return the entry of a card about the baseline that its model contains."""
     return {"run": baseline.name, "sha256": baseline.weights_digest()}
 
 
 def differences(rows: list[Entry]) -> dict[str, float]:
-    """Return the differences of our runs by their two runs."""
+    """Return the gaps of the lab's runs, by the names of the two runs."""
     return {" − ".join(row.runs): row.nats for row in rows if row.kind == "difference" and row.runs}
 
 
 @pytest.fixture
 def runs(tiny: Tiny, untrained: Untrained) -> list[Run]:
-    """Be two quadrant models, a baseline and two label models with results."""
+    """Return two quadrant models, a baseline and two label models with results."""
     baseline = untrained(tiny("baseline", epochs=2, dataset="mnist"))
     store(baseline, [cell("baseline", 100.5, visible="1", samples=0), cell("floor", 34.21, visible="1", samples=0)])
 
@@ -211,7 +211,7 @@ def test_a_quadrant_model_is_compared_with_the_baseline_inside_it_and_with_no_ot
     runs: list[Run], tiny: Tiny, untrained: Untrained
 ) -> None:
     model = runs[0]
-    again = untrained(tiny("baseline", epochs=2, dataset="mnist", seed=5), "again")  # trained anew since
+    again = untrained(tiny("baseline", epochs=2, dataset="mnist", seed=5), "again")  # trained again in the meantime
     store(again, [cell("baseline", 60.0, visible="1", samples=0)])
     assert differences(entries([model, again])) == {}
     twin = untrained(tiny("quadrant", dataset="mnist", seed=2), "twin", baseline=model.card().baseline)
@@ -254,7 +254,7 @@ def test_runs_of_one_seed_are_no_seeds(tiny: Tiny, untrained: Untrained) -> None
         store(run, [cell("elbo", 100.0)])
     assert not any(entry.kind == "mean" for entry in entries(runs))
     (pivot,) = pivots(entries(runs))
-    assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # each has its name
+    assert {line.model.rpartition(", ")[2] for line in pivot.lines} == {run.name for run in runs}  # one line per run
 
 
 def test_an_unfinished_run_is_called_so_and_never_the_best(tiny: Tiny, untrained: Untrained) -> None:
@@ -348,7 +348,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tin
     shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
     assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds": 62.0}
     assert not any(entry.kind == "mean" for entry in entries(seeds[:2]))
-    store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # which is in no mean
+    store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # not part of a mean
     assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE mlp, seed 1"] == [1000]
 
 

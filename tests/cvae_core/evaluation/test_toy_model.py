@@ -1,4 +1,4 @@
-"""Where the truth is known, the estimators keep to it as they should."""
+"""On a model with a known log-likelihood, the estimators agree with it within their errors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A run comes whole out of the archive that it went into; of what strangers pack, nothing leaves a trace."""
+"""An exported run is imported unchanged, and a refused archive leaves no files."""
 
 import io
 import json
@@ -41,7 +41,7 @@ NAME = "digits-label"
 
 @pytest.fixture(scope="module")
 def complete(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Be a tiny run with every kind of result; not to be written into."""
+    """Return a tiny run with every kind of result; do not write to it."""
     root = tmp_path_factory.mktemp("complete")
     run = Run(shutil.copytree(trained_root / NAME, root / NAME))
     *_, scored = evaluate(run.model(), datasets.load("digits").test, samples=3, images=20)
@@ -56,14 +56,14 @@ def complete(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 @pytest.fixture(scope="module")
 def contents(complete: Run) -> Contents:
-    """Be what a good archive holds, by name; its card vouches for nothing but the weights, as an older version's."""
+    """Return the files of a valid archive by name; its card has a digest of the weights only, as in an older version."""
     with zipfile.ZipFile(io.BytesIO(packed(complete))) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
     return {**found, f"{NAME}/card.json": signed_json({**card_of(found), "parts": {}})}
 
 
 def everything(root: Path) -> dict[str, str]:
-    """Name all that there is under a folder, hidden or not, with the digests of files."""
+    """Return all paths under a folder, including hidden ones, with the digests of files."""
     return {str(path): files.digest(path.read_bytes()) if path.is_file() else "" for path in sorted(root.rglob("*"))}
 
 
@@ -114,7 +114,7 @@ def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(
     root, archive = tmp_path / "root", tmp_path / "a.zip"
     archive.write_bytes(packed(complete))
     assert take_in(archive, root, "theirs").name == "theirs"
-    (root / NAME).mkdir()  # where a training has only just begun
+    (root / NAME).mkdir()  # as left by a training that has just started
     (root / NAME / ".lock").write_text("")
     before = everything(root)
     for name in (None, NAME, "theirs"):
@@ -158,7 +158,7 @@ def test_only_whole_and_finished_runs_are_packed(complete: Run, tmp_path: Path) 
 
 
 def zipped(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, bytes], method: int = 8) -> bytes:
-    """Zip entries by name, and some more that may have the same names."""
+    """Zip entries by name, and further entries that may have the same names."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in [*entries.items(), *more]:
@@ -169,13 +169,13 @@ def zipped(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, byt
 
 def named(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("x")
-    info.filename = info.orig_filename = name  # without the constructor's repairs
+    info.filename = info.orig_filename = name  # without the changes that the constructor makes
     info.external_attr = mode << 16
     return info
 
 
 def directory_says(archive: bytes, name: str, offset: int, layout: str, value: int) -> bytes:
-    """Change a field of a file's entry in a zip's directory."""
+    """Change a field of a file's entry in the central directory of a zip."""
     start = archive.index(b"PK\x01\x02")
     while archive[start + 46 : start + 46 + len(name)] != name.encode():
         start = archive.index(b"PK\x01\x02", start + 4)
@@ -184,7 +184,7 @@ def directory_says(archive: bytes, name: str, offset: int, layout: str, value: i
     return bytes(changed)
 
 
-FLAGS, METHOD, SIZE, HEADER_AT = (8, "H"), (10, "H"), (24, "I"), (42, "I")  # of an entry: where, and as what
+FLAGS, METHOD, SIZE, HEADER_AT = (8, "H"), (10, "H"), (24, "I"), (42, "I")  # fields of an entry: offset and format
 
 
 def arrays_of(contents: Contents, file: str) -> dict[str, np.ndarray]:
@@ -201,7 +201,7 @@ def weights_of(contents: Contents) -> dict[str, torch.Tensor]:
 
 
 Forger = Callable[[Contents], bytes]
-FORGED: dict[str, tuple[Forger, str]] = {}  # how it is made, and what is said of it
+FORGED: dict[str, tuple[Forger, str]] = {}  # how the archive is forged, and the expected message
 PICTURE = "![x](http://elsewhere.example/x.png)"  # in Markdown
 NO_ARCHIVE = (
     "it is not a valid archive of a run. Export the run again with python -m cvae_core export RUN --zip FILE.zip"
@@ -233,7 +233,7 @@ for place in (
 
 
 def forged(said: str) -> Callable[[Forger], Forger]:
-    """Name a way to forge an archive, and what the sentence about it says."""
+    """Return the parameters of a test: a way to forge an archive, and the expected message."""
 
     def keep(forger: Forger) -> Forger:
         FORGED[forger.__name__.replace("_", " ")] = (forger, said)
@@ -255,7 +255,7 @@ def with_card(contents: Contents, **changes: Any) -> bytes:
 
 
 def with_weights(contents: Contents, content: bytes, **config: Any) -> bytes:
-    """Replace the weights and what the card says of them; all digests are right."""
+    """Replace the weights and their entry in the card, with correct digests."""
     digest = files.digest(content)
     named = {"file": f"weights-{digest[:8]}.safetensors", "sha256": digest, "dtype": "float16"}
     card = card_of(contents)
@@ -266,7 +266,7 @@ def with_weights(contents: Contents, content: bytes, **config: Any) -> bytes:
     )
 
 
-ALONE = ("card.json", "curves.csv", "stages.npz")  # what does not name the weights
+ALONE = ("card.json", "curves.csv", "stages.npz")  # files that do not name the weights
 
 
 for file in (*ALONE, "weights-"):
@@ -656,7 +656,7 @@ def test_a_forged_archive_leaves_one_sentence_and_nothing_else(
     assert everything(tmp_path) == before
 
 
-def test_the_forgers_tools_alone_do_no_harm(contents: Contents, tmp_path: Path) -> None:
+def test_an_archive_that_is_packed_by_the_test_tools_is_accepted(contents: Contents, tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     kept = arrays_of(contents, "embedding-pca.npz")
     for number, good in enumerate(
@@ -681,7 +681,7 @@ def moved(contents: Contents, folder: str) -> Contents:
 
 
 def streamed(entries: Mapping[str, bytes], *more: tuple[zipfile.ZipInfo | str, bytes], zip64: bool = False) -> bytes:
-    """Zip as programs do that write without going back: sizes come after the files, as 64 bits if they must."""
+    """Zip as streaming programs do: sizes follow the files, in 64 bits if necessary."""
 
     class Stream(io.RawIOBase):
         written = b""
@@ -707,7 +707,7 @@ ON_A_MAC: Entries = [
     *((name, b"\0\0\0\1Bud1") for name in (".DS_Store", f"{NAME}/.DS_Store")),
     *((f"__MACOSX/{NAME}/._{number}", b"") for number in range(40)),
 ]
-REPACKED: dict[str, tuple[Forger, str]] = {  # how, and what the run is called then
+REPACKED: dict[str, tuple[Forger, str]] = {  # how it is packed again, and the resulting name of the run
     "on a Mac": (lambda contents: zipped(contents, *ON_A_MAC), NAME),
     "on a Mac, in one go": (lambda contents: streamed(contents, *ON_A_MAC), NAME),
     "with sizes of 64 bits": (lambda contents: streamed(contents, zip64=True), NAME),

@@ -1,4 +1,4 @@
-"""How a run stands is read off the disk; what is stopped is gone in two seconds, and what is started stays."""
+"""The state of a run is read from its files; a stop takes at most two seconds; a training survives its starter."""
 
 import json
 import os
@@ -53,12 +53,12 @@ def again(run: Run) -> Job:
 
 @pytest.fixture
 def running(tiny: Tiny, untrained: Untrained) -> Run:
-    """Hold a run whose card says that it is being trained."""
+    """Return a run whose card has the status "running"."""
     return untrained(tiny("label"), "mine", status="running")
 
 
 def as_left_by(process: Process, run: Run, monkeypatch: pytest.MonkeyPatch, words: str = "") -> None:
-    """Leave the pulse that a process leaves which is killed, or dies of an error."""
+    """Write the heartbeat of a process that was killed or that ended with an error."""
     with monkeypatch.context() as patch:
         patch.setattr(processes, "this", lambda: process)
         with pytest.raises(OSError), heartbeat.beating(run.folder):
@@ -112,7 +112,7 @@ def test_what_is_no_sign_of_life_is_taken_for_none(case: str, running: Run) -> N
     assert state_of(running.folder.parent, "mine").state == "died"
 
 
-def test_a_pipe_in_the_place_of_what_is_read_keeps_nobody_waiting(running: Run) -> None:
+def test_a_pipe_in_place_of_a_file_blocks_no_reader(running: Run) -> None:
     root = running.folder.parent
     os.mkfifo(running.folder / heartbeat.FILE)
     assert state_of(root, "mine").state == "died"
@@ -239,7 +239,7 @@ def test_a_list_names_the_dead_and_what_ended_them(running: Run, capsys: pytest.
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start a command and wait for a line of its output, if one is named."""
+    """Start a command, and wait for a line of its output if one is given."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str, line: str = "", **options: Any) -> subprocess.Popen[str]:
@@ -272,7 +272,7 @@ def test_a_training_is_stopped_and_goes_on(
     assert process.wait(timeout=WAIT) in (
         2,
         -signal.SIGKILL,
-    )  # by itself, or on a busy machine while it puts itself away
+    )  # by itself, or on a busy machine while it is cleaning up
     now = state_of(tmp_path, "mine")
     assert (now.state, now.reason) == ("stopped", "stopped on request")
     assert now.resume is not None
@@ -286,7 +286,7 @@ def test_a_training_is_stopped_and_goes_on(
 
 
 @pytest.mark.parametrize("queue", ["good", "damaged"])
-def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
+def test_a_training_that_ignores_the_signal_is_killed_and_shown_as_stopped(
     queue: str, trainer: Callable[..., "subprocess.Popen[str]"], running: Run
 ) -> None:
     root = running.folder.parent
@@ -300,9 +300,7 @@ def test_a_training_that_does_not_hear_is_killed_and_said_to_be_stopped(
 
 
 @pytest.mark.timed
-def test_nobody_waits_two_seconds_for_a_training_to_stop(
-    trainer: Callable[..., "subprocess.Popen[str]"], running: Run
-) -> None:
+def test_a_training_stops_within_two_seconds(trainer: Callable[..., "subprocess.Popen[str]"], running: Run) -> None:
     trainer("-c", DEAF, str(running.folder.parent), line="trains")
     since = time.monotonic()
     control.stop(running.folder.parent, "mine")
@@ -376,7 +374,7 @@ def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None
         control.start(tmp_path / "file", a_job("mine"))
 
 
-def test_what_refuses_to_start_says_why(tmp_path: Path) -> None:
+def test_a_training_that_refuses_to_start_gives_the_reason(tmp_path: Path) -> None:
     with queueing.turn(tmp_path, a_job("mine")), pytest.raises(NotStarted, match=r"^Run 'mine' trains or waits in"):
         control.start(tmp_path, a_job("mine"))
 
@@ -388,7 +386,7 @@ def test_what_a_training_prints_is_kept_in_its_transcript_once(
         print("said −")
         with (
             (tmp_path / QUEUE / "mine.log").open("a") as file,
-            redirect_stdout(file),  # as where a page starts it
+            redirect_stdout(file),  # as when a page starts it
             output_log.kept(tmp_path, a_job("mine")),
         ):
             print("once")
@@ -402,7 +400,7 @@ def test_what_a_training_prints_is_kept_in_its_transcript_once(
     assert output_log.tail(tmp_path, "mine", lines=1) == "There is no room."
 
 
-def test_a_transcript_that_cannot_be_written_to_ends_nothing(
+def test_a_transcript_that_cannot_be_written_does_not_end_the_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
@@ -424,7 +422,7 @@ def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pyt
 
     assert queue() == (0, ["Nothing trains"], "")
     with queueing.turn(tmp_path, a_job("first")):
-        with queueing._changing(tmp_path) as entries:  # entries of this process, to have living ones
+        with queueing._changing(tmp_path) as entries:  # entries of this process, which is alive
             entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
         assert queue() == (0, ["trains first", "1 b", "2 c"], "")
         assert queue("--first", "c") == (0, ["trains first", "1 c", "2 b"], "")

@@ -1,4 +1,4 @@
-"""Runs are renamed, annotated, thrown away and taken back, and nothing is lost on the way."""
+"""Runs are renamed, annotated, discarded and restored without any loss."""
 
 import os
 import shutil
@@ -86,7 +86,7 @@ def test_what_is_thrown_away_comes_back_as_it_was(root: Path) -> None:
     assert housekeeping.in_bin(root) == []
 
 
-def test_what_a_run_has_said_goes_with_its_name(root: Path) -> None:
+def test_the_transcript_of_a_run_is_renamed_with_it(root: Path) -> None:
     for change in (
         lambda: housekeeping.discard(root, "digits-vae"),
         lambda: housekeeping.rename(root, "digits-label", "mine"),
@@ -122,7 +122,7 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
         housekeeping.restore(root, "digits-label")
     binned = root / housekeeping.BIN / "digits-vae@20260101T000000"
     binned.with_suffix(".0").mkdir()  # without a card
-    os.mkfifo(binned.with_suffix(".1"))  # it would never end
+    os.mkfifo(binned.with_suffix(".1"))  # reading it would block forever
     binned.with_suffix(".2").symlink_to(root / "digits-quadrant-1")
     binned.with_suffix(".3").touch()
     housekeeping.empty_bin(root)
@@ -133,7 +133,7 @@ def test_of_two_of_a_name_the_last_thrown_comes_back_first_and_only_to_a_free_na
 
 
 @pytest.mark.parametrize("act", [housekeeping.discard, lambda root, name: housekeeping.rename(root, name, "new")])
-def test_of_two_who_move_a_run_at_once_one_does_and_the_other_is_told(
+def test_of_two_simultaneous_moves_of_a_run_one_succeeds_and_the_other_is_refused(
     act: Callable[[Path, str], object], root: Path
 ) -> None:
     for _ in range(5):

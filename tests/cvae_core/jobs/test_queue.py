@@ -1,4 +1,4 @@
-"""One trains at a time, the others wait in an order that can be changed, and the dead hold nobody up."""
+"""One training runs at a time, the order of the others can be changed, and dead processes do not block the queue."""
 
 import contextlib
 import os
@@ -51,7 +51,7 @@ def training(root: Path) -> str | None:
 
 @pytest.fixture
 def hold(tmp_path: Path) -> Iterator[Hold]:
-    """Start processes that wait in a queue and keep their turn until their input is closed."""
+    """Start processes that wait in a queue and hold their turn until their input is closed."""
     with contextlib.ExitStack() as started:
 
         def start(run: str) -> subprocess.Popen[str]:
@@ -70,7 +70,7 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
 
 
 def end(process: "subprocess.Popen[str]") -> str:
-    """Let a process have done its training; return what it said."""
+    """End the training of a process; return its output."""
     said, _ = process.communicate("", timeout=WAIT)
     assert process.returncode == 0
     return said
@@ -109,14 +109,14 @@ def test_a_request_to_stop_ends_the_waiting(hold: Hold, tmp_path: Path) -> None:
         pytest.raises(Interrupted, match="'two' has left the queue and was not trained"),
         queue.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
     ):
-        pytest.fail("it had no turn")
+        pytest.fail("it got no turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", [])
 
 
-def test_the_dead_hold_nobody_up(hold: Hold, tmp_path: Path) -> None:
+def test_dead_processes_do_not_block_the_queue(hold: Hold, tmp_path: Path) -> None:
     one, two, three = (hold(run) for run in ("one", "two", "three"))
     until(lambda: training(tmp_path) == "one")
-    for process in (two, one):  # killed and not even buried: nobody asks for their fate
+    for process in (two, one):  # killed and left as zombies: their exit status is not read
         process.send_signal(signal.SIGKILL)
     until(lambda: training(tmp_path) == "three")
     assert waiting(tmp_path) == []
@@ -131,16 +131,16 @@ def test_a_training_on_another_host_holds_the_root_until_it_shows_no_life_for_a_
         elsewhere.setattr(processes, "host", lambda: "near pid:[1]")
         (far,) = look(tmp_path).entries
         assert not far.process.alive
-        assert not look(tmp_path).holds(far.process.pid)  # that number is another process's here
+        assert not look(tmp_path).holds(far.process.pid)  # another process has this ID here
         with pytest.raises(Interrupted), queue.turn(tmp_path, a_job("near"), stop_requested=lambda: True):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         assert training(tmp_path) == "far"
         os.utime(tmp_path / QUEUE / "far.alive", (time.time() - 70, time.time() - 70))
         assert look(tmp_path) == queue.Queue(None, ())
     assert not (tmp_path / QUEUE / "far.alive").exists()
 
 
-def test_whoever_trains_or_waits_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_and_waiting_processes_have_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "BEAT_EVERY", 0.01)
     with queue.turn(tmp_path, a_job("one")):
         path = tmp_path / QUEUE / "one.alive"
@@ -177,7 +177,7 @@ def test_a_name_is_in_the_queue_once(hold: Hold, tmp_path: Path) -> None:
             pytest.raises(RunInUse, match=f"'{run}' trains or waits in .+ already"),
             queue.turn(tmp_path, a_job(run)),
         ):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
     assert (training(tmp_path), waiting(tmp_path)) == ("one", ["two"])
 
 
@@ -202,7 +202,7 @@ def test_looking_writes_nothing(tmp_path: Path) -> None:
 def test_a_root_that_cannot_be_written_and_a_damaged_queue_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotWritable, match="file cannot be written"), queue.turn(tmp_path / "file", a_job("one")):
-        pytest.fail("it had a turn")
+        pytest.fail("it got a turn")
     (tmp_path / QUEUE).mkdir()
     (tmp_path / QUEUE / "queue.json").write_text("{}")
     with pytest.raises(RunDamaged, match=DAMAGED):
@@ -223,13 +223,13 @@ def test_a_damaged_queue_ends_no_training_and_deleted_lets_no_other_one_begin(tm
     with queue.turn(tmp_path, a_job("one")):
         (tmp_path / QUEUE / "queue.json").write_text("{")
         with pytest.raises(RunDamaged), queue.turn(tmp_path, a_job("two")):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         (tmp_path / QUEUE / "queue.json").unlink()
         with (
             pytest.raises(Interrupted),
             queue.turn(tmp_path, a_job("two"), stop_requested=lambda: True),
         ):
-            pytest.fail("it had a turn")
+            pytest.fail("it got a turn")
         (tmp_path / QUEUE / "queue.json").write_text("{")
 
 
@@ -249,7 +249,7 @@ def test_a_number_that_another_process_has_now_is_not_the_process_that_had_it() 
         present = Process(other.pid, processes.born(other.pid) or "")
         assert present.alive
         present.send(signal.SIGKILL)
-        until(lambda: not present.alive)  # though nobody has asked for its fate
+        until(lambda: not present.alive)  # although it is still a zombie
         assert other.wait() == -signal.SIGKILL
         present.send(signal.SIGKILL)
 

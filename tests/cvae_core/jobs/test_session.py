@@ -1,4 +1,4 @@
-"""A training that stops anywhere goes on as if it had not, and what it leaves on disk is what it did."""
+"""A training that is stopped at any step resumes to the same result, and its files match its reports."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def finish(config: Config, root: Path, run: str | None = None, **launch: bool) -
 
 
 def stop_after(count: int, config: Config, root: Path, kind: type = Stepped, **launch: bool) -> Run:
-    """Train until so many reports of a kind about the configuration itself, not its baseline, and close."""
+    """Train until a number of reports of one kind, without those of the baseline, and stop."""
     session, own = reports(config, root, **launch), False
     for report in session:
         if isinstance(report, Started):
@@ -153,7 +153,7 @@ def test_stored_weights_are_in_half_precision_where_that_is_as_good(
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, bounds: list[float]) -> None:
-    """Let the validation of each epoch say these bounds."""
+    """Make the validation of each epoch return these bounds."""
     script = iter(bounds)
     monkeypatch.setattr(
         loop, "validate", lambda *_: Measured(split="validation", bound=next(script), reconstruction=0.0, rate=0.0)
@@ -204,7 +204,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def uninterrupted(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
-    """Train each case once, in one go."""
+    """Train each case once, without interruption."""
     done: dict[str, Run] = {}
 
     def train(case: str) -> Run:
@@ -217,7 +217,7 @@ def uninterrupted(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPat
 
 
 def with_baseline(whole: Run, root: Path) -> Path:
-    """Begin a root with the baselines that a whole run stands on."""
+    """Copy the baselines of a complete run to a new folder of runs."""
     for other in all_runs(whole.folder.parent):
         if other != whole:
             shutil.copytree(other.folder, root / other.name)
@@ -342,7 +342,7 @@ def test_a_killed_trainer_loses_nothing_but_time(
     save_every: str, tiny: Tiny, untrained: Untrained, tmp_path: Path
 ) -> None:
     config = tiny("label", epochs=6, averaging=0.9)
-    untrained(config, "plan", status="queued")  # tells the driver what to train
+    untrained(config, "plan", status="queued")  # the driver trains its configuration
     command = [sys.executable, "-c", DRIVER, str(tmp_path), "killed", save_every]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trainer:
         assert trainer.stdout is not None
@@ -357,11 +357,11 @@ def test_a_killed_trainer_loses_nothing_but_time(
 
 
 class Death(BaseException):
-    """End a training as a kill does: nobody catches it and nothing is put in order."""
+    """Simulate a kill: an exception that no code catches, so nothing is cleaned up."""
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
-def test_wherever_a_trainer_dies_between_two_files_it_goes_on_as_if_it_had_not(
+def test_a_training_that_dies_between_two_files_resumes_to_the_same_result(
     every: int, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, write, written, limit = tiny("label", epochs=2), files.write, 0, 1000
@@ -506,7 +506,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(tiny: Tiny, tmp_path: Path) -
         with pytest.raises(RunInUse, match="'digits-label' is being trained by another process"):
             next(reports(tiny("label"), tmp_path, **launch))
     other = reports(tiny("vae"), tmp_path)
-    assert isinstance(next(other), Started)  # another run is no matter
+    assert isinstance(next(other), Started)  # another run can be trained
     other.close()
     session.close()
     assert isinstance(next(reports(tiny("label"), tmp_path, resume=True)), Started)
@@ -652,7 +652,7 @@ def test_a_full_disk_reaches_the_caller_and_leaves_what_was_there(
 
 
 def diverging(patch: pytest.MonkeyPatch, at: tuple[int, int]) -> None:
-    """Make a weight infinite after a step of an epoch, counted from 0, as one that was too long does."""
+    """Make a weight infinite after a step of an epoch (counted from 0), as a step that is too large would."""
     learn = Learner.learn
 
     def overflow(self: Learner, *arguments: Any) -> float:
@@ -809,7 +809,7 @@ def test_a_quadrant_run_stopped_during_its_baseline_goes_on_with_resume(tiny: Ti
             break
     session.close()
     assert run_at("digits-baseline-1", tmp_path).card().status == "stopped"
-    assert finish(config, tmp_path, resume=True).name == "digits-quadrant-1"  # what the command line tells to do
+    assert finish(config, tmp_path, resume=True).name == "digits-quadrant-1"  # the command line's advice
 
 
 @pytest.mark.parametrize(("flavour", "latent", "expected"), [("label", 2, True), ("label", 1, False)])
@@ -856,7 +856,7 @@ def test_no_choice_looks_at_the_test_split(
     monkeypatch.setattr(sessions, "load", lambda name: replace(digits, test=poisoned))
     blind = finish(config, tmp_path / "poisoned")
     one, other = left(clean), left(blind)
-    assert one["stages"] != other["stages"]  # the poison was there to see
+    assert one["stages"] != other["stages"]  # the invalid value was read
     del one["stages"], other["stages"]
     assert one == other
 
@@ -889,7 +889,7 @@ def test_the_card_on_disk_follows_the_training(tiny: Tiny, tmp_path: Path) -> No
 
 
 def threads_of(session: Iterator[Any]) -> list[tuple[str, int]]:
-    """Return with how many threads each run of a session is trained, after its start."""
+    """Return the name and the number of threads of each run that a session starts."""
     found = [(report.run.name, torch.get_num_threads()) for report in session if isinstance(report, Started)]
     assert torch.get_num_threads() == 1
     return found

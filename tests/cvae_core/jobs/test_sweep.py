@@ -1,4 +1,4 @@
-"""A sweep is checked whole, trains its grid through the queue, and goes on where it was left."""
+"""A sweep is checked completely before it starts, trains its grid through the queue, and can be resumed."""
 
 import codecs
 import itertools
@@ -26,9 +26,7 @@ from cvae_core.system.files import digest
 from cvae_core.system.folders import NAME, name_of
 
 Untrained = Callable[..., Run]
-TINY = (
-    'flavour = "label"\ndataset = "digits"\nwidth = 16\ndepth = 1\nlatent = 1\nepochs = 1\n'  # with no map to lay out
-)
+TINY = 'flavour = "label"\ndataset = "digits"\nwidth = 16\ndepth = 1\nlatent = 1\nepochs = 1\n'  # without a map
 
 
 def written(folder: Path, text: str, name: str = "grid.toml") -> Path:
@@ -264,13 +262,13 @@ def test_a_run_that_fails_does_not_keep_the_others_from_training(
 
 
 def listed(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return what a sweep would do."""
+    """Return the plan of a sweep."""
     assert main.main(["sweep", str(file), "--root", str(root), "--dry-run"]) == 0
     return capsys.readouterr().out.splitlines()
 
 
 def refused(file: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the one sentence with which a sweep is refused."""
+    """Check that a sweep is refused; return the sentence."""
     assert main.main(["sweep", str(file), "--root", str(root)]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -293,7 +291,7 @@ def test_a_run_of_other_images_is_neither_finished_nor_gone_on_with(
     )
     (other,) = listed(written(tmp_path, TINY, "other.toml"), tmp_path, capsys)
     assert other.endswith(f"--run other-digits-label --root {tmp_path}")
-    untrained(run.config, "twin")  # of the images that are here
+    untrained(run.config, "twin")  # trained on this machine's images
     assert listed(file, tmp_path, capsys)[0].endswith("  # finished")
 
 
@@ -317,7 +315,7 @@ def test_a_sweep_whose_baseline_has_other_images_is_refused_before_anything_trai
     assert "would be called 'digits-baseline-1', but that run has another configuration or other images" in (
         refused(file, tmp_path, capsys)
     )
-    run.write_card(replace(run.card(), read_only=True))  # then the baseline is called otherwise
+    run.write_card(replace(run.card(), read_only=True))  # the baseline then has another name
     assert listed(file, tmp_path, capsys)
 
 

@@ -1,4 +1,4 @@
-"""What every flavour owes to its callers: no leak of hidden pixels, shapes, determinism, and a c that matters."""
+"""Properties of every flavour: no leak of hidden pixels, shapes, determinism, and an effect of c."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +21,7 @@ from cvae_core.models.objectives import elbo
 
 N, S, LATENT = 4, 3, 3
 SETS = ("1", "2", "3", "any", "top-left+bottom-right")
-SHOWN = PROPER_SETS[torch.tensor([0, 5, 9, 13])]  # to a model of any set: four different ones
+SHOWN = PROPER_SETS[torch.tensor([0, 5, 9, 13])]  # four different sets for a model of any set
 LABELS = torch.tensor([3, 0, 9, 3])
 WITH_QUADRANTS = [f"{flavour} {visible}" for flavour in ("baseline", "quadrant") for visible in SETS]
 KINDS = ["vae", "label standard", "label learned", *WITH_QUADRANTS]
@@ -31,7 +31,7 @@ WITH_LATENTS = [kind for kind in KINDS if not kind.startswith("baseline")]
 
 
 def over(kinds: list[str]) -> pytest.MarkDecorator:
-    """Run a test on kinds in every preset that has them: a ladder has latents, and their prior is learned."""
+    """Parametrise a test by kinds of models in every preset that supports them (a ladder has latents and a learned prior)."""
     pairs = [(kind, preset) for preset in PRESETS for kind in kinds]
     no_ladder = ("baseline", "label standard")
     return pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def configured(kind: str, preset: str = "mlp", **changes: Any) -> Config:
 
 
 def shaken(config: Config) -> ConditionalVAE:
-    """Build a model and move all its weights: what starts at zero hides what it will depend on."""
+    """Build a model and change all its weights: weights that start at zero would hide dependencies."""
     model = build(config)
     with torch.no_grad():
         for index, weight in enumerate(model.parameters()):
@@ -192,7 +192,7 @@ def test_a_point_means_the_same_by_its_noise_under_the_prior_however_it_was_made
 
 
 @over(KINDS)
-def test_an_image_fares_the_same_alone_as_in_company(parts: Parts) -> None:
+def test_the_results_of_an_image_do_not_depend_on_its_batch(parts: Parts) -> None:
     model, x, c, epsilon = parts
     together = model.likelihood(model.infer(x, c, epsilon), c).log_prob(x)
     alone_c = given(model.config, x[:1])
@@ -215,7 +215,7 @@ def test_the_likelihood_is_that_of_bernoulli_pixels_summed_where_they_are_hidden
 def test_a_visible_pixel_of_the_target_changes_no_score_and_every_hidden_one_does(parts: Parts) -> None:
     model, x, c, epsilon = parts
     likelihood, x = model.likelihood(model.draw(c, epsilon), c), x.double()
-    likelihood.logits = likelihood.logits.double()  # lest a small difference drown in the sum
+    likelihood.logits = likelihood.logits.double()  # so that rounding does not hide a small difference
     score = likelihood.log_prob(x)
     assert torch.equal(likelihood.log_prob(torch.where(hidden(c), x, 1 - x)), score)
     for image in range(N):
@@ -236,7 +236,7 @@ def test_hidden_pixels_leak_nowhere(parts: Parts) -> None:
     assert torch.equal(changed_c.pixels, c.pixels)
     assert c.pixels[hidden(c)].abs().sum() == 0
     for one, other in zip(model.context(c), model.context(changed_c), strict=True):
-        assert torch.equal(one, other)  # the baseline's guess is in there
+        assert torch.equal(one, other)  # they depend on the baseline's prediction
     assert torch.equal(model.draw(c, epsilon).z, model.draw(changed_c, epsilon).z)
     completions = [completed(model.likelihood(model.draw(k, epsilon), k), k) for k in (c, changed_c)]
     assert torch.equal(*completions)
@@ -256,7 +256,7 @@ def test_the_posterior_sees_the_whole_image(parts: Parts) -> None:
     scored = hidden(c) if c.visible is not None else torch.ones(N, 784, dtype=torch.bool)
     before = model.infer(x, c, torch.zeros(1, N, model.latent)).z[0]
     for changed in (torch.where(scored, 1 - x, x), torch.where(scored, x, 1 - x)):
-        after = model.infer(changed, c, torch.zeros(1, N, model.latent)).z[0]  # of the same condition
+        after = model.infer(changed, c, torch.zeros(1, N, model.latent)).z[0]  # with the same condition
         assert ((after != before).any(-1) == (changed != x).any(-1)).all()
 
 

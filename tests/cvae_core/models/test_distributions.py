@@ -1,4 +1,4 @@
-"""Densities are densities: they sum to 1, and noise and points are two names for one thing."""
+"""Densities sum to 1, and base noise and latent points are converted without loss."""
 
 import math
 from itertools import product
@@ -79,7 +79,7 @@ def test_the_probabilities_of_all_images_sum_to_one() -> None:
 @pytest.mark.parametrize("counted", [[True, True, True, True], [True, False, True, False], [False] * 3 + [True]])
 def test_the_probabilities_of_the_counted_pixels_sum_to_one(counted: list[bool]) -> None:
     likelihood = MaskedBernoulli(LOGITS.expand(16, 4), torch.arange(4), torch.tensor(counted).expand(16, 4))
-    repeats = 2 ** counted.count(False)  # every image of the counted pixels comes with all values of the others
+    repeats = 2 ** counted.count(False)  # each combination of counted pixels occurs with all values of the others
     assert math.isclose(float(likelihood.log_prob(ALL_IMAGES).exp().sum()), repeats, rel_tol=1e-6)
 
 

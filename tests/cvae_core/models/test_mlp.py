@@ -1,4 +1,4 @@
-"""Networks compute what their docstrings promise, and start where their seed says."""
+"""Networks compute what their docstrings state, and their seed determines their initial weights."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""On a model whose log p(x | c) quadrature knows, every bound bounds it and every estimate meets it."""
+"""On a model whose log p(x | c) is known by quadrature, bounds are bounds and estimates agree with it."""
 
 import math
 from collections.abc import Callable
@@ -55,13 +55,13 @@ class OneDimensional(FlatVAE):
 
     @staticmethod
     def log_density(x: Tensor, logits: Tensor) -> Tensor:
-        """Return log p(x | z, c) of pixels (…, 4) by logits (…, 4), without any code of the objectives."""
+        """Return log p(x | z, c) of pixels (…, 4) from logits (…, 4), independently of the code of the objectives."""
         probability = torch.sigmoid(logits)
         return (x * probability.log() + (1 - x) * (1 - probability).log()).sum(-1)
 
 
 class GaussianPixels(OneDimensional):
-    """The same with Gaussian pixels: the outputs are their means."""
+    """The same model with Gaussian pixels, whose means are the outputs."""
 
     SPREAD = 1.2
 
@@ -122,13 +122,13 @@ def log_probabilities(model: OneDimensional, c: Condition) -> Tensor:
 
 @pytest.fixture(scope="module")
 def exact(model: OneDimensional, label: int) -> Tensor:
-    """Hold log p(x | c) of all images, (16,) float64."""
+    """Return log p(x | c) of all images, (16,) float64."""
     return log_probabilities(model, given(label))
 
 
 @pytest.fixture(scope="module")
 def exact_elbo(model: OneDimensional, label: int) -> Tensor:
-    """Hold E_q[log p(x | z, c)] − KL(q ‖ p) of all images, both by quadrature, (16,) float64."""
+    """Return E_q[log p(x | z, c)] − KL(q ‖ p) of all images, both by quadrature, (16,) float64."""
     c = given(label)
     posterior, prior = model.posterior(IMAGES, model.context(c)), model.prior(model.context(c))
     q, p = grid_density(posterior), grid_density(prior)
@@ -148,7 +148,7 @@ def test_the_condition_matters(model: OneDimensional) -> None:
 
 def test_the_bound_lies_below_the_log_probability_of_every_image(exact: Tensor, exact_elbo: Tensor) -> None:
     gap = exact - exact_elbo
-    assert (gap > 0.001).all()  # or nothing below tells a bound from the truth
+    assert (gap > 0.001).all()  # otherwise the next checks could not distinguish bound and truth
     assert (gap < 3).all()
 
 
@@ -176,7 +176,7 @@ Estimate = Callable[[ConditionalVAE, Tensor, Condition, Tensor], Tensor]
 
 
 def replicates(estimate: Estimate, model: OneDimensional, label: int, samples: int, times: int) -> Tensor:
-    """Return independent estimates for every image, (times, 16), from one batch that holds every image many times."""
+    """Return independent estimates for every image, (times, 16), from one batch that contains each image `times` times."""
     x = IMAGES.repeat(times, 1)
     return estimate(model, x, given(label, x), base_noise(samples, 7, len(x))).reshape(times, len(IMAGES))
 

@@ -1,4 +1,4 @@
-"""What other tools read of a run is what the lab computes and has recorded."""
+"""Exports for other tools contain the values that the lab computes and stores."""
 
 import math
 import time
@@ -41,13 +41,13 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"image", "epsilon"},
     ),
 }
-OUTSIDE: dict[str, list[Any]] = {  # what a graph must not take for an input
+OUTSIDE: dict[str, list[Any]] = {  # inputs that a graph must refuse
     "label": [10, -1, -10, 2**40, -(2**63)],
     "image": [255.0, 1.0001, -0.0001, np.nan, np.inf],
     "visible": [True, False],
     "epsilon": [np.nan, np.inf, -np.inf],
 }
-LONG = ("VAE", "quadrant CVAE", "ladder")  # the others have all that these have, but maps
+LONG = ("VAE", "quadrant CVAE", "ladder")  # the other models cover all of these except maps
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
     flavour, changes, inputs = KINDS[kind]
     run = untrained(tiny(flavour, **changes), "run")
     model = run.model()
-    for name, weight in model.named_parameters():  # what starts at zero would let mistakes through
+    for name, weight in model.named_parameters():  # weights that start at zero would hide errors
         weight += 0.1 * noise.normal(weight.shape, 0, name)
     run.write_weights(run.card(), model.state_dict(), torch.float32)
     content = export.onnx(run)
@@ -96,7 +96,7 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
 
 @pytest.fixture
 def log(root: Path, tmp_path: Path) -> EventAccumulator:
-    """Read back what is written for TensorBoard of a tiny run."""
+    """Export a tiny run for TensorBoard and read the log back."""
     folder = export.to_tensorboard(run_at("digits-label", root), tmp_path / "logs")
     assert folder == tmp_path / "logs" / "digits-label"
     return EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
@@ -134,8 +134,8 @@ def test_tensorboard_has_a_picture_of_every_stage_at_its_step(log: EventAccumula
     assert len({picture.encoded_image_string for picture in pictures}) == len(pictures)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it forgets its process and folder
-@pytest.mark.parametrize("fast", ["true", "false"])  # its two readers: a program of its own, and one in Python
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a leaked process and folder
+@pytest.mark.parametrize("fast", ["true", "false"])  # TensorBoard's two readers: a separate program, and one in Python
 def test_tensorboards_server_shows_every_stage_of_a_long_training_under_its_step(fast: str, tmp_path: Path) -> None:
     run = run_at("label", ROOT / "checkpoints")
     stages, steps = run.stages(), math.ceil(50_000 / run.card().config.batch_size)
@@ -155,7 +155,7 @@ def test_tensorboards_server_shows_every_stage_of_a_long_training_under_its_step
 
 @contextmanager
 def served_by_tensorboard(logs: Path, fast: str) -> Iterator[Callable[[str], Any]]:
-    """Answer requests to TensorBoard's plugins as its server does by default, without a port of its own."""
+    """Answer requests to TensorBoard's plugins as its default server does, without a port."""
     with warnings.catch_warnings(action="ignore"):  # of its parts about each other
         from tensorboard.backend import application
         from tensorboard.program import TensorBoard
@@ -174,7 +174,7 @@ def served_by_tensorboard(logs: Path, fast: str) -> Iterator[Callable[[str], Any
         yield lambda path: client.get(f"/data/plugin/{path}").json
     finally:
         if fast == "true":
-            program._ingester._stdin_handle.close()  # which ends it
+            program._ingester._stdin_handle.close()  # this ends the program
 
 
 def test_a_log_is_not_written_over_another(root: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A picture has exactly the pixels that its images have, enlarged and framed, and says in its metadata what it is."""
+"""A picture contains exactly the pixels of its images, enlarged and framed, and its metadata describe it."""
 
 import io
 
@@ -19,7 +19,7 @@ def images(rows: int = 2, columns: int = 3, seed: int = 1) -> np.ndarray:
 
 
 def table_of(picture: Image.Image, rows: int, columns: int, scale: int) -> np.ndarray:
-    """Cut the table of digits out of a picture without labels, border included."""
+    """Cut the table of digits, with its border, out of a picture without labels."""
     line = max(1, scale // 3)
     height, width = (count * (28 * scale + line) + line for count in (rows, columns))
     return np.array(picture)[MARGIN : MARGIN + height, MARGIN : MARGIN + width]

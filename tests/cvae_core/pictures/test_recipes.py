@@ -1,4 +1,4 @@
-"""Every recipe gives the digits that it says, and the same ones again."""
+"""Every recipe draws the digits of its caption, and the same ones each time."""
 
 import inspect
 from collections.abc import Callable, Collection

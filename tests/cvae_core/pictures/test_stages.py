@@ -1,4 +1,4 @@
-"""A frame and a strip show the digits of the stages that they name, beside what the model was given of them."""
+"""A frame and a strip show the images of the named stages, beside the input of the model."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from cvae_core.runs.run import Run, default_root, find
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Note what every picture is a grid of."""
+    """Record the images of every grid."""
     seen: list[dict[str, Any]] = []
 
     def grid(images: np.ndarray, **words: Any) -> Image.Image:
@@ -72,7 +72,7 @@ def test_a_completion_stands_below_its_input_and_what_was_visible_is_tinted(tabl
     np.testing.assert_array_equal(table["images"][0], truth * shown)
     assert set(np.unique(table["papers"][0])) == {VISIBLE, UNKNOWN}
     assert ((table["papers"][1:] == VISIBLE) == shown).all()
-    assert (table["images"][:, :, shown] == truth[:, shown]).all()  # it is the digits of the stages that stand above
+    assert (table["images"][:, :, shown] == truth[:, shown]).all()  # the input shows the digits of the stages
 
 
 def test_a_baseline_has_one_answer_and_no_samples(tables: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What is saved is what is loaded, under a name that cannot lead elsewhere, and damage is said in a sentence."""
+"""Saved runs are loaded unchanged, names cannot leave the folder, and damage is reported in a sentence."""
 
 import os
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def test_the_card_of_another_version_is_refused_and_does_not_hide_the_other_runs
     untrained(tiny("vae"), "good")
     run = untrained(tiny("vae"), "foreign")
     content = foreign(run.card().to_json(run.name))[case]
-    files.write_json(run.folder / "card.json", content)  # with a digest that is right
+    files.write_json(run.folder / "card.json", content)  # with a correct digest
     with pytest.raises(ConfigError, match="not of this version of the lab"):
         card_from_json(content)
     with pytest.raises(RunDamaged, match=r"Run 'foreign': .*not of this version of the lab: train the run again"):
@@ -315,7 +315,7 @@ def test_a_run_without_weights_says_what_to_do(tiny: Tiny, untrained: Untrained)
 
 
 def commit(run: Run, content: bytes, file: str | None = None) -> None:
-    """Put any bytes in the place of a run's weights, with the digest that belongs to them."""
+    """Replace a run's weights by any bytes, with the correct digest."""
     sha256 = files.digest(content)
     path = run.folder / f"weights-{sha256[:8]}.safetensors"
     path.write_bytes(content)

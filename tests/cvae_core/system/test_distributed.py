@@ -1,4 +1,4 @@
-"""Several processes make one run, and make it as one process would."""
+"""Several processes train one run, with the same result as one process."""
 
 import json
 import os
@@ -31,7 +31,7 @@ FLAGS = (
     "--dataset digits --width 16 --depth 1 --latent 2 --groups 1 --prior learned --epochs 3 --batch-size 157 --no-embed "
     "--device cpu"
 )
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "cvae_core"]
@@ -52,7 +52,7 @@ def said_by_two(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Hold the same label run trained by this process and by two others."""
+    """Return two folders with the same label run, trained by this process and by two others."""
     folders = {processes: tmp_path_factory.mktemp(f"by-{processes}") for processes in (1, 2)}
     words = ("train", "label", *FLAGS.split(), "--root")
     assert main.main([*words, str(folders[1])]) == 0
@@ -146,7 +146,7 @@ def test_all_but_one_of_the_threads_are_left_and_at_least_one(threads: int, left
     assert torch.get_num_threads() == 1
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_device_that_is_not_here_is_refused_and_auto_takes_the_cpu() -> None:
     with pytest.raises(ConfigError, match="There is no CUDA device here"):
         distributed.device("cuda")

@@ -1,4 +1,4 @@
-"""A file is whole or was never there, and no flipped bit goes unnoticed."""
+"""Files are written atomically, and every flipped bit is detected."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def written(kind: str, tmp_path: Path) -> Path:
 
 
 def outcome(kind: str, path: Path) -> object:
-    """Read a file; return None where it is found damaged, else what was read in comparable form."""
+    """Read a file; return its content in comparable form, or None if it is reported as damaged."""
     _, read, comparable = KINDS[kind]
     try:
         return comparable(read(path))
@@ -99,7 +99,7 @@ def test_a_flipped_bit_is_found_or_harmless(kind: str, written: Path) -> None:
     positions = np.random.default_rng(1).choice(8 * len(whole), 250, replace=False).tolist()
     outcomes = [outcome(kind, flipped(written, whole, position)) for position in positions]
     assert all(read is None or read == intact for read in outcomes)
-    assert outcomes.count(None) > 0.5 * len(outcomes)  # the rest are bits that a zip archive has twice or never reads
+    assert outcomes.count(None) > 0.5 * len(outcomes)  # the other bits are redundant or unused in a zip archive
 
 
 @pytest.mark.parametrize("kind", ["npz"])
@@ -128,7 +128,7 @@ def test_a_file_cut_short_is_damaged(kind: str, written: Path) -> None:
     intact, whole = outcome(kind, written), written.read_bytes()
     lengths = [*range(0, len(whole) - 1, max(1, len(whole) // 60)), len(whole) - 2]
     assert [length for length in lengths if outcome_of(whole[:length], written) is not None] == []
-    assert outcome_of(whole[:-1], written) in (None, intact)  # a newline at the end says nothing
+    assert outcome_of(whole[:-1], written) in (None, intact)  # a newline at the end has no meaning
 
 
 @every
@@ -153,7 +153,7 @@ def test_a_file_cut_short_is_damaged(kind: str, written: Path) -> None:
     ],
     ids=lambda content: repr(content[:12]),
 )
-def test_what_nobody_wrote_is_damaged(kind: str, content: bytes, written: Path) -> None:
+def test_files_that_the_lab_did_not_write_are_damaged(kind: str, content: bytes, written: Path) -> None:
     written.write_bytes(content)
     assert outcome(kind, written) is None
 
@@ -175,7 +175,7 @@ def test_content_that_its_digest_does_not_belong_to_is_damaged(sha256: str, tmp_
 
 def test_json_of_any_depth_is_read_or_damaged(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    for depth in range(800, 1100):  # Python gives up reading at one of them, and writing at another
+    for depth in range(800, 1100):  # Python's limits for reading and writing are in this range
         path.write_text(f'{{"note": {"[" * depth}{"]" * depth}, "sha256": "x"}}')
         with pytest.raises(RunDamaged):
             files.read_json(path)
@@ -332,13 +332,13 @@ def test_threads_of_one_process_may_write_the_same_file_and_readers_see_whole_on
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_the_dead_left_is_gone_with_the_next_file_and_what_the_living_write_is_not(tmp_path: Path) -> None:
+def test_the_next_write_removes_temporary_files_of_dead_processes_only(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as dead:
         of_the_dead = files._mark(dead.pid)
         dead.kill()
     number, host, _ = mine = files._mark(os.getpid()).split("-")
-    of_another_life = f"{number}-{host}-00000000"  # of this process's number
-    elsewhere = f"{number}-00000000-00000000"  # may live, where nobody here can look
+    of_another_life = f"{number}-{host}-00000000"  # with this process's ID
+    elsewhere = f"{number}-00000000-00000000"  # may be alive on another machine
     for name in (f".a.json.{of_the_dead}-1.tmp", f".b.npz.{of_the_dead}-77.tmp", f".c.{of_another_life}-1.tmp"):
         (tmp_path / name).write_text("half")
     (tmp_path / f".run.{of_the_dead}-1.tmp").mkdir()

@@ -1,4 +1,4 @@
-"""What the README of version 0.1 imported works as it did, with a warning that names the new place."""
+"""The imports in the README of version 0.1 still work, with a warning that names the new import."""
 
 import subprocess
 import sys

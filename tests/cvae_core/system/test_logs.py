@@ -1,4 +1,4 @@
-"""One line per event that matters, with its level and its run, where somebody asks for it."""
+"""With --log-level, each event is logged in one line with its level and its run."""
 
 import logging
 import re

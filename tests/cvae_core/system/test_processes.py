@@ -1,4 +1,4 @@
-"""A process is told from all others that have its ID, and counts as alive while one of its threads runs."""
+"""A process is distinguished from others with the same ID, and is alive while one of its threads runs."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ import ctypes, os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the tests make such processes on Linux only")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="these tests create their processes on Linux only")
 
 
 def test_a_process_that_has_ended_is_not_alive_though_its_parent_has_not_asked_how() -> None:

@@ -1,6 +1,6 @@
-"""Trainings as processes of their own, killed at random moments, started all at once, on a disk that is full.
+"""Trainings in separate processes: killed at random moments, started at the same time, on a full disk.
 
-Two kills of twenty and three starts of twenty are made here; all of them by `make soak`.
+The short version makes two of twenty kills and three of twenty starts. `make soak` makes all.
 """
 
 import os
@@ -32,8 +32,8 @@ Tiny = Callable[..., Config]
 
 pytestmark = pytest.mark.usefixtures("in_float32")
 
-# The command line, in the precision of the tests, saving often and saying every report; given a file's name and a number,
-# it is killed in the middle of writing that file for the so many-th time.
+# The command line in float32, which saves often and prints every report. Given a file's name and a number n, the process
+# is killed during the n-th write of that file.
 DRIVER = """
 import os, signal, sys, torch
 from cvae_core.cli import main as cli
@@ -76,14 +76,14 @@ def process(root: Path, config: Config, *words: str, name: str = "nothing", time
 
 @pytest.fixture(scope="module")
 def whole(tiny: Tiny, in_float32: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, int]:
-    """Hold a run that nothing interrupted, and how many reports it made."""
+    """Return a run that was not interrupted, and the number of its reports."""
     config, root = tiny("label", epochs=6, averaging=0.9), tmp_path_factory.mktemp("whole")
     count = len(list(train_run(config, Launch(run=config.run_name, root=root, options=OPTIONS))))
     return run_at(config.run_name, root), count
 
 
 def interrupted(file: str, times: int, config: Config, root: Path, reports: int) -> int:
-    """Train until the process is killed in the middle of writing a file, or by a signal at random; return how it ended."""
+    """Train until the process is killed during the write of a file, or at a random moment; return its exit status."""
     chance = random.Random(times)
     last, pause = chance.randrange(reports), chance.uniform(0, 0.02)
     with process(root, config, name=file or "nothing", times=times) as trainer:
@@ -135,7 +135,7 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
         return {name for name, found in pulses.items() if found is not None and found.process.alive}
 
     def all_are_done() -> bool:
-        at_once.add(len(training() & training()))  # one may end and another begin while it is looked
+        at_once.add(len(training() & training()))  # a training may end and another may start between the checks
         for entry in look(tmp_path).waiting if sys.platform == "linux" else ():
             maps = Path(f"/proc/{entry.process.pid}/maps")
             loaded = "libtorch" in maps.read_text() if maps.exists() else False
@@ -162,24 +162,24 @@ def test_of_many_trainings_started_at_once_one_trains_and_the_others_wait_withou
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount two megabytes."""
+    """Mount a file system of two megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, text=True)
     if mount.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mount.stderr.strip()}")
+        pytest.skip(f"a small disk could not be mounted: {mount.stderr.strip()}")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def fill(disk: Path, but: int = 0) -> Path:
-    """Leave so many bytes free."""
+    """Fill the disk until only this number of bytes is free."""
     filler = disk / "filler"
     filler.write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - but))
     return filler
 
 
-# For nothing at all; for cards and curves, but no weights.
+# Bytes left: none; enough for cards and curves, but not for weights.
 @pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.soak), 60_000])
 def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     room: int, whole: tuple[Run, int], small_disk: Path
@@ -197,7 +197,7 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
     assert "No space left on device" in now.reason
     assert run.weights().keys() == before.keys()
     with process(small_disk, config, "--resume") as again:
-        assert again.wait(timeout=WAIT) == 2  # there is no room yet
+        assert again.wait(timeout=WAIT) == 2  # the disk is still full
     filler.unlink()
     session = train_run(config, Launch(run=run.name, root=small_disk, resume=True, options=OPTIONS))
     assert isinstance(next(session), Started)

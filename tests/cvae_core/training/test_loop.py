@@ -1,4 +1,4 @@
-"""The loop takes the steps it says, by the schedules it says, and measures what it says."""
+"""The training loop takes the documented steps, follows its schedules, and reports correct measurements."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -95,7 +95,7 @@ def test_a_guess_is_remembered_only_where_the_baseline_sees_the_same_again(
     assert not guess_is_fixed(tiny("label"))
 
 
-def test_learning_lowers_what_it_is_said_to_lower(label_training: tuple[Learner, list[Any]]) -> None:
+def test_learning_raises_the_bound(label_training: tuple[Learner, list[Any]]) -> None:
     ended = of(EpochEnded, label_training[1])
     assert ended[-1].validation.bound > ended[0].validation.bound + 10
     assert ended[-1].train.bound > ended[0].train.bound + 10
@@ -190,7 +190,7 @@ def test_the_average_is_what_is_evaluated_and_is_not_the_last_weights(tiny: Tiny
     pairs = zip(averaged.evaluated.parameters(), averaged.model.parameters(), strict=True)
     assert all(not torch.equal(mean, last) for mean, last in pairs)
     for one, other in zip(averaged.model.parameters(), raw.model.parameters(), strict=True):
-        assert torch.equal(one, other)  # averaging looks on and changes no step
+        assert torch.equal(one, other)  # averaging changes no step
 
 
 def test_the_average_lies_between_the_weights_it_has_seen(tiny: Tiny, digits: DataSet) -> None:
@@ -206,7 +206,7 @@ def test_the_average_lies_between_the_weights_it_has_seen(tiny: Tiny, digits: Da
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, bounds: list[float]) -> None:
-    """Let validation say these bounds, one per epoch."""
+    """Make validation return these bounds, one per epoch."""
     script = iter(bounds)
     monkeypatch.setattr(
         loop,
@@ -291,8 +291,8 @@ def test_a_share_of_the_training_images_is_shifted_by_up_to_one_pixel(tiny: Tiny
     ways = [padded[:, down : down + 28, right : right + 28].flatten(1) for down in range(3) for right in range(3)]
     fits = torch.stack([(way == after).all(-1) for way in ways])  # (ways, images)
     assert fits.any(0).all()
-    assert 0.38 < 1 - fits[4].float().mean() < 0.51  # of the half, one in nine goes nowhere
-    assert (fits.float().mean(1) > 0.03).all()  # every way is gone
+    assert 0.38 < 1 - fits[4].float().mean() < 0.51  # of the shifted half, one image in nine has the shift (0, 0)
+    assert (fits.float().mean(1) > 0.03).all()  # every direction occurs
     later, _ = loop.training_batch(tiny("vae", shifts=0.5), digits.train, rows, 0, 1)
     assert not torch.equal(after, later)
 
@@ -310,13 +310,13 @@ def test_a_warm_up_of_the_importance_weighted_bound_does_not_reward_the_rate(tin
     config = tiny("label", latent=4, width=32, batch_size=64, epochs=2, warm_up=5.0, draws=5)
     learner = Learner(config, steps_per_epoch(config, len(digits.train)), dtype=torch.float32, frozen={})
     ends = [report for report in train(learner, digits) if isinstance(report, EpochEnded)]
-    assert max(end.validation.rate for end in ends) < 20  # nats; it was 203 where the bound was weighed outside
+    assert max(end.validation.rate for end in ends) < 20  # nats; 203 if the bound was weighted outside
 
 
 def test_validation_is_a_mean_over_images_whatever_the_batches(
     tiny: Tiny, digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = build(tiny("baseline"))  # draws nothing, so that only the batches differ
+    model = build(tiny("baseline"))  # needs no noise, so only the batches differ
     whole = validate(model, digits.validation)
     monkeypatch.setattr(validation, "VALIDATION_BATCH", 179)
     assert validate(model, digits.validation).bound == pytest.approx(whole.bound, rel=1e-6)
@@ -387,7 +387,7 @@ def test_a_state_is_all_that_going_on_depends_on(tiny: Tiny, digits: DataSet) ->
     list(steps)
     with torch.no_grad():
         for weight in rest.model.parameters():
-            weight.normal_()  # whatever it starts from is replaced
+            weight.normal_()  # its initial value is replaced
     rest.load_state(saved, notes)
     list(train(rest, digits))
     for (name, one), other in zip(whole.state()[0].items(), rest.state()[0].values(), strict=True):
@@ -411,7 +411,7 @@ def test_half_precision_is_for_the_arithmetic_alone(tiny: Tiny, digits: DataSet)
 
 
 class Clock:
-    """Tells the time that products of matrices have taken, each as long as its type needs."""
+    """A clock that counts the time of matrix products, with a fixed duration for each dtype."""
 
     def __init__(self, seconds: dict[torch.dtype, float], busy: tuple[float, float] = (0.0, 0.0)) -> None:
         self.now, self.seconds, self.busy = 0.0, seconds, busy
@@ -458,10 +458,10 @@ def test_a_busy_moment_of_the_machine_changes_no_choice(begins: float, monkeypat
 
 
 def broken(learner: Learner, where: str) -> None:
-    """Make something of a learner's next step infinite."""
+    """Make the loss or the gradient of a learner's next step infinite."""
     weight = learner.learned[-1]
     if where == "loss":
-        weight.register_hook(lambda gradient: gradient)  # the gradient is right, and the loss is not
+        weight.register_hook(lambda gradient: gradient)  # the gradient is finite, but the loss is not
         learner.objective.register_forward_hook(lambda _, given, terms: (terms[0] * math.inf, terms[1]))
     else:
         weight.register_hook(lambda gradient: gradient * math.inf)
@@ -492,7 +492,7 @@ def test_a_clipped_gradient_that_is_not_finite_is_left_out_and_training_goes_on(
     assert all(torch.equal(one, other) for one, other in zip(before, learner.learned, strict=True))
 
 
-def test_a_state_that_is_not_finite_is_given_to_nobody(tiny: Tiny) -> None:
+def test_a_state_that_is_not_finite_raises_an_error(tiny: Tiny) -> None:
     learner = learner_of(tiny("label"))
     with torch.no_grad():
         learner.learned[0].view(-1)[0] = math.nan

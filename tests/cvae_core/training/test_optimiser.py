@@ -1,4 +1,4 @@
-"""The optimiser moves weights as torch's class does, remembers as much, and takes no compiler along."""
+"""The optimiser changes weights as torch's class does, has the same state, and does not import the compiler."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def weights() -> list[nn.Parameter]:
 
 
 def gradient(weight: Tensor, number: int, step: int) -> Tensor | None:
-    """Return some gradient; the last weight has none before the third step."""
+    """Return a gradient; the last weight has none before the third step."""
     return None if number == 2 and step < 2 else torch.cos((number + 3 * step) * weight.detach() + 1)
 
 

@@ -1,4 +1,4 @@
-"""How long a training will take is measured, not guessed."""
+"""The duration of a training is estimated from measured steps."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ def test_an_epoch_is_estimated_from_steps_and_validation_that_are_timed(
     flavour: str, tiny: Callable[..., Config], digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny(flavour, batch_size=100)
-    learn, now = Learner.learn, 0.0  # a clock that stands still but for a step and for a validation
+    learn, now = Learner.learn, 0.0  # a clock that advances only during steps and validations
 
     def slowly(learner: Learner, *given: object) -> float:
         nonlocal now

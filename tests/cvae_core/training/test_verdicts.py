@@ -1,4 +1,4 @@
-"""A finished training is called what its validation figures say, in words and with a remedy."""
+"""The verdict of a finished training follows from its validation figures, with an explanation and a remedy."""
 
 import math
 from collections.abc import Callable
