@@ -38,7 +38,7 @@ with st.expander("A one-minute tour", icon=":material/tour:"):
 st.subheader("Runs and images on this machine", anchor=False)
 training_runs.runs_here()
 elements.explanation(
-    "A CVAE is trained to maximise the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
+    "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
     "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q(z \\mid x, c)$ from the prior. Sohn, Lee & Yan (2015) "
     "call $q(z \\mid x, c)$ the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation "
     "network.",

@@ -39,11 +39,10 @@ with elements.sentences():
     inpaint_digits.quality(key, opened.visible)
 elements.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
-    "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network "
-    "$p(z \\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network "
-    "$p(x \\mid z, c)$. Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** is dark "
-    "where samples differ. Pictures show pixel means, or ink drawn from them: each pixel black or white, as "
-    "in the Bernoulli likelihood.",
+    "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network $p(z "
+    "\\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network $p(x \\mid z, c)$. "
+    "Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** is dark where "
+    "samples differ. Pictures show pixel means, or ink drawn from them (Bernoulli pixels: black or white).",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
     [

@@ -327,7 +327,7 @@ class TestGenerate:
             seen.append(pictures(visitor)[0])
         assert len(set(seen)) == 3
         assert seen[0] == seen[-1]
-        for words in ("Start from it", "Take its style"):
+        for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
         assert pictures(visitor)[0] not in seen
 
@@ -355,7 +355,7 @@ class TestGenerate:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
         before = pictures(visitor)[0]
-        for words in ("Start from it", "Take its style"):
+        for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
         assert pictures(visitor)[0] != before
         assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
