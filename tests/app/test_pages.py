@@ -531,8 +531,8 @@ class TestInpaint:
         visitor.session_state["ink"] = datasets.load("digits").test.images[5].numpy()
         visitor.run()
         assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
-            "Your drawing, its completions and where they disagree",
-            "Completions of one digit on walks through z",
+            "Your drawing, its completions and their spread",
+            "Completions of one digit along walks through z",
         ]
         (figure,) = figures_named(visitor, "reading")
         assert figure["data"][0]["x"] == list("0123456789")
@@ -1091,7 +1091,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
         address = {"visible-mnist": "any", "quadrants": quadrants}
         assert scored[visible] in said(visit("inpaint", **address)), visible
     address = {"visible-mnist": "any", "quadrants": ["top-left"]}
-    assert "is over all" not in said(visit("inpaint", **address))
+    assert "Test score of" not in said(visit("inpaint", **address))
 
 
 class TestTable:
@@ -1195,7 +1195,7 @@ class TestTable:
         visitor = self.estimated(visit, 100, 360)
         for _ in range(2):
             assert [error.value for error in visitor.error] == [
-                "This estimate is complete but not in the table. The disk is full."
+                "This estimate is complete but could not be stored in the table. The disk is full."
             ]
             visitor.run()
 
