@@ -171,7 +171,7 @@ def scored() -> None:
 
 def settling() -> None:
     """Show the bias of prior Monte Carlo: all estimators against the number of draws."""
-    st.subheader("Why prior Monte Carlo is biased", anchor=False)
+    st.subheader("Why prior Monte Carlo is usually too high", anchor=False)
     settled = run_pickers.curve(FIRST_RUN)
     if settled is None:
         return

@@ -37,7 +37,7 @@ def preview() -> None:
     visible, (key, *_) = min(completers.items())
     st.markdown(
         f"The model sees the {plain(described(visible))} only. The network (NN) predicts one mean completion; "
-        f"each sample of {code(runs.label(key.name))} is another possible one."
+        f"each sample of {code(runs.label(key.name))} is one possible completion."
     )
     settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
     caption = f"{named_here(dataset)} test digits {', '.join(map(str, PREVIEWED))}, seed {PREVIEW_SEED}"

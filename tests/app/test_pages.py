@@ -894,12 +894,12 @@ class TestWhy:
 
     def test_z_from_three_sources_costs_what_it_has_not_seen(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("why", question="Prior at test")
-        leaves = re.search(
-            r"leaves ([\d.]+) nats, but its rate is ([\d.]+), together ([\d.]+), .* leaves ([\d.]+); .*, ([\d.]+)\.",
+        costs = re.search(
+            r"distortion ([\d.]+) \+ rate ([\d.]+) = −ELBO ([\d.]+) nats.*distortion ([\d.]+) nats.*distortion ([\d.]+) nats",
             said(visitor),
         )
-        assert leaves
-        posterior, rate, total, prior, ignorant = map(float, leaves.groups())
+        assert costs
+        posterior, rate, total, prior, ignorant = map(float, costs.groups())
         assert posterior + rate == pytest.approx(total, abs=0.11)
         assert total < prior < ignorant
         assert pictures(visit("why", question="Prior at test", seed="1")) != pictures(visitor)
@@ -910,12 +910,12 @@ class TestWhy:
         order = live.selectbox(key="unit-16").options
         dead = visit("why", **address, **{"unit-16": order[-1]})
         assert re.search(r"−ELBO \*\*\+\d+\.\d\*\* nats per image. The unit is worth its rate", said(live))
-        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is dead", said(dead))
+        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is collapsed", said(dead))
         assert pictures(live) != pictures(dead)
 
     def test_a_wrong_label_loses_nats(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("why", question="No label", digit="8")
-        lost = re.search(r"when told 8, so the wrong word loses \*\*([\d.]+) nats", said(visitor))
+        lost = re.search(r"with the label 8\. The wrong label costs \*\*([\d.]+) nats", said(visitor))
         assert lost
         assert float(lost[1]) > 10
         assert "train vae --dataset digits" in said(visitor)
@@ -926,7 +926,7 @@ class TestWhy:
     ) -> None:
         untrained(configure("vae", dataset="digits", width=8, depth=1, latent=2), "plain", root=own_runs)
         visitor = visit("why", question="No label")
-        assert "`plain` needs −ELBO" in said(visitor)
+        assert "`plain`, without labels: −ELBO" in said(visitor)
         assert len(pictures(visitor)) == 2
 
     def test_averaging_leads_to_the_networks_answer(self, visit: Visit, without_mnist: None) -> None:
