@@ -39,9 +39,8 @@ st.subheader("Runs and images on this machine", anchor=False)
 training_runs.runs_here()
 elements.explanation(
     "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
-    "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q(z \\mid x, c)$ from the prior. Sohn, Lee & Yan (2015) "
-    "call $q(z \\mid x, c)$ the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation "
-    "network.",
+    "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q$ from the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, "
+    "c)$ the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",
     r"\log p(x \mid c) \;\ge\; \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) \;-\; \mathrm{KL}\big(q(z \mid x, c)"
     r"\,\|\, p(z \mid c)\big)",
     [elbo, ConditionalVAE.infer, completed],

@@ -101,9 +101,7 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         st.caption("Click a quadrant to show or hide it:")
         drawing_pad.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not datasets.on_disk("mnist"):
-        st.caption(
-            "These are the embedded digits, because MNIST is not on this machine. Download it on the page *Home*."
-        )
+        st.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(
         key,
         recipes.completions,

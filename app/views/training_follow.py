@@ -142,11 +142,7 @@ def _state(root: Path, name: str, now: RunState) -> None:
 def _stop(root: Path, name: str) -> None:
     control.stop(root, name)
     if not run.run_at(name, root).exists():
-        st.toast(
-            f"Run {code(name)} had not started yet and was removed from the queue.",
-            icon=":material/info:",
-            duration="long",
-        )
+        st.toast(f"Run {code(name)} had not started and left the queue.", icon=":material/info:", duration="long")
 
 
 def _onward(name: str, config: Config) -> None:

@@ -43,9 +43,7 @@ def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
     first = [name for name in FIRST_RUNS if name in names] or names[:2]
     words = f"Up to {MOST_RUNS} runs, side by side"
     replayed = run_pickers.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
-    more = run_pickers.run_names(
-        "More curves", names, "runs", "Runs whose curves are shown without a replay", most=len(names)
-    )
+    more = run_pickers.run_names("More curves", names, "runs", "Runs shown without a replay", most=len(names))
     return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
 
 

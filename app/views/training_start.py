@@ -115,9 +115,7 @@ def _offered(flavour: Flavour) -> str:
 
 def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
     names = [name for name, given in OBJECTIVES.items() if all(hasattr(defaults, field) for field in given)]
-    chosen = st.selectbox(
-        "Objective", names, key=f"new-objective-{flavour}", help="The quantity that training maximises"
-    )
+    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What training maximises")
     if chosen != ELBO:
         return OBJECTIVES[chosen]
     return {"beta": st.number_input("β", value=1.0, key="new-beta", help="Weight of the rate; 1 is the ELBO")}
@@ -148,6 +146,4 @@ def _estimate(config: Config, baseline: Config | None) -> Markdown:
     if baseline:
         first = (runs.epoch_seconds(baseline) or 0.0) * baseline.epochs
         whole, words = whole + first, f"{words}, after {duration(first)} for its baseline"
-    return (
-        f"About {duration(whole)}: {words}, estimated from one second of training on this machine at its current load."
-    )
+    return f"About {duration(whole)}: {words}, estimated from one second of training at this machine's current load."

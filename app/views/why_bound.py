@@ -82,7 +82,7 @@ def sum_or_mean() -> None:
         "The marks are runs that differ in β only. *Distortion* is −reconstruction: the nats for the pixels given $z$. The "
         "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
         "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
-        "prior draws. A large β blurs both, until all samples of a label are its mean.",
+        "prior draws. A large β usually blurs both; at collapse, all samples of a label are alike.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],
@@ -151,9 +151,7 @@ def elbo_or_sampling() -> None:
             "by-draws",
             f"−ELBO and importance sampling by {name} against the number of draws",
         )
-        st.caption(
-            f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over images."
-        )
+        st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
     elements.link("cll", "See why prior Monte Carlo is usually too high", figures="Number of draws")
     elements.explanation(
         "With one draw, the expectation of importance sampling equals the ELBO; more draws never loosen the bound (Burda et "
@@ -172,9 +170,7 @@ def not_zero() -> None:
         "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
         "Summed over the pixels, this entropy is the floor: no model scores lower."
     )
-    grey = float(
-        st.slider("Intensity of the pixel, x", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params")
-    )
+    grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params"))
     elements.chart(
         plotly_charts.grey_cost(grey),
         code_snippets.grey_cost(grey),

@@ -974,13 +974,13 @@ class TestTraining:
 
     def test_every_run_shows_its_latest_stage_until_then(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay=["digits-label", "digits-baseline-1"])
-        assert "**digits-label**, its stage after 150 epochs" in said(visitor)
-        assert "**digits-baseline-1**, its stage after 75 epochs" in said(visitor)
+        assert "**digits-label** after 150 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("75").run()
-        assert "**digits-label**, its stage after 50 epochs" in said(visitor)
-        assert "**digits-baseline-1**, its stage after 75 epochs" in said(visitor)
+        assert "**digits-label** after 50 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("0.25").run()
-        assert "**digits-baseline-1**, its stage after 0.25 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 0.25 epochs" in said(visitor)
 
     def test_another_choice_of_runs_keeps_the_moment(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay="label", epoch="13")
