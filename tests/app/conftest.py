@@ -1,4 +1,4 @@
-"""A visitor without a browser: the pages through Home, over the pretrained runs or a copy of them."""
+"""Simulated visits without a browser: pages opened through Home, with the pretrained runs or a copy of them."""
 
 import shutil
 import tomllib
@@ -21,7 +21,7 @@ Visit = Callable[..., AppTest]
 
 @pytest.fixture(scope="session", autouse=True)
 def packages_read_once() -> Iterator[None]:
-    """Read what is installed once: AppTest looks through all packages for components again for every visitor."""
+    """Cache the list of installed packages, because AppTest scans them for components at every visit."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
@@ -29,14 +29,14 @@ def packages_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def run_as_shipped() -> None:
-    """Run scripts as the server does: AppTest reads no configuration beside the app."""
+    """Set the server's configuration, because AppTest does not read the file beside the app."""
     for name, value in tomllib.loads((ROOT / "app/.streamlit/config.toml").read_text())["runner"].items():
         config.set_option(f"runner.{name}", value)
 
 
 @pytest.fixture(autouse=True)
 def forgetful(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Let no test see what another one cached, and none pass in which a page raised what nobody expected."""
+    """Clear the caches before each test, and fail a test in which a page raised an uncaught error."""
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -47,7 +47,7 @@ def forgetful(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let visitors train and start errands, as those of the server's own machine may."""
+    """Allow visitors to train and to start commands, as on the server's own machine."""
     monkeypatch.setenv(permission.VARIABLE, "on")
 
 
@@ -58,7 +58,7 @@ def without_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Hold a copy of some pretrained runs, to be damaged."""
+    """Provide a copy of some pretrained runs, which tests may damage."""
     root = tmp_path / "runs"
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         shutil.copytree(ROOT / "checkpoints" / name, root / name)
@@ -68,7 +68,7 @@ def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit() -> Visit:
-    """Open a page of the dashboard by a link, with query parameters as in its address."""
+    """Open a page of the dashboard with query parameters, as by a link."""
 
     def open_page(page: str = "home", **query: str | list[str]) -> AppTest:
         return go_on(AppTest.from_file(str(ROOT / "app" / "Home.py"), default_timeout=WAIT), page, **query)
@@ -77,7 +77,7 @@ def visit() -> Visit:
 
 
 def go_on(visitor: AppTest, page: str, **query: str | list[str]) -> AppTest:
-    """Let a visitor open a page, be it the first one."""
+    """Return a function that opens a page as a new or a returning visitor."""
     if page != "home":
         visitor.switch_page(f"../pages/{page}.py")
     visitor.query_params.update(query)

@@ -1,4 +1,4 @@
-"""A damaged run is named on the page that would show it, and the other runs are shown as if nothing had happened."""
+"""A page that would show a damaged run reports it by name, and shows the other runs as usual."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def damage(path: Path, how: str) -> None:
         case "folder":
             path.unlink()
             path.mkdir()
-        case "foreign":  # arrays of other shapes, whose digest is right
+        case "foreign":  # arrays of other shapes with a correct digest
             arrays = formats.read_arrays(path)
             path.write_bytes(
                 signed_arrays(**{name: array[..., :-1] if array.ndim else array for name, array in arrays.items()})

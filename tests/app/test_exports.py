@@ -1,4 +1,4 @@
-"""Files that visitors ask for."""
+"""Files that visitors download."""
 
 import codecs
 import csv
@@ -22,14 +22,14 @@ from tests.app.conftest import Visit
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> MediaFileManager:
-    """Stand in for the server with what keeps its files."""
+    """Replace the server by its media file manager."""
     manager = MediaFileManager(MemoryMediaFileStorage("/media"))
     monkeypatch.setattr(runtime, "get_instance", lambda: SimpleNamespace(media_file_mgr=manager))
     return manager
 
 
 def asked_for(content: str, server: MediaFileManager, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Press a button for a file; return the name by which the browser is to fetch it."""
+    """Press a download button; return the name of the file that the browser fetches."""
     button: dict[str, Any] = {}
     monkeypatch.setattr(st, "download_button", lambda _, **settings: button.update(settings))
     elements.file_button("CSV", lambda: content, "numbers.csv")

@@ -1,4 +1,4 @@
-"""Markdown in every text of every file that the lab reads is shown as it is written, wherever that is."""
+"""Markdown in any text of any file that the lab reads is shown literally on every page."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ CODE = re.compile(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)")
 LIVE = re.compile(
     r"(?<!\\)(?:\[(?:x|link)\]|<img|\$\\frac|\$y\$|~~[\w-]+~~|:(?=red|material/home))" + f"|{re.escape(ADDRESS)}"
 )
-VIEWS = [  # a page, what its address says, and the texts that are shown there
+VIEWS = [  # a page, its query parameters, and the texts that are shown there
     ("home", {}, ["origin", "created"]),
     ("home", {"run": marked("asked", ADDRESS)}, []),
     ("training", {"task": "Runs"}, ["note", "created"]),
@@ -49,7 +49,7 @@ def elements(block: Block) -> Iterator[Element | Block]:
 
 
 def strings(message: object) -> Iterator[str]:
-    """Name the texts of an element that the browser takes for Markdown, however deep in it."""
+    """Return the texts of an element, at any depth, that the browser renders as Markdown."""
     for field, value in message.ListFields():  # type: ignore[attr-defined]
         for each in value if field.is_repeated else [value]:
             if field.message_type is not None and not field.message_type.GetOptions().map_entry:
@@ -59,7 +59,7 @@ def strings(message: object) -> Iterator[str]:
 
 
 def rendered(visitor: AppTest) -> Iterator[str]:
-    """Name all Markdown of a page."""
+    """Return all Markdown of a page."""
     for element in elements(visitor._tree):
         proto = getattr(element, "proto", None)
         if proto is None or element.type in UNRENDERED:
@@ -71,7 +71,7 @@ def rendered(visitor: AppTest) -> Iterator[str]:
 
 
 def shown(visitor: AppTest) -> str:
-    """Return all that a page says, in whatever way."""
+    """Return all text of a page, from elements of every kind."""
     tables = [table.value.to_csv() for table in visitor.dataframe]
     return " ".join([*rendered(visitor), *(code.value for code in visitor.code), *tables])
 

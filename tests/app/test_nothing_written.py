@@ -1,4 +1,4 @@
-"""Where nothing can be written, pages go on showing what is there, and say of what was asked for why it was not done."""
+"""If nothing can be written, pages still show existing runs, and report why a requested action failed."""
 
 import tempfile
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def content(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def mine(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Hold runs of which "mine" is chosen in the table and "binned" in the bin; settings are timed in no time."""
+    """Prepare a selected run "mine" and a run "binned" in the bin; timing of settings is patched."""
     for name in ("mine", "binned"):
         untrained(tiny("label"), name, root=own_runs)
     housekeeping.discard(own_runs, "binned")

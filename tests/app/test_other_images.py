@@ -1,4 +1,4 @@
-"""Runs that were trained on other images than this machine has: every page says so, and computes nothing with these."""
+"""Runs trained on other images than this machine has: every page says so and does not use this machine's images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 OTHER = "0" * 64
 NAMED = "digits (other images, 00000000)"
 SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would mislead."
-MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # of a run and images: page, address, and which run
+MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # where a run meets images: page, query parameters and run
     ("home", {}, "digits-quadrant-1"),
     ("generate", {}, "digits-label"),
     ("generate", {"live": "false", "draw": "true", "view": "VAE beside CVAE"}, "digits-label"),
@@ -60,7 +60,7 @@ OTHERS: Sequence[tuple[str, dict[str, str]]] = [
 
 
 class Untouched(Split):
-    """Images that nobody may look at."""
+    """Images that raise an error when they are read."""
 
     def __init__(self, split: Split):
         object.__setattr__(self, "count", len(split))
@@ -74,14 +74,14 @@ class Untouched(Split):
 
 @pytest.fixture
 def of_other_images(own_runs: Path, monkeypatch: pytest.MonkeyPatch, digits: DataSet) -> Path:
-    """Have every run be one's own and trained on other images, with all results; let nobody read those of this machine."""
+    """Make every run one's own, trained on other images, with all results; this machine's images cannot be read."""
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), data_fingerprint=OTHER, read_only=False))
         store(run, stored_cells(run), run.weights_digest(), CURVE)
     splits = {name: Untouched(digits.split(name)) for name in datasets.SPLITS}
     monkeypatch.setattr(datasets, "load", lambda _: DataSet("digits", **splits, fingerprint=digits.fingerprint))
-    monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may take what images there are
+    monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may use this machine's images
     return own_runs
 
 

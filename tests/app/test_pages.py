@@ -1,4 +1,4 @@
-"""What a visitor sees on the pages, with MNIST and without, with good runs, damaged runs and none."""
+"""The content of all pages, with and without MNIST, with good, damaged and no runs."""
 
 import io
 import json
@@ -54,12 +54,12 @@ Untrained = Callable[..., Run]
 
 
 def pictures(visitor: AppTest) -> list[str]:
-    """Return the addresses of the pictures on a page: they name the pictures' content."""
+    """Return the addresses of the pictures on a page, which identify their content."""
     return [image.url for element in visitor.get("image") for image in element.proto.imgs]
 
 
 def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
-    """Return the Plotly charts of a key as they are sent to the browser."""
+    """Return the Plotly charts with a key as they are sent to the browser."""
     charts = [element.proto for element in visitor.get("plotly_chart")]
     return [json.loads(chart.spec) for chart in charts if chart.id.endswith(f"-{key}")]
 
@@ -121,7 +121,7 @@ EXPLAINED = {"What am I looking at?": "words-", "The code behind it": "code-"}
 
 
 def folded(visitor: AppTest, label: str) -> list[str]:
-    """Return the keys of a page's boxes with a label."""
+    """Return the keys of a page's expanders with a label."""
     key = EXPLAINED[label]
     return [box.proto.id[box.proto.id.index(key) :] for box in visitor.expander if box.label == label]
 
@@ -165,7 +165,7 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
 
 @pytest.fixture
 def all_imported(own_runs: Path) -> Path:
-    """Have every run be somebody else's, with all results that the pages show."""
+    """Mark every run as imported, with all results that the pages show."""
     for name in ("digits-label", "digits-baseline-1", "digits-quadrant-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), imported="2026-01-31 from a.zip", read_only=False))
@@ -448,7 +448,7 @@ def test_what_was_chosen_on_a_page_is_there_again_and_in_its_address(
     visitor = visit(page, **query)
     chosen = {name: visitor.query_params[name] for name in query}
     for name in ("cll", "training", "generate", "why", page):
-        visitor.query_params.clear()  # a link of the sidebar says nothing but the page
+        visitor.query_params.clear()  # a link of the sidebar has no query parameters
         assert not go_on(visitor, name).error, name
     assert {name: visitor.query_params.get(name) for name in query} == chosen
 
@@ -524,7 +524,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         classifier = Classifier()
-        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it sees sevens everywhere
+        nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it reads every digit as a 7
         store_classifier(classifier, datasets.load("digits"), own_runs)
         visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})
         assert not pictures(visitor)
@@ -587,7 +587,7 @@ def test_home_offers_no_download_where_mnist_is(visit: Visit) -> None:
 
 @pytest.fixture
 def a_ladder(own_runs: Path, untrained: Untrained) -> Path:
-    """Add untrained ladders to the runs: one that writes digits, one that completes them."""
+    """Add untrained ladders to the runs: a label model and a quadrant model."""
     untrained(configure("label", "ladder", **TINY_LADDER), "wide", root=own_runs)
     untrained(configure("quadrant", "ladder", **TINY_LADDER), "deep", root=own_runs)
     return own_runs
@@ -828,7 +828,7 @@ class TestLatent:
 class TestWhy:
     @pytest.fixture
     def betas(self, own_runs: Path, untrained: Untrained) -> Path:
-        """Add runs that differ in β alone, under names that say nothing of it, and one that is not finished."""
+        """Add runs that differ in β alone, with names that do not contain it, and one unfinished run."""
         for number, (beta, status) in enumerate(
             [(0.5, "finished"), (1.0, "finished"), (4.0, "finished"), (9.0, "running")]
         ):
@@ -876,7 +876,7 @@ class TestWhy:
         assert all(image.alt for element in visitor.get("image") for image in element.proto.imgs)
         assert len(visitor.subheader) == 1  # the open question alone
         precise = re.findall(r"[\d.]*\.\d\d+(?=\W* (?:nats|with))", said(visitor))
-        assert set(precise) <= {"0.01"}  # of a dead unit
+        assert set(precise) <= {"0.01"}  # the threshold of collapse
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_every_question_says_what_is_missing_where_there_is_no_run(
@@ -1022,7 +1022,7 @@ class TestTraining:
         ("told", "reached"),
         [
             ({"moment": 3, "resting": False}, 3),
-            ({"moment": None, "resting": True}, None),  # a hand has moved the slider
+            ({"moment": None, "resting": True}, None),  # the visitor has moved the slider
             ({"moment": 10}, None),
             ({"moment": -1}, None),
             ({"moment": "3"}, None),

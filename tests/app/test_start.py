@@ -1,4 +1,4 @@
-"""`python -m app` before a server that is none: what it says and how it ends, whatever browser and terminal it has."""
+"""`python -m app` with a fake server: its output and exit with any browser and terminal."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
         [sys.executable, str(ROOT / "app")], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         yield process
-        process.kill()  # where a test has failed
+        process.kill()  # if a test has failed
     if pid.exists():
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
@@ -138,7 +138,7 @@ def test_no_garbage_is_looked_for_among_the_libraries() -> None:
     assert int(said[2]) > 100_000
 
 
-AS_NOBODY = ("unshare", "--user", "--map-user=12345", "--map-group=12345")  # with the same rights under another number
+AS_NOBODY = ("unshare", "--user", "--map-user=12345", "--map-group=12345")  # with the same rights and another user ID
 
 
 def test_it_starts_for_a_user_without_a_home_and_an_entry_in_the_password_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Trainings from the page: what a form makes of its settings, what is followed, and who may do what."""
+"""Trainings from the page: the form, following runs, and permissions."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def quickly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """List what is started instead of starting it."""
+    """Return a list that records runs instead of starting them."""
     begun: list[tuple[str, str]] = []
     monkeypatch.setattr(control, "start", lambda root, job: begun.append((job.run, job.command(root))))
     monkeypatch.setattr(distributed, "all_but_one", lambda: 3)
@@ -49,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def form(visit: Visit, **settings: object) -> AppTest:
-    """Open the form and give some settings by their labels."""
+    """Open the form and set fields by their labels."""
     visitor = visit("training", task="Train")
     visitor.selectbox(key="new-dataset").select("digits").run()
     for label, value in settings.items():
@@ -124,7 +124,7 @@ def test_a_run_of_other_images_is_no_twin_and_no_baseline(
         run.write_card(replace(run.card(), data_fingerprint="0" * 64))
     assert "Start" in labels(form(visit, **twin))
     visitor = form(visit, Model="quadrant", Name="mine")
-    assert "for its baseline" in said(visitor)  # the pretrained one cannot serve, and another one gets another name
+    assert "for its baseline" in said(visitor)  # the pretrained baseline does not fit, so a new one gets another name
     run.write_card(replace(run.card(), read_only=False))
     visitor = form(visit, Model="quadrant", Name="mine")
     assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value
@@ -160,7 +160,7 @@ def test_a_run_that_diverged_is_to_be_trained_anew_and_not_resumed(
     assert "Resume training" not in labels(visitor)
 
 
-FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # what a card says of a run that learned nothing
+FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # card entries of a collapsed run
 
 
 def test_a_verdict_is_told_wherever_a_run_is_listed_or_shown(
@@ -280,7 +280,7 @@ def test_where_training_is_off_nothing_can_be_changed(
 
 @pytest.fixture
 def running(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Hold a run that this process trains, as if started from a shell."""
+    """Provide a run that this process trains, as if started from a shell."""
     monkeypatch.setattr(heartbeat, "BEAT_EVERY", -1.0)
     run = untrained(tiny("label"), "shell", root=own_runs, status="running")
     with queue.turn(own_runs, a_job("shell")), heartbeat.beating(run.folder) as beat:
@@ -350,7 +350,7 @@ def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
 
 def test_the_queue_is_shown_re_ordered_and_cancelled(visit: Visit, running: Run) -> None:
     root = running.folder.parent
-    with queue._changing(root) as entries:  # entries of this process, to have living ones
+    with queue._changing(root) as entries:  # entries of this process, so that they count as alive
         entries += [replace(entries[0], job=a_job(run), since=None) for run in ("b", "c")]
     visitor = visit("training", task="Train")
     visitor.button(key="Earlier c").click().run()
@@ -439,12 +439,12 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
     assert table.loc["digits-label", "state"] == "pretrained"
     assert table["test CLL"].notna().all()
     asked = ["data set", "preset", "state", "validation −ELBO", "test CLL", "±", "minutes", "parameters"]
-    assert list(table.columns[:8]) == asked  # which a window of 1,280 pixels shows
+    assert list(table.columns[:8]) == asked  # the columns that a window of 1,280 pixels shows
 
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Choose the runs of these names in the table, as a visitor's clicks do in a browser."""
+    """Select runs in the table by name, as a visitor does by clicks."""
     names: list[str] = []
     monkeypatch.setattr(training_runs, "_chosen", lambda _, there: [name for name in names if name in there])
     return names
@@ -479,7 +479,7 @@ def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen:
 def test_runs_that_are_chosen_together_are_told_apart(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
     chosen[:] = ["digits-label", "digits-quadrant-1"]
     (table,) = visit("training", task="Runs").table
-    assert "width" not in table.value.index  # they have the same
+    assert "width" not in table.value.index  # they have the same width
     assert table.value.loc["flavour"].tolist() == ["label", "quadrant"]
 
 

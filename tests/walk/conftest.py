@@ -1,4 +1,4 @@
-"""The dashboard as a user starts it, and a browser that notices what goes wrong on a page."""
+"""The dashboard, started as a user does, and a browser that records errors on its pages."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --in-process-gpu"
 )
-WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels of a window, of one as wide as a phone
+WIDE, NARROW, HEIGHT = 1400, 390, 900  # pixels: widths of a window and of a phone, and the height
 LONG = {"walk", "promises", "test_checkpoints.py", "test_interrupted.py", "test_parallel.py", "test_sessions.py"}
 Open = Callable[..., Page]
 MOMENT = 300  # milliseconds: longer than Streamlit keeps what a visitor does to itself
@@ -90,7 +90,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser(browser: Browser) -> Browser:
-    """Wait minutes for what must come in any window, and count what its pages ask for."""
+    """Set timeouts of minutes in every window, and count the runs that its pages request."""
     opened = browser.new_context
 
     def new_context(**settings: Any) -> BrowserContext:
@@ -105,7 +105,7 @@ def browser(browser: Browser) -> Browser:
 
 @pytest.fixture(scope="session")
 def wide(browser: Browser) -> Iterator[Page]:
-    """Open one window for all tests: its process has Streamlit's own files compiled, and pages open in half the time."""
+    """Open one window for all tests, because its process caches Streamlit's compiled files and halves the loading time."""
     yield from window(browser, WIDE)
 
 
@@ -116,14 +116,14 @@ def narrow(browser: Browser) -> Iterator[Page]:
 
 
 def window(browser: Browser, width: int) -> Iterator[Page]:
-    """Open a window of a visitor's own, some pixels wide."""
+    """Open a new window of the given width in pixels, without shared state."""
     context = browser.new_context(viewport={"width": width, "height": HEIGHT})
     yield context.new_page()
     context.close()
 
 
 def as_found(page: Page) -> Iterator[Page]:
-    """Lend a window, then leave nothing in it: no page that goes on, no key or button held, no other size or scheme."""
+    """Yield a window, then reset it: page, pressed keys and buttons, size and colour scheme."""
     size = page.viewport_size
     assert size is not None
     yield page
@@ -137,13 +137,13 @@ def as_found(page: Page) -> Iterator[Page]:
 
 @pytest.fixture
 def page(wide: Page) -> Iterator[Page]:
-    """Lend the window, in place of the plugin's, which belongs to a new visitor each time and fetches all anew."""
+    """Yield the shared window instead of the plugin's, which is new in each test and loads all files again."""
     yield from as_found(wide)
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start the server; yield where it answers."""
+    """Start the server; yield its address."""
     folder = tmp_path_factory.mktemp("elsewhere")
     with dashboard(folder) as url:
         yield url
@@ -151,7 +151,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until a page is ready, has told the server what a visitor did, and shows the answer."""
+    """Wait until a page is ready, has sent the visitor's actions to the server, and shows the result."""
     ready(page)
     moment(page)
     page.wait_for_function(ANSWERED)
@@ -160,12 +160,12 @@ def settle(page: Page) -> None:
 
 
 def moment(page: Page, milliseconds: int = MOMENT) -> None:
-    """Wait by the page's own clock: whatever it was to do by then, it has done."""
+    """Wait by the page's own clock, so that its timers up to then have fired."""
     page.evaluate("milliseconds => new Promise(done => setTimeout(done, milliseconds))", milliseconds)
 
 
 def eventually(page: Page, true: Callable[[], object]) -> None:
-    """Wait until something is true of a page."""
+    """Wait until a condition holds on a page."""
     deadline = time.monotonic() + WAIT
     while not true():
         assert time.monotonic() < deadline, f"not true within {WAIT:g} seconds"
@@ -180,14 +180,14 @@ def ready(page: Page) -> None:
 
 
 def time_to(act: Callable[[], object]) -> float:
-    """Return the seconds that something takes."""
+    """Return the seconds that a function takes."""
     started = time.monotonic()
     act()
     return time.monotonic() - started
 
 
 def point_on_screen(page: Page, digit: int, number: int) -> tuple[int, float, float]:
-    """Return the test index of a point of the first map, and where it is in the window."""
+    """Return the test index of a point of the first map, and its position in the window."""
     index, x, y = page.locator(".js-plotly-plot").first.evaluate(
         """(g, [digit, i]) => {
         const t = g._fullData[digit], l = g._fullLayout, box = g.getBoundingClientRect();
@@ -199,19 +199,19 @@ def point_on_screen(page: Page, digit: int, number: int) -> tuple[int, float, fl
 
 
 def leaves(url: str, address: str) -> bool:
-    """Say whether a request goes elsewhere than to the server."""
+    """Return whether a request goes to another host than the server."""
     return not url.startswith((address, "data:", "blob:"))
 
 
 @pytest.fixture
 def requests() -> list[str]:
-    """Hold the addresses that watched pages have asked for."""
+    """Return the list of addresses that watched pages have requested."""
     return []
 
 
 @pytest.fixture
 def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page]]:
-    """Watch pages: no error on them or in their console, and no request to another host."""
+    """Watch pages; fail on an error on the page or in its console, or a request to another host."""
     faults: list[str] = []
     pages: list[Page] = []
 
@@ -244,13 +244,13 @@ def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page
 
 @pytest.fixture
 def phone(narrow: Page, watched: Callable[[Page], Page]) -> Iterator[Page]:
-    """Lend the window as wide as a phone."""
+    """Yield the window of phone width."""
     yield from as_found(watched(narrow))
 
 
 @pytest.fixture
 def visit(page: Page, address: str, watched: Callable[[Page], Page]) -> Open:
-    """Open a page of the dashboard by its address and wait until it stands still."""
+    """Return a function that opens a page by its address and waits until it is complete."""
     watched(page)
 
     def open_page(path: str = "", visitor: Page = page) -> Page:

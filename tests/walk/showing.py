@@ -1,4 +1,4 @@
-"""A page that shows texts in every way in which the lab shows words of others, for a browser to read back."""
+"""A page that shows texts by every means that the lab uses for texts from files, for a browser to read back."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A visitor draws: half a digit is completed as the pen moves, a hand is lent to all ten digits, a place is found."""
+"""Drawing: live completion of half a digit, the drawing's style for all ten digits, and its place on the map."""
 
 import base64
 import io
@@ -20,8 +20,8 @@ from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_walk import sources
 
 SHEET = ".sheet canvas"
-RUN_OF = {"mnist": "quadrant-1", "digits": "digits-quadrant-1"}  # of a drawing, by what it is drawn beside
-STEPS = 12  # of the pen along an arc
+RUN_OF = {"mnist": "quadrant-1", "digits": "digits-quadrant-1"}  # the run of a drawing, by data set
+STEPS = 12  # pen movements along an arc
 COMPLETE = """(root, [ink, visible, epsilons]) =>
     [...root.pad.network.complete(Float32Array.from(ink), visible, epsilons.map((each) => Float32Array.from(each)))]"""
 TIMED = """root => Array.from({ length: 9 }, () => {
@@ -136,7 +136,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     lift(page)
     drawn = ink(page)
     assert drawn.sum() > 20
-    np.testing.assert_allclose(255 * drawn, (255 * drawn).round(), atol=1e-4)  # nothing is lost on the way to Python
+    np.testing.assert_allclose(255 * drawn, (255 * drawn).round(), atol=1e-4)  # values arrive unchanged in Python
     page.get_by_role("button", name="Clear", exact=True).click()
     assert not ink(page).any()
     page.get_by_role("button", name="Undo", exact=True).click()

@@ -1,4 +1,4 @@
-"""Pictures that the browser decodes: they follow the hand, agree with torch, and let ordinary sliders stand in."""
+"""Pictures decoded in the browser: they follow the sliders, agree with torch, and can be replaced by server sliders."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ DECODE = "(root, [epsilon, label]) => [...root.panel.network.decode(Float32Array
 
 @pytest.fixture
 def messages(page: Page) -> Iterator[list[int]]:
-    """Hold the sizes of all messages to and from the server."""
+    """Return the list of sizes of all messages to and from the server."""
     sizes: list[int] = []
 
     def watch(socket: WebSocket) -> None:
@@ -140,7 +140,7 @@ def test_buttons_set_all_sliders_and_play_walks(visit: Open) -> None:
     page.get_by_role("button", name="Pause", exact=True).click()
     moment(page)
     still = shown(page)
-    assert page.evaluate(FRAMES_ASKED) == 0  # what stands still costs no processor
+    assert page.evaluate(FRAMES_ASKED) == 0  # an idle page requests no frames
     assert shown(page) == still
 
 

@@ -1,4 +1,4 @@
-"""The map of a latent space in a real browser: pointed at, clicked on, caught with a lasso, turned, walked across."""
+"""The map of a latent space in a real browser: hover, click, lasso, rotation and interpolation."""
 
 import io
 import re
@@ -37,7 +37,7 @@ def test_the_map_of_5000_points_opens_at_once(visit: Open) -> None:
 
 
 def move_to_a_point(page: Page, digit: int, number: int) -> int:
-    """Move over a point of the map as a hand would; return its test index."""
+    """Move the mouse over a point of the map; return its test index."""
     index, x, y = point_on_screen(page, digit, number)
     page.mouse.move(x - 30, y - 30)
     page.mouse.move(x, y, steps=6)
@@ -165,7 +165,7 @@ def test_a_map_in_three_dimensions_turns_and_shows_what_is_chosen(visit: Open) -
     page.mouse.move(x + 100, y + 30, steps=8)
     page.mouse.up()
     eventually(page, lambda: chart.evaluate(eye) != before)
-    steps = cycle(range(40))  # over the cloud
+    steps = cycle(range(40))  # across the cloud of points
     eventually(page, lambda: page.mouse.move(x + 4 * next(steps), y) or page.locator(".thumbnail").is_visible())
     number = page.get_by_label("Test image", exact=True)
     number.fill("9")

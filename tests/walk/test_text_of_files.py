@@ -1,4 +1,4 @@
-"""Markdown in files asks a browser for nothing, and what `plain` and `code` make of a text is shown letter by letter."""
+"""Markdown in files causes no requests, and `plain` and `code` show a text literally."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ VIEWS = (
 
 @contextmanager
 def counting() -> Iterator[tuple[str, list[str]]]:
-    """Start a server on this machine; yield where it answers and what it was asked for."""
+    """Start a server on this machine; yield its address and the list of requested paths."""
     asked: list[str] = []
 
     class Noting(BaseHTTPRequestHandler):

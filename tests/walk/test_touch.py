@@ -1,4 +1,4 @@
-"""Fingers on charts, on a phone in a real browser: they scroll the page, and tap; a tool that they choose, they use."""
+"""Touch on charts, on an emulated phone: swipes scroll the page, taps select, and a chosen tool can be used."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ RANGES = "g => [g._fullLayout.xaxis.range, g._fullLayout.yaxis.range].map(String
 
 @pytest.fixture
 def fingers(browser: Browser, watched: Callable[[Page], Page]) -> Iterator[Page]:
-    """Open a window of a visitor's own on a phone."""
+    """Open a new window on an emulated phone."""
     context = browser.new_context(viewport={"width": NARROW, "height": HEIGHT}, has_touch=True, is_mobile=True)
     yield watched(context.new_page())
     context.close()
@@ -36,7 +36,7 @@ def draw_up(page: Page, by: int) -> float:
         moment(page, FRAME)
     hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     now = None
-    while now != (now := page.evaluate(scrolled)):  # it rolls on
+    while now != (now := page.evaluate(scrolled)):  # scrolling continues after the swipe
         moment(page, 600)
     moved: float = now - before
     return moved
@@ -49,7 +49,9 @@ def test_a_finger_scrolls_the_page_but_while_a_tool_is_in_hand(visit: Open, fing
     chart.scroll_into_view_if_needed()
     as_it_was = chart.evaluate(RANGES)
     paleness = "tool => getComputedStyle(tool).opacity"
-    assert float(chart.locator('.modebar-btn.active[data-attr="dragmode"]').evaluate(paleness)) < 1  # it is not in hand
+    assert (
+        float(chart.locator('.modebar-btn.active[data-attr="dragmode"]').evaluate(paleness)) < 1
+    )  # it is not selected
     assert draw_up(fingers, 60) > 30
     assert chart.evaluate(RANGES) == as_it_was
     zoom = chart.locator('.modebar-btn[data-val="zoom"]')

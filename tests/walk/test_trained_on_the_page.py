@@ -1,4 +1,4 @@
-"""A run started on the page, followed, stopped, resumed, found again by another server, and used by the other pages."""
+"""A run is started on the page, followed, stopped, resumed, found by a second server, and used by other pages."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ EPOCHS = "() => Number(document.querySelector('.st-key-followed [role=img]')?.ar
 
 @pytest.fixture
 def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the dashboard serve a folder of runs of its own, and leave nothing at work in it."""
+    """Provide an empty root of runs for the dashboard, and stop all of its trainings at the end."""
     root = tmp_path / "runs"
     shutil.copytree(CHECKPOINTS / "digits-label", root / "digits-label")
     monkeypatch.setenv("CVAE_RUNS", str(root))
@@ -75,7 +75,9 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             drawn = curve.evaluate("canvas => canvas.toDataURL()")
             grown(page, epochs)
             page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
-            assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it grows where it stands
+            assert curve.evaluate(
+                f"canvas => canvas === document.querySelector('{CURVE}')"
+            )  # the same element is updated
             expect(page.get_by_role("progressbar")).to_be_visible()
             page.get_by_text("Output", exact=True).click()
             expect(page.get_by_text("best so far").first).to_be_visible()
@@ -86,7 +88,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             button(page, "Resume training").click()
             training_as_soon_as_others(page, own_root)
             epochs = grown(page, int(page.evaluate(EPOCHS)))
-        assert queue.look(own_root).trains("mine")  # though the server is gone
+        assert queue.look(own_root).trains("mine")  # although the server has stopped
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)

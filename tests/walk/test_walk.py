@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: every page in light, dark and phone width, and what a visitor does there."""
+"""The dashboard in a real browser: every page in light, dark and phone width, and typical actions of visitors."""
 
 import io
 import re
@@ -53,7 +53,7 @@ CLEAR_OF_TOOLS = """charts => charts.every(chart => {
 
 
 def sources(page: Page) -> list[str]:
-    """Return the addresses of the pictures on a page, which name their content."""
+    """Return the addresses of the pictures on a page, which identify their content."""
     return page.eval_on_selector_all('[data-testid="stImage"] img', "images => images.map(image => image.src)")
 
 
@@ -62,13 +62,13 @@ def content(page: Page, number: int = 0) -> bytes:
 
 
 def fits(page: Page) -> bool:
-    """Say whether nothing reaches beyond the window's right edge."""
+    """Return whether no content overflows the window's right edge."""
     within: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     return within
 
 
 def press(page: Page, label: str, key: str) -> None:
-    """Focus the slider of a label and press a key, then wait for what it changes."""
+    """Focus the slider with a label, press a key, and wait for the effect."""
     slider = page.get_by_test_id("stSlider").filter(has_text=label).locator("input[type=range]").first
     slider.focus()
     slider.press(key)
@@ -76,12 +76,12 @@ def press(page: Page, label: str, key: str) -> None:
 
 
 def quick(act: Callable[[], object], limit: float) -> bool:
-    """Say whether one of a few tries is within some seconds, since other work may share the machine."""
+    """Return whether one of a few tries takes less than `limit` seconds, because other work may share the machine."""
     return any(time_to(act) < limit for _ in range(VISITS))
 
 
 def background(page: Page) -> int:
-    """Return how much red of 255 is behind a page's words."""
+    """Return the red value, 0 to 255, of a page's background."""
     colour = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     return int(colour.removeprefix("rgb(").split(",")[0])
 
@@ -115,7 +115,7 @@ OPENED = {".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": ope
 
 
 def exported(page: Page, folder: Path) -> list[str]:
-    """Take every export of a page, open each where it was taken to, and return what they are."""
+    """Download every export of a page, open each file, and return their suffixes."""
     found = []
     for button in page.get_by_test_id("stDownloadButton").locator("visible=true").all():
         with page.expect_download() as download:
@@ -290,7 +290,7 @@ def test_a_clicked_number_says_where_it_comes_from_and_after_a_look_elsewhere_to
     told = page.get_by_test_id("stAlert").filter(has_text="nats per image")
 
     def words_of(table: int, y: int, another: str = "") -> str:
-        """Click into the second column of a table, as a hand does once the page stands still; return what is told then."""
+        """Click into the second column of a table once the page is complete; return the text shown then."""
         page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 350, "y": y})
         moment(page, 500)
         page.mouse.down()
@@ -378,9 +378,11 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
     moments = [float(said.split()[0]) for said in page.evaluate("window.seen")]
     assert moments == sorted(moments)
     assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 75, 100, 150]
-    assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # the address rests
+    assert page.evaluate(
+        "window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))"
+    )  # the address does not change
     assert page.evaluate("window.jumps") == 0
-    assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # as it was left
+    assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # unchanged
     slider = page.get_by_test_id("stSlider").locator("input[type=range]")
     assert slider.input_value() == slider.get_attribute("max")
     assert page.get_by_role("button", name="Play", exact=True).count() == 1
@@ -402,10 +404,10 @@ def test_a_second_press_pauses_where_the_address_says(page: Page, address: str, 
     assert page.evaluate(CURSOR) == stopped
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function(f"() => ({CURSOR})() > {stopped}")
-    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # a hand on the slider ends it too
+    page.get_by_role("slider", name="After how many epochs").press("ArrowLeft")  # moving the slider ends it too
     page.get_by_role("button", name="Play", exact=True).wait_for()
     settle(page)
-    assert "epoch=" in page.url  # which the last moment's has not
+    assert "epoch=" in page.url  # which the address of the last moment lacks
 
 
 def test_nonsense_for_a_closed_tab_is_told_when_it_is_opened(visit: Open) -> None:
@@ -430,7 +432,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
     drawn_by = chart.get_attribute("_echarts_instance_")
     progress = page.get_by_text(re.compile(r"\d+ of 360 images")).inner_text()
     page.get_by_text(progress).wait_for(state="hidden")
-    assert chart.get_attribute("_echarts_instance_") == drawn_by  # which takes in new images where it stands
+    assert chart.get_attribute("_echarts_instance_") == drawn_by  # which is updated in place
     stored = next(
         cell.standard_error for cell in stored_cells(find("digits-label", default_root())) if cell.samples == 100
     )

@@ -1,4 +1,4 @@
-"""Terms of the glossary are found in a text and explained in its order."""
+"""Glossary terms are found in a text and explained in the order of the text."""
 
 import re
 

@@ -40,7 +40,7 @@ RENDERED = {
 }
 BUTTONS = {"pills", "segmented_control", "radio", "select_slider"}  # whose options are Markdown, too
 PLAIN = {"code", "text"}  # elements whose body is no Markdown
-BANNED = {"write", "exception", "help", "echo"}  # they render whatever they are given
+BANNED = {"write", "exception", "help", "echo"}  # they render any argument
 ESCAPED = {"plain", "code", "source"}  # the last one reads a file of the lab's own
 NUMBERS = {"len", "int", "round", "float", "abs"}
 COLLECTIONS = {"list", "tuple", "sorted", "dict", "zip", "reversed", "map", "range", "enumerate"}
@@ -131,7 +131,7 @@ class Module:
                     yield f"{self.name}:{node.value.lineno}: unsafe_allow_html"
 
     def shown(self, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-        """Name the arguments of a call that are rendered."""
+        """Return the arguments of a call that are rendered."""
         if name := self.element(call):
             if name in BANNED or (name == "table" and self.name != "app.display.elements"):
                 yield f"st.{name}", call

@@ -1,4 +1,4 @@
-"""What pages draw is told apart: one colour per digit, everywhere, and glyphs that can be read on it."""
+"""Charts are legible: each digit has one colour on all charts, with enough contrast to its glyph."""
 
 import tomllib
 
@@ -41,7 +41,7 @@ def test_what_stands_back_stands_out_from_both_papers_too() -> None:
     assert embedding is not None
     prior = map_chart.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
     assert prior.opacity is None
-    assert prior.symbol == "cross"  # no digit's
+    assert prior.symbol == "cross"  # a symbol that no digit has
     dead = plotly_charts.rate_bars([1.0, 0.0], "latent dimension").data[0].marker.color[1]
     other = plotly_charts.rate_distortion({1.0: (10.0, 80.0), 4.0: (5.0, 100.0)}, 1.0).data[1].line.color
     for colour in (prior.color, dead, other):

@@ -1,4 +1,4 @@
-"""The order of scripts on their way to a browser, by an application that answers at once and a clock that jumps."""
+"""The order in which scripts are sent to a browser, tested with an instant application and a simulated clock."""
 
 import asyncio
 import selectors
@@ -15,7 +15,7 @@ from app.server.asset_order import AT_MOST, LARGE, QUIET, SmallFilesFirst
 
 
 class Jumping(asyncio.SelectorEventLoop):
-    """Move the clock on to the next thing to do, in place of waiting for it."""
+    """Advance the clock to the next event instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__(selectors.SelectSelector())
@@ -49,7 +49,7 @@ async def server(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def ask(serving: SmallFilesFirst, path: str, kind: str = "http") -> float:
-    """Return the seconds until an answer is whole."""
+    """Return the seconds until an answer is complete."""
     said: list[str] = []
 
     async def receive() -> Message:
@@ -73,7 +73,9 @@ def waits(*asking: Callable[[SmallFilesFirst], Awaitable[float]]) -> list[float]
         with asyncio.Runner(loop_factory=Jumping) as runner:
             return runner.run(together())
 
-    with ThreadPoolExecutor(1) as apart:  # a browser's loop may be running in this thread, from tests before
+    with ThreadPoolExecutor(
+        1
+    ) as apart:  # because this thread may already run the event loop of a browser from earlier tests
         return apart.submit(run).result()
 
 

@@ -1,4 +1,4 @@
-"""What nobody expected is a sentence with a number, the log has the rest under it, and no log has a visitor's drawing."""
+"""An uncaught error is shown as a message with a number and logged in full under it; no log has a visitor's drawing."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""The lines that a visitor copies draw the picture that the visitor sees."""
+"""Copied code reproduces the picture or chart that the page shows."""
 
 import ast
 import inspect
@@ -91,7 +91,7 @@ ANIMATIONS: dict[str, Animation | Walk] = {
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run all lines in a shell; return the folder of what they have drawn."""
+    """Run all copied code in a shell; return the folder of its outputs."""
     folder = tmp_path_factory.mktemp("drawn")
     texts = [figure.python(3, str(folder / f"{name}.png")) for name, figure in FIGURES.items()]
     texts += [animation.python(1, str(folder / f"{name}.gif")) for name, animation in ANIMATIONS.items()]
@@ -158,7 +158,7 @@ def test_every_recipe_of_the_gallery_is_cached_by_its_settings() -> None:
 
 
 def untimed(shown: Any) -> Any:
-    """Take from cells the seconds that they took, which are never the same twice."""
+    """Return cells without their computing times, which differ between runs."""
     if isinstance(shown, list | tuple):
         return [untimed(part) for part in shown]
     return replace(shown, seconds=0.0) if isinstance(shown, Cell) else shown

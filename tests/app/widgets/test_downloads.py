@@ -1,4 +1,4 @@
-"""A download from a page: a process of its own, its progress, its end."""
+"""A download from a page: its separate process, its progress and its end."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.app.conftest import Visit
 
 
 class FakeProcess:
-    """A download that is at work until it is told to end."""
+    """A download that runs until the test ends it."""
 
     def __init__(self, said: IO[bytes]) -> None:
         self.returncode: int | None = None

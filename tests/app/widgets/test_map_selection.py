@@ -1,4 +1,4 @@
-"""A selection of points goes into an address and comes out of it; what is none is known as such, however it was made."""
+"""A selection of points survives encoding in an address; invalid selections are recognised."""
 
 import base64
 import zlib
@@ -8,7 +8,7 @@ import pytest
 
 from app.widgets.map_selection import packed, unpacked
 
-LONGEST = 2000  # letters of an address that everything takes
+LONGEST = 2000  # characters of an address that all browsers and servers accept
 
 
 def text_of(content: bytes) -> str:
