@@ -9,7 +9,8 @@ FIGURES = {"Table": cll_table.scored, "Number of draws": cll_table.settling, "Ju
 
 elements.title(
     "Conditional log-likelihoods",
-    "How probable are the test images under each model, and does a classifier recognise the digits that it generates?",
+    "Conditional log-likelihoods of the test images under each model, in nats per image, and the digits that a classifier "
+    "reads in generated images.",
 )
 library.rerun_when_runs_change()
 elements.tabs(FIGURES, "figures")
