@@ -180,7 +180,7 @@ def settling() -> None:
         f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
         "image, and these dominate the mean over draws. With too few draws its logarithm is usually too low, by an error "
         "that shrinks only slowly as S grows. Draws from the recognition network usually explain the image, and importance "
-        "weights correct for drawing from it."
+        "weights correct for the change of distribution."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)

@@ -54,7 +54,7 @@ def runs_here() -> None:
     if not datasets.on_disk("mnist"):
         st.info(
             "MNIST is not on this machine. Generation works without it; completions use the small embedded digits. "
-            "Downloading it needs an internet connection.",
+            "Downloading MNIST needs an internet connection.",
             icon=":material/info:",
         )
         background_command.offer_download("mnist")

@@ -76,7 +76,7 @@ def _given(root: Path, chosen: str) -> tuple[str, str]:
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
     text = st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
-    folder_of(name, root)  # raises ConfigError unless the name can be a file's
+    folder_of(name, root)  # raises ConfigError if no file can have this name
     return name, text
 
 

@@ -132,8 +132,8 @@ def without_the_label() -> None:
     st.subheader("What does the decoder lose without the label?", anchor=False)
     st.markdown(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
-        "into another digit of similar style. A $z$ that is inferred with the wrong label usually corrects this "
-        "only in part, and at a higher rate. The VAE's decoder has no label, so its $z$ has to encode the digit too."
+        "into another digit of similar style. A $z$ that is inferred with the wrong label usually corrects this only in "
+        "part, and at a higher rate. The VAE's decoder has no label, so its $z$ has to encode the digit too."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("label", "label", "label")
@@ -147,7 +147,7 @@ def without_the_label() -> None:
         recipes.relabelled,
         {"indices": indices, "label": label},
         f"test digits reconstructed with their own label and with the label {label}",
-        f"told-{label}",
+        f"label-{label}",
         f"Test digits and their reconstructions with their own label and with the label {label}",
         rows=("image", "own label", f"same z, label {label}", f"inferred, label {label}"),
     )
@@ -161,11 +161,11 @@ def without_the_label() -> None:
     if vae is not None:
         beside_the_vae(key, vae, indices)
     elements.explanation(
-        "Reconstructions show pixel means at the posterior mean. *Same z*: inferred with the digit's own label, decoded "
-        "with the other. *Inferred*: encoder and decoder both use the other label. If all labels are equally frequent, the "
-        "label with the largest $\\log p(x \\mid c)$ is the most probable. For true distributions a label saves on average "
-        "at most its entropy, $\\log 10 = 2.3$ nats. If the CVAE saves more than that, it is a better model than the VAE or "
-        "has a tighter bound.",
+        "Reconstructions show pixel means at the posterior mean. *Same z*: inferred with the digit's own label, decoded with "
+        "the other. *Inferred*: encoder and decoder both use the other label. If all labels are equally frequent, the label "
+        "with the largest $\\log p(x \\mid c)$ is the most probable. For true distributions a label saves on average at most "
+        "its entropy, which is then $\\log 10 = 2.3$ nats. If the CVAE saves more than that, it is a better model than the "
+        "VAE or has a tighter bound.",
         r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) \approx \log 10",
         [recipes.relabelled, LabelCVAE.context, elbo],
     )
@@ -178,7 +178,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
         recipes.reconstructions,
         {"indices": indices, "columns": len(indices)},
         "the same test digits reconstructed without a label",
-        "told-nothing",
+        "no-label",
         "The same test digits reconstructed by a VAE, which has no label as input",
         rows=("image", "VAE, no label"),
     )
