@@ -1,6 +1,6 @@
-"""The dashboard's frame: start it with `streamlit run app/Home.py`, from any working folder.
+"""Entry point of the dashboard: start it with `streamlit run app/Home.py` from any working folder.
 
-Streamlit's server imports this file for what it is to serve; then each visitor's session runs it, as a script.
+Streamlit's server imports this file to find `app`. Each visitor's session then runs it as a script.
 """
 
 import sys
@@ -10,7 +10,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:  # `streamlit run` puts app/ on the path, and nothing else
+if str(ROOT) not in sys.path:  # `streamlit run` adds only app/ to the path
     sys.path.insert(0, str(ROOT))
 
 from app.server import preload  # noqa: E402
@@ -33,7 +33,7 @@ else:
     no_ip_lookup.ask_nobody()
     logs.to_stderr(st.get_option("logger.level"))
     url_state.remember()
-    with elements.sentences():  # the last resort: what a page did not expect is still a sentence
+    with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
         st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
         elements.leave_fingers_to_the_page()

@@ -1,3 +1,3 @@
-"""What the dashboard's pages share: the frame, cached calls into the core, controls and displays."""
+"""Code that the dashboard's pages share: the entry point, cached calls into the core, widgets and displays."""
 
-import cvae_core  # noqa: F401  # before torch, which any module here may be the first to import: it sets how threads wait
+import cvae_core  # noqa: F401  # must precede the first import of torch: it sets how torch's threads wait

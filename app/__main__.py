@@ -1,4 +1,4 @@
-"""Start the dashboard and open the browser on it: `make run`, or `python -m app` with Streamlit's own options."""
+"""Start the dashboard and open it in the browser: `make run`, or `python -m app` with options of `streamlit run`."""
 
 import os
 import subprocess
@@ -6,36 +6,36 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:  # where the folder was named to Python, not the package
+if str(HERE.parent) not in sys.path:  # for `python app` instead of `python -m app`
     sys.path.insert(0, str(HERE.parent))
 
 from cvae_core.system import processes  # noqa: E402
 
 STDOUT = 1
-# Whatever its user has told Streamlit for all their apps: with `headless` off Streamlit would open the browser itself, and
-# lay a note over every page that offers to install files for coding agents; a hidden message would not say where it answers.
+# These override the user's global settings. Without `headless`, Streamlit opens the browser itself and shows a note on every
+# page that offers to install files for coding agents. Without the welcome message, the address would not be printed.
 OPTIONS = ("--server.headless", "true", "--logger.hideWelcomeMessage", "false")
 
 
 def main(options: list[str]) -> None:
-    """Become the server, and let another process pass on what it says and open the browser where it answers."""
+    """Replace this process by the server; a child process forwards the output and opens the browser at the address."""
     processes.refuse_windows()
     set_missing_home()
     listener = subprocess.Popen(
         [sys.executable, str(HERE / "server" / "open_browser.py")],
         stdin=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is the server's alone, and the browser outlives it
+        start_new_session=True,  # so that Ctrl-C reaches only the server, and the browser stays open
     )
     assert listener.stdin is not None
     os.dup2(listener.stdin.fileno(), STDOUT)
-    os.set_inheritable(STDOUT, True)  # where its caller had closed it, the pipe has that number already
+    os.set_inheritable(STDOUT, True)  # if the caller had closed stdout, the pipe already has this number
     os.environ["PYTHONUNBUFFERED"] = "1"
     streamlit = [sys.executable, "-m", "streamlit", "run", str(HERE / "Home.py")]
     os.execv(sys.executable, [*streamlit, *OPTIONS, *options])
 
 
 def set_missing_home() -> None:
-    """Set HOME to a folder that does not exist where a container's user has none: Streamlit looks there for settings."""
+    """Set HOME to a folder that does not exist if the user has no home, as in containers: Streamlit reads settings there."""
     try:
         Path.home()
     except RuntimeError:

@@ -15,8 +15,8 @@ from cvae_core.pictures import recipes
 
 elements.title(
     "Generate a digit",
-    "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies: every difference you see is *style*. "
-    "Move a slider, and the same change of style happens to all ten digits.",
+    "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples differ in *style*. "
+    "Each slider changes one dimension of $z$ for all ten digits.",
 )
 choices = runs.run_keys(given=("label",))
 if not choices:
@@ -38,11 +38,11 @@ views = {
 }
 elements.tabs(views, "view")
 elements.explanation(
-    "A label CVAE has learned $p(x \\mid z, c)$ for a one-hot label $c$ and a latent $z$ that has nothing left to say but "
-    "style: slant, weight, width, loops. The sliders hold base noise $\\varepsilon$, and $z = \\mu(c) + \\sigma(c)\\,"
-    "\\varepsilon$; they are ordered by the *rate* of their dimension, the nats per image that it carries on validation "
-    "images, and one with less than 0.01 is *dead*: moving it changes nothing. What you see is the mean of every pixel, "
-    "not a draw of ink.",
+    "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the digit, so "
+    "$z$ mostly encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = \\mu(c) "
+    "+ \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation image. A "
+    "dimension with a rate below 0.01 has collapsed (*dead*): its slider changes almost nothing. Pictures show the mean "
+    "of each pixel, not sampled ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
     [

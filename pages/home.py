@@ -21,8 +21,8 @@ CARDS = {
 
 elements.title(
     "The CVAE lab",
-    "A **conditional variational auto-encoder** learns all that an image $x$ can be once something about it, the condition "
-    "$c$, is known. Whatever $c$ leaves open goes into a latent $z$: draw another $z$, and get another answer.",
+    "A **conditional variational auto-encoder** models the distribution of an image $x$ given a condition $c$, such as its "
+    "label. The latent vector $z$ represents what $c$ leaves open: another draw of $z$ gives another image.",
 )
 runs.rerun_when_runs_change()
 cards = list(CARDS.items())
@@ -31,16 +31,16 @@ for row in (cards[:2], cards[2:4], cards[4:]):
         with column.container(border=True, height="stretch"), elements.sentences():
             st.subheader(plain(question), anchor=False)
             preview()
-with st.expander("A tour of one minute", icon=":material/tour:"):
+with st.expander("A one-minute tour", icon=":material/tour:"):
     for number, (page, words) in enumerate(TOUR, start=1):
         st.markdown(f"{number}. {words}")
         elements.link(page, plain(PAGES[page].question))
-st.subheader("What is here", anchor=False)
+st.subheader("Runs and images on this machine", anchor=False)
 training_runs.runs_here()
 elements.explanation(
-    "A CVAE is trained to maximise the *evidence lower bound*: how well an image is reconstructed from a $z$ that has seen "
-    "it, minus the *rate*, the nats by which that $z$ had to leave the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, c)$ "
-    "the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",
+    "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
+    "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q$ from the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, "
+    "c)$ the recognition network, $p(z \\mid c)$ the prior network and $p(x \\mid z, c)$ the generation network.",
     r"\log p(x \mid c) \;\ge\; \mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c) \;-\; \mathrm{KL}\big(q(z \mid x, c)"
     r"\,\|\, p(z \mid c)\big)",
     [elbo, ConditionalVAE.infer, completed],

@@ -14,8 +14,8 @@ DIGITS, DRAWING = "Test digits", "My drawing"
 
 elements.title(
     "Complete a digit",
-    "The visible quadrants are the condition $c$; the model never sees the rest. The deterministic network has one "
-    "answer and blurs all that is possible into it; the CVAE has as many answers as you draw.",
+    "The visible quadrants are the condition $c$; the model does not see the others. The deterministic network (NN) "
+    "predicts one mean completion, blurred where several are possible. Each sample of the CVAE is one completion.",
 )
 families = quadrant_controls.quadrant_families()
 if not families:
@@ -39,10 +39,10 @@ with elements.sentences():
     inpaint_digits.quality(key, opened.visible)
 elements.explanation(
     "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
-    "ones, whose best answer to *3 or 5?* is a grey mixture. The **CVAE** has a prior network $p(z \\mid c)$, which sees "
-    "the visible pixels and the baseline's guess, and a generation network $p(x \\mid z, c)$; each sample is one $z$. Its "
-    "*best guess* is the mean of the prior, $\\varepsilon = 0$. Where samples disagree, the **spread** is dark. Shown are "
-    "the means of the pixels, or ink drawn from them: black or white in every pixel, as the likelihood has it.",
+    "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network $p(z "
+    "\\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network $p(x \\mid z, c)$. "
+    "Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** is dark where "
+    "samples differ. Pictures show pixel means, or ink drawn from them (Bernoulli pixels: black or white).",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
     [

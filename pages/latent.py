@@ -11,8 +11,8 @@ from cvae_core.pictures import recipes
 
 elements.title(
     "The latent space",
-    "Every test image has a place, the mean of $q(z \\mid x, c)$. A VAE's map falls into digits; a CVAE's does not, and "
-    "should not: it was *told* the digit, so its $z$ keeps what the digit does not say.",
+    "Each point is a test image at the mean of its $q(z \\mid x, c)$. The $z$ of a VAE usually clusters by digit. The $z$ "
+    "of a label CVAE usually does not: $c$ already gives the digit, so $z$ encodes the rest.",
 )
 choices = maps.runs_with_latents()
 if not choices:
@@ -32,11 +32,11 @@ embedding = latent_map.show(key, layout, seed, other)
 with elements.sentences():
     latent_map.units(key)
 elements.explanation(
-    "t-SNE (van der Maaten & Hinton 2008) and PCA lay the posterior means out in two or three dimensions; colours are the "
-    "digits, which neither of them is told. Samples are decoded from the prior: they are good where it draws what the "
-    "aggregate posterior, the mean of $q(z \\mid x, c)$ over images, has made the decoder learn. The bars are the mean rate "
-    "of every latent dimension over the validation images: how many nats it tells the decoder about an image. A unit with "
-    "less than 0.01 is dead.",
+    "t-SNE (van der Maaten & Hinton 2008) and PCA map the posterior means to two or three dimensions. Colours show the "
+    "digits, which neither method uses. Samples are decoded from $z$ drawn from the prior. They are good where the prior "
+    "matches the aggregate posterior (the mean of $q(z \\mid x, c)$ over images), on which the decoder was trained. The bars "
+    "show the mean rate of each latent dimension over the validation images: an upper bound on the nats that it carries "
+    "about an image. A unit with a rate below 0.01 has collapsed.",
     r"\mathrm{rate}_j = \frac{1}{N} \sum_{n=1}^{N} \mathrm{KL}\big(q(z_j \mid x_n, c_n) \,\|\, p(z_j \mid c_n)\big)",
     [posterior_means, embed, draws, neighbours, recipes.point],
 )

@@ -14,6 +14,6 @@ QUESTIONS = {
     "Blur": why_latents.blurred,
 }
 
-elements.title("Why?", "Questions that learners ask, each with a short answer and something to move that shows it.")
+elements.title("Why?", "Frequent questions about CVAEs, each with a short answer and an interactive example.")
 runs.rerun_when_runs_change()
 elements.tabs(QUESTIONS, "question")

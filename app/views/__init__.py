@@ -1,1 +1,1 @@
-"""Parts of pages that are too long to stand in a page."""
+"""Parts of pages that are too long for the page's own file."""

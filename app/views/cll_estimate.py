@@ -1,4 +1,4 @@
-"""Estimating a cell anew while the visitor watches: a slice of work per tick, so that nobody waits for it."""
+"""A visitor's own estimate of a cell, computed in short slices so that it does not block other visitors."""
 
 import threading
 import time
@@ -21,14 +21,14 @@ from cvae_core.jobs import housekeeping
 
 SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
-KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows: no other estimate is kept for everybody
+KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows; other estimates are not stored
 _STATE = "own-estimate"  # in the session
-_AT_WORK = threading.Lock()  # one visitor's slice at a time, lest all wait for all
+_SLICE_LOCK = threading.Lock()  # one slice at a time, so that concurrent estimates do not slow each other's slices down
 
 
 @dataclass
 class Estimate:
-    """One visitor's estimate at work, stopped or complete."""
+    """One visitor's estimate: running, stopped or complete."""
 
     key: RunKey
     samples: int
@@ -38,11 +38,11 @@ class Estimate:
     history: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     running: bool = True
     fault: str | None = None
-    hold: ExitStack = field(default_factory=ExitStack)  # of the run, until the end: nobody moves it meanwhile
+    hold: ExitStack = field(default_factory=ExitStack)  # keeps the run from being renamed or deleted until the end
 
     def advance(self) -> None:
-        """Score images for a slice of time, unless another visitor's slice is under way."""
-        if not self.running or not _AT_WORK.acquire(blocking=self.last is None):
+        """Score images for SLICE_SECONDS, unless another visitor's slice is running."""
+        if not self.running or not _SLICE_LOCK.acquire(blocking=self.last is None):
             return
         try:
             started = time.monotonic()
@@ -56,15 +56,15 @@ class Estimate:
             self.fault = str(error)
             self.end()
         finally:
-            _AT_WORK.release()
+            _SLICE_LOCK.release()
 
     def end(self) -> None:
-        """Stop it, complete or not."""
+        """Stop the estimate and release its run."""
         self.running = False
         self.hold.close()
 
     def note(self, scored: Scored) -> None:
-        """Remember how far the estimates are."""
+        """Record the current estimates in the history."""
         self.last = scored
         for cell in scored.cells:
             if cell.estimator != "floor":
@@ -72,7 +72,7 @@ class Estimate:
                 self.history.setdefault(name, []).append((cell.images, cell.mean, cell.standard_error))
 
     def keep(self) -> None:
-        """Store a complete estimate that is a row of the table."""
+        """Store a complete estimate if it belongs to a row of the table."""
         assert self.last is not None
         most = len(library.images(self.key).test)
         if (self.samples, self.last.images) not in [(samples, min(images, most)) for samples, images in KEPT]:
@@ -80,10 +80,10 @@ class Estimate:
         try:
             store(library.run_named(self.key.name), list(self.last.cells), self.key.weights)
         except LabError as error:
-            self.fault = f"This estimate is complete but not in the table. {error}"
+            self.fault = f"This estimate is complete but could not be stored in the table. {error}"
 
     def stored(self) -> dict[str, Cell]:
-        """Return the run's stored cells of S = 100 that ask what this estimate asks, by estimator."""
+        """Return the run's stored cells with S = 100 for the same visible quadrants, by the estimator's name."""
         cells = stored_cells(library.run_named(self.key.name))
         shown = {cell.visible for cell in self.last.cells} if self.last else set()
         chosen = [c for c in cells if c.split == "test" and c.samples in (0, KEPT[0][0]) and c.visible in shown]
@@ -91,7 +91,7 @@ class Estimate:
 
 
 def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
-    """Start an estimate in place of the visitor's earlier one."""
+    """Start an estimate that replaces the visitor's earlier one."""
     run = library.run_named(key.name)
     work = evaluate(library.model(key), library.images(key).test, samples=samples, images=images, seed=seed)
     if earlier := st.session_state.get(_STATE):
@@ -102,7 +102,7 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
 
 
 def show() -> None:
-    """Show the visitor's estimate, if there is one, and go on with it a slice per tick."""
+    """Show the visitor's estimate, if any, and advance it by one slice every TICK."""
     estimate: Estimate | None = st.session_state.get(_STATE)
     if estimate is not None:
         st.fragment(_panel, run_every=TICK if estimate.running else None)(estimate)

@@ -1,4 +1,4 @@
-"""The table of conditional log-likelihoods, its exports, estimates by draws, and judgements of generated digits."""
+"""The table of conditional log-likelihoods, its exports, estimates by number of draws, and judged digits."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -19,21 +19,21 @@ from cvae_core.evaluation.table import ESTIMATORS, Entry
 from cvae_core.evaluation.table_formats import Pivot
 from cvae_core.system import formats
 
-FIRST_RUN = "quadrant-1"  # what is offered to be estimated
-CLICKED = "clicked-number"  # in the session: the table that was clicked last, row and column
-UNMARKED = "tables-unmarked"  # in the session: how often each table was drawn anew to forget what was clicked on it
+FIRST_RUN = "quadrant-1"  # selected by default
+CLICKED = "clicked-number"  # in the session: table, row and column of the last click
+UNMARKED = "tables-unmarked"  # in the session: how often each table's selection was reset
 WIDTHS = {
     "estimator": 250,
     "S": 45,
     "N": 62,
     table_formats.PAIR: 480,
-}  # pixels: nothing is cut off, numbers have the rest
-LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels: a phone shows a number beside them
+}  # pixels, so that no text is cut off; numbers share the rest
+LEAST_WIDTH, LETTER, MOST_WIDTH = 205, 7, 330  # of models' names, in pixels, so that a phone also shows a number
 MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 
 
 def preview() -> None:
-    """Show the headline figures as bars, and lead to the page."""
+    """Show the headline figures as bars, and link to the page."""
     figures = library.headline()
     if not figures:
         st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
@@ -54,7 +54,7 @@ def preview() -> None:
 
 
 def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
-    """Choose the estimators whose rows are shown; differences go with what they are of, floors stand under all."""
+    """Let the visitor filter rows by estimator: a difference is shown for either of its estimators, a floor always."""
     there = {each for row in rows if row.kind != "floor" for each in row.estimators}
     chosen = st.pills(
         "Show only",
@@ -70,12 +70,12 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
 
 
 def table(pivot: Pivot) -> None:
-    """Show one table; a click on a number says how it was computed."""
+    """Show one table; a click on a number shows how it was computed."""
     st.subheader(plain(pivot.title), anchor=False)
     frame = pivot.frame().assign(model=[line.title for line in pivot.lines])
     longest = max(map(len, frame["model"]))
     widths = {"model": max(LEAST_WIDTH, min(LETTER * longest, MOST_WIDTH)), **WIDTHS}
-    name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # another table forgets what was clicked on this one
+    name = f"{pivot.title}-{hash(tuple(map(str, pivot.lines)))}"  # the selection belongs to this table only
     key = f"table-{name}-{st.session_state.get(UNMARKED, {}).get(name, 0)}"
     clicked, *cell = st.session_state.get(CLICKED, ("",))
     marked = cell if clicked == name else []
@@ -88,7 +88,7 @@ def table(pivot: Pivot) -> None:
         key=key,
         height="content",
         column_config={name: st.column_config.TextColumn(width=width) for name, width in widths.items()},
-        column_order=["model", *pivot.columns, *WIDTHS],  # what a phone shows of it has a number
+        column_order=["model", *pivot.columns, *WIDTHS],  # so that a phone shows at least one number
     )
     for words in filter(None, (pivot.note, *pivot.troubles)):
         st.caption(plain(words))
@@ -100,7 +100,7 @@ def table(pivot: Pivot) -> None:
 
 
 def take_click(name: str, key: str, lines: int) -> None:
-    """Keep the cell that was clicked last, of whichever table: Streamlit forgets it with the tab that is left."""
+    """Store the last clicked cell of any table, because Streamlit drops selections when a tab is closed."""
     before, *_ = st.session_state.get(CLICKED, ("",))
     if before != name:
         close()
@@ -112,14 +112,14 @@ def take_click(name: str, key: str, lines: int) -> None:
 
 
 def close() -> None:
-    """Forget what was clicked; its table forgets it only as another one."""
+    """Clear the clicked cell; its table needs a new key, because Streamlit keeps a selection with the key."""
     name, *_ = st.session_state.pop(CLICKED, ("",))
     unmarked = st.session_state.setdefault(UNMARKED, {})
     unmarked[name] = unmarked.get(name, 0) + 1
 
 
 def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
-    """Set the best number of each column in bold."""
+    """Return styles that set the best numbers in bold."""
     styles = [
         ["font-weight: bold" if line.cells.get(column) in pivot.best else "" for column in frame.columns]
         for line in pivot.lines
@@ -128,7 +128,7 @@ def emphasis(frame: pd.DataFrame, pivot: Pivot) -> pd.DataFrame:
 
 
 def exports(rows: Sequence[Entry]) -> None:
-    """Offer the rows as files."""
+    """Offer downloads of the rows as CSV, Markdown and LaTeX."""
     with st.container(horizontal=True):
         elements.file_button(
             "CSV", lambda: formats.spreadsheet(table_formats.long_table(rows)), "cll.csv", mime="text/plain"
@@ -138,7 +138,7 @@ def exports(rows: Sequence[Entry]) -> None:
 
 
 def scored() -> None:
-    """Show all numbers, and let the visitor estimate them anew."""
+    """Show all numbers, and let the visitor compute an estimate."""
     with elements.sentences():
         runs, damaged = tables.with_readable_results([library.run_named(name) for name in library.cards()[0]])
         for fault in damaged:
@@ -147,20 +147,20 @@ def scored() -> None:
         finished = {run.name for run in runs if run.card().status == "finished"}
         if unscored := sorted(finished - {run for entry in entries for run in entry.runs}):
             st.info(
-                f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. *Estimate* below does it.",
+                f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. Score them with *Estimate* below.",
                 icon=":material/info:",
             )
         if not any(entry.runs for entry in entries):
             st.info(
-                "Nothing is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
+                "No run is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
                 "`python -m cvae_core evaluate label`.",
                 icon=":material/info:",
             )
         else:
             st.markdown(
-                "**Lower is better**, mean ± standard error over test images. Quote *importance sampling*; *prior Monte "
-                "Carlo* shows why nobody should. The best full-test figure is bold; click a number to see where it comes "
-                "from."
+                "**Lower is better**: mean ± standard error over test images. Quote *importance sampling*; *prior Monte "
+                "Carlo* is usually far too high. The best number on the full test set is bold. Click a number to see how it "
+                "was computed."
             )
             shown = of_estimators(entries)
             for pivot in table_formats.pivots(shown):
@@ -170,32 +170,32 @@ def scored() -> None:
 
 
 def settling() -> None:
-    """Show why prior Monte Carlo lies: both estimators against the number of draws."""
-    st.subheader("Why prior Monte Carlo lies", anchor=False)
+    """Show the bias of prior Monte Carlo: all estimators against the number of draws."""
+    st.subheader("Why prior Monte Carlo is usually too high", anchor=False)
     settled = run_pickers.curve(FIRST_RUN)
     if settled is None:
         return
     chosen, cells = settled
     st.markdown(
-        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. A draw from the prior hardly ever "
-        "explains the image, so the mean over draws is ruled by the few that do, and most are still missing: its logarithm "
-        "is too low, by nats that shrink with the logarithm of S only. Draws from the recognition network explain the image, "
-        "and weighing them makes up for where they came from."
+        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
+        "image, and these dominate the mean over draws. With too few draws its logarithm is usually too low, by an error "
+        "that shrinks only slowly as S grows. Draws from the recognition network usually explain the image, and importance "
+        "weights correct for the change of distribution."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)
 
 
 def judged() -> None:
-    """Show what an independent classifier says of generated digits."""
-    st.subheader("Are the digits what was asked for?", anchor=False)
+    """Show how an independent classifier reads generated digits."""
+    st.subheader("Does a classifier recognise the generated digits?", anchor=False)
     found = library.judgements()
     if not found:
-        st.info("No run's digits are judged yet. Have it done with: `python -m cvae_core judge RUN`")
+        st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
         return
     st.markdown(
-        "A small classifier that has seen real digits only reads what the models write. Beside each share stands the same of "
-        "real digits, or of chance."
+        "A small classifier, trained on real digits only, reads the digits that models generate. The column *real or chance* "
+        "gives the value for real digits, or by chance."
     )
     rows = [
         {
@@ -209,11 +209,11 @@ def judged() -> None:
         for finding in findings
         if " read as " not in finding.name
     ]
-    elements.table(pd.DataFrame(rows), hide_index=True, alt="What a classifier reads in digits that models wrote")
+    elements.table(pd.DataFrame(rows), hide_index=True, alt="How a classifier reads generated digits")
 
 
 def estimate_anew() -> None:
-    """Let the visitor estimate a run's cells, live."""
+    """Let the visitor compute an estimate of a run's cells, live."""
     st.subheader("Estimate it yourself", anchor=False)
     everything = sorted(
         library.run_keys().items(),
@@ -238,5 +238,5 @@ def estimate_anew() -> None:
             cll_estimate.begin(key, samples, images, seed)
     kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in cll_estimate.KEPT)
     st.caption(
-        f"The table keeps complete estimates of {kept} images, or of all where there are fewer; others are yours."
+        f"Complete estimates with {kept} images (or all, if fewer) are stored in the table. Others are shown to you only."
     )

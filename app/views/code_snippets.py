@@ -1,4 +1,4 @@
-"""Python code, for visitors to copy, that computes the numbers of a chart as `shown` and writes the chart as a page."""
+"""Python code for visitors to copy: it computes the numbers of a chart as `shown` and writes the chart as HTML."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,13 +11,13 @@ from cvae_core.evaluation.table import ESTIMATORS
 
 
 def rates(key: RunKey, unit: str, chosen: int | None = None) -> str:
-    """Compute the mean rate of each unit of z, nats per image."""
+    """Return code that computes the mean rate of each unit of z, in nats per image."""
     shown = f"shown = find({key.name!r}).card().rates"
     return _code(f"rate_bars(shown, {unit!r}, {chosen!r})", f"{key.name}-rates", "find", shown)
 
 
 def curves(names: Iterable[str], quantity: str, log: bool) -> str:
-    """Read how the trainings of some runs went: a row per epoch and split."""
+    """Return code that reads the training curves of some runs: one row per epoch and split."""
     return _code(
         f"curves(tables, best, {quantity!r}, {log})",
         "curves",
@@ -30,7 +30,7 @@ def curves(names: Iterable[str], quantity: str, log: bool) -> str:
 
 
 def rate_and_distortion(family: Mapping[float, RunKey], chosen: float) -> str:
-    """Compute rate and distortion by β, nats per validation image."""
+    """Return code that computes rate and distortion by β, in nats per validation image."""
     return _code(
         f"rate_distortion(shown, {chosen!r})",
         "rate-distortion",
@@ -42,14 +42,14 @@ def rate_and_distortion(family: Mapping[float, RunKey], chosen: float) -> str:
 
 
 def by_draws(name: str, hidden: Estimator | None = None) -> str:
-    """Compute a run's estimates at growing numbers of draws, of which the chart may hide one."""
+    """Return code that computes a run's estimates by number of draws; `hidden` is left out of the chart."""
     drawn = f"[cell for cell in shown if cell.estimator != {hidden!r}]" if hidden else "shown"
     shown = f"shown = results.stored_cells(find({name!r}), results.CURVE)"
     return _code(f"by_draws({drawn})", f"{name}-by-draws", "find, results", shown)
 
 
 def headline(bars: Iterable[str]) -> str:
-    """Compute the importance-sampling estimates that `runs.headline` finds, by its names for them."""
+    """Return code that computes the importance-sampling estimates of `runs.headline`, with its names."""
     bars = list(bars)
     names = list(dict.fromkeys(bar.partition(",")[0] for bar in bars))
     return _code(
@@ -64,7 +64,7 @@ def headline(bars: Iterable[str]) -> str:
 
 
 def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
-    """Compute the running means of an estimate as images are added."""
+    """Return code that computes the running means of an estimate as images are added."""
     return _code(
         "settling(history, stored)",
         f"{key.name}-settling",
@@ -84,13 +84,13 @@ def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
 
 
 def known_settling(scale: float, counts: Sequence[int], seed: int) -> str:
-    """Compute estimates of a known integral."""
+    """Return code that estimates a known integral."""
     shown = f"shown = toy_model.settling({scale!r}, {tuple(counts)!r}, {seed})"
     return _code(f"known_settling({tuple(counts)!r}, shown)", "known-settling", "toy_model", shown)
 
 
 def grey_cost(ink: float) -> str:
-    """Compute the cost of a grey pixel against the probability of ink."""
+    """Return code that computes the cost of a grey pixel by the predicted probability of ink."""
     return _code(
         f"grey_cost({ink!r})",
         "grey-cost",
@@ -104,7 +104,7 @@ def grey_cost(ink: float) -> str:
 def readings(
     key: RunKey, dataset: str, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()
 ) -> str:
-    """Compute as which digits completions of test digits, which have names, or of a drawing read."""
+    """Return code that classifies completions of test digits (with `names`) or of a drawing (bytes)."""
     settings = f"visible={visible!r}, count=recipes.MANY, seed={seed}"
     if isinstance(given, bytes):
         chart = "reading(shown[0])"
@@ -131,7 +131,7 @@ def readings(
 def places(
     key: RunKey, layout: Layout, drawn: int | None = None, seed: int | None = None, ringed: int | None = None
 ) -> str:
-    """Compute the points of a map, or the places of draws from so many posteriors on it and of as many from the prior."""
+    """Return code that computes a map's points, or projects `drawn` draws each from the posteriors and the prior."""
     kept = maps.kept_as(key, layout)
     file, chart = f"{key.name}-{layout.method}", f"embedding_map(embedding, {ringed})"
     lines = [f"run = find({key.name!r})", f"embedding = latent_space.stored_embedding(run, latent_space.{kept!r})"]
@@ -154,7 +154,7 @@ def places(
 
 
 def _code(chart: str, file: str, names: str, *lines: str, module: str = "plotly_charts") -> str:
-    """Put imports, of those names from the public interface, before some lines, and the drawing of a chart after them."""
+    """Return `lines` after the imports, including `names` from the public interface, and before the drawing of the chart."""
     imports = ["import torch"] if any("torch." in line for line in lines) else []
     imports.append(f"from app.display import {module} as charts")
     if names:

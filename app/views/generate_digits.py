@@ -1,4 +1,4 @@
-"""Digits of a label: z by sliders, on a walk or from a drawing, and what it looks like under the labels."""
+"""Digits generated for a label: z set by sliders, a walk or a drawing, and decoded with each label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -21,24 +21,22 @@ STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
 ALL = "all ten"
 TEACHERS_DIGIT = 3
 STYLES, PREVIEW_SEED = 7, 7
-MEAN_OF_POSTERIOR = "The mean of q(z | x, c): what of the {} its label does not say"
+MEAN_OF_POSTERIOR = "Sets the sliders to the mean of q(z | x, c) of the {}"
 
 
 def preview() -> None:
-    """Show some styles under all labels, and lead to the page."""
+    """Show some styles with all labels, and link to the page."""
     choices = runs.run_keys(given=("label",))
     key = choices.get("label") or next(iter(choices.values()), None)
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
         return
-    st.markdown(
-        f"“Write a 3”: but how? Each column is one $z$ under all ten labels, drawn live from {code(runs.label(key.name))}."
-    )
+    st.markdown(f"Each column decodes one $z$ with all ten labels, drawn live from {code(runs.label(key.name))}.")
     settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
-    caption = f"{STYLES} z under ten labels, seed {PREVIEW_SEED}"
-    alt = "Seven styles of handwriting, the digits 0 to 9 in each"
+    caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
+    alt = "The digits 0 to 9 in seven styles of handwriting"
     run_pictures.show(key, recipes.samples, settings, caption, "styles", alt)
-    elements.link("generate", "Slide through z")
+    elements.link("generate", "Change z with sliders")
 
 
 class Place(NamedTuple):
@@ -49,12 +47,12 @@ class Place(NamedTuple):
 
 
 def label_of(digit: str) -> int:
-    """Return the label of a digit, or of the one that is shown where one is needed and all ten are chosen."""
+    """Return the label of a digit, or TEACHERS_DIGIT if all ten are chosen and one is needed."""
     return TEACHERS_DIGIT if digit == ALL else int(digit)
 
 
 def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
-    """Let the visitor choose z: by sliders, live ones perhaps, or on a walk where there are too many dimensions to slide."""
+    """Let the visitor choose z: with sliders, decoded in the browser if live, or on a walk if the model is a ladder."""
     if slides_live:
         live(key, digit, seed)
         return
@@ -70,12 +68,12 @@ def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
 
 
 def walk(key: RunKey, seed: int) -> Place:
-    """Show one slider from a random z to another."""
+    """Show a slider that interpolates between two random z."""
     st.subheader("Walk through z", anchor=False)
     latents = runs.config(key).latents
     st.markdown(
-        f"This model is a *ladder*: its z are maps, {latents:,} numbers from coarse to fine, too many to slide one by one. "
-        "Walk from one random z to another instead; another seed is another walk."
+        f"This model is a *ladder*: its z is a hierarchy of maps with {latents:,} numbers, too many for sliders. "
+        "Interpolate between two random z instead. Another seed gives another walk."
     )
     share = st.slider("Along the walk", 0.0, 1.0, value=0.0, step=1 / WALK_STEPS, key="walk", bind="query-params")
     start, end = noise.normal((2, latents), seed, "walk")
@@ -85,15 +83,15 @@ def walk(key: RunKey, seed: int) -> Place:
 
 
 def sliders(key: RunKey, seed: int) -> Place:
-    """Show the sliders, most useful first."""
+    """Show the sliders, highest rate first."""
     rates = runs.rates(key)
     ranked = latent_sliders.by_rate(rates)
-    st.subheader("Slide through z", anchor=False)
+    st.subheader("Change z with sliders", anchor=False)
     latent_sliders.latent_buttons(len(rates), seed)
     held = latent_sliders.read_epsilon(len(rates))
     values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS], held)
     if len(ranked) > latent_sliders.FIRST_SLIDERS:
-        with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions, which say less"):
+        with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions with lower rates"):
             values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :], held)
     epsilon = tuple(values[dimension] for dimension in range(len(rates)))
     latent_sliders.write_epsilon(epsilon, len(rates))
@@ -101,7 +99,7 @@ def sliders(key: RunKey, seed: int) -> Place:
 
 
 def slid(epsilon: tuple[float, ...]) -> Place:
-    """Return the place that sliders show."""
+    """Return the point that sliders are set to."""
     moved = sum(value != 0 for value in epsilon)
     words = f"{moved} of {len(epsilon)} latents moved" if moved else "all latents at 0"
     return Place(epsilon, words)
@@ -109,8 +107,8 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 
 @st.fragment
 def live(key: RunKey, digit: str, seed: int) -> None:
-    """Show sliders whose pictures the browser decodes, and what the server draws once they are let go."""
-    st.subheader("Slide through z", anchor=False)
+    """Show sliders whose pictures the browser decodes, and pictures that the server draws on their release."""
+    st.subheader("Change z with sliders", anchor=False)
     with elements.sentences():
         there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
         shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
@@ -121,8 +119,8 @@ def live(key: RunKey, digit: str, seed: int) -> None:
 
 
 def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
-    """Show digits of nearly the chosen style."""
-    st.markdown(f"**Around this z**: {COLUMNS} draws that keep {1 - recipes.FRESH:.0%} of it")
+    """Show digits whose z are close to the chosen one."""
+    st.markdown(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
     labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
     run_pictures.show(
         key,
@@ -130,22 +128,22 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
         {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed},
         f"around one z, {there.words}, seed {seed}",
         "around",
-        "Digits of nearly the style that the sliders describe",
+        "Digits in styles close to the one that the sliders set",
     )
     with st.container(horizontal=True):
         settings, caption = all_labels(there)
         figure = Figure(key, recipes.one_z, settings, f"{key.name}: {caption}")
-        elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z under all labels")
+        elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z with all labels")
 
 
 def all_labels(there: Place) -> tuple[dict[str, Any], str]:
-    """Return settings and caption of one style under all ten labels."""
+    """Return the settings and the caption of one z with all ten labels."""
     settings = {"epsilon": there.epsilon, "labels": recipes.ALL_LABELS, "columns": 5}
-    return settings, f"one z under all labels, {there.words}"
+    return settings, f"one z with all labels, {there.words}"
 
 
 def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to move the sliders to the style of a test digit, by its number."""
+    """Offer to set the sliders to the z of a test digit, given by its index."""
     if why := runs.other_images(key):
         st.caption(f"A test digit cannot be encoded. {why}")
         return
@@ -155,25 +153,25 @@ def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) 
         controls.whole_number("Test digit", 0, highest, default=0, key="encode")
 
         def encode() -> None:
-            index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # what the field holds by now
+            index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # the current value of the field
             with elements.sentences():
-                test = runs.dataset(name).test  # not before: it is long to read, and most visitors go without
+                test = runs.dataset(name).test  # loaded on demand: reading takes long, and few visitors need it
                 move(figures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
 
         st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
 
 
 def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to move the sliders to the style of what the visitor draws, or of a test digit."""
+    """Offer to set the sliders to the z of the visitor's drawing."""
 
     def show() -> None:
         drawn = drawing_pad.pad(key)
         left, right = st.columns(2, vertical_alignment="bottom")
         drawn_as = (
-            left.selectbox("It is a", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
+            left.selectbox("Its label", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
         )
         right.button(
-            "Take its style",
+            "Use its style",
             on_click=lambda: move(figures.style(key, drawn.tobytes(), drawn_as)),
             icon=":material/gesture:",
             disabled=not drawn.any(),
@@ -181,17 +179,17 @@ def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]]
             help=MEAN_OF_POSTERIOR.format("drawing"),
         )
 
-    elements.folded("Draw a digit, and have all ten written in its style", show, "draw", ":material/gesture:")
+    elements.folded("Draw a digit and generate all ten in its style", show, "draw", ":material/gesture:")
 
 
 def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
-    """Show the chosen digit large, and one style under all ten labels."""
+    """Show the chosen digit large, and the same z with all ten labels."""
     if digit != ALL:
         st.subheader(f"This z as a {plain(digit)}", anchor=False)
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
-        caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} that the sliders describe"
+        caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} for the z of the sliders"
         run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
-    st.subheader("The same z under all ten labels", anchor=False)
+    st.subheader("The same z with all ten labels", anchor=False)
     run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "The ten digits in one style", scale=3)
 
 
@@ -200,7 +198,7 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
     caption, name = f"samples, digit {digit}, seed {seed}", f"samples-{digit.replace(' ', '-')}-seed{seed}"
     alt = f"Samples of the label CVAE, digit {digit}, seed {seed}"
     if digit == ALL:
-        st.markdown("Ten labels, a row each; a column has the same noise, so the same style, ten times.")
+        st.markdown("One row per label. Each column has one base noise $\\varepsilon$, so usually a similar style.")
         settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
         rows = tuple(map(str, recipes.ALL_LABELS))
         run_pictures.show(key, recipes.samples, settings, caption, name, alt, scale=3, rows=rows)
@@ -211,13 +209,13 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
 
 
 def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
-    """Show what the label is good for: the same noise without and with it."""
+    """Show the effect of the label: samples with the same noise without and with it."""
     vae = run_pickers.vae_of(key)
     if vae is None:
         return
     st.markdown(
-        "The VAE was never told a label and draws whatever digit its $z$ falls on. The CVAE is told: the same noise "
-        "gives the digit that was asked for."
+        "The VAE has no label as input, so $z$ also determines the digit. The CVAE is given the label: the same base "
+        "noise usually gives the requested digit."
     )
     settings = {"label": label, "rows": 5, "columns": 5, "seed": seed}
     named = (("VAE", vae), (f"CVAE, c = {label}", key))
@@ -229,9 +227,9 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
 
 
 def interpolation(key: RunKey, label: int, seed: int) -> None:
-    """Show walks from one random z to another."""
+    """Show interpolations between random z."""
     st.markdown(
-        "Each row walks from one random $z$ to another in ten steps, along the sphere near which the prior's points lie."
+        "Each row interpolates between two random $z$ in ten steps, along the sphere on which the base noise concentrates."
     )
     run_pictures.show(
         key,
@@ -245,15 +243,15 @@ def interpolation(key: RunKey, label: int, seed: int) -> None:
 
 
 def manifold(key: RunKey, label: int) -> None:
-    """Show all that a model with two latents can write."""
+    """Show decoded images over the whole plane of a two-dimensional z."""
     flat = runs.run_keys(given=("label",), latent=2, groups=0)
     if not flat:
         st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"All that {code(runs.label(surface.name))} can write as a {label}: its $z$ has two dimensions, laid out at "
-        "equal steps of probability, so that every tile is as likely as any other."
+        f"The images that {code(runs.label(surface.name))} generates for the label {label}: a grid over its two "
+        "dimensions of $z$, in steps of equal prior probability."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}
     alt = f"The digit {label} for every point of a two-dimensional latent space"

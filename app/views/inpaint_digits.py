@@ -1,4 +1,4 @@
-"""Completions of test digits or of a drawing: what they are read as, walks through z with them, and the run's figures."""
+"""Completions of test digits or of a drawing: a classifier's readings, walks through z, and the run's scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,12 +23,12 @@ from cvae_core.pictures.recipes import Sheet, Shown
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS = 3, 12
 SPREAD = f"Spread: twice the pixels' standard deviation over {recipes.MANY} samples."
-ROOMY = 10  # digits side by side that a laptop shows pixel by pixel, three wide
+ROOMY = 10  # digits that fit side by side on a laptop at scale 3
 PREVIEWED, PREVIEW_SAMPLES, PREVIEW_SEED = (2, 4, 17, 61, 15, 8), 6, 7
 
 
 def preview() -> None:
-    """Show some test digits completed by the first run, and lead to the page."""
+    """Show some test digits completed by the first run, and link to the page."""
     families = quadrant_controls.quadrant_families()
     if not families:
         st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
@@ -36,8 +36,8 @@ def preview() -> None:
     dataset, completers = next(iter(families.items()))
     visible, (key, *_) = min(completers.items())
     st.markdown(
-        f"“The {plain(described(visible))} is this”: but the rest? The network blurs all answers into one; "
-        f"each sample of {code(runs.label(key.name))} is one answer."
+        f"The model sees the {plain(described(visible))} only. The network (NN) predicts one mean completion; "
+        f"each sample of {code(runs.label(key.name))} is one possible completion."
     )
     settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
     caption = f"{named_here(dataset)} test digits {', '.join(map(str, PREVIEWED))}, seed {PREVIEW_SEED}"
@@ -51,12 +51,12 @@ def preview() -> None:
 
 @st.fragment
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
-    """Let the visitor draw, and complete the drawing."""
+    """Let the visitor draw a digit, and show completions of the drawing."""
     words = described(opened.visible)
     with elements.sentences():
         st.markdown(
-            f"Draw: the model sees the {plain(words)} of your drawing, tinted, and completes the "
-            "rest. The buttons in its corners show and hide quadrants."
+            f"Draw a digit. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. The buttons "
+            "in the corners show and hide quadrants."
         )
         drawn = drawing_pad.pad(key, opened, seed, shown_as, live=not runs.config(key).hierarchical)
         if not drawn.any():
@@ -66,33 +66,33 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
             key,
             recipes.drawing,
             {"ink": ink, "visible": opened.visible, "count": ANSWERS, "seed": seed, "pixels": shown_as},
-            f"a drawing of which the {words} is visible, seed {seed}. {SPREAD}",
+            f"a drawing with the {words} visible, seed {seed}. {SPREAD}",
             "drawing",
-            "Your drawing, its completions and where they disagree",
+            "Your drawing, its completions and their spread",
             columns=("drawing", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
         )
         with elements.sentences():
             drawing_read(key, ink, opened.visible, seed)
         given = {"ink": ink, "visible": opened.visible, "seed": seed}
-        walk("Walk through z with it", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
+        walk("Walk through z with this drawing", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
 
 
 def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
-    """Show which digits the completions of a drawing read as."""
+    """Show which digits a classifier reads in the completions of a drawing."""
     found = figures.readings(key, ink, visible, seed)
     if found is None:
         return
     (shares,) = found
     lines = code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed)
-    alt = "As which digits the completions of your drawing read"
+    alt = "The digits that a classifier reads in the completions of your drawing"
     elements.chart(plotly_charts.reading(shares), lines, "reading", alt)
     likeliest = [digit for digit in shares.argsort()[::-1] if shares[digit] >= WORTH_SAYING]
     said = ", ".join([f"**{digit:d}** {shares[digit]:.0%}" for digit in likeliest])
-    st.caption(f"A classifier, which has seen real digits only, reads {recipes.MANY} completions of it as {said}.")
+    st.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {said}.")
 
 
 def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
-    """Complete test digits; at a place of the sidebar the first of them has its quadrants opened and closed."""
+    """Show completions of test digits; `place`, in the sidebar, gets a control of the quadrants on the first digit."""
     visible, words, test = opened.visible, described(opened.visible), runs.images(key).test
     with st.sidebar:
         count = int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
@@ -101,7 +101,7 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         st.caption("Click a quadrant to show or hide it:")
         drawing_pad.doors(test.images[indices[0]].numpy(), indices[0], opened)
     if not datasets.on_disk("mnist"):
-        st.caption("These are the embedded digits: MNIST is not on this machine. Home offers its download.")
+        st.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(
         key,
         recipes.completions,
@@ -109,39 +109,39 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         f"{words} visible, {named_here(runs.config(key).dataset)} test digits {', '.join(map(str, indices))}, "
         f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
         f"seed{seed}",
-        f"Test digits of which the {words} is visible, completed by the network and the CVAE",
+        f"Test digits with the {words} visible, completed by the network and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
     with elements.sentences():
         digits_read(key, indices, visible, seed)
-    walk("Walk through z with one of them", lambda: walks_of_one(key, indices, visible, seed))
+    walk("Walk through z with one of these digits", lambda: walks_of_one(key, indices, visible, seed))
 
 
 def digits_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Show which digits the completions of test digits read as."""
+    """Show which digits a classifier reads in the completions of test digits."""
     shares = figures.readings(key, indices, visible, seed)
     if shares is None:
         return
     labels = runs.images(key).test.labels[list(indices)].tolist()
     names = [f"{position}<br>a {label}" for position, label in enumerate(labels, 1)]
     lines = code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names)
-    alt = "As which digits the completions of each column read"
+    alt = "The digits that a classifier reads in the completions of each column"
     elements.chart(plotly_charts.readings(shares, names), lines, "readings", alt)
     changed = int((shares.argmax(-1) != labels).sum())
     st.caption(
-        f"As which digits a classifier, which has seen real ones only, reads {recipes.MANY} completions of each "
-        f"column. {changed:,} of {len(indices)} read most often as another digit: what is visible left that open."
+        f"Readings of {recipes.MANY} completions per column by a classifier trained on real digits only. {changed:,} of "
+        f"{len(indices)} read most often as another digit, usually because the visible part fits several."
     )
 
 
 def walk(title: Markdown, show: Callable[[], None]) -> None:
-    """Offer walks through z."""
+    """Offer walks through z in an expander."""
     elements.folded(title, show, "completion-walk", ":material/route:")
 
 
 def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Let one of the test digits be chosen; show walks with it."""
+    """Let the visitor choose one of the test digits, and show walks with it."""
     columns = [str(position + 1) for position in range(len(indices))]
     index = indices[int(controls.choice("Column", columns, "column")) - 1]
     settings = {"index": index, "visible": visible, "seed": seed}
@@ -149,21 +149,21 @@ def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -
 
 
 def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mapping[str, Any]) -> None:
-    """Show walks from one random z to another."""
+    """Show completions along interpolations between random z."""
     caption = (
         f"{words}, {described(settings['visible'])} visible, {WALKS} walks from one random z "
         f"to another along the sphere in {WALK_STEPS} frames, seed {settings['seed']}"
     )
     name, alt = (
         f"walk-{settings.get('index', 'drawing')}-seed{settings['seed']}",
-        "Completions of one digit on walks through z",
+        "Completions of one digit along walks through z",
     )
     figure = run_pictures.show(key, recipe, {**settings, "rows": WALKS, "steps": WALK_STEPS}, caption, name, alt)
     run_pictures.animation(figure, name, first=1)
 
 
 def quality(key: RunKey, visible: str) -> None:
-    """Say how good the run is over all where the same quadrants are visible, unless this machine has other images."""
+    """Show the run's test scores for the visible quadrants, unless this machine has other images."""
     if runs.other_images(key):
         return
     cells = {
@@ -174,7 +174,7 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"How good {code(key.name)} is over all, {plain(described(visible))} visible: −log p(hidden | "
+            f"Test score of {code(key.name)}, {plain(described(visible))} visible: −log p(hidden | "
             f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
             f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )

@@ -1,4 +1,4 @@
-"""Trainings followed while they run: who trains, who waits, how far it is, what it draws by now, and what it says."""
+"""Live view of trainings: state, progress, output, curves and latest stage of a run, and the queue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +22,9 @@ from cvae_core.runs import run
 from cvae_core.system.folders import default_root, folder_of
 from cvae_core.training.loop import train
 
-FOLLOW = "follow"  # the key of the choice, and its name in the address
-EVERY, IDLE = "1s", library.LOOK_EVERY  # while something trains or waits, and otherwise
-LATEST = 8  # finished runs that are still offered
+FOLLOW = "follow"  # key of the selector, and its name in the address
+EVERY, IDLE = "1s", library.LOOK_EVERY  # while a run trains or waits, and otherwise
+LATEST = 8  # number of finished runs that are listed
 WORDS = {
     "waiting": (":material/hourglass_empty:", "waits"),
     "queued": (":material/hourglass_empty:", "waits"),
@@ -39,11 +39,11 @@ GOING_ON = ("waiting", "training", "stalled")
 
 
 def show(form: Callable[[], None]) -> None:
-    """Show the view: what trains on top, and below it a form for what shall train next."""
+    """Show the view: a run's training on top, and below it the form for a new run."""
     elements.title(
         "Train a run",
-        "A training is a process of its own: close this tab, lose the connection or restart the server, and it goes on. One "
-        "trains at a time, the others wait their turn. Stop it and nothing is lost: it goes on from the step where it stood.",
+        "Each training is a separate process: it continues if you close this tab, lose the connection or restart the server. "
+        "One training runs at a time; others wait in the queue. A stopped training resumes from its last step.",
     )
     root, place = default_root(), st.container()
     if permission.may_train():
@@ -53,13 +53,13 @@ def show(form: Callable[[], None]) -> None:
     with place, elements.sentences():
         queue, damage = queueing.readable(root)
         if names := _followed(root, queue):
-            busy = queue.busy or damage is not None  # nobody knows what a damaged file says
+            busy = queue.busy or damage is not None  # a damaged queue may hide waiting runs
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     elements.explanation(
-        "The curve is minus the bound, on validation images and on those of the epoch just over; the star is the epoch whose "
-        "weights are kept. Noise, order and schedules follow from the seed and the step alone, and what else a step depends "
-        "on is saved at least every minute: so a training that was stopped or killed goes on to the same weights, to the "
-        "bit, on the same machine. The queue is a file that the waiting processes read; none of them has loaded torch.",
+        "The curve is minus the bound, on validation images and on the training images of the same epoch. The star marks the "
+        "epoch whose weights are saved. Noise, order of images and schedules depend on the seed and the step only. All other "
+        "state of a training is saved at least every minute, so a training that was stopped or killed resumes to "
+        "bit-identical weights on the same machine. The queue is a file that waiting processes read before they load torch.",
         r"-\text{bound} = \beta\, \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) - "
         r"\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)",
         [train, queueing.turn],
@@ -67,7 +67,7 @@ def show(form: Callable[[], None]) -> None:
 
 
 def _followed(root: Path, queue: Queue) -> list[str]:
-    """Name what can be followed: what trains, what waits, what can go on, and what was finished last."""
+    """Return the runs to list: in the queue, unfinished, failed before their start, and the latest finished ones."""
     present = [entry.run for entry in queue.entries]
     cards = [(name, card) for name, card in run.readable(root)[0].items() if not card.read_only and not card.imported]
     cards.sort(key=lambda named: named[1].created, reverse=True)
@@ -90,20 +90,20 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
             st.code(job.command(root), language="bash", wrap_lines=True)
         if now.anew:
-            st.markdown("Train it anew with a lower learning rate:")
+            st.markdown("Restart it with a lower learning rate:")
             st.code(now.anew.command(root, force=True), language="bash", wrap_lines=True)
         if now.state == "finished":
             run_pickers.tell_trouble(name)
             _onward(name, run.find(name, root).card().config)
         _pictures(name)
         if said := output_log.tail(root, name):
-            with st.expander("What it says", icon=":material/terminal:", expanded=now.state in ("failed", "died")):
+            with st.expander("Output", icon=":material/terminal:", expanded=now.state in ("failed", "died")):
                 st.code(said, language=None, wrap_lines=True)
         _queue(root, queue)
 
 
 def _queue(root: Path, queue: Queue) -> None:
-    """Show who waits, with what can be done about it."""
+    """Show the waiting runs, with buttons to move or cancel them."""
     if not queue.waiting:
         return
     st.subheader("Next in the queue", anchor=False)
@@ -122,7 +122,7 @@ def _queue(root: Path, queue: Queue) -> None:
 
 
 def _state(root: Path, name: str, now: RunState) -> None:
-    """Show how a run stands, how far it is, and what can be done about it."""
+    """Show a run's state and progress, with a button to stop or resume it."""
     icon, word = WORDS[now.state]
     why = now.reason and now.state not in ("stopped", "finished")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -130,7 +130,7 @@ def _state(root: Path, name: str, now: RunState) -> None:
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
         elif now.together:
-            st.caption("Several processes trained it, and as many go on with it: start them from a shell.")
+            st.caption("Several processes trained this run. Resume it from a shell with as many processes.")
         elif now.resume:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = heartbeat.read(folder_of(name, root))
@@ -142,13 +142,11 @@ def _state(root: Path, name: str, now: RunState) -> None:
 def _stop(root: Path, name: str) -> None:
     control.stop(root, name)
     if not run.run_at(name, root).exists():
-        st.toast(
-            f"Run {code(name)} had not begun yet, and has left the queue.", icon=":material/info:", duration="long"
-        )
+        st.toast(f"Run {code(name)} had not started and left the queue.", icon=":material/info:", duration="long")
 
 
 def _onward(name: str, config: Config) -> None:
-    """Lead to the pages that can use a finished run."""
+    """Link to the pages that can use a finished run."""
     with st.container(horizontal=True):
         if config.has_baseline:
             dataset, visible = config.dataset, str(config.visible_set)
@@ -163,7 +161,7 @@ def _onward(name: str, config: Config) -> None:
 
 
 def duration(seconds: float) -> Markdown:
-    """Say how long something takes, as exactly as anybody wants to know."""
+    """Return a duration in words, rounded to the precision that readers need."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 90:
@@ -172,7 +170,7 @@ def duration(seconds: float) -> Markdown:
 
 
 def _pictures(name: str) -> None:
-    """Show a run's curves and its latest stage side by side, as far as there are any."""
+    """Show a run's curves and its latest stage side by side, if it has any."""
     key = library.any_key(name)
     if key is None:
         return
@@ -184,12 +182,12 @@ def _pictures(name: str) -> None:
             alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
-            st.caption("The curves begin with the first epoch's end.")
+            st.caption("Curves appear after the first epoch.")
     with right, elements.sentences():
         if not any(histories.stages_version(key)):
-            st.caption("The first pictures come with the first step.")
+            st.caption("Pictures appear after the first step.")
             return
         stages = histories.stages(key)
         index = len(stages["epoch"]) - 1
-        elements.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} by now")
+        elements.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} at its latest stage")
         st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {histories.stage_words(key)}")

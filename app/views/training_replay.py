@@ -1,4 +1,4 @@
-"""Trainings looked back on: curves over each other, and one slider through what runs could draw at every stage."""
+"""Replay of trainings: curves of several runs in one chart, and one slider for the stages of all of them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,7 @@ REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
 
 
 def preview() -> None:
-    """Show how samples changed in one training, and lead to the page."""
+    """Show how samples changed during one training, and link to the page."""
     labelled = runs.run_keys(given=("label",))
     key = labelled.get("label") or next(iter((labelled | runs.run_keys(given=())).values()), None)
     if key is None:
@@ -38,17 +38,17 @@ def preview() -> None:
 
 
 def choose(keys: Mapping[str, RunKey]) -> tuple[list[RunKey], list[RunKey]]:
-    """Choose the runs that are replayed, and those whose curves are drawn: the same and more."""
+    """Let the visitor choose runs; return those to replay, and those whose curves are drawn (a superset)."""
     names = list(keys)
     first = [name for name in FIRST_RUNS if name in names] or names[:2]
-    words = f"Up to {MOST_RUNS}, side by side"
+    words = f"Up to {MOST_RUNS} runs, side by side"
     replayed = run_pickers.run_names("Replay", names, REPLAYED, words, default=first, most=MOST_RUNS)
-    more = run_pickers.run_names("More curves", names, "runs", "Of runs that are not replayed", most=len(names))
+    more = run_pickers.run_names("More curves", names, "runs", "Runs shown without a replay", most=len(names))
     return [keys[name] for name in replayed], [keys[name] for name in dict.fromkeys([*replayed, *more])]
 
 
 def compare(chosen: Sequence[RunKey]) -> None:
-    """Show a quantity of the chosen runs over each other."""
+    """Show a quantity of all chosen runs in one chart."""
     tables, best = {}, {}
     for key in chosen:
         with elements.sentences():
@@ -69,10 +69,10 @@ def compare(chosen: Sequence[RunKey]) -> None:
 
 
 def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
-    """Show what a run could draw at an epoch."""
+    """Show a run's latest stage at an epoch."""
     index = histories.latest(stages, epoch)
     after = epochs(stages["epoch"][index])
-    st.markdown(f"**{plain(runs.label(key.name))}**, its stage after {plain(after)}")
+    st.markdown(f"**{plain(runs.label(key.name))}** after {plain(after)}")
     alt = f"Reconstructions and samples of {key.name} after {after}"
     elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
     st.caption(histories.stage_words(key))
@@ -80,7 +80,7 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
 
 @st.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
-    """Let one slider, or a button that moves it, lead the curves' cursor and the pictures of all replayed runs."""
+    """Show a slider, and a button that plays it, for the epoch of the curves' cursor and of all runs' pictures."""
     moments, of = histories.moments(list(replayed.values())), "+".join(key.name for key in replayed)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         position = epoch_slider.slider(moments)
@@ -93,24 +93,24 @@ def replay(replayed: Mapping[RunKey, Stages]) -> None:
 
 
 def side_by_side(replayed: Sequence[RunKey]) -> None:
-    """Show some moments of each run in one picture, and offer all of them as an animation."""
+    """Show some stages of each run in one picture, and offer all stages as an animation."""
     st.subheader("The whole training in one picture", anchor=False)
     part = controls.choice("Of", PARTS, "part")
-    scale = 2 if len(replayed) == 1 else 1  # side by side they fit their columns pixel by pixel
+    scale = 2 if len(replayed) == 1 else 1  # unscaled, several fit side by side
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():
-            alt = f"{part.capitalize()} of {key.name} at eight moments of its training, a row per digit"
+            alt = f"{part.capitalize()} of {key.name} at eight stages of its training, one row per digit"
             elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
             elements.gif_button(Animation(key), f"{key.name}-stages", scale=scale)
 
 
 def show() -> None:
-    """Show the whole view."""
+    """Show the view."""
     elements.title(
         "How it learned",
-        "The bound is *reconstruction − rate*. Early on the rate is nearly nothing, for $z$ has nothing to say yet; the "
-        "picture sharpens as it learns to say it. Where training and validation part, the model learns its images by heart. "
-        "Drag the slider or press *Play*: the line across the curves and the pictures of all runs go with it.",
+        "The bound is *reconstruction − β · rate*. Early in training the rate is usually low, because $z$ carries little "
+        "information yet. Samples usually sharpen as the rate rises. A growing gap between training and validation curves "
+        "means overfitting. Drag the slider or press *Play* to move the line on the curves and the pictures of all runs.",
     )
     keys = dict(sorted(runs.run_keys().items()))
     if not keys:
@@ -131,13 +131,13 @@ def show() -> None:
         replay(trainings)
         side_by_side(list(trainings))
     if not drawn:
-        st.info("Choose runs that you want to see.", icon=":material/info:")
+        st.info("Choose runs to show.", icon=":material/info:")
     elements.explanation(
-        "Solid lines are validation images, dashed ones training images, a star is the epoch whose weights were kept: the "
-        "best validation bound at the full weight of the rate. The red line is the moment that the slider stands at; every "
-        "run shows its latest stage until then. The curves are of the averaged weights where a preset averages; the stages "
-        "are of the weights themselves, and the last one of those that were kept. In every stage the same noise is decoded "
-        "and the same ten test digits are reconstructed from their posterior means, so that all change is learning.",
+        "Solid lines are validation images, dashed lines training images. A star marks the epoch whose weights were saved: "
+        "the best validation bound at the full weight of the rate. The red line is the slider's epoch; every run shows its "
+        "latest stage up to it. Curves use the averaged weights if the preset averages. Stages use the current weights, the "
+        "last stage the saved ones. All stages decode the same base noise and reconstruct the same ten test digits from "
+        "their posterior means, so only the weights differ.",
         r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
         r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
         [elbo, Learner.learn, validate, stage],

@@ -1,4 +1,4 @@
-"""All runs in one table: state and quality; chosen runs compared, own runs kept in order; and the overview on Home."""
+"""The table of all runs, a comparison of selected runs, upkeep of one's own runs, and the overview on Home."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -29,8 +29,8 @@ def show() -> None:
     """Show the view."""
     elements.title(
         "All runs",
-        "Best values, not last ones: of every run the validation −ELBO of the weights that were kept, and on the test images "
-        "importance sampling with 100 draws where it was evaluated. Sort by a click on a column; choose rows to compare.",
+        "The values are those of the saved weights, usually of the best epoch: validation −ELBO and, for evaluated runs, "
+        "importance sampling on the test images with 100 draws. Click a column to sort; select rows to compare runs.",
     )
     library.rerun_when_runs_change()
     root = default_root()
@@ -50,11 +50,11 @@ def show() -> None:
 
 
 def runs_here() -> None:
-    """Show which runs and images are on this machine."""
+    """Show the runs and data sets on this machine."""
     if not datasets.on_disk("mnist"):
         st.info(
-            "MNIST is not on this machine. Generation works without it; completions use the small digits that are embedded. "
-            "You can fetch it whenever there is a connection.",
+            "MNIST is not on this machine. Generation works without it; completions use the small embedded digits. "
+            "Downloading MNIST needs an internet connection.",
             icon=":material/info:",
         )
         background_command.offer_download("mnist")
@@ -88,14 +88,13 @@ def runs_here() -> None:
     )
     sets = [f"{named_here(name)} {'here' if datasets.on_disk(name) else 'not here'}" for name in datasets.NAMES]
     st.caption(
-        f"Image sets: {plain(', '.join(sets))}. Everything is trained on this lab's own command line: "
-        "`python -m cvae_core --help`."
+        f"Image sets: {plain(', '.join(sets))}. To train a run from the command line, see `python -m cvae_core --help`."
     )
 
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
-    return {  # what runs are compared by comes first: a narrow window shows no more without scrolling
+    return {  # most important columns first, because a narrow window shows only these without scrolling
         "run": name,
         "data set": card.image_set,
         "preset": config.preset,
@@ -116,57 +115,57 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
 def _state(root: Path, name: str, card: Card) -> str:
     if card.read_only or card.imported:
         return "pretrained" if card.read_only else "imported"
-    with suppress(LabError):  # a damaged queue, say, which the view of trainings tells
+    with suppress(LabError):  # such as a damaged queue, which the view *Train* reports
         return WORDS[control.state_of(root, name).state][1]
     return card.status
 
 
 def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:
-    """Show the table of all runs and return the names of the runs that are chosen in it."""
+    """Show the table of all runs, and return the names of the selected ones."""
     number = st.column_config.NumberColumn
     picked = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         placeholder="",
         height="content",
-        key=f"{TABLE}-{hash(tuple(names))}",  # what is chosen is kept by row: with other runs they are other rows
+        key=f"{TABLE}-{hash(tuple(names))}",  # Streamlit stores selected rows by index: reset them if the runs change
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
             "run": st.column_config.TextColumn(pinned=True),
             "parameters": number(format="compact"),
             "minutes": number(format="%.1f"),
-            "validation −ELBO": number(format="%.1f", help="nats per image, lower is better; none of another bound"),
+            "validation −ELBO": number(format="%.1f", help="Nats per image, lower is better; empty for other objectives"),
             "test CLL": number(format="%.1f", help="−log p(x | c) by importance sampling, S = 100, in nats per test image; "
-                               "of a baseline its cross-entropy"),
-            "±": number(format="%.2f", help="standard error over images"),
+                               "for a baseline, its cross-entropy"),
+            "±": number(format="%.2f", help="Standard error over images"),
         },
     )  # fmt: skip
-    whole = pd.DataFrame(rows, dtype=object)  # the best epoch too, which some runs do not have
+    whole = pd.DataFrame(rows, dtype=object)  # as objects, because some runs have no best epoch
     elements.file_button("CSV", lambda: formats.spreadsheet(whole), "runs.csv", words="Download this table")
     return [names[row] for row in picked["selection"]["rows"] if row < len(names)]
 
 
 def _differences(cards: Mapping[str, Card]) -> None:
-    """Show the settings in which some runs differ, what the first one has not in bold."""
+    """Show the settings in which runs differ, with values that differ from the first run's in bold."""
     differing = library.differences({library.label(name): card.config for name, card in cards.items()})
     if len({card.data_fingerprint for card in cards.values()}) > 1:
         differing["dataset"] = {library.label(name): card.image_set for name, card in cards.items()}
-    st.subheader("What sets them apart", anchor=False)
+    st.subheader("Differences in settings", anchor=False)
     if not differing:
-        st.caption("They have the same settings.")
+        st.caption("The selected runs have the same settings.")
         return
     table = pd.DataFrame(differing).T.map(str)
     first = table.columns[0]
     table.index = table.index.str.replace("_", " ")
     elements.table(table, bold=table.ne(table[first], axis=0))
-    st.caption(f"Of all settings these differ; bold is what {plain(first)} has not.")
+    st.caption(f"Only settings that differ are shown. Bold: different from {plain(first)}.")
 
 
 def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
-    """Offer to rename, annotate or throw away the one run that is chosen, if it is one's own."""
+    """Offer to rename, annotate or discard the selected run, if it is one's own."""
     if len(chosen) != 1:
-        st.caption("Choose one run of your own to rename it, to note something down, or to put it into the bin.")
+        st.caption("Select one run of your own to rename it, add a note or move it to the bin.")
         return
     (name,) = chosen
     if cards[name].read_only:
@@ -175,23 +174,23 @@ def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> Non
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
             new = st.text_input("New name", value=name, key=f"rename {name}")
-            permission.offer("Rename it", housekeeping.rename, root, name, new.strip(), run=name)
+            permission.offer("Rename run", housekeeping.rename, root, name, new.strip(), run=name)
         with st.popover("Note", icon=":material/sticky_note_2:"):
             note = st.text_area("Note", value=cards[name].note, key=f"note {name}", max_chars=housekeeping.LONGEST_NOTE)
-            permission.offer("Keep it", housekeeping.annotate, root, name, note, run=name)
-        permission.offer("Put into the bin", housekeeping.discard, root, name, run=name, icon=":material/delete:")
+            permission.offer("Save note", housekeeping.annotate, root, name, note, run=name)
+        permission.offer("Move to the bin", housekeeping.discard, root, name, run=name, icon=":material/delete:")
 
 
 def _bin(root: Path) -> None:
-    """Offer to take back what is in the bin."""
+    """Offer to restore the runs in the bin, or to delete them."""
     found = housekeeping.in_bin(root)
     if not found:
         return
-    with st.expander(f"The bin, {len(found)} runs", icon=":material/delete:"):
+    with st.expander(f"Bin ({len(found)} runs)", icon=":material/delete:"):
         for name in dict.fromkeys(binned.run for binned in found):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(code(name), width="stretch")
                 permission.offer("Restore", housekeeping.restore, root, name, run=name)
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
-            st.markdown("What is in it is lost then.")
-            permission.offer("Delete for good", housekeeping.empty_bin, root, run="all")
+            st.markdown("All runs in the bin will be deleted permanently.")
+            permission.offer("Delete permanently", housekeeping.empty_bin, root, run="all")

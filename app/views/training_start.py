@@ -1,4 +1,4 @@
-"""A form for a new training: validated while it is filled in, with its command and about how long it will take."""
+"""A form for a new training: validated during input, with its command and an estimate of its duration."""
 
 import itertools
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from cvae_core.training import timing
 
 SETS = (*PROTOCOL, ANY)
 KINDS = PRESETS[DEFAULT_PRESET]
-STARTED = "started"  # in the session: how many runs, since each has a name of its own
+STARTED = "started"  # in the session: number of started runs, so that each form has a fresh name field
 ELBO = "ELBO"
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     ELBO: {},
@@ -50,7 +50,7 @@ def show() -> None:
         finished = sameness.finished(root)
         if twin := finished.get(config):
             raise RunInUse(
-                f"Run {twin!r} has exactly these settings and is finished: use that one, or change a setting."
+                f"Run {twin!r} has exactly these settings and is finished. Use that run, or change a setting."
             )
         baseline = Planned(name, config).missing_baseline(root, finished)
     except LabError as error:
@@ -61,8 +61,8 @@ def show() -> None:
     job = Job(run=name, config=config, options=Options(threads=distributed.all_but_one(), other_images=other_images))
     st.code(job.command(root), language="bash", wrap_lines=True)
     if st.button("Start", icon=":material/play_arrow:", type="primary"):
-        st.session_state[FOLLOW] = name  # at once: a second click cuts this script off while it starts the run
-        with elements.sentences(), st.spinner("One moment …"):
+        st.session_state[FOLLOW] = name  # first: a second click interrupts this script while it starts the run
+        with elements.sentences(), st.spinner("Starting …"):
             control.start(root, job)
             st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
             st.rerun()
@@ -71,9 +71,9 @@ def show() -> None:
 
 
 def _config() -> Config:
-    """Show a setting after the other; those that presets give begin with what the preset says."""
+    """Show the fields of the form, with the preset's defaults, and return the configuration."""
     with st.container(horizontal=True):
-        # Models of some condition come first, then those of none, then the baseline.
+        # Conditional models first, then the VAE, then the baseline.
         flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
         flavour = st.selectbox("Model", flavours, format_func=_offered, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
@@ -92,7 +92,7 @@ def _config() -> Config:
         changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
         changes["patience"] = st.number_input(
             "Patience", value=defaults.patience, step=1, placeholder="never", key=f"new-patience-{form}",
-            help="Epochs without a better validation bound before it stops by itself; empty: never",
+            help="Epochs without a better validation bound until training stops; empty: never",
         )  # fmt: skip
         changes["learning_rate"] = st.number_input(
             "Learning rate", value=defaults.learning_rate, format="%g", step=1e-4, key=f"new-rate-{form}"
@@ -104,7 +104,7 @@ def _config() -> Config:
                 label = plain(field.replace("_", " ").capitalize())
                 changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
             changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
-        st.caption("The command line has all the others: `python -m cvae_core train label --help`")
+        st.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
     return configure(flavour, preset, **changes)
 
 
@@ -115,21 +115,21 @@ def _offered(flavour: Flavour) -> str:
 
 def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
     names = [name for name, given in OBJECTIVES.items() if all(hasattr(defaults, field) for field in given)]
-    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What it is trained by")
+    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What training maximises")
     if chosen != ELBO:
         return OBJECTIVES[chosen]
     return {"beta": st.number_input("β", value=1.0, key="new-beta", help="Weight of the rate; 1 is the ELBO")}
 
 
 def _name(config: Config, root: Path) -> str:
-    """Show the run's name; without one it is called after what sets it apart, and the next free number."""
+    """Ask for the run's name; the default names its settings, with a number if that is taken."""
     names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
     free = next(name for name in names if housekeeping.is_vacant(root, name))
     return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
 
 
 def _other_images(config: Config) -> bool:
-    """Ask whether to train on other images than the published ones where such are here; raise DataDamaged without a yes."""
+    """Ask to confirm training on other images than the published ones; raise DataDamaged if this is not confirmed."""
     if (named := fingerprints.named_here(config.dataset)) == config.dataset:
         return False
     if not st.checkbox(f"Train on {plain(named)}", key=f"new-other-{config.dataset}"):
@@ -138,12 +138,12 @@ def _other_images(config: Config) -> bool:
 
 
 def _estimate(config: Config, baseline: Config | None) -> Markdown:
-    """Say about how long a training will take, with that of a baseline before it."""
+    """Return an estimate of the duration of a training, including its baseline's."""
     seconds = runs.epoch_seconds(config)
     if seconds is None:
-        return f"{plain(config.dataset)} is not in {plain(datasets.folder())}: the run begins by downloading it."
+        return f"{plain(config.dataset)} is not in {plain(datasets.folder())}. The run will first download it."
     whole, words = seconds * config.epochs, f"{config.epochs:,} epochs of {duration(seconds)}"
     if baseline:
         first = (runs.epoch_seconds(baseline) or 0.0) * baseline.epochs
-        whole, words = whole + first, f"{words}, and its baseline's {duration(first)} before"
-    return f"About {duration(whole)}: {words}, by a second of its steps timed on this machine beside whatever else it does."
+        whole, words = whole + first, f"{words}, after {duration(first)} for its baseline"
+    return f"About {duration(whole)}: {words}, estimated from one second of training at this machine's current load."

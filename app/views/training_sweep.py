@@ -1,4 +1,4 @@
-"""Sweeps: a grid of settings lined up as runs of the one queue, and a table that fills while they train."""
+"""Sweeps: a grid of settings, queued as runs, and a table of their states and results."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ from cvae_core.system.folders import NAME, default_root, folder_of, unlinked
 from cvae_core.training import timing
 
 FOLDER = ".sweeps"  # in a root of runs: NAME.toml
-MOST = 20  # runs lined up from a page: each waits as a process
+MOST = 20  # runs per sweep from a page, because each waits as a process
 EXAMPLE = """flavour = "label"
 dataset = "digits"
 width = 64
@@ -33,15 +33,15 @@ beta = [0.5, 1, 2]
 seed = [0, 1]
 """
 NEW = "a new one"
-CHOICE, NEXT = "sweep", "sweep-next"  # in the session: the key of the choice, and what it shall be in the next run
+CHOICE, NEXT = "sweep", "sweep-next"  # in the session: key of the selector, and its value for the next rerun
 
 
 def show() -> None:
     """Show the view."""
     elements.title(
         "Sweep",
-        "A sweep is a grid: every key is a setting of `train`, a list is an axis. Its runs line up in the one queue; what is "
-        "finished is left alone when the sweep is lined up again.",
+        "A sweep trains one run for each combination of settings: every key is a setting of `train`, and a list gives "
+        "several values. The runs are added to the queue. Finished runs are skipped if the sweep is queued again.",
     )
     root = default_root()
     kept = sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem))
@@ -53,7 +53,7 @@ def show() -> None:
         planned = sweep.planned(text, name, root)
         if len(planned) > MOST:
             raise ConfigError(
-                f"These are {len(planned)} runs: from a page {MOST} are the most, the command line takes more."
+                f"This sweep has {len(planned)} runs. The page allows {MOST}; use the command line for more."
             )
         for run in planned:
             timing.require_small(run.config)
@@ -69,14 +69,14 @@ def show() -> None:
 
 
 def _given(root: Path, chosen: str) -> tuple[str, str]:
-    """Show the sweep's name and its TOML, to be changed where it is new."""
+    """Show the sweep's name and its TOML, editable if the sweep is new; return both."""
     if chosen != NEW:
         text = sweep.read(_path(root, chosen))
         st.code(text, language="toml")
         return chosen, text
     name = st.text_input("Name", placeholder="grid", key="sweep-name").strip() or "grid"
     text = st.text_area("Settings, as TOML", EXAMPLE, height=190, key="sweep-text")
-    folder_of(name, root)  # it becomes the name of a file
+    folder_of(name, root)  # raises ConfigError if no file can have this name
     return name, text
 
 
@@ -85,11 +85,11 @@ def _path(root: Path, name: str) -> Path:
 
 
 def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int) -> None:
-    """Offer to line up what of a sweep is neither finished nor in the queue."""
+    """Offer to queue the missing runs of a sweep; raise ConfigError if its name is taken."""
     path = _path(root, name)
     if path.exists() and sweep.read(path) != text:
-        raise ConfigError(f"There is a sweep {name!r} of other settings already: choose another name.")
-    if st.button(f"Line up {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
+        raise ConfigError(f"There is already a sweep {name!r} with other settings. Choose another name.")
+    if st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
         files.write(path, text.encode())
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
@@ -100,7 +100,7 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
 
 
 def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> list[Planned]:
-    """Return what is neither finished nor in the queue; raise RunInUse where a run cannot be trained by its name."""
+    """Return the runs that are not finished, queued or diverged; raise RunInUse if a run's name cannot be used."""
     for run in planned:
         run.job(root, finished)
     queue = queueing.look(root)
@@ -111,14 +111,14 @@ def _missing(root: Path, planned: list[Planned], finished: Mapping[Config, str])
 
 def _table(root: Path, planned: list[Planned], busy: bool, missing: list[Planned]) -> None:
     with elements.sentences():
-        finished = sameness.finished(root)  # read once a second for all rows
+        finished = sameness.finished(root)  # read once per refresh for all rows
         if queueing.look(root).busy != busy or _missing(root, planned, finished) != missing:
             st.rerun()
         _fill(root, planned, finished)
 
 
 def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) -> None:
-    """Show how each run stands, what sets it apart and how good it is by now."""
+    """Show each run's state, its settings on the axes, and its result so far."""
     rows = []
     axes = runs.differences({run.run: run.config for run in planned})
     for run in planned:
@@ -126,7 +126,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
         try:
             now = control.state_of(root, run.run)
         except RunNotFound:
-            state = "finished" if run.config in finished else "not lined up"
+            state = "finished" if run.config in finished else "not queued"
         else:
             state = WORDS[now.state][1]
         card = runs.card(key) if (key := runs.any_key(name)) else None
@@ -145,10 +145,10 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
         hide_index=True,
         placeholder="",
         column_config={
-            "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="nats per image, best epoch")
+            "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="Nats per image, best epoch")
         },
     )
     st.caption(
-        f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. From a shell: "
-        f"`python -m cvae_core sweep FILE.toml` does the same with up to {sweep.LARGEST} runs."
+        f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. For up to "
+        f"{sweep.LARGEST} runs, use `python -m cvae_core sweep FILE.toml` in a shell."
     )

@@ -1,4 +1,4 @@
-"""What learners ask about the numbers: sum or mean and β, ELBO or importance sampling, why the best is not zero."""
+"""Questions about the numbers: sum or mean and β, ELBO or importance sampling, and the floor of grey pixels."""
 
 import streamlit as st
 
@@ -16,13 +16,13 @@ from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import validate
 
-BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer asks for
+BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer compares
 COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
 def preview() -> None:
-    """Show what β does, small, and lead to the page."""
+    """Show a small chart of rate and distortion by β, and link to the page."""
     family = runs.by_beta()
     if not family:
         st.info("No label run is finished yet: `python -m cvae_core train label`")
@@ -32,21 +32,21 @@ def preview() -> None:
         plotly_charts.bare(plotly_charts.rate_distortion(marks, 1.0, plotly_charts.THUMBNAIL_HEIGHT)),
         code_snippets.rate_and_distortion(family, 1.0),
         "rate-distortion",
-        "The distortion of runs against their rate, a mark for each weight β",
+        "The distortion of runs against their rate, one mark per weight β",
         config=plotly_charts.BARE_CONFIG,
     )
-    st.caption("What the weight β of the rate does: at 1, the least distortion and rate together, the best ELBO")
-    elements.link("why", "Ask why")
+    st.caption("Distortion and rate by β, the weight of the rate. Their sum, −ELBO, is usually lowest at β = 1")
+    elements.link("why", "See all questions")
 
 
 def sum_or_mean() -> None:
-    """Show what the weight of the rate does: a mark per β, and what the model of one β draws."""
+    """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
     st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
     st.markdown(
-        "Sum. An image's log-likelihood is a *sum* over its pixels, as the rate is one over the dimensions of $z$. Who takes "
-        f"the *mean* over {PIXELS} pixels, and leaves the rate a sum, has multiplied the rate by {PIXELS}: no unit of $z$ "
-        "pays for itself any more, and it falls silent. β is a price: so many nats of distortion must a nat of rate save. At "
-        "1 the objective is the ELBO; above 1 it is a looser bound on $\\log p(x \\mid c)$, below 1 none."
+        "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. The "
+        f"*mean* over {PIXELS} pixels with the rate left a sum is equivalent to a rate weighted by {PIXELS}: all units of "
+        "$z$ usually collapse. With the weight β, a nat of rate must save β nats of distortion. At β = 1 the objective is "
+        "the ELBO. Above 1 it is a looser bound on $\\log p(x \\mid c)$; below 1 it is not guaranteed to be a bound."
     )
     family = runs.by_beta()
     if not family:
@@ -69,21 +69,20 @@ def sum_or_mean() -> None:
             plotly_charts.rate_distortion(marks, beta),
             code_snippets.rate_and_distortion(family, beta),
             "rate-distortion",
-            "The distortion of runs against their rate, a mark for each weight β",
+            "The distortion of runs against their rate, one mark per weight β",
         )
         rate, distortion = marks[beta]
         st.caption(
             f"{code(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
-            f"{distortion + rate:.1f} nats per image. All points of a dotted line have the same ELBO; further down is better."
+            f"{distortion + rate:.1f} nats per image. Points on a dotted line have equal ELBO; lower is better."
         )
     with narrow:
         drawn_and_reconstructed(key, beta)
     elements.explanation(
-        "Each mark is a run of the same network and training, β apart. *Distortion* is −reconstruction, what the pixels "
-        "still cost once $z$ is known; the *rate* is what $z$ cost. Of all that a network can reach, training at β looks for "
-        "the point where a nat more of rate saves β nats of distortion, so β = 1 lies on the lowest dotted line. A small β "
-        "makes sharp reconstructions and poor samples, for the $z$ of images are no longer where the prior draws them; a "
-        "large one blurs both, until all samples of a label are its mean.",
+        "The marks are runs that differ in β only. *Distortion* is −reconstruction: the nats for the pixels given $z$. The "
+        "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
+        "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
+        "prior draws. A large β usually blurs both; at collapse, all samples of a label are alike.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],
@@ -91,9 +90,9 @@ def sum_or_mean() -> None:
 
 
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
-    """Show samples of a run, and what it makes of test digits."""
+    """Show samples and reconstructions of a run."""
     labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
-    st.markdown("**Samples** from the prior, a label per row")
+    st.markdown("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,
         recipes.samples,
@@ -105,7 +104,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     if why := runs.lacks_images(key):
         st.caption(f"Reconstructions need the images. {why}")
         return
-    st.markdown("**Test digits** and, below, their reconstructions")
+    st.markdown("**Test digits** above their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     run_pictures.show(
         key,
@@ -118,17 +117,17 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
 
 
 def elbo_or_sampling() -> None:
-    """Show both estimates as draws are added: where the truth is known, and of runs."""
+    """Show both estimates by number of draws: for a model with a known likelihood, and for a run."""
     st.subheader("ELBO or importance sampling?", anchor=False)
     st.markdown(
-        "Both use draws from $q(z \\mid x, c)$ and neither is below $-\\log p(x \\mid c)$ in expectation. The ELBO averages "
-        "logarithms: more draws make it steadier, not better, and it stays off by "
-        "$\\mathrm{KL}(q(z \\mid x, c) \\,\\|\\, p(z \\mid x, c))$. Importance sampling averages weights before it takes the "
-        "logarithm, and closes in on the truth as S grows. The ELBO is what one trains by, the other what one quotes."
+        "Both use draws from $q(z \\mid x, c)$, and in expectation both are upper bounds on $-\\log p(x \\mid c)$. The ELBO "
+        "averages logarithms: more draws reduce its variance but not its gap, "
+        "$\\mathrm{KL}(q(z \\mid x, c) \\,\\|\\, p(z \\mid x, c))$. Importance sampling averages weights before taking the "
+        "logarithm, and converges to the true value as S grows. Train with the ELBO; quote importance sampling."
     )
     chosen = st.slider(
-        "Scale of q(z | x), 1 is right", 0.2, 2.0, value=0.5, step=0.1, key="scale", bind="query-params",
-        help="Of a model with one z, whose integral is known",
+        "Scale of q(z | x), 1 is exact", 0.2, 2.0, value=0.5, step=0.1, key="scale", bind="query-params",
+        help="For a model with a one-dimensional z and a known log p(x)",
     )  # fmt: skip
     scale = round(float(chosen), 1)
     found = settling(scale, DRAWS, SEED)
@@ -136,12 +135,12 @@ def elbo_or_sampling() -> None:
         plotly_charts.known_settling(DRAWS, found),
         code_snippets.known_settling(scale, DRAWS, SEED),
         "known",
-        "Importance sampling comes down from −ELBO to the truth as draws are added",
+        "Importance sampling decreases from −ELBO to the exact value as draws are added",
     )
     st.caption(
-        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the truth is {found.exact:.1f} nats, "
-        f"−ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
-        f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. Too narrow a $q$ misses what matters and settles "
+        f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the exact value is {found.exact:.1f} "
+        f"nats, −ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
+        f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. If $q$ is too narrow, the estimate usually converges "
         "slowly."
     )
     if settled := run_pickers.curve("quadrant-1"):
@@ -153,10 +152,10 @@ def elbo_or_sampling() -> None:
             f"−ELBO and importance sampling by {name} against the number of draws",
         )
         st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
-    elements.link("cll", "See why prior Monte Carlo lies", figures="Number of draws")
+    elements.link("cll", "See why prior Monte Carlo is usually too high", figures="Number of draws")
     elements.explanation(
-        "In expectation one draw of importance sampling *is* the ELBO, and each draw more makes it no worse (Burda et al. "
-        f"2016). The first chart shows that on a model of one $z$: expectations over {REPEATS:,} estimates.",
+        "With one draw, the expectation of importance sampling equals the ELBO; more draws never loosen the bound (Burda et "
+        f"al. 2016). The first chart shows this for a one-dimensional $z$: means over {REPEATS:,} estimates.",
         r"\mathbb{E} \log \frac{p(x, z \mid c)}{q(z \mid x, c)} \;\le\; \mathbb{E} \log \frac{1}{S} \sum_{s=1}^{S} "
         r"\frac{p(x, z_s \mid c)}{q(z_s \mid x, c)} \;\le\; \log p(x \mid c), \qquad z, z_s \sim q(z \mid x, c)",
         [from_posterior, LogMeanExp, settling],
@@ -164,19 +163,19 @@ def elbo_or_sampling() -> None:
 
 
 def not_zero() -> None:
-    """Show what a grey pixel costs against the probability that a model gives it, and the floors of the table."""
+    """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
     st.subheader("Why is the best possible figure not zero?", anchor=False)
     st.markdown(
-        "Because the pixels are grey. A model that gives a pixel of grey $x$ the probability $p$ of ink pays a "
-        "cross-entropy that is least at $p = x$, and there it is the entropy of $x$, which is nothing only for pure "
-        "black and white. Summed over the pixels that is a floor below which no model goes."
+        "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
+        "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
+        "Summed over the pixels, this entropy is the floor: no model scores lower."
     )
-    grey = float(st.slider("Grey of the pixel, x", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params"))
+    grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params"))
     elements.chart(
         plotly_charts.grey_cost(grey),
         code_snippets.grey_cost(grey),
         "grey-cost",
-        f"What a pixel of intensity {grey:g} costs against the probability of ink, least at {grey:g}",
+        f"The cost of a pixel of intensity {grey:g} against the probability of ink, lowest at {grey:g}",
     )
     scored, _ = table.with_readable_results([runs.run_named(name) for name in runs.cards()[0]])
     floors = table_formats.above_floors(table.entries(scored))
@@ -189,14 +188,14 @@ def not_zero() -> None:
         columns = {name: st.column_config.NumberColumn(format="%.1f") for name in numbers}
         st.dataframe(floors, hide_index=True, height="content", column_config=columns)
         st.caption(
-            "Test images, nats per image. The lowest stored figure of the table beside the entropy of the same pixels; the "
-            "difference is taken before all three are rounded."
+            "Test images, nats per image: the entropy of the scored pixels and the lowest stored figure. The difference is "
+            "computed before rounding."
         )
         elements.link("cll", "See the whole table")
     elements.explanation(
-        "A grey intensity counts as the expected score of its binarisation, ink with probability $x$. Even a model that knew "
-        "every intensity would pay its entropy; so only differences between models mean something, and figures for pixels "
-        "that were binarised, whose floor is zero, cannot be compared with these.",
+        "The score of a grey pixel is the expected score of its binarisation, ink with probability $x$. Even a perfect "
+        "prediction costs the entropy, so only differences between models are meaningful. Figures for binarised pixels have "
+        "a floor of 0 and cannot be compared with these.",
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
         [cross_entropy, MaskedBernoulli.log_prob],
     )

@@ -62,7 +62,7 @@ def test_every_page_opens(
     assert content(mine) == before
 
 
-@pytest.mark.parametrize("label", ["Rename it", "Keep it", "Put into the bin", "Restore", "Delete for good"])
+@pytest.mark.parametrize("label", ["Rename run", "Save note", "Move to the bin", "Restore", "Delete permanently"])
 def test_a_run_that_cannot_be_changed_stays_as_it_was(
     label: str, visit: Visit, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_sweep_that_cannot_be_stored_shows_a_sentence(
     visitor = visit("training", task="Sweep", sweep="a new one")
     visitor.text_area(key="sweep-text").set_value(SWEEP).run()
     words = UNWRITABLE[misfortune](monkeypatch)
-    (sentence,) = sentences(press(visitor, "Line up 1 of 1 runs"))
+    (sentence,) = sentences(press(visitor, "Queue 1 of 1 runs"))
     assert f"grid.toml could not be written ({words})" in sentence
 
 

@@ -122,7 +122,7 @@ def test_the_table_has_a_heading_for_them_and_the_map_no_digits_under_the_pointe
     assert f"{NAMED}, grey pixels, quadrants" in headings
     assert not [heading for heading in headings if heading.startswith("digits,")]
     visitor = visit("latent", beside="digits-quadrant-1")
-    assert "Move over a point" not in said(visitor)
+    assert "Hover over a point" not in said(visitor)
     assert '"images":"digits"' not in str([chart.proto.spec for chart in visitor.get("plotly_chart")])
 
 

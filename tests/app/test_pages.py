@@ -327,7 +327,7 @@ class TestGenerate:
             seen.append(pictures(visitor)[0])
         assert len(set(seen)) == 3
         assert seen[0] == seen[-1]
-        for words in ("Start from it", "Take its style"):
+        for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
         assert pictures(visitor)[0] not in seen
 
@@ -355,7 +355,7 @@ class TestGenerate:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
         before = pictures(visitor)[0]
-        for words in ("Start from it", "Take its style"):
+        for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
         assert pictures(visitor)[0] != before
         assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
@@ -531,8 +531,8 @@ class TestInpaint:
         visitor.session_state["ink"] = datasets.load("digits").test.images[5].numpy()
         visitor.run()
         assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
-            "Your drawing, its completions and where they disagree",
-            "Completions of one digit on walks through z",
+            "Your drawing, its completions and their spread",
+            "Completions of one digit along walks through z",
         ]
         (figure,) = figures_named(visitor, "reading")
         assert figure["data"][0]["x"] == list("0123456789")
@@ -894,12 +894,12 @@ class TestWhy:
 
     def test_z_from_three_sources_costs_what_it_has_not_seen(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("why", question="Prior at test")
-        leaves = re.search(
-            r"leaves ([\d.]+) nats, but its rate is ([\d.]+), together ([\d.]+), .* leaves ([\d.]+); .*, ([\d.]+)\.",
+        costs = re.search(
+            r"distortion ([\d.]+) \+ rate ([\d.]+) = −ELBO ([\d.]+) nats.*distortion ([\d.]+) nats.*distortion ([\d.]+) nats",
             said(visitor),
         )
-        assert leaves
-        posterior, rate, total, prior, ignorant = map(float, leaves.groups())
+        assert costs
+        posterior, rate, total, prior, ignorant = map(float, costs.groups())
         assert posterior + rate == pytest.approx(total, abs=0.11)
         assert total < prior < ignorant
         assert pictures(visit("why", question="Prior at test", seed="1")) != pictures(visitor)
@@ -910,12 +910,12 @@ class TestWhy:
         order = live.selectbox(key="unit-16").options
         dead = visit("why", **address, **{"unit-16": order[-1]})
         assert re.search(r"−ELBO \*\*\+\d+\.\d\*\* nats per image. The unit is worth its rate", said(live))
-        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is dead", said(dead))
+        assert re.search(r"rate 0\.0, so −ELBO \*\*\S?0\.\d\*\* nats per image. The unit is collapsed", said(dead))
         assert pictures(live) != pictures(dead)
 
     def test_a_wrong_label_loses_nats(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("why", question="No label", digit="8")
-        lost = re.search(r"when told 8, so the wrong word loses \*\*([\d.]+) nats", said(visitor))
+        lost = re.search(r"with the label 8\. The wrong label costs \*\*([\d.]+) nats", said(visitor))
         assert lost
         assert float(lost[1]) > 10
         assert "train vae --dataset digits" in said(visitor)
@@ -926,7 +926,7 @@ class TestWhy:
     ) -> None:
         untrained(configure("vae", dataset="digits", width=8, depth=1, latent=2), "plain", root=own_runs)
         visitor = visit("why", question="No label")
-        assert "`plain` needs −ELBO" in said(visitor)
+        assert "`plain`, without labels: −ELBO" in said(visitor)
         assert len(pictures(visitor)) == 2
 
     def test_averaging_leads_to_the_networks_answer(self, visit: Visit, without_mnist: None) -> None:
@@ -974,13 +974,13 @@ class TestTraining:
 
     def test_every_run_shows_its_latest_stage_until_then(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay=["digits-label", "digits-baseline-1"])
-        assert "**digits-label**, its stage after 150 epochs" in said(visitor)
-        assert "**digits-baseline-1**, its stage after 75 epochs" in said(visitor)
+        assert "**digits-label** after 150 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("75").run()
-        assert "**digits-label**, its stage after 50 epochs" in said(visitor)
-        assert "**digits-baseline-1**, its stage after 75 epochs" in said(visitor)
+        assert "**digits-label** after 50 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("0.25").run()
-        assert "**digits-baseline-1**, its stage after 0.25 epochs" in said(visitor)
+        assert "**digits-baseline-1** after 0.25 epochs" in said(visitor)
 
     def test_another_choice_of_runs_keeps_the_moment(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay="label", epoch="13")
@@ -1091,7 +1091,7 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
         address = {"visible-mnist": "any", "quadrants": quadrants}
         assert scored[visible] in said(visit("inpaint", **address)), visible
     address = {"visible-mnist": "any", "quadrants": ["top-left"]}
-    assert "is over all" not in said(visit("inpaint", **address))
+    assert "Test score of" not in said(visit("inpaint", **address))
 
 
 class TestTable:
@@ -1195,7 +1195,7 @@ class TestTable:
         visitor = self.estimated(visit, 100, 360)
         for _ in range(2):
             assert [error.value for error in visitor.error] == [
-                "This estimate is complete but not in the table. The disk is full."
+                "This estimate is complete but could not be stored in the table. The disk is full."
             ]
             visitor.run()
 

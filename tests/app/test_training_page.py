@@ -96,9 +96,9 @@ def test_the_form_starts_the_command_that_it_shows(
 
 def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(visit: Visit, own_runs: Path) -> None:
     visitor = form(visit, Model="quadrant", Name="mine")
-    assert "About 75 minutes: 150 epochs of 30 s, by" in said(visitor)
+    assert "About 75 minutes: 150 epochs of 30 s, estimated" in said(visitor)
     visitor.selectbox(key="new-visible").select("2").run()
-    assert "About 1.9 hours: 150 epochs of 30 s, and its baseline's 38 minutes before, by" in said(visitor)
+    assert "About 1.9 hours: 150 epochs of 30 s, after 38 minutes for its baseline, estimated" in said(visitor)
     visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
     assert "--alpha 0.0" in command_of(visitor)
 
@@ -336,7 +336,7 @@ def test_what_several_processes_trained_is_left_to_a_shell(
     together = train_command(run.card().config, "mine").replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
     assert f"{together} --resume" in [code.value for code in visitor.code]
     assert "Resume training" not in labels(visitor)
-    assert any("as many go on with it: start them from a shell" in caption.value for caption in visitor.caption)
+    assert any("Resume it from a shell with as many processes" in caption.value for caption in visitor.caption)
 
 
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(
@@ -383,7 +383,7 @@ def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
     assert len(visitor.dataframe[0].value) == 6
     text = 'flavour = "label"\ndataset = "digits"\nshifts = 0.0\nwarm_up = 5\nepochs = [2, 150]\n'
     visitor.text_area(key="sweep-text").set_value(text).run()
-    press(visitor, "Line up 1 of 2 runs")
+    press(visitor, "Queue 1 of 2 runs")
     command = "python -m cvae_core train label --dataset digits --width 128 --shifts 0.0 --epochs 2 --batch-size 64"
     assert started == [
         ("grid-digits-label-epochs-2", f"{command} --warm-up 5 --run grid-digits-label-epochs-2 --threads 3")
@@ -391,7 +391,7 @@ def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
-        ["grid-digits-label-epochs-2", "2", "not lined up"],
+        ["grid-digits-label-epochs-2", "2", "not queued"],
         ["digits-label", "150", "finished"],
     ]
 
@@ -402,13 +402,13 @@ def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
         ("grid", "flavour = ", "This is not TOML"),
         ("grid", 'flavour = "labels"', "flavour cannot be 'labels'"),
         ("../grid", 'flavour = "label"', "A run cannot be called"),
-        ("grid", f'flavour = "label"\nseed = {list(range(21))}', "These are 21 runs: from a page 20 are the most"),
+        ("grid", f'flavour = "label"\nseed = {list(range(21))}', "This sweep has 21 runs. The page allows 20"),
         (
             "grid",
             'flavour = "label"\nwidth = 8192\ndepth = [1, 64]',
             "weights are too large: a page trains at most 50,000,000",
         ),
-        ("kept", 'flavour = "label"', "There is a sweep 'kept' of other settings already"),
+        ("kept", 'flavour = "label"', "There is already a sweep 'kept' with other settings"),
         ("digits", 'flavour = "label"', "Run 'digits-label' has another configuration (dataset digits, not mnist"),
     ],
 )
@@ -459,13 +459,13 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
     chosen[:] = ["mine", "yours"]
     visitor = visit("training", task="Runs")
     visitor.text_area(key="note mine").set_value("the first one").run()
-    press(visitor, "Keep it")
+    press(visitor, "Save note")
     visitor.text_input(key="rename mine").set_value("digits-label").run()
-    assert "There is a run 'digits-label'" in press(visitor, "Rename it").toast[0].value
+    assert "There is a run 'digits-label'" in press(visitor, "Rename run").toast[0].value
     visitor.text_input(key="rename mine").set_value("yours").run()
-    press(visitor, "Rename it")
+    press(visitor, "Rename run")
     assert find("yours", own_runs).card().note == "the first one"
-    press(visitor, "Put into the bin")
+    press(visitor, "Move to the bin")
     assert "yours" not in runs.cards()[0]
     press(visitor, "Restore")
     assert find("yours", own_runs).card().note == "the first one"
@@ -475,7 +475,7 @@ def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen:
     chosen[:] = ["digits-label"]
     visitor = visit("training", task="Runs")
     assert "`digits-label` is pretrained and read-only." in said(visitor)
-    assert "Put into the bin" not in labels(visitor)
+    assert "Move to the bin" not in labels(visitor)
 
 
 def test_a_table_shows_the_settings_in_which_selected_runs_differ(

@@ -247,10 +247,10 @@ def test_all_ten_digits_are_written_in_the_hand_of_a_drawing(visit: Open) -> Non
     page = visit("generate?digit=0")
     page.wait_for_selector(".row canvas")
     before = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
-    page.get_by_text("Draw a digit, and have all ten").click()
+    page.get_by_text("Draw a digit and generate all ten").click()
     draw(page)
     lift(page)
-    page.get_by_role("button", name="Take its style").click()
+    page.get_by_role("button", name="Use its style").click()
     page.wait_for_function("() => /[?&]e[0-9]+=/.test(location.search)")
     settle(page)
     after = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
@@ -263,4 +263,4 @@ def test_a_drawing_has_a_place_on_the_map(visit: Open) -> None:
     draw(page)
     lift(page)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')._fullData.some(t => t.name === 'drawing')")
-    assert page.get_by_text("placed among its nearest neighbours").count() == 1
+    assert page.get_by_text("placed by its nearest neighbours").count() == 1

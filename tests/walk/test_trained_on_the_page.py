@@ -77,7 +77,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
             assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it updates in place
             expect(page.get_by_role("progressbar")).to_be_visible()
-            page.get_by_text("What it says").click()
+            page.get_by_text("Output", exact=True).click()
             expect(page.get_by_text("best so far").first).to_be_visible()
             button(page, "Stop training").click()
             button(page, "Resume training").wait_for()

@@ -380,7 +380,7 @@ def test_the_stage_slider_shows_another_moment_and_play_walks_on_to_the_last(vis
     assert list(dict.fromkeys(moments)) == [16, 20, 25, 30, 40, 50, 75, 100, 150]
     assert page.evaluate("window.seen.slice(0, -2).every(said => said.endsWith('&epoch=16'))")  # it stays
     assert page.evaluate("window.jumps") == 0
-    assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # as it was left
+    assert page.eval_on_selector(".js-plotly-plot", "g => g._fullData[0].visible") == "legendonly"  # unchanged
     slider = page.get_by_test_id("stSlider").locator("input[type=range]")
     assert slider.input_value() == slider.get_attribute("max")
     assert page.get_by_role("button", name="Play", exact=True).count() == 1
