@@ -30,7 +30,7 @@ else:
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
     elements.keep_pixels_crisp()
     uncaught_errors.watch()
-    no_ip_lookup.ask_nobody()
+    no_ip_lookup.disable()
     logs.to_stderr(st.get_option("logger.level"))
     url_state.remember()
     with elements.sentences():  # last resort: show an error that no page handles as a message

@@ -1,4 +1,4 @@
-"""How good is it, honestly?"""
+"""How good is each model?"""
 
 from app.cached import runs as library
 from app.display import elements

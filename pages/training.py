@@ -1,4 +1,4 @@
-"""How did it get there?"""
+"""How does a model learn?"""
 
 from collections.abc import Callable
 

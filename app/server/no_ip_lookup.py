@@ -3,7 +3,7 @@
 from streamlit import net_util
 
 
-def ask_nobody() -> None:
+def disable() -> None:
     """Make Streamlit reject foreign origins without the lookup: no request is sent, and no visitor waits for it.
 
     Streamlit runs this with the first visitor. A foreign web page that connects earlier would still cause a lookup.

@@ -62,7 +62,7 @@ def _stops(report: SessionReport, requested: bool) -> bool:
     """Return whether training stops now. Several processes stop after the same step: none can take the next one alone."""
     if distributed.processes() == 1:
         return requested
-    return isinstance(report, Stepped) and distributed.anybody(requested)
+    return isinstance(report, Stepped) and distributed.any_process(requested)
 
 
 def ensure_data(name: Dataset) -> None:

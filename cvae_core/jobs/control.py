@@ -138,12 +138,12 @@ def begun_with(root: Path, run: str) -> Options:
 
 
 def _stalled(root: Path, queue: Queue, run: str) -> RunState | None:
-    """Return the state of a stalled process without a pulse: its thread no longer touches its sign of life."""
+    """Return the state of a stalled process without a pulse: its thread no longer touches its heartbeat file."""
     since = queueing.silent(root, run)
     if since is None or since < heartbeat.STALLED_AFTER:
         return None
     pids = ", ".join(str(entry.process.pid) for entry in queue.entries if entry.run == run)
-    return RunState("stalled", f"no sign of life for {since:.0f} s, but process {pids} exists: it may be suspended")
+    return RunState("stalled", f"no heartbeat for {since:.0f} s, but process {pids} exists: it may be suspended")
 
 
 def _running(found: Pulse, resume: Job) -> RunState:

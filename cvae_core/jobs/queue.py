@@ -5,7 +5,7 @@
     ROOT/.queue/RUN.alive       touched every few seconds by the process that trains or waits, for readers on other hosts
 
 An entry identifies its process by ID and start time. The next process to change the queue removes entries of dead processes.
-Processes of another host cannot be seen; their entries are removed after a minute without a sign of life.
+Processes of another host cannot be seen; their entries are removed after a minute without a heartbeat.
 """
 
 import logging
@@ -30,7 +30,7 @@ from cvae_core.system.type_checks import Moment, fits
 LOG = logging.getLogger(__name__)
 POLL = 0.2  # seconds between two checks of the first waiting process; the others check less often
 POLL_AT_MOST = 1.0
-BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between signs of life, and without one until removal
+BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between heartbeats, and without one until removal
 WAITS = "Waits for"  # the message of a waiting process begins with this
 
 
@@ -238,7 +238,7 @@ def _to_json(entry: Entry) -> dict[str, object]:
 
 
 def _is_present(root: Path, entry: Entry) -> bool:
-    """Return whether the process of an entry exists; on another host, whether its last sign of life is recent."""
+    """Return whether the process of an entry exists; on another host, whether its last heartbeat is recent."""
     if entry.process.here:
         return entry.process.alive
     since = silent(root, entry.run)
@@ -246,7 +246,7 @@ def _is_present(root: Path, entry: Entry) -> bool:
 
 
 def silent(root: Path, run: str) -> float | None:
-    """Return the seconds since the last sign of life of a run's training, running or waiting; None if unknown."""
+    """Return the seconds since the last heartbeat of a run's training, running or waiting; None if unknown."""
     try:
         return time.time() - _sign_of_life(root, run).stat().st_mtime
     except (OSError, ConfigError):  # the file is missing, or the run's name is a link

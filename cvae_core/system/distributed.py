@@ -78,7 +78,7 @@ def agreed(answer: bool) -> bool:
     return bool(shared)
 
 
-def anybody(answer: bool) -> bool:
+def any_process(answer: bool) -> bool:
     """Return whether the answer is True in any process. All processes must call this function."""
     return bool(add_up(torch.tensor(float(answer))))
 

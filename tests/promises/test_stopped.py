@@ -70,10 +70,10 @@ def test_a_trainer_that_is_stopped_before_its_first_card_is_stalled(
     a_minute_ago(tmp_path, process)
     stalled = control.state_of(tmp_path, "mine")
     assert stalled.state == "stalled"
-    assert stalled.reason.startswith("no sign of life for 7")
+    assert stalled.reason.startswith("no heartbeat for 7")
     assert f"process {process.pid} exists" in stalled.reason
     assert main.main(["queue", "--root", str(tmp_path)]) == 0
-    assert "no sign of life for 7" in capsys.readouterr().out
+    assert "no heartbeat for 7" in capsys.readouterr().out
     process.send_signal(signal.SIGCONT)
     until(lambda: control.state_of(tmp_path, "mine").state == state)
     measured("stopped", trainers=1, not_called_stalled=0)
