@@ -276,5 +276,5 @@ def from_json(card: Mapping[str, Any]) -> Config:
     values = dict(card)
     kind = _CLASSES.get(values.pop("flavour", ""))
     if kind is None or not fills(kind, values):
-        raise ConfigError("The configuration in the card is not of this version of the lab: train the run anew.")
+        raise ConfigError("The configuration in the card is not of this version of the lab: train the run again.")
     return kind(**values)

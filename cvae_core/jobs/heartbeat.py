@@ -82,7 +82,7 @@ def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
         path.write_bytes(_filled(content))
     except OSError as error:
         raise NotWritable(
-            f"{path} could not be written ({error.strerror}): make room or choose another --root."
+            f"{path} could not be written ({error.strerror}): free disk space or choose another --root."
         ) from error
     beaten = time.monotonic()
 

@@ -39,7 +39,7 @@ def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
         transcript.write(_encoded(f"{PROMPT}{job.command(root)}\n"))
     except (OSError, RunDamaged) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
-        raise NotWritable(f"{path} cannot be written ({reason}): make room, or delete it.") from error
+        raise NotWritable(f"{path} cannot be written ({reason}): free disk space, or delete it.") from error
     with transcript:
         files.write_json(path.with_suffix(JOB), job.to_json())
         yield transcript

@@ -783,7 +783,7 @@ def test_a_disk_that_fills_up_leaves_nothing(complete: Run, tmp_path: Path, monk
 
     def full(path: Path, content: bytes) -> None:
         if path.name == "stages.npz":
-            raise NotWritable(f"{path} could not be written (No space left on device): make room.")
+            raise NotWritable(f"{path} could not be written (No space left on device): free disk space.")
         write(path, content)
 
     monkeypatch.setattr(files, "write", full)
