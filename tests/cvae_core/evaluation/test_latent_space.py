@@ -343,7 +343,7 @@ def test_another_map_in_the_place_of_one_is_not_shown(embedding: Embedding, tiny
     run = untrained(tiny("vae"))
     store_embedding(run, PCA, embedding)
     shutil.copy(run.folder / PCA.file, run.folder / USUAL.file)
-    with pytest.raises(RunDamaged, match=r"embedding-tsne\.npz does not hold what"):
+    with pytest.raises(RunDamaged, match=r"embedding-tsne\.npz has content that this"):
         stored_embedding(run, USUAL)
 
 

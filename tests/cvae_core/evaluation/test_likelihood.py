@@ -375,7 +375,7 @@ def test_a_curve_in_the_place_of_cells_is_not_taken_for_them(tiny: Tiny, untrain
     store(run, [cell(samples=1)])
     results.store(run, [cell(samples=2)], run.weights_digest(), results.CURVE)
     shutil.copy(run.folder / results.CURVE, run.folder / results.RESULTS)
-    with pytest.raises(RunDamaged, match=r"cll\.json does not hold what"):
+    with pytest.raises(RunDamaged, match=r"cll\.json has content that this"):
         stored_cells(run)
 
 

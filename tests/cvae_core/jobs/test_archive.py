@@ -153,7 +153,7 @@ def test_only_whole_and_finished_runs_are_packed(complete: Run, tmp_path: Path) 
     with pytest.raises(RunNotFound, match="without its weights"):
         packed(scored)
     files.write_json(stale.folder / "cll.json", {"weights": "0" * 64, "cells": []})
-    with pytest.raises(ArchiveRefused, match=r"cll\.json does not hold what"):
+    with pytest.raises(ArchiveRefused, match=r"cll\.json has content that this"):
         packed(stale)
 
 
