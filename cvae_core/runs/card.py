@@ -81,7 +81,7 @@ class Card:
     def trouble(self) -> str:
         """Return what is wrong with a run's model and what to do; an empty text if it is sound or not finished yet."""
         if self.status != "finished" and self.verdict:
-            return f"diverged: training ended early. The stored weights are those of epoch {self.best_epoch}."
+            return f"diverged: training ended early. The run has the weights of epoch {self.best_epoch}."
         return verdicts.told(self.verdict, self.config, self.metrics, self.rates)
 
     def job(self, run: str, *, resume: bool = False) -> Job:

@@ -59,7 +59,7 @@ def test_a_run_in_use_by_several_processes_is_neither_moved_nor_replaced_until_t
             pytest.raises(RunInUse, match=r"'digits-label' is in use \((evalu|map)"),
         ):
             MOVES[move](run)
-        sentence = rf"is in use \(map, process {os.getpid()}\): wait until that has ended, or stop it, and try again"
+        sentence = rf"is in use \(map, process {os.getpid()}\): wait until it has ended, or stop it, and try again"
         with pytest.raises(RunInUse, match=sentence):
             MOVES[move](run)
         housekeeping.annotate(root, "digits-label", "a note hinders nobody")

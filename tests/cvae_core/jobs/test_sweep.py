@@ -133,7 +133,7 @@ def test_a_file_that_another_editor_wrote_is_the_same_sweep(encoding: str, tmp_p
 def test_a_file_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
     for content in (b"\x80", b"\xff\xfea", TINY.encode("utf-16-le"), TINY.encode("utf-32")):
         (tmp_path / "grid.toml").write_bytes(content)
-        with pytest.raises(ConfigError, match=r"grid\.toml(:| is) .*no TOML"):
+        with pytest.raises(ConfigError, match=r"grid\.toml(:| is) .*not TOML"):
             plan(tmp_path / "grid.toml", tmp_path)
 
 
