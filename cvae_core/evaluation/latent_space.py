@@ -88,7 +88,7 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
     rows = torch.arange(min(layout.points, len(split)))
     if not 1 <= layout.perplexity < len(rows):
         raise ConfigError(
-            f"Perplexity cannot be {layout.perplexity}: it lies between 1 and the number of points, {len(rows)}."
+            f"Perplexity cannot be {layout.perplexity}: it must lie between 1 and the number of points, {len(rows)}."
         )
     z = posterior_means(model, split, rows).numpy()
     if not (np.isfinite(z).all() and (z.std(axis=0) > MIN_SPREAD).sum() >= 2):

@@ -164,7 +164,7 @@ def _configured(values: Mapping[str, Any]) -> Config:
     flavour, preset = changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET)
     for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
         if value not in names:
-            raise ConfigError(f"{key} cannot be {value!r}: it is one of {', '.join(names)}.")
+            raise ConfigError(f"{key} cannot be {value!r}: it must be one of {', '.join(names)}.")
     defaults = preset_of(flavour, preset)
     known = [field.name for field in fields(defaults)]
     for key, value in changes.items():

@@ -65,7 +65,7 @@ BAD = {
     "brackets in brackets": (f"seed = {'[' * 5000}", "is not TOML: maximum recursion depth"),
     "a number too long to read": (f"{TINY}seed = {'9' * 5000}", "is not TOML: Exceeds the limit"),
     "a number too long to repeat": (f"{TINY}seed = 0x{'f' * 5000}", "is not TOML: Exceeds the limit"),
-    "no flavour": ("seed = 1", "flavour cannot be None: it is one of vae"),
+    "no flavour": ("seed = 1", "flavour cannot be None: it must be one of vae"),
     "unknown flavour": ('flavour = ["label", "gan"]', "flavour cannot be 'gan'"),
     "unknown preset": ('flavour = "vae"\npreset = "huge"', "preset cannot be 'huge'"),
     "preset that a flavour lacks": ('flavour = "baseline"\npreset = "ladder"', "no ladder preset of a baseline"),
