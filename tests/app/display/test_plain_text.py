@@ -90,7 +90,7 @@ class Module:
                 yield node
 
     def called(self, call: ast.Call) -> ast.FunctionDef | None:
-        """Return the called function if it must be one of the lab's."""
+        """Return the called function if it is one of the lab's."""
         match call.func:
             case ast.Name(id=name) if name in self.imports:
                 module, _, name = self.imports[name].rpartition(".")
@@ -102,7 +102,7 @@ class Module:
         return None
 
     def element(self, call: ast.Call) -> str | None:
-        """Return the name of the called element if it must be one of Streamlit's."""
+        """Return the name of the called element if it is one of Streamlit's."""
         match call.func:
             case ast.Attribute(value=ast.Name(id=base)) if base in self.imports and base != "st":
                 return None
