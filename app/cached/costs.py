@@ -49,9 +49,9 @@ def by_source(key: RunKey) -> list[Cost]:
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
-def of_silence(key: RunKey, unit: int) -> tuple[Cost, Cost]:
+def of_fixing(key: RunKey, unit: int) -> tuple[Cost, Cost]:
     """Return the mean cost of an image with all of z, and with one dimension fixed to its prior mean."""
-    whole, less = ablations.cost_of_silence(*_first(key), unit)
+    whole, less = ablations.cost_of_fixing(*_first(key), unit)
     return _cost(whole), _cost(less)
 
 

@@ -19,7 +19,7 @@ from cvae_core.pictures import recipes
 COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
 ALL = "all ten"
-TEACHERS_DIGIT = 3
+DEFAULT_DIGIT = 3
 STYLES, PREVIEW_SEED = 7, 7
 MEAN_OF_POSTERIOR = "Sets the sliders to the mean of q(z | x, c) of the {}"
 
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 def label_of(digit: str) -> int:
     """Return the label of a digit, or TEACHERS_DIGIT if all ten are chosen and one is needed."""
-    return TEACHERS_DIGIT if digit == ALL else int(digit)
+    return DEFAULT_DIGIT if digit == ALL else int(digit)
 
 
 def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:

@@ -99,7 +99,7 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         indices = controls.test_digits(test, seed)
     with place:
         st.caption("Click a quadrant to show or hide it:")
-        drawing_pad.doors(test.images[indices[0]].numpy(), indices[0], opened)
+        drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
     if not datasets.on_disk("mnist"):
         st.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(

@@ -152,7 +152,7 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
             words = "Index, label, coordinates and z of each selected point"
             file = f"{key.name}-selected.csv"
             elements.file_button("CSV of the selection", partial(maps.csv, embedding, indices), file, words=words)
-        st.button("Clear selection", icon=":material/deselect:", on_click=map_selection.let_go)
+        st.button("Clear selection", icon=":material/deselect:", on_click=map_selection.clear_selection)
 
 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:

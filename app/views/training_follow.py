@@ -73,8 +73,8 @@ def _followed(root: Path, queue: Queue) -> list[str]:
     cards.sort(key=lambda named: named[1].created, reverse=True)
     unfinished = [name for name, card in cards if card.status != "finished"]
     finished = [name for name, card in cards if card.status == "finished"][:LATEST]
-    unborn = [name for name in output_log.recent(root)[:LATEST] if not run.run_at(name, root).exists()]
-    return list(dict.fromkeys([*present, *unfinished, *unborn, *finished]))
+    never_started = [name for name in output_log.recent(root)[:LATEST] if not run.run_at(name, root).exists()]
+    return list(dict.fromkeys([*present, *unfinished, *never_started, *finished]))
 
 
 def _panel(root: Path, names: list[str], busy: bool) -> None:

@@ -45,7 +45,7 @@ def show() -> None:
         if keys := [key for name in chosen if (key := library.any_key(name)) and cards[name].epochs]:
             training_replay.compare(keys)
         if permission.may_train():
-            _upkeep(root, chosen, cards)
+            _maintain(root, chosen, cards)
             _bin(root)
 
 
@@ -162,7 +162,7 @@ def _differences(cards: Mapping[str, Card]) -> None:
     st.caption(f"Only settings that differ are shown. Bold: different from {plain(first)}.")
 
 
-def _upkeep(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
+def _maintain(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
     """Offer to rename, annotate or discard the selected run, if it is one's own."""
     if len(chosen) != 1:
         st.caption("Select one run of your own to rename it, add a note or move it to the bin.")

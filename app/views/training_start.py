@@ -48,9 +48,9 @@ def show() -> None:
         timing.require_small(config)
         housekeeping.vacant(root, name)
         finished = sameness.finished(root)
-        if twin := finished.get(config):
+        if same := finished.get(config):
             raise RunInUse(
-                f"Run {twin!r} has exactly these settings and is finished. Use that run, or change a setting."
+                f"Run {same!r} has exactly these settings and is finished. Use that run, or change a setting."
             )
         baseline = Planned(name, config).missing_baseline(root, finished)
     except LabError as error:

@@ -9,7 +9,7 @@ from app.display.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls, latent_sliders, run_pickers, run_pictures
 from cvae_core.data.conditions import LABELS
-from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_silence, silenced
+from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_fixing, with_unit_fixed
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import LabelCVAE
 from cvae_core.models.objectives import elbo
@@ -103,7 +103,7 @@ def collapsed() -> None:
             f"Test digits, their reconstructions, and reconstructions with {name} fixed to its prior mean",
             rows=("image", "all units", f"without {name}"),
         )
-        whole, less = costs.of_silence(key, unit)
+        whole, less = costs.of_fixing(key, unit)
         worth = "collapsed: it carries almost no information" if rates[unit] < DEAD_RATE else "worth its rate"
         if less.total < whole.total and rates[unit] >= DEAD_RATE:
             worth = "not worth its rate"
@@ -123,7 +123,7 @@ def collapsed() -> None:
         "training, before the decoder uses them. The presets therefore increase the weight of the rate from zero.",
         r"\text{rate}_j = \mathrm{KL}\big(q(z_j \mid x, c) \,\|\, p(z_j \mid c)\big) = 0 \quad\Leftrightarrow\quad "
         r"q(z_j \mid x, c) = p(z_j \mid c)",
-        [silenced, cost_of_silence, rates_of_units],
+        [with_unit_fixed, cost_of_fixing, rates_of_units],
     )
 
 

@@ -17,7 +17,7 @@ from cvae_core.data.masks import PIXELS, SIDE, flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
-PAD, DOORS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
+PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
 LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
 _INK = "ink"  # in the session: the drawing, 784 bytes
 _GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
@@ -74,16 +74,16 @@ def pad(
     return ink()
 
 
-def doors(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
+def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
     """Show the test digit (784,) uint8 with a number; a click shows or hides a quadrant."""
     _pad(
-        key=DOORS,
+        key=QUADRANT_BUTTONS,
         data={
             **_sheet(image, number, quadrants),
             "fixed": f"Test digit {number}, whose quadrants can be shown and hidden",
         },
         on_ink_change=lambda: None,
-        on_visible_change=lambda: quadrants.choose(live_decoder.news(DOORS, "visible")),
+        on_visible_change=lambda: quadrants.choose(live_decoder.news(QUADRANT_BUTTONS, "visible")),
     )
 
 

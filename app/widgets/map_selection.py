@@ -93,7 +93,7 @@ def selection(dataset: str) -> Sequence[int]:
     return indices
 
 
-def let_go() -> None:
+def clear_selection() -> None:
     """Clear the selection."""
     _hold(st.session_state[_HELD][0], ())
 

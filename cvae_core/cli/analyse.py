@@ -261,7 +261,7 @@ class Import:
 
     def __call__(self) -> None:
         """Check and unpack the archive, then print where the run came from."""
-        run = archives.take_in(self.archive, self.root, self.run)
+        run = archives.unpack(self.archive, self.root, self.run)
         again = in_root(f"python -m cvae_core evaluate {run.name}", self.root)
         print(
             f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. Its files are complete. To "

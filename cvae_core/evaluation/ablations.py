@@ -26,7 +26,7 @@ def cost_by_source(model: FlatVAE, x: Tensor, c: Condition, noise: Tensor) -> li
     return [_terms(model, x, c, latents) for latents in by_source(model, x, c, noise)]
 
 
-def silenced(model: ConditionalVAE, latents: Latents, c: Condition, unit: int) -> Latents:
+def with_unit_fixed(model: ConditionalVAE, latents: Latents, c: Condition, unit: int) -> Latents:
     """Set one dimension of z to its prior mean, ε = 0. The others keep their base noise."""
     noise = latents.noise.clone()
     noise[..., unit] = 0
@@ -34,11 +34,11 @@ def silenced(model: ConditionalVAE, latents: Latents, c: Condition, unit: int) -
 
 
 @torch.no_grad()
-def cost_of_silence(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, unit: int) -> tuple[Elbo, Elbo]:
+def cost_of_fixing(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, unit: int) -> tuple[Elbo, Elbo]:
     """Return the ELBO's terms with all dimensions of z, and with one at its prior mean and without its rate."""
     latents = model.infer(x, c, noise)
     kept = _terms(model, x, c, latents)
-    without = _terms(model, x, c, silenced(model, latents, c, unit))
+    without = _terms(model, x, c, with_unit_fixed(model, latents, c, unit))
     return kept, Elbo(without.reconstruction, kept.rate - latents.rate[..., unit].mean(0))
 
 

@@ -62,7 +62,7 @@ def packed(run: Run) -> bytes:
     return buffer.getvalue()
 
 
-def take_in(archive: Path, root: Path, name: str | None = None) -> Run:
+def unpack(archive: Path, root: Path, name: str | None = None) -> Run:
     """Unpack an archive into a new run under `root` after all checks; `name` replaces the run's name in the archive.
 
     An invalid name of the archive's folder is turned into a valid one; without a folder, the run is named after the

@@ -17,7 +17,7 @@ from cvae_core.config.presets import calmer
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import heartbeat, output_log
 from cvae_core.jobs import queue as queueing
-from cvae_core.jobs.heartbeat import Pulse
+from cvae_core.jobs.heartbeat import Heartbeat
 from cvae_core.jobs.queue import WAITS, Queue, cancel, look, readable
 from cvae_core.runs.card import CARD, Card, read_card, write_card
 from cvae_core.system import processes
@@ -105,7 +105,7 @@ def start(root: Path, job: Job) -> None:
 def state_of(root: Path, run: str) -> RunState:
     """Return the state of a run; raise RunNotFound if neither a run nor a queue entry has that name, and RunDamaged.
 
-    If the queue's file is damaged, the state comes from the run's card and pulse alone.
+    If the queue's file is damaged, the state comes from the run's card and heartbeat alone.
     """
     (queue, damage), folder = readable(root), folder_of(run, root)
     if place := queue.place(run):
@@ -120,7 +120,7 @@ def state_of(root: Path, run: str) -> RunState:
             return _state_without_card(root, run)
         return _ended(card, run)
     found = heartbeat.read(folder)
-    if found and found.goes_on:
+    if found and found.continues:
         return _running(found, card.job(run, resume=True))
     card = _card(folder) or card
     if card.status != "running":  # it ended between the two reads
@@ -138,7 +138,7 @@ def begun_with(root: Path, run: str) -> Options:
 
 
 def _stalled(root: Path, queue: Queue, run: str) -> RunState | None:
-    """Return the state of a stalled process without a pulse: its thread no longer touches its heartbeat file."""
+    """Return the state of a process whose heartbeat in the queue has stopped and that has none in a run's folder."""
     since = queueing.silent(root, run)
     if since is None or since < heartbeat.STALLED_AFTER:
         return None
@@ -146,7 +146,7 @@ def _stalled(root: Path, queue: Queue, run: str) -> RunState | None:
     return RunState("stalled", f"no heartbeat for {since:.0f} s, but process {pids} exists: it may be suspended")
 
 
-def _running(found: Pulse, resume: Job) -> RunState:
+def _running(found: Heartbeat, resume: Job) -> RunState:
     """Return whether a training moves or is stalled; a stalled one on another host may be dead, and can be resumed."""
     process, still = found.process, f"no step for {found.silent:.0f} s"
     if found.silent < heartbeat.STALLED_AFTER:
@@ -181,11 +181,11 @@ def _card(folder: Path) -> Card | None:
 
 
 def _trainer(root: Path, run: str) -> Process | None:
-    """Return the process that trains a run, from the queue or, because torchrun skips the queue, from its pulse."""
+    """Return the process that trains a run, from the queue or, because torchrun skips the queue, from its heartbeat."""
     (queue, _), found = readable(root), heartbeat.read(folder_of(run, root))
     if queue.training and queue.trains(run):
         return queue.training.process
-    return found.process if found and found.goes_on else None
+    return found.process if found and found.continues else None
 
 
 def _has_ended(process: Process, seconds: float) -> bool:

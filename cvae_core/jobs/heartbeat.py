@@ -1,4 +1,4 @@
-"""A training's pulse, a file in its run's folder: its process, progress, last step and final error. Nothing imports torch.
+"""A training's heartbeat, a file in its run's folder: its process, progress, last step and final error. Nothing imports torch.
 
 The file has its full size from the beginning and is overwritten in place, so that the final error fits on a full disk.
 """
@@ -34,7 +34,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Pulse:
+class Heartbeat:
     """The content of the file."""
 
     process: Process
@@ -50,7 +50,7 @@ class Pulse:
         return time.time() - self.beaten
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         """Return whether its process exists, or may exist: on another host only the time of its last beat is known."""
         return not self.words and (self.process.alive or not self.process.here)
 
@@ -67,7 +67,7 @@ class Pulse:
 
 @contextmanager
 def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
-    """Keep a pulse in a run's folder and yield the function that updates it; store the error that ends the training."""
+    """Keep a heartbeat in a run's folder and yield the function that updates it; store the error that ends the training."""
     path, process = unlinked(folder / FILE, folder.parent), processes.this()
     content: dict[str, object] = {
         "pid": process.pid,
@@ -106,17 +106,17 @@ def beating(folder: Path) -> Iterator[Callable[[Progress], None]]:
     path.unlink(missing_ok=True)
 
 
-def read(folder: Path) -> Pulse | None:
-    """Return the pulse in a run's folder, or None if there is none that can be read."""
+def read(folder: Path) -> Heartbeat | None:
+    """Return the heartbeat in a run's folder, or None if there is none that can be read."""
     path = folder / FILE
     for _ in range(LOOKS):
         try:
             content = json.loads(files.read(path, files.MEGABYTE))
             process = Process(content.pop("pid"), content.pop("born"), content.pop("host", ""))
             progress = Progress(**content.pop("progress"))
-            pulse = Pulse(process=process, progress=progress, beaten=path.stat().st_mtime, **content)
-            if fits(pulse, Pulse):
-                return pulse
+            found = Heartbeat(process=process, progress=progress, beaten=path.stat().st_mtime, **content)
+            if fits(found, Heartbeat):
+                return found
         except (OSError, RunDamaged):
             return None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -126,7 +126,7 @@ def read(folder: Path) -> Pulse | None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the pulse of a dead training."""
+    """Remove the heartbeat of a dead training."""
     (folder / FILE).unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labelled
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
-from cvae_core.evaluation.ablations import by_source, silenced
+from cvae_core.evaluation.ablations import by_source, with_unit_fixed
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
@@ -117,7 +117,7 @@ def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], uni
     x, c = held_out(model.config, test, torch.tensor(indices))
     with torch.inference_mode():
         whole = _inferred(model, x, c)
-        reduced = silenced(model, whole, c, unit)
+        reduced = with_unit_fixed(model, whole, c, unit)
         rows = [completed(model.likelihood(latents, c), c)[0] for latents in (model.draw(c, whole.noise), reduced)]
     return Sheet(as_bytes(torch.stack([x, *rows])))
 

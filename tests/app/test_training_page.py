@@ -117,14 +117,14 @@ def test_a_quadrant_run_whose_baseline_has_other_settings_than_it_needs_is_refus
 def test_a_run_of_other_images_is_no_twin_and_no_baseline(
     visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
 ) -> None:
-    twin = {"Model": "quadrant", "Latent_dimensions": 16, "Name": "mine"}
-    assert "exactly these settings" in form(visit, **twin).warning[0].value
+    same = {"Model": "quadrant", "Latent_dimensions": 16, "Name": "mine"}
+    assert "exactly these settings" in form(visit, **same).warning[0].value
     for name in ("digits-quadrant-1", "digits-baseline-1"):
         run = find(name, own_runs)
         run.write_card(replace(run.card(), data_fingerprint="0" * 64))
-    assert "Start" in labels(form(visit, **twin))
+    assert "Start" in labels(form(visit, **same))
     visitor = form(visit, Model="quadrant", Name="mine")
-    assert "and its baseline's" in said(visitor)  # the pretrained one does not fit, and a new one needs another name
+    assert "for its baseline" in said(visitor)  # the pretrained one does not fit, and a new one needs another name
     run.write_card(replace(run.card(), read_only=False))
     visitor = form(visit, Model="quadrant", Name="mine")
     assert "would be called 'digits-baseline-1', but that run has another" in visitor.warning[0].value

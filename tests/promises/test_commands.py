@@ -146,7 +146,7 @@ def test_a_command_in_an_archive_is_not_imported(root: Path, tmp_path: Path, mea
         with zipfile.ZipFile(archive, "w") as forged:
             for name, content in contents.items():
                 forged.writestr(name, signed_json({**card, "command": command}) if name.endswith(CARD) else content)
-        run = archives.take_in(archive, root, f"theirs-{number}")
+        run = archives.unpack(archive, root, f"theirs-{number}")
         assert MARK not in (run.folder / CARD).read_text()
     measured("commands", in_archives=len(COMMANDS), shown_or_run=0)
 

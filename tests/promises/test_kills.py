@@ -54,9 +54,9 @@ def queue():
     with queueing.turn(root, a_job("waits")):
         pass
 
-def take_in():
+def unpack():
     shutil.rmtree(root.parent / "elsewhere" / "came", ignore_errors=True)
-    archives.take_in(root.parent / "out" / "export.zip", root.parent / "elsewhere", "came")
+    archives.unpack(root.parent / "out" / "export.zip", root.parent / "elsewhere", "came")
 
 work = {
     "embedding": lambda: latent.store_embedding(run, layout, embedding, weights),
@@ -64,7 +64,7 @@ work = {
     "judgement": lambda: judging.store_judgement(run, findings, weights),
     "queue": queue,
     "export": lambda: files.write(root.parent / "out" / "export.zip", archives.packed(run)),
-    "import": take_in,
+    "import": unpack,
     "card": lambda: run.write_card(run.card()),
 }
 for line in sys.stdin:

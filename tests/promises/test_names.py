@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from cvae_core.cli import main
 from cvae_core.errors import ArchiveRefused, ConfigError, RunInUse
 from cvae_core.jobs import archive as archives
-from cvae_core.jobs.archive import take_in
+from cvae_core.jobs.archive import unpack
 from cvae_core.runs.run import find, run_at
 from cvae_core.system.folders import NAME, folder_of
 from tests.measuring import Measured
@@ -105,10 +105,10 @@ def test_no_name_in_an_archive_leaves_the_root(count: int, root: Path, tmp_path:
                     info.filename = rename(path) or "x"
                     packed.writestr(info, content)
             with pytest.raises((ArchiveRefused, ConfigError, RunInUse)):
-                take_in(archive, tmp_path / "new", name)
+                unpack(archive, tmp_path / "new", name)
             assert not any((tmp_path / "new").iterdir())
             with suppress(ArchiveRefused):  # a folder that people might call so gives a name that can be
-                run = take_in(archive, tmp_path / "new")
+                run = unpack(archive, tmp_path / "new")
                 assert run.folder.parent == tmp_path / "new"
                 assert NAME.fullmatch(run.name)
                 assert {path.name for path in (tmp_path / "new").iterdir()} <= {run.name, ".queue"}

@@ -16,7 +16,7 @@ from cvae_core.evaluation.results import RESULTS, Cell, stored_cells
 from cvae_core.evaluation.sample_quality import RESULTS as JUDGEMENT
 from cvae_core.evaluation.sample_quality import Finding, store_judgement, stored_judgement
 from cvae_core.jobs import heartbeat, queue
-from cvae_core.jobs.heartbeat import Progress, Pulse
+from cvae_core.jobs.heartbeat import Heartbeat, Progress
 from cvae_core.jobs.queue import Entry
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import find, readable
@@ -141,7 +141,7 @@ def test_a_queue_of_impossible_numbers_is_damaged(change: dict[str, Any], tmp_pa
     measured("numbers", values=1)
 
 
-@pytest.mark.parametrize("kind", [Card, Cell, Finding, Process, Progress, Pulse, Entry])
+@pytest.mark.parametrize("kind", [Card, Cell, Finding, Process, Progress, Heartbeat, Entry])
 def test_every_number_has_a_range_beside_its_type(kind: Any) -> None:
     hints = get_type_hints(kind, include_extras=True)
     assert [field.name for field in fields(kind) if _is_bare(hints[field.name])] == []

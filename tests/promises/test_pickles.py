@@ -19,7 +19,7 @@ from cvae_core.evaluation.latent_space import stored_embedding
 from cvae_core.evaluation.results import stored_cells
 from cvae_core.evaluation.sample_quality import stored_judgement
 from cvae_core.jobs import heartbeat, sweep
-from cvae_core.jobs.archive import take_in
+from cvae_core.jobs.archive import unpack
 from cvae_core.jobs.queue import look
 from cvae_core.runs.run import find
 from cvae_core.system import files, formats
@@ -84,7 +84,7 @@ READERS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {  # path in a 
     "map": (f"{RUN}/embedding-tsne.npz", lambda root, _: stored_embedding(find(RUN, root))),
     "classifier": ("classifier-digits.safetensors", lambda root, _: load_classifier("digits", root)),
     "queue": (".queue/queue.json", lambda root, _: look(root)),
-    "archive": ("x.zip", lambda root, path: take_in(path, root, "theirs")),
+    "archive": ("x.zip", lambda root, path: unpack(path, root, "theirs")),
     "sweep": ("x.toml", lambda root, path: sweep.plan(path, root)),
     "data set": ("MNIST/raw/train-images-idx3-ubyte", lambda *_: datasets.load("mnist")),
 }

@@ -48,7 +48,7 @@ def test_a_unit_without_a_rate_is_not_missed(digits: DataSet) -> None:
         head.weight[row], head.bias[row] = 0, 0
     whole = model.infer(x, c, torch.zeros(1, 1, model.latent))
     assert not whole.rate[..., unit].any()
-    less = ablations.silenced(model, whole, c, unit)
+    less = ablations.with_unit_fixed(model, whole, c, unit)
     torch.testing.assert_close(less.z, whole.z, rtol=0, atol=0)
 
 
@@ -57,9 +57,9 @@ def test_a_silenced_unit_saves_its_rate_and_loses_its_information(name: str, dig
     model, x, c, epsilon = shown(name, digits)
     rates = model.infer(x, c, epsilon).rate.mean((0, 1))
     loudest, quietest = int(rates.argmax()), int(rates.argmin())
-    whole, less = ablations.cost_of_silence(model, x, c, epsilon, loudest)
+    whole, less = ablations.cost_of_fixing(model, x, c, epsilon, loudest)
     torch.testing.assert_close(whole.value(), elbo(model, x, c, epsilon).value(), rtol=1e-4, atol=1e-3)
     assert float((whole.rate - less.rate).mean()) == pytest.approx(float(rates[loudest]), rel=1e-4)
     assert whole.value().mean() > less.value().mean() + 1
-    whole, less = ablations.cost_of_silence(model, x, c, epsilon, quietest)
+    whole, less = ablations.cost_of_fixing(model, x, c, epsilon, quietest)
     assert float((whole.value() - less.value()).mean()) == pytest.approx(0, abs=0.1)

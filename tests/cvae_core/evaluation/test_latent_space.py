@@ -213,7 +213,9 @@ def test_other_perplexities_lay_the_points_out_otherwise(tiny: Tiny, digits: Dat
 
 @pytest.mark.parametrize("perplexity", [0.5, 60, 1000, float("nan")])
 def test_a_perplexity_that_cannot_be_is_refused(perplexity: float, tiny: Tiny, digits: DataSet) -> None:
-    with pytest.raises(ConfigError, match=f"Perplexity cannot be {perplexity}: it must lie between 1 and the number of po"):
+    with pytest.raises(
+        ConfigError, match=f"Perplexity cannot be {perplexity}: it must lie between 1 and the number of po"
+    ):
         embed(build(tiny("vae")), digits.test, Layout(points=60, perplexity=perplexity))
 
 

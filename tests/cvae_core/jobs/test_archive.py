@@ -27,7 +27,7 @@ from cvae_core.evaluation.results import CURVE
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import queue
-from cvae_core.jobs.archive import packed, take_in
+from cvae_core.jobs.archive import packed, unpack
 from cvae_core.models.conditional_vae import completed
 from cvae_core.runs.run import Run, all_runs, run_at
 from cvae_core.system import files
@@ -72,7 +72,7 @@ def test_a_run_arrives_as_it_was_and_draws_what_it_drew(name: str, root: Path, t
     there, test = run_at(name, root), datasets.load("digits").test
     archive = tmp_path / "theirs.zip"
     archive.write_bytes(packed(there))
-    here = take_in(archive, tmp_path / "new" / "root")
+    here = unpack(archive, tmp_path / "new" / "root")
     assert here == run_at(name, tmp_path / "new" / "root")
     assert [run.name for run in all_runs(tmp_path / "new" / "root")] == [name]
     drawn = []
@@ -91,7 +91,7 @@ def test_nothing_of_a_run_is_lost_and_nothing_else_is_packed(complete: Run, cont
         (run.folder / litter).write_text("x")
     archive = tmp_path / "a.zip"
     archive.write_bytes(packed(run))
-    here = take_in(archive, tmp_path / "root")
+    here = unpack(archive, tmp_path / "root")
     assert {path.name for path in here.folder.iterdir()} == expected
     for name in expected - {"card.json"}:
         assert (here.folder / name).read_bytes() == (run.folder / name).read_bytes()
@@ -103,7 +103,7 @@ def test_an_imported_run_is_marked_as_such_and_is_nobodys_pretrained_one(complet
     run.write_card(replace(run.card(), read_only=True, imported="2015-12-07 from mine.zip"))
     archive = tmp_path / "my *best* run`.zip"
     archive.write_bytes(packed(run))
-    card = take_in(archive, tmp_path / "root").card()
+    card = unpack(archive, tmp_path / "root").card()
     assert not card.read_only
     day, origin = card.imported.split(" from ")
     assert len(day) == 10
@@ -113,19 +113,19 @@ def test_an_imported_run_is_marked_as_such_and_is_nobodys_pretrained_one(complet
 def test_an_imported_run_can_have_another_name_and_never_takes_one_that_is_used(complete: Run, tmp_path: Path) -> None:
     root, archive = tmp_path / "root", tmp_path / "a.zip"
     archive.write_bytes(packed(complete))
-    assert take_in(archive, root, "theirs").name == "theirs"
+    assert unpack(archive, root, "theirs").name == "theirs"
     (root / NAME).mkdir()  # as left by a training that has just started
     (root / NAME / ".lock").write_text("")
     before = everything(root)
     for name in (None, NAME, "theirs"):
         with pytest.raises(RunInUse, match=r"There is a run '.*' in .*: import this one under another name with --run"):
-            take_in(archive, root, name)
+            unpack(archive, root, name)
     for name in ("../x", "A", ""):
         with pytest.raises(ConfigError, match="A run cannot be called"):
-            take_in(archive, root, name)
+            unpack(archive, root, name)
     assert everything(root) == before
     with queue.turn(root, a_job("waits")), pytest.raises(RunInUse, match="There is a run 'waits'"):
-        take_in(archive, root, "waits")
+        unpack(archive, root, "waits")
 
 
 def test_a_root_that_cannot_be_written_is_one_sentence(complete: Run, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_root_that_cannot_be_written_is_one_sentence(complete: Run, tmp_path: 
     archive = tmp_path / "a.zip"
     archive.write_bytes(packed(complete))
     with pytest.raises(NotWritable, match="choose another --root"):
-        take_in(archive, tmp_path / "file")
+        unpack(archive, tmp_path / "file")
 
 
 def test_only_whole_and_finished_runs_are_packed(complete: Run, tmp_path: Path) -> None:
@@ -649,7 +649,7 @@ def test_a_forged_archive_leaves_one_sentence_and_nothing_else(
     archive.write_bytes(forge(contents))
     before = everything(tmp_path)
     with pytest.raises(ArchiveRefused) as caught:
-        take_in(archive, root)
+        unpack(archive, root)
     assert str(caught.value).startswith(f"{archive} is not imported: ")
     assert sentence in str(caught.value)
     assert "importing" not in str(caught.value)  # where it was looked at
@@ -666,7 +666,7 @@ def test_an_archive_that_is_packed_by_the_test_tools_is_accepted(contents: Conte
          instead(contents, "embedding-pca.npz", signed_arrays(**kept)))
     ):  # fmt: skip
         archive.write_bytes(good)
-        assert take_in(archive, tmp_path / "root", f"run-{number}").exists()
+        assert unpack(archive, tmp_path / "root", f"run-{number}").exists()
 
 
 Entries = Sequence[tuple[zipfile.ZipInfo | str, bytes]]
@@ -739,18 +739,18 @@ def test_a_run_that_was_packed_again_elsewhere_is_taken_in(how: str, contents: C
     repack, name = REPACKED[how]
     archive = tmp_path / "My best run (2).zip"
     archive.write_bytes(repack(contents))
-    run = take_in(archive, tmp_path / "root")
+    run = unpack(archive, tmp_path / "root")
     assert run == run_at(name, tmp_path / "root")
     expected = {path.partition("/")[2]: content for path, content in contents.items() if "card.json" not in path}
     assert {path.name: path.read_bytes() for path in run.folder.iterdir() if path.name != "card.json"} == expected
     assert [path.name for path in (tmp_path / "root").iterdir() if not path.name.startswith(".")] == [name]
-    assert take_in(archive, tmp_path / "root", "theirs").name == "theirs"
+    assert unpack(archive, tmp_path / "root", "theirs").name == "theirs"
 
 
 def test_what_other_programs_add_is_not_even_read(contents: Contents, tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     archive.write_bytes(directory_says(zipped(contents, *ON_A_MAC), f"__MACOSX/{NAME}/._card.json", *SIZE, 2**32 - 2))
-    assert take_in(archive, tmp_path / "root").name == NAME
+    assert unpack(archive, tmp_path / "root").name == NAME
 
 
 def test_what_does_not_belong_into_an_archive_is_named_with_what_to_do(contents: Contents, tmp_path: Path) -> None:
@@ -760,20 +760,20 @@ def test_what_does_not_belong_into_an_archive_is_named_with_what_to_do(contents:
         with pytest.raises(
             ArchiveRefused, match=f"it contains '{more}', but a run has no such file. Pack the run's folder wi"
         ):
-            take_in(archive, tmp_path / "root")
+            unpack(archive, tmp_path / "root")
     with pytest.raises(ArchiveRefused, match=r"it is a folder, not a file: pack it as a \.zip"):
-        take_in(tmp_path, tmp_path / "root")
+        unpack(tmp_path, tmp_path / "root")
 
 
 def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArchiveRefused, match="there is no such file"):
-        take_in(tmp_path / "nowhere.zip", tmp_path)
+        unpack(tmp_path / "nowhere.zip", tmp_path)
     with pytest.raises(ArchiveRefused, match="it is a folder, not a file"):
-        take_in(tmp_path, tmp_path)
+        unpack(tmp_path, tmp_path)
     monkeypatch.setattr(archives, "MAX_BYTES", 2**20)
     (tmp_path / "large.zip").write_bytes(bytes(2**20 + 1))
     with pytest.raises(ArchiveRefused, match="it has more than 1 MB"):
-        take_in(tmp_path / "large.zip", tmp_path)
+        unpack(tmp_path / "large.zip", tmp_path)
 
 
 def test_a_disk_that_fills_up_leaves_nothing(complete: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -788,5 +788,5 @@ def test_a_disk_that_fills_up_leaves_nothing(complete: Run, tmp_path: Path, monk
 
     monkeypatch.setattr(files, "write", full)
     with pytest.raises(LabError, match="No space left"):
-        take_in(archive, root)
+        unpack(archive, root)
     assert list(root.iterdir()) == []

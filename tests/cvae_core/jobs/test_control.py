@@ -363,9 +363,9 @@ def test_a_training_shows_the_command_that_it_was_given_and_one_unborn_has_nothi
         training._wait(until_the_end, lambda: False)
         assert main.main(["queue", "--root", str(tmp_path)]) == 0
         assert f"  {shown} --root {tmp_path}: it starts" in capsys.readouterr().out
-    unborn = state_of(tmp_path, "mine").resume
-    assert unborn is not None
-    assert unborn.command(tmp_path) == f"{command} --root {tmp_path}"
+    never_started = state_of(tmp_path, "mine").resume
+    assert never_started is not None
+    assert never_started.command(tmp_path) == f"{command} --root {tmp_path}"
 
 
 def test_nothing_is_started_where_nothing_can_be_written(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def test_a_renamed_run_goes_on_under_its_new_name_with_the_flags_that_it_had(unt
     for new in ("yours", tiny("label").run_name):
         housekeeping.rename(root, "mine", new)
         command = train_command(tiny("label"), new, "--no-embed", "--threads", "2", "--resume")
-        goes_on = control.state_of(root, new).resume
-        assert goes_on is not None
-        assert goes_on.command(root) == in_root(command, root)
+        continues = control.state_of(root, new).resume
+        assert continues is not None
+        assert continues.command(root) == in_root(command, root)
         housekeeping.rename(root, new, "mine")
 
 

@@ -24,7 +24,7 @@ from cvae_core.pictures import recipes
 from cvae_core.system.seeds import MAX_SEED, require_seed
 
 Tiny = Callable[..., Config]
-DOORS: dict[str, Callable[[Any, Config, DataSet], object]] = {
+ENTRANCES: dict[str, Callable[[Any, Config, DataSet], object]] = {
     "configuration": lambda seed, _, __: configure("label", seed=seed),
     "noise": lambda seed, _, __: noise.normal((1,), seed),
     "uniform noise": lambda seed, _, __: noise.uniform((1,), seed, "use"),
@@ -42,19 +42,19 @@ DOORS: dict[str, Callable[[Any, Config, DataSet], object]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", ENTRANCES)
 @pytest.mark.parametrize("seed", [-5, 2**63, 2**64, 1.5, 0.0, True, "7", None, float("nan"), np.float64(1)])
 def test_what_is_no_seed_is_refused(door: str, seed: Any, tiny: Tiny, digits: DataSet) -> None:
     with pytest.raises(
         ConfigError, match=rf"^Seed cannot be {seed}: it must (lie|be a whole number) between 0 and {MAX_SEED}\.$"
     ):
-        DOORS[door](seed, tiny("label"), digits)
+        ENTRANCES[door](seed, tiny("label"), digits)
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door not in ("judgement", "known integral")])  # minutes
+@pytest.mark.parametrize("door", [door for door in ENTRANCES if door not in ("judgement", "known integral")])  # minutes
 @pytest.mark.parametrize("seed", [0, 2**63 - 1, np.int64(7)])
 def test_a_seed_is_taken(door: str, seed: Any, tiny: Tiny, digits: DataSet) -> None:
-    DOORS[door](seed, tiny("label"), digits)
+    ENTRANCES[door](seed, tiny("label"), digits)
 
 
 def test_a_seed_of_numpy_becomes_one_of_python() -> None:
