@@ -146,7 +146,7 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
     under every label: the same style. Raises ConfigError for a model conditioned on pixels, and for labels outside 0 … 9.
     """
     if not model.config.given and labels is not None:
-        raise ConfigError("This model is a VAE and takes no labels: leave them out.")
+        raise ConfigError("This model is not conditioned on labels: leave them out.")
     usual = torch.arange(LABELS if model.config.given else 1)
     given = usual if labels is None else torch.as_tensor(labels).reshape(-1)
     if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
@@ -158,10 +158,10 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
 def complete(
     model: ConditionalVAE, images: Tensor, count: int = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
-    """Complete images (N, 784) with samples from a quadrant model, (count, N, 784). Visible pixels are copied.
+    """Draw samples from a model that is conditioned on images, such as a quadrant model: (count, N, 784) for images (N, 784).
 
-    The model reads only the visible quadrants; other pixels of the images are ignored. Hidden pixels are means of
-    p(x | z, c) with z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
+    A quadrant model reads only the visible quadrants. They are copied; hidden pixels are means of p(x | z, c) with
+    z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
     such as "top-left+bottom-left". A baseline gives the same completion `count` times. Raises ConfigError.
 
     >>> complete(load("digits-quadrant-1"), load_data("digits").test.intensities([0, 1])).shape

@@ -6,29 +6,40 @@ from functools import cache
 from app.display.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
-MOST = 6  # explained terms per text
+MOST = 8  # explained terms per text
 
 
 @cache
 def entries() -> dict[tuple[str, ...], str]:
-    """Return the definition of each term by the term's names."""
+    """Return the sentence of each term by the term's names."""
     text = (REPOSITORY / "docs" / "glossary.md").read_text()
     found = re.findall(r"^\*\*(.+?)\*\*: ([^$]+?)(?=\n\$|\n\n|\s*\Z)", text, flags=re.MULTILINE)
     return {tuple(names.split(" / ")): " ".join(sentence.split()) for names, sentence in found}
 
 
 def terms_in(text: Markdown) -> Markdown | None:
-    """Return explanations of the first terms in a text, in order of appearance, or None if it uses no term."""
-    found = []
-    for names, sentence in entries().items():
-        if places := [place.span() for name in names if (place := _pattern(name).search(text))]:
-            start, end = min(places)
-            found.append((start, f"**{plain(text[start:end])}**: {plain(sentence)}"))
-    return "\n\n".join(words for _, words in sorted(found)[:MOST]) or None
+    """Explain the first terms of the glossary that a text uses, in its order; None if it uses none.
+
+    The longest term counts: "prior network" is not "prior". Formulas and parts of words with a hyphen are no terms.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for term in _pattern().finditer(re.sub(r"\$[^$]*\$|`[^`]*`", " ", text)):
+        found.setdefault(_names()[term[0].casefold()], term[0])
+    words = [f"**{plain(word)}**: {plain(entries()[names])}" for names, word in found.items()]
+    return "\n\n".join(words[:MOST]) or None
 
 
 @cache
-def _pattern(name: str) -> re.Pattern[str]:
-    """Return a pattern for a term and its plural; abbreviations and single letters are case-sensitive."""
-    case = 0 if name.isupper() or len(name) == 1 else re.IGNORECASE
-    return re.compile(rf"\b{re.escape(name)}(?:e?s)?\b", case)
+def _names() -> dict[str, tuple[str, ...]]:
+    """Return the names of a term by each of its words, plurals included, in lower case."""
+    return {word.casefold(): names for names in entries() for name in names for word in (name, f"{name}s", f"{name}es")}
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Find terms, the longest first; abbreviations and Greek letters only in the case that the glossary has."""
+    names = sorted(
+        (name for group in entries() for name in group if len(name) > 1 or not name.isascii()), key=len, reverse=True
+    )
+    cased = [re.escape(name) if name.isupper() else f"(?i:{re.escape(name)})" for name in names]
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(cased)})(?:e?s)?(?![\w-])")

@@ -157,7 +157,7 @@ def scored() -> None:
                 icon=":material/info:",
             )
         else:
-            st.markdown(
+            elements.explained(
                 "**Lower is better**: mean ± standard error over test images. Quote *importance sampling*; *prior Monte "
                 "Carlo* is usually far too high. The best number on the full test set is bold. Click a number to see how it "
                 "was computed."
@@ -176,7 +176,7 @@ def settling() -> None:
     if settled is None:
         return
     chosen, cells = settled
-    st.markdown(
+    elements.explained(
         f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
         "image, and these dominate the mean over draws. With too few draws its logarithm is usually too low, by an error "
         "that shrinks only slowly as S grows. Draws from the recognition network usually explain the image, and importance "
@@ -193,7 +193,7 @@ def judged() -> None:
     if not found:
         st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
         return
-    st.markdown(
+    elements.explained(
         "A small classifier, trained on real digits only, reads the digits that models generate. The column *real or chance* "
         "gives the value for real digits, or by chance."
     )

@@ -42,7 +42,7 @@ def preview() -> None:
 def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
     st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
-    st.markdown(
+    elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. The "
         f"*mean* over {PIXELS} pixels with the rate left a sum is equivalent to a rate weighted by {PIXELS}: all units of "
         "$z$ usually collapse. With the weight β, a nat of rate must save β nats of distortion. At β = 1 the objective is "
@@ -119,7 +119,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
 def elbo_or_sampling() -> None:
     """Show both estimates by number of draws: for a model with a known likelihood, and for a run."""
     st.subheader("ELBO or importance sampling?", anchor=False)
-    st.markdown(
+    elements.explained(
         "Both use draws from $q(z \\mid x, c)$, and in expectation both are upper bounds on $-\\log p(x \\mid c)$. The ELBO "
         "averages logarithms: more draws reduce its variance but not its gap, "
         "$\\mathrm{KL}(q(z \\mid x, c) \\,\\|\\, p(z \\mid x, c))$. Importance sampling averages weights before taking the "
@@ -165,7 +165,7 @@ def elbo_or_sampling() -> None:
 def not_zero() -> None:
     """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
     st.subheader("Why is the best possible figure not zero?", anchor=False)
-    st.markdown(
+    elements.explained(
         "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
         "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
         "Summed over the pixels, this entropy is the floor: no model scores lower."

@@ -24,7 +24,7 @@ COUNTS = tuple(2**power for power in range(9))  # numbers of samples averaged
 def why_the_prior() -> None:
     """Show completions with z from the posterior, from the prior and from N(0, I)."""
     st.subheader("Why is z drawn from the posterior in training but from the prior at test time?", anchor=False)
-    st.markdown(
+    elements.explained(
         "Because $q(z \\mid x, c)$ needs the image $x$, which is unknown at test time. In training it gives $z$ that explain "
         "the image, which draws from the prior rarely do. The rate penalises its distance from $p(z \\mid c)$, so that "
         "the decoder also works with $z$ from the prior. $\\mathcal N(0, I)$ ignores the condition."
@@ -66,7 +66,7 @@ def why_the_prior() -> None:
 def collapsed() -> None:
     """Show the rate per unit, and how the ELBO changes if one unit is fixed to its prior mean."""
     st.subheader("What is posterior collapse?", anchor=False)
-    st.markdown(
+    elements.explained(
         "A unit of $z$ has collapsed if $q(z_j \\mid x, c)$ equals the prior for every image. Its rate is then 0, and it "
         "carries no information for the decoder. A unit usually collapses if it would save less distortion than its rate "
         "costs. A few collapsed units are harmless. If all collapse, all samples for a condition are alike."
@@ -130,7 +130,7 @@ def collapsed() -> None:
 def without_the_label() -> None:
     """Show reconstructions of images and their −ELBO with another label, and without a label."""
     st.subheader("What does the decoder lose without the label?", anchor=False)
-    st.markdown(
+    elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
         "into another digit of similar style. A $z$ that is inferred with the wrong label usually corrects this only in "
         "part, and at a higher rate. The VAE's decoder has no label, so its $z$ has to encode the digit too."
@@ -193,7 +193,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
 def blurred() -> None:
     """Show that the mean of many samples resembles the network's prediction, and ink drawn from pixel means."""
     st.subheader("Why are completions blurred?", anchor=False)
-    st.markdown(
+    elements.explained(
         "Because the mean of sharp digits is not sharp. The network's best prediction is the mean of each pixel over all "
         "completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many samples "
         "usually resembles the network's prediction. A single sample is still smooth, because it shows pixel means given $z$."

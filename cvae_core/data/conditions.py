@@ -70,7 +70,7 @@ def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor 
 def chosen(config: Config, labels: Tensor) -> Condition:
     """Return the condition of N chosen labels (empty if the model has none); raise ConfigError if the model needs images."""
     if config.reads_images:
-        raise ConfigError(f"A {config.flavour} model needs images to complete: use complete instead of draw.")
+        raise ConfigError(f"This {config.flavour} model is conditioned on images: use complete instead of draw.")
     return condition(config, torch.empty(len(labels), PIXELS, device="cpu"), labels)
 
 

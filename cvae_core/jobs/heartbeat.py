@@ -1,4 +1,4 @@
-"""A training's heartbeat, a file in its run's folder: its process, progress, last step and final error. Nothing imports torch.
+"""A training's heartbeat, a file in its run's folder: process, progress, last step and final error. Nothing imports torch.
 
 The file has its full size from the beginning and is overwritten in place, so that the final error fits on a full disk.
 """

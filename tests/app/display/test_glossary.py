@@ -21,6 +21,14 @@ def test_the_terms_of_a_text_are_explained_in_their_order() -> None:
     assert "1 nat is 1.44 bits." in words
 
 
+def test_the_longest_term_counts_and_parts_of_words_or_formulas_do_not() -> None:
+    words = glossary.terms_in(
+        "The prior network of an auto-encoder gives $\\beta$ rates; log-likelihood. The prior network."
+    )
+    assert words is not None
+    assert re.findall(r"^\*\*(.+?)\*\*: ", words, flags=re.MULTILINE) == ["prior network", "rates"]
+
+
 def test_a_text_without_terms_has_no_explanation() -> None:
     assert glossary.terms_in("Nothing here is special.") is None
 
