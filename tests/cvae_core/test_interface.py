@@ -94,7 +94,7 @@ def test_samples_are_those_of_the_gallery(root: Path) -> None:
         ("digits-label", lambda m: draw(m, labels=[]), "Labels cannot be"),
         ("digits-label", lambda m: draw(m, labels=[1.5]), "Labels cannot be"),
         ("digits-label", lambda m: draw(m, count=0), "Count cannot be 0"),
-        ("digits-vae", lambda m: draw(m, labels=[1]), "a VAE and takes no labels"),
+        ("digits-vae", lambda m: draw(m, labels=[1]), "is not conditioned on labels"),
         ("digits-quadrant-1", draw, "use complete instead of draw"),
         ("digits-label", lambda m: complete(m, torch.zeros(1, 784)), "use draw instead of complete"),
         ("digits-quadrant-1", lambda m: complete(m, torch.zeros(784)), r"Images cannot be .* of shape \(784,\)"),
