@@ -4,9 +4,13 @@ Images are float32 tensors (…, 784) of intensities in [0, 1], where 1 is ink. 
 raises a `LabError` whose message says what was wrong and what to do.
 """
 
-import os
-from collections.abc import Generator, Sequence
+import re
+import reprlib
+from collections.abc import Callable, Generator, Sequence
+from functools import wraps
+from inspect import signature
 from pathlib import Path
+from typing import ParamSpec, TypeVar, get_type_hints
 
 import pandas as pd
 import torch
@@ -34,11 +38,34 @@ from cvae_core.pictures import recipes, stages  # noqa: F401
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import Run, default_root, readable
 from cvae_core.runs.run import find as find_run
+from cvae_core.system.type_checks import Between, fits, spoken
 from cvae_core.training.loop import EpochEnded as EpochEnded
 
-Folder = str | os.PathLike[str]
+Folder = str | Path
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+SCALES = Between(1, 64)  # pixels of a picture per pixel of an image
 
 
+def _checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Make a function raise ConfigError if an argument does not have the annotated type."""
+
+    @wraps(function)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        kinds = get_type_hints(function)
+        for name, value in signature(function).bind(*args, **kwargs).arguments.items():
+            if not fits(value, kinds[name]):
+                kind = re.sub(r"<class '(.+)'>", r"\1", str(kinds[name]))
+                raise ConfigError(
+                    f"{spoken(name)} of {function.__name__} cannot be {reprlib.repr(value)}, a {type(value).__name__}: give "
+                    f"{re.sub(r'[a-z_]+[.]', '', kind)}."
+                )
+        return function(*args, **kwargs)
+
+    return call
+
+
+@_checked
 def find(name: str, root: Folder | None = None) -> Run:
     """Return a run, with methods to read its `card()`, `curves()`, `stages()`, `images()` and `model()`.
 
@@ -51,6 +78,7 @@ def find(name: str, root: Folder | None = None) -> Run:
     return find_run(name, _root(root))
 
 
+@_checked
 def load(name: str, root: Folder | None = None) -> ConditionalVAE:
     """Return the model of a run, in evaluation mode, after checking its weights against their SHA-256.
 
@@ -74,6 +102,7 @@ def load_data(name: str) -> DataSet:
     return datasets.load(name)
 
 
+@_checked
 def train(
     config: Config, run: str | None = None, root: Folder | None = None, *, resume: bool = False, force: bool = False
 ) -> Generator[SessionReport, None, None]:
@@ -88,6 +117,7 @@ def train(
     return session.train_run(config, launch)
 
 
+@_checked
 def evaluate(
     model: ConditionalVAE,
     split: Split,
@@ -110,6 +140,7 @@ def evaluate(
     return list(scored.cells)
 
 
+@_checked
 def score(
     model: ConditionalVAE,
     split: Split,
@@ -132,13 +163,14 @@ def score(
     shown = None if visible is None else flags(visible)
     at_once = max(1, min(likelihood.IMAGES_AT_ONCE, likelihood.NOISE_FLOATS // (samples * model.latent)))
     parts = []
-    for some in torch.arange(len(split))[rows].split(at_once):
+    for some in _indices(split, rows).split(at_once):
         x, c = held_out(model.config, split, some, shown, device=model.device)
         epsilon = noise.per_image(some, samples, model.latent, seed, "evaluation", "posterior").to(model.device)
         parts.append(from_posterior(model, x, c, epsilon))
     return PosteriorEstimates(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
+@_checked
 def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: int = 8, seed: int = 0) -> Tensor:
     """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, 784).
 
@@ -155,6 +187,7 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
     return _means(model, c, noise.normal((_at_least_one("Count", count), 1, model.latent), seed, "samples"))
 
 
+@_checked
 def complete(
     model: ConditionalVAE, images: Tensor, count: int = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
@@ -171,14 +204,11 @@ def complete(
         raise ConfigError(f"A {model.config.flavour} model is not conditioned on pixels: use draw instead of complete.")
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
-    if images.ndim != 2 or images.shape[1] != PIXELS or not images.is_floating_point():
-        raise ConfigError(
-            f"Images cannot be {images.dtype} of shape {tuple(images.shape)}: give floats in [0, 1] of shape (N, {PIXELS})."
-        )
     c = condition(model.config, images, None, None if visible is None else flags(visible))
     return _means(model, c, noise.normal((_at_least_one("Count", count), len(c), model.latent), seed, "completions"))
 
 
+@_checked
 def grid(
     images: Tensor | Sheet,
     *,
@@ -201,15 +231,21 @@ def grid(
             raise ConfigError(
                 f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
             )
-        ink, papers = (
-            table.cpu().numpy() if table.dtype == torch.uint8 else intensities.as_bytes(table.detach().cpu()),
-            None,
-        )
+        if table.dtype != torch.uint8:
+            intensities.require_intensities(table)
+            table = torch.from_numpy(intensities.as_bytes(table.detach().cpu().float()))
+        ink, papers = table.cpu().numpy(), None
+    for name, words, count in (("Rows", rows, len(ink)), ("Columns", columns, ink.shape[1])):
+        if len(words) not in (0, count):
+            raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
+    if scale not in SCALES:
+        raise ConfigError(f"Scale cannot be {scale}: it must lie between {SCALES.least} and {SCALES.most}.")
     if visible is not None:
         papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1))
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
 
 
+@_checked
 def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: int = 3) -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
@@ -218,6 +254,7 @@ def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: int = 3
     return figures.gif(figures.columns(*frames, first, scale) if isinstance(frames, Sheet) else frames)
 
 
+@_checked
 def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.DataFrame:
     """Return the stored test results of some runs, by default of all readable runs, with one row per number.
 
@@ -237,6 +274,17 @@ def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.D
 def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
     c = c.to(model.device)
     return completed(model.likelihood(model.draw(c, epsilon.to(model.device)), c), c)
+
+
+def _indices(split: Split, rows: Rows) -> Tensor:
+    """Return the indices of some rows of a split; raise ConfigError if there are none or one does not exist."""
+    try:
+        chosen = torch.arange(len(split))[list(rows) if isinstance(rows, Sequence) else rows].reshape(-1)
+    except (IndexError, ValueError, TypeError) as error:
+        raise ConfigError(f"Rows cannot be {rows!r}: choose some of 0 to {len(split) - 1}.") from error
+    if not len(chosen):
+        raise ConfigError("Rows cannot be empty: choose at least one image.")
+    return chosen
 
 
 def _at_least_one(name: str, number: int) -> int:

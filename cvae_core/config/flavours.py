@@ -7,7 +7,7 @@ condition, names and objective. No module outside this folder tests for a flavou
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from typing_extensions import Doc
 
@@ -266,6 +266,8 @@ _LADDER_NEEDS = {"residual": True, "prior": "learned", "decoder_sees_condition":
 DEFAULT_PRESET: PresetName = "mlp"
 
 _CLASSES = {kind.flavour: kind for kind in (VAEConfig, LabelConfig, QuadrantConfig, BaselineConfig)}
+
+assert set(_CLASSES) == set(get_args(Flavour)), "every flavour needs a class, and every class a flavour"
 
 
 def from_json(card: Mapping[str, Any]) -> Config:

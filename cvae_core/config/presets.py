@@ -118,12 +118,17 @@ STEPS_PER_EPOCH = 75  # on a small set, per epoch of the preset: 3,000 for the 4
 
 
 def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
-    """Return the preset configuration of a flavour, adapted to the data set, with some fields changed.
+    """Return the preset configuration of a flavour, adapted to the data set, with some fields changed. Raises ConfigError.
 
     >>> configure("label", latent=2).latents
     2
     """
-    return replace(preset_of(flavour, preset, changes.get("dataset", Config.dataset)), **changes)
+    config = preset_of(flavour, preset, changes.get("dataset", Config.dataset))
+    known = [field.name for field in fields(config)]
+    for key, value in changes.items():
+        if key not in known:
+            raise ConfigError(f"{key!r} = {value!r} is not a setting of {flavour}: choose from {', '.join(known)}.")
+    return replace(config, **changes)
 
 
 def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.dataset) -> Config:
@@ -132,6 +137,9 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     >>> [preset_of("label", "mlp", dataset).epochs for dataset in ("mnist", "digits")]
     [40, 150]
     """
+    for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
+        if value not in names:
+            raise ConfigError(f"{key} cannot be {value!r}: it must be one of {', '.join(names)}.")
     if flavour not in PRESETS[preset]:
         raise ConfigError(f"There is no {preset} preset of a {flavour}: choose another preset.")
     config = replace(PRESETS[preset][flavour], dataset=dataset)

@@ -21,7 +21,7 @@ def shown(visible: str) -> tuple[bool, ...]:
     >>> shown("top-left+bottom-left") == shown("2") == (True, False, True, False)
     True
     """
-    names = PROTOCOL.get(visible) or tuple(visible.split("+"))
+    names = PROTOCOL.get(visible) or tuple(str(visible).split("+"))
     unknown = [name for name in names if name not in NAMES]
     if unknown or len(set(names)) != len(names) or len(names) == len(NAMES):
         raise ConfigError(

@@ -161,15 +161,4 @@ def _abbreviated(key: str) -> str:
 
 def _configured(values: Mapping[str, Any]) -> Config:
     changes = dict(values)
-    flavour, preset = changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET)
-    for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
-        if value not in names:
-            raise ConfigError(f"{key} cannot be {value!r}: it must be one of {', '.join(names)}.")
-    defaults = preset_of(flavour, preset)
-    known = [field.name for field in fields(defaults)]
-    for key, value in changes.items():
-        if key not in known:
-            raise ConfigError(f"{key!r} = {value!r} is not a setting of {flavour}: choose from {', '.join(known)}.")
-        if isinstance(getattr(defaults, key), str) and not isinstance(value, str):
-            raise ConfigError(f"{key} cannot be {value!r}: give text in quotes.")
-    return configure(flavour, preset, **changes)
+    return configure(changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET), **changes)

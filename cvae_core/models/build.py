@@ -42,5 +42,6 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 def _kind(config: Config) -> type[ConditionalVAE]:
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
-        raise ConfigError(f"The flavour {config.flavour} has no hierarchical model: set groups to 0.")
+        remedy = "set groups to 0" if config.hierarchical else "add its class to cvae_core/models/build.py"
+        raise ConfigError(f"The flavour {config.flavour} has no such model: {remedy}.")
     return kinds[config.flavour]

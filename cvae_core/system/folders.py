@@ -21,7 +21,7 @@ def default_root() -> Path:
 
 def require_name(name: str) -> None:
     """Raise ConfigError if a name is not valid for a run."""
-    if not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(
             f"A run cannot be called {name!r}: take up to 64 of a-z, 0-9, dot, underscore and hyphen, starting "
             "with a letter or digit."

@@ -46,3 +46,5 @@ def serve(name: str) -> None:
 
 for _name in ("examples", "figures", "noise", "objectives", "quadrants"):
     serve(f"cvae_core.{_name}")
+    if f"cvae_core.{_name}" not in PLACES:  # `import cvae_core.quadrants` leaves an attribute
+        setattr(sys.modules["cvae_core"], _name, sys.modules[f"cvae_core.{_name}"])

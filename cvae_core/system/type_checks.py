@@ -80,7 +80,7 @@ def fits(value: object, kind: Any, *, one_line: bool = False) -> bool:
             for part, annotation in zip(pair, inner, strict=True)
         )
     if origin is Sequence:
-        return isinstance(value, list | tuple) and all(fits(one, inner[0], one_line=one_line) for one in value)
+        return isinstance(value, list | tuple | range) and all(fits(one, inner[0], one_line=one_line) for one in value)
     if isinstance(value, bool):
         return kind is bool
     if isinstance(value, int):
@@ -119,7 +119,7 @@ def require_fitting(value: "DataclassInstance") -> None:
         if choices:
             fitting = f"{given!r}: it must be one of {', '.join(choices[0])}"
         elif ranges and (isinstance(given, int) or float in parts):
-            fitting = f"{given}: it must lie between {ranges[0].least} and {ranges[0].most}"
+            fitting = f"{given!r}: it must lie between {ranges[0].least} and {ranges[0].most}"
         else:
             fitting = f"{given!r}: it must be {next(words for kind, words in _WORDS.items() if kind in parts)}"
         raise ConfigError(f"{spoken(name)} cannot be {fitting}.")
