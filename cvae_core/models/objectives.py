@@ -48,12 +48,11 @@ def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha:
 
 
 def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
-    """Return log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β. At β = 1 its expectation is at least the ELBO
-    (Burda et al. 2016).
+    """Return log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β: the importance-weighted bound, and its rate.
 
-    The bound is split into reconstruction − β rate: the rate is KL(q ‖ p), and the reconstruction is the bound plus β rate.
-    β is an exponent of the weights. Adding a multiple of the rate to the bound instead would reward the rate, which would
-    then grow without limit.
+    At β = 1 its expectation is at least the ELBO (Burda et al. 2016). The bound is split into reconstruction − β rate: the
+    rate is KL(q ‖ p), and the reconstruction is the bound plus β rate. β is an exponent of the weights. Adding a multiple of
+    the rate to the bound instead would reward the rate, which would then grow without limit.
     """
     latents = model.infer(x, c, noise)
     log_weights = model.likelihood(latents, c).log_prob(x) + beta * latents.log_weight

@@ -14,7 +14,7 @@ from cvae_core.config.presets import preset_of
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
 DEAD_RATE = 0.01  # nats per image: a unit with a lower rate is counted as collapsed
 FAR = 2  # times the loss of chance: a higher loss means divergence, at the preset learning rate
-LITTLE = 0.002  # of the loss of chance, 1.1 nats for an image: at a higher total rate, collapsed units are not reported
+LITTLE = 0.002  # of the loss of chance (whole image: 1.1 nats): above this total rate, collapsed units are not reported
 
 
 def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> Verdict:
