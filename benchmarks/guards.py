@@ -46,7 +46,10 @@ GUARDS = {  # by promise
         "tests/promises/test_kills.py",
     ),
     "names": Guard(
-        "cvae_core/system/folders.py", "if not isinstance(name, str) or not NAME.fullmatch(name):", "if False:", "tests/promises/test_names.py"
+        "cvae_core/system/folders.py",
+        "if not isinstance(name, str) or not NAME.fullmatch(name):",
+        "if False:",
+        "tests/promises/test_names.py",
     ),
     "inputs": Guard("app/widgets/drawing_pad.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
     "flags": Guard(

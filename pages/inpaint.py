@@ -14,8 +14,8 @@ DIGITS, DRAWING = "Test digits", "My drawing"
 
 elements.title(
     "Complete a digit",
-    "The visible quadrants are the condition $c$; the model does not see the others. The deterministic network (NN) "
-    "predicts one mean completion, blurred where several are possible. Each sample of the CVAE is one completion.",
+    "The visible quadrants are the condition $c$; the model does not see the others. The baseline (NN) predicts "
+    "one mean completion, blurred where several are possible. Each sample of the CVAE is one completion.",
 )
 families = quadrant_controls.quadrant_families()
 if not families:
@@ -38,7 +38,7 @@ with elements.sentences():
         inpaint_digits.digits_completed(key, opened, shown_as, seed, place)
     inpaint_digits.quality(key, opened.visible)
 elements.explanation(
-    "**NN** is the baseline of Sohn, Lee & Yan (2015): a network trained to predict every hidden pixel from the visible "
+    "The **baseline** of Sohn, Lee & Yan (2015) is a network trained to predict every hidden pixel from the visible "
     "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network $p(z "
     "\\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network $p(x \\mid z, c)$. "
     "Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** is dark where "

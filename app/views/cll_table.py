@@ -178,8 +178,8 @@ def settling() -> None:
     chosen, cells = settled
     elements.explained(
         f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
-        "image, and these dominate the mean over draws. With too few draws its logarithm is usually too low, by an error "
-        "that shrinks only slowly as S grows. Draws from the recognition network usually explain the image, and importance "
+        "image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually too low. The "
+        "error shrinks slowly as S grows. Draws from the recognition network usually explain the image, and importance "
         "weights correct for the change of distribution."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
@@ -213,7 +213,7 @@ def judged() -> None:
 
 
 def estimate_anew() -> None:
-    """Let the visitor compute an estimate of a run's cells, live."""
+    """Let the visitor compute an estimate of a run's cells on this page."""
     st.subheader("Estimate it yourself", anchor=False)
     everything = sorted(
         library.run_keys().items(),
@@ -222,7 +222,7 @@ def estimate_anew() -> None:
     here = {name: key for name, key in everything if datasets.on_disk(library.config(key).dataset)}
     for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
         st.info(
-            f"Live estimates of {plain(missing)} runs need its images, which are not on this machine.",
+            f"New estimates of {plain(missing)} runs need its images, which are not on this machine.",
             icon=":material/info:",
         )
         background_command.offer_download(missing)

@@ -36,7 +36,7 @@ def preview() -> None:
     dataset, completers = next(iter(families.items()))
     visible, (key, *_) = min(completers.items())
     st.markdown(
-        f"The model sees the {plain(described(visible))} only. The network (NN) predicts one mean completion; "
+        f"The model sees the {plain(described(visible))} only. The baseline (NN) predicts one mean completion; "
         f"each sample of {code(runs.label(key.name))} is one possible completion."
     )
     settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
@@ -44,7 +44,7 @@ def preview() -> None:
     rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {n}": 3 + n for n in range(1, PREVIEW_SAMPLES + 1)}
     run_pictures.show(
         key, recipes.completions, settings, caption, "completed",
-        "Quarters of digits, completed by the network and the CVAE", rows=tuple(rows), only=tuple(rows.values()),
+        "Quarters of digits, completed by the baseline and the CVAE", rows=tuple(rows), only=tuple(rows.values()),
     )  # fmt: skip
     elements.link("inpaint", "Complete digits")
 
@@ -109,7 +109,7 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         f"{words} visible, {named_here(runs.config(key).dataset)} test digits {', '.join(map(str, indices))}, "
         f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
         f"seed{seed}",
-        f"Test digits with the {words} visible, completed by the network and the CVAE",
+        f"Test digits with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )

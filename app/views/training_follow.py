@@ -130,7 +130,7 @@ def _state(root: Path, name: str, now: RunState) -> None:
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
         elif now.together:
-            st.caption("Several processes trained this run. Resume it from a shell with as many processes.")
+            st.caption("Several processes trained this run. Resume it from a shell with the same number of processes.")
         elif now.resume:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
     found = heartbeat.read(folder_of(name, root))

@@ -135,9 +135,9 @@ def show() -> None:
     elements.explanation(
         "Solid lines are validation images, dashed lines training images. A star marks the epoch whose weights were saved: "
         "the best validation bound at the full weight of the rate. The red line is the slider's epoch; every run shows its "
-        "latest stage up to it. Curves use the averaged weights if the preset averages. Stages use the current weights, the "
-        "last stage the saved ones. All stages decode the same base noise and reconstruct the same ten test digits from "
-        "their posterior means, so only the weights differ.",
+        "latest stage up to it. Curves use the averaged weights if the preset averages. Stages use the current weights. The "
+        "last stage uses the saved weights. All stages decode the same base noise and reconstruct the same ten test digits "
+        "from their posterior means, so only the weights differ.",
         r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
         r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",
         [elbo, Learner.learn, validate, stage],

@@ -43,10 +43,10 @@ def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
     st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
     elements.explained(
-        "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. The "
-        f"*mean* over {PIXELS} pixels with the rate left a sum is equivalent to a rate weighted by {PIXELS}: all units of "
-        "$z$ usually collapse. With the weight β, a nat of rate must save β nats of distortion. At β = 1 the objective is "
-        "the ELBO. Above 1 it is a looser bound on $\\log p(x \\mid c)$; below 1 it is not guaranteed to be a bound."
+        "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
+        f"log-likelihood is averaged over {PIXELS} pixels but the rate is summed, the rate has {PIXELS} times its weight: "
+        "all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion falls by at "
+        "least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be no bound."
     )
     family = runs.by_beta()
     if not family:

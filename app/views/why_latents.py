@@ -132,8 +132,8 @@ def without_the_label() -> None:
     st.subheader("What does the decoder lose without the label?", anchor=False)
     elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
-        "into another digit of similar style. A $z$ that is inferred with the wrong label usually corrects this only in "
-        "part, and at a higher rate. The VAE's decoder has no label, so its $z$ has to encode the digit too."
+        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually closer "
+        "to the image, but not equal to it, and the rate is higher. The VAE has no label: its $z$ must encode the digit too."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("label", "label", "label")
@@ -191,12 +191,12 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
 
 
 def blurred() -> None:
-    """Show that the mean of many samples resembles the network's prediction, and ink drawn from pixel means."""
+    """Show that the mean of many samples resembles the baseline's prediction, and ink drawn from pixel means."""
     st.subheader("Why are completions blurred?", anchor=False)
     elements.explained(
-        "Because the mean of sharp digits is not sharp. The network's best prediction is the mean of each pixel over all "
-        "completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many samples "
-        "usually resembles the network's prediction. A single sample is still smooth, because it shows pixel means given $z$."
+        "Because the mean of sharp digits is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
+        "over all completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many "
+        "usually resembles the baseline's. A single sample is still smooth, because it shows pixel means given $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("blur", "quadrant-1", "pixels")
@@ -211,21 +211,21 @@ def blurred() -> None:
         key,
         recipes.averages,
         {"indices": figures.one_of_each(key), "visible": config.visible_set, "count": count, "seed": SEED},
-        f"the network's prediction, the mean of CVAE samples, one sample, and ink drawn from it; seed {SEED}",
+        f"the baseline's prediction, the mean of CVAE samples, one sample, and ink drawn from it; seed {SEED}",
         f"mean-of-{count}",
-        f"Digits completed by the network, by the mean of {count} samples, by one sample, and as drawn ink",
+        f"Digits completed by the baseline, by the mean of {count} samples, by one sample, and as drawn ink",
         rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", "ink drawn"),
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
     st.caption(
-        f"Per digit, the mean of {count} differs from the network's prediction by the ink of **{apart:.1f} pixels**, one "
+        f"Per digit, the mean of {count} differs from the baseline's prediction by the ink of **{apart:.1f} pixels**, one "
         f"sample by {one_apart:.1f}."
     )
     elements.explanation(
         "The expected cross-entropy is lowest at $p_i = \\mathbb E[x_i \\mid c]$ for each pixel separately. The mean of the "
-        "CVAE's samples estimates the same expectation, so the two agree as far as both models are accurate. Pictures in "
-        "this lab show pixel *means* given $z$, which are usually smooth. The last row draws each pixel from its mean. "
+        "CVAE's samples estimates the same expectation. The better both models are, the closer the two means are. Pictures "
+        "in this lab show pixel *means* given $z$, which are usually smooth. The last row draws each pixel from its mean. "
         "Given $z$ the pixels are independent, hence the speckle.",
         r"\mathbb{E}[x_i \mid c] = \int p(x_i = 1 \mid z, c)\, p(z \mid c)\, \mathrm{d}z \approx "
         r"\frac{1}{S} \sum_{s=1}^{S} p(x_i = 1 \mid z_s, c), \qquad z_s \sim p(z \mid c)",

@@ -55,7 +55,7 @@ class Train(Generic[AnyConfig]):
         """Wait until no other training runs in the root, then train. Ctrl-C and SIGTERM end either.
 
         Processes of torchrun do not wait. They may be on several machines, where no process can check whether another is
-        alive. A group in which one process waits also times out.
+        alive. If one process waits, torchrun's group times out.
         """
         folder_of(self.name, self.root)  # an invalid name, or other images, are refused before the training waits
         if not self.options.other_images:
@@ -80,7 +80,7 @@ class Train(Generic[AnyConfig]):
             analyse.train(self.config, launch, stop_requested)
 
     def _wait(self, until_the_end: contextlib.ExitStack, stop_requested: Callable[[], bool]) -> None:
-        """Wait for this process's turn. Hold the turn and an open transcript until the process ends."""
+        """Wait for this process's turn. Hold the turn and an open output log until the process ends."""
         job = Job(run=self.name, config=self.config, options=self.options, resume=self.resume)
 
         @functools.cache

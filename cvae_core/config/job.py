@@ -1,4 +1,8 @@
-"""A training as data: configuration, run name and options. The command is generated from these and never parsed; no torch."""
+"""A training as data: configuration, run name and options. Imports no torch.
+
+The command is generated from these and never parsed, with one exception: the card of an older version has no options, and
+`options_of` looks for --no-embed and --device in its command.
+"""
 
 import itertools
 import shlex

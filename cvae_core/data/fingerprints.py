@@ -3,7 +3,7 @@
 The fingerprint of a data set is the SHA-256 of its three splits. It is cached in FOLDER/.fingerprints.json by path, size,
 times and inode of the files, so that unchanged files are not read again. The cache is used for plans and display only:
 training and evaluation compute the fingerprint of the images that they have read. The key contains the change time of the
-inode, because archives and copies cannot preserve it: a cache that was copied together with its data is ignored.
+inode, which archives and copies cannot preserve. A copy of the cache is ignored: its files have another change time.
 """
 
 import hashlib

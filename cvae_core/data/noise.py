@@ -2,8 +2,8 @@
 
 A counter-based generator (Philox) is keyed by the seed and by the purpose of the noise (`stream`), so that draws are
 independent of each other. A link always gives the same picture, the estimate of an image does not depend on the other
-images in the batch, and a resumed training continues with the same noise. A name must always be followed by equally many
-integers, because trailing zeros do not change a stream. An invalid seed raises ConfigError.
+images in the batch, and a resumed training continues with the same noise. Use the same number of integers after a
+name each time: (name, 1) and (name, 1, 0) give the same stream. An invalid seed raises ConfigError.
 """
 
 from collections.abc import Sequence

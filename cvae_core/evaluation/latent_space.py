@@ -27,7 +27,7 @@ Dimensions = Literal[2, 3]
 MIN_POINTS = 50  # with fewer, t-SNE's default perplexity has too few neighbours
 MAX_POINTS = 10_000  # the test images of MNIST
 EMBEDDING_SEED = 0
-MIN_SPREAD = 1e-4  # a dimension whose means have a lower standard deviation carries no information
+MIN_SPREAD = 1e-4  # a dimension whose means have a lower standard deviation is treated as collapsed
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """Estimate the conditional log-likelihood of a split with standard errors, as cells that are stored with a run.
 
 A cell holds the result of one estimator for one number of draws and one number of images: −log p(x | c) in nats per image,
-lower is better. Noise is a function of (seed, image, estimator). An image's estimate therefore does not depend on the other
-images, and a cell of 1,000 images equals the first 1,000 images of a larger cell.
+lower is better. Noise is a function of (seed, image, and whether z is drawn from the posterior or the prior). An
+image's estimate therefore does not depend on the other images, and a cell of 1,000 images equals the first 1,000 images of
+a larger cell.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Transcripts: the output of trainings, stored beside the queue, so that pages can show its end. Nothing imports torch."""
+"""Output logs of trainings, stored beside the queue, so that pages can show their last lines. Nothing imports torch."""
 
 import io
 import os
@@ -15,18 +15,18 @@ from cvae_core.system.folders import NAME, QUEUE, folder_of, unlinked
 from cvae_core.system.printable import printable
 
 PROMPT = "$ "  # before a command
-JOB = ".job"  # ending of the file with the latest training, as data: commands are never read from a transcript
-LAST_BYTES = 16_384  # of a transcript that are read
+JOB = ".job"  # ending of the file with the latest training, as data: commands are never read from an output log
+LAST_BYTES = 16_384  # of an output log that are read
 
 
 def path_of(root: Path, run: str) -> Path:
-    """Return the path of a run's transcript, to which each of its trainings appends."""
+    """Return the path of a run's output log, to which each of its trainings appends."""
     return unlinked(root / QUEUE, root) / f"{folder_of(run, root).name}.log"
 
 
 @contextmanager
 def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
-    """Open a run's transcript for a process that will be started; write its command first, and store its job beside it.
+    """Open a run's output log for a process that will be started; write its command first, and store its job beside it.
 
     Raises NotWritable.
     """
@@ -47,7 +47,7 @@ def opened(root: Path, job: Job) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def kept(root: Path, job: Job) -> Iterator[None]:
-    """Copy this process's output, and the error that ends it, to the run's transcript, unless it already goes there."""
+    """Copy this process's output, and the error that ends it, to the run's output log, unless it already goes there."""
     if _leads_to(sys.stdout, path_of(root, job.run)):
         yield
         return
@@ -61,7 +61,7 @@ def kept(root: Path, job: Job) -> Iterator[None]:
 
 
 def tail(root: Path, run: str, lines: int = 12) -> str:
-    """Return the last lines of a run's transcript; an empty text if there is none."""
+    """Return the last lines of a run's output log; an empty text if there is none."""
     return "\n".join(_end(root, run)[-lines:])
 
 
@@ -81,7 +81,7 @@ def last_job(root: Path, run: str) -> Job | None:
 
 
 def _end(root: Path, run: str) -> list[str]:
-    """Return the lines at the end of a run's transcript; none if there is no transcript."""
+    """Return the lines at the end of a run's output log; none if there is no output log."""
     path = path_of(root, run)
     try:
         files.require_plain(path)
@@ -93,19 +93,19 @@ def _end(root: Path, run: str) -> list[str]:
 
 
 def forget(root: Path, run: str) -> None:
-    """Delete a run's transcript, because its name now belongs to another run."""
+    """Delete a run's output log, because its name now belongs to another run."""
     for path in (path_of(root, run), path_of(root, run).with_suffix(JOB)):
         path.unlink(missing_ok=True)
 
 
 def recent(root: Path) -> list[str]:
-    """Return the names of runs with a transcript, latest first."""
+    """Return the names of runs with an output log, latest first."""
     found = [(files.version(path)[1], path.stem) for path in (root / QUEUE).glob("*.log")]
     return [name for moment, name in sorted(found, reverse=True) if moment and NAME.fullmatch(name)]
 
 
 class _Both(io.TextIOBase):
-    """Write to a terminal and to a transcript."""
+    """Write to a terminal and to an output log."""
 
     def __init__(self, terminal: TextIO, transcript: IO[bytes]):
         self.terminal, self.transcript = terminal, transcript

@@ -15,13 +15,13 @@ import math
 import os
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName
+from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.job import USUAL, Job, Options
-from cvae_core.config.presets import baseline_for, configure, preset_of
+from cvae_core.config.presets import baseline_for, configure
 from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import ConfigError
 from cvae_core.runs import sameness

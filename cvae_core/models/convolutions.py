@@ -10,7 +10,7 @@ from cvae_core.config.flavours import COARSE, FINE
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.mlp import ZeroConvolution
 
-MAX_STRETCH = 1.0  # upper bound of log(σ_q / σ_p): a wider posterior carries no information, and its rate can explode
+MAX_STRETCH = 1.0  # upper bound of log(σ_q / σ_p): it limits the term (σ_q / σ_p)² / 2 of the rate to e² / 2
 
 
 def coarse_channels(fine_channels: int) -> int:

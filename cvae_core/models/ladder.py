@@ -36,7 +36,7 @@ class Ladder(ConditionalVAE):
 
     @property
     def mapped(self) -> int:
-        """Return the number of dimensions of the top group. Finer groups place strokes, and do not describe a digit."""
+        """Return the number of dimensions of the top group. Only the top group is mapped."""
         return self.groups[0].size
 
     @property

@@ -1,8 +1,8 @@
 """Training objectives and estimates of log p(x | c) for every ConditionalVAE, in nats per image.
 
 The ELBO is from Kingma & Welling (2014). Its conditional form is equation 4 of Sohn, Lee & Yan (2015), who also give the
-Monte Carlo and importance sampling estimates. Every estimate processes draws in chunks and accumulates a log-sum-exp in
-float64: memory does not grow with the number of draws, and rounding errors do not bias the estimate upwards.
+Monte Carlo and importance sampling estimates. Every estimate processes draws in chunks, so that memory does not grow
+with the number of draws. Sums over draws are float64, so that rounding does not drop small terms.
 """
 
 import math
@@ -48,11 +48,11 @@ def hybrid(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, alpha:
 
 
 def importance_weighted(model: ConditionalVAE, x: Tensor, c: Condition, noise: Tensor, beta: float = 1.0) -> Elbo:
-    """Return log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β. At β = 1 it is above the ELBO (Burda et al. 2016).
+    """Return log 1/K Σ p(x | z_k, c) (p(z_k | c) / q(z_k | x, c))^β: the importance-weighted bound, and its rate.
 
-    The bound is split into reconstruction − β rate: the rate is KL(q ‖ p), and the reconstruction is the bound plus β rate.
-    β is an exponent of the weights. Adding a multiple of the rate to the bound instead would reward the rate, which would
-    then grow without limit.
+    At β = 1 its expectation is at least the ELBO (Burda et al. 2016). The bound is split into reconstruction − β rate: the
+    rate is KL(q ‖ p), and the reconstruction is the bound plus β rate. β is an exponent of the weights. Adding a multiple of
+    the rate to the bound instead would reward the rate, which would then grow without limit.
     """
     latents = model.infer(x, c, noise)
     log_weights = model.likelihood(latents, c).log_prob(x) + beta * latents.log_weight
@@ -92,7 +92,7 @@ class LogMeanExp:
 class PosteriorEstimates(NamedTuple):
     """Hold estimates of log p(x | c) from draws of q(z | x, c), (N,) float64 each."""
 
-    elbo: Tensor  # 1/S Σ log p(x | z_s, c) − KL, negated the "CVAE (Monte Carlo)" of the Pyro tutorial
+    elbo: Tensor  # 1/S Σ log p(x | z_s, c) − KL. Its negative is "CVAE (Monte Carlo)" in the Pyro tutorial.
     importance_sampling: Tensor  # log 1/S Σ p(x | z_s, c) p(z_s | c) / q(z_s | x, c): below log p(x | c) in expectation
 
 

@@ -12,9 +12,9 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.presets import preset_of
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
-DEAD_RATE = 0.01  # nats per image: a unit with a lower rate carries no information
+DEAD_RATE = 0.01  # nats per image: a unit with a lower rate is counted as collapsed
 FAR = 2  # times the loss of chance: a higher loss means divergence, at the preset learning rate
-LITTLE = 0.002  # of the loss of chance, 1.1 nats for a whole image: at a higher total rate, dead units do no harm
+LITTLE = 0.002  # of the loss of chance (whole image: 1.1 nats): above this total rate, collapsed units are not reported
 
 
 def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> Verdict:
@@ -47,8 +47,8 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
     if verdict in ("collapsed", "mostly collapsed"):
         active = sum(rate >= DEAD_RATE for rate in rates)
         found = (
-            f"{active} of the {len(rates)} units of z carry information, {sum(rates):.2f} nats per image in total. Samples "
-            "for the same condition are nearly identical"
+            f"{active} of the {len(rates)} units of z are active, and the total rate is {sum(rates):.2f} nats per image. "
+            "Samples for the same condition are nearly identical"
         )
     elif verdict == "diverged":
         found = f"−ELBO {loss:.1f} on validation images is worse than {chance:.1f}, that of 0.5 for every pixel"

@@ -1122,13 +1122,13 @@ class TestTable:
     ) -> None:
         shutil.copytree(CHECKPOINTS / "label", tmp_path / "label")
         monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
-        assert "Live estimates of mnist runs need its images" in said(visit("cll"))
+        assert "New estimates of mnist runs need its images" in said(visit("cll"))
 
     def test_without_mnist_live_cells_of_its_runs_say_so_and_the_others_are_offered(
         self, visit: Visit, without_mnist: None
     ) -> None:
         visitor = visit("cll")
-        assert "Live estimates of mnist runs need its images" in said(visitor)
+        assert "New estimates of mnist runs need its images" in said(visitor)
         assert all(name.startswith("digits-") for name in visitor.selectbox(key="estimate").options)
 
     def test_what_a_classifier_found_is_shown_beside_real_digits(

@@ -170,7 +170,7 @@ def test_a_verdict_is_shown_wherever_a_run_is_listed_or_shown(
 ) -> None:
     run = untrained(tiny("label"), "mine", root=own_runs, **FAULTY)
     trouble = run.card().trouble
-    assert trouble.startswith("collapsed: 0 of the 2 units of z carry information")
+    assert trouble.startswith("collapsed: 0 of the 2 units of z are active")
     for listed in (visit("home"), visit("training", task="Runs")):
         verdicts = listed.dataframe[0].value.set_index("run")["verdict"]
         assert verdicts["mine"] == trouble
@@ -336,7 +336,9 @@ def test_what_several_processes_trained_is_left_to_a_shell(
     together = train_command(run.card().config, "mine").replace("python -m ", "torchrun --nproc-per-node 2 -m -- ")
     assert f"{together} --resume" in [code.value for code in visitor.code]
     assert "Resume training" not in labels(visitor)
-    assert any("Resume it from a shell with as many processes" in caption.value for caption in visitor.caption)
+    assert any(
+        "Resume it from a shell with the same number of processes" in caption.value for caption in visitor.caption
+    )
 
 
 def test_a_run_that_failed_before_it_began_says_why_and_can_be_tried_again(

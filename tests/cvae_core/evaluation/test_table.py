@@ -567,7 +567,7 @@ def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
     models = [model_name(entry) for entry in rows if entry.runs == ("dead",)]
     assert models == ["VAE, β = 100, mlp, 2 latents, collapsed", FLOOR]
     sentence = f"dead: {collapsed.card().trouble}"
-    assert sentence.startswith("dead: collapsed: 0 of the 2 units of z carry information")
+    assert sentence.startswith("dead: collapsed: 0 of the 2 units of z are active")
     assert "Lower --beta, which is 100" in sentence
     assert [pivot.troubles for pivot in pivots(rows)] == [[], [sentence], []]
     assert f"\n\n{sentence}\n" in markdown(rows)
