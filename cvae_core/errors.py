@@ -20,7 +20,7 @@ class DataDamaged(LabError):
     """A file of a data set has unexpected content. The message states how to replace it."""
 
 
-class ImagesRefused(LabError):
+class ImagesRefused(ConfigError):
     """Images are not a valid input of a model. The message states how to convert them."""
 
 

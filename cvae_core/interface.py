@@ -4,13 +4,11 @@ Images are float32 tensors (…, 784) of intensities in [0, 1], where 1 is ink. 
 raises a `LabError` whose message says what was wrong and what to do.
 """
 
-import re
-import reprlib
 from collections.abc import Callable, Generator, Sequence
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, ParamSpec, TypeVar, get_type_hints
 
 import pandas as pd
 import torch
@@ -38,28 +36,24 @@ from cvae_core.pictures import recipes, stages  # noqa: F401
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import Run, default_root, readable
 from cvae_core.runs.run import find as find_run
-from cvae_core.system.type_checks import Between, fits, spoken
+from cvae_core.system.type_checks import Between, require
 from cvae_core.training.loop import EpochEnded as EpochEnded
 
 Folder = str | Path
+Positive = Annotated[int, Between(1, 1_000_000)]
+Scale = Annotated[int, Between(1, 64)]  # pixels of a picture per pixel of an image
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-SCALES = Between(1, 64)  # pixels of a picture per pixel of an image
 
 
 def _checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Make a function raise ConfigError if an argument does not have the annotated type."""
+    """Make a function raise ConfigError if an argument does not fit its annotation."""
 
     @wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        kinds = get_type_hints(function)
+        kinds = get_type_hints(function, include_extras=True)
         for name, value in signature(function).bind(*args, **kwargs).arguments.items():
-            if not fits(value, kinds[name]):
-                kind = re.sub(r"<class '(.+)'>", r"\1", str(kinds[name]))
-                raise ConfigError(
-                    f"{spoken(name)} of {function.__name__} cannot be {reprlib.repr(value)}, a {type(value).__name__}: give "
-                    f"{re.sub(r'[a-z_]+[.]', '', kind)}."
-                )
+            require(name, value, kinds[name])
         return function(*args, **kwargs)
 
     return call
@@ -121,8 +115,8 @@ def train(
 def evaluate(
     model: ConditionalVAE,
     split: Split,
-    samples: int = 100,
-    images: int | None = None,
+    samples: Positive = 100,
+    images: Positive | None = None,
     seed: int = 0,
     *,
     split_name: str = "test",
@@ -145,7 +139,7 @@ def score(
     model: ConditionalVAE,
     split: Split,
     rows: Rows = slice(None),
-    samples: int = 100,
+    samples: Positive = 100,
     seed: int = 0,
     *,
     visible: str | None = None,
@@ -159,7 +153,6 @@ def score(
         raise ConfigError("This model has no trained recognition network to draw z from: use evaluate.")
     if visible is not None and not model.config.any_set:
         raise ConfigError("The visible quadrants of this model cannot be chosen: leave out visible.")
-    samples = _at_least_one("Samples", samples)
     shown = None if visible is None else flags(visible)
     at_once = max(1, min(likelihood.IMAGES_AT_ONCE, likelihood.NOISE_FLOATS // (samples * model.latent)))
     parts = []
@@ -171,7 +164,9 @@ def score(
 
 
 @_checked
-def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: int = 8, seed: int = 0) -> Tensor:
+def draw(
+    model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: Positive = 8, seed: int = 0
+) -> Tensor:
     """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, 784).
 
     N is the number of labels, by default all ten; a VAE takes no labels, and its N is 1. Row i has the same base noise
@@ -184,12 +179,12 @@ def draw(model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, co
     if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
         raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
     c = chosen(model.config, given.long())
-    return _means(model, c, noise.normal((_at_least_one("Count", count), 1, model.latent), seed, "samples"))
+    return _means(model, c, noise.normal((count, 1, model.latent), seed, "samples"))
 
 
 @_checked
 def complete(
-    model: ConditionalVAE, images: Tensor, count: int = 5, seed: int = 0, visible: str | None = None
+    model: ConditionalVAE, images: Tensor, count: Positive = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
     """Draw samples from a model that is conditioned on images, such as a quadrant model: (count, N, 784) for images (N, 784).
 
@@ -205,7 +200,7 @@ def complete(
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
     c = condition(model.config, images, None, None if visible is None else flags(visible))
-    return _means(model, c, noise.normal((_at_least_one("Count", count), len(c), model.latent), seed, "completions"))
+    return _means(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
 @_checked
@@ -216,7 +211,7 @@ def grid(
     columns: Sequence[str] = (),
     caption: str = "",
     visible: str | None = None,
-    scale: int = 3,
+    scale: Scale = 3,
 ) -> Image.Image:
     """Arrange images (N, 784) in a row, or (R, C, 784) in a table, or a sheet of `recipes`; return the picture.
 
@@ -238,19 +233,19 @@ def grid(
     for name, words, count in (("Rows", rows, len(ink)), ("Columns", columns, ink.shape[1])):
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
-    if scale not in SCALES:
-        raise ConfigError(f"Scale cannot be {scale}: it must lie between {SCALES.least} and {SCALES.most}.")
     if visible is not None:
         papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1))
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
 
 
 @_checked
-def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: int = 3) -> bytes:
+def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3) -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
     `scale` is the width of an image's pixel in a sheet. It does not apply to pictures.
     """
+    if not frames:
+        raise ConfigError("Frames cannot be empty: give at least one picture.")
     return figures.gif(figures.columns(*frames, first, scale) if isinstance(frames, Sheet) else frames)
 
 
@@ -285,12 +280,6 @@ def _indices(split: Split, rows: Rows) -> Tensor:
     if not len(chosen):
         raise ConfigError("Rows cannot be empty: choose at least one image.")
     return chosen
-
-
-def _at_least_one(name: str, number: int) -> int:
-    if number < 1:
-        raise ConfigError(f"{name} cannot be {number}: give a whole number of at least 1.")
-    return number
 
 
 def _root(root: Folder | None) -> Path:

@@ -22,24 +22,17 @@ def terms_in(text: Markdown) -> Markdown | None:
 
     The longest term counts: "prior network" is not "prior". Formulas and parts of words with a hyphen are no terms.
     """
+    names = {name.casefold(): names for names in entries() for name in names}
     found: dict[tuple[str, ...], str] = {}
     for term in _pattern().finditer(re.sub(r"\$[^$]*\$|`[^`]*`", " ", text)):
-        found.setdefault(_names()[term[0].casefold()], term[0])
+        found.setdefault(names[term[1].casefold()], term[0])
     words = [f"**{plain(word)}**: {plain(entries()[names])}" for names, word in found.items()]
     return "\n\n".join(words[:MOST]) or None
 
 
 @cache
-def _names() -> dict[str, tuple[str, ...]]:
-    """Return the names of a term by each of its words, plurals included, in lower case."""
-    return {word.casefold(): names for names in entries() for name in names for word in (name, f"{name}s", f"{name}es")}
-
-
-@cache
 def _pattern() -> re.Pattern[str]:
-    """Find terms, the longest first; abbreviations and Greek letters only in the case that the glossary has."""
-    names = sorted(
-        (name for group in entries() for name in group if len(name) > 1 or not name.isascii()), key=len, reverse=True
-    )
-    cased = [re.escape(name) if name.isupper() else f"(?i:{re.escape(name)})" for name in names]
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(cased)})(?:e?s)?(?![\w-])")
+    """Find terms and plurals, the longest first; abbreviations and Greek letters only in the case of the glossary."""
+    names = [name for group in entries() for name in group if len(name) > 1 or not name.isascii()]
+    cased = [f"{'' if name.isupper() else '(?i:'}{re.escape(name)}{'' if name.isupper() else ')'}" for name in names]
+    return re.compile(rf"(?<![\w-])({'|'.join(sorted(cased, key=len, reverse=True))})(?:e?s)?(?![\w-])")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache, partial
-from types import UnionType
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cvae_core.errors import ConfigError
@@ -18,6 +18,7 @@ Device = Literal["auto", "cpu", "cuda"]
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+LONGEST = 200  # characters of a wrong value that are repeated
 MAX_TEXT = 4000  # characters of a text that must be one line
 MAX_WHOLE = 2**63 - 1  # the largest int64: tables and tensors cannot store larger numbers
 
@@ -111,18 +112,26 @@ def fills(kind: "type[DataclassInstance]", values: Collection[str]) -> bool:
 
 
 def require_fitting(value: "DataclassInstance") -> None:
-    """Raise ConfigError with the valid values for the first field whose value does not match its annotation."""
-    for name in misfits(value):
-        given, parts = getattr(value, name), list(_parts(_annotations(type(value))[name]))
-        choices = [get_args(part) for part in parts if get_origin(part) is Literal]
-        ranges = [part for part in parts if isinstance(part, Between)]
-        if choices:
-            fitting = f"{given!r}: it must be one of {', '.join(choices[0])}"
-        elif ranges and (isinstance(given, int) or float in parts):
-            fitting = f"{given!r}: it must lie between {ranges[0].least} and {ranges[0].most}"
-        else:
-            fitting = f"{given!r}: it must be {next(words for kind, words in _WORDS.items() if kind in parts)}"
-        raise ConfigError(f"{spoken(name)} cannot be {fitting}.")
+    """Raise ConfigError for the first field whose value does not fit its annotation; the message states what would fit."""
+    for field in fields(value):
+        require(field.name, getattr(value, field.name), _annotations(type(value))[field.name])
+
+
+def require(name: str, value: object, kind: Any) -> None:
+    """Raise ConfigError if the value of a setting or an argument does not fit its annotation."""
+    if fits(value, kind):
+        return
+    parts = list(_parts(kind))
+    given = repr(value)[:LONGEST] if fits(value, _SHORT) else f"a {type(value).__name__}"
+    choices = [get_args(part) for part in parts if get_origin(part) is Literal]
+    ranges = [part for part in parts if isinstance(part, Between)]
+    if choices:
+        fitting = f"it must be one of {', '.join(choices[0])}"
+    elif ranges and (isinstance(value, int) or float in parts):
+        fitting = f"it must lie between {ranges[0].least} and {ranges[0].most}"
+    else:
+        fitting = f"it must be {_words(kind)}"
+    raise ConfigError(f"{spoken(name)} cannot be {given}: {fitting}.")
 
 
 def spoken(name: str) -> str:
@@ -135,7 +144,20 @@ def spoken(name: str) -> str:
 
 
 _annotations = cache(partial(get_type_hints, include_extras=True))  # cached, because reading annotations is slow
-_WORDS = {int: "a whole number", bool: "True or False", str: "text"}
+_SHORT = str | float | bool | None | Sequence[str | float | bool | None]  # values that messages repeat
+_WORDS: Mapping[Any, str] = {int: "a whole number", bool: "True or False", str: "text", float: "a number"}
+
+
+def _words(kind: Any) -> str:
+    """Return in words which values an annotation allows."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _words(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_words(one) for one in inner if one is not NoneType)
+    if origin is Sequence:
+        return f"a list, with {_words(inner[0])} at each place"
+    return _WORDS.get(kind) or f"a {kind.__name__}"
 
 
 def _parts(kind: object) -> Iterator[object]:
