@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -32,8 +32,7 @@ _pad = st.components.v2.component(
 )
 
 
-@dataclass(frozen=True)
-class Quadrants:
+class Quadrants(NamedTuple):
     """The visible quadrants of a drawing, the possible sets, and the callback that selects another set by its flags."""
 
     visible: str

@@ -3,8 +3,7 @@
 import base64
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import streamlit as st
@@ -20,8 +19,7 @@ _CAUGHT = "caught"  # in the address: a data set and the packed test indices of 
 _HELD, _SHOWN = "held-selection", "shown-marks"  # in the session
 
 
-@dataclass(frozen=True)
-class Marks:
+class Marks(NamedTuple):
     """The marks on a map: the ringed test index, the selected indices, and how often the marks were redrawn."""
 
     ring: int | None
@@ -29,8 +27,7 @@ class Marks:
     revision: int
 
 
-@dataclass(frozen=True)
-class _Shown:
+class _Shown(NamedTuple):
     """The last drawn figure and marks, and the point and the selection that the browser shows now."""
 
     figure: Hashable

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core.cli.options import Root, RunName
+from cvae_core.cli.options import InRoot, RunName
 from cvae_core.cli.progress import Bar, ticking
 from cvae_core.config.flavours import Config, Dataset
 from cvae_core.config.job import Job, OnDevice, OtherImages
@@ -30,7 +30,7 @@ from cvae_core.jobs.session import Launch, SessionReport, train_run
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs.run import Run, find
 from cvae_core.system import distributed, files
-from cvae_core.system.folders import default_root, in_root
+from cvae_core.system.folders import in_root
 from cvae_core.system.printable import printable, unfiltered
 from cvae_core.system.seeds import require_seed
 from cvae_core.training.loop import Stepped
@@ -73,7 +73,7 @@ def ensure_data(name: Dataset) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
+class Evaluate(InRoot):
     """Estimate a run's conditional log-likelihood with every applicable estimator; print and store the results."""
 
     run: RunName
@@ -86,7 +86,6 @@ class Evaluate:
     resume: Annotated[bool, Doc("resume the same evaluation after an interruption")] = False
     json: Annotated[bool, Doc("print the results as JSON")] = False
     device: OnDevice = "auto"
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Score the images with a progress bar, then print the results."""
@@ -182,7 +181,7 @@ def _warning_if_not_writable(bar: tqdm) -> Iterator[None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embed:
+class Embed(InRoot):
     """Map a run's posterior means to two or three dimensions and store the map with the run."""
 
     run: RunName
@@ -190,7 +189,6 @@ class Embed:
     points: Annotated[int, Doc("number of test images on the map")] = latent_space.USUAL.points
     perplexity: Annotated[int, Doc("t-SNE's effective number of neighbours")] = latent_space.USUAL.perplexity
     dimensions: Annotated[latent_space.Dimensions, Doc("dimensions of the map")] = latent_space.USUAL.dimensions
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Compute and store the map."""
@@ -208,12 +206,11 @@ class Embed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnClassifier:
+class LearnClassifier(InRoot):
     """Train the small classifier that judges generated digits, and store it with the runs."""
 
     dataset: Annotated[Positional[Dataset], Doc("data set to train on")] = "mnist"
     other_images: OtherImages = False
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Train, print one line per epoch, and store the classifier."""
@@ -230,11 +227,10 @@ class LearnClassifier:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge:
+class Judge(InRoot):
     """Let the classifier judge whether a run's digits match their condition and vary as much as real digits."""
 
     run: RunName
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Judge the digits, then store and print the findings."""
@@ -252,12 +248,11 @@ class Judge:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
+class Import(InRoot):
     """Import a run from an archive that `export --zip` wrote, after checking all its files."""
 
     archive: Annotated[Positional[Path], Doc("the archive")]
     run: Annotated[str | None, Doc("name of the imported run; None: the one in the archive")] = None
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Check and unpack the archive, then print where the run came from."""

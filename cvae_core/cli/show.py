@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from PIL import Image
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core.cli.options import Root, RunName
+from cvae_core.cli.options import InRoot, RunName
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
 from cvae_core.data.conditions import LABELS, chosen
@@ -24,7 +24,7 @@ from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
 from cvae_core.pictures import grid as figures
 from cvae_core.pictures import stages as replay
-from cvae_core.runs.run import Run, default_root, find, readable
+from cvae_core.runs.run import Run, find, readable
 from cvae_core.system import files, formats
 from cvae_core.system.folders import in_root
 from cvae_core.system.printable import one_line
@@ -35,12 +35,11 @@ GRID_COLUMNS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(InRoot):
     """Print the table of stored conditional log-likelihoods, for all runs or for the named ones."""
 
     runs: Annotated[Positional[tuple[str, ...]], Doc("names of runs; none: all")] = ()
     out: Annotated[Path | None, Doc("write the table to FILE.csv, .md or .tex instead")] = None
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Print Markdown, or write a file in the format of its ending."""
@@ -69,7 +68,7 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
+class Export(InRoot):
     """Export a run as pictures, as an archive, or for other tools."""
 
     run: RunName
@@ -80,7 +79,6 @@ class Export:
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
     scale: Annotated[int, Between(1, 16), Doc("width of a digit's pixel in pixels of the picture")] = 3
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Write the requested files."""
@@ -117,11 +115,10 @@ class Export:
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
+class List(InRoot):
     """List the runs of a folder."""
 
     json: Annotated[bool, Doc("print the cards as JSON")] = False
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Print one line per run; report damaged runs on standard error."""

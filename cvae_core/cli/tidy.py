@@ -1,24 +1,23 @@
 """The commands that rename, annotate, discard and restore runs. Each one is a frozen dataclass of its flags."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core.cli.options import Root, RunName
+from cvae_core.cli.options import InRoot, RunName
 from cvae_core.jobs import housekeeping
-from cvae_core.system.folders import default_root, in_root
+from cvae_core.system.folders import in_root
 from cvae_core.system.printable import one_line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rename:
+class Rename(InRoot):
     """Rename a run."""
 
     run: RunName
     new: Annotated[Positional[str], Doc("new name")]
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Rename the run and print its new name."""
@@ -26,12 +25,11 @@ class Rename:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Annotate:
+class Annotate(InRoot):
     """Store a note with a run."""
 
     run: RunName
     note: Annotated[Positional[str], Doc("text of the note; empty: delete it")]
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Store the note."""
@@ -39,11 +37,10 @@ class Annotate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Discard:
+class Discard(InRoot):
     """Move a run to the bin; `restore` moves it back."""
 
     run: RunName
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Move the run to the bin and print the command that restores it."""
@@ -53,11 +50,10 @@ class Discard:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restore:
+class Restore(InRoot):
     """Move a run back from the bin."""
 
     run: Annotated[Positional[str | None], Doc("name of the run; None: list the bin")] = None
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Restore the run, or list the bin."""

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
 
 from typing_extensions import Doc
 from tyro.conf import OmitArgPrefixes, Positional
 
-from cvae_core.cli.options import Root, RunName
+from cvae_core.cli.options import InRoot, RunName
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import USUAL, Job, Options, OtherImages
 from cvae_core.data import fingerprints
@@ -27,19 +27,18 @@ from cvae_core.jobs.sweep import Planned
 from cvae_core.runs import sameness
 from cvae_core.runs.card import CARD
 from cvae_core.system import processes
-from cvae_core.system.folders import default_root, folder_of, in_root
+from cvae_core.system.folders import folder_of, in_root
 from cvae_core.system.printable import one_line
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Generic[AnyConfig]):
+class Train(InRoot, Generic[AnyConfig]):
     """Train a run, or resume one. The data set is downloaded if it is missing."""
 
     config: OmitArgPrefixes[AnyConfig]
     run: Annotated[str | None, Doc("name of the run; None: made from flavour, quadrants, preset and pixels")] = None
-    root: Root = field(default_factory=default_root)
     resume: Annotated[
         bool, Doc("resume a run that was stopped or died, with its stored --device, --no-embed and --threads")
     ] = False
@@ -97,12 +96,11 @@ class Train(Generic[AnyConfig]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue:
+class Queue(InRoot):
     """Show the running and waiting trainings; move a waiting run to the front, or remove it."""
 
     first: Annotated[str | None, Doc("move this waiting run to the front")] = None
     cancel: Annotated[str | None, Doc("remove this waiting run and end its process")] = None
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Change the queue as requested, then print it."""
@@ -126,11 +124,10 @@ class Queue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class Stop(InRoot):
     """Stop a run that trains, or remove it from the queue. `train --resume` continues it."""
 
     run: RunName
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Stop the run and print the command that resumes it."""
@@ -147,14 +144,13 @@ class Stop:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(InRoot):
     """Train a grid of configurations from a TOML file, one after another. Repeat the command to resume."""
 
     file: Annotated[Positional[Path], Doc("TOML file of settings of train; a list is an axis of the grid")]
     dry_run: Annotated[bool, Doc("print the commands without training")] = False
     launcher: Annotated[str, Doc("program that starts each run: python, or torchrun and its flags")] = "python"
     other_images: OtherImages = False
-    root: Root = field(default_factory=default_root)
 
     def __call__(self) -> None:
         """Print the command of every run, then train the unfinished ones. A run that fails does not stop the others."""

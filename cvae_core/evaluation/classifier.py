@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -48,8 +48,7 @@ def _block(channels_in: int, channels_out: int, stride: int = 1) -> list[nn.Modu
     return [convolution, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)]
 
 
-@dataclass(frozen=True)
-class Learned:
+class Learned(NamedTuple):
     """Report a classifier after epoch `epoch` of `epochs`."""
 
     epoch: int

@@ -5,7 +5,8 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,8 +31,7 @@ SAVE_BEFORE_VALIDATION = 15.0  # seconds; shorter, because nothing is saved duri
 HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by this, float32 is stored
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finishing:
+class Finishing(NamedTuple):
     """The run is being completed: `done` of `steps` steps."""
 
     done: int
@@ -160,7 +160,7 @@ class Recorder:
         rows = [
             {
                 "epoch": report.epoch,
-                **{f.name: getattr(measured, f.name) for f in fields(Measured)},
+                **measured._asdict(),
                 "seconds": round(report.seconds, 2),
                 "learning_rate": report.learning_rate,
             }

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from cvae_core.config.flavours import Config
@@ -17,7 +17,7 @@ from cvae_core.config.job import Options
 from cvae_core.config.presets import baseline_for
 from cvae_core.data.datasets import DataSet, load
 from cvae_core.data.fingerprints import require_published
-from cvae_core.errors import ConfigError, Diverged, LabError, NotWritable, RunInUse
+from cvae_core.errors import ConfigError, Diverged, LabError, RunInUse
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, embed, store_embedding, stored_embedding
 from cvae_core.jobs import heartbeat, housekeeping
 from cvae_core.jobs.control import RUN_LOCK, calmer_job
@@ -29,6 +29,7 @@ from cvae_core.runs.run import Run, run_at
 from cvae_core.runs.sameness import Subject, baseline_is_begun, baseline_name
 from cvae_core.system import formats
 from cvae_core.system.distributed import CPU, agreed, fast_dtype, leads, processes, threads, wait_for_all
+from cvae_core.system.locks import locked
 from cvae_core.training.loop import Learner, Report, steps_per_epoch, train
 
 
@@ -44,15 +45,13 @@ class Launch:
     device: torch.device = CPU
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reused:
+class Reused(NamedTuple):
     """A finished run of the same configuration exists; nothing is trained."""
 
     run: Run
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
+class Started(NamedTuple):
     """A run starts, or resumes after `epoch` epochs and `step` steps."""
 
     run: Run
@@ -60,15 +59,13 @@ class Started:
     step: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A part of a run could not be made; `why` states the reason."""
 
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finished:
+class Finished(NamedTuple):
     """A run is complete."""
 
     run: Run
@@ -260,21 +257,12 @@ def _device_name(device: torch.device) -> str:
 @contextmanager
 def _sole_trainer(run: Run) -> Iterator[None]:
     """Lock a run while training it; the operating system releases the lock however the process ends."""
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run.folder / RUN_LOCK)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RunInUse(
-            f"Run {run.name!r} is being trained by another process: wait for it or choose another --run."
-        ) from error
-    except OSError as error:
-        raise NotWritable(f"{run.folder} cannot be written ({error.strerror}): choose another --root.") from error
-    try:
-        yield
-    finally:
-        lock.release()
-        if not run.exists():  # training was refused: an empty folder would block the name
-            with suppress(OSError):
-                (run.folder / RUN_LOCK).unlink()
-                run.folder.rmdir()
+    in_use = RunInUse(f"Run {run.name!r} is being trained by another process: wait for it or choose another --run.")
+    with locked(run.folder / RUN_LOCK, run.folder, 0, in_use):
+        try:
+            yield
+        finally:
+            if not run.exists():  # training was refused: an empty folder would block the name
+                with suppress(OSError):
+                    (run.folder / RUN_LOCK).unlink()
+                    run.folder.rmdir()

@@ -42,6 +42,10 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 def _kind(config: Config) -> type[ConditionalVAE]:
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
-        remedy = "set groups to 0" if config.hierarchical else "add its class to cvae_core/models/build.py"
-        raise ConfigError(f"The flavour {config.flavour} has no such model: {remedy}.")
+        hint = (
+            "hierarchical model: set groups to 0"
+            if config.hierarchical
+            else "model: add it to cvae_core/models/build.py"
+        )
+        raise ConfigError(f"The flavour {config.flavour} has no {hint}.")
     return kinds[config.flavour]

@@ -5,8 +5,9 @@ Reuse, sweeps, forms, differences, tables and pages all use `apart`.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
+from typing import NamedTuple
 
 from cvae_core.config.command import train_command
 from cvae_core.config.flavours import Config
@@ -19,8 +20,7 @@ from cvae_core.system.folders import anew, folder_of
 NAMED_SETTINGS = 3  # different settings that a message lists at most
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """A configuration and the fingerprint of its training images, None if that is unknown."""
 
     config: Config

@@ -122,7 +122,7 @@ def require(name: str, value: object, kind: Any) -> None:
     if fits(value, kind):
         return
     parts = list(_parts(kind))
-    given = repr(value)[:LONGEST] if fits(value, _SHORT) else f"a {type(value).__name__}"
+    given = repr(value)[:LONGEST] if isinstance(value, _SHORT) else f"a {type(value).__name__}"
     choices = [get_args(part) for part in parts if get_origin(part) is Literal]
     ranges = [part for part in parts if isinstance(part, Between)]
     if choices:
@@ -144,7 +144,7 @@ def spoken(name: str) -> str:
 
 
 _annotations = cache(partial(get_type_hints, include_extras=True))  # cached, because reading annotations is slow
-_SHORT = str | float | bool | None | Sequence[str | float | bool | None]  # values that messages repeat
+_SHORT = (str, int, float, list, tuple, range, dict, NoneType)  # values that messages repeat
 _WORDS: Mapping[Any, str] = {int: "a whole number", bool: "True or False", str: "text", float: "a number"}
 
 

@@ -8,7 +8,8 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +41,7 @@ MOST_LEFT_OUT = 10  # consecutive skipped steps with a non-finite gradient that 
 GUESSES_AT_ONCE = 2048
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stepped:
+class Stepped(NamedTuple):
     """Report step `step` of `steps` in `epoch`, with its training bound in nats per image."""
 
     epoch: int
@@ -50,8 +50,7 @@ class Stepped:
     bound: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochEnded:
+class EpochEnded(NamedTuple):
     """Report the end of an epoch. `improved` is true if its validation bound is the best so far."""
 
     epoch: int

@@ -1,7 +1,7 @@
 """Measurements during training: the bound on validation images, pictures of a stage, and the rate of each unit."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +21,7 @@ STAGE_COLUMNS = 8  # samples per row
 MARGIN = 1e-3  # of predicted pixel means from 0 and from 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Staged:
+class Staged(NamedTuple):
     """Hold samples and reconstructions of one stage of the training, as float images in [0, 1]."""
 
     epoch: float
@@ -30,8 +29,7 @@ class Staged:
     reconstructions: Tensor  # (rows, 784): of the same test digits, from their posterior means
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(NamedTuple):
     """Hold bound = reconstruction − β rate of a split after an epoch, in nats per image."""
 
     split: str

@@ -153,7 +153,7 @@ def test_several_parts_can_be_given_at_once(digits: DataSet) -> None:
     assert both.reads_images
     with pytest.raises(ConfigError, match="needs the labels of the images: pass labels"):
         condition(both, x, None)
-    with pytest.raises(ConfigError, match="needs images"):
+    with pytest.raises(ConfigError, match="is conditioned on images"):
         chosen(both, labels)
 
 

@@ -681,7 +681,7 @@ def test_a_training_that_diverges_keeps_the_last_good_state_and_says_what_can_he
     assert (card.status, card.verdict, card.epochs) == ("failed", "diverged", 1)
     assert card.reason is not None
     assert "The learning rate 10 is too high" in card.reason
-    assert "The stored weights are those of epoch 1." in card.trouble
+    assert "The run has the weights of epoch 1." in card.trouble
     tensors, notes = formats.read_tensors(run.state_file)
     assert formats.are_finite(tensors.values())
     place = json.loads(notes["place"])
