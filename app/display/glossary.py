@@ -26,8 +26,7 @@ def terms_in(text: Markdown) -> Markdown | None:
     found: dict[tuple[str, ...], str] = {}
     for term in _pattern().finditer(re.sub(r"\$[^$]*\$|`[^`]*`", " ", text)):
         found.setdefault(names[term[1].casefold()], term[0])
-    words = [f"**{plain(word)}**: {plain(entries()[names])}" for names, word in found.items()]
-    return "\n\n".join(words[:MOST]) or None
+    return "\n\n".join(f"**{plain(found[names])}**: {plain(entries()[names])}" for names in list(found)[:MOST]) or None
 
 
 @cache

@@ -18,7 +18,6 @@ Device = Literal["auto", "cpu", "cuda"]
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-LONGEST = 200  # characters of a wrong value that are repeated
 MAX_TEXT = 4000  # characters of a text that must be one line
 MAX_WHOLE = 2**63 - 1  # the largest int64: tables and tensors cannot store larger numbers
 
@@ -122,7 +121,7 @@ def require(name: str, value: object, kind: Any) -> None:
     if fits(value, kind):
         return
     parts = list(_parts(kind))
-    given = repr(value)[:LONGEST] if isinstance(value, _SHORT) else f"a {type(value).__name__}"
+    given = repr(value)[:200] if isinstance(value, _SHORT) else f"a {type(value).__name__}"
     choices = [get_args(part) for part in parts if get_origin(part) is Literal]
     ranges = [part for part in parts if isinstance(part, Between)]
     if choices:

@@ -93,5 +93,8 @@ def test_a_module_that_moved_has_no_other_names_and_is_imported_without_torch() 
         _ = quadrants.mask
     with pytest.raises(ImportError):
         exec("from cvae_core.models import sampled")
+    import cvae_core
+
+    assert cvae_core.quadrants is quadrants  # as after `import cvae_core.quadrants`
     code = "import sys, cvae_core.examples; from cvae_core import data; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT).returncode == 0
