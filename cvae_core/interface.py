@@ -40,7 +40,7 @@ from cvae_core.system.type_checks import Between, require
 from cvae_core.training.loop import EpochEnded as EpochEnded
 
 Folder = str | Path
-Positive = Annotated[int, Between(1, 1_000_000)]
+Positive = Annotated[int, Between(1, results.MAX_SAMPLES)]
 Scale = Annotated[int, Between(1, 64)]  # pixels of a picture per pixel of an image
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -48,10 +48,10 @@ Result = TypeVar("Result")
 
 def _checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Make a function raise ConfigError if an argument does not fit its annotation."""
+    kinds = get_type_hints(function, include_extras=True)
 
     @wraps(function)
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        kinds = get_type_hints(function, include_extras=True)
         for name, value in signature(function).bind(*args, **kwargs).arguments.items():
             require(name, value, kinds[name])
         return function(*args, **kwargs)
@@ -178,8 +178,7 @@ def draw(
     given = usual if labels is None else torch.as_tensor(labels).reshape(-1)
     if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
         raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
-    c = chosen(model.config, given.long())
-    return _means(model, c, noise.normal((count, 1, model.latent), seed, "samples"))
+    return _means(model, chosen(model.config, given.long()), noise.normal((count, 1, model.latent), seed, "samples"))
 
 
 @_checked
@@ -199,6 +198,7 @@ def complete(
         raise ConfigError(f"A {model.config.flavour} model is not conditioned on pixels: use draw instead of complete.")
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
+    intensities.require_images(images)
     c = condition(model.config, images, None, None if visible is None else flags(visible))
     return _means(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 

@@ -33,5 +33,5 @@ def terms_in(text: Markdown) -> Markdown | None:
 def _pattern() -> re.Pattern[str]:
     """Find terms and plurals, the longest first; abbreviations and Greek letters only in the case of the glossary."""
     names = [name for group in entries() for name in group if len(name) > 1 or not name.isascii()]
-    cased = [f"{'' if name.isupper() else '(?i:'}{re.escape(name)}{'' if name.isupper() else ')'}" for name in names]
+    cased = [f"(?{'-' if name.isupper() else ''}i:{re.escape(name)})" for name in names]
     return re.compile(rf"(?<![\w-])({'|'.join(sorted(cased, key=len, reverse=True))})(?:e?s)?(?![\w-])")
