@@ -51,7 +51,7 @@ GUARDS = {  # by promise
         "if False:",
         "tests/promises/test_names.py",
     ),
-    "inputs": Guard("app/widgets/drawing_pad.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
+    "inputs": Guard("app/live/drawing_pad.py", "if len(raw) == PIXELS:", "if raw:", "tests/promises/test_inputs.py"),
     "flags": Guard(
         "cvae_core/cli/main.py", "except (LabError, OSError) as", "except OSError as", "tests/promises/test_flags.py"
     ),

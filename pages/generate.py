@@ -4,8 +4,9 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements
+from app.live import latent_sliders
 from app.views import generate_digits
-from app.widgets import controls, latent_sliders, run_pickers
+from app.widgets import controls, run_pickers
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp

@@ -6,7 +6,8 @@ from app.cached import runs
 from app.display import elements
 from app.display.navigation import PAGES, TOUR
 from app.display.plain_text import plain
-from app.views import cll_table, generate_digits, inpaint_digits, latent_map, training_replay, training_runs, why_bound
+from app.training import replay, run_table
+from app.views import cll_table, generate_digits, inpaint_digits, latent_map, why_bound
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import elbo
 
@@ -15,7 +16,7 @@ CARDS = {
     "c is a quarter of the image": inpaint_digits.preview,
     "How is z arranged?": latent_map.preview,
     "Why is it done like that?": why_bound.preview,
-    "How did it learn?": training_replay.preview,
+    "How did it learn?": replay.preview,
     "How good is it?": cll_table.preview,
 }
 
@@ -36,7 +37,7 @@ with st.expander("A one-minute tour", icon=":material/tour:"):
         st.markdown(f"{number}. {words}")
         elements.link(page, plain(PAGES[page].question))
 st.subheader("Runs and images on this machine", anchor=False)
-training_runs.runs_here()
+run_table.runs_here()
 elements.explanation(
     "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
     "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q$ from the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, "

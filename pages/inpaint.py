@@ -3,8 +3,9 @@
 import streamlit as st
 
 from app.display import elements
+from app.live import quadrant_controls
 from app.views import inpaint_digits
-from app.widgets import controls, quadrant_controls
+from app.widgets import controls
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.views import training_follow, training_replay, training_runs, training_start, training_sweep
+from app.training import follow, replay, run_table, start, sweep
 from app.widgets import controls
 
 TASKS: dict[str, Callable[[], None]] = {
-    "Replay": training_replay.show,
-    "Train": lambda: training_follow.show(training_start.show),
-    "Sweep": training_sweep.show,
-    "Runs": training_runs.show,
+    "Replay": replay.show,
+    "Train": lambda: follow.show(start.show),
+    "Sweep": sweep.show,
+    "Runs": run_table.show,
 }
 FIRST = next(iter(TASKS))
 

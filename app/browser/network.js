@@ -1,4 +1,4 @@
-// A model's networks in the browser. Python packs their weights (app/widgets/live_decoder.py); this script unpacks and runs them.
+// A model's networks in the browser. Python packs their weights (app/live/live_decoder.py); this script unpacks and runs them.
 //
 // A packed model is a length, a JSON header {bodies, tensors, …} and the tensors' float16 values. A body's steps are a
 // small program over rows of features: linear, norm, silu, relu, push and add.

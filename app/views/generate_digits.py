@@ -10,7 +10,8 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements
 from app.display.plain_text import code, plain
-from app.widgets import controls, drawing_pad, latent_sliders, live_decoder, run_pickers, run_pictures
+from app.live import drawing_pad, latent_sliders, live_decoder
+from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp

@@ -10,9 +10,10 @@ from app.cached import figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import Markdown, code, plain
+from app.live import drawing_pad, quadrant_controls
+from app.live.drawing_pad import ANSWERS, Quadrants
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, quadrant_controls, run_pictures
-from app.widgets.drawing_pad import ANSWERS, Quadrants
+from app.widgets import controls, run_pictures
 from cvae_core.config.quadrant_names import described
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here

@@ -11,8 +11,9 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, map_chart, map_thumbnails, plotly_charts
 from app.display.plain_text import Markdown, code, plain
+from app.live import drawing_pad
 from app.views import code_snippets
-from app.widgets import controls, drawing_pad, map_controls, map_selection, run_pickers, run_pictures
+from app.widgets import controls, map_controls, map_selection, run_pickers, run_pictures
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout, neighbours, placed
 from cvae_core.pictures import recipes

@@ -6,8 +6,9 @@ from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import code, plain
+from app.live import latent_sliders
 from app.views import code_snippets
-from app.widgets import controls, latent_sliders, run_pickers, run_pictures
+from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_fixing, with_unit_fixed
 from cvae_core.models.conditional_vae import ConditionalVAE

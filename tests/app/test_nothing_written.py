@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.display.navigation import PAGES
-from app.views import training_runs
+from app.training import run_table
 from cvae_core.config.flavours import Config
 from cvae_core.jobs import housekeeping
 from cvae_core.runs.run import Run
@@ -44,7 +44,7 @@ def mine(own_runs: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.M
     for name in ("mine", "binned"):
         untrained(tiny("label"), name, root=own_runs)
     housekeeping.discard(own_runs, "binned")
-    monkeypatch.setattr(training_runs, "_chosen", lambda _, names: [name for name in names if name == "mine"])
+    monkeypatch.setattr(run_table, "_chosen", lambda _, names: [name for name in names if name == "mine"])
     monkeypatch.setattr(timing, "epoch_seconds", lambda config, data: 1.0)
     return own_runs
 

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.cached import costs, figures, maps, runs
 from app.display.navigation import PAGES
+from app.live import drawing_pad
 from app.views import cll_estimate
-from app.widgets import drawing_pad, run_pickers
+from app.widgets import run_pickers
 from app.widgets.map_selection import packed
 from cvae_core.cli import main
 from cvae_core.config.flavours import Config

@@ -27,8 +27,8 @@ from app.cached.figures import style
 from app.display import map_thumbnails
 from app.display.navigation import PAGES
 from app.display.provenance import provenance
+from app.live import epoch_slider, latent_sliders
 from app.views import cll_estimate
-from app.widgets import epoch_slider, latent_sliders
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
 from cvae_core.config.presets import configure

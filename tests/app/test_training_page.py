@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.cached import runs
-from app.views import training_follow, training_runs
+from app.training import follow, run_table
 from app.widgets import permission
 from cvae_core.config.command import train_command
 from cvae_core.config.flavours import Config
@@ -91,7 +91,7 @@ def test_the_form_starts_the_command_that_it_shows(
     assert "About 4 minutes: 7 epochs of 30 s" in said(visitor)
     press(visitor, "Start")
     assert started == [("mine", command)]
-    assert visitor.session_state[training_follow.FOLLOW] == "mine"
+    assert visitor.session_state[follow.FOLLOW] == "mine"
 
 
 def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(visit: Visit, own_runs: Path) -> None:
@@ -450,7 +450,7 @@ def test_all_runs_are_in_one_table_with_their_best_values(visit: Visit, own_runs
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Select runs in the table by name, as a visitor's clicks do in a browser."""
     names: list[str] = []
-    monkeypatch.setattr(training_runs, "_chosen", lambda _, there: [name for name in names if name in there])
+    monkeypatch.setattr(run_table, "_chosen", lambda _, there: [name for name in names if name in there])
     return names
 
 
@@ -502,7 +502,7 @@ def test_differences_between_runs_are_listed_by_setting(tiny: Tiny) -> None:
     ("seconds", "words"), [(0.42, "0.4 s"), (12.4, "12 s"), (200, "3 minutes"), (9000, "2.5 hours")]
 )
 def test_a_duration_is_rounded_to_a_useful_precision(seconds: float, words: str) -> None:
-    assert training_follow.duration(seconds) == words
+    assert follow.duration(seconds) == words
 
 
 @pytest.mark.promise

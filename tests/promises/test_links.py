@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.views import training_sweep
+from app.training import sweep
 from cvae_core.cli import main
 from cvae_core.errors import ConfigError, LabError
 from cvae_core.jobs import heartbeat, housekeeping, output_log, queue
@@ -70,7 +70,7 @@ def test_what_a_link_leads_to_stays_as_it_is(
         lambda: runs.tidy(root),
         lambda: housekeeping.empty_bin(root),
         lambda: output_log.forget(root, RUN),
-        lambda: files.write(training_sweep._path(root, "grid"), b""),
+        lambda: files.write(sweep._path(root, "grid"), b""),
         lambda: heartbeat.beating(unlinked(root / RUN, root)).__enter__(),
         lambda: queue._beat(root, RUN),
     ]

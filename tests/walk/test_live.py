@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, WebSocket
 
-from app.widgets import latent_sliders
+from app.live import latent_sliders
 from cvae_core.data import noise
 from cvae_core.data.conditions import labelled
 from cvae_core.models.conditional_vae import completed

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.cached import runs
-from app.widgets import drawing_pad
+from app.live import drawing_pad
 from tests.app.conftest import Visit
 from tests.app.test_pages import said
 
@@ -39,7 +39,7 @@ def test_an_unexpected_error_is_a_sentence_with_a_number_that_leads_to_the_trace
     monkeypatch.setattr(f"app.{part}", broken)
     if part == "widgets.latent_sliders.place_sliders":
         (reset,) = (button for button in visitor.button if button.label == "Reset")
-        monkeypatch.setattr("app.widgets.latent_sliders.on_slider", broken)
+        monkeypatch.setattr("app.live.latent_sliders.on_slider", broken)
         reset.click()
     visitor.run()
     (told,) = (error.value for error in visitor.error)

@@ -7,8 +7,8 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.runs import RunKey
 from app.display.plain_text import plain
+from app.live.drawing_pad import Quadrants
 from app.widgets.controls import choice, or_default
-from app.widgets.drawing_pad import Quadrants
 from app.widgets.run_pickers import run, tell_about
 from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described
 from cvae_core.data import datasets

@@ -9,7 +9,7 @@ import streamlit as st
 from app.cached import runs
 from app.display import elements
 from app.display.plain_text import plain
-from app.views.training_follow import EVERY, IDLE, WORDS
+from app.training.follow import EVERY, IDLE, WORDS
 from app.widgets import controls, permission
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options

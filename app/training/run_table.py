@@ -10,8 +10,8 @@ import streamlit as st
 from app.cached import runs as library
 from app.display import elements
 from app.display.plain_text import code, plain
-from app.views import training_replay
-from app.views.training_follow import WORDS
+from app.training import replay
+from app.training.follow import WORDS
 from app.widgets import background_command, permission
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
@@ -43,7 +43,7 @@ def show() -> None:
         if len(chosen) > 1:
             _differences({name: cards[name] for name in chosen})
         if keys := [key for name in chosen if (key := library.any_key(name)) and cards[name].epochs]:
-            training_replay.compare(keys)
+            replay.compare(keys)
         if permission.may_train():
             _maintain(root, chosen, cards)
             _bin(root)

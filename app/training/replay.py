@@ -9,8 +9,9 @@ from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
 from app.display.plain_text import plain
+from app.live import epoch_slider
 from app.views import code_snippets
-from app.widgets import controls, epoch_slider, run_pickers
+from app.widgets import controls, run_pickers
 from cvae_core.models.objectives import elbo
 from cvae_core.pictures.stages import Part, Stages, epochs
 from cvae_core.system import formats

@@ -10,7 +10,8 @@ import streamlit as st
 from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.widgets import controls, live_decoder
+from app.live import live_decoder
+from app.widgets import controls
 from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
 from cvae_core.data.masks import PIXELS, SIDE, flags

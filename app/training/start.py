@@ -10,7 +10,7 @@ import streamlit as st
 from app.cached import runs
 from app.display import elements
 from app.display.plain_text import Markdown, plain
-from app.views.training_follow import FOLLOW, duration
+from app.training.follow import FOLLOW, duration
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
 from cvae_core.config.presets import PRESETS, configure, preset_of, warm_up_caution

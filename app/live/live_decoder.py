@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.widgets import latent_sliders
+from app.live import latent_sliders
 from cvae_core.data.conditions import LABELS
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock

@@ -1,0 +1,1 @@
+"""Components whose script runs in the browser: sliders with a decoder, the drawing pad, quadrant buttons, a player."""
