@@ -21,13 +21,18 @@ if __name__ != "__main__":
 else:
     preload.wait()
     from app.cached import runs
-    from app.display import elements
+    from app.display import elements, presenter
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
     from app.widgets import url_state
     from cvae_core.system import logs
 
-    st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
+    st.set_page_config(
+        page_title="CVAE lab",
+        page_icon=str(ROOT / "app" / "icon.png"),
+        layout="wide",
+        initial_sidebar_state="collapsed" if presenter.is_on() else "auto",
+    )
     elements.keep_pixels_crisp()
     uncaught_errors.watch()
     no_ip_lookup.disable()
@@ -35,6 +40,8 @@ else:
     url_state.remember()
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
-        st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
+        chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
+        presenter.show_switch(chosen.url_path or next(iter(PAGES)))
+        chosen.run()
         elements.leave_fingers_to_the_page()
     url_state.tell()

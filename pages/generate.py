@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements
+from app.display import elements, presenter
 from app.live import latent_sliders
 from app.views import generate_digits
 from app.widgets import controls, run_pickers
@@ -23,13 +23,16 @@ choices = runs.run_keys(given=("label",))
 if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
+side, picture = presenter.stage()
 with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
+with side:
     digit = controls.digit((*map(str, range(LABELS)), generate_digits.ALL))
+with st.sidebar:
     noise_seed = controls.seed()
     slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()
 label = generate_digits.label_of(digit)
-with elements.sentences():
+with picture, elements.sentences():
     generate_digits.styles(chosen, digit, noise_seed, slides_live)
 views = {
     "Samples": lambda: generate_digits.samples(chosen, digit, noise_seed),
@@ -37,7 +40,8 @@ views = {
     "Interpolation": lambda: generate_digits.interpolation(chosen, label, noise_seed),
     "Manifold of a 2-D z": lambda: generate_digits.manifold(chosen, label),
 }
-elements.tabs(views, "view")
+if not presenter.is_on():
+    elements.tabs(views, "view")
 elements.explanation(
     "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the digit, so "
     "$z$ mostly encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = \\mu(c) "

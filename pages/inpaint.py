@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.display import elements
+from app.display import elements, presenter
 from app.live import quadrant_controls
 from app.views import inpaint_digits
 from app.widgets import controls
@@ -26,18 +26,21 @@ if not families:
         icon=":material/info:",
     )
     st.stop()
-with st.sidebar:
+side, picture = presenter.stage()
+with side:
     subject = controls.choice("Complete", (DIGITS, DRAWING), "of")
     place = st.container()
+with st.sidebar:
     key, opened = quadrant_controls.quadrant_run(families)
     shown_as = controls.pixels()
     seed = controls.seed()
-with elements.sentences():
+with picture, elements.sentences():
     if subject == DRAWING:
         inpaint_digits.drawing_completed(key, opened, shown_as, seed)
     else:
         inpaint_digits.digits_completed(key, opened, shown_as, seed, place)
-    inpaint_digits.quality(key, opened.visible)
+    if not presenter.is_on():
+        inpaint_digits.quality(key, opened.visible)
 elements.explanation(
     "The **baseline** of Sohn, Lee & Yan (2015) is a network trained to predict every hidden pixel from the visible "
     "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network $p(z "

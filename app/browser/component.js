@@ -8,7 +8,9 @@ class Component {
   constructor(root, setStateValue) {
     Object.assign(this, { root, setStateValue, frames: 0, frame: null });
     this.arrived = () => this.begin();
+    this.pressed = () => this.toggle?.(); // a key of the presenter layout
     window.addEventListener("cvae-network", this.arrived);
+    window.addEventListener("cvae-play", this.pressed);
   }
 
   get dirty() {
@@ -36,6 +38,7 @@ class Component {
   stop() {
     cancelAnimationFrame(this.frame);
     window.removeEventListener("cvae-network", this.arrived);
+    window.removeEventListener("cvae-play", this.pressed);
   }
 }
 

@@ -70,7 +70,7 @@ class Panel extends Component {
   }
 
   buttons() {
-    this.player = button(this.playing ? "Pause" : "Play", () => (this.playing ? this.halt(true) : this.play()));
+    this.player = button(this.playing ? "Pause" : "Play", () => this.toggle());
     const reset = button("Reset", () => this.jump(() => 0));
     return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => this.rounded(gaussian()))), this.player);
   }
@@ -167,6 +167,11 @@ class Panel extends Component {
     this.epsilon = this.epsilon.map(value);
     this.place();
     this.tell();
+  }
+
+  toggle() {
+    if (this.playing) this.halt(true);
+    else this.play();
   }
 
   // Move z from one random point to the next by spherical interpolation: draws from the prior lie near a sphere.

@@ -15,7 +15,7 @@ class Player extends Component {
     button.disabled = false;
     this.hand = (event) => this.walking && event.target.closest?.(`.st-key-${this.data.slider}`) && this.halt();
     HANDS.forEach((kind) => document.addEventListener(kind, this.hand, true));
-    button.onclick = () => (this.walking ? this.tell(this.moment, true) : this.walk());
+    button.onclick = () => this.toggle();
   }
 
   begin() {}
@@ -55,6 +55,11 @@ class Player extends Component {
     Object.assign(this.line.style, {
       left: `${xaxis._offset + right}px`, top: `${yaxis._offset}px`, height: `${yaxis._length}px`,
     });
+  }
+
+  toggle() {
+    if (this.walking) this.tell(this.moment, true);
+    else this.walk();
   }
 
   // After the last moment, start again from the first.

@@ -17,7 +17,7 @@ from PIL import Image
 from streamlit import runtime
 
 from app.browser import source
-from app.display import glossary, plotly_charts
+from app.display import glossary, plotly_charts, presenter
 from app.display.navigation import PAGES
 from app.display.plain_text import Markdown, code, plain
 from cvae_core.errors import LabError
@@ -203,6 +203,8 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
     Their content is sent when they are opened: a browser would typeset and highlight hidden content too, and slow the page.
     """
+    if presenter.is_on():
+        return
     name = recipes[0].__qualname__
     with st.expander("What am I looking at?", icon=":material/help:", key=f"words-{name}", on_change="rerun") as words:
         if words.open:
@@ -216,7 +218,8 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 def title(words: Markdown, claim: Markdown) -> None:
     """Show the title of a page or a view, and its claim in one or two sentences."""
     st.title(words)
-    explained(claim)
+    if not presenter.is_on():
+        explained(claim)
 
 
 def explained(text: Markdown) -> None:
@@ -225,7 +228,12 @@ def explained(text: Markdown) -> None:
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
-    """Show an expander whose content is computed only while it is open; the address keeps its state."""
+    """Show an expander whose content is computed only while it is open; the address keeps its state.
+
+    The presenter layout leaves it out.
+    """
+    if presenter.is_on():
+        return
     with st.expander(title, key=key, bind="query-params", icon=icon) as box:
         if box.open:
             show()

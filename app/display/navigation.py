@@ -42,6 +42,15 @@ PAGES = {
         Page("cll", "CLL table", "table_chart", "How good is each model?"),
     )
 }
+
+
+def following(page: str) -> tuple[str, str]:
+    """Return the names of the pages before and after a page; the last page is followed by the first."""
+    names = list(PAGES)
+    place = names.index(page)
+    return names[place - 1], names[(place + 1) % len(names)]
+
+
 TOUR = (
     ("generate", "Press *Random z*: all ten digits change their style. Then drag the first slider: all ten slant."),
     ("generate", "Open *VAE beside CVAE*: the same noise, decoded without the label and with it."),

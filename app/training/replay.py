@@ -7,7 +7,7 @@ import streamlit as st
 from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, plotly_charts, presenter
 from app.display.plain_text import plain
 from app.live import epoch_slider
 from app.views import code_snippets
@@ -126,10 +126,14 @@ def show() -> None:
     for key in replayed:
         with elements.sentences():
             trainings[key] = histories.stages(key)
-    if drawn:
-        compare(drawn)
-    if trainings:
-        replay(trainings)
+    chart, pictures = st.columns((2, 3)) if presenter.is_on() else (st.container(), st.container())
+    with chart:
+        if drawn:
+            compare(drawn)
+    with pictures:
+        if trainings:
+            replay(trainings)
+    if trainings and not presenter.is_on():
         side_by_side(list(trainings))
     if not drawn:
         st.info("Choose runs to show.", icon=":material/info:")

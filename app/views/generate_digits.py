@@ -8,7 +8,7 @@ import streamlit as st
 from app.cached import figures, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
-from app.display import elements
+from app.display import elements, presenter
 from app.display.plain_text import code, plain
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.widgets import controls, run_pickers, run_pictures
@@ -63,7 +63,7 @@ def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
         there = walk(key, seed) if ladder else sliders(key, seed)
     with picture:
         under_all_labels(key, there, digit)
-    if not ladder:
+    if not ladder and not presenter.is_on():
         style_of_a_test_digit(key, latent_sliders.place_sliders)
         style_of_a_drawing(key, label_of(digit), latent_sliders.place_sliders)
 
@@ -114,6 +114,8 @@ def live(key: RunKey, digit: str, seed: int) -> None:
         there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
         shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
         latent_sliders.watch_for_the_browser(shown)
+        if presenter.is_on():
+            return
         style_of_a_test_digit(key, live_decoder.move_sliders)
         around(key, there, digit, seed)
         style_of_a_drawing(key, label_of(digit), live_decoder.move_sliders)

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, plotly_charts, presenter
 from app.display.plain_text import Markdown, code, plain
 from app.live import drawing_pad, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
@@ -60,7 +60,7 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
             "in the corners show and hide quadrants."
         )
         drawn = drawing_pad.pad(key, opened, seed, shown_as, live=not runs.config(key).hierarchical)
-        if not drawn.any():
+        if presenter.is_on() or not drawn.any():
             return
         ink = drawn.tobytes()
         run_pictures.show(
@@ -114,6 +114,8 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         scale=3 if len(indices) <= ROOMY else 2,
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
+    if presenter.is_on():
+        return
     with elements.sentences():
         digits_read(key, indices, visible, seed)
     walk("Walk through z with one of these digits", lambda: walks_of_one(key, indices, visible, seed))

@@ -1,0 +1,73 @@
+"""The presenter layout: everything that matters within 1280×720, and keys for the next page and for play and pause."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.display.navigation import PAGES
+from tests.walk.access import serious_faults
+from tests.walk.conftest import Open, settle
+
+PROJECTOR = {"width": 1280, "height": 720}
+STAGES = ("generate", "generate?run=label-ladder", "inpaint", "inpaint?of=My+drawing", "latent", "training")
+FITS = "page => page.scrollHeight <= page.clientHeight + 1"
+
+
+def presented(path: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}present=1"
+
+
+@pytest.fixture
+def projected(page: Page) -> Page:
+    page.set_viewport_size(PROJECTOR)
+    return page
+
+
+@pytest.mark.parametrize("path", STAGES)
+def test_the_picture_and_its_controls_fit_on_a_projector(projected: Page, visit: Open, path: str) -> None:
+    visit(presented(path))
+    assert projected.get_by_test_id("stMain").evaluate(FITS)
+    assert serious_faults(projected, "light") == []
+    expect(projected.get_by_test_id("stSidebarContent")).not_to_be_in_viewport()
+    size = projected.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert size > 16
+
+
+def test_keys_change_the_page(projected: Page, visit: Open) -> None:
+    visit(presented("generate"))
+    names = list(PAGES)
+    after = PAGES[names[names.index("generate") + 1]]
+    projected.keyboard.press("PageDown")
+    expect(projected).to_have_url(re.compile(f"/{after.file}\\?.*present=1"))
+    settle(projected)
+    projected.keyboard.press("PageUp")
+    expect(projected).to_have_url(re.compile(r"/generate\?.*present=1"))
+    settle(projected)
+    projected.get_by_text("Presenter", exact=True).click()
+    settle(projected)
+    assert "present" not in projected.url
+    projected.keyboard.press("PageDown")  # scrolls, as usual
+    settle(projected)
+    expect(projected).to_have_url(re.compile("/generate"))
+
+
+@pytest.mark.parametrize("path", ["generate", "training?epoch=1"])
+def test_the_space_bar_plays_and_pauses(projected: Page, visit: Open, path: str) -> None:
+    visit(presented(path))
+    button = projected.get_by_role("button", name=re.compile("^(Play|Pause)$"))
+    expect(button).to_have_text("Play")
+    projected.keyboard.press(" ")
+    expect(button).to_have_text("Pause")
+    projected.keyboard.press(" ")
+    expect(button).to_have_text("Play")
+    settle(projected)
+
+
+def test_the_space_bar_still_types_a_space(projected: Page, visit: Open) -> None:
+    visit(presented("training?task=Sweep"))
+    field = projected.get_by_role("textbox").last
+    field.click()
+    before = field.input_value()
+    projected.keyboard.press(" ")
+    assert len(field.input_value()) == len(before) + 1
