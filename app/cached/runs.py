@@ -104,24 +104,21 @@ def label(name: str) -> str:
 
 
 def named(name: str) -> Markdown:
-    """Return the text that shows a run on pages: its model's name, then its own in small print."""
+    """Return `label` as Markdown, with the run's own name in small print."""
     return f"{plain(model)} :small[:gray[{plain(name)}]]" if (model := model_of(name)) else plain(name)
 
 
 def model_of(name: str) -> str:
-    """Return the name of a run's model, and whether the run is imported or has no weights; "" if there is no such run.
+    """Return the name of a run's model, or "" if there is no such run.
 
-    The name mentions the images of a run if they are not the published ones.
+    It mentions if the images are not the published ones, and if the run is imported or has no weights.
     """
     with suppress(LabError):  # no run, or a damaged one without a readable card
         run = run_named(name)
         found = run.card()
-        marks = {
-            found.image_set: found.image_set != found.config.dataset,
-            "imported": found.imported,
-            "no weights": not run.has_weights(found),
-        }
-        return ", ".join([model_name(found.config), *(mark for mark, wanted in marks.items() if wanted)])
+        images = found.image_set if found.image_set != found.config.dataset else ""
+        marks = (images, found.imported and "imported", "" if run.has_weights(found) else "no weights")
+        return ", ".join(filter(None, (model_name(found.config), *marks)))
     return ""
 
 

@@ -114,16 +114,6 @@ class Config:
         return " and ".join(self.given)
 
     @property
-    def summary(self) -> str:
-        """Return the name of the model on pages, with its condition.
-
-        >>> from cvae_core.config.presets import configure
-        >>> [configure(flavour).summary for flavour in ("vae", "label", "quadrant")]
-        ['VAE', 'CVAE, label given', 'CVAE, bottom left visible']
-        """
-        return ", ".join(filter(None, (self.family, self.given_words)))
-
-    @property
     def visible_set(self) -> str | None:
         """Return the set of visible quadrants, or None if the condition contains no pixels."""
         return None

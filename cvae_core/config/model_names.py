@@ -17,7 +17,9 @@ def model_name(config: Config) -> str:
     kind = f"{config.family} ladder" if config.hierarchical else config.family
     different = _different(config)
     implied = config.preset == "ladder" if config.hierarchical else config.preset == DEFAULT_PRESET and different
-    return ", ".join(filter(None, (kind, config.condition_words, *different))) + ("" if implied else f" ({config.preset})")
+    return ", ".join(filter(None, (kind, config.condition_words, *different))) + (
+        "" if implied else f" ({config.preset})"
+    )
 
 
 def _different(config: Config) -> list[str]:

@@ -215,7 +215,7 @@ CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
     "headline": (
         code_snippets.headline(runs.headline()),
         lambda: list(runs.headline().values()),
-        lambda: plotly_charts.headline_bars(runs.headline()),
+        lambda: plotly_charts.headline_bars(dict(zip(code_snippets.headline_names(bars := runs.headline()), bars.values()))),
     ),
     "a known integral": (
         code_snippets.known_settling(0.5, (1, 10), 3),
