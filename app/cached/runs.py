@@ -111,13 +111,16 @@ def named(name: str) -> Markdown:
 def model_of(name: str) -> str:
     """Return the name of a run's model, or "" if there is no such run.
 
-    It mentions if the images are not the published ones, and if the run is imported or has no weights.
+    It mentions other images than the published ones, a verdict of trouble, an import, and missing weights.
     """
     with suppress(LabError):  # no run, or a damaged one without a readable card
         run = run_named(name)
         found = run.card()
         images = found.image_set if found.image_set != found.config.dataset else ""
-        marks = (images, found.imported and "imported", "" if run.has_weights(found) else "no weights")
+        marks = (
+            images, found.trouble and found.verdict, found.imported and "imported",
+            "" if run.has_weights(found) else "no weights",
+        )  # fmt: skip
         return ", ".join(filter(None, (model_name(found.config), *marks)))
     return ""
 

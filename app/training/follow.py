@@ -155,7 +155,7 @@ def uses(name: str, config: Config) -> dict[str, Mapping[str, str]]:
         found["inpaint"] = {"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name}
     if config.given == ("label",):
         found["generate"] = {"run": name}
-    if config.latents:
+    if config.latents >= 2:  # a map has two dimensions
         found["latent"] = {"run": name}
     return found
 

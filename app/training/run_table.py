@@ -105,7 +105,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     return {  # most important columns first, because a narrow window shows only these without scrolling
         "model": library.model_of(name),
         "run": name,
-        "state": _state(root, name, card) + (f", {card.verdict}" if card.trouble else ""),
+        "state": _state(root, name, card),
         "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,

@@ -56,7 +56,7 @@ def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
 def tell_trouble(name: str) -> None:
     """Show a warning if the training of a run had a problem."""
     if trouble := library.run_named(name).card().trouble:
-        st.warning(f"{library.named(name)}: {plain(trouble)}", icon=":material/warning:")
+        st.warning(plain(f"{name}: {trouble}"), icon=":material/warning:")
 
 
 def tell_about(key: RunKey) -> None:
