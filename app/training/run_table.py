@@ -103,8 +103,8 @@ def _models(here: Collection[str]) -> dict[str, tuple[str, Mapping[str, str]]]:
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
     return {  # most important columns first, because a narrow window shows only these without scrolling
-        "model": library.model_of(name),
         "run": name,
+        "model": library.model_of(name),
         "state": _state(root, name, card),
         "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
@@ -140,7 +140,7 @@ def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "model": st.column_config.TextColumn(pinned=True),
+            "run": st.column_config.TextColumn(pinned=True),
             "parameters": number(format="compact"),
             "minutes": number(format="%.1f"),
             "validation −ELBO": number(format="%.1f", help="Nats per image, lower is better; empty for other objectives"),
