@@ -36,8 +36,8 @@ with st.expander("A one-minute tour", icon=":material/tour:"):
     for number, (page, words) in enumerate(TOUR, start=1):
         st.markdown(f"{number}. {words}")
         elements.link(page, plain(PAGES[page].question))
-st.subheader("Runs and images on this machine", anchor=False)
-run_table.runs_here()
+st.subheader("Models on this machine", anchor=False)
+run_table.models_here()
 elements.explanation(
     "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "
     "$q(z \\mid x, c)$, minus the *rate*, the KL divergence of $q$ from the prior. Sohn, Lee & Yan (2015) call $q(z \\mid x, "

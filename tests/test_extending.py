@@ -22,8 +22,10 @@ for command in (
 ):
     assert main([*command.split(), "--root", "runs"]) == 0, command
 from cvae_core import complete, load, load_data
+from cvae_core.config.model_names import model_name
 model = load({RUN!r}, "runs")
 few, much = (complete(model, images[None], count=1) for images in (model.pixels * 0.0, model.pixels * 0.0 + 1.0))
+assert model_name(model.config) == "CVAE, ink, 2 latents, digits"
 assert model.config.given == ("ink",) and few.shape == (1, 1, 784) and not few.equal(much)
 """
 

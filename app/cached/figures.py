@@ -197,13 +197,13 @@ def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: i
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
     """Return the arguments with which pictures of a run's stages are drawn."""
-    return histories.stages(key), runs.config(key), key.name, scale, runs.test_images(key)
+    return histories.stages(key), runs.config(key), runs.label(key.name), scale, runs.test_images(key)
 
 
 def _stages_in_words(key: RunKey, scale: int) -> str:
     """Return the arguments from `_stages` as Python code."""
     test = ", run.images().test" if runs.test_images(key) else ""
-    return f"run.stages(), run.card().config, {key.name!r}, {scale}{test}"
+    return f"run.stages(), run.card().config, {runs.label(key.name)!r}, {scale}{test}"
 
 
 def _code(key: RunKey, names: str, *lines: str) -> str:

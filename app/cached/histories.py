@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.cached.runs import RunKey, card, cells_of, config, other_images, run_keys, run_named
+from app.cached.runs import RunKey, card, cells_of, config, model_of, other_images, run_keys, run_named
 from app.display.plain_text import Markdown, plain
 from cvae_core.evaluation.results import CURVE, Cell
 from cvae_core.system import files
@@ -26,10 +26,9 @@ def curves(key: RunKey) -> pd.DataFrame:
 
 
 def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return several runs' curves as one table with the run's name in the first column."""
-    return pd.concat([table.assign(run=name) for name, table in tables.items()]).pipe(
-        lambda table: table[["run", *(column for column in table.columns if column != "run")]]
-    )
+    """Return several runs' curves as one table whose first columns are the run's name and its model's."""
+    every = pd.concat([table.assign(run=name, model=model_of(name)) for name, table in tables.items()])
+    return every[list(dict.fromkeys(["run", "model", *every.columns]))]
 
 
 @st.cache_data(max_entries=KEPT_TABLES, show_spinner=False)

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.display.plain_text import Markdown, code, plain
 from cvae_core.config.flavours import Config, from_json
+from cvae_core.config.model_names import model_name
 from cvae_core.config.quadrant_names import ANY
 from cvae_core.data import datasets
 from cvae_core.data.datasets import DataSet, Split
@@ -95,17 +96,33 @@ def card(key: RunKey) -> Card:
 
 
 def label(name: str) -> str:
-    """Return the label of a run on pages: its name, whether it is imported, and its images if its data set has others.
+    """Return the text that shows a run in selectors, charts and alternative texts: its model's name, then its own.
 
     Text that names no run is returned unchanged.
     """
+    return f"{model} · {name}" if (model := model_of(name)) else name
+
+
+def named(name: str) -> Markdown:
+    """Return `label` as Markdown, with the run's own name in small print."""
+    return f"{plain(model)} :small[:gray[{plain(name)}]]" if (model := model_of(name)) else plain(name)
+
+
+def model_of(name: str) -> str:
+    """Return the name of a run's model, or "" if there is no such run.
+
+    It mentions other images than the published ones, a verdict of trouble, an import, and missing weights.
+    """
     with suppress(LabError):  # no run, or a damaged one without a readable card
-        found = run_named(name).card()
-        images = found.image_set
-        return (
-            f"{name}{', imported' if found.imported else ''}{f', {images}' if images != found.config.dataset else ''}"
-        )
-    return name
+        run = run_named(name)
+        found = run.card()
+        images = found.image_set if found.image_set != found.config.dataset else ""
+        marks = (
+            images, found.trouble and found.verdict, found.imported and "imported",
+            "" if run.has_weights(found) else "no weights",
+        )  # fmt: skip
+        return ", ".join(filter(None, (model_name(found.config), *marks)))
+    return ""
 
 
 def config(key: RunKey) -> Config:

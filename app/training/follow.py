@@ -1,6 +1,6 @@
 """Live view of trainings: state, progress, output, curves and latest stage of a run, and the queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +13,7 @@ from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
 from cvae_core.config.flavours import Config
+from cvae_core.config.model_names import model_name
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.control import RunState
@@ -35,6 +36,7 @@ WORDS = {
     "failed": (":material/error:", "failed"),
     "finished": (":material/check_circle:", "finished"),
 }
+USES = {"inpaint": "Complete digits", "generate": "Generate digits", "latent": "See its latent space"}  # by page
 GOING_ON = ("waiting", "training", "stalled")
 
 
@@ -109,7 +111,7 @@ def _queue(root: Path, queue: Queue) -> None:
     st.subheader("Next in the queue", anchor=False)
     for place, entry in enumerate(queue.waiting, 1):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{place}. {code(entry.run)}", width="stretch")
+            st.markdown(f"{place}. {plain(model_name(entry.job.config))} {code(entry.run)}", width="stretch")
             if place > 1:
                 permission.offer(
                     "Earlier", queueing.move, root, entry.run, place - 1, run=entry.run, icon=":material/arrow_upward:"
@@ -145,17 +147,24 @@ def _stop(root: Path, name: str) -> None:
         st.toast(f"Run {code(name)} had not started and left the queue.", icon=":material/info:", duration="long")
 
 
+def uses(name: str, config: Config) -> dict[str, Mapping[str, str]]:
+    """Return the pages that show a run's model, the most telling one first, with the query parameters that select it."""
+    found: dict[str, Mapping[str, str]] = {}
+    if config.has_baseline:
+        dataset, visible = config.dataset, str(config.visible_set)
+        found["inpaint"] = {"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name}
+    if config.given == ("label",):
+        found["generate"] = {"run": name}
+    if config.latents >= 2:  # a map has two dimensions
+        found["latent"] = {"run": name}
+    return found
+
+
 def _onward(name: str, config: Config) -> None:
     """Link to the pages that can use a finished run."""
     with st.container(horizontal=True):
-        if config.has_baseline:
-            dataset, visible = config.dataset, str(config.visible_set)
-            chosen = {"images": dataset, f"visible-{dataset}": visible, f"run-{visible}": name}
-            elements.link("inpaint", "Complete digits", **chosen)
-        if config.given == ("label",):
-            elements.link("generate", "Generate digits", run=name)
-        if config.latents:
-            elements.link("latent", "See its latent space", run=name)
+        for page, query in uses(name, config).items():
+            elements.link(page, USES[page], **query)
         if (key := library.any_key(name)) and (test := library.test_images(key)):
             elements.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
 
@@ -179,7 +188,7 @@ def _pictures(name: str) -> None:
         if library.card(key).epochs:
             table, best = histories.curves(key), library.card(key).best_epoch
             option = growing_charts.curve(table, best)
-            alt = f"The bound of {name} in epochs 1 to {table['epoch'].max()}"
+            alt = f"The bound of {library.label(name)} in epochs 1 to {table['epoch'].max()}"
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
             st.caption("Curves appear after the first epoch.")
@@ -189,5 +198,6 @@ def _pictures(name: str) -> None:
             return
         stages = histories.stages(key)
         index = len(stages["epoch"]) - 1
-        elements.thumbnail(Stage(key, index).draw(2), f"Reconstructions and samples of {name} at its latest stage")
+        alt = f"Reconstructions and samples of {library.label(name)} at its latest stage"
+        elements.thumbnail(Stage(key, index).draw(2), alt)
         st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {histories.stage_words(key)}")

@@ -33,7 +33,7 @@ def preview() -> None:
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
         return
-    alt = f"Samples of {key.name} from the first steps of training to the last"
+    alt = f"Samples of {runs.label(key.name)} from the first steps of training to the last"
     elements.picture(Strip(key, "samples", STRIP_DIGITS), f"{key.name}-strip", alt, scale=1)
     elements.link("training", "Replay the training")
 
@@ -65,7 +65,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
     shown = {runs.label(name): table for name, table in tables.items()}
     stars = {runs.label(name): epoch for name, epoch in best.items()}
     lines = code_snippets.curves(tables, quantity, log)
-    alt = f"The {quantity} of {', '.join(tables)} against the epoch"
+    alt = f"The {quantity} of {', '.join(shown)} against the epoch"
     elements.chart(plotly_charts.curves(shown, stars, quantity, log), lines, CURVES, alt)
 
 
@@ -73,8 +73,8 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     """Show a run's latest stage at an epoch."""
     index = histories.latest(stages, epoch)
     after = epochs(stages["epoch"][index])
-    st.markdown(f"**{plain(runs.label(key.name))}** after {plain(after)}")
-    alt = f"Reconstructions and samples of {key.name} after {after}"
+    st.markdown(f"**{runs.named(key.name)}** after {plain(after)}")
+    alt = f"Reconstructions and samples of {runs.label(key.name)} after {after}"
     elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
     st.caption(histories.stage_words(key))
 
@@ -100,7 +100,7 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
     scale = 2 if len(replayed) == 1 else 1  # unscaled, several fit side by side
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():
-            alt = f"{part.capitalize()} of {key.name} at eight stages of its training, one row per digit"
+            alt = f"{part.capitalize()} of {runs.label(key.name)} at eight stages of its training, one row per digit"
             elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
             elements.gif_button(Animation(key), f"{key.name}-stages", scale=scale)
 

@@ -1,6 +1,7 @@
-"""The table of all runs, a comparison of selected runs, upkeep of one's own runs, and the overview on Home."""
+"""The table of all runs, a comparison of selected runs, upkeep of one's own runs, and the list of models on Home."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from app.cached import runs as library
 from app.display import elements
 from app.display.plain_text import code, plain
 from app.training import replay
-from app.training.follow import WORDS
+from app.training.follow import WORDS, uses
 from app.widgets import background_command, permission
+from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
 from cvae_core.errors import LabError
@@ -23,6 +25,7 @@ from cvae_core.system import formats
 from cvae_core.system.folders import default_root
 
 TABLE = "runs-table"
+LISTED = 9  # models on Home
 
 
 def show() -> None:
@@ -49,62 +52,67 @@ def show() -> None:
             _bin(root)
 
 
-def runs_here() -> None:
-    """Show the runs and data sets on this machine."""
-    if not datasets.on_disk("mnist"):
+def models_here() -> None:
+    """Show links to the models that pages can use, warnings about damaged runs, and the data sets on this machine."""
+    here = {name for name in datasets.NAMES if datasets.on_disk(name)}
+    if "mnist" not in here:
         st.info(
             "MNIST is not on this machine. Generation works without it; completions use the small embedded digits. "
             "Downloading MNIST needs an internet connection.",
             icon=":material/info:",
         )
         background_command.offer_download("mnist")
-    cards, damaged = library.cards()
-    for fault in damaged:
+    for fault in library.cards()[1]:
         st.warning(plain(fault), icon=":material/broken_image:")
-    rows = [
-        {
-            "run": name,
-            "kind": card.config.summary + (card.imported and f", imported {card.imported}"),
-            "images": card.image_set,
-            "preset": card.config.preset,
-            "latents": card.config.latents,
-            "verdict": card.trouble or card.verdict or "",
-            "−ELBO": -card.metrics["elbo"],
-            "minutes": card.seconds / 60,
-            "parameters": card.parameters / 1e6,
-        }
-        for name, card in cards.items()
-    ]
-    number, words = st.column_config.NumberColumn, "Nats per image, lower is better; a baseline's is its cross-entropy"
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        height="content",
-        column_config={
-            "−ELBO": number("−ELBO, validation", format="%.1f", help=words),
-            "minutes": number("training", format="%.1f min"),
-            "parameters": number(format="%.1f M"),
-        },
-    )
-    sets = [f"{named_here(name)} {'here' if datasets.on_disk(name) else 'not here'}" for name in datasets.NAMES]
+    with st.container(gap=None):
+        for name, (page, query) in itertools.islice(_models(here).items(), LISTED):
+            elements.link(page, library.named(name), **query)
+        elements.link("training", "All runs, with their results", task="Runs")
+    sets = [f"{named_here(name)} {'here' if name in here else 'not here'}" for name in datasets.NAMES]
     st.caption(
         f"Image sets: {plain(', '.join(sets))}. To train a run from the command line, see `python -m cvae_core --help`."
     )
+
+
+def _models(here: Collection[str]) -> dict[str, tuple[str, Mapping[str, str]]]:
+    """Return the runs that a page can show with the data sets on this machine, each with the page and its query parameters.
+
+    One's own runs come first, the newest on top. The pretrained ones follow, one for each model's name: those whose images
+    are on this machine, then those of MNIST, then those with short names, which are closest to the presets.
+    """
+    cards = {name: library.card(key) for name, key in library.run_keys().items()}
+    own = sorted(
+        (name for name in cards if not cards[name].read_only), key=lambda name: cards[name].created, reverse=True
+    )
+
+    def order(name: str) -> tuple[bool, bool, int, str]:
+        dataset = cards[name].config.dataset
+        return dataset not in here, dataset != "mnist", len(name), name
+
+    pretrained: dict[str, str] = {}
+    for name in sorted(cards.keys() - set(own), key=order):
+        pretrained.setdefault(model_name(cards[name].config), name)
+    found = {}
+    for name in (*own, *pretrained.values()):
+        config = cards[name].config
+        if (pages := uses(name, config)) and (config.dataset in here or not config.reads_images):
+            found[name] = next(iter(pages.items()))
+    return found
 
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
     config, quality = card.config, library.quality(name)
     return {  # most important columns first, because a narrow window shows only these without scrolling
         "run": name,
-        "data set": card.image_set,
-        "preset": config.preset,
-        "state": _state(root, name, card) + (f", {card.verdict}" if card.trouble else ""),
+        "model": library.model_of(name),
+        "state": _state(root, name, card),
         "validation −ELBO": None if card.elbo is None else -card.elbo,
         "test CLL": quality.mean if quality else None,
         "±": quality.standard_error if quality else None,
         "minutes": card.seconds / 60,
         "parameters": card.parameters,
-        "model": config.summary,
+        "data set": card.image_set,
+        "preset": config.preset,
         "best epoch": card.best_epoch,
         "pixels": config.pixels,
         "verdict": card.trouble or card.verdict or "",

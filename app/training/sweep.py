@@ -13,6 +13,7 @@ from app.training.follow import EVERY, IDLE, WORDS
 from app.widgets import controls, permission
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
+from cvae_core.config.model_names import model_name
 from cvae_core.data import fingerprints
 from cvae_core.errors import ConfigError, RunNotFound
 from cvae_core.jobs import control, sweep
@@ -132,7 +133,8 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
         card = runs.card(key) if (key := runs.any_key(name)) else None
         rows.append(
             {
-                "run": runs.label(name),
+                "model": runs.model_of(name) or model_name(run.config),
+                "run": name,
                 **{axis: str(axes[axis][run.run]) for axis in axes},
                 "state": state,
                 "epoch": card.epochs if card else None,

@@ -116,7 +116,7 @@ def _panel(estimate: Estimate) -> None:
     last = estimate.last
     if last is None:
         return
-    done = f"{estimate.key.name}, S = {estimate.samples}: {last.done:,} of {last.images:,} images"
+    done = f"{library.label(estimate.key.name)}, S = {estimate.samples}: {last.done:,} of {last.images:,} images"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(last.done / last.images, text=plain(done))
         if estimate.running and st.button("Stop", icon=":material/stop:", key="stop-estimate"):
@@ -126,7 +126,7 @@ def _panel(estimate: Estimate) -> None:
     with elements.sentences():
         if all(len(history) > 1 for history in estimate.history.values()):
             lines = code_snippets.settling(estimate.key, estimate.samples, last.images, estimate.seed)
-            alt = f"How the estimates of {estimate.key.name} settle as images are added"
+            alt = f"How the estimates of {library.label(estimate.key.name)} settle as images are added"
             numbers = estimate.history, estimate.stored()
             if estimate.running:
                 elements.growing_chart(growing_charts.estimates(*numbers), lines, "growing", alt)

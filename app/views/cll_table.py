@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
 from app.widgets import background_command, controls, run_pickers
@@ -38,8 +38,9 @@ def preview() -> None:
     if not figures:
         st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
         return
+    shown = dict(zip(code_snippets.headline_names(figures), figures.values(), strict=True))
     elements.chart(
-        plotly_charts.bare(plotly_charts.headline_bars(figures)),
+        plotly_charts.bare(plotly_charts.headline_bars(shown)),
         code_snippets.headline(figures),
         "headline",
         "The importance-sampling estimates of the quadrant runs as bars",
@@ -177,12 +178,12 @@ def settling() -> None:
         return
     chosen, cells = settled
     elements.explained(
-        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
+        f"The first {cells[0].images:,} test images, {library.named(chosen)}. Few draws from the prior explain the "
         "image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually too low. The "
         "error shrinks slowly as S grows. Draws from the recognition network usually explain the image, and importance "
         "weights correct for the change of distribution."
     )
-    alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
+    alt = f"Three estimates of −log p(x | c) by {library.label(chosen)} against the number of draws"
     elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.cached import maps
-from app.cached.runs import RunKey
+from app.cached.runs import RunKey, label, model_of
 from cvae_core.config.quadrant_names import ANY
 from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
@@ -48,12 +48,19 @@ def by_draws(name: str, hidden: Estimator | None = None) -> str:
     return _code(f"by_draws({drawn})", f"{name}-by-draws", "find, results", shown)
 
 
+def headline_names(bars: Iterable[str]) -> list[str]:
+    """Return the models' names for the keys of `runs.headline`, with the runs' own names if two models share a name."""
+    parts = [bar.partition(",") for bar in bars]
+    names, longer = ([shown(run) + comma + given for run, comma, given in parts] for shown in (model_of, label))
+    return names if len(set(names)) == len(names) else longer
+
+
 def headline(bars: Iterable[str]) -> str:
     """Return code that computes the importance-sampling estimates of `runs.headline`, with its names."""
     bars = list(bars)
     names = list(dict.fromkeys(bar.partition(",")[0] for bar in bars))
     return _code(
-        f"headline_bars(dict(zip({bars!r}, shown, strict=True)))",
+        f"headline_bars(dict(zip({headline_names(bars)!r}, shown, strict=True)))",
         "headline",
         "find, results",
         f"cells = [cell for name in {names!r} for cell in results.stored_cells(find(name))]",

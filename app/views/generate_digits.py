@@ -9,7 +9,7 @@ from app.cached import figures, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, presenter
-from app.display.plain_text import code, plain
+from app.display.plain_text import plain
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data import noise
@@ -32,7 +32,7 @@ def preview() -> None:
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
         return
-    st.markdown(f"Each column decodes one $z$ with all ten labels, drawn live from {code(runs.label(key.name))}.")
+    st.markdown(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
     settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
     caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
     alt = "The digits 0 to 9 in seven styles of handwriting"
@@ -135,7 +135,7 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     )
     with st.container(horizontal=True):
         settings, caption = all_labels(there)
-        figure = Figure(key, recipes.one_z, settings, f"{key.name}: {caption}")
+        figure = Figure(key, recipes.one_z, settings, f"{runs.label(key.name)}: {caption}")
         elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z with all labels")
 
 
@@ -253,7 +253,7 @@ def manifold(key: RunKey, label: int) -> None:
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
     st.markdown(
-        f"The images that {code(runs.label(surface.name))} generates for the label {label}: a grid over its two "
+        f"The images that {runs.named(surface.name)} generates for the label {label}: a grid over its two "
         "dimensions of $z$, in steps of equal prior probability."
     )
     settings = {"label": label, "side": MANIFOLD_SIDE}

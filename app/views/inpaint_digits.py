@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.cached import figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts, presenter
-from app.display.plain_text import Markdown, code, plain
+from app.display.plain_text import Markdown, plain
 from app.live import drawing_pad, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.views import code_snippets
@@ -38,7 +38,7 @@ def preview() -> None:
     visible, (key, *_) = min(completers.items())
     st.markdown(
         f"The model sees the {plain(described(visible))} only. The baseline (NN) predicts one mean completion; "
-        f"each sample of {code(runs.label(key.name))} is one possible completion."
+        f"each sample of {runs.named(key.name)} is one possible completion."
     )
     settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
     caption = f"{named_here(dataset)} test digits {', '.join(map(str, PREVIEWED))}, seed {PREVIEW_SEED}"
@@ -177,7 +177,7 @@ def quality(key: RunKey, visible: str) -> None:
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
         st.caption(
-            f"Test score of {code(key.name)}, {plain(described(visible))} visible: −log p(hidden | "
+            f"Test score of {runs.named(key.name)}, {plain(described(visible))} visible: −log p(hidden | "
             f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
             f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."
         )

@@ -10,7 +10,7 @@ from app.cached import figures, maps, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, map_chart, map_thumbnails, plotly_charts
-from app.display.plain_text import Markdown, code, plain
+from app.display.plain_text import Markdown, plain
 from app.live import drawing_pad
 from app.views import code_snippets
 from app.widgets import controls, map_controls, map_selection, run_pickers, run_pictures
@@ -40,9 +40,9 @@ def preview() -> None:
         st.info("No map of a latent space is computed yet: `python -m cvae_core embed RUN`")
         return
     key, embedding = mapped
-    elements.thumbnail(map_chart.thumbnail(embedding), f"t-SNE of {key.name}, one colour per digit")
+    elements.thumbnail(map_chart.thumbnail(embedding), f"t-SNE of {runs.label(key.name)}, one colour per digit")
     elements.numbers(code_snippets.places(key, USUAL), "map")
-    elements.link("latent", f"Explore the space of {plain(runs.label(key.name))}")
+    elements.link("latent", f"Explore the space of {runs.named(key.name)}")
 
 
 def show(key: RunKey, layout: Layout, seed: int | None, other: RunKey | None) -> Embedding | None:
@@ -51,7 +51,7 @@ def show(key: RunKey, layout: Layout, seed: int | None, other: RunKey | None) ->
     with elements.sentences():
         embedding = maps.stored(key, layout)
         if embedding is None:
-            st.info(f"This map of {code(key.name)} is not computed yet.", icon=":material/info:")
+            st.info(f"This map of {runs.named(key.name)} is not computed yet.", icon=":material/info:")
     if embedding is None:
         with elements.sentences():
             map_controls.offer(key, layout)
@@ -103,7 +103,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
         key,
         recipes.point,
         {"index": index, "close": tuple(close)},
-        f"{key.name}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
+        f"{runs.label(key.name)}, test image {index}, {rate:.1f} nats. Neighbours: {', '.join(map(str, close))}",
         rows=("image, recon.", "near in z", "", "samples", ""),
     )
     alt = f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition"
@@ -187,7 +187,7 @@ def chart(
 ) -> Embedding:
     """Show a run's map and return it; with a seed, it shows draws from the prior and the posteriors, not the means."""
     shown, prior = maps.drawn(key, embedding, seed)
-    images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, one colour per digit"
+    images, alt = images_under_the_pointer(key), f"The latent space of {runs.label(key.name)}, one colour per digit"
     ringed: int | None = map_selection.chosen()
     if layout.dimensions == 3:
         figure = map_chart.embedding_map(shown, ringed, star, prior, images)
@@ -249,19 +249,19 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
     """Show the second run's map."""
     embedding = maps.stored(key, layout)
     if embedding is None:
-        st.info(f"This map of {code(key.name)} is not computed yet. Select this run under *Run* to compute it.")
+        st.info(f"This map of {runs.named(key.name)} is not computed yet. Select this run under *Run* to compute it.")
         return
     embedding, prior = maps.drawn(key, embedding, seed)
     elements.chart(
         map_chart.embedding_map(embedding, None, prior=prior, images=images_under_the_pointer(key)),
         code_snippets.places(key, layout, None if prior is None else len(prior), seed),
         "map-beside",
-        f"The latent space of {key.name}, one colour per digit",
+        f"The latent space of {runs.label(key.name)}, one colour per digit",
         config=map_chart.SOLID_CONFIG if layout.dimensions == 3 else map_chart.MAP_CONFIG,
     )
     run_pickers.tell_trouble(key.name)
     st.caption(
-        f"{code(runs.label(key.name))}: {plain(runs.config(key).summary)}. A VAE has to encode the digit in z, because its "
+        f"{runs.named(key.name)}. A VAE has to encode the digit in z, because its "
         "decoder has no other input. A label CVAE is given the digit, so z need not encode it: its map usually mixes all ten."
     )
 
@@ -275,7 +275,7 @@ def units(key: RunKey) -> None:
     unit = "map of latents" if runs.config(key).hierarchical else "latent dimension"
 
     def show() -> None:
-        alt = f"The rate of every {unit} of {key.name}, highest first"
+        alt = f"The rate of every {unit} of {runs.label(key.name)}, highest first"
         elements.chart(plotly_charts.rate_bars(rates, unit), code_snippets.rates(key, unit), "rates", alt)
 
     active = sum(rate >= DEAD_RATE for rate in rates)

@@ -5,7 +5,6 @@ import streamlit as st
 from app.cached import figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
-from app.display.plain_text import code
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
@@ -73,7 +72,7 @@ def sum_or_mean() -> None:
         )
         rate, distortion = marks[beta]
         st.caption(
-            f"{code(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
+            f"{runs.named(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
             f"{distortion + rate:.1f} nats per image. Points on a dotted line have equal ELBO; lower is better."
         )
     with narrow:
@@ -149,9 +148,11 @@ def elbo_or_sampling() -> None:
             plotly_charts.by_draws([cell for cell in cells if cell.estimator != "prior"]),
             code_snippets.by_draws(name, hidden="prior"),
             "by-draws",
-            f"−ELBO and importance sampling by {name} against the number of draws",
+            f"−ELBO and importance sampling by {runs.label(name)} against the number of draws",
         )
-        st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
+        st.caption(
+            f"The first {cells[0].images:,} test images, {runs.named(name)}; the bars are standard errors over them."
+        )
     elements.link("cll", "See why prior Monte Carlo is usually too high", figures="Number of draws")
     elements.explanation(
         "With one draw, the expectation of importance sampling equals the ELBO; more draws never loosen the bound (Burda et "

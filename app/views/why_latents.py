@@ -5,7 +5,7 @@ import streamlit as st
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import plain
 from app.live import latent_sliders
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -92,7 +92,7 @@ def collapsed() -> None:
             plotly_charts.rate_bars(rates, "latent dimension", unit),
             code_snippets.rates(key, "latent dimension", unit),
             "rates",
-            f"The rate of every latent dimension of {key.name}, highest first",
+            f"The rate of every latent dimension of {runs.label(key.name)}, highest first",
         )
     with narrow:
         run_pictures.show(
@@ -185,8 +185,8 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
     )
     without, given = costs.of_all(vae), costs.of_all(key)
     st.caption(
-        f"{costs.first_images(key)}. {code(runs.label(vae.name))}, without labels: −ELBO {without.total:.1f} nats, of which "
-        f"the rate is {without.rate:.1f}. {code(runs.label(key.name))}, with the true labels: −ELBO {given.total:.1f} nats, "
+        f"{costs.first_images(key)}. {runs.named(vae.name)}, without labels: −ELBO {without.total:.1f} nats, of which "
+        f"the rate is {without.rate:.1f}. {runs.named(key.name)}, with the true labels: −ELBO {given.total:.1f} nats, "
         f"of which the rate is {given.rate:.1f}."
     )
 

@@ -62,7 +62,7 @@ def offer(key: RunKey, chosen: Layout) -> None:
     if library.lacks_images(key):
         return
     due = 5 + (chosen.points * POINT_SECONDS[chosen.dimensions] if chosen.method == "tsne" else 0)
-    name = f"{METHODS[chosen.method]} of {key.name}"
+    name = f"{METHODS[chosen.method]} of {library.label(key.name)}"
     flags = [f"--{setting}={value}" for setting, value in vars(chosen).items()]
     background_command.offer(
         f"embed {key.name} {chosen.file}",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from app.cached import runs
 from app.cached.figures import Figure, Walk
 from app.cached.runs import RunKey
 from app.display import elements
@@ -24,7 +25,7 @@ def show(
     only: Sequence[int] = (),
 ) -> Figure:
     """Show the picture that a recipe draws with `settings`; `rows` and `columns` are headings, `only` selects rows."""
-    figure = Figure(key, recipe, settings, f"{key.name}: {caption}", rows, columns, only)
+    figure = Figure(key, recipe, settings, f"{runs.label(key.name)}: {caption}", rows, columns, only)
     elements.picture(figure, f"{key.name}-{name}", alt, scale)
     return figure
 

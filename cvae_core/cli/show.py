@@ -14,6 +14,7 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from cvae_core.cli.options import InRoot, RunName
+from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import first_of_each_label, held_out
 from cvae_core.data.conditions import LABELS, chosen
@@ -136,9 +137,10 @@ class List(InRoot):
             now = control.state_of(self.root, name)
             print(
                 f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
-                f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s"
+                f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s  "
+                f"{model_name(card.config):36}"
                 f"{'  sound' if card.verdict == 'sound' else ''}"
-                f"{card.imported and f'  imported {one_line(card.imported)}'}"
+                f"{card.imported and f'  imported {one_line(card.imported)}'}".rstrip()
             )
             if now.state in ("died", "stalled", "failed"):
                 onward = f"; resume with: {now.resume.command(self.root)}" if now.resume else ""

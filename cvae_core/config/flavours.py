@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
 
 from typing_extensions import Doc
 
-from cvae_core.config.quadrant_names import ANY, abbreviated, canonical, described
+from cvae_core.config.quadrant_names import ANY, abbreviated, canonical, counted, described
 from cvae_core.errors import ConfigError
 from cvae_core.system.seeds import require_seed
 from cvae_core.system.type_checks import Between, fills, require_fitting, spoken
@@ -109,14 +109,9 @@ class Config:
         return f"its {' and '.join(self.given)}" if self.given else "nothing"
 
     @property
-    def summary(self) -> str:
-        """Return the name of the model on pages, with its condition.
-
-        >>> from cvae_core.config.presets import configure
-        >>> [configure(flavour).summary for flavour in ("vae", "label", "quadrant")]
-        ['VAE', 'CVAE, label given', 'CVAE, bottom left visible']
-        """
-        return ", ".join(filter(None, (self.family, self.given_words)))
+    def condition_words(self) -> str:
+        """Name the condition in a model's name, for example "label". The text is empty for a model without condition."""
+        return " and ".join(self.given)
 
     @property
     def visible_set(self) -> str | None:
@@ -185,6 +180,11 @@ class VisibleConfig(Config):
     def given_words(self) -> str:
         """Name the visible quadrants, for example "bottom left visible"."""
         return f"{described(self.visible)} visible"
+
+    @property
+    def condition_words(self) -> str:
+        """Name the number of visible quadrants, or the quadrants of a set that is not in the protocol."""
+        return counted(self.visible)
 
     def given_of(self, label: int) -> str:
         """Name the visible quadrants of one image."""

@@ -68,6 +68,17 @@ def described(visible: str) -> str:
     return words.get(name) or plain.replace("-", " ").replace("+", " and ")
 
 
+def counted(visible: str) -> str:
+    """Name a set of the protocol by its number of quadrants, and any other set by its quadrants.
+
+    >>> counted("1"), counted("2"), counted("any"), counted("top-right")
+    ('1 quadrant', '2 quadrants', 'any quadrants', 'top right')
+    """
+    if visible == ANY or visible in PROTOCOL:
+        return f"{visible} quadrant{'' if visible == '1' else 's'}"
+    return described(visible)
+
+
 def abbreviated(visible: str) -> str:
     """Abbreviate a set of quadrants for a run's name.
 

@@ -23,6 +23,7 @@ BORDER = np.array([150, 158, 170], np.uint8)
 PAGE, TEXT = (255, 255, 255), (60, 66, 80)
 FONT_SIZE = 13
 MARGIN = 7
+SPELLED = str.maketrans({"α": "alpha", "β": "beta", "−": "-"})  # characters that the font lacks
 APART = 3  # pixels between the labels of two columns
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 
@@ -114,7 +115,7 @@ def _framed(table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequen
 
 def _wrapped(caption: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
     lines: list[str] = []
-    for word in caption.split():
+    for word in caption.translate(SPELLED).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:

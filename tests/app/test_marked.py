@@ -22,7 +22,7 @@ LIVE = re.compile(
     r"(?<!\\)(?:\[(?:x|link)\]|<img|\$\\frac|\$y\$|~~[\w-]+~~|:(?=red|material/home))" + f"|{re.escape(ADDRESS)}"
 )
 VIEWS = [  # a page, its query parameters, and the texts that it shows
-    ("home", {}, ["origin", "created"]),
+    ("home", {}, ["created"]),
     ("home", {"run": marked("asked", ADDRESS)}, []),
     ("training", {"task": "Runs"}, ["note", "created"]),
     ("training", {"task": "Train", "follow": "at-work"}, ["doing"]),

@@ -26,6 +26,7 @@ from app.cached import runs as library
 from app.cached.figures import style
 from app.display import map_thumbnails
 from app.display.navigation import PAGES
+from app.display.plain_text import plain
 from app.display.provenance import provenance
 from app.live import epoch_slider, latent_sliders
 from app.views import cll_estimate
@@ -67,6 +68,12 @@ def figures_named(visitor: AppTest | Block, key: str) -> list[dict[str, Any]]:
 def said(visitor: AppTest) -> str:
     kinds = ("markdown", "caption", "info", "warning", "error", "title")
     return " ".join(str(element.value) for kind in kinds for element in visitor.get(kind))
+
+
+def listed(home: AppTest) -> list[str]:
+    """Return the labels of the links to models on Home."""
+    labels = [link.proto.label for link in home.get("page_link")]
+    return [label for label in labels if ":small" in label and not label.startswith("Explore")]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -139,12 +146,14 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
         untrained(configure(flavour, width=16, latent=2), f"black-{flavour}", root=own_runs, data_fingerprint=here)
     home = visit("home")
     assert f"Image sets: {named} here, fashion not here, kmnist not here, digits here." in said(home)
-    images = home.dataframe[0].value.set_index("run")["images"]
-    assert images[["black-label", "digits-label"]].tolist() == [named, "digits"]
+    assert [line for line in listed(home) if "black" in line] == [
+        f"CVAE, label, 2 latents, {plain(named)} :small[:gray[black-label]]",
+        f"CVAE, 1 quadrant, 2 latents, {plain(named)} :small[:gray[black-quadrant]]",
+    ]
     runs = visit("training", task="Runs").dataframe[0].value.set_index("run")["data set"]
     assert runs[["black-label", "digits-label"]].tolist() == [named, "digits"]
     choices = visit("generate").selectbox(key="run").options
-    assert {f"black-label, {named}", "digits-label"} <= set(choices)
+    assert {f"CVAE, label, 2 latents, {named} · black-label", "CVAE, label, digits · digits-label"} <= set(choices)
     inpaint = said(visit("inpaint", images="mnist"))
     assert f"The images on this machine are {named}." in inpaint
 
@@ -153,9 +162,10 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
     assert "Trained elsewhere" not in said(visit("generate"))
     run = find("digits-label", own_runs)
     run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
-    kinds = visit("home").dataframe[0].value.set_index("run")["kind"]
-    assert kinds["digits-label"] == "CVAE, label given, imported 2026-01-31 from a.zip"
-    assert "imported" not in kinds["digits-quadrant-1"]
+    assert [line for line in listed(visit("home")) if "digits-" in line] == [
+        "CVAE, label, digits, imported :small[:gray[digits-label]]",
+        "CVAE, 1 quadrant, 16 latents, digits :small[:gray[digits-quadrant-1]]",
+    ]
     assert "Trained elsewhere, imported `2026-01-31 from a.zip`" in said(visit("generate"))
     (table,) = [
         found.value for found in visit("cll").dataframe if "model" in found.value and "label" in str(found.value)
@@ -561,7 +571,7 @@ class TestBadState:
         (own_runs / "digits-label" / "card.json").write_text("{")
         home = visit("home")
         assert any("card.json is damaged" in warning.value for warning in home.warning)
-        assert set(home.dataframe[0].value["run"]) == {"digits-baseline-1", "digits-quadrant-1"}
+        assert listed(home) == ["CVAE, 1 quadrant, 16 latents, digits :small[:gray[digits-quadrant-1]]"]
 
     def test_damaged_mnist_is_a_sentence(self, visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raw = tmp_path / "MNIST" / "raw"
@@ -606,7 +616,7 @@ class TestLadder:
 
     def test_completions_are_of_the_chosen_model(self, visit: Visit, without_mnist: None, a_ladder: Path) -> None:
         visitor = visit("inpaint")
-        assert visitor.selectbox(key="run-1").options == ["deep", "digits-quadrant-1"]
+        assert visitor.selectbox(key="run-1").options == list(map(library.label, ["deep", "digits-quadrant-1"]))
         shown = pictures(visitor)
         visitor.selectbox(key="run-1").select("digits-quadrant-1").run()
         assert not visitor.error
@@ -716,8 +726,8 @@ class TestLatent:
         address = {"method": "PCA", "3d": "true"}
         assert figures_named(visit("latent", run="label-2d", **address), "map")
         others = visit("latent", run="label", beside="label-2d", **address)
-        assert "label-2d" not in others.selectbox(key="beside").options
-        assert "vae" in others.selectbox(key="beside").options
+        assert library.label("label-2d") not in others.selectbox(key="beside").options
+        assert library.label("vae") in others.selectbox(key="beside").options
         assert not figures_named(others, "map-beside")
         assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
 
@@ -848,8 +858,10 @@ class TestWhy:
         self, visit: Visit, without_mnist: None, betas: Path
     ) -> None:
         first, second = visit("why"), visit("why", beta="4")
-        assert "`any-1`, validation images: distortion 101.0 + rate 10.0 = −ELBO 111.0 nats" in said(first)
-        assert "`any-2`, validation images" in said(second)
+        assert f"{library.named('any-1')}, validation images: distortion 101.0 + rate 10.0 = −ELBO 111.0 nats" in said(
+            first
+        )
+        assert f"{library.named('any-2')}, validation images" in said(second)
         assert len(pictures(first)) == 2
         assert not set(pictures(first)) & set(pictures(second))
         assert pictures(visit("why", beta="nonsense")) == pictures(visit("why", beta="")) == pictures(first)
@@ -926,7 +938,7 @@ class TestWhy:
     ) -> None:
         untrained(configure("vae", dataset="digits", width=8, depth=1, latent=2), "plain", root=own_runs)
         visitor = visit("why", question="No label")
-        assert "`plain`, without labels: −ELBO" in said(visitor)
+        assert f"{library.named('plain')}, without labels: −ELBO" in said(visitor)
         assert len(pictures(visitor)) == 2
 
     def test_averaging_leads_to_the_networks_answer(self, visit: Visit, without_mnist: None) -> None:
@@ -974,13 +986,13 @@ class TestTraining:
 
     def test_every_run_shows_its_latest_stage_until_then(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay=["digits-label", "digits-baseline-1"])
-        assert "**digits-label** after 150 epochs" in said(visitor)
-        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
+        assert f"**{library.named('digits-label')}** after 150 epochs" in said(visitor)
+        assert f"**{library.named('digits-baseline-1')}** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("75").run()
-        assert "**digits-label** after 50 epochs" in said(visitor)
-        assert "**digits-baseline-1** after 75 epochs" in said(visitor)
+        assert f"**{library.named('digits-label')}** after 50 epochs" in said(visitor)
+        assert f"**{library.named('digits-baseline-1')}** after 75 epochs" in said(visitor)
         visitor.select_slider[0].set_value("0.25").run()
-        assert "**digits-baseline-1** after 0.25 epochs" in said(visitor)
+        assert f"**{library.named('digits-baseline-1')}** after 0.25 epochs" in said(visitor)
 
     def test_another_choice_of_runs_keeps_the_moment(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("training", replay="label", epoch="13")
@@ -1129,7 +1141,7 @@ class TestTable:
     ) -> None:
         visitor = visit("cll")
         assert "New estimates of mnist runs need its images" in said(visitor)
-        assert all(name.startswith("digits-") for name in visitor.selectbox(key="estimate").options)
+        assert all(" · digits-" in name for name in visitor.selectbox(key="estimate").options)
 
     def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path
@@ -1140,8 +1152,8 @@ class TestTable:
         store_judgement(run, found, run.weights_digest())
         visitor = visit("cll", figures="Judged digits")
         samples, alone = visitor.table[0].value.to_numpy().tolist()
-        assert samples == ["digits-label", "samples", "0.750", "0.500", "1,000"]
-        assert alone == ["digits-label", "alone", "0.500", "–", "10"]
+        assert samples == [library.label("digits-label"), "samples", "0.750", "0.500", "1,000"]
+        assert alone == [library.label("digits-label"), "alone", "0.500", "–", "10"]
 
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
@@ -1150,12 +1162,12 @@ class TestTable:
         run = find("digits-label", own_runs)
         store(run, stored_cells(run), run.weights_digest(), CURVE)
         visitor = visit("cll", figures="Number of draws")
-        assert visitor.selectbox(key="curve").options == ["digits-label"]
+        assert visitor.selectbox(key="curve").options == [library.label("digits-label")]
         assert len(visitor.get("plotly_chart")) == 1
 
     def test_a_run_without_cells_is_named(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "cll.json").unlink()
-        assert "Not scored yet: digits-label." in said(visit("cll"))
+        assert f"Not scored yet: {library.label('digits-label')}." in said(visit("cll"))
 
     @staticmethod
     def estimated(visit: Visit, draws: int, images: int) -> AppTest:

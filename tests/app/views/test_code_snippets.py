@@ -191,7 +191,14 @@ def by_draws() -> list[Cell]:
 
 DIGITS = runs.run_keys()["digits-label"]
 PCA = Layout(method="pca")
+
+
 # By name: the copied code, the numbers that it computes, the chart that it writes.
+def named_bars() -> dict[str, Cell]:
+    bars = runs.headline()
+    return dict(zip(code_snippets.headline_names(bars), bars.values(), strict=True))
+
+
 CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
     "curves": (
         code_snippets.curves(["digits-label"], "rate", log=True),
@@ -215,7 +222,7 @@ CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
     "headline": (
         code_snippets.headline(runs.headline()),
         lambda: list(runs.headline().values()),
-        lambda: plotly_charts.headline_bars(runs.headline()),
+        lambda: plotly_charts.headline_bars(named_bars()),
     ),
     "a known integral": (
         code_snippets.known_settling(0.5, (1, 10), 3),

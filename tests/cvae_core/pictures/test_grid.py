@@ -119,6 +119,11 @@ def test_the_names_of_two_columns_never_touch(scale: int) -> None:
     assert not names[:, between - 1 : between + 1].any()
 
 
+def test_letters_that_the_font_lacks_are_spelled_out_in_captions() -> None:
+    pictures = [grid(images(2, 8), scale=3, caption=caption) for caption in ("β = −1, α", "beta = -1, alpha")]
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+
+
 def test_a_caption_that_fits_needs_one_line() -> None:
     plain = grid(images(2, 8), scale=3)
     assert grid(images(2, 8), scale=3, caption="short").height - plain.height == figures.FONT_SIZE + 5

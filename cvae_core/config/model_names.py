@@ -1,0 +1,41 @@
+"""Names of models for people: short texts that say what distinguishes a model from the preset's."""
+
+from cvae_core.config.flavours import DEFAULT_PRESET, Config
+from cvae_core.config.presets import PRESETS
+
+
+def model_name(config: Config) -> str:
+    """Return the name of a model: its kind, its condition, and the main settings that differ from the preset's.
+
+    Configurations that differ in other settings, such as the width, have the same name. The default preset is named only if
+    no setting is.
+
+    >>> from cvae_core.config.presets import configure
+    >>> model_name(configure("quadrant")), model_name(configure("label", beta=4.0, dataset="digits"))
+    ('CVAE, 1 quadrant (mlp)', 'CVAE, label, β = 4, digits')
+    """
+    kind = f"{config.family} ladder" if config.hierarchical else config.family
+    different = _different(config)
+    implied = config.preset == "ladder" if config.hierarchical else config.preset == DEFAULT_PRESET and different
+    return ", ".join(filter(None, (kind, config.condition_words, *different))) + (
+        "" if implied else f" ({config.preset})"
+    )
+
+
+def _different(config: Config) -> list[str]:
+    """Return words for the settings that differ from those of the preset."""
+    objective, usual = config.objective, PRESETS[config.preset].get(config.flavour, config)
+    return [
+        words
+        for words, wanted in {
+            "GSNN": objective.gsnn,
+            f"hybrid α = {objective.alpha:g}": 0 < objective.alpha < 1,
+            f"IWAE of {objective.draws}": objective.draws > 1,
+            f"β = {objective.beta:g}": objective.beta != 1,
+            f"{config.latents:,} latents": config.latents != usual.latents,
+            config.pixels: config.pixels != usual.pixels,
+            config.dataset: config.dataset != Config.dataset,
+            f"seed {config.seed}": config.seed != usual.seed,
+        }.items()
+        if wanted
+    ]
