@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, plotly_charts
+from app.display import elements, findings, plotly_charts
 from app.display.plain_text import code, plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
@@ -177,9 +177,9 @@ def settling() -> None:
         return
     chosen, cells = settled
     elements.explained(
-        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Few draws from the prior explain the "
-        "image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually too low. The "
-        "error shrinks slowly as S grows. Draws from the recognition network usually explain the image, and importance "
+        f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Usually few draws from the prior explain "
+        "the image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually too low. "
+        f"The error usually shrinks slowly as S grows. {findings.beside_importance(cells, 'prior')} Draws from the recognition network usually explain the image, and importance "
         "weights correct for the change of distribution."
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
