@@ -72,10 +72,8 @@ def beside_importance(cells: Sequence[Cell], estimator: Estimator) -> Markdown:
         for name in (estimator, "importance")
     }
     gap = _difference(of[estimator].mean, of["importance"].mean)
-    name, side = ESTIMATORS[estimator], "above" if gap >= 0 else "below"
-    return (
-        f"With {of[estimator].samples:,d} draws per image, {plain(name)} is {abs(gap):.1f} nats {side} importance sampling."
-    )
+    apart = f"{abs(gap):.1f} nats {'above' if gap >= 0 else 'below'} importance sampling"
+    return f"With {of[estimator].samples:,d} draws per image, {plain(ESTIMATORS[estimator])} is {apart}."
 
 
 def training_rate(epochs: Sequence[int], rates: Sequence[float], saved: int | None) -> Markdown:
@@ -86,12 +84,11 @@ def training_rate(epochs: Sequence[int], rates: Sequence[float], saved: int | No
         return f"The rate stayed below {NEAR:g} nats per validation image."
     by_epoch = dict(zip(epochs, rates, strict=True))
     highest = max(by_epoch, key=lambda epoch: by_epoch[epoch])
-    moments = []
-    for epoch in sorted({epochs[0], highest, saved or epochs[-1]}):
-        notes = [note for note, noted in (("the highest", highest), ("saved", saved)) if noted == epoch]
-        note = f" ({' and '.join(notes)})" if notes else ""
-        moments.append(f"{by_epoch[epoch]:.1f} after epoch {epoch:d}{note}")
-    return f"Rate in nats per validation image: {', '.join(moments)}."
+    told = sorted({epochs[0], highest, saved or epochs[-1]})
+    moments = ", ".join(
+        [f"{by_epoch[epoch]:.1f} after epoch {epoch:d}{_note(epoch == highest, epoch == saved)}" for epoch in told]
+    )
+    return f"Rate in nats per validation image: {moments}."
 
 
 def readings(shares: np.ndarray, labels: Sequence[int]) -> Markdown:
@@ -116,8 +113,16 @@ def sliders(rates: Sequence[float]) -> Markdown:
     if 2 * collapsed <= len(rates):
         return ""
     if collapsed == len(rates):
-        return f"All {collapsed} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
-    return f"{collapsed} of {len(rates)} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
+        return f"All {collapsed:d} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
+    return (
+        f"{collapsed:d} of {len(rates)} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
+    )
+
+
+def _note(highest: bool, saved: bool) -> Markdown:
+    if highest and saved:
+        return " (the highest and saved)"
+    return " (the highest)" if highest else " (saved)" if saved else ""
 
 
 def _difference(more: float, less: float) -> float:

@@ -117,7 +117,8 @@ def show() -> None:
     elements.title(
         "How it learned",
         "The bound is *reconstruction − β · rate*. Samples usually sharpen during training. A growing gap between training "
-        "and validation curves usually means overfitting. Drag the slider or press *Play* to move the line on the curves and the pictures of all runs.",
+        "and validation curves usually means overfitting. Drag the slider or press *Play* to move the line on the curves "
+        "and the pictures of all runs.",
     )
     keys = dict(sorted(runs.run_keys().items()))
     if not keys:

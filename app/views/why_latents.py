@@ -5,7 +5,7 @@ import streamlit as st
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
 from app.display import elements, findings, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import code
 from app.live import latent_sliders
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -48,15 +48,16 @@ def why_the_prior() -> None:
     )
     posterior, prior, ignorant = costs.by_source(key)
     st.caption(
-        f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: {findings.cost(*posterior)} nats. "
-        f"From $p(z \\mid c)$, without a rate: distortion {prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion {ignorant.distortion:.1f} nats."
+        f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: {findings.cost(*posterior)} nats. From "
+        f"$p(z \\mid c)$, without a rate: distortion {prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion "
+        f"{ignorant.distortion:.1f} nats."
     )
     elements.explanation(
         "The rows of one distribution differ in the base noise; all distributions use the same noise, $z = \\mu + "
         "\\sigma\\,\\varepsilon$ with their own mean and scale. A draw from the prior is one possible completion, usually "
-        "not the true one, so its distortion is usually high. The likelihood averages *probabilities* over draws, not nats, so the "
-        "draws that fit dominate it. It is therefore estimated with draws from $q$, weighted by $p(z \\mid c) / q(z "
-        "\\mid x, c)$.",
+        "not the true one, so its distortion is usually high. The likelihood averages *probabilities* over draws, not "
+        "nats, so the draws that fit dominate it. It is therefore estimated with draws from $q$, weighted by $p(z \\mid c) "
+        "/ q(z \\mid x, c)$.",
         r"\mathbb{E}_{q(z \mid x, c)}[-\log p(x \mid z, c)] + \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) \;\ge\; "
         r"-\log \mathbb{E}_{p(z \mid c)}\, p(x \mid z, c)",
         [by_source, cost_by_source, ConditionalVAE.infer, ConditionalVAE.draw],
@@ -123,8 +124,9 @@ def without_the_label() -> None:
     st.subheader("What does the decoder lose without the label?", anchor=False)
     elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
-        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually closer "
-        "to the image, but not equal to it, and the rate is usually higher. The VAE has no label: its $z$ must encode the digit too."
+        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually "
+        "closer to the image, but not equal to it, and the rate is usually higher. The VAE has no label: its $z$ must "
+        "encode the digit too."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("label", "label", "label")
