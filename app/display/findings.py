@@ -48,7 +48,7 @@ def betas(marks: Mapping[float, tuple[float, float]]) -> Markdown:
     """Say which β has the lowest −ELBO, given (rate, distortion) by β; nothing of a single β."""
     totals = {beta: rate + distortion for beta, (rate, distortion) in marks.items()}
     best = min(totals, key=lambda beta: totals[beta])
-    return f"−ELBO, their sum, is lowest at β = {best:g}: {totals[best]:.1f} nats." if len(totals) > 1 else ""
+    return f"The sum, −ELBO, is lowest at β = {best:g}: {totals[best]:.1f} nats." if len(totals) > 1 else ""
 
 
 def known(scale: float, counts: Sequence[int], found: Settling) -> Markdown:

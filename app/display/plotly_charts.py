@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
+from app.display import findings
 from app.display.plain_text import charted
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import ESTIMATORS
@@ -74,7 +75,9 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
     names, hover = [f"z{dimension + 1}" for dimension in order], "%{x}: %{y:.2f} nats<extra></extra>"
     bars = go.Bar(x=names, y=values, marker_color=colours, hovertemplate=hover)
     figure = _drawn([bars], HEIGHT, unit, "rate, nats per image", yaxis_autorangeoptions_include=[0, LEAST_RATE])
-    return figure.add_hline(DEAD_RATE, line={"color": GREY, "dash": "dot", "width": 1})
+    line = {"color": GREY, "dash": "dot", "width": 1}
+    words = {"annotation_text": f"collapsed: below {DEAD_RATE:g} nats", "annotation_font_color": GREY}
+    return figure.add_hline(DEAD_RATE, line=line, **words)
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
@@ -93,8 +96,8 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
         go.Scatter(
             x=rates, y=distortions, mode="lines+markers", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
             marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
-            customdata=[rate + distortion for rate, distortion in marks.values()],
-            hovertemplate="rate %{x:.1f}, distortion %{y:.1f}, −ELBO %{customdata:.1f}<extra></extra>",
+            hovertext=[findings.cost(distortion, rate) for rate, distortion in marks.values()],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     )  # fmt: skip
     look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "xshift": 6, "yshift": 6, "bgcolor": "white"}
@@ -241,8 +244,8 @@ def framed(height: int) -> dict[str, Any]:
     return {
         "height": height,
         "margin": {"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 40},
-        "xaxis": {"exponentformat": "power", "separatethousands": True},  # no prefixes such as 120n or 10k
-        "yaxis": {"exponentformat": "power", "separatethousands": True},
+        "xaxis": {"exponentformat": "none", "separatethousands": True},  # no prefixes such as 120n or 10k
+        "yaxis": {"exponentformat": "none", "separatethousands": True},
         "legend": {"orientation": "h", "yref": "container", "y": 1 - TOOLS_HEIGHT / height, "yanchor": "top"},
     }
 

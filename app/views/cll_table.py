@@ -179,8 +179,9 @@ def settling() -> None:
     elements.explained(
         f"The first {cells[0].images:,} test images, {code(library.label(chosen))}. Usually few draws from the prior "
         "explain the image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually "
-        f"too low. The error usually shrinks slowly as S grows. {findings.beside_importance(cells, 'prior')} Draws from the "
-        "recognition network usually explain the image, and importance weights correct for the change of distribution."
+        f"too low. The error usually shrinks slowly as S grows. Draws from the recognition network usually explain the "
+        "image, and importance weights correct for the change of distribution. "
+        f"{findings.beside_importance(cells, 'prior')}"
     )
     alt = f"Three estimates of −log p(x | c) by {chosen} against the number of draws"
     elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)

@@ -82,7 +82,7 @@ def tell_collapsed(key: RunKey) -> None:
         apart = {name: sameness.apart(own, sameness.of(runs.card(other))) for name, other in others.items()}
         alike = [name for name, settings in apart.items() if "images" not in settings and is_sound(others[name])]
         if alike:
-            sound = min(alike, key=lambda name: len(apart[name]))
+            sound = min(alike, key=lambda name: (len(apart[name]), -runs.card(others[name]).metrics["elbo"]))
             elements.link("generate", f"A sound run: {plain(runs.label(sound))}", run=sound)
 
 

@@ -82,7 +82,7 @@ def sum_or_mean() -> None:
         "The marks are runs that differ in β only. *Distortion* is −reconstruction: the nats for the pixels given $z$. The "
         "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
         "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
-        "prior draws. A large β usually blurs both; at collapse, all samples of a label are alike.",
+        "prior draws. A large β usually blurs both; at collapse, all samples of a label are usually alike.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],

@@ -70,7 +70,7 @@ def collapsed() -> None:
     elements.explained(
         "A unit of $z$ has collapsed if $q(z_j \\mid x, c)$ equals the prior for every image. Its rate is then 0, and it "
         "carries no information for the decoder. A unit usually collapses if it would save less distortion than its rate "
-        "costs. A few collapsed units are harmless. If all collapse, all samples for a condition are alike."
+        "costs. A few collapsed units are harmless. If all collapse, all samples for a condition are usually alike."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("collapse", "quadrant-1")

@@ -67,7 +67,6 @@ class Entry:
     imported: str = ""  # date and source, if the run is imported
     fingerprint: str = ""  # of the images, since different images can have the same data set name
     trouble: str = ""  # what is wrong with the run's model, and the remedy
-    parts: tuple[float, float] | None = None  # for a difference of stored results: minuend and subtrahend
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -232,7 +231,7 @@ def _difference(other: _Score, score: _Score) -> Entry:
     entry, more = score.entry, other.entry
     return replace(
         entry, kind="difference", estimators=more.estimators + entry.estimators, nats=more.nats - entry.nats,
-        standard_error=None, trained=more.trained + entry.trained, parts=(more.nats, entry.nats),
+        standard_error=None, trained=more.trained + entry.trained,
     )  # fmt: skip
 
 

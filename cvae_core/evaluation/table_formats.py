@@ -151,12 +151,8 @@ def latex(rows: Sequence[Entry]) -> str:
 
 
 def number(entry: Entry) -> str:
-    """Format nats ± standard error with two decimals, or nats without an error with one.
-
-    A difference is that of the two printed numbers.
-    """
-    nats = entry.nats if entry.parts is None else round(entry.parts[0], 2) - round(entry.parts[1], 2)
-    text = f"{nats:.1f}" if entry.standard_error is None else f"{nats:.2f} ± {entry.standard_error:.2f}"
+    """Format nats ± standard error with two decimals, or nats without an error with one."""
+    text = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
     return text.replace("-", "−")
 
 
