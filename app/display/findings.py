@@ -66,11 +66,10 @@ def known(scale: float, counts: Sequence[int], found: Settling) -> Markdown:
 
 
 def beside_importance(cells: Sequence[Cell], estimator: Estimator) -> Markdown:
-    """Compare an estimate with importance sampling, both with the most draws."""
-    of = {
-        name: max((cell for cell in cells if cell.estimator == name), key=lambda cell: cell.samples)
-        for name in (estimator, "importance")
-    }
+    """Compare an estimate with importance sampling, both with the most draws; nothing if one of them is missing."""
+    of = {cell.estimator: cell for cell in sorted(cells, key=lambda cell: cell.samples)}
+    if not of.keys() >= {estimator, "importance"}:
+        return ""
     gap = _difference(of[estimator].mean, of["importance"].mean)
     apart = f"{abs(gap):.1f} nats {'above' if gap >= 0 else 'below'} importance sampling"
     return f"With {of[estimator].samples:,d} draws per image, {plain(ESTIMATORS[estimator])} is {apart}."

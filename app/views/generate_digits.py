@@ -75,7 +75,7 @@ def tell_collapsed(key: RunKey) -> None:
     """Say if most sliders of a run change almost nothing, and link to the reason and to a sound run on the same images."""
     if not (words := findings.sliders(runs.card(key).rates)):
         return
-    st.warning(words, icon=":material/warning:")
+    st.info(words, icon=":material/info:")
     with st.container(horizontal=True):
         elements.link("why", "Why units of z collapse", question="Collapse", **{"run-collapse": key.name})
         own, others = sameness.of(runs.card(key)), runs.run_keys(given=("label",), groups=0)

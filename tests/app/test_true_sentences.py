@@ -57,7 +57,7 @@ def require_sum(text: str) -> int:
 
 
 def said(visitor: AppTest) -> str:
-    return " ".join(str(element.value) for kind in ("markdown", "caption", "warning") for element in visitor.get(kind))
+    return " ".join(str(element.value) for kind in ("markdown", "caption", "info") for element in visitor.get(kind))
 
 
 class TestTraining:
@@ -191,6 +191,7 @@ class TestWhy:
                 assert float(gap) == pytest.approx(abs(means[estimator] - means["importance"]), abs=0.101)
                 assert (means[estimator] < means["importance"]) == (side == "below")
                 sides.add(side)
+            assert findings.beside_importance([cell for cell in cells if cell.estimator == "elbo"], "elbo") == ""
         assert sides == {"above", "below"}  # prior Monte Carlo of the run with two latents is lower
 
     @pytest.mark.mnist
