@@ -16,7 +16,7 @@ from cvae_core.pictures import recipes
 
 elements.title(
     "Generate a digit",
-    "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples differ in *style*. "
+    "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples usually differ only in *style*. "
     "Each slider changes one dimension of $z$ for all ten digits.",
 )
 choices = runs.run_keys(given=("label",))
@@ -44,10 +44,10 @@ if not presenter.is_on():
     elements.tabs(views, "view")
 elements.explanation(
     "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the digit, so "
-    "$z$ mostly encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = \\mu(c) "
-    "+ \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation image. A "
-    "dimension with a rate below 0.01 has collapsed (*dead*): its slider changes almost nothing. Pictures show the mean "
-    "of each pixel, not sampled ink.",
+    "$z$ usually encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = "
+    "\\mu(c) + \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation "
+    "image. A dimension with a rate below 0.01 has collapsed (*dead*): its slider usually changes almost nothing. Pictures "
+    "show the mean of each pixel, not sampled ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
     [

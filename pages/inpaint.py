@@ -16,7 +16,7 @@ DIGITS, DRAWING = "Test digits", "My drawing"
 elements.title(
     "Complete a digit",
     "The visible quadrants are the condition $c$; the model does not see the others. The baseline (NN) predicts "
-    "one mean completion, blurred where several are possible. Each sample of the CVAE is one completion.",
+    "one mean completion, usually blurred where several are possible. Each sample of the CVAE is one completion.",
 )
 families = quadrant_controls.quadrant_families()
 if not families:

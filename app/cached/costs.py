@@ -72,11 +72,6 @@ def first_images(key: RunKey) -> Markdown:
     return f"The first {min(IMAGES, len(runs.images(key).test)):,} test images"
 
 
-def signed(difference: float) -> Markdown:
-    """Format a difference with its sign; one that rounds to zero has no sign."""
-    return f"{difference:+.1f}".replace("-", "−") if abs(difference) >= 0.05 else "0.0"
-
-
 def _first(key: RunKey) -> tuple[ConditionalVAE, Tensor, Condition, Tensor]:
     """Return a run's model, the first test images with their conditions, and a draw of base noise for each."""
     model = runs.model(key)

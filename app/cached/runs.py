@@ -248,9 +248,13 @@ def _epoch_seconds(settings: str, _config: Config) -> float:
 
 
 def quality(name: str) -> Cell | None:
-    """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None."""
-    wanted = [("importance", 100), ("baseline", 0)]
-    good = [cell for cell in cells_of(name) if (cell.estimator, cell.samples) in wanted and cell.split == "test"]
+    """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None.
+
+    Like its validation figures, the estimate of a run for any set is over random sets.
+    """
+    wanted, visible = [("importance", 100), ("baseline", 0)], run_named(name).card().config.visible_set
+    cells = [cell for cell in cells_of(name) if cell.split == "test" and cell.visible == visible]
+    good = [cell for cell in cells if (cell.estimator, cell.samples) in wanted]
     return max(good, key=lambda cell: cell.images, default=None)
 
 

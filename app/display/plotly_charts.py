@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
+from app.display import findings
 from app.display.plain_text import charted
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import ESTIMATORS
@@ -15,6 +16,7 @@ from cvae_core.evaluation.toy_model import Settling
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.training.verdicts import DEAD_RATE
 
+LEAST_RATE = 0.1  # nats: an axis of rates ends no lower, so that bars of collapsed units look low
 LEGIBLE = 0.12  # the least share of a bar that can hold a glyph
 
 # Colour-blind safe (after Paul Tol's schemes), with a contrast of at least 3 on light and dark backgrounds; as in the theme.
@@ -61,7 +63,10 @@ def reading(share: np.ndarray) -> go.Figure:
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
-    """Draw the rate per unit of z, highest first; dead units in grey, a chosen unit in another colour."""
+    """Draw the rate per unit of z, highest first; dead units in grey, a chosen unit in another colour.
+
+    A dotted line marks the rate below which a unit is dead.
+    """
     order = np.argsort(rates)[::-1]
     values = np.asarray(rates)[order]
     colours = [LINE_COLOURS[0] if value >= DEAD_RATE else GREY for value in values]
@@ -69,7 +74,10 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
         colours[order.tolist().index(chosen)] = LINE_COLOURS[1]
     names, hover = [f"z{dimension + 1}" for dimension in order], "%{x}: %{y:.2f} nats<extra></extra>"
     bars = go.Bar(x=names, y=values, marker_color=colours, hovertemplate=hover)
-    return _drawn([bars], HEIGHT, unit, "rate, nats per image")
+    figure = _drawn([bars], HEIGHT, unit, "rate, nats per image", yaxis_autorangeoptions_include=[0, LEAST_RATE])
+    line = {"color": GREY, "dash": "dot", "width": 1}
+    words = {"annotation_text": f"collapsed: below {DEAD_RATE:g} nats", "annotation_font_color": GREY}
+    return figure.add_hline(DEAD_RATE, line=line, **words)
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:
@@ -88,8 +96,8 @@ def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, h
         go.Scatter(
             x=rates, y=distortions, mode="lines+markers", line={"color": LINE_COLOURS[0]}, showlegend=False, cliponaxis=False,
             marker={"size": 11, "color": [LINE_COLOURS[beta == chosen] for beta in marks]},
-            customdata=[rate + distortion for rate, distortion in marks.values()],
-            hovertemplate="rate %{x:.1f}, distortion %{y:.1f}, −ELBO %{customdata:.1f}<extra></extra>",
+            hovertext=[findings.cost(distortion, rate) for rate, distortion in marks.values()],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     )  # fmt: skip
     look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "xshift": 6, "yshift": 6, "bgcolor": "white"}
@@ -156,6 +164,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
                     )
                 )  # fmt: skip
     last = max((table["epoch"].max() for table in tables.values() if len(table)), default=1)
+    least = {"yaxis_autorangeoptions_include": [0, LEAST_RATE]} if quantity == "rate" and not log else {}
     return _drawn(
         traces,
         CURVES_HEIGHT,
@@ -165,6 +174,7 @@ def curves(tables: Mapping[str, pd.DataFrame], best: Mapping[str, int | None], q
         yaxis_hoverformat=".1f",
         xaxis_range=(0, 1.02 * last),  # with room for a cursor at either end
         yaxis_type="log" if log else "linear",
+        **least,
     )
 
 
@@ -234,6 +244,8 @@ def framed(height: int) -> dict[str, Any]:
     return {
         "height": height,
         "margin": {"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 40},
+        "xaxis": {"exponentformat": "none", "separatethousands": True},  # no prefixes such as 120n or 10k
+        "yaxis": {"exponentformat": "none", "separatethousands": True},
         "legend": {"orientation": "h", "yref": "container", "y": 1 - TOOLS_HEIGHT / height, "yanchor": "top"},
     }
 

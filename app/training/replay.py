@@ -7,8 +7,8 @@ import streamlit as st
 from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts, presenter
-from app.display.plain_text import plain
+from app.display import elements, findings, plotly_charts, presenter
+from app.display.plain_text import Markdown, plain
 from app.live import epoch_slider
 from app.views import code_snippets
 from app.widgets import controls, run_pickers
@@ -76,7 +76,14 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     st.markdown(f"**{runs.named(key.name)}** after {plain(after)}")
     alt = f"Reconstructions and samples of {runs.label(key.name)} after {after}"
     elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
-    st.caption(histories.stage_words(key))
+    st.caption(f"{histories.stage_words(key)} {rate_words(key)}")
+
+
+def rate_words(key: RunKey) -> Markdown:
+    """Say how the rate of a run changed in training; nothing before its first epoch."""
+    table = histories.curves(key)
+    rows = table[table["split"] == "validation"]
+    return findings.training_rate(rows["epoch"].tolist(), rows["rate"].tolist(), runs.card(key).best_epoch)
 
 
 @st.fragment
@@ -109,9 +116,9 @@ def show() -> None:
     """Show the view."""
     elements.title(
         "How it learned",
-        "The bound is *reconstruction − β · rate*. Early in training the rate is usually low, because $z$ carries little "
-        "information yet. Samples usually sharpen as the rate rises. A growing gap between training and validation curves "
-        "means overfitting. Drag the slider or press *Play* to move the line on the curves and the pictures of all runs.",
+        "The bound is *reconstruction − β · rate*. Samples usually sharpen during training. A growing gap between training "
+        "and validation curves usually means overfitting. Drag the slider or press *Play* to move the line on the curves "
+        "and the pictures of all runs.",
     )
     keys = dict(sorted(runs.run_keys().items()))
     if not keys:

@@ -33,7 +33,8 @@ def show() -> None:
     elements.title(
         "All runs",
         "The values are those of the saved weights, usually of the best epoch: validation −ELBO and, for evaluated runs, "
-        "importance sampling on the test images with 100 draws. Click a column to sort; select rows to compare runs.",
+        "importance sampling on the test images with 100 draws. Both figures of a run for any set are over random sets; its "
+        "scores with one set are in the CLL table. Click a column to sort; select rows to compare runs.",
     )
     library.rerun_when_runs_change()
     root = default_root()

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, plotly_charts
+from app.display import elements, findings, plotly_charts
 from app.display.plain_text import plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
@@ -178,10 +178,11 @@ def settling() -> None:
         return
     chosen, cells = settled
     elements.explained(
-        f"The first {cells[0].images:,} test images, {library.named(chosen)}. Few draws from the prior explain the "
-        "image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually too low. The "
-        "error shrinks slowly as S grows. Draws from the recognition network usually explain the image, and importance "
-        "weights correct for the change of distribution."
+        f"The first {cells[0].images:,} test images, {library.named(chosen)}. Usually few draws from the prior "
+        "explain the image, and these dominate the mean over draws. With few draws, the logarithm of this mean is usually "
+        f"too low. The error usually shrinks slowly as S grows. Draws from the recognition network usually explain the "
+        "image, and importance weights correct for the change of distribution. "
+        f"{findings.beside_importance(cells, 'prior')}"
     )
     alt = f"Three estimates of −log p(x | c) by {library.label(chosen)} against the number of draws"
     elements.chart(plotly_charts.by_draws(cells), code_snippets.by_draws(chosen), "by-draws", alt)

@@ -8,7 +8,7 @@ import streamlit as st
 from app.cached import figures, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
-from app.display import elements, presenter
+from app.display import elements, findings, presenter
 from app.display.plain_text import plain
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.widgets import controls, run_pickers, run_pictures
@@ -16,6 +16,7 @@ from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import recipes
+from cvae_core.runs import sameness
 
 COLUMNS, ROWS = 10, 3
 STEPS, WALK_STEPS, MANIFOLD_SIDE = 10, 20, 15
@@ -35,7 +36,7 @@ def preview() -> None:
     st.markdown(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
     settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
     caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
-    alt = "The digits 0 to 9 in seven styles of handwriting"
+    alt = f"{STYLES} z, each decoded with the labels 0 to 9"
     run_pictures.show(key, recipes.samples, settings, caption, "styles", alt)
     elements.link("generate", "Change z with sliders")
 
@@ -54,10 +55,12 @@ def label_of(digit: str) -> int:
 
 def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
     """Let the visitor choose z: with sliders, decoded in the browser if live, or on a walk if the model is a ladder."""
+    ladder = runs.config(key).hierarchical
+    if not ladder:
+        tell_collapsed(key)
     if slides_live:
         live(key, digit, seed)
         return
-    ladder = runs.config(key).hierarchical
     picture, hand = st.columns([3, 2], gap="large")
     with hand:
         there = walk(key, seed) if ladder else sliders(key, seed)
@@ -66,6 +69,27 @@ def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
     if not ladder and not presenter.is_on():
         style_of_a_test_digit(key, latent_sliders.place_sliders)
         style_of_a_drawing(key, label_of(digit), latent_sliders.place_sliders)
+
+
+def tell_collapsed(key: RunKey) -> None:
+    """Say if most sliders of a run change almost nothing, and link to the reason and to a sound run on the same images."""
+    if not (words := findings.sliders(runs.card(key).rates)):
+        return
+    st.info(words, icon=":material/info:")
+    with st.container(horizontal=True):
+        elements.link("why", "Why units of z collapse", question="Collapse", **{"run-collapse": key.name})
+        own, others = sameness.of(runs.card(key)), runs.run_keys(given=("label",), groups=0)
+        apart = {name: sameness.apart(own, sameness.of(runs.card(other))) for name, other in others.items()}
+        alike = [name for name, settings in apart.items() if "images" not in settings and is_sound(others[name])]
+        if alike:
+            sound = min(alike, key=lambda name: (len(apart[name]), -runs.card(others[name]).metrics["elbo"]))
+            elements.link("generate", f"A sound run: {plain(runs.label(sound))}", run=sound)
+
+
+def is_sound(key: RunKey) -> bool:
+    """Return whether a run has a sound model, and most of its sliders change the picture."""
+    card = runs.card(key)
+    return card.verdict == "sound" and not findings.sliders(card.rates)
 
 
 def walk(key: RunKey, seed: int) -> Place:
@@ -131,7 +155,7 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
         {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed},
         f"around one z, {there.words}, seed {seed}",
         "around",
-        "Digits in styles close to the one that the sliders set",
+        "Digits for z close to the one that the sliders set",
     )
     with st.container(horizontal=True):
         settings, caption = all_labels(there)
@@ -193,7 +217,7 @@ def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
         caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} for the z of the sliders"
         run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
     st.subheader("The same z with all ten labels", anchor=False)
-    run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "The ten digits in one style", scale=3)
+    run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "One z decoded with all ten labels", scale=3)
 
 
 def samples(key: RunKey, digit: str, seed: int) -> None:
@@ -232,7 +256,7 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
 def interpolation(key: RunKey, label: int, seed: int) -> None:
     """Show interpolations between random z."""
     st.markdown(
-        "Each row interpolates between two random $z$ in ten steps, along the sphere on which the base noise concentrates."
+        "Each row interpolates between two random $z$ in ten steps, along the sphere near which the base noise usually lies."
     )
     run_pictures.show(
         key,

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts, presenter
+from app.display import elements, findings, plotly_charts, presenter
 from app.display.plain_text import Markdown, plain
 from app.live import drawing_pad, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
@@ -87,9 +87,8 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     lines = code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed)
     alt = "The digits that a classifier reads in the completions of your drawing"
     elements.chart(plotly_charts.reading(shares), lines, "reading", alt)
-    likeliest = [digit for digit in shares.argsort()[::-1] if shares[digit] >= WORTH_SAYING]
-    said = ", ".join([f"**{digit:d}** {shares[digit]:.0%}" for digit in likeliest])
-    st.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {said}.")
+    read = findings.reading(shares, WORTH_SAYING)
+    st.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {read}.")
 
 
 def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
@@ -131,10 +130,9 @@ def digits_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) ->
     lines = code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names)
     alt = "The digits that a classifier reads in the completions of each column"
     elements.chart(plotly_charts.readings(shares, names), lines, "readings", alt)
-    changed = int((shares.argmax(-1) != labels).sum())
     st.caption(
-        f"Readings of {recipes.MANY} completions per column by a classifier trained on real digits only. {changed:,} of "
-        f"{len(indices)} read most often as another digit, usually because the visible part fits several."
+        f"Readings of {recipes.MANY} completions per column by a classifier trained on real digits only. "
+        f"{findings.readings(shares, labels)}"
     )
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, findings, plotly_charts
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
@@ -34,7 +34,7 @@ def preview() -> None:
         "The distortion of runs against their rate, one mark per weight β",
         config=plotly_charts.BARE_CONFIG,
     )
-    st.caption("Distortion and rate by β, the weight of the rate. Their sum, −ELBO, is usually lowest at β = 1")
+    st.caption(f"Distortion and rate by β, the weight of the rate. {findings.betas(marks)}")
     elements.link("why", "See all questions")
 
 
@@ -72,8 +72,8 @@ def sum_or_mean() -> None:
         )
         rate, distortion = marks[beta]
         st.caption(
-            f"{runs.named(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
-            f"{distortion + rate:.1f} nats per image. Points on a dotted line have equal ELBO; lower is better."
+            f"{runs.named(key.name)}, validation images: {findings.cost(distortion, rate)} nats per image. "
+            f"{findings.betas(marks)} Points on a dotted line have equal ELBO; lower is better."
         )
     with narrow:
         drawn_and_reconstructed(key, beta)
@@ -81,7 +81,7 @@ def sum_or_mean() -> None:
         "The marks are runs that differ in β only. *Distortion* is −reconstruction: the nats for the pixels given $z$. The "
         "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
         "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
-        "prior draws. A large β usually blurs both; at collapse, all samples of a label are alike.",
+        "prior draws. A large β usually blurs both; at collapse, all samples of a label are usually alike.",
         r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
         r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],
@@ -134,13 +134,12 @@ def elbo_or_sampling() -> None:
         plotly_charts.known_settling(DRAWS, found),
         code_snippets.known_settling(scale, DRAWS, SEED),
         "known",
-        "Importance sampling decreases from −ELBO to the exact value as draws are added",
+        "−ELBO, importance sampling and the exact value against the number of draws",
     )
     st.caption(
         f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the exact value is {found.exact:.1f} "
         f"nats, −ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
-        f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. If $q$ is too narrow, the estimate usually converges "
-        "slowly."
+        f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. {findings.known(scale, DRAWS, found)}"
     )
     if settled := run_pickers.curve("quadrant-1"):
         name, cells = settled
@@ -151,7 +150,8 @@ def elbo_or_sampling() -> None:
             f"−ELBO and importance sampling by {runs.label(name)} against the number of draws",
         )
         st.caption(
-            f"The first {cells[0].images:,} test images, {runs.named(name)}; the bars are standard errors over them."
+            f"The first {cells[0].images:,} test images, {runs.named(name)}; the bars are standard errors over them. "
+            f"{findings.beside_importance(cells, 'elbo')}"
         )
     elements.link("cll", "See why prior Monte Carlo is usually too high", figures="Number of draws")
     elements.explanation(
@@ -189,8 +189,7 @@ def not_zero() -> None:
         columns = {name: st.column_config.NumberColumn(format="%.1f") for name in numbers}
         st.dataframe(floors, hide_index=True, height="content", column_config=columns)
         st.caption(
-            "Test images, nats per image: the entropy of the scored pixels and the lowest stored figure. The difference is "
-            "computed before rounding."
+            "Test images, nats per image: the entropy of the scored pixels, the lowest stored figure, and their difference."
         )
         elements.link("cll", "See the whole table")
     elements.explanation(

@@ -4,8 +4,7 @@ import streamlit as st
 
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
-from app.display.plain_text import plain
+from app.display import elements, findings, plotly_charts
 from app.live import latent_sliders
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -27,7 +26,7 @@ def why_the_prior() -> None:
     st.subheader("Why is z drawn from the posterior in training but from the prior at test time?", anchor=False)
     elements.explained(
         "Because $q(z \\mid x, c)$ needs the image $x$, which is unknown at test time. In training it gives $z$ that explain "
-        "the image, which draws from the prior rarely do. The rate penalises its distance from $p(z \\mid c)$, so that "
+        "the image, which draws from the prior usually do not. The rate penalises its distance from $p(z \\mid c)$, so that "
         "the decoder also works with $z$ from the prior. $\\mathcal N(0, I)$ ignores the condition."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -48,16 +47,16 @@ def why_the_prior() -> None:
     )
     posterior, prior, ignorant = costs.by_source(key)
     st.caption(
-        f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: distortion {posterior.distortion:.1f} + "
-        f"rate {posterior.rate:.1f} = −ELBO {posterior.total:.1f} nats. From $p(z \\mid c)$, without a rate: distortion "
-        f"{prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion {ignorant.distortion:.1f} nats."
+        f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: {findings.cost(*posterior)} nats. From "
+        f"$p(z \\mid c)$, without a rate: distortion {prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion "
+        f"{ignorant.distortion:.1f} nats."
     )
     elements.explanation(
         "The rows of one distribution differ in the base noise; all distributions use the same noise, $z = \\mu + "
         "\\sigma\\,\\varepsilon$ with their own mean and scale. A draw from the prior is one possible completion, usually "
-        "not the true one, so its distortion is high. The likelihood averages *probabilities* over draws, not nats, so the "
-        "draws that fit dominate it. It is therefore estimated with draws from $q$, weighted by $p(z \\mid c) / q(z "
-        "\\mid x, c)$.",
+        "not the true one, so its distortion is usually high. The likelihood averages *probabilities* over draws, not "
+        "nats, so the draws that fit dominate it. It is therefore estimated with draws from $q$, weighted by $p(z \\mid c) "
+        "/ q(z \\mid x, c)$.",
         r"\mathbb{E}_{q(z \mid x, c)}[-\log p(x \mid z, c)] + \mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big) \;\ge\; "
         r"-\log \mathbb{E}_{p(z \mid c)}\, p(x \mid z, c)",
         [by_source, cost_by_source, ConditionalVAE.infer, ConditionalVAE.draw],
@@ -70,7 +69,7 @@ def collapsed() -> None:
     elements.explained(
         "A unit of $z$ has collapsed if $q(z_j \\mid x, c)$ equals the prior for every image. Its rate is then 0, and it "
         "carries no information for the decoder. A unit usually collapses if it would save less distortion than its rate "
-        "costs. A few collapsed units are harmless. If all collapse, all samples for a condition are alike."
+        "costs. A few collapsed units are harmless. If all collapse, all samples for a condition are usually alike."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("collapse", "quadrant-1")
@@ -105,18 +104,9 @@ def collapsed() -> None:
             rows=("image", "all units", f"without {name}"),
         )
         whole, less = costs.of_fixing(key, unit)
-        worth = "collapsed: it carries almost no information" if rates[unit] < DEAD_RATE else "worth its rate"
-        if less.total < whole.total and rates[unit] >= DEAD_RATE:
-            worth = "not worth its rate"
-        st.markdown(
-            f"Without {plain(name)}: distortion {costs.signed(less.distortion - whole.distortion)} nats, rate "
-            f"{costs.signed(less.rate - whole.rate)}, so −ELBO **{costs.signed(less.total - whole.total)}** nats per image. "
-            f"The unit is {worth}."
-        )
-        st.caption(
-            f"{costs.first_images(key)}, one draw from the recognition network each. Every number, also the sum, is "
-            "rounded separately."
-        )
+        change = less.distortion - whole.distortion, less.rate - whole.rate
+        st.markdown(findings.without_unit(name, *change, rates[unit] < DEAD_RATE))
+        st.caption(f"{costs.first_images(key)}, one draw from the recognition network each.")
     elements.explanation(
         f"The bars show the mean rate of each unit over validation images; units below {DEAD_RATE} nats are grey "
         "(collapsed). Fixing a unit to its prior mean gives a smaller model whose ELBO has no rate for this unit. The unit "
@@ -133,8 +123,9 @@ def without_the_label() -> None:
     st.subheader("What does the decoder lose without the label?", anchor=False)
     elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
-        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually closer "
-        "to the image, but not equal to it, and the rate is higher. The VAE has no label: its $z$ must encode the digit too."
+        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually "
+        "closer to the image, but not equal to it, and the rate is usually higher. The VAE has no label: its $z$ must "
+        "encode the digit too."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("label", "label", "label")
@@ -153,11 +144,8 @@ def without_the_label() -> None:
         rows=("image", "own label", f"same z, label {label}", f"inferred, label {label}"),
     )
     own, other = costs.of_label(key, label)
-    lost = f"{other.total - own.total:.1f}".replace("-", "−")
-    st.caption(
-        f"{costs.first_images(key)}, except every {label}: −ELBO {own.total:.1f} nats with their own label, "
-        f"{other.total:.1f} with the label {label}. The wrong label costs **{lost} nats** per image."
-    )
+    compared = findings.wrong_label(label, own.total, other.total)
+    st.caption(f"{costs.first_images(key)}, except every {label}: {compared}")
     vae = run_pickers.vae_of(key, pixels=config.pixels, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
@@ -197,7 +185,7 @@ def blurred() -> None:
     elements.explained(
         "Because the mean of sharp digits is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
         "over all completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many "
-        "usually resembles the baseline's. A single sample is still smooth, because it shows pixel means given $z$."
+        "usually resembles the baseline's. A single sample is usually still smooth, because it shows pixel means given $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("blur", "quadrant-1", "pixels")

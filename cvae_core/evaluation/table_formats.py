@@ -98,14 +98,17 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
 
 
 def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
-    """Return each floor, the lowest score of a model over the same number of images, and their difference."""
+    """Return each floor, the lowest score of a model over the same number of images, and their difference.
+
+    The difference is that of the numbers with one decimal, so that printed numbers add up.
+    """
     columns = ["images", "scored", "floor", "model", "lowest figure", "above the floor"]
     found = []
     for pivot in pivots(rows):
         floors = {e.visible: e for line in pivot.lines for e in line.cells.values() if e.kind == "floor"}
         for best in sorted(pivot.best, key=scored):
             if (floor := floors.get(best.visible)) and floor.images == best.images:
-                gap = best.nats - floor.nats
+                gap = round(round(best.nats, 1) - round(floor.nats, 1), 1)
                 found.append([best.images_name, scored(best), floor.nats, best.model, best.nats, gap])
     return pd.DataFrame(found, columns=columns)
 

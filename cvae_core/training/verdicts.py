@@ -48,7 +48,7 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
         active = sum(rate >= DEAD_RATE for rate in rates)
         found = (
             f"{active} of the {len(rates)} units of z are active, and the total rate is {sum(rates):.2f} nats per image. "
-            "Samples for the same condition are nearly identical"
+            "Samples for the same condition are usually nearly identical"
         )
     elif verdict == "diverged":
         found = f"−ELBO {loss:.1f} on validation images is worse than {chance:.1f}, that of 0.5 for every pixel"

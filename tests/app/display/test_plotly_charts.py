@@ -7,9 +7,11 @@ import pytest
 
 from app.cached import histories, maps, runs
 from app.display import growing_charts, map_chart, plotly_charts
+from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.latent_space import Embedding
-from cvae_core.evaluation.results import stored_cells
+from cvae_core.evaluation.results import CURVE, stored_cells
 from cvae_core.runs.run import default_root, find
+from cvae_core.training.verdicts import DEAD_RATE
 from tests.app.conftest import ROOT
 
 
@@ -46,6 +48,40 @@ def test_what_stands_back_stands_out_from_both_papers_too() -> None:
     other = plotly_charts.rate_distortion({1.0: (10.0, 80.0), 4.0: (5.0, 100.0)}, 1.0).data[1].line.color
     for colour in (prior.color, dead, other):
         assert all(contrast(colour, theme[look]["backgroundColor"]) >= 3 for look in ("light", "dark"))
+
+
+def test_bars_of_collapsed_units_are_low_beside_the_line_below_which_a_unit_is_dead() -> None:
+    figure = plotly_charts.rate_bars([1.2e-7, 3e-9], "latent dimension")
+    least, most = figure.layout.yaxis.autorangeoptions.include
+    assert least == 0
+    assert most > 5 * DEAD_RATE
+    assert [shape.y0 for shape in figure.layout.shapes] == [DEAD_RATE]
+    table = find("label-beta-784", default_root()).curves()
+    for quantity, log in (("rate", False), ("rate", True), ("bound", False)):
+        axis = plotly_charts.curves({"run": table}, {"run": None}, quantity, log).layout.yaxis
+        assert (axis.autorangeoptions.include == (0, most)) == (quantity == "rate" and not log)
+
+
+def test_numbers_on_axes_have_no_prefixes() -> None:
+    cells = stored_cells(find("label", default_root()), CURVE)
+    table = find("digits-label", default_root()).curves()
+    figures = [
+        plotly_charts.rate_bars([1.0, 0.0], "latent dimension"),
+        plotly_charts.rate_distortion({1.0: (10.0, 80.0)}, 1.0),
+        plotly_charts.grey_cost(0.3),
+        plotly_charts.headline_bars({"run": cells[0]}),
+        plotly_charts.curves({"run": table}, {"run": 3}, "bound", log=True),
+        plotly_charts.settling({"−ELBO": [(100, 95.5, 1.0), (200, 94.25, 0.5)]}, {}),
+        plotly_charts.by_draws(cells),
+        plotly_charts.known_settling((1, 2), toy_model.settling(0.5, (1, 2), 0)),
+    ]
+    for figure in figures:
+        assert {figure.layout.xaxis.exponentformat, figure.layout.yaxis.exponentformat} == {"none"}
+
+
+def test_terms_under_the_pointer_add_up() -> None:
+    (words,) = plotly_charts.rate_distortion({1.0: (16.4678, 81.37)}, 1.0).data[-1].hovertext
+    assert words == "distortion 81.4 + rate 16.4 = −ELBO 97.8"
 
 
 def test_the_theme_has_the_digits_colours() -> None:
