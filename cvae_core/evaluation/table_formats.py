@@ -160,7 +160,7 @@ def model_name(entry: Entry) -> str:
         case "floor":
             name = FLOOR
         case "mean":
-            name += f", {len(entry.runs)} seeds"
+            name += f", {len(entry.runs)} seeds (± between seeds)"
         case "difference":
             name = f"{GAP}{'NN' if entry.estimators[0] == 'baseline' else 'VAE'} − {name}"
     return name if entry.trained else f"{name}, {PYRO}"
