@@ -7,10 +7,11 @@ import plotly.graph_objects as go
 from app.display.plain_text import charted
 from app.display.plotly_charts import GREY, LINE_COLOURS
 from cvae_core.evaluation.glance import Glance, Row
+from cvae_core.evaluation.table_formats import briefly
 
 ROW, TITLE, AXIS = 13, 22, 22  # pixels of a model, of the columns' names, of the ticks
 SPACE = 0.03  # between columns, as a share of the width
-TICKS = 5
+TICKS = 4
 
 
 def glance_chart(glance: Glance) -> go.Figure:
@@ -30,15 +31,15 @@ def glance_chart(glance: Glance) -> go.Figure:
             "fixedrange": True,
         }
         figure.update_layout({f"xaxis{axis}": shown})
-        title = {"text": f"<b>{charted(column)}</b>", "x": start, "xref": "paper", "xanchor": "left"}
+        title = {"text": f"<b>{charted(briefly(column))}</b>", "x": start, "xref": "paper", "xanchor": "left"}
         figure.add_annotation(**title, y=1, yref="paper", yanchor="bottom", showarrow=False)
         if floor := glance.floors.get(column):
             look = {"color": GREY, "dash": "dot", "width": 2}
             figure.add_shape(
                 type="line", x0=floor.nats, x1=floor.nats, xref=f"x{axis}", y0=0, y1=1, yref="paper", line=look
             )
-            label = {"text": f"floor {floor.nats:.1f}", "x": start + width, "xref": "paper", "xanchor": "right"}
-            figure.add_annotation(**label, y=1, yref="paper", yanchor="bottom", showarrow=False, font_color=GREY)
+            label = {"text": "floor", "textangle": -90, "xanchor": "left", "font": {"color": GREY, "size": 11}}
+            figure.add_annotation(**label, x=floor.nats, xref=f"x{axis}", y=0.5, yref="paper", showarrow=False)
     margin = {"l": 0, "r": 8, "t": TITLE, "b": AXIS}
     height = ROW * len(rows) + TITLE + AXIS
     categories = {"categoryorder": "array", "categoryarray": names[::-1], "tickmode": "linear", "fixedrange": True}

@@ -10,7 +10,7 @@ from app.display.plotly_charts import BARE_CONFIG
 from app.views import cll_numbers, cll_table, code_snippets
 from app.views.cll_numbers import Numbers
 from cvae_core.evaluation.glance import SAMPLES, Glance, at_a_glance
-from cvae_core.evaluation.table_formats import PYRO_NOTE
+from cvae_core.evaluation.table_formats import PYRO_NOTE, WHOLE, briefly
 
 ROW_HEIGHT = 22  # pixels, so that twelve rows and the chart fit into a window 720 pixels high
 
@@ -21,8 +21,8 @@ def show() -> None:
     glance = at_a_glance(runs)
     if glance is None:
         st.info(
-            "No run that was trained here is scored yet. Train a run with `python -m cvae_core train label`, then score it "
-            "with `python -m cvae_core evaluate label`.",
+            "No sound run of this machine is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
+            "`python -m cvae_core evaluate label`. Figures of imported runs are under *All figures*.",
             icon=":material/info:",
         )
     else:
@@ -38,7 +38,8 @@ def _show(glance: Glance) -> None:
     numbers = Numbers(
         name=f"glance-{hash(tuple(glance.runs))}",
         frame=pd.DataFrame(words),
-        columns={column: cll_numbers.short(column) for column in glance.columns},
+        first=["model"],
+        columns={column: briefly(column) for column in glance.columns},
         cells=[row.cells for row in glance.rows],
         missing=[row.unscored for row in glance.rows],
         best=set(glance.best.values()),
@@ -50,7 +51,7 @@ def _show(glance: Glance) -> None:
     guide = (
         f"{plain(glance.title)}: −log p(x | c) in nats per image, **lower is better**; the lowest is bold and orange. ± and "
         f"bars are standard errors over {glance.images:,} test images. Importance sampling uses {SAMPLES} draws per image. "
-        "No model scores below the **floor** (dotted lines). **Click a number** to see how it was computed, or "
+        f"{'' if glance.columns == [WHOLE] else 'Columns: visible quadrants. '}No model scores below the **floor** (dotted lines). **Click a number** to see how it was computed, or "
         "*Estimate* to compute a missing one."
     )
     more = f" {glance.left_out} more models are under *All figures*." if glance.left_out else ""

@@ -31,10 +31,11 @@ HEADER = 38  # pixels of the headings and the borders
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """Numbers of a table by row and column, between columns of texts and of counts."""
+    """Numbers of a table by row and column, between other columns."""
 
     name: str  # the selection belongs to the table of this name
-    frame: pd.DataFrame  # columns of texts, before the numbers, and of counts, after them
+    frame: pd.DataFrame  # the other columns
+    first: Sequence[str]  # those before the numbers; on a phone, the others are out of view
     columns: Mapping[str, str]  # of the numbers, with their headings
     cells: Sequence[Mapping[str, Entry]]
     missing: Sequence[Mapping[str, str]] = ()  # runs that can be estimated, by row and column
@@ -79,7 +80,6 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
         name: st.column_config.NumberColumn(heading, help=name, width=GAP_WIDTH if name == GAP else WIDTH)
         for name, heading in numbers.columns.items()
     }
-    texts = list(numbers.frame.select_dtypes(exclude="number"))
     left, right = st.columns(TABLE_AND_WORDS)
     with left:
         st.dataframe(
@@ -92,7 +92,7 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
             row_height=row_height,
             height=HEADER + row_height * min(LARGEST, len(numbers.frame)),
             column_config={**numbers.config, **widths},
-            column_order=[*texts, *numbers.columns, *(name for name in numbers.frame if name not in texts)],
+            column_order=list(dict.fromkeys([*numbers.first, *numbers.columns, *numbers.frame])),
             placeholder=EMPTY,
         )
     with right:
@@ -144,8 +144,3 @@ def close() -> None:
     name, *_ = st.session_state.pop(CLICKED, ("",))
     unmarked = st.session_state.setdefault(UNMARKED, {})
     unmarked[name] = unmarked.get(name, 0) + 1
-
-
-def short(scored: str) -> str:
-    """Shorten the name of scored pixels for a narrow column."""
-    return scored.removesuffix(" visible").removeprefix("whole ")

@@ -86,10 +86,11 @@ def table(pivot: Pivot) -> None:
     st.subheader(plain(pivot.title), anchor=False)
     rows = by_model.by_model(pivot)
     counts = {"S": [row.samples or None for row in rows], "N": [row.images for row in rows]}
-    texts = {"model": [row.model for row in rows], "scored": [cll_numbers.short(row.scored) for row in rows]}
+    texts = {"model": [row.model for row in rows], "scored": [table_formats.briefly(row.scored) for row in rows]}
     numbers = Numbers(
         name=f"{pivot.title}-{hash(tuple(map(str, rows)))}",
         frame=pd.DataFrame({**texts, **counts}),
+        first=list(texts),
         columns={name: HEADINGS.get(name, name) for name in by_model.columns(rows)},
         cells=[row.cells for row in rows],
         best=pivot.best,

@@ -140,7 +140,7 @@ def _by_model(
             row = Row(f"{title}, {', '.join(names)}" if place else title, NAMES[kind], cells, missing)
             whole = set(here) == set(columns)
             if whole or not all(cards[name].read_only for name in names):
-                rows.append(((kind != "baseline", not whole, row.mean), row))
+                rows.append(((kind != "baseline", len(cells) < len(columns), row.mean), row))
     return [row for _, row in sorted(rows, key=lambda ranked: ranked[0])]
 
 

@@ -178,6 +178,15 @@ def scored(entry: Entry) -> str:
     return numbered.get(entry.visible) or f"{described(str(entry.visible))} visible"
 
 
+def briefly(scored: str) -> str:
+    """Shorten the name of scored pixels for a narrow column.
+
+    >>> briefly("2 quadrants visible"), briefly("whole image")
+    ('2 quadrants', 'image')
+    """
+    return scored.removesuffix(" visible").removeprefix("whole ")
+
+
 def run_name(entry: Entry) -> str | None:
     """Return the run of a number, all runs of a mean, or the second run of a difference. None if published."""
     return (", ".join(entry.runs) if entry.kind == "mean" else entry.runs[-1]) if entry.runs else None

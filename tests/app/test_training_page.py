@@ -374,7 +374,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     assert links == [
         ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
         ("See its latent space", "run=mine"),
-        ("Score it", "estimate=mine&draws=100&over=360"),
+        ("Score it", "figures=Estimate&estimate=mine&draws=100&over=360"),
     ]
 
 
