@@ -1,5 +1,7 @@
 """The opening view of the table: the best estimate of each model, as a chart and as one table."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -10,7 +12,9 @@ from app.display.plotly_charts import BARE_CONFIG
 from app.views import cll_numbers, cll_table, code_snippets
 from app.views.cll_numbers import Numbers
 from cvae_core.evaluation.glance import SAMPLES, Glance, at_a_glance
+from cvae_core.evaluation.table import entries
 from cvae_core.evaluation.table_formats import PYRO_NOTE, WHOLE, briefly
+from cvae_core.runs.run import Run
 
 ROW_HEIGHT = 22  # pixels, so that twelve rows and the chart fit into a window 720 pixels high
 
@@ -26,11 +30,11 @@ def show() -> None:
             icon=":material/info:",
         )
     else:
-        _show(glance)
+        _show(glance, runs)
     cll_table.tell_unscored(runs, damaged)
 
 
-def _show(glance: Glance) -> None:
+def _show(glance: Glance, runs: Sequence[Run]) -> None:
     alt = f"The figures of the table below as dots, a column each for {', '.join(glance.columns)}"
     with st.container(key="glance"):
         st.plotly_chart(glance_chart(glance), config=BARE_CONFIG, key="glance-chart", alt=alt)
@@ -57,7 +61,9 @@ def _show(glance: Glance) -> None:
     more = f" {glance.left_out} more models are under *All figures*." if glance.left_out else ""
     published = f" Diamonds\\*: {PYRO_NOTE[0].lower()}{PYRO_NOTE[1:]}" if _is_published(glance) else ""
     cll_numbers.show(numbers, guide + published + more, row_height=ROW_HEIGHT)
-    elements.numbers(code_snippets.glance(glance.runs), "glance")
+    with st.container(horizontal=True):
+        elements.numbers(code_snippets.glance(glance.runs), "glance")
+        cll_table.exports(entries(runs))
 
 
 def _is_published(glance: Glance) -> bool:

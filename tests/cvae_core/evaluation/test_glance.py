@@ -42,7 +42,9 @@ def baselines(tiny: Tiny, untrained: Untrained) -> list[Run]:
     runs = [untrained(tiny("baseline", dataset="mnist", visible=visible), f"nn-{visible}") for visible in "12"]
     for run, mean in zip(runs, (100.004, 80.0), strict=True):
         visible = str(run.card().config.visible_set)
-        store(run, [cell("baseline", mean, visible=visible, samples=0), cell("floor", 30.0, visible=visible, samples=0)])
+        store(
+            run, [cell("baseline", mean, visible=visible, samples=0), cell("floor", 30.0, visible=visible, samples=0)]
+        )
     return runs
 
 
@@ -165,7 +167,10 @@ def test_every_figure_of_a_table_is_in_a_row() -> None:
 
 def test_the_closest_stored_figure_has_the_same_number_of_draws_if_there_is_one() -> None:
     stored = [cell("importance", mean, samples=samples) for mean, samples in ((1.0, 100), (2.0, 1000))]
-    stored += [cell("importance", 3.0, samples=400, visible="1"), cell("importance", 4.0, samples=400, split="validation")]
+    stored += [
+        cell("importance", 3.0, samples=400, visible="1"),
+        cell("importance", 4.0, samples=400, split="validation"),
+    ]
 
     def found(samples: int, **changes: Any) -> list[float]:
         asked: Cell = cell("importance", 0.0, samples=samples, **changes)
