@@ -25,8 +25,8 @@ def show() -> None:
     glance = at_a_glance(runs)
     if glance is None:
         st.info(
-            "No sound run of this machine is scored yet. Train a run with `python -m cvae_core train label`, then score it with "
-            "`python -m cvae_core evaluate label`. Figures of imported runs are under *All figures*.",
+            "No sound run of this machine is scored yet. Train a run with `python -m cvae_core train label`, then score it "
+            "with `python -m cvae_core evaluate label`. Figures of imported runs are under *All figures*.",
             icon=":material/info:",
         )
     else:
@@ -52,11 +52,12 @@ def _show(glance: Glance, runs: Sequence[Run]) -> None:
             "estimator": st.column_config.TextColumn(width=142),
         },
     )
+    columns = "" if glance.columns == [WHOLE] else "Columns: visible quadrants. "
     guide = (
-        f"{plain(glance.title)}: −log p(x | c) in nats per image, **lower is better**; the lowest is bold and orange. ± and "
-        f"bars are standard errors over {glance.images:,} test images. Importance sampling uses {SAMPLES} draws per image. "
-        f"{'' if glance.columns == [WHOLE] else 'Columns: visible quadrants. '}No model scores below the **floor** (dotted lines). **Click a number** to see how it was computed, or "
-        "*Estimate* to compute a missing one."
+        f"{plain(glance.title)}: −log p(x | c) in nats per image, **lower is better**; the lowest is bold and orange. "
+        f"{columns}± and bars are standard errors over {glance.images:,} test images. Importance sampling uses {SAMPLES} "
+        "draws per image. No model scores below the **floor** (dotted lines). **Click a number** to see how it was "
+        "computed, or *Estimate* to compute a missing one."
     )
     more = f" {glance.left_out} more models are under *All figures*." if glance.left_out else ""
     published = f" Diamonds\\*: {PYRO_NOTE[0].lower()}{PYRO_NOTE[1:]}" if _is_published(glance) else ""
