@@ -55,13 +55,13 @@ def _show(glance: Glance, runs: Sequence[Run]) -> None:
     columns = "" if glance.columns == [WHOLE] else "Columns: visible quadrants. "
     guide = (
         f"{plain(glance.title)}: −log p(x | c) in nats per image, **lower is better**; the lowest is bold and orange. "
-        f"{columns}± and bars are standard errors over {glance.images:,} test images. Importance sampling uses {SAMPLES} "
+        f"{columns}± and bars are standard errors over {glance.images:,} test images. Importance sampling uses {SAMPLES:,} "
         "draws per image. No model scores below the **floor** (dotted lines). **Click a number** to see how it was "
         "computed, or *Estimate* to compute a missing one."
     )
-    more = f" {glance.left_out} more models are under *All figures*." if glance.left_out else ""
-    published = f" Diamonds\\*: {PYRO_NOTE[0].lower()}{PYRO_NOTE[1:]}" if _is_published(glance) else ""
-    cll_numbers.show(numbers, guide + published + more, row_height=ROW_HEIGHT)
+    more = f" {glance.left_out:,} more models are under *All figures*." if glance.left_out else ""
+    published = f" Diamonds, \\*: {plain(PYRO_NOTE)}" if _is_published(glance) else ""
+    cll_numbers.show(numbers, f"{guide}{published}{more}", row_height=ROW_HEIGHT)
     with st.container(horizontal=True):
         elements.numbers(code_snippets.glance(glance.runs), "glance")
         cll_table.exports(entries(runs))

@@ -10,7 +10,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app.display.navigation import PAGES
-from app.display.plain_text import Markdown
+from app.display.plain_text import Markdown, plain
 from app.display.plotly_charts import LINE_COLOURS
 from app.display.provenance import provenance
 from app.widgets import url_state
@@ -77,7 +77,7 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
     clicked, *cell = st.session_state.get(CLICKED, ("",))
     marked = cell if clicked == numbers.name else []
     widths = {
-        name: st.column_config.NumberColumn(heading, help=name, width=GAP_WIDTH if name == GAP else WIDTH)
+        name: st.column_config.NumberColumn(plain(heading), help=plain(name), width=GAP_WIDTH if name == GAP else WIDTH)
         for name, heading in numbers.columns.items()
     }
     left, right = st.columns(TABLE_AND_WORDS)

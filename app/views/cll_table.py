@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.display import elements, plotly_charts
-from app.display.plain_text import code, plain
+from app.display.plain_text import Markdown, code, plain
 from app.views import cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
 from app.widgets import run_pickers
@@ -77,7 +77,7 @@ def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _filter(label: str, options: Sequence[str], key: str) -> Sequence[str]:
+def _filter(label: Markdown, options: Sequence[str], key: str) -> Sequence[str]:
     return st.pills(label, options, selection_mode="multi", format_func=plain, key=key, bind="query-params")
 
 
