@@ -393,8 +393,8 @@ def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
-        ["grid-digits-label-epochs-2", "2", "not queued"],
-        ["digits-label", "150", "finished"],
+        ["grid-digits-label-epochs-2", 2, "not queued"],
+        ["digits-label", 150, "finished"],
     ]
 
 
