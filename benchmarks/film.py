@@ -23,7 +23,7 @@ COLOURS = 96  # of the GIF
 FRAME, PAUSE = 110, 1200  # milliseconds per frame, while moving and at rest
 GENERATE = "generate?digit=3&seed=2"
 INPAINT = "inpaint?of=My+drawing"
-TABLE = "cll?only=importance+sampling"
+TABLE = "cll"
 DRAWS = "cll?figures=Number+of+draws"
 # An arc at the lower left, in pixels of a 28 × 28 sheet, which 0, 2, 3, 5, 6 and 8 can all contain.
 STROKE = [(13 - 5.5 * math.sin(t), 17.5 - 5 * math.cos(t)) for t in [math.pi * (0.3 + 0.7 * k / 40) for k in range(41)]]

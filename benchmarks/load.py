@@ -60,7 +60,13 @@ CONTROLS = {
     "latent": Control("latent", "point", "double_value", SEEDS),
     "why": Control("why", "beta", "string_array_value", ({"data": ["0.1"]}, {"data": ["4"]})),
     "training": Control("training", "epoch", "string_array_value", ({"data": ["1"]}, {"data": ["0"]})),
-    "cll": Control("cll", "only", "string_array_value", ({"data": ["−ELBO"]}, {"data": ["importance sampling"]})),
+    "cll": Control(
+        "cll",
+        "only",
+        "string_array_value",
+        ({"data": ["−ELBO"]}, {"data": ["importance sampling"]}),
+        "figures=All figures",
+    ),
 }
 CLICKS = 20
 VISITORS, SECONDS, REST = 10, 30, 1.0
@@ -68,17 +74,18 @@ CROWDED = ("generate", "inpaint")  # the pages with the most computation
 OPENINGS = 20  # measured openings of a warm page in a browser
 WATCH = """
 const visible = (places) => [...document.querySelectorAll(places)].filter((element) => element.offsetHeight > 0).length;
+const FIRST = "[data-testid=stMain] label, [data-testid=stPageLink] a, [data-testid=stDataFrame]";
 let known;
 const look = () => {
     const aside = visible("section[data-testid=stSidebar] label");
-    if (visible("h1") && (aside || visible("[data-testid=stMain] label, [data-testid=stPageLink] a")) && aside !== known) {
+    if (visible("h1") && (aside || visible(FIRST)) && aside !== known) {
         known = aside;
         window.seen = performance.timeOrigin + performance.now();
     }
     requestAnimationFrame(look);
 };
 requestAnimationFrame(look);
-"""  # records when the title and the last control of the sidebar are visible; on pages without a sidebar, the first control
+"""  # records when the title and the last control of the sidebar are visible; on others, the first control or table
 
 
 def main() -> None:

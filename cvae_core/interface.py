@@ -24,7 +24,16 @@ from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import PIXELS, flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
-from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, table_formats, toy_model  # noqa: F401
+from cvae_core.evaluation import (  # noqa: F401
+    classifier,
+    glance,
+    latent_space,
+    likelihood,
+    results,
+    sample_quality,
+    table_formats,
+    toy_model,
+)
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session

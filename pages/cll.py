@@ -2,20 +2,22 @@
 
 from app.cached import runs as library
 from app.display import elements
-from app.views import cll_estimate, cll_table
+from app.views import cll_estimate, cll_glance, cll_numbers, cll_table
+from app.views.cll_numbers import ESTIMATE, TABS
 from cvae_core.models.objectives import LogMeanExp, from_posterior, prior_monte_carlo
 
-FIGURES = {"Table": cll_table.scored, "Number of draws": cll_table.settling, "Judged digits": cll_table.judged}
+FIGURES = {
+    "At a glance": cll_glance.show,
+    "All figures": cll_table.all_figures,
+    ESTIMATE: cll_estimate.show,
+    "Number of draws": cll_table.settling,
+    "Judged digits": cll_table.judged,
+}
 
-elements.title(
-    "Conditional log-likelihoods",
-    "Conditional log-likelihoods of the test images under each model, in nats per image, and the digits that a classifier "
-    "reads in generated images.",
-)
+elements.title("Conditional log-likelihoods", "How well does each model predict the test images?")
 library.rerun_when_runs_change()
-elements.tabs(FIGURES, "figures")
-with elements.sentences():
-    cll_estimate.show()
+cll_numbers.follow_old_addresses()
+elements.tabs(FIGURES, TABS)
 elements.explanation(
     "All rows estimate $-\\log p(x \\mid c)$ of the hidden pixels (or of the whole image, given the label or nothing). "
     "**−ELBO** averages draws from the recognition network; its expectation is an upper bound. **Importance sampling** "

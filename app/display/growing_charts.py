@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.display.plotly_charts import LINE_COLOURS
+from app.display.plotly_charts import LINE_COLOURS, stored_name
 from cvae_core.evaluation.results import Cell
 
 STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has no star symbol
@@ -45,7 +45,7 @@ def estimates(
         series.append({**look, "name": name, "data": [[images, round(mean, 3)] for images, mean, _ in history]})
         if cell := stored.get(name):
             ends = [[history[end][0], round(cell.mean, 3)] for end in (0, -1)]
-            dots = {"lineStyle": {"type": "dotted"}, "name": f"{name}, stored, N = {cell.images:,}", "data": ends}
+            dots = {"lineStyle": {"type": "dotted"}, "name": f"{name}, {stored_name(cell)}", "data": ends}
             series.append({**look, **dots})
     return _option(
         [{"name": name} for name in histories], {"name": "test images"}, "−log p(x | c), nats per image", series

@@ -58,5 +58,5 @@ TOUR = (
     ("latent", "Click a point of the VAE's map, then choose the run `label`: its z does not separate the digits."),
     ("why", "Open *Blur* and average more samples: their mean approaches the network's answer."),
     ("training", "Press *Play*: samples change from blur to blobs to digits during training."),
-    ("cll", "Press *Estimate* and watch three estimates converge. The dotted lines are stored results."),
+    ("cll", "Open *Estimate*, press the button and watch three estimates converge. The dotted lines are stored results."),
 )  # fmt: skip

@@ -193,9 +193,14 @@ def settling(histories: Mapping[str, Sequence[tuple[int, float, float]]], stored
         )  # fmt: skip
         traces.append(go.Scatter(x=images, y=means, mode="lines", line={"color": colour}, name=name))
         if cell := stored.get(name):
-            dots, label = {"color": colour, "dash": "dot"}, f"stored, N = {cell.images:,}"
+            dots, label = {"color": colour, "dash": "dot"}, stored_name(cell)
             traces.append(go.Scatter(x=images[[0, -1]], y=[cell.mean] * 2, mode="lines", line=dots, name=label))
     return _drawn(traces, CURVES_HEIGHT, "test images", COST, **HOVER, yaxis_hoverformat=".2f")
+
+
+def stored_name(cell: Cell) -> str:
+    """Return the name of a stored result's dotted line."""
+    return "stored" + (f", S = {cell.samples:,}" if cell.samples else "") + f", N = {cell.images:,}"
 
 
 def by_draws(cells: Sequence[Cell]) -> go.Figure:

@@ -26,6 +26,8 @@ def provenance(entry: Entry) -> Markdown:
     how += f", S = {entry.samples:,} draws per image, seed {plain(entry.seed)}" if entry.samples else ""
     if entry.imported:
         how += f". Computed elsewhere, imported {code(entry.imported)}, not verified here: compute it again to check it"
+    if entry.kind == "difference" and entry.estimators[-1] == "floor":
+        return f"**{number}** nats per image: the figure of {code(entry.runs[0])} minus the floor of the same images."
     if entry.kind == "difference":
         return (
             f"{how}. The figure of {code(entry.runs[0])} minus that of {code(run)}, on the same images: "

@@ -166,7 +166,7 @@ def _onward(name: str, config: Config) -> None:
         for page, query in uses(name, config).items():
             elements.link(page, USES[page], **query)
         if (key := library.any_key(name)) and (test := library.test_images(key)):
-            elements.link("cll", "Score it", estimate=name, draws="100", over=str(len(test)))
+            elements.link("cll", "Score it", figures="Estimate", estimate=name, draws="100", over=str(len(test)))
 
 
 def duration(seconds: float) -> Markdown:

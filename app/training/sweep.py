@@ -122,6 +122,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
     """Show each run's state, its settings on the axes, and its result so far."""
     rows = []
     axes = runs.differences({run.run: run.config for run in planned})
+    numeric = {axis for axis in axes if {int, float} >= set(map(type, axes[axis].values()))}  # sort as numbers
     for run in planned:
         name = finished.get(run.config, run.run)
         try:
@@ -135,7 +136,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
             {
                 "model": runs.model_of(name) or model_name(run.config),
                 "run": name,
-                **{axis: str(axes[axis][run.run]) for axis in axes},
+                **{axis: axes[axis][run.run] if axis in numeric else str(axes[axis][run.run]) for axis in axes},
                 "state": state,
                 "epoch": card.epochs if card else None,
                 "validation −ELBO": None if card is None or card.elbo is None else -card.elbo,

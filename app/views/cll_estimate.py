@@ -12,16 +12,20 @@ from app.cached import runs as library
 from app.cached.runs import RunKey
 from app.display import elements, growing_charts, plotly_charts
 from app.display.plain_text import plain
-from app.views import code_snippets
+from app.views import cll_table, code_snippets
+from app.views.cll_numbers import RUN
+from app.widgets import background_command, controls, run_pickers
+from cvae_core.data import datasets
 from cvae_core.errors import LabError
 from cvae_core.evaluation import table
 from cvae_core.evaluation.likelihood import evaluate
-from cvae_core.evaluation.results import Cell, Scored, store, stored_cells
+from cvae_core.evaluation.results import Cell, Scored, closest, store, stored_cells
 from cvae_core.jobs import housekeeping
 
 SLICE_SECONDS = 0.3  # of computing per tick
 TICK = "0.6s"
 KEPT = ((100, 10_000), (1000, 1000))  # draws and images of the table's rows; other estimates are not stored
+MAX_SAMPLES, LIVE_SAMPLES, LIVE_IMAGES = 1000, 100, 2000
 _STATE = "own-estimate"  # in the session
 _SLICE_LOCK = threading.Lock()  # one slice at a time, so that concurrent estimates do not slow each other's slices down
 
@@ -83,11 +87,9 @@ class Estimate:
             self.fault = f"This estimate is complete but could not be stored in the table. {error}"
 
     def stored(self) -> dict[str, Cell]:
-        """Return the run's stored cells with S = 100 for the same visible quadrants, by the estimator's name."""
-        cells = stored_cells(library.run_named(self.key.name))
-        shown = {cell.visible for cell in self.last.cells} if self.last else set()
-        chosen = [c for c in cells if c.split == "test" and c.samples in (0, KEPT[0][0]) and c.visible in shown]
-        return {table.ESTIMATORS[cell.estimator]: cell for cell in chosen}
+        """Return the run's stored cells for the same visible quadrants with the closest S, by the estimator's name."""
+        cells = closest(stored_cells(library.run_named(self.key.name)), self.last.cells if self.last else ())
+        return {table.ESTIMATORS[cell.estimator]: cell for cell in cells}
 
 
 def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
@@ -102,10 +104,43 @@ def begin(key: RunKey, samples: int, images: int, seed: int) -> None:
 
 
 def show() -> None:
-    """Show the visitor's estimate, if any, and advance it by one slice every TICK."""
+    """Show the view: a form, and the visitor's estimate, which is advanced by one slice every TICK."""
+    with elements.sentences():
+        _form()
     estimate: Estimate | None = st.session_state.get(_STATE)
     if estimate is not None:
         st.fragment(_panel, run_every=TICK if estimate.running else None)(estimate)
+
+
+def _form() -> None:
+    """Let the visitor start an estimate."""
+    cll_table.tell_unscored(*cll_table.readable_runs())
+    everything = sorted(
+        library.run_keys().items(),
+        key=lambda item: (bool(library.other_images(item[1])), item[0] != cll_table.FIRST_RUN, item[0]),
+    )
+    here = {name: key for name, key in everything if datasets.on_disk(library.config(key).dataset)}
+    for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
+        st.info(
+            f"New estimates of {plain(missing)} runs need its images, which are not on this machine.",
+            icon=":material/info:",
+        )
+        background_command.offer_download(missing)
+    if not here:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        key = run_pickers.run("Run", here, key=RUN)
+        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
+        most = len(library.images(key).test)
+        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
+        seed = controls.seed()
+        if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
+            begin(key, samples, images, seed)
+    kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in KEPT)
+    st.caption(
+        f"Complete estimates with {kept} images (or all, if fewer) are stored in the table. Others are shown to you only. "
+        "An estimate advances while this tab is open."
+    )
 
 
 def _panel(estimate: Estimate) -> None:

@@ -70,6 +70,12 @@ def headline(bars: Iterable[str]) -> str:
     )
 
 
+def glance(names: Iterable[str]) -> str:
+    """Return code that computes the table at a glance."""
+    shown = f"shown = glance.at_a_glance([find(name) for name in {list(names)!r}])"
+    return _code("glance_chart(shown)", "glance", "find, glance", shown, module="glance_chart")
+
+
 def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
     """Return code that computes the running means of an estimate as images are added."""
     return _code(
@@ -84,9 +90,8 @@ def settling(key: RunKey, samples: int, images: int, seed: int) -> str:
         "for cell in (cell for cells in shown for cell in cells if cell.estimator != 'floor'):",
         "    so_far = history.setdefault(names[cell.estimator], [])",
         "    so_far.append((cell.images, cell.mean, cell.standard_error))",
-        "asked = {cell.visible for cell in shown[-1]}",
-        "alike = [cell for cell in results.stored_cells(run) if cell.visible in asked and cell.split == 'test']",
-        "stored = {names[cell.estimator]: cell for cell in alike if cell.samples in (0, 100)}",
+        "closest = results.closest(results.stored_cells(run), shown[-1])",
+        "stored = {names[cell.estimator]: cell for cell in closest}",
     )
 
 

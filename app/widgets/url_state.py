@@ -17,6 +17,11 @@ def remember() -> None:
     st.session_state.setdefault(_CAME_WITH, {name: st.query_params.get_all(name) for name in st.query_params})
 
 
+def forget(key: str) -> None:
+    """Do not tell of a parameter's former value that the page understands."""
+    st.session_state[_CAME_WITH].pop(key, None)
+
+
 def tell() -> None:
     """Say once which values of the address were invalid: Streamlit drops them silently.
 

@@ -115,6 +115,19 @@ def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequenc
     return cells
 
 
+def closest(stored: Sequence[Cell], cells: Sequence[Cell]) -> list[Cell]:
+    """Return for each cell the stored one of its estimator, split and quadrants with the closest number of draws, if any."""
+    found = []
+    for cell in cells:
+        alike = [
+            other
+            for other in stored
+            if (other.estimator, other.split, other.visible) == (cell.estimator, cell.split, cell.visible)
+        ]
+        found += sorted(alike, key=lambda other: (abs(other.samples - cell.samples), -other.images))[:1]
+    return found
+
+
 def store(run: Run, new: Sequence[Cell], weights: str, file: str = RESULTS) -> list[Cell]:
     """Add cells to a run's results and return all cells. A cell never replaces one that has more images.
 

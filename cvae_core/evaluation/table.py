@@ -146,7 +146,7 @@ class _Score:
         """Return the cell as an entry of the table."""
         card, cell = self.card, self.cell
         config, floor = card.config, cell.estimator == "floor"
-        model, trouble = _model_name(config) + (card.imported and ", imported"), card.trouble
+        model, trouble = model_title(config) + (card.imported and ", imported"), card.trouble
         if floor:
             model = trouble = ""
         elif trouble:
@@ -166,7 +166,7 @@ class _Score:
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
 
 
-def _model_name(config: Config) -> str:
+def model_title(config: Config) -> str:
     """Return the name of a model in the table: it contains all settings that distinguish its rows."""
     sets = " for any set" if config.any_set else ""
     if not config.latents:
@@ -198,7 +198,7 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
             groups.append([score])
     return [
         replace(
-            group[0].entry, kind="mean", model=_model_name(replace(group[0].card.config, seed=0)),
+            group[0].entry, kind="mean", model=model_title(replace(group[0].card.config, seed=0)),
             nats=fmean(score.cell.mean for score in group), standard_error=stdev(score.cell.mean for score in group),
             trained=tuple(score.entry.trained[0] for score in group),
         )

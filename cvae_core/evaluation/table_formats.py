@@ -163,7 +163,7 @@ def model_name(entry: Entry) -> str:
         case "floor":
             name = FLOOR
         case "mean":
-            name += f", {len(entry.runs)} seeds"
+            name += f", {len(entry.runs)} seeds (± between seeds)"
         case "difference":
             name = f"{GAP}{'NN' if entry.estimators[0] == 'baseline' else 'VAE'} − {name}"
     return name if entry.trained else f"{name}, {PYRO}"
@@ -179,6 +179,15 @@ def scored(entry: Entry) -> str:
     """Return the scored pixels as a column name: "1 quadrant visible", …, "whole image"."""
     numbered = {None: WHOLE, "1": "1 quadrant visible", "2": "2 quadrants visible", "3": "3 quadrants visible"}
     return numbered.get(entry.visible) or f"{described(str(entry.visible))} visible"
+
+
+def briefly(scored: str) -> str:
+    """Shorten the name of scored pixels for a narrow column.
+
+    >>> briefly("2 quadrants visible"), briefly("whole image")
+    ('2 quadrants', 'image')
+    """
+    return scored.removesuffix(" visible").removeprefix("whole ")
 
 
 def run_name(entry: Entry) -> str | None:

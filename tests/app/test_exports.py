@@ -66,7 +66,7 @@ def test_the_csvs_of_pages_are_for_spreadsheets(
     other.write_card(replace(other.card(), best_epoch=None))
     visit("training", task="Runs")
     visit("training")
-    visit("cll")
+    visit("cll", figures="All figures")
     visit("latent", run="digits-label")
     contents = {file: content() for file, content in files.items() if file.endswith(".csv")}
     assert sorted(contents) == ["cll.csv", "curves.csv", "digits-label-tsne.csv", "runs.csv"]

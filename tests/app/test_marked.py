@@ -36,7 +36,7 @@ VIEWS = [  # a page, its query parameters, and the texts that it shows
     ("inpaint", {}, []),
     ("latent", {"run": "digits-label"}, ["origin"]),
     ("why", {"question": "Collapse"}, []),
-    ("cll", {}, []),
+    *(("cll", {"figures": tab}, []) for tab in ("At a glance", "All figures", "Estimate")),
     ("cll", {"figures": "Judged digits"}, ["finding"]),
 ]  # fmt: skip
 

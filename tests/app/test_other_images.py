@@ -43,7 +43,7 @@ MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # pages that use a run 
     ("training", {}, "digits-label"),
     ("training", {"replay": "digits-baseline-1"}, "digits-baseline-1"),
     ("training", {"task": "Train", "follow": "digits-label"}, "digits-label"),
-    ("cll", {}, "digits-baseline-1"),
+    ("cll", {"figures": "Estimate"}, "digits-baseline-1"),
     ("why", {"question": "Sum or mean"}, "digits-label"),
     ("why", {"question": "Prior at test"}, "digits-quadrant-1"),
     ("why", {"question": "Collapse"}, "digits-label"),
@@ -53,6 +53,8 @@ MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # pages that use a run 
 OTHERS: Sequence[tuple[str, dict[str, str]]] = [
     ("training", {"task": "Sweep"}),
     ("training", {"task": "Runs"}),
+    ("cll", {}),
+    ("cll", {"figures": "All figures"}),
     ("cll", {"figures": "Number of draws"}),
     ("cll", {"figures": "Judged digits"}),
     ("why", {"question": "ELBO or sampling"}),
@@ -119,7 +121,7 @@ def test_a_run_of_other_images_is_called_so_in_every_selector_and_table(
 def test_the_table_has_a_heading_for_them_and_the_map_no_digits_under_the_pointer(
     visit: Visit, without_mnist: None, of_other_images: Path
 ) -> None:
-    headings = [heading.value for heading in visit("cll").subheader]
+    headings = [heading.value for heading in visit("cll", figures="All figures").subheader]
     assert f"{NAMED}, grey pixels, quadrants" in headings
     assert not [heading for heading in headings if heading.startswith("digits,")]
     visitor = visit("latent", beside="digits-quadrant-1")

@@ -17,8 +17,9 @@ import pytest
 import streamlit as st
 import torch
 from PIL import Image
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Block
+from streamlit.testing.v1.element_tree import Block, Element
 from torch import Tensor, nn
 
 from app.cached import histories, maps
@@ -168,7 +169,9 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
     ]
     assert "Trained elsewhere, imported `2026-01-31 from a.zip`" in said(visit("generate"))
     (table,) = [
-        found.value for found in visit("cll").dataframe if "model" in found.value and "label" in str(found.value)
+        found.value
+        for found in visit("cll", figures="All figures").dataframe
+        if "model" in found.value and "label" in str(found.value)
     ]
     assert table["model"].str.endswith(", imported").all()
 
@@ -187,7 +190,7 @@ def all_imported(own_runs: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "query"),
     [*((name, {}) for name in PAGES), ("training", {"task": "Runs"}), ("why", {"question": "No label"})]
-    + [("cll", {"figures": figures}) for figures in ("Number of draws", "Judged digits")],
+    + [("cll", {"figures": figures}) for figures in ("All figures", "Estimate", "Number of draws", "Judged digits")],
 )
 def test_an_imported_run_is_called_so_in_every_selector_and_table(
     visit: Visit, without_mnist: None, all_imported: Path, name: str, query: dict[str, str]
@@ -448,7 +451,7 @@ def test_one_visitor_goes_through_all_pages_in_any_order(visit: Visit, without_m
         ("generate", {"view": "Interpolation"}),
         ("training", {"replay": "digits-label", "epoch": "20"}),
         ("training", {"task": "Runs"}),
-        ("cll", {"estimate": "digits-quadrant-1", "draws": "7", "over": "20"}),
+        ("cll", {"figures": "Estimate", "estimate": "digits-quadrant-1", "draws": "7", "over": "20"}),
         ("cll", {"figures": "Number of draws"}),
     ],
 )
@@ -1106,40 +1109,48 @@ def test_a_model_of_any_set_is_quoted_for_the_set_that_is_visible(
     assert "Test score of" not in said(visit("inpaint", **address))
 
 
+def displayed(table: Element) -> pd.DataFrame:
+    """Return the texts that a table displays for its values."""
+    return convert_arrow_bytes_to_pandas_df(table.proto.arrow_data.styler.display_values)
+
+
 class TestTable:
     def test_every_stored_number_is_shown(self, visit: Visit, without_mnist: None) -> None:
-        visitor = visit("cll")
-        shown = " ".join(frame.value.to_string() for frame in visitor.dataframe)
+        visitor = visit("cll", figures="All figures")
+        shown = " ".join(displayed(frame).to_string() for frame in visitor.dataframe)
         for name in RUNS:
             for cell in stored_cells(find(name, CHECKPOINTS)):
                 if cell.estimator != "floor":
                     assert f"{cell.mean:.2f} ± {cell.standard_error:.2f}" in shown, (name, cell)
 
-    def test_chosen_estimators_alone_are_shown_with_their_differences_and_the_floor(
+    def test_chosen_estimators_alone_are_shown_with_baselines_gaps_and_the_floor(
         self, visit: Visit, without_mnist: None
     ) -> None:
-        first = visit("cll", only=["importance sampling"]).dataframe[0].value
-        assert {"importance sampling", "cross-entropy less importance sampling", "entropy of the grey pixels"} == set(
-            first["estimator"]
-        )
-        assert len(first) < len(visit("cll").dataframe[0].value)
+        first = visit("cll", figures="All figures", only=["importance sampling"]).dataframe[0].value
+        everything = visit("cll", figures="All figures").dataframe[0].value
+        assert set(first) == set(everything) - {"−ELBO", "prior Monte Carlo"}
+        assert {"NN (baseline)", "floor"} <= set(first["model"])
+        chosen = visit("cll", figures="All figures", scored=["2 quadrants visible"]).dataframe[0].value
+        assert set(chosen["scored"]) == {"2 quadrants"}
+        assert {"NN (baseline)", "floor"} <= set(chosen["model"])
 
     def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
-        shown = visit("cll").dataframe[0].value
-        assert shown["model"].str.endswith("Pyro tutorial*").sum() == 3
-        assert "The tutorial used its test images for early stopping too" in said(visit("cll"))
+        visitor = visit("cll", figures="All figures")
+        shown = visitor.dataframe[0].value
+        assert shown["model"].str.endswith("Pyro tutorial*").sum() == 6
+        assert "The tutorial used its test images for early stopping too" in said(visitor)
 
     def test_without_the_images_live_cells_say_what_they_need(
         self, visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         shutil.copytree(CHECKPOINTS / "label", tmp_path / "label")
         monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
-        assert "New estimates of mnist runs need its images" in said(visit("cll"))
+        assert "New estimates of mnist runs need its images" in said(visit("cll", figures="Estimate"))
 
     def test_without_mnist_live_cells_of_its_runs_say_so_and_the_others_are_offered(
         self, visit: Visit, without_mnist: None
     ) -> None:
-        visitor = visit("cll")
+        visitor = visit("cll", figures="Estimate")
         assert "New estimates of mnist runs need its images" in said(visitor)
         assert all(" · digits-" in name for name in visitor.selectbox(key="estimate").options)
 
@@ -1151,9 +1162,10 @@ class TestTable:
         found = [Finding(name="samples", value=0.75, of=1000, reference=0.5), Finding(name="alone", value=0.5, of=10)]
         store_judgement(run, found, run.weights_digest())
         visitor = visit("cll", figures="Judged digits")
-        samples, alone = visitor.table[0].value.to_numpy().tolist()
-        assert samples == [library.label("digits-label"), "samples", "0.750", "0.500", "1,000"]
-        assert alone == [library.label("digits-label"), "alone", "0.500", "–", "10"]
+        samples, alone = visitor.dataframe[0].value.to_numpy().tolist()
+        assert samples == [library.label("digits-label"), "samples", 0.75, 0.5, 1000]
+        assert alone[:3] + alone[4:] == [library.label("digits-label"), "alone", 0.5, 10]
+        assert np.isnan(alone[3])
 
     def test_how_estimates_settle_is_shown_where_a_run_has_it(
         self, visit: Visit, without_mnist: None, own_runs: Path
@@ -1167,7 +1179,8 @@ class TestTable:
 
     def test_a_run_without_cells_is_named(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "cll.json").unlink()
-        assert f"Not scored yet: {library.label('digits-label')}." in said(visit("cll"))
+        for figures in ("At a glance", "All figures", "Estimate"):
+            assert f"Not scored yet: {library.label('digits-label')}." in said(visit("cll", figures=figures))
 
     @staticmethod
     def estimated(visit: Visit, draws: int, images: int) -> AppTest:

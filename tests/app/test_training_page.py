@@ -375,7 +375,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     assert links == [
         ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
         ("See its latent space", "run=mine"),
-        ("Score it", "estimate=mine&draws=100&over=360"),
+        ("Score it", "figures=Estimate&estimate=mine&draws=100&over=360"),
     ]
 
 
@@ -394,8 +394,8 @@ def test_a_sweep_is_stored_and_queues_its_unfinished_runs(
     assert (own_runs / ".sweeps" / "grid.toml").read_text() == text
     table = visit("training", task="Sweep", sweep="grid").dataframe[0].value
     assert table[["run", "epochs", "state"]].to_numpy().tolist() == [
-        ["grid-digits-label-epochs-2", "2", "not queued"],
-        ["digits-label", "150", "finished"],
+        ["grid-digits-label-epochs-2", 2, "not queued"],
+        ["digits-label", 150, "finished"],
     ]
 
 

@@ -44,7 +44,8 @@ NAMED = {  # query parameters of a page
     "latent": ("run", "method", "3d", "point", "to", "caught", "route", "prior", "beside", "draw", "drawn", "units"),
     "why": ("question", "beta", "scale", "grey", "averaged", "curve"),
     "training": ("task", "replay", "runs", "epoch", "quantity", "log", "part"),
-    "cll": ("figures", "estimate", "only", "draws", "over", "figures=Number+of+draws&curve"),
+    "cll": ("figures", "estimate", "figures=All+figures&only", "figures=All+figures&scored", "figures=Estimate&draws",
+            "figures=Estimate&over", "figures=Number+of+draws&curve"),
 }  # fmt: skip
 QUOTED = {name: quote(name.replace(chr(0), "")) for name in [*NUMBERS, *NAMES]}
 WHOLE = [  # all query parameters of a page at once
@@ -92,7 +93,9 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("latent", "run=digits-label&seed=1"): ("point", "double_value", [
         {"value": value} for value in (-1.0, 1e300, 359.5, 360.0)
     ]),
-    ("cll", "seed=1"): ("only", "string_array_value", [{"data": [name]} for name in NAMES[5:15] if "\0" not in name]),
+    ("cll", "figures=All+figures"): ("only", "string_array_value", [
+        {"data": [name]} for name in NAMES[5:15] if "\0" not in name
+    ]),
     ("generate", "live=false&seed=2"): ("run", "string_value", [{"text": name} for name in NAMES if "\0" not in name]),
 }  # fmt: skip
 ANY_SET = datasets.on_disk("mnist")  # whether the page has a model for every choice of quadrants

@@ -286,12 +286,12 @@ def test_more_samples_make_a_taller_figure(visit: Open) -> None:
 
 
 def test_a_clicked_number_shows_its_source_also_after_a_visit_of_another_page(visit: Open) -> None:
-    page = visit("cll")
-    told = page.get_by_test_id("stAlert").filter(has_text="nats per image")
+    page = visit("cll?figures=All+figures")
+    told = page.locator(".st-key-provenance")
 
-    def words_of(table: int, y: int, another: str = "") -> str:
-        """Click into the second column of a table once the page is idle; return the text that is shown then."""
-        page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": 350, "y": y})
+    def words_of(table: int, y: int, another: str = "", x: int = 280) -> str:
+        """Click into a column of a table once the page is idle; return the text that is shown then."""
+        page.get_by_test_id("stDataFrame").nth(table).hover(position={"x": x, "y": y})
         moment(page, 500)
         page.mouse.down()
         page.mouse.up()
@@ -305,7 +305,7 @@ def test_a_clicked_number_shows_its_source_also_after_a_visit_of_another_page(vi
     assert "python -m cvae_core evaluate baseline-1" in words
     page.get_by_role("tab", name="Judged digits").click()
     told.wait_for(state="detached")
-    page.get_by_role("tab", name="Table").click()
+    page.get_by_role("tab", name="All figures").click()
     told.wait_for()
     assert told.inner_text() == words
     page.get_by_role("link", name="Why?").first.click()
@@ -314,7 +314,7 @@ def test_a_clicked_number_shows_its_source_also_after_a_visit_of_another_page(vi
     told.wait_for()
     settle(page)
     lower = words_of(0, 90, another=words)
-    other = words_of(1, 55, another=lower)
+    other = words_of(1, 55, another=lower, x=370)
     assert words_of(0, 90, another=other) == lower
     page.get_by_role("button", name="Close").click()
     told.wait_for(state="detached")
@@ -412,7 +412,7 @@ def test_an_invalid_value_for_a_closed_tab_is_reported_when_it_is_opened(visit: 
     page = visit("cll?figures=Number+of+draws&draws=99999&over=20")
     told = page.get_by_test_id("stToast")
     assert told.count() == 0
-    page.get_by_role("tab", name="Table").click()
+    page.get_by_role("tab", name="Estimate").click()
     told.wait_for()
     assert "draws=99999" in told.inner_text()
     assert "over" not in told.inner_text()

@@ -346,7 +346,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tin
     (pivot,) = pivots(entries(seeds))
     ours = [line for line in pivot.lines if line.model.startswith("CVAE mlp")]
     shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
-    assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds": 62.0}
+    assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds (± between seeds)": 62.0}
     assert not any(entry.kind == "mean" for entry in entries(seeds[:2]))
     store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # not part of a mean
     assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE mlp, seed 1"] == [1000]
