@@ -48,7 +48,7 @@ class Marks extends Component {
     const styles = getComputedStyle(this.root), paper = styles.getPropertyValue("--st-background-color") || "white";
     const ink = styles.getPropertyValue("--st-text-color") || "black";
     const outlined = (pen, width, colour) => {
-      for (const [extra, style] of [[2, paper], [0, colour]]) {
+      for (const [extra, style] of [[2, colour === RED ? "white" : paper], [0, colour]]) {
         Object.assign(pen, { lineWidth: width + extra, strokeStyle: style });
         pen.stroke();
       }

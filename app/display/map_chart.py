@@ -11,6 +11,7 @@ from app.display.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIG
 from cvae_core.evaluation.latent_space import Embedding
 
 THUMBNAIL = (300, 220)  # pixels
+PALE = 0.3  # opacity of a solid map's points, among which marks would otherwise be hidden
 APART = 0.1  # the least distance of two glyphs, as a share of the map's extent: legible on a phone
 # Without a graphics card, Plotly's default of twice the resolution takes 0.3 s longer to start. Discs look almost the same on
 # standard screens; on high-resolution screens and in pictures saved from the map, their edges are softer.
@@ -86,12 +87,14 @@ def mark_solid(
     paths: Sequence[np.ndarray],
     selected: Sequence[int],
 ) -> None:
-    """Add to a map in three dimensions what map_marks.js draws on flat ones.
+    """Add to a map in three dimensions what map_marks.js draws on flat ones, in front of paler points.
 
     These are the end of a walk and its paths, (N, 3) each, the nearest neighbours of the ringed point, and the selection.
     """
+    if paths or len(selected):
+        figure.update_traces(opacity=PALE, selector={"mode": "markers", "showlegend": None})
     ends = () if end is None else (end,)
-    looks = ((selected, 6, "circle", GREY), (near, 7, "circle-open", GREY), (ends, 10, "square-open", RED))
+    looks = ((selected, 5, "circle", GREY), (near, 6, "circle-open", GREY), (ends, 14, "square-open", RED))
     for some, size, symbol, colour in looks:
         places = embedding.coordinates[np.isin(embedding.indices, some)]
         if len(places):
@@ -100,6 +103,8 @@ def mark_solid(
     for path, dash in zip(paths, ("solid", "dash"), strict=False):
         line = {"color": RED, "width": 5, "dash": dash}
         figure.add_trace(_points(path, showlegend=False, hoverinfo="skip", line=line) | {"mode": "lines"})
+    for place in embedding.coordinates[np.isin(embedding.indices, ends)]:
+        figure.layout.scene.annotations += (_arrow(place, f"end: test image {end}"),)
 
 
 def thumbnail(embedding: Embedding) -> Image.Image:
@@ -142,10 +147,15 @@ def _scene(pointers: Sequence[tuple[np.ndarray, str]]) -> dict[str, Any]:
     """Return a box without scales, with labelled arrows to points that the cloud of points may hide."""
     axis = {"title": "", "showticklabels": False, "showspikes": False, "showbackground": False, "nticks": 4}
     axis |= {"gridcolor": GREY, "zerolinecolor": GREY}
-    arrow = {"arrowcolor": RED, "ax": 40, "ay": -60, "bgcolor": "white", "bordercolor": RED, "font": {"color": INK}}
-    arrows = [dict(zip("xyz", place, strict=True), text=text, **arrow) for place, text in pointers]
+    arrows = [_arrow(place, text) for place, text in pointers]
     axes = dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis)
-    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.5)}, "annotations": arrows, **axes}
+    return {"aspectmode": "data", "camera": {"eye": dict.fromkeys("xyz", 1.2)}, "annotations": arrows, **axes}
+
+
+def _arrow(place: np.ndarray, text: str) -> dict[str, Any]:
+    """Return a labelled arrow to a place (3,)."""
+    look = {"arrowcolor": RED, "ax": 40, "ay": -60, "bgcolor": "white", "bordercolor": RED, "font": {"color": INK}}
+    return {**dict(zip("xyz", place, strict=True)), "text": text, **look}
 
 
 def _points(places: np.ndarray, **settings: Any) -> dict[str, Any]:

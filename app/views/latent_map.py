@@ -84,6 +84,7 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
         walk = map_selection.choose(embedding, number_of_tests(runs.config(key).dataset))
     with elements.sentences():
         selected = map_selection.selection(image_set)
+    caught = () if set(selected) == set(walk) else selected  # the ends of a walk have marks of their own
     marked = {place: mapped for place, mapped in found.items() if runs.card(mapped.key).image_set == image_set}
     marks: dict[str, Marks] = {}
     for place, mapped in found.items():
@@ -92,14 +93,17 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
                 marks[place] = marks_on(mapped, settings.layout, walk)
             star, close = drawing_placed(mapped)
             near = close if place == MAP else near
-            chart(place, mapped, settings, star, walk, selected, marks.get(place))
+            chart(place, mapped, settings, star, walk, caught, marks.get(place))
     if settings.layout.dimensions == 2:
-        map_marks.show(walk.start, walk.end, selected, marks)
+        map_marks.show(walk.start, walk.end, caught, marks)
     for place, mapped in marked.items():
         with columns[place] if other is not None else second, elements.sentences():
             if walk.end is not None:
                 latent_points.frames(mapped, walk, marks[place].paths, settings.layout.method)
             latent_points.detail(mapped, walk.start, marks[place].near)
+    for place, mapped in found.items():
+        with columns[place], elements.sentences():
+            files(place, mapped, settings, walk.start if place in marks else None)
     with elements.sentences():
         seen, prior = maps.drawn(key, embedding, settings.seed)
         hover = " Hover over a point to see its digit." if images_under_the_pointer(key) else ""
@@ -182,14 +186,20 @@ def chart(
             key=place,
             alt=alt,
         )
+    if place == BESIDE:
+        run_pickers.tell_trouble(key.name)
+
+
+def files(place: str, mapped: Mapped, settings: Settings, ringed: int | None) -> None:
+    """Show buttons for a map's points as CSV, and for Python code that computes them."""
+    key, (layout, seed) = mapped.key, settings
+    shown, prior = maps.drawn(key, mapped.embedding, seed)
     with st.container(horizontal=True):
         drawn = "" if prior is None else f"-draws-{seed}"
         file, said = f"{key.name}-{layout.method}{drawn}.csv", "Index, label, coordinates and z of each point"
         elements.file_button("CSV", partial(maps.csv, shown), file, words=said, key=f"csv-{place}")
-        count, ringed = None if prior is None else len(prior), walk.start if marks else None
+        count = None if prior is None else len(prior)
         elements.numbers(code_snippets.places(key, layout, count, seed, ringed), place)
-    if place == BESIDE:
-        run_pickers.tell_trouble(key.name)
 
 
 def images_under_the_pointer(key: RunKey) -> str:

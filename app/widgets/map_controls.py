@@ -15,6 +15,7 @@ from cvae_core.runs import run as runs
 POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # of t-SNE on two cores, for the progress bar
 MAX_PERPLEXITY = 100
 NOBODY = "no other run"
+_BESIDE, _PARTNER = "beside", "default-beside"  # keys of the second run, and in the session of its last default
 
 
 def layout(key: RunKey) -> Layout:
@@ -81,4 +82,7 @@ def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey
     usual = partner(key, possible) or NOBODY
     others = [NOBODY, *(name for name in possible if name != key.name)]
     others.sort(key=lambda name: name != usual)
-    return choices.get(run_pickers.run_name("Compare with", others, "beside"))
+    if st.session_state.get(_BESIDE) == st.session_state.get(_PARTNER):  # the address does not have it
+        st.session_state[_BESIDE] = usual
+    st.session_state[_PARTNER] = usual
+    return choices.get(run_pickers.run_name("Compare with", others, _BESIDE))

@@ -46,8 +46,9 @@ def take(dataset: str, place: str) -> None:
     if 0 < len(points) <= 2:
         st.session_state[_POINT] = st.session_state[_CLICKED] = points[0]
     if len(points) == 2:
+        if not st.session_state.get(ROUTE):
+            st.query_params[_ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
         st.session_state[ROUTE], st.session_state[_ROUTE_END] = True, points[1]
-        st.query_params[_ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
     _hold(dataset, tuple(sorted(points)) if len(points) > 1 else ())
 
 
