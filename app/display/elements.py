@@ -63,7 +63,7 @@ WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be to
 # Streamlit shows a picture in its own width, or in that of its column if that is smaller. High-resolution screens enlarge the
 # picture, and browsers smooth enlarged pictures. On a phone, wide pictures stay legible and scroll sideways. Streamlit's CSV
 # download of a table does not escape spreadsheet formulas, which notes may contain, so the table of runs replaces it. If
-# the page's header hides the top of a WebGL canvas, Chromium 156 without a graphics card leaves as much undrawn at its bottom,
+# the page's header hides the top of a WebGL canvas, Chromium 156 without a graphics card does not draw as much at its bottom,
 # unless the canvas has a filter.
 _CRISP = """<style>
 @media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {

@@ -104,7 +104,7 @@ def mark_solid(
         line = {"color": RED, "width": 5, "dash": dash}
         figure.add_trace(_points(path, showlegend=False, hoverinfo="skip", line=line) | {"mode": "lines"})
     for place in embedding.coordinates[np.isin(embedding.indices, ends)]:
-        figure.layout.scene.annotations += (_arrow(place, f"end: test image {end}"),)
+        figure.layout.scene.annotations += (_arrow(place, f"end: test image {end}") | {"ax": -40, "ay": 60},)
 
 
 def thumbnail(embedding: Embedding) -> Image.Image:

@@ -96,14 +96,14 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
             chart(place, mapped, settings, star, walk, caught, marks.get(place))
     if settings.layout.dimensions == 2:
         map_marks.show(walk.start, walk.end, caught, marks)
-    for place, mapped in marked.items():
-        with columns[place] if other is not None else second, elements.sentences():
-            if walk.end is not None:
-                latent_points.frames(mapped, walk, marks[place].paths, settings.layout.method)
-            latent_points.detail(mapped, walk.start, marks[place].near)
     for place, mapped in found.items():
         with columns[place], elements.sentences():
+            if place in marks and walk.end is not None:
+                latent_points.frames(mapped, walk, marks[place].paths, settings.layout.method)
             files(place, mapped, settings, walk.start if place in marks else None)
+    for place, mapped in marked.items():
+        with second if other is None else columns[place], elements.sentences():
+            latent_points.detail(mapped, walk.start, marks[place].near)
     with elements.sentences():
         seen, prior = maps.drawn(key, embedding, settings.seed)
         hover = " Hover over a point to see its digit." if images_under_the_pointer(key) else ""
