@@ -7,7 +7,7 @@ from app.display import elements
 from app.views import latent_map
 from app.views.latent_map import Settings
 from app.widgets import map_controls, run_pickers
-from cvae_core.evaluation.latent_space import USUAL, agreement, draws, embed, neighbours, placed, posterior_means
+from cvae_core.evaluation.latent_space import USUAL, agreement, draws, embed, neighbours, placed, posterior_means, walk
 from cvae_core.pictures import recipes
 
 elements.title(
@@ -43,6 +43,6 @@ elements.explanation(
     "of each latent dimension over the validation images: an upper bound on the nats that it carries about an image. A "
     "unit with a rate below 0.01 has collapsed.",
     r"\mathrm{rate}_j = \frac{1}{N} \sum_{n=1}^{N} \mathrm{KL}\big(q(z_j \mid x_n, c_n) \,\|\, p(z_j \mid c_n)\big)",
-    [posterior_means, embed, draws, neighbours, agreement, placed, recipes.point, recipes.traversal_z],
+    [posterior_means, embed, draws, neighbours, agreement, placed, recipes.point, walk],
 )
 latent_map.follow_the_pointer(shown)

@@ -15,7 +15,6 @@ from cvae_core.data.datasets import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import latent_space
 from cvae_core.evaluation.latent_space import USUAL, Agreement, Dimensions, Draws, Embedding, Layout, Method
-from cvae_core.pictures import recipes
 from cvae_core.runs import sameness
 from cvae_core.system import formats
 
@@ -143,7 +142,7 @@ def walk(key: RunKey, embedding: Embedding, layout: Layout, start: int, end: int
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _walk(key: RunKey, start: int, end: int, _test: Split) -> np.ndarray:
-    return recipes.traversal_z(library.model(key), _test, start, end, WALK_STEPS)
+    return latent_space.walk(library.model(key), _test, start, end, WALK_STEPS)
 
 
 def label(embedding: Embedding, index: int) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS
+from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.datasets import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -249,3 +249,19 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     if angle < 1e-4 or angle > torch.pi - 1e-4:
         return start + shares * (end - start)
     return (torch.sin((1 - shares) * angle) * start + torch.sin(shares * angle) * end) / torch.sin(angle)
+
+
+@torch.no_grad()
+def between(model: ConditionalVAE, split: Split, start: int, end: int, steps: int) -> tuple[Condition, Tensor]:
+    """Return the conditions of two images, and base noises along the sphere between theirs, (steps, 1, latent)."""
+    x, c = held_out(model.config, split, torch.tensor([start, end]))
+    first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
+    return c, slerp(first, last, steps)[:, None]
+
+
+@torch.no_grad()
+def walk(model: ConditionalVAE, split: Split, start: int, end: int, steps: int) -> np.ndarray:
+    """Return z between two images, (1 or 2, steps, latent), of the top group: 2 rows if z depends on their conditions too."""
+    c, epsilon = between(model, split, start, end, steps)
+    rows = model.draw(c, epsilon).z[..., : model.mapped].transpose(0, 1).numpy()
+    return rows[:1] if np.allclose(*rows) else rows

@@ -17,7 +17,7 @@ from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labe
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source, with_unit_fixed
-from cvae_core.evaluation.latent_space import slerp
+from cvae_core.evaluation.latent_space import between, slerp
 from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
@@ -205,20 +205,9 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
 
     A VAE has no condition, and one row.
     """
-    c, walk = _between(model, test, start, end, steps)
+    c, walk = between(model, test, start, end, steps)
     rows = decoded(model, c, walk).transpose(1, 0, 2)
     return Sheet(rows if model.config.given else rows[:1])
-
-
-def traversal_z(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> np.ndarray:
-    """Return the z of the frames of `traversal`, (1 or 2, steps, latent): 2 rows if z depends on the condition too.
-
-    For a hierarchical model, z is that of the top group.
-    """
-    c, walk = _between(model, test, start, end, steps)
-    with torch.inference_mode():
-        rows = model.draw(c, walk).z[..., : model.mapped].transpose(0, 1).numpy()
-    return rows[:1] if np.allclose(*rows) else rows
 
 
 def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
@@ -232,13 +221,6 @@ def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
     """Decode base noise (samples, N or 1, latent) to pixel means, (samples, N, 784) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
-
-
-def _between(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> tuple[Condition, Tensor]:
-    """Return the conditions of two test digits, and the base noises between theirs along the sphere, (steps, 1, latent)."""
-    x, c = held_out(model.config, test, torch.tensor([start, end]))
-    first, last = _inferred(model, x, c).noise[0]
-    return c, slerp(first, last, steps)[:, None]
 
 
 def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: int, seed: int) -> Sheet:

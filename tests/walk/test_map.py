@@ -174,8 +174,7 @@ def test_a_click_on_either_map_moves_the_ring_on_both_and_keeps_their_zoom(visit
     first, second = marks(page)
     assert first["start"] == second["start"] != [17]
     assert f"point={first['start'][0]}" in page.url
-    assert red_at(page, first["start"][0], 0) > 60
-    assert red_at(page, first["start"][0], 1) > 60
+    assert red_at(page, first["start"][0], chart) > 60  # on the other map, it may be outside what is seen
     assert len(first["near"]) == len(second["near"]) == 8
     assert page.evaluate(zoomed) == before
 
