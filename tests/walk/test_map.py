@@ -190,11 +190,10 @@ def test_all_points_of_a_map_are_seen_when_the_page_is_scrolled(visit: Open) -> 
         """Return the distance of the lowest coloured row of pixels from the map's top."""
         box = chart.bounding_box()
         assert box is not None
-        clip = {"x": box["x"], "y": 60, "width": box["width"], "height": box["y"] + box["height"] - 60}
-        picture = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")  # type: ignore[arg-type]
-        pixels = np.asarray(picture).astype(int)
-        rows = np.flatnonzero((np.ptp(pixels, axis=2) > 60).any(axis=1))
-        return int(rows[-1] + 60 - box["y"])
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")  # with `clip`, the browser draws it anew
+        left, top, bottom = int(box["x"]), int(box["y"]), int(box["y"] + box["height"])
+        pixels = np.asarray(picture).astype(int)[:bottom, left : left + int(box["width"])]
+        return int(np.flatnonzero((np.ptp(pixels, axis=2) > 60).any(axis=1))[-1]) - top
 
     def scroll(down: int) -> int:
         page.get_by_test_id("stMain").evaluate("(main, down) => main.scrollTo(0, down)", down)
