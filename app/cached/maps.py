@@ -14,11 +14,14 @@ from app.cached.runs import RunKey
 from cvae_core.data.datasets import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import latent_space
-from cvae_core.evaluation.latent_space import USUAL, Dimensions, Draws, Embedding, Layout, Method
+from cvae_core.evaluation.latent_space import USUAL, Agreement, Dimensions, Draws, Embedding, Layout, Method
+from cvae_core.runs import sameness
 from cvae_core.system import formats
 
 LADDER_DRAWS = 1000  # images for which z of a ladder is drawn: about ten seconds
 KEPT = 12
+WALK_STEPS = 11  # frames of an interpolation
+PLACED_BY = 8  # nearest neighbours in z, which place a new point on a map of t-SNE
 METHODS: Mapping[Method, str] = {"tsne": "t-SNE", "pca": "PCA"}
 
 
@@ -99,6 +102,47 @@ def first_stored() -> tuple[RunKey, Embedding] | None:
             if (embedding := stored(key)) is not None:
                 return key, embedding
     return None
+
+
+def partner(key: RunKey, choices: Mapping[str, RunKey]) -> str | None:
+    """Return the run whose map is shown beside a run's by default: for a VAE a label CVAE, for other runs a VAE.
+
+    It has the same images, preferably a stored map, and the fewest differences. Return None if there is none.
+    """
+    own = library.card(key)
+    given = () if own.config.given else ("label",)
+    apart = {
+        name: sameness.apart(sameness.of(own), sameness.of(library.card(other)))
+        for name, other in choices.items()
+        if name != key.name and library.config(other).given == given
+    }
+    same = [name for name in apart if "images" not in apart[name]]
+    return min(
+        same,
+        key=lambda name: (not library.run_named(name).result_paths(USUAL.file), len(apart[name]), name),
+        default=None,
+    )
+
+
+def agreement(key: RunKey, embedding: Embedding) -> Agreement:
+    """Return how often near points in a run's z show the same digit."""
+    return _agreement(key, len(embedding.indices), embedding)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _agreement(key: RunKey, points: int, _embedding: Embedding) -> Agreement:
+    return latent_space.agreement(_embedding)
+
+
+def walk(key: RunKey, embedding: Embedding, layout: Layout, start: int, end: int) -> list[np.ndarray]:
+    """Return the places of an interpolation's frames on a map: one line (steps, 2 or 3), or one for each condition."""
+    rows = _walk(key, start, end, library.images(key).test)
+    return [latent_space.located(embedding, z, layout.method, PLACED_BY) for z in rows]
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _walk(key: RunKey, start: int, end: int, _test: Split) -> np.ndarray:
+    return latent_space.walk(library.model(key), _test, start, end, WALK_STEPS)
 
 
 def label(embedding: Embedding, index: int) -> int:

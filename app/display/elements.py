@@ -63,7 +63,8 @@ WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be to
 # Streamlit shows a picture in its own width, or in that of its column if that is smaller. High-resolution screens enlarge the
 # picture, and browsers smooth enlarged pictures. On a phone, wide pictures stay legible and scroll sideways. Streamlit's CSV
 # download of a table does not escape spreadsheet formulas, which notes may contain, and has no standard errors: our buttons
-# replace it.
+# replace it. If the page's header hides the top of a WebGL canvas, Chromium 156 without a graphics card does not draw as much
+# at its bottom, unless the canvas has a filter.
 _CRISP = """<style>
 @media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {
     [data-testid="stImage"] img { image-rendering: pixelated; }
@@ -72,6 +73,7 @@ _CRISP = """<style>
 [class*="st-key-runs-table-"] [aria-label="Download as CSV"], [class*="st-key-table-"] [aria-label="Download as CSV"] {
     display: none;
 }
+.js-plotly-plot canvas { filter: opacity(1); }
 @media (max-width: 640px) {
     [class*="st-key-wide-"] { overflow-x: auto; }
     [class*="st-key-wide-"] > :last-child { position: sticky; left: 0; }

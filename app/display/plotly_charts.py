@@ -24,11 +24,12 @@ DIGIT_COLOURS = (
     "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
 )  # fmt: skip
 RED = "#d00000"  # marks what the visitor has chosen or drawn
+PRIOR = "#E000E0"  # draws from the prior: far from every digit's colour, visible on light and dark backgrounds
 INK = "#1b2130"  # text on white labels, in every theme
 GREY = "#888888"  # secondary marks; visible on light and dark backgrounds, unlike lighter or transparent ones
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
 TOOLS_HEIGHT = 36  # room above every chart for its toolbar, which touch screens always show
-HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 648, 248, 218
+HEIGHT, CURVES_HEIGHT, MAP_HEIGHT, THUMBNAIL_HEIGHT, READINGS_HEIGHT = 388, 328, 416, 248, 218
 BAR_HEIGHT = 26  # high enough to read the number in the bar
 SHOVES, SHOVE = 300, 0.1  # number and size of the steps that move glyphs apart
 CONFIG = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app.cached import runs as library
-from app.cached.maps import METHODS, drawable, has_three
+from app.cached.maps import METHODS, drawable, has_three, partner
 from app.cached.runs import RunKey
 from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
@@ -15,6 +15,7 @@ from cvae_core.runs import run as runs
 POINT_SECONDS: Mapping[Dimensions, float] = {2: 0.003, 3: 0.005}  # of t-SNE on two cores, for the progress bar
 MAX_PERPLEXITY = 100
 NOBODY = "no other run"
+_BESIDE, _PARTNER = "beside", "default-beside"  # keys of the second run, and in the session of its last default
 
 
 def layout(key: RunKey) -> Layout:
@@ -73,7 +74,15 @@ def offer(key: RunKey, chosen: Layout) -> None:
 
 
 def beside(key: RunKey, choices: Mapping[str, RunKey], layout: Layout) -> RunKey | None:
-    """Let the visitor choose another run, whose map is shown beside the first one in the same layout."""
-    possible = [name for name in choices if layout.dimensions == 2 or has_three(choices[name])]
+    """Let the visitor choose another run, whose map is shown beside the first one in the same layout.
+
+    Until the visitor chooses, it is the run's partner, also after a change of the first run.
+    """
+    possible = {name: other for name, other in choices.items() if layout.dimensions == 2 or has_three(other)}
+    usual = partner(key, possible) or NOBODY
     others = [NOBODY, *(name for name in possible if name != key.name)]
-    return choices.get(run_pickers.run_name("Compare with", others, "beside"))
+    others.sort(key=lambda name: name != usual)
+    if st.session_state.get(_BESIDE) == st.session_state.get(_PARTNER):  # the address does not have it
+        st.session_state[_BESIDE] = usual
+    st.session_state[_PARTNER] = usual
+    return choices.get(run_pickers.run_name("Compare with", others, _BESIDE))

@@ -1,8 +1,8 @@
-"""The visitor's choices on a map, all in the address: a point, the end of a walk from it, and a selection."""
+"""The visitor's choices on a map, all in the address: a test image, the end of a walk from it, and a selection."""
 
 import base64
 import zlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -11,60 +11,45 @@ import streamlit as st
 from app.display.plain_text import plain
 from app.widgets.controls import MAX_INDEX, whole_number
 from cvae_core.config.flavours import Dataset
+from cvae_core.evaluation.latent_space import Embedding
 
-MAP = "map"  # key of the latent space's chart
-ROUTE, ROUTE_END = "route", "to"  # keys of the walk between two points and of its end
+MAP, BESIDE = "map", "map-beside"  # keys of the charts of the latent space
+ROUTE, _ROUTE_END = "route", "to"  # keys of the walk between two points and of its end
 _POINT, _CLICKED = "point", "clicked-point"
 _CAUGHT = "caught"  # in the address: a data set and the packed test indices of the selection
-_HELD, _SHOWN = "held-selection", "shown-marks"  # in the session
+_HELD, _CLEARED = "held-selection", "cleared-selections"  # in the session
 
 
-class Marks(NamedTuple):
-    """The marks on a map: the ringed test index, the selected indices, and how often the marks were redrawn."""
+class Walk(NamedTuple):
+    """The chosen test index, and the one at the end of a walk from it, or None."""
 
-    ring: int | None
-    selected: Sequence[int]
-    revision: int
-
-
-class _Shown(NamedTuple):
-    """The last drawn figure and marks, and the point and the selection that the browser shows now."""
-
-    figure: Hashable
-    marks: Marks
-    point: int
-    selection: Sequence[int]
+    start: int
+    end: int | None
 
 
-def choose(highest: int) -> int:
-    """Let the visitor choose a test image by its index; a click on the map sets it."""
-    return whole_number("Test image", 0, highest, default=0, key=_POINT)
+def choose(embedding: Embedding, tests: int) -> Walk:
+    """Let the visitor choose a test image by its index, and the end of a walk from it; clicks on a map set both."""
+    highest = int(embedding.indices.max())
+    start = whole_number("Test image", 0, highest, default=0, key=_POINT)
+    st.caption(f"The test images are numbered from 0 to {tests - 1:,}. The map shows the first {highest + 1:,}.")
+    if not st.toggle("Walk to another image", key=ROUTE, bind="query-params", help="Interpolate between their z"):
+        return Walk(start, None)
+    return Walk(start, whole_number("To test image", 0, highest, default=1, key=_ROUTE_END))
 
 
-def chosen() -> int:
-    """Return the test index chosen in `choose`."""
-    return st.session_state.get(_POINT) or 0
-
-
-def take(dataset: str) -> None:
-    """Apply the points selected on the map: one is chosen, two are the ends of a walk, and two or more are a selection.
+def take(dataset: str, place: str) -> None:
+    """Apply the points selected on a map: one is chosen, two are the ends of a walk, and two or more are a selection.
 
     The map reports points by digit, not in the order of clicks. Of two, the one clicked before is the start of the walk.
     """
-    points = sorted(_points(st.session_state[MAP]), key=lambda index: index != st.session_state.get(_CLICKED))
+    points = sorted(_points(st.session_state[place]), key=lambda index: index != st.session_state.get(_CLICKED))
     if 0 < len(points) <= 2:
         st.session_state[_POINT] = st.session_state[_CLICKED] = points[0]
     if len(points) == 2:
-        st.session_state[ROUTE], st.session_state[ROUTE_END] = True, points[1]
-        st.query_params[ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
-    selection = tuple(sorted(points)) if len(points) > 1 else ()
-    _hold(dataset, selection)
-    shown: _Shown | None = st.session_state.get(_SHOWN)
-    if shown is not None:
-        marks = shown.marks
-        if marks.ring is not None and chosen() != shown.point:  # else the ring would stay at the old point
-            marks = Marks(None, points, marks.revision + 1)
-        st.session_state[_SHOWN] = _Shown(shown.figure, marks, chosen(), selection)
+        if not st.session_state.get(ROUTE):
+            st.query_params[_ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
+        st.session_state[ROUTE], st.session_state[_ROUTE_END] = True, points[1]
+    _hold(dataset, tuple(sorted(points)) if len(points) > 1 else ())
 
 
 def selection(dataset: str) -> Sequence[int]:
@@ -91,8 +76,15 @@ def selection(dataset: str) -> Sequence[int]:
 
 
 def clear_selection() -> None:
-    """Clear the selection."""
+    """Clear the selection, and the outlines of lassos on the maps."""
     _hold(st.session_state[_HELD][0], ())
+    st.session_state[_CLEARED] = clearings() + 1
+
+
+def clearings() -> int:
+    """Return how often the selection was cleared: a map that has another number is drawn anew, without outlines."""
+    count: int = st.session_state.get(_CLEARED, 0)
+    return count
 
 
 def _hold(dataset: str, indices: Sequence[int]) -> None:
@@ -102,21 +94,6 @@ def _hold(dataset: str, indices: Sequence[int]) -> None:
         st.query_params.pop(_CAUGHT, None)
     elif st.query_params.get(_CAUGHT) != text:
         st.query_params[_CAUGHT] = text
-
-
-def marks(figure: Hashable, selected: Sequence[int]) -> Marks:
-    """Return the marks of a figure: the chosen point and the selected ones.
-
-    The browser already marks what was clicked or selected in it. Redrawing would change the figure, and Streamlit would
-    reset its zoom and hidden digits.
-    """
-    shown: _Shown | None = st.session_state.get(_SHOWN)
-    if MAP not in st.session_state or shown is None or shown.figure != figure:
-        shown = None
-    if shown is None or (shown.point, shown.selection) != (chosen(), selected):
-        again = Marks(chosen() or None, selected, shown.marks.revision + 1 if shown else 0)
-        st.session_state[_SHOWN] = shown = _Shown(figure, again, chosen(), selected)
-    return shown.marks
 
 
 def packed(indices: Sequence[int]) -> str:

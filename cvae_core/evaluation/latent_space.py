@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS
+from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.datasets import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -189,6 +189,32 @@ def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
     return [int(found) for found in embedding.indices[np.argsort(distances, kind="stable")[:count]]]
 
 
+class Agreement(NamedTuple):
+    """Hold the share of pairs of neighbours that show the same digit, and this share for random pairs."""
+
+    share: float
+    chance: float
+
+
+def agreement(embedding: Embedding, count: int = 10) -> Agreement:
+    """Return how often a point and its `count` nearest neighbours in z show the same digit.
+
+    >>> z = np.arange(4, dtype=np.float32)[:, None]
+    >>> agreement(Embedding(np.arange(4), np.array([0, 0, 1, 1]), z, z), count=1)
+    Agreement(share=0.5, chance=0.3333333333333333)
+    """
+    z, labels = torch.from_numpy(embedding.z.astype(np.float32)), torch.from_numpy(embedding.labels)
+    alike = []
+    for rows in torch.arange(len(z)).split(1000):
+        distances = torch.cdist(z[rows], z)  # (rows, N)
+        distances[torch.arange(len(rows)), rows] = torch.inf
+        near = distances.topk(min(count, len(z) - 1), largest=False).indices
+        alike.append(labels[near] == labels[rows, None])
+    digits = torch.bincount(labels).double()
+    chance = (digits * (digits - 1)).sum() / (len(z) * (len(z) - 1))
+    return Agreement(float(torch.cat(alike).double().mean()), float(chance))
+
+
 def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray, list[int]]:
     """Return map coordinates for a new point z (latent,), (2 or 3,), and the test indices of its nearest neighbours in z.
 
@@ -199,6 +225,13 @@ def placed(embedding: Embedding, z: np.ndarray, count: int) -> tuple[np.ndarray,
     weights = 1 / np.maximum(distances[near], 1e-6)
     place: np.ndarray = weights @ embedding.coordinates[near] / weights.sum()
     return place, [int(found) for found in embedding.indices[near]]
+
+
+def located(embedding: Embedding, z: np.ndarray, method: Method, count: int) -> np.ndarray:
+    """Return map coordinates for new points z (N, latent), (N, 2 or 3): with PCA projected, with t-SNE as by `placed`."""
+    if method == "pca":
+        return projection(embedding.z, embedding.coordinates.shape[1])(z)
+    return np.stack([placed(embedding, each, count)[0] for each in z])
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
@@ -216,3 +249,19 @@ def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     if angle < 1e-4 or angle > torch.pi - 1e-4:
         return start + shares * (end - start)
     return (torch.sin((1 - shares) * angle) * start + torch.sin(shares * angle) * end) / torch.sin(angle)
+
+
+@torch.no_grad()
+def between(model: ConditionalVAE, split: Split, start: int, end: int, steps: int) -> tuple[Condition, Tensor]:
+    """Return the conditions of two images, and base noises along the sphere between theirs, (steps, 1, latent)."""
+    x, c = held_out(model.config, split, torch.tensor([start, end]))
+    first, last = model.infer(x, c, torch.zeros(1, 1, model.latent)).noise[0]
+    return c, slerp(first, last, steps)[:, None]
+
+
+@torch.no_grad()
+def walk(model: ConditionalVAE, split: Split, start: int, end: int, steps: int) -> np.ndarray:
+    """Return z between two images, (1 or 2, steps, latent), of the top group: 2 rows if z depends on their conditions too."""
+    c, epsilon = between(model, split, start, end, steps)
+    rows = model.draw(c, epsilon).z[..., : model.mapped].transpose(0, 1).numpy()
+    return rows[:1] if np.allclose(*rows) else rows

@@ -17,7 +17,7 @@ from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labe
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source, with_unit_fixed
-from cvae_core.evaluation.latent_space import slerp
+from cvae_core.evaluation.latent_space import between, slerp
 from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
@@ -205,9 +205,7 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
 
     A VAE has no condition, and one row.
     """
-    x, c = held_out(model.config, test, torch.tensor([start, end]))
-    first, last = _inferred(model, x, c).noise[0]
-    walk = slerp(first, last, steps)[:, None]
+    c, walk = between(model, test, start, end, steps)
     rows = decoded(model, c, walk).transpose(1, 0, 2)
     return Sheet(rows if model.config.given else rows[:1])
 

@@ -44,12 +44,16 @@ def are_stages(arrays: Mapping[str, np.ndarray], dataset: str) -> bool:
     )
 
 
+def number_of_tests(dataset: str) -> int:
+    """Return the number of test images of a data set, which need not be on this machine."""
+    return _TEST_IMAGES.get(dataset, _MNIST_TEST_IMAGES)
+
+
 def are_test_images(indices: np.ndarray, dataset: str) -> bool:
     """Return whether these are indices of different test images of a data set."""
-    most = _TEST_IMAGES.get(dataset, _MNIST_TEST_IMAGES)
     return (
         indices.dtype == np.int64
         and indices.ndim == 1
         and len(np.unique(indices)) == len(indices) > 0
-        and bool(((indices >= 0) & (indices < most)).all())
+        and bool(((indices >= 0) & (indices < number_of_tests(dataset))).all())
     )

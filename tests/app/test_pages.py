@@ -1,5 +1,6 @@
 """The pages as visitors see them, with and without MNIST, with good runs, damaged runs and no runs."""
 
+import base64
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
@@ -35,6 +36,7 @@ from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
 from cvae_core.config.presets import configure
 from cvae_core.data import datasets
+from cvae_core.data.centring import framed
 from cvae_core.data.conditions import Condition
 from cvae_core.errors import NotWritable, RunInUse
 from cvae_core.evaluation import latent_space, table_formats
@@ -632,14 +634,19 @@ class TestLadder:
         assert [drawn.shape for drawn in latent_space.draws(model, test, torch.arange(3), 0)] == [(3, 2 * 49)] * 2
 
 
+def decoded(packed: dict[str, str]) -> np.ndarray:
+    """Return the numbers that Plotly has packed for the browser."""
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
+
+
 class TestLatent:
     def test_the_map_of_embedded_digits_shows_a_point_in_full(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("latent", run="digits-label", point="7")
         assert any("Test image 7, a" in heading.value for heading in visitor.subheader)
         (point,) = pictures(visitor)
         assert pictures(visit("latent", run="digits-label", point="8"))[0] != point
-        assert pictures(visit("latent", run="digits-label", point="7", route="true"))[0] == point
-        assert len(pictures(visit("latent", run="digits-label", point="7", route="true"))) == 2
+        frames, same = pictures(visit("latent", run="digits-label", point="7", route="true"))
+        assert frames != same == point
 
     def test_a_selection_of_other_images_or_off_the_map_is_told(self, visit: Visit) -> None:
         visitor = visit("latent", run="digits-label", caught=f"mnist.{packed([1, 2])}")
@@ -688,7 +695,7 @@ class TestLatent:
     ) -> None:
         visitor = visit("latent", run="digits-label", method="PCA", **{"3d": "true"})
         (figure,) = figures_named(visitor, "map-3d")
-        assert [trace["type"] for trace in figure["data"]] == ["scatter3d"] * 11  # ten digits and the ring
+        assert [trace["type"] for trace in figure["data"]] == ["scatter3d"] * 12  # ten digits, ring and neighbours
         assert not figures_named(visitor, "map")
         assert "PCA of 360 posterior means: the three directions" in said(visitor)
         assert "Streamlit reports no selection" in said(visitor)
@@ -712,8 +719,8 @@ class TestLatent:
         visitor.run()
         assert not visitor.exception
         (figure,) = figures_named(visitor, "map-3d")
-        assert figure["data"][-1]["name"] == "drawing"
-        assert figure["data"][-1]["type"] == "scatter3d"
+        (drawing,) = [trace for trace in figure["data"] if trace.get("name") == "drawing"]
+        assert drawing["type"] == "scatter3d"
         assert [arrow["text"] for arrow in figure["layout"]["scene"]["annotations"]] == ["test image 7", "your drawing"]
 
     def test_t_sne_in_three_dimensions_is_offered(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
@@ -731,8 +738,8 @@ class TestLatent:
         others = visit("latent", run="label", beside="label-2d", **address)
         assert library.label("label-2d") not in others.selectbox(key="beside").options
         assert library.label("vae") in others.selectbox(key="beside").options
-        assert not figures_named(others, "map-beside")
-        assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside")
+        assert others.selectbox(key="beside").value == "vae"
+        assert figures_named(visit("latent", run="label", beside="vae", **address), "map-beside-3d")
 
     def test_another_runs_map_stands_in_the_column_beside(self, visit: Visit, without_mnist: None) -> None:
         first, second = visit("latent", run="digits-label", beside="digits-quadrant-1").columns
@@ -740,6 +747,92 @@ class TestLatent:
         assert figures_named(second, "map-beside")
         (alone, _) = visit("latent", run="digits-label").columns
         assert figures_named(alone, "map")
+
+    def test_the_page_opens_with_a_vae_and_a_label_cvae(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent")
+        assert [visitor.selectbox(key=key).value for key in ("run", "beside")] == ["vae", "label"]
+        assert figures_named(visitor, "map")
+        assert figures_named(visitor, "map-beside")
+        assert "83% of the ten nearest neighbours of a point show the same digit (10% by chance)" in said(visitor)
+        assert "38% of the ten nearest neighbours of a point show the same digit (10% by chance)" in said(visitor)
+        assert "numbered from 0 to 9,999. The map shows the first 5,000." in said(visitor)
+        assert not figures_named(visit("latent", beside="no other run"), "map-beside")
+
+    def test_the_second_run_follows_the_first_until_it_is_chosen(self, visit: Visit, without_mnist: None) -> None:
+        visitor = visit("latent")
+        for run, beside in (
+            ("label", "vae"),
+            ("quadrant-1", "vae"),
+            ("digits-label", "no other run"),
+            ("vae", "label"),
+        ):
+            visitor.selectbox(key="run").select(run).run()
+            assert visitor.selectbox(key="beside").value == beside
+        visitor.selectbox(key="beside").select("label-ladder").run()
+        visitor.selectbox(key="run").select("label").run()
+        assert visitor.selectbox(key="beside").value == "label-ladder"
+
+    def test_both_maps_have_the_same_marks_if_they_show_the_same_images(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        def marks(visitor: AppTest) -> dict[str, Any]:
+            parts = visitor.get("bidi_component")
+            (found,) = [part.proto for part in parts if part.proto.component_name == "cvae_map_marks"]
+            data: dict[str, Any] = json.loads(found.json)
+            return data
+
+        caught = f"mnist.{packed([1, 2, 3])}"
+        both = marks(visit("latent", point="7", route="true", to="9", caught=caught))
+        assert (both["start"], both["end"], both["selected"]) == (7, 9, [1, 2, 3])
+        assert list(both["maps"]) == ["map", "map-beside"]
+        for run, place in (("vae", "map"), ("label", "map-beside")):
+            embedding = maps.stored(library.run_keys()[run])
+            assert embedding is not None
+            assert both["maps"][place]["near"] == latent_space.neighbours(embedding, 7, 8)
+        other = marks(visit("latent", run="digits-label", beside="label", point="7", route="true", to="9"))
+        assert list(other["maps"]) == ["map"]
+        (line,) = other["maps"]["map"]["paths"]
+        embedding = maps.stored(library.run_keys()["digits-label"])
+        assert embedding is not None
+        np.testing.assert_allclose([line[0], line[-1]], embedding.coordinates[[7, 9]], atol=0.05)
+
+    def test_the_marks_of_three_dimensions_are_in_both_figures(self, visit: Visit, without_mnist: None) -> None:
+        address = {"method": "PCA", "3d": "true", "point": "7", "route": "true", "to": "9"}
+        visitor = visit("latent", run="digits-label", beside="digits-quadrant-1", **address)
+        for name, run in (("map-3d", "digits-label"), ("map-beside-3d", "digits-quadrant-1")):
+            embedding = maps.stored(library.run_keys()[run], Layout(method="pca", dimensions=3))
+            assert embedding is not None
+            (figure,) = figures_named(visitor, name)
+            start, end = figure["layout"]["scene"]["annotations"]
+            assert (start["text"], end["text"]) == ("test image 7", "end: test image 9")
+            for arrow, index in ((start, 7), (end, 9)):
+                np.testing.assert_allclose([arrow[axis] for axis in "xyz"], embedding.coordinates[index], rtol=1e-4)
+            lines = [trace for trace in figure["data"] if trace["mode"] == "lines"]
+            ends = [[decoded(lines[0][axis])[0] for axis in "xyz"], [decoded(lines[-1][axis])[-1] for axis in "xyz"]]
+            np.testing.assert_allclose(ends, embedding.coordinates[[7, 9]], atol=0.02)
+
+    @pytest.mark.parametrize("run", ["vae", "label"])
+    def test_a_drawing_is_centred_before_it_is_looked_up(self, visit: Visit, without_mnist: None, run: str) -> None:
+        seven = Image.new("L", (28, 28))
+        ImageDraw.Draw(seven).line([(2, 1), (26, 1), (18, 20)], fill=255, width=2)  # wide, and in the upper part
+        wide = np.asarray(seven)
+        visitor = visit("latent", run=run)
+        visitor.session_state["ink"], visitor.session_state["drawn"] = wide.flatten(), 7
+        visitor.run()
+        key = library.run_keys()[run]
+        embedding = maps.stored(key)
+        assert embedding is not None
+        centred = framed(wide).tobytes()
+        z = recipes.encoded(library.model(key), centred, 7).z[0, 0].numpy()
+        place, near = latent_space.placed(embedding, z, 8)
+        (figure,) = figures_named(visitor, "map")
+        (star,) = [trace for trace in figure["data"] if trace.get("name") == "drawing"]
+        np.testing.assert_allclose([decoded(star[axis])[0] for axis in "xy"], place, rtol=1e-5)
+        if run == "vae":
+            assert {maps.label(embedding, index) for index in near} == {7}
+            raw = recipes.encoded(library.model(key), wide.tobytes(), 7).z[0, 0].numpy()
+            _, elsewhere = latent_space.placed(embedding, raw, 8)
+            assert 7 not in {maps.label(embedding, index) for index in elsewhere}
 
     def test_draws_from_prior_and_posteriors_lie_over_each_other(self, visit: Visit, without_mnist: None) -> None:
         address = {"run": "digits-quadrant-1", "method": "PCA"}

@@ -16,6 +16,7 @@ from tests.walk.conftest import Open, eventually, moment, point_on_screen, settl
 
 POINTS = "g => g._fullData.slice(0, 10).reduce((sum, trace) => sum + trace.x.length, 0)"  # of all ten digits on the map
 MAP_SECONDS, VISITS = 1, 6
+MARKS = "() => [...document.querySelectorAll('canvas.map-marks.above')].map(canvas => ({ ...canvas.dataset }))"
 
 
 def drawn(page: Page) -> None:
@@ -58,7 +59,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
     page = visit("latent")
     chart = page.locator(".js-plotly-plot").first
     index = click_on_a_point(page, digit=3, number=40)
-    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
+    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).first.wait_for()
     settle(page)
     shown = int(re.search(r"point=(\d+)", page.url)[1])
     near = chart.evaluate(
@@ -70,7 +71,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
     page.keyboard.down("Shift")
     click_on_a_point(page, digit=6, number=20)
     page.keyboard.up("Shift")
-    page.get_by_alt_text(re.compile(r"Digits decoded between test image \d+ and \d+")).wait_for()
+    page.get_by_alt_text(re.compile(r"Digits decoded between test image \d+ and \d+")).first.wait_for()
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
     labels = datasets.load("mnist").test.labels
@@ -98,7 +99,7 @@ def test_a_hidden_digit_takes_its_glyph_along_and_no_click_on_a_point_brings_eit
     chart.locator('[data-title="Reset axes"]').click()
     settle(page)
     click_on_a_point(page, digit=3, number=40)
-    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).wait_for()
+    page.get_by_role("heading", name=re.compile(r"Test image \d+, a 3")).first.wait_for()
     settle(page)
     assert chart.evaluate("g => g._fullData[7].visible") == "legendonly"
     assert glyph.is_hidden()
@@ -106,26 +107,110 @@ def test_a_hidden_digit_takes_its_glyph_along_and_no_click_on_a_point_brings_eit
     glyph.wait_for()
 
 
-def test_a_link_to_a_point_rings_it_on_the_map(visit: Open) -> None:
+def marks(page: Page, count: int = 2) -> list[dict[str, list[int]]]:
+    """Return the indices of the marked test images of each map, by kind of mark, when `count` maps have marks."""
+    eventually(page, lambda: len(page.evaluate(MARKS)) == count)
+    found = page.evaluate(MARKS)
+    return [{kind: [int(index) for index in text.split(",") if index] for kind, text in each.items()} for each in found]
+
+
+def red_at(page: Page, index: int, chart: int) -> int:
+    """Return the number of red pixels of a map's marks around the point of a test image."""
+    return int(
+        page.locator(".js-plotly-plot")
+        .nth(chart)
+        .evaluate(
+            """(g, index) => {
+            const t = g._fullData.find(t => [...t.customdata || []].includes(index)), l = g._fullLayout;
+            const i = [...t.customdata].indexOf(index), canvas = g.querySelector("canvas.map-marks.above");
+            const x = l.xaxis._offset + l.xaxis.d2p(t.x[i]), y = l.yaxis._offset + l.yaxis.d2p(t.y[i]);
+            const { data } = canvas.getContext("2d").getImageData(x - 14, y - 14, 28, 28);
+            let red = 0;
+            for (let p = 0; p < data.length; p += 4) red += data[p] > 190 && data[p + 1] < 60 && data[p + 3] > 200;
+            return red; }""",
+            index,
+        )
+    )
+
+
+def test_a_link_to_a_point_rings_it_on_both_maps(visit: Open) -> None:
     page = visit("latent?point=17")
-    ring = page.locator(".js-plotly-plot").first.evaluate("g => g._fullData[10] && [...g._fullData[10].x]")
-    index = "g => g._fullData.slice(0, 10).flatMap(t => [...t.x].filter((_, i) => t.customdata[i] == 17))"
-    assert ring == page.locator(".js-plotly-plot").first.evaluate(index)
-    assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 1
+    assert [each["start"] for each in marks(page)] == [[17], [17]]
+    for chart in (0, 1):
+        assert red_at(page, 17, chart) > 60
+        assert red_at(page, 3, chart) == 0
+    assert page.get_by_role("heading", name=re.compile("Test image 17, a")).count() == 2  # one below each map
 
 
-def test_a_click_takes_the_mark_from_a_ring_that_a_link_has_drawn(visit: Open) -> None:
+@pytest.mark.parametrize("chart", [0, 1])
+def test_a_click_on_either_map_moves_the_ring_on_both_and_keeps_their_zoom(visit: Open, chart: int) -> None:
     page = visit("latent?point=17")
     drawn(page)
-    chart = page.locator(".js-plotly-plot").first
-    marked = "g => [g._fullData.length, ...g._fullData.slice(0, 10).map(t => t.selectedpoints?.length || 0)]"
-    assert chart.evaluate(marked) == [11, *[0] * 10]
-    click_on_a_point(page, digit=3, number=40)
+    zoomed = "() => [...document.querySelectorAll('.js-plotly-plot')].map(g => [...g._fullLayout.xaxis.range])"
+    for each in (0, 1):
+        page.locator(".js-plotly-plot").nth(each).hover()
+        page.locator(".js-plotly-plot").nth(each).locator('[data-title="Zoom in"]').click()
+    moment(page)
+    before = page.evaluate(zoomed)
+    x, y = (
+        page.locator(".js-plotly-plot")
+        .nth(chart)
+        .evaluate(
+            """g => { const { xaxis: a, yaxis: b } = g._fullLayout, box = g.getBoundingClientRect(), t = g._fullData[3];
+        const at = i => [a._offset + a.d2p(t.x[i]), b._offset + b.d2p(t.y[i])];
+        const inside = i => { const [x, y] = at(i); return x > 99 && x < a._length - 99 && y > b._offset + 99
+            && y < b._offset + b._length - 99; };
+        const i = [...t.x.keys()].find(inside), [x, y] = at(i);
+        return [x + box.left, y + box.top]; }"""
+        )
+    )
+    page.mouse.move(x - 9, y - 9)
+    page.mouse.move(x, y, steps=6)
+    moment(page)
+    page.mouse.down()
+    page.mouse.up()
     page.wait_for_function("() => !location.search.includes('point=17')")
     settle(page)
-    found = chart.evaluate(marked)
-    assert found[0] == 10
-    assert sum(found[1:]) == 1
+    first, second = marks(page)
+    assert first["start"] == second["start"] != [17]
+    assert f"point={first['start'][0]}" in page.url
+    assert red_at(page, first["start"][0], chart) > 60  # on the other map, it may be outside what is seen
+    assert len(first["near"]) == len(second["near"]) == 8
+    assert page.evaluate(zoomed) == before
+
+
+def test_all_points_of_a_map_are_seen_when_the_page_is_scrolled(visit: Open) -> None:
+    page = visit("latent")
+    drawn(page)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    settle(page)
+    chart = page.locator(".js-plotly-plot").first
+
+    def lowest() -> int:
+        """Return the distance of the lowest coloured row of pixels from the map's top."""
+        box = chart.bounding_box()
+        assert box is not None
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")  # with `clip`, the browser draws it anew
+        left, top, bottom = int(box["x"]), int(box["y"]), int(box["y"] + box["height"])
+        pixels = np.asarray(picture).astype(int)[:bottom, left : left + int(box["width"])]
+        return int(np.flatnonzero((np.ptp(pixels, axis=2) > 60).any(axis=1))[-1]) - top
+
+    def scroll(down: int) -> int:
+        page.get_by_test_id("stMain").evaluate("(main, down) => main.scrollTo(0, down)", down)
+        moment(page)
+        return lowest()
+
+    assert abs(scroll(300) - scroll(100)) <= 2  # rounding
+
+
+def test_a_walk_is_drawn_on_both_maps(visit: Open) -> None:
+    page = visit("latent?point=3&to=5&route=true")
+    for chart, each in enumerate(marks(page)):
+        assert (each["start"], each["end"]) == ([3], [5])
+        assert red_at(page, 5, chart) > 60
+    if page.get_by_alt_text("Digits decoded between test image 3 and 5").count():  # only with the images
+        lines = "() => [...document.querySelectorAll('canvas.map-marks.below')].map(canvas => canvas.dataset.paths)"
+        assert page.evaluate(lines) == ["1", "1"]
 
 
 def test_the_digit_under_the_pointer_stands_beside_it(visit: Open) -> None:
@@ -222,7 +307,7 @@ def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
 def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
     visit: Open, browser: Browser, watched: Callable[[Page], Page]
 ) -> None:
-    marked = "g => g._fullData.slice(0, 10).flatMap(t => [...t.selectedpoints || []].map(i => t.customdata[i])).sort()"
+    marked = "g => g.querySelector('canvas.map-marks.above').dataset.selected.split(',').filter(Boolean).sort()"
     page = visit("latent")
     drawn(page)
     lasso(page, 60)
@@ -279,11 +364,11 @@ def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:
 @pytest.mark.mnist
 def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> None:
     page = visit("latent?point=3&to=5")
-    page.get_by_text("Interpolate from this point to another").click()
-    page.get_by_alt_text("Digits decoded between test image 3 and 5").wait_for()
+    page.get_by_text("Walk to another image").click()
+    page.get_by_alt_text("Digits decoded between test image 3 and 5").first.wait_for()
     settle(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="GIF", exact=True).click()
+        page.get_by_role("button", name="GIF", exact=True).first.click()
     animation = Image.open(io.BytesIO(download.value.path().read_bytes()))
     assert (animation.format, animation.n_frames) == ("GIF", 11)
 
@@ -292,7 +377,7 @@ def test_another_runs_map_stands_beside(visit: Open, page: Page) -> None:
     page.set_viewport_size({"width": 1000, "height": 900})
     visit("latent?beside=label")
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 2")
-    assert page.get_by_text("its map usually mixes all ten").count() == 1
+    assert page.get_by_text("of the ten nearest neighbours of a point show the same digit").count() == 2
     first, second = (page.locator(".js-plotly-plot").nth(number).bounding_box() for number in (0, 1))
     assert first is not None
     assert second is not None

@@ -84,6 +84,20 @@ def test_terms_under_the_pointer_add_up() -> None:
     assert words == "distortion 81.4 + rate 16.4 = −ELBO 97.8"
 
 
+def lab(colour: str) -> np.ndarray:
+    """Return a colour's coordinates in CIE L*a*b*, in which distances are about what the eye sees."""
+    shares = np.array([int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)])
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / (0.9505, 1, 1.089))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_the_priors_colour_is_far_from_every_digits() -> None:
+    apart = [np.linalg.norm(lab(plotly_charts.PRIOR) - lab(colour)) for colour in plotly_charts.DIGIT_COLOURS]
+    assert min(apart) > 40  # the two nearest digits are 15 apart
+
+
 def test_the_theme_has_the_digits_colours() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     assert tuple(theme["chartCategoricalColors"]) == plotly_charts.DIGIT_COLOURS

@@ -305,7 +305,7 @@ def test_the_lines_read_completions_as_the_page_does(
     assert found["figure"].to_json() == expected.to_json()
 
 
-CHARTED = {"home": 3, "generate": 0, "latent": 2, "training": 1, "cll": 1}  # charts by page, without MNIST
+CHARTED = {"home": 3, "generate": 0, "latent": 3, "training": 1, "cll": 1}  # charts by page, without MNIST
 WHERE = {"latent": {"units": "true"}, "cll": {"figures": "Number of draws"}}
 
 

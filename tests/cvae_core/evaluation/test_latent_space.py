@@ -20,8 +20,10 @@ from cvae_core.evaluation.latent_space import (
     USUAL,
     Embedding,
     Layout,
+    agreement,
     draws,
     embed,
+    located,
     neighbours,
     placed,
     posterior_means,
@@ -52,6 +54,29 @@ def test_a_new_point_is_placed_among_its_neighbours_and_an_old_one_where_it_is()
     assert near == [100 + int(row) for row in np.argsort(np.linalg.norm(z.astype(np.float32) - between, axis=1))]
     low, high = map_.coordinates.min(0), map_.coordinates.max(0)
     assert ((low < place) & (place < high)).all()
+
+
+def test_neighbours_agree_in_clusters_of_one_digit_and_by_chance_in_a_mixture() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(10, size=2500)
+    spread, at = generator.normal(size=(2500, 4)), np.arange(2500)
+    apart = Embedding(at, labels, (20 * labels[:, None] + spread).astype(np.float16), spread)
+    assert agreement(apart).share == 1
+    mixed = agreement(Embedding(at, labels, spread.astype(np.float16), spread))
+    assert mixed.chance == pytest.approx(0.1, abs=0.002)
+    assert mixed.share == pytest.approx(mixed.chance, abs=0.01)
+
+
+def test_neighbours_that_agree_are_those_that_the_page_shows(embedding: Embedding) -> None:
+    labels = dict(zip(embedding.indices.tolist(), embedding.labels.tolist(), strict=True))
+    found = [labels[near] == labels[one] for one in labels for near in neighbours(embedding, one, 10)]
+    assert agreement(embedding).share == pytest.approx(np.mean(found), abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_new_points_lie_where_the_map_has_the_same_z(embedding: Embedding, method: latent_space.Method) -> None:
+    places = located(embedding, embedding.z[:5].astype(np.float32), method, 8)
+    np.testing.assert_allclose(places, embedding.coordinates[:5], atol=2e-2)
 
 
 def test_a_walk_starts_and_ends_where_it_was_told_to() -> None:
