@@ -190,11 +190,11 @@ def chart(
     images, alt = images_under_the_pointer(key), f"The latent space of {key.name}, one colour per digit"
     ringed: int | None = map_selection.chosen()
     if layout.dimensions == 3:
-        figure = map_chart.embedding_map(shown, ringed, star, prior, images)
-        st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key="map-3d", alt=alt)
+        figure, name = map_chart.embedding_map(shown, ringed, star, prior, images), "map-3d"
+        st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key=name, alt=alt)
     else:
         marks = map_selection.marks((key, layout, seed, None if star is None else tuple(star)), selected)
-        ringed = marks.ring
+        ringed, name = marks.ring, map_selection.MAP
         figure = map_chart.embedding_map(shown, ringed, star, prior, images, marks.selected)
         figure.update_layout(selectionrevision=marks.revision)
         st.plotly_chart(
@@ -202,7 +202,7 @@ def chart(
             on_select=partial(map_selection.take, runs.card(key).image_set),
             selection_mode=("points", "lasso", "box"),
             config=map_chart.MAP_CONFIG,
-            key=map_selection.MAP,
+            key=name,
             alt=alt,
         )
     drawn = None if prior is None else len(prior)
@@ -211,6 +211,7 @@ def chart(
         file = f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv"
         said = "Index, label, coordinates and z of each point"
         elements.file_button("CSV", partial(maps.csv, shown), file, words=said)
+        elements.chart_files(figure, name, alt)
         elements.numbers(code_snippets.places(key, layout, drawn, seed, ringed), "map")
     return shown
 
