@@ -56,6 +56,10 @@ class Picture(Copied, Protocol):
 class Animation(Copied, Protocol):
     """An animation that can be exported."""
 
+    @property
+    def scale(self) -> int:
+        """Return the scale at which the animation is wide enough for slides."""
+
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF; a pixel of a digit is `scale` pixels wide."""
 
@@ -121,8 +125,9 @@ def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") 
     _python(figure.python(large, f"{name}.png"), f"{_DRAW} PNG", name, figure.recipe)
 
 
-def gif_button(animation: Animation, name: str, scale: int) -> None:
-    """Show buttons for an animation as GIF, and for Python code that draws it."""
+def gif_button(animation: Animation, name: str) -> None:
+    """Show buttons for an animation as GIF, wide enough for a slide, and for Python code that draws it."""
+    scale = animation.scale
     with st.container(horizontal=True):
         file_button(
             "GIF",
