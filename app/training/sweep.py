@@ -89,13 +89,18 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
     path = _path(root, name)
     if path.exists() and sweep.read(path) != text:
         raise ConfigError(f"There is already a sweep {name!r} with other settings. Choose another name.")
-    if st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing)
+        if not missing:
+            st.caption("All runs of this sweep are queued, finished or diverged.")
+    if pressed:
         files.write(path, text.encode())
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
             bar.progress(number / len(missing), text=plain(run.run))
             control.start(root, run.job(root, sameness.finished(root), Options(threads=distributed.all_but_one())))
         st.session_state[NEXT] = name
+        st.toast(f"{len(missing)} runs are queued. The table shows their states.", icon=":material/check:")
         st.rerun()
 
 
