@@ -196,7 +196,9 @@ def _maintain(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> N
             done = f"The note of {code(name)} is saved."
             permission.offer("Save note", housekeeping.annotate, root, name, note, run=name, done=done)
         done = f"{code(name)} is in the bin, at the end of this page."
-        permission.offer("Move to the bin", housekeeping.discard, root, name, run=name, done=done, icon=":material/delete:")
+        permission.offer(
+            "Move to the bin", housekeeping.discard, root, name, run=name, done=done, icon=":material/delete:"
+        )
 
 
 def _bin(root: Path) -> None:
@@ -208,7 +210,9 @@ def _bin(root: Path) -> None:
         for name in dict.fromkeys(binned.run for binned in found):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(code(name), width="stretch")
-                permission.offer("Restore", housekeeping.restore, root, name, run=name, done=f"{code(name)} is restored.")
+                permission.offer(
+                    "Restore", housekeeping.restore, root, name, run=name, done=f"{code(name)} is restored."
+                )
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
             st.markdown("All runs in the bin will be deleted permanently.")
             permission.offer("Delete permanently", housekeeping.empty_bin, root, run="all", done="The bin is empty.")

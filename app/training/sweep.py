@@ -48,6 +48,7 @@ def show() -> None:
     if NEXT in st.session_state:
         st.session_state[CHOICE] = st.session_state.pop(NEXT)
     chosen = controls.or_default(st.selectbox("Sweep", [*kept, NEW], key=CHOICE, bind="query-params"), NEW)
+    permitted, offered = permission.may_train(), False
     with elements.sentences():
         name, text = _given(root, chosen)
         planned = sweep.planned(text, name, root)
@@ -58,14 +59,17 @@ def show() -> None:
         for run in planned:
             timing.require_small(run.config)
         missing = _missing(root, planned, sameness.finished(root))
-        if permission.may_train():
+        if permitted:
             datasets = [run.config.dataset for run in missing]
             fingerprints.require_published_here(*datasets, otherwise="sweep over them in a shell with --other-images")
             _offer(root, name, text, missing, of=len(planned))
+            offered = True
         else:
             permission.tell()
         busy = queueing.look(root).busy
         st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, missing)
+    if permitted and not offered:  # a sentence above says why
+        st.button("Queue the runs", icon=":material/playlist_add:", disabled=True)
 
 
 def _given(root: Path, chosen: str) -> tuple[str, str]:

@@ -191,7 +191,9 @@ def test_the_address_fills_the_form(visit: Visit, own_runs: Path) -> None:
     visitor = visit("training", task="Train", **{f"new-{name}": value for name, value in given.items()})
     assert [toast.value for toast in visitor.toast] == []
     command = command_of(visitor)
-    settings = "--visible 2, --epochs 9, --patience 4, --seed 6, --learning-rate 0.5, --width 40, --depth 3, --batch-size 32"
+    settings = (
+        "--visible 2, --epochs 9, --patience 4, --seed 6, --learning-rate 0.5, --width 40, --depth 3, --batch-size 32"
+    )
     for flag in ("train quadrant --preset ladder --dataset digits", *settings.split(", "), "--alpha 0.0 --run linked"):
         assert flag in command
 
