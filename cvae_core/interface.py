@@ -239,9 +239,7 @@ def grid(
 
 
 @_checked
-def gif(
-    frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = ""
-) -> bytes:
+def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = "") -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
     `scale` is the width of an image's pixel in a sheet, and `caption` is drawn below its columns. Both do not apply to

@@ -63,9 +63,9 @@ def show() -> None:
                 options = Options(threads=distributed.all_but_one(), other_images=other_images)
                 job = Job(run=name, config=config, options=options)
         except LabError as error:
-            why = plain(error)
+            why = str(error)
         if why:
-            st.warning(why, icon=":material/edit:")
+            st.warning(plain(why), icon=":material/edit:")
     if button.button("Start", icon=":material/play_arrow:", type="primary", disabled=job is None) and job:
         st.session_state[FOLLOW] = name  # first: a second click interrupts this script while it starts the run
         with place, elements.sentences(), st.spinner("Starting …"):
@@ -113,7 +113,7 @@ def _underway(root: Path, name: str) -> None:
         st.caption("This run has exactly these settings. Change a setting to start another run.")
 
 
-def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | None, Markdown]:
+def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | None, str]:
     """Show the fields of the form, with the preset's defaults; return the configuration, or why there is none."""
     with fields:
         # Conditional models first, then the VAE, then the baseline.
@@ -147,7 +147,7 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
     try:
         return configure(flavour, preset, **changes), ""
     except LabError as error:
-        return None, plain(error)
+        return None, str(error)
 
 
 def _choice(

@@ -349,15 +349,20 @@ class TestGenerate:
         z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
         for dimension, value in enumerate(z):
             assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == latent_sliders.on_slider(value)
+        beside = f"Test digit 5, a {int(test.labels[5])}"
+        said = f"{beside}, and its reconstruction from this z"
+        assert said in [caption.value for caption in visitor.caption]
+        visitor.number_input(key="encode").set_value(6).run()
+        assert f"Test digit 6, a {int(test.labels[6])}" in [caption.value for caption in visitor.caption]
 
     @pytest.mark.mnist
     def test_a_test_digit_lends_its_style(self, visit: Visit) -> None:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
-        before = pictures(visitor)[0]
+        before = pictures(visitor)[1]  # after the test digit that can be encoded
         for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
-        assert pictures(visitor)[0] != before
+        assert pictures(visitor)[1] != before
         assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
 
 

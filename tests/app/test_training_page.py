@@ -476,6 +476,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
     assert not visitor.exception
     assert sentence in visitor.error[0].value
     assert not labels(visitor)
+    assert [button.disabled for button in visitor.button] == [True]
 
 
 def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
@@ -523,6 +524,31 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
     assert "yours" not in runs.cards()[0]
     press(visitor, "Restore")
     assert find("yours", own_runs).card().note == "the first one"
+
+
+def test_what_was_done_to_a_run_is_said(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, chosen: list[str]
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs)
+    chosen[:] = ["mine"]
+    visitor = visit("training", task="Runs")
+    for label, words in (
+        ("Save note", "The note of `mine` is saved."),
+        ("Move to the bin", "`mine` is in the bin, at the end of this page."),
+        ("Restore", "`mine` is restored."),
+    ):
+        assert [toast.value for toast in press(visitor, label).toast] == [words]
+
+
+def test_the_address_chooses_the_runs_that_are_compared(visit: Visit, own_runs: Path) -> None:
+    visitor = visit("training", task="Runs", runs=["digits-quadrant-1", "digits-label", "nonsense"])
+    (table,) = visitor.table
+    assert table.value.loc["flavour"].tolist() == ["quadrant", "label"]
+    assert "runs=nonsense" in visitor.toast[0].value
+    assert visitor.get("plotly_chart")
+    (named,) = visitor.multiselect
+    named.set_value(["digits-label"]).run()
+    assert not visitor.table
 
 
 def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen: list[str]) -> None:

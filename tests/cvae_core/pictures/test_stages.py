@@ -43,7 +43,7 @@ def test_a_frame_per_stage_shows_reconstructions_above_samples(tables: list[dict
             np.testing.assert_array_equal(table["images"][1 + column], stages["samples"][moment, :, column])
         assert table["rows"] == ["recon.", "samples", *[""] * 7]
     assert [tables[moment]["caption"] for moment in (0, 1, -1)] == [
-        "digits-label, after 0 epochs", "digits-label, after 0.05 epochs", "digits-label, after 150 epochs"
+        "digits-label: reconstructions and samples after 0 epochs", "digits-label: reconstructions and samples after 0.05 epochs", "digits-label: reconstructions and samples after 150 epochs"
     ]  # fmt: skip
 
 
