@@ -23,6 +23,7 @@ from cvae_core.system import formats
 from cvae_core.system.folders import default_root
 
 TABLE, COMPARED = "runs-table", "runs"  # keys of the table and of the chosen runs, which the address keeps
+FEW_ROWS = 178  # pixels: a table of four rows, below which a comparison is in view
 REDRAWN = "runs-redrawn"  # in the session: how often the table's selection was set from outside
 
 
@@ -141,7 +142,7 @@ def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[
         pd.DataFrame(rows),
         hide_index=True,
         placeholder="",
-        height="content",
+        height="content" if len(chosen) < 2 else FEW_ROWS,
         key=key(),
         on_select=take,
         selection_default={"selection": {"rows": rows_chosen}},
