@@ -43,5 +43,5 @@ else:
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
         presenter.show_switch(chosen.url_path or next(iter(PAGES)))
         chosen.run()
-        elements.leave_fingers_to_the_page()
+        elements.let_the_browser_serve()
     url_state.tell()

@@ -248,14 +248,15 @@ def grid(
 
 
 @_checked
-def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3) -> bytes:
+def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = "") -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
-    `scale` is the width of an image's pixel in a sheet. It does not apply to pictures.
+    `scale` is the width of an image's pixel in a sheet, and `caption` is drawn below its columns. Both do not apply to
+    pictures.
     """
     if not frames:
         raise ConfigError("Frames cannot be empty: give at least one picture.")
-    return figures.gif(figures.columns(*frames, first, scale) if isinstance(frames, Sheet) else frames)
+    return figures.gif(figures.columns(*frames, first, scale, caption) if isinstance(frames, Sheet) else frames)
 
 
 @_checked

@@ -84,14 +84,20 @@ class Walk:
         """Return the function of the core that computes the columns."""
         return self.figure.recipe
 
+    @property
+    def scale(self) -> int:
+        """Return the scale for slides."""
+        return grid.slide_scale(len(self.figure.sheet.images))
+
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF."""
         images, papers = self.figure.sheet
-        return grid.gif(grid.columns(images, papers, self.first, scale))
+        return grid.gif(grid.columns(images, papers, self.first, scale, self.figure.caption))
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the animation."""
-        return self.figure.code("gif", _written(f"gif(sheet, first={self.first}, scale={scale})", file))
+        options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}"
+        return self.figure.code("gif", _written(f"gif(sheet, {options})", file))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -179,6 +185,7 @@ class Animation:
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
+    scale: ClassVar[int] = 3  # ten digits and the words beside them are at least grid.SLIDE_WIDTH pixels wide
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""

@@ -5,7 +5,7 @@ import logging
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from app.display.plain_text import Markdown, code, plain
 from cvae_core.errors import LabError
 from cvae_core.pictures import grid
 
+PAGE_MEGABYTES = 5  # size of a chart's page, nearly all of it plotly.js
 EXPORT_FACTOR = 2  # an exported picture is this many times larger than on the page
 LOG = logging.getLogger(__name__)
 FILES_KEPT = 16  # the last ones requested, by all visitors
@@ -55,6 +56,10 @@ class Picture(Copied, Protocol):
 class Animation(Copied, Protocol):
     """An animation that can be exported."""
 
+    @property
+    def scale(self) -> int:
+        """Return the scale at which the animation is wide enough for slides."""
+
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF; a pixel of a digit is `scale` pixels wide."""
 
@@ -80,7 +85,7 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
-_TOUCH = f"<style>{source('touch.css')}</style><script>{source('touch.js')}</script>"
+_SERVED_HERE = f"<style>{source('touch.css', 'buttons.css')}</style><script>{source('touch.js', 'buttons.js')}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -88,9 +93,9 @@ def keep_pixels_crisp() -> None:
     st.html(_CRISP)
 
 
-def leave_fingers_to_the_page() -> None:
-    """Let a finger on a chart scroll the page, unless a tool of the chart is selected."""
-    st.html(_TOUCH, unsafe_allow_javascript=True)
+def let_the_browser_serve() -> None:
+    """Let a finger on a chart scroll the page, unless a tool is selected; let buttons copy code and save charts as SVG."""
+    st.html(_SERVED_HERE, unsafe_allow_javascript=True)
 
 
 @contextmanager
@@ -126,8 +131,9 @@ def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") 
     _python(figure.python(large, f"{name}.png"), f"{_DRAW} PNG", name, figure.recipe)
 
 
-def gif_button(animation: Animation, name: str, scale: int) -> None:
-    """Show buttons for an animation as GIF, and for Python code that draws it."""
+def gif_button(animation: Animation, name: str) -> None:
+    """Show buttons for an animation as GIF, wide enough for a slide, and for Python code that draws it."""
+    scale = animation.scale
     with st.container(horizontal=True):
         file_button(
             "GIF",
@@ -142,9 +148,23 @@ def gif_button(animation: Animation, name: str, scale: int) -> None:
 
 
 def chart(figure: go.Figure, lines: str, key: str, alt: str, config: Mapping[str, Any] = plotly_charts.CONFIG) -> None:
-    """Show a chart with Python code that computes its numbers and writes it to a file."""
-    st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
-    numbers(lines, key)
+    """Show a chart with downloads and Python code that computes its numbers and writes it to a file."""
+    with st.container(key=f"bare-{key}") if config is plotly_charts.BARE_CONFIG else st.container():
+        st.plotly_chart(figure, config=dict(config), key=key, alt=alt)
+    with st.container(horizontal=True):
+        chart_files(figure, key, alt)
+        numbers(lines, key)
+
+
+def chart_files(figure: go.Figure, key: str, alt: str) -> None:
+    """Show buttons for the chart with a key: as SVG, which the browser draws, and as a page of its own."""
+    words = "Download as a drawing for slides, in the size and colours that are shown"
+    st.download_button(
+        "SVG", b"", f"{key}.svg", on_click="ignore", icon=":material/shape_line:", key=f"svg-{key}", help=words
+    )
+    words = f"Download as a page that works without a network ({PAGE_MEGABYTES} MB)"
+    page = partial(plotly_charts.page, figure, alt)
+    file_button("HTML", page, f"{key}.html", mime="text/html", icon=":material/html:", key=f"html-{key}", words=words)
 
 
 def growing_chart(option: Mapping[str, Any], lines: str, key: str, alt: str) -> None:

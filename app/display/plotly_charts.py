@@ -1,5 +1,6 @@
 """Plotly charts of the pages: one style, one colour per digit, axes with units."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ CONFIG = {
 }
 HOVER = {"hovermode": "x unified"}
 COST = "−log p(x | c), nats per image"
-BARE_CONFIG = {**CONFIG, "displayModeBar": False}
+BARE_CONFIG = {**CONFIG, "displayModeBar": True}  # hidden by buttons.css
 
 
 def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
@@ -243,6 +244,13 @@ def _drawn(traces: Sequence[Any], height: int, x: str, y: str, **layout: Any) ->
 def bare(figure: go.Figure) -> go.Figure:
     """Remove a figure's room for the toolbar, which `BARE_CONFIG` hides."""
     return figure.update_layout(margin_t=8, height=figure.layout.height - TOOLS_HEIGHT + 8)
+
+
+def page(figure: go.Figure, title: str) -> str:
+    """Return a chart as a page of its own that needs no other file and no network."""
+    plain = go.Figure(figure).update_layout(template="plotly_white")
+    written: str = plain.to_html(config=CONFIG, include_plotlyjs=True)
+    return written.replace("<head>", f"<head><title>{html.escape(title)}</title>", 1)
 
 
 def framed(height: int) -> dict[str, Any]:

@@ -138,6 +138,7 @@ def _tools(key: RunKey) -> None:
         "Centre",
         on_click=lambda: give(framed(ink().reshape(SIDE, SIDE)).flatten()),
         icon=":material/center_focus_strong:",
+        disabled=not ink().any(),
         width="stretch",
         help="Scale and move as in MNIST: longer side 20 pixels, centre of mass in the middle",
     )

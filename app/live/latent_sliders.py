@@ -127,6 +127,11 @@ def on_slider(value: float) -> float:
     return min(max(round(round(value / NOISE_STEP) * NOISE_STEP, 2), -NOISE_RANGE), NOISE_RANGE) + 0.0
 
 
+def on_sliders(values: Sequence[float]) -> tuple[float, ...]:
+    """Return the values of latent sliders that are nearest to the given ones."""
+    return tuple(map(on_slider, values))
+
+
 def latent_buttons(dimensions: int, seed: int) -> None:
     """Show buttons that set all latent sliders: to zero, or to noise drawn from the seed, new noise at every press."""
 

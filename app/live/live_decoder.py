@@ -118,7 +118,7 @@ def news(component: str, name: str) -> object:
 
 def move_sliders(epsilon: Sequence[float]) -> None:
     """Set the live sliders to the given base noise."""
-    latent_sliders.write_epsilon(epsilon, len(epsilon))
+    latent_sliders.write_epsilon(latent_sliders.on_sliders(epsilon), len(epsilon))  # farther ones would be ignored
     st.session_state[_GIVEN] = st.session_state.get(_GIVEN, 0) + 1
 
 

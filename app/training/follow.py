@@ -41,20 +41,23 @@ GOING_ON = ("waiting", "training", "stalled")
 
 
 def show(form: Callable[[], None]) -> None:
-    """Show the view: a run's training on top, and below it the form for a new run."""
+    """Show the view: the form for a new run, and beside it a run's training."""
     elements.title(
         "Train a run",
-        "Each training is a separate process: it continues if you close this tab, lose the connection or restart the server. "
-        "One training runs at a time; others wait in the queue. A stopped training resumes from its last step.",
+        "Each training is a process of its own, which continues when you close this tab. One runs at a time; others wait.",
     )
-    root, place = default_root(), st.container()
-    if permission.may_train():
-        form()
-    else:
-        permission.tell()
-    with place, elements.sentences():
+    root = default_root()
+    left, right = st.columns([4, 3], gap="large")
+    with left:
+        if permission.may_train():
+            form()
+        else:
+            permission.tell()
+    with right, elements.sentences():
         queue, damage = queueing.readable(root)
-        if names := _followed(root, queue):
+        if not (names := _followed(root, queue)):
+            st.caption("The training of your first run will be shown here.")
+        else:
             busy = queue.busy or damage is not None  # a damaged queue may hide waiting runs
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     elements.explanation(
@@ -125,16 +128,26 @@ def _queue(root: Path, queue: Queue) -> None:
 
 def _state(root: Path, name: str, now: RunState) -> None:
     """Show a run's state and progress, with a button to stop or resume it."""
-    icon, word = WORDS[now.state]
-    why = now.reason and now.state not in ("stopped", "finished")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{icon} **{plain(name)}** {word}" + (f": {plain(now.reason)}" if why else ""), width="stretch")
+        st.markdown(state_words(name, now), width="stretch")
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
         elif now.together:
             st.caption("Several processes trained this run. Resume it from a shell with the same number of processes.")
         elif now.resume:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
+    progress(root, name, now)
+
+
+def state_words(name: str, now: RunState) -> Markdown:
+    """Return a run's state in words, with the reason if it ended early."""
+    icon, word = WORDS[now.state]
+    why = now.reason and now.state not in ("stopped", "finished")
+    return f"{icon} **{plain(name)}** {word}" + (f": {plain(now.reason)}" if why else "")
+
+
+def progress(root: Path, name: str, now: RunState) -> None:
+    """Show the progress of a run that trains."""
     found = heartbeat.read(folder_of(name, root))
     if now.state == "training" and found:
         left = "" if found.progress.left is None else f", at most {duration(found.progress.left)} left"
@@ -179,12 +192,11 @@ def duration(seconds: float) -> Markdown:
 
 
 def _pictures(name: str) -> None:
-    """Show a run's curves and its latest stage side by side, if it has any."""
+    """Show a run's curves and its latest stage, if it has any."""
     key = library.any_key(name)
     if key is None:
         return
-    left, right = st.columns(2)
-    with left, elements.sentences():
+    with elements.sentences():
         if library.card(key).epochs:
             table, best = histories.curves(key), library.card(key).best_epoch
             option = growing_charts.curve(table, best)
@@ -192,7 +204,7 @@ def _pictures(name: str) -> None:
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
             st.caption("Curves appear after the first epoch.")
-    with right, elements.sentences():
+    with elements.sentences():
         if not any(histories.stages_version(key)):
             st.caption("Pictures appear after the first step.")
             return

@@ -109,7 +109,7 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
         with column, elements.sentences():
             alt = f"{part.capitalize()} of {runs.label(key.name)} at eight stages of its training, one row per digit"
             elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
-            elements.gif_button(Animation(key), f"{key.name}-stages", scale=scale)
+            elements.gif_button(Animation(key), f"{key.name}-stages")
 
 
 def show() -> None:

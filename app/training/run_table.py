@@ -13,7 +13,7 @@ from app.display import elements
 from app.display.plain_text import code, plain
 from app.training import replay
 from app.training.follow import WORDS, uses
-from app.widgets import background_command, permission
+from app.widgets import background_command, permission, run_pickers
 from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
@@ -24,7 +24,9 @@ from cvae_core.runs.card import Card
 from cvae_core.system import formats
 from cvae_core.system.folders import default_root
 
-TABLE = "runs-table"
+TABLE, COMPARED = "runs-table", "runs"  # keys of the table and of the chosen runs, which the address keeps
+FEW_ROWS = 178  # pixels: a table of four rows, below which a comparison is in view
+REDRAWN = "runs-redrawn"  # in the session: how often the table's selection was set from outside
 LISTED = 9  # models on Home
 
 
@@ -130,15 +132,29 @@ def _state(root: Path, name: str, card: Card) -> str:
 
 
 def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[str]:
-    """Show the table of all runs, and return the names of the selected ones."""
+    """Show the table of all runs and the choice of some; return their names. A selected row is a chosen run."""
+    words = "Selecting rows of the table does the same"
+    chosen = run_pickers.run_names("Compare", names, COMPARED, words, most=len(names))
+    rows_chosen = sorted(map(names.index, chosen))
+
+    def key() -> str:  # Streamlit keeps selected rows with the key, and by index: a new key resets them
+        return f"{TABLE}-{hash(tuple(names))}-{st.session_state.get(REDRAWN, 0)}"
+
+    def take() -> None:
+        rows = st.session_state[key()]["selection"]["rows"]
+        st.session_state[COMPARED] = [names[row] for row in rows if row < len(names)]
+
+    if (held := st.session_state.get(key())) and sorted(held["selection"]["rows"]) != rows_chosen:
+        st.session_state[REDRAWN] = st.session_state.get(REDRAWN, 0) + 1
     number = st.column_config.NumberColumn
-    picked = st.dataframe(
+    st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
         placeholder="",
-        height="content",
-        key=f"{TABLE}-{hash(tuple(names))}",  # Streamlit stores selected rows by index: reset them if the runs change
-        on_select="rerun",
+        height="content" if len(chosen) < 2 else FEW_ROWS,
+        key=key(),
+        on_select=take,
+        selection_default={"selection": {"rows": rows_chosen}},
         selection_mode="multi-row",
         column_config={
             "run": st.column_config.TextColumn(pinned=True),
@@ -152,7 +168,7 @@ def _chosen(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[
     )  # fmt: skip
     whole = pd.DataFrame(rows, dtype=object)  # as objects, because some runs have no best epoch
     elements.file_button("CSV", lambda: formats.spreadsheet(whole), "runs.csv", words="Download this table")
-    return [names[row] for row in picked["selection"]["rows"] if row < len(names)]
+    return chosen
 
 
 def _differences(cards: Mapping[str, Card]) -> None:
@@ -183,11 +199,16 @@ def _maintain(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> N
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
             new = st.text_input("New name", value=name, key=f"rename {name}")
-            permission.offer("Rename run", housekeeping.rename, root, name, new.strip(), run=name)
+            done = f"{code(name)} is now called {code(new.strip())}."
+            permission.offer("Rename run", housekeeping.rename, root, name, new.strip(), run=name, done=done)
         with st.popover("Note", icon=":material/sticky_note_2:"):
             note = st.text_area("Note", value=cards[name].note, key=f"note {name}", max_chars=housekeeping.LONGEST_NOTE)
-            permission.offer("Save note", housekeeping.annotate, root, name, note, run=name)
-        permission.offer("Move to the bin", housekeeping.discard, root, name, run=name, icon=":material/delete:")
+            done = f"The note of {code(name)} is saved."
+            permission.offer("Save note", housekeeping.annotate, root, name, note, run=name, done=done)
+        done = f"{code(name)} is in the bin, at the end of this page."
+        permission.offer(
+            "Move to the bin", housekeeping.discard, root, name, run=name, done=done, icon=":material/delete:"
+        )
 
 
 def _bin(root: Path) -> None:
@@ -199,7 +220,9 @@ def _bin(root: Path) -> None:
         for name in dict.fromkeys(binned.run for binned in found):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(code(name), width="stretch")
-                permission.offer("Restore", housekeeping.restore, root, name, run=name)
+                permission.offer(
+                    "Restore", housekeeping.restore, root, name, run=name, done=f"{code(name)} is restored."
+                )
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
             st.markdown("All runs in the bin will be deleted permanently.")
-            permission.offer("Delete permanently", housekeeping.empty_bin, root, run="all")
+            permission.offer("Delete permanently", housekeeping.empty_bin, root, run="all", done="The bin is empty.")

@@ -1,16 +1,19 @@
 """A form for a new training: validated during input, with its command and an estimate of its duration."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import runs
 from app.display import elements
 from app.display.plain_text import Markdown, plain
-from app.training.follow import FOLLOW, duration
+from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
+from app.widgets import controls
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
 from cvae_core.config.presets import PRESETS, configure, preset_of, warm_up_caution
@@ -18,15 +21,17 @@ from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
 from cvae_core.data import datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse
 from cvae_core.jobs import control, housekeeping
+from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.sweep import Planned
-from cvae_core.runs import sameness
+from cvae_core.runs import run, sameness
 from cvae_core.system import distributed
 from cvae_core.system.folders import default_root
 from cvae_core.training import timing
 
+Option = TypeVar("Option")
 SETS = (*PROTOCOL, ANY)
 KINDS = PRESETS[DEFAULT_PRESET]
-STARTED = "started"  # in the session: number of started runs, so that each form has a fresh name field
+STARTED = "started"  # in the session: a run was started, and the field for the next one's name is to be emptied
 ELBO = "ELBO"
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     ELBO: {},
@@ -35,77 +40,142 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     "GSNN": {"alpha": 0.0},
 }
 MORE = ("width", "depth", "batch_size")
+FIELD, WIDE_FIELD = 134, 209  # pixels: three or two side by side in a window of 1,280 pixels
 
 
 def show() -> None:
-    """Offer to start a new run."""
-    st.subheader("A new run", anchor=False)
+    """Offer to start a new run; a run with the same settings that is not finished takes the button's place."""
     root = default_root()
-    try:
-        config = _config()
-        other_images = _other_images(config)
+    fields, place = st.container(horizontal=True, vertical_alignment="bottom"), st.container()
+    config, why = _settings(fields, st.container())
+    with fields:
         name = _name(config, root)
-        timing.require_small(config)
-        housekeeping.vacant(root, name)
-        finished = sameness.finished(root)
-        if same := finished.get(config):
-            raise RunInUse(
-                f"Run {same!r} has exactly these settings and is finished. Use that run, or change a setting."
-            )
-        baseline = Planned(name, config).missing_baseline(root, finished)
-    except LabError as error:
-        st.warning(plain(error), icon=":material/edit:")
-        return
-    if caution := warm_up_caution(config):
-        st.warning(plain(caution), icon=":material/warning:")
-    job = Job(run=name, config=config, options=Options(threads=distributed.all_but_one(), other_images=other_images))
-    st.code(job.command(root), language="bash", wrap_lines=True)
-    if st.button("Start", icon=":material/play_arrow:", type="primary"):
+        button = st.container(width="content")
+    job = baseline = None
+    with place:
+        if config and (begun := _begun(root, config)):
+            st.fragment(_underway, run_every=EVERY)(root, begun)
+            return
+        try:
+            if config:
+                other_images = _other_images(config)
+                baseline = _startable(config, name, root)
+                options = Options(threads=distributed.all_but_one(), other_images=other_images)
+                job = Job(run=name, config=config, options=options)
+        except LabError as error:
+            why = str(error)
+        if why:
+            st.warning(plain(why), icon=":material/edit:")
+    if button.button("Start", icon=":material/play_arrow:", type="primary", disabled=job is None) and job:
         st.session_state[FOLLOW] = name  # first: a second click interrupts this script while it starts the run
-        with elements.sentences(), st.spinner("Starting …"):
+        with place, elements.sentences(), st.spinner("Starting …"):
             control.start(root, job)
-            st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
+            st.session_state[STARTED] = True
             st.rerun()
-    with elements.sentences():
+    if config is None or job is None:
+        return
+    with place, elements.sentences():
+        if caution := warm_up_caution(config):
+            st.warning(plain(caution), icon=":material/warning:")
         st.caption(_estimate(config, baseline))
+        st.code(job.command(root), language="bash", wrap_lines=True)
 
 
-def _config() -> Config:
-    """Show the fields of the form, with the preset's defaults, and return the configuration."""
-    with st.container(horizontal=True):
+def _startable(config: Config, name: str, root: Path) -> Config | None:
+    """Return the configuration of the missing baseline, if any; raise LabError if the training cannot be started."""
+    timing.require_small(config)
+    housekeeping.vacant(root, name)
+    finished = sameness.finished(root)
+    if same := finished.get(config):
+        raise RunInUse(f"Run {same!r} has exactly these settings and is finished. Use that run, or change a setting.")
+    return Planned(name, config).missing_baseline(root, finished)
+
+
+def _begun(root: Path, config: Config) -> str | None:
+    """Return the run with a configuration that trains, waits or can be resumed."""
+    jobs = [(entry.run, entry.job.config) for entry in queueing.readable(root)[0].entries]
+    unfinished = [
+        (name, card.config)
+        for name, card in run.readable(root)[0].items()
+        if card.status != "finished" and not card.read_only and not card.imported
+    ]
+    return next((name for name, settings in [*jobs, *unfinished] if settings == config), None)
+
+
+def _underway(root: Path, name: str) -> None:
+    """Show the state and the progress of a run, and how to start another."""
+    with elements.sentences():
+        now = control.state_of(root, name)
+        if now.state == "finished":
+            st.rerun()
+        st.markdown(state_words(name, now))
+        progress(root, name, now)
+        st.caption("This run has exactly these settings. Change a setting to start another run.")
+
+
+def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | None, str]:
+    """Show the fields of the form, with the preset's defaults; return the configuration, or why there is none."""
+    with fields:
         # Conditional models first, then the VAE, then the baseline.
         flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
-        flavour = st.selectbox("Model", flavours, format_func=_offered, key="new-flavour")
+        flavour = _choice("Model", flavours, "flavour", called=_offered, width=WIDE_FIELD)
+        dataset = _choice("Data set", get_args(Dataset), "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
-        preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
-        dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
-    changes: dict[str, Any] = {"dataset": dataset}
-    defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
-    with st.container(horizontal=True):
+        preset = _choice("Preset", presets, "preset", default=DEFAULT_PRESET)
+        defaults, changes = preset_of(flavour, preset, dataset), {"dataset": dataset}
         if defaults.visible_set:
-            changes["visible"] = st.selectbox("Visible", SETS, format_func=described, key="new-visible")
+            changes["visible"] = _choice("Visible", SETS, "visible", called=described)
         if defaults.latents:
-            changes |= _objective(defaults, flavour)
-            latent = defaults.to_json()["latent"]
-            changes["latent"] = st.number_input("Latent dimensions", value=latent, key=f"new-latent-{form}")
-    with st.container(horizontal=True):
-        changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
-        changes["patience"] = st.number_input(
-            "Patience", value=defaults.patience, step=1, placeholder="never", key=f"new-patience-{form}",
+            changes |= _objective(defaults)
+            changes["latent"] = _number("Latent dimensions", "latent", defaults.to_json()["latent"])
+        changes["epochs"] = _number("Epochs, at most", "epochs", defaults.epochs)
+        changes["patience"] = _number(
+            "Patience", "patience", defaults.patience, step=1, placeholder="never",
             help="Epochs without a better validation bound until training stops; empty: never",
         )  # fmt: skip
-        changes["learning_rate"] = st.number_input(
-            "Learning rate", value=defaults.learning_rate, format="%g", step=1e-4, key=f"new-rate-{form}"
+        changes["learning_rate"] = _number(
+            "Learning rate", "learning-rate", defaults.learning_rate, format="%g", step=1e-4
         )
-        changes["seed"] = st.number_input("Seed", value=0, key="new-seed")
-    with st.expander("More settings", icon=":material/tune:"):
+        changes["seed"] = _number("Seed", "seed", 0)
+    with below.expander("More settings", icon=":material/tune:"):
         with st.container(horizontal=True):
             for field in MORE:
-                label = plain(field.replace("_", " ").capitalize())
-                changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
-            changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
+                words = field.replace("_", " ").capitalize()
+                changes[field] = _number(plain(words), field.replace("_", "-"), getattr(defaults, field))
+            changes["pixels"] = _choice("Pixels", get_args(Pixels), "pixels")
         st.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
-    return configure(flavour, preset, **changes)
+    try:
+        return configure(flavour, preset, **changes), ""
+    except LabError as error:
+        return None, str(error)
+
+
+def _choice(
+    label: Markdown, options: Sequence[Option], name: str, *, default: Option | None = None,
+    called: Callable[[Any], str] = str, width: int = FIELD, **settings: Any,
+) -> Option:  # fmt: skip
+    """Show a field with options; the address keeps the chosen one as `new-` and the name of the field."""
+    key, first = f"new-{name}", options[0] if default is None else default
+    if (linked := st.query_params.get(key)) in options:
+        st.session_state.setdefault(key, linked)
+    chosen = st.selectbox(
+        label, options, options.index(first), format_func=lambda option: plain(called(option)), key=key, width=width,
+        **settings,
+    )  # fmt: skip
+    chosen = controls.or_default(chosen, first)
+    if chosen == first:
+        st.query_params.pop(key, None)
+    elif linked != chosen:
+        st.query_params[key] = chosen  # a bound selectbox would write what it shows instead
+    return chosen
+
+
+def _number(label: Markdown, name: str, default: float | None, **settings: Any) -> Any:
+    """Show a field for a number; another default replaces its value. The address keeps it, as in `_choice`."""
+    key = f"new-{name}"
+    if st.session_state.setdefault(f"{key}-default", default) != default:
+        st.session_state[f"{key}-default"] = st.session_state[key] = default
+    return st.number_input(label, value=default, key=key, bind=controls.finite(key), width=FIELD, **settings)
 
 
 def _offered(flavour: Flavour) -> str:
@@ -113,19 +183,25 @@ def _offered(flavour: Flavour) -> str:
     return f"{config.family} of {flavour}s" if config.given and config.latents else config.family
 
 
-def _objective(defaults: Config, flavour: Flavour) -> Mapping[str, Any]:
+def _objective(defaults: Config) -> Mapping[str, Any]:
     names = [name for name, given in OBJECTIVES.items() if all(hasattr(defaults, field) for field in given)]
-    chosen = st.selectbox("Objective", names, key=f"new-objective-{flavour}", help="What training maximises")
+    chosen = _choice("Objective", names, "objective", help="What training maximises")
     if chosen != ELBO:
         return OBJECTIVES[chosen]
-    return {"beta": st.number_input("β", value=1.0, key="new-beta", help="Weight of the rate; 1 is the ELBO")}
+    return {"beta": _number("β", "beta", 1.0, help="Weight of the rate; 1 is the ELBO")}
 
 
-def _name(config: Config, root: Path) -> str:
+def _name(config: Config | None, root: Path) -> str:
     """Ask for the run's name; the default names its settings, with a number if that is taken."""
-    names = itertools.chain([config.run_name], (f"{config.run_name}-{number}" for number in itertools.count(2)))
-    free = next(name for name in names if housekeeping.is_vacant(root, name))
-    return st.text_input("Name", placeholder=free, key=f"new-name-{st.session_state.get(STARTED, 0)}").strip() or free
+    free = usual = config.run_name if config else ""
+    if config:
+        names = itertools.chain([usual], (f"{usual}-{number}" for number in itertools.count(2)))
+        with suppress(LabError):  # such as a damaged queue, which `_startable` reports
+            free = next(name for name in names if housekeeping.is_vacant(root, name))
+    if st.session_state.pop(STARTED, False):
+        st.session_state["new-name"] = ""  # the name is taken now
+    given = st.text_input("Name", placeholder=free, key="new-name", bind="query-params", width=WIDE_FIELD)
+    return (given or "").strip() or free
 
 
 def _other_images(config: Config) -> bool:

@@ -49,6 +49,7 @@ def show() -> None:
     if NEXT in st.session_state:
         st.session_state[CHOICE] = st.session_state.pop(NEXT)
     chosen = controls.or_default(st.selectbox("Sweep", [*kept, NEW], key=CHOICE, bind="query-params"), NEW)
+    permitted, offered = permission.may_train(), False
     with elements.sentences():
         name, text = _given(root, chosen)
         planned = sweep.planned(text, name, root)
@@ -59,14 +60,17 @@ def show() -> None:
         for run in planned:
             timing.require_small(run.config)
         missing = _missing(root, planned, sameness.finished(root))
-        if permission.may_train():
+        if permitted:
             datasets = [run.config.dataset for run in missing]
             fingerprints.require_published_here(*datasets, otherwise="sweep over them in a shell with --other-images")
             _offer(root, name, text, missing, of=len(planned))
+            offered = True
         else:
             permission.tell()
         busy = queueing.look(root).busy
         st.fragment(_table, run_every=EVERY if busy else IDLE)(root, planned, busy, missing)
+    if permitted and not offered:  # a sentence above says why
+        st.button("Queue the runs", icon=":material/playlist_add:", disabled=True)
 
 
 def _given(root: Path, chosen: str) -> tuple[str, str]:
@@ -90,13 +94,18 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
     path = _path(root, name)
     if path.exists() and sweep.read(path) != text:
         raise ConfigError(f"There is already a sweep {name!r} with other settings. Choose another name.")
-    if st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing)
+        if not missing:
+            st.caption("All runs of this sweep are queued, finished or diverged.")
+    if pressed:
         files.write(path, text.encode())
         bar = st.progress(0.0)
         for number, run in enumerate(missing):
             bar.progress(number / len(missing), text=plain(run.run))
             control.start(root, run.job(root, sameness.finished(root), Options(threads=distributed.all_but_one())))
         st.session_state[NEXT] = name
+        st.toast(f"{len(missing)} runs are queued. The table shows their states.", icon=":material/check:")
         st.rerun()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import streamlit as st
 
 from app.cached import figures, runs
@@ -15,7 +16,7 @@ from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
-from cvae_core.pictures import recipes
+from cvae_core.pictures import grid, recipes
 from cvae_core.runs import sameness
 
 COLUMNS, ROWS = 10, 3
@@ -67,8 +68,8 @@ def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
     with picture:
         under_all_labels(key, there, digit)
     if not ladder and not presenter.is_on():
-        style_of_a_test_digit(key, latent_sliders.place_sliders)
-        style_of_a_drawing(key, label_of(digit), latent_sliders.place_sliders)
+        style_of_a_test_digit(key, there, latent_sliders.place_sliders)
+        style_of_a_drawing(key, there, label_of(digit), latent_sliders.place_sliders)
 
 
 def tell_collapsed(key: RunKey) -> None:
@@ -140,9 +141,9 @@ def live(key: RunKey, digit: str, seed: int) -> None:
         latent_sliders.watch_for_the_browser(shown)
         if presenter.is_on():
             return
-        style_of_a_test_digit(key, live_decoder.move_sliders)
+        style_of_a_test_digit(key, there, live_decoder.move_sliders)
         around(key, there, digit, seed)
-        style_of_a_drawing(key, label_of(digit), live_decoder.move_sliders)
+        style_of_a_drawing(key, there, label_of(digit), live_decoder.move_sliders)
 
 
 def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
@@ -169,27 +170,41 @@ def all_labels(there: Place) -> tuple[dict[str, Any], str]:
     return settings, f"one z with all labels, {there.words}"
 
 
-def style_of_a_test_digit(key: RunKey, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to set the sliders to the z of a test digit, given by its index."""
+def style_of_a_test_digit(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
+    """Show a test digit, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
     if why := runs.other_images(key):
         st.caption(f"A test digit cannot be encoded. {why}")
         return
-    name = drawing_pad.source_of_digits(key)
-    highest = controls.MAX_INDEX if name == "mnist" else len(runs.dataset(name).test) - 1
+    test = runs.dataset(drawing_pad.source_of_digits(key)).test
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.whole_number("Test digit", 0, highest, default=0, key="encode")
+        index = controls.whole_number("Test digit", 0, len(test) - 1, default=0, key="encode")
+
+        def encoded() -> tuple[bytes, int]:
+            chosen = min(max(int(st.session_state["encode"] or 0), 0), len(test) - 1)  # the current value of the field
+            return test.images[chosen].numpy().tobytes(), int(test.labels[chosen])
 
         def encode() -> None:
-            index = min(max(int(st.session_state["encode"] or 0), 0), highest)  # the current value of the field
             with elements.sentences():
-                test = runs.dataset(name).test  # loaded on demand: reading takes long, and few visitors need it
-                move(figures.style(key, test.images[index].numpy().tobytes(), int(test.labels[index])))
+                move(figures.style(key, *encoded()))
 
         st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
+        ink, label = encoded()
+        digit_encoded(key, there, ink, label, f"Test digit {index}, a {label}")
 
 
-def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to set the sliders to the z of the visitor's drawing."""
+def digit_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str) -> None:
+    """Show a digit, and beside it its reconstruction if the sliders are at its z."""
+    shown = [np.frombuffer(ink, np.uint8)]
+    if there.epsilon == latent_sliders.on_sliders(figures.style(key, ink, label)):
+        shown.append(recipes.one_z(runs.model(key), there.epsilon, [label], 1).images[0, 0])
+        words = f"{words}, and its reconstruction from this z"
+    with st.container(width="content"):
+        elements.thumbnail(grid.grid(np.array([shown]), scale=3), words)
+        st.caption(plain(words))
+
+
+def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Sequence[float]], None]) -> None:
+    """Offer to set the sliders to the z of the visitor's drawing; then show all ten digits in its style."""
 
     def show() -> None:
         drawn = drawing_pad.pad(key)
@@ -205,6 +220,12 @@ def style_of_a_drawing(key: RunKey, label: int, move: Callable[[Sequence[float]]
             width="stretch",
             help=MEAN_OF_POSTERIOR.format("drawing"),
         )
+        if not drawn.any():
+            st.caption("Nothing is drawn yet, so there is no style to use.")
+        elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
+            ten = recipes.one_z(runs.model(key), there.epsilon, recipes.ALL_LABELS, len(recipes.ALL_LABELS))
+            elements.thumbnail(grid.grid(ten.images, scale=2), "The ten digits in the style of your drawing")
+            st.caption("All ten digits in its style. The sliders at the top of the page are set to its z.")
 
     elements.folded("Draw a digit and generate all ten in its style", show, "draw", ":material/gesture:")
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -87,20 +88,21 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
     caught = () if set(selected) == set(walk) else selected  # the ends of a walk have marks of their own
     marked = {place: mapped for place, mapped in found.items() if runs.card(mapped.key).image_set == image_set}
     marks: dict[str, Marks] = {}
+    charts: dict[str, go.Figure] = {}
     for place, mapped in found.items():
         with columns[place], elements.sentences():
             if place in marked:
                 marks[place] = marks_on(mapped, settings.layout, walk)
             star, close = drawing_placed(mapped)
             near = close if place == MAP else near
-            chart(place, mapped, settings, star, walk, caught, marks.get(place))
+            charts[place] = chart(place, mapped, settings, star, walk, caught, marks.get(place))
     if settings.layout.dimensions == 2:
         map_marks.show(walk.start, walk.end, caught, marks)
     for place, mapped in found.items():
         with columns[place], elements.sentences():
             if place in marks and walk.end is not None:
                 latent_points.frames(mapped, walk, marks[place].paths, settings.layout.method)
-            files(place, mapped, settings, walk.start if place in marks else None)
+            files(place, mapped, settings, walk.start if place in marks else None, charts[place])
     for place, mapped in marked.items():
         with second if other is None else columns[place], elements.sentences():
             latent_points.detail(mapped, walk.start, marks[place].near)
@@ -156,8 +158,10 @@ def chart(
     walk: Walk,
     selected: Sequence[int],
     marks: Marks | None,
-) -> None:
-    """Show a run's map below a sentence with its numbers; with a seed, draws from prior and posteriors, not the means.
+) -> go.Figure:
+    """Show a run's map below a sentence with its numbers, and return it.
+
+    With a seed, it shows draws from prior and posteriors, not the means.
 
     Without marks, its images are not those of the chosen points.
     """
@@ -188,16 +192,19 @@ def chart(
         )
     if place == BESIDE:
         run_pickers.tell_trouble(key.name)
+    return figure
 
 
-def files(place: str, mapped: Mapped, settings: Settings, ringed: int | None) -> None:
-    """Show buttons for a map's points as CSV, and for Python code that computes them."""
+def files(place: str, mapped: Mapped, settings: Settings, ringed: int | None, figure: go.Figure) -> None:
+    """Show buttons for a map as SVG and HTML, for its points as CSV, and for Python code that computes them."""
     key, (layout, seed) = mapped.key, settings
     shown, prior = maps.drawn(key, mapped.embedding, seed)
     with st.container(horizontal=True):
         drawn = "" if prior is None else f"-draws-{seed}"
         file, said = f"{key.name}-{layout.method}{drawn}.csv", "Index, label, coordinates and z of each point"
         elements.file_button("CSV", partial(maps.csv, shown), file, words=said, key=f"csv-{place}")
+        solid = settings.layout.dimensions == 3
+        elements.chart_files(figure, f"{place}-3d" if solid else place, f"The latent space of {runs.label(key.name)}")
         count = None if prior is None else len(prior)
         elements.numbers(code_snippets.places(key, layout, count, seed, ringed), place)
 

@@ -46,15 +46,19 @@ def whole_number(
     label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
     """Return an integer from a field. A value out of range becomes the default, an empty field the least value."""
+    bind, held = finite(key), st.session_state.get(key)
+    if held is not None and not least <= held <= most:
+        st.session_state[key] = default
+    chosen = st.number_input(label, least, most, default, step, key=key, bind=bind, help=words)
+    return least if chosen is None else int(chosen)
+
+
+def finite(key: str) -> Literal["query-params"] | None:
+    """Return how to bind the field of a number: not at all if the address has an infinite number, which is removed."""
     if endless := any(map(_endless, st.query_params.get_all(key))):
         del st.query_params[key]
     free = st.session_state.setdefault(f"{key}-not-bound", endless)  # set once: Streamlit keeps the initial address
-    held = st.session_state.get(key)
-    if held is not None and not least <= held <= most:
-        st.session_state[key] = default
-    bind: Literal["query-params"] | None = None if free else "query-params"
-    chosen = st.number_input(label, least, most, default, step, key=key, bind=bind, help=words)
-    return least if chosen is None else int(chosen)
+    return None if free else "query-params"
 
 
 def _endless(text: str) -> bool:

@@ -27,13 +27,18 @@ def tell(what: Markdown = "Training and changes to runs are disabled") -> None:
     )
 
 
-def offer(label: Markdown, act: Callable[..., object], *given: object, run: str, icon: str | None = None) -> None:
-    """Show a button that acts on a run, if training is permitted; an error is a message that outlasts the rerun."""
+def offer(
+    label: Markdown, act: Callable[..., object], *given: object, run: str, done: Markdown = "", icon: str | None = None
+) -> None:
+    """Show a button that acts on a run, if training is permitted; `done` or an error is a message that outlasts the rerun."""
     if may_train() and st.button(label, icon=icon, key=f"{label} {run}"):
         try:
             act(*given)
         except LabError as error:
             st.toast(plain(error), icon=":material/error:", duration="long")
+        else:
+            if done:
+                st.toast(done, icon=":material/check:")
         st.rerun()
 
 

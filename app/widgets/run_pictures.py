@@ -9,8 +9,6 @@ from app.cached.runs import RunKey
 from app.display import elements
 from cvae_core.pictures.recipes import Sheet
 
-FRAME_SCALE = 6  # width of a digit's pixel in an animation, in pixels
-
 
 def show(
     key: RunKey,
@@ -32,4 +30,4 @@ def show(
 
 def animation(figure: Figure, name: str, first: int = 0) -> None:
     """Show a button for an animation of a figure's columns, from column `first` on."""
-    elements.gif_button(Walk(figure, first), f"{figure.key.name}-{name}-frames", FRAME_SCALE)
+    elements.gif_button(Walk(figure, first), f"{figure.key.name}-{name}-frames")

@@ -21,10 +21,12 @@ _SHARES = np.arange(256, dtype=np.float32)[:, None] / 255
 SHADES = (PAPERS[:, None] * (1 - _SHARES) + INK * _SHARES).round().astype(np.uint8)  # (papers, inks, 3)
 BORDER = np.array([150, 158, 170], np.uint8)
 PAGE, TEXT = (255, 255, 255), (60, 66, 80)
-FONT_SIZE = 13
+FONT_SIZE, SLIDE_FONT_SIZE = 13, 24  # on pages, and in animations
+SLIDE_WIDTH = 900  # the least width of an animation in pixels
 MARGIN = 7
 SPELLED = str.maketrans({"α": "alpha", "β": "beta", "−": "-"})  # characters that the font lacks
 APART = 3  # pixels between the labels of two columns
+PALETTE_STEP = 4  # every fourth pixel of every fourth row is enough to choose the colours of an animation
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 
 
@@ -41,11 +43,12 @@ def grid(
     rows: Sequence[str] = (),
     columns: Sequence[str] = (),
     caption: str = "",
+    font_size: int = FONT_SIZE,
 ) -> Image.Image:
     """Draw images (R, C, 784), uint8 ink, as a table with row labels, column labels and a caption below.
 
     `papers` (R, C, 784) marks each pixel as given (VISIBLE), hidden (UNKNOWN) or neither (PLAIN). Each pixel of a digit is
-    drawn `scale` pixels wide.
+    drawn `scale` pixels wide. The words are `font_size` pixels high.
     """
     height, width = images.shape[:2]
     line = max(1, scale // 3)
@@ -56,7 +59,7 @@ def grid(
     cells[:, line:, :, line:] = digits.repeat(scale, axis=1).repeat(scale, axis=3)
     table = np.pad(cells.reshape(height * pitch, width * pitch), (0, line), constant_values=_words(BORDER))
     picture = Image.frombuffer("RGB", table.shape[::-1], table, "raw", "RGBX", 0, 1)
-    return _framed(picture, pitch, rows, columns, caption)
+    return _framed(picture, pitch, rows, columns, caption, font_size)
 
 
 def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> bytes:
@@ -70,19 +73,45 @@ def png(picture: Image.Image, facts: Mapping[str, object] | None = None) -> byte
 
 
 def gif(frames: Sequence[Image.Image]) -> bytes:
-    """Encode pictures of one size as an endlessly looping GIF. The last picture is shown longest."""
-    buffer = io.BytesIO()
+    """Encode pictures as an endlessly looping GIF. The last picture is shown longest.
+
+    Captions of different lengths make pictures of different heights: lower ones end with an empty strip. All pictures share
+    one palette, which nearly halves the file.
+    """
+    pages = [Image.new("RGB", tuple(np.max([frame.size for frame in frames], axis=0)), PAGE) for _ in frames]
+    for page, frame in zip(pages, frames, strict=True):
+        page.paste(frame)
+    some = np.concatenate([np.asarray(page)[::PALETTE_STEP, ::PALETTE_STEP] for page in pages])
+    palette = Image.fromarray(some).quantize(64)
+    drawn = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
     durations = [FRAME_MILLISECONDS] * (len(frames) - 1) + [LAST_FRAME_MILLISECONDS]
-    palette = [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames]
-    palette[0].save(buffer, "GIF", save_all=True, append_images=palette[1:], duration=durations, loop=0)
+    buffer = io.BytesIO()
+    drawn[0].save(buffer, "GIF", save_all=True, append_images=drawn[1:], duration=durations, loop=0)
     return buffer.getvalue()
 
 
-def columns(images: np.ndarray, papers: np.ndarray | None, first: int, scale: int) -> list[Image.Image]:
-    """Draw each column of digits (R, C, 784) as a separate picture, starting with column `first`."""
+def slide_scale(digits: int) -> int:
+    """Return the scale at which an animation with some digits side by side is at least SLIDE_WIDTH pixels wide."""
+    return -(-SLIDE_WIDTH // (SIDE * digits))
+
+
+def columns(
+    images: np.ndarray, papers: np.ndarray | None, first: int, scale: int, caption: str = ""
+) -> list[Image.Image]:
+    """Draw each column of digits (R, C, 784) as a separate picture, from column `first` on, its digits side by side.
+
+    A caption is drawn below each picture, with the number of the column.
+    """
+    numbers = range(first, images.shape[1])
     return [
-        grid(images[:, [number]], papers=None if papers is None else papers[:, [number]], scale=scale)
-        for number in range(first, images.shape[1])
+        grid(
+            images[None, :, number],
+            papers=None if papers is None else papers[None, :, number],
+            scale=scale,
+            caption=caption and f"{caption}: {number - first + 1} of {len(numbers)}",
+            font_size=SLIDE_FONT_SIZE,
+        )
+        for number in numbers
     ]
 
 
@@ -91,9 +120,11 @@ def _words(colours: np.ndarray) -> np.ndarray:
     return np.concatenate([colours, np.zeros_like(colours[..., :1])], axis=-1).view(np.uint32)[..., 0]
 
 
-def _framed(table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequence[str], caption: str) -> Image.Image:
-    font = ImageFont.load_default(FONT_SIZE)
-    line_height = FONT_SIZE + 5
+def _framed(
+    table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequence[str], caption: str, font_size: int
+) -> Image.Image:
+    font = ImageFont.load_default(font_size)
+    line_height = font_size + 5
     left = MARGIN + (round(max(font.getlength(label) for label in rows)) + MARGIN if rows else 0)
     top = MARGIN + (line_height if columns else 0)
     width = left + table.width + MARGIN
@@ -103,7 +134,7 @@ def _framed(table: Image.Image, pitch: int, rows: Sequence[str], columns: Sequen
     page.paste(table, (left, top))
     draw = ImageDraw.Draw(page)
     widest = max((font.getlength(label) for label in columns), default=1)
-    narrow = ImageFont.load_default(min(FONT_SIZE, FONT_SIZE * (pitch - APART) / widest))
+    narrow = ImageFont.load_default(min(font_size, font_size * (pitch - APART) / widest))
     for index, label in enumerate(rows):
         draw.text((left - MARGIN, top + (index + 0.5) * pitch), label, TEXT, font, anchor="rm")
     for index, label in enumerate(columns):

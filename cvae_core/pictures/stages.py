@@ -15,7 +15,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
-from cvae_core.pictures.grid import PLAIN, UNKNOWN, grid, papers
+from cvae_core.pictures.grid import FONT_SIZE, PLAIN, SLIDE_FONT_SIZE, UNKNOWN, grid, papers
 from cvae_core.pictures.recipes import ALL_LABELS, Sheet
 
 STRIP_MOMENTS = 8
@@ -24,8 +24,9 @@ Part = Literal["samples", "reconstructions"]
 
 
 def frame(
-    stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, index: int = -1
-) -> Image.Image:
+    stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, index: int = -1,
+    font_size: int = FONT_SIZE,
+) -> Image.Image:  # fmt: skip
     """Draw a stage, a column per digit: reconstructions, then samples. All stages use the same noise.
 
     A baseline is deterministic and has no samples.
@@ -35,13 +36,14 @@ def frame(
     images, under = _after(given, np.stack([stages["reconstructions"][index], *samples]))
     first = "recon." if config.latents else "NN"
     rows = [*names, first, *["samples", *[""] * len(samples)][: len(samples)]]
-    caption = f"{name}, after {epochs(stages['epoch'][index])}"
-    return grid(images, papers=under, scale=scale, rows=rows, caption=caption)
+    what = "reconstructions and samples" if config.latents else "completions by the baseline"
+    caption = f"{name}: {what} after {epochs(stages['epoch'][index])}"
+    return grid(images, papers=under, scale=scale, rows=rows, caption=caption, font_size=font_size)
 
 
 def frames(stages: Stages, config: Config, name: str, scale: int, test: Split | None = None) -> list[Image.Image]:
-    """Draw one frame per stage."""
-    return [frame(stages, config, name, scale, test, index) for index in range(len(stages["epoch"]))]
+    """Draw one frame per stage, with words that are legible on a slide."""
+    return [frame(stages, config, name, scale, test, index, SLIDE_FONT_SIZE) for index in range(len(stages["epoch"]))]
 
 
 def strip(

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit import runtime
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
+from app.cached import figures, runs
 from app.display import elements
+from cvae_core.pictures import grid
 from cvae_core.runs.run import run_at
 from tests.app.conftest import Visit
 
@@ -80,3 +83,12 @@ def test_the_csvs_of_pages_are_for_spreadsheets(
     assert (curves["run"], curves["model"]) == ("digits-label", "CVAE, label, digits")
     assert rows["digits-label"]["best epoch"] == str(run.card().best_epoch)
     assert rows["digits-quadrant-1"]["best epoch"] == ""
+
+
+@pytest.mark.parametrize("name", sorted(runs.run_keys()))
+def test_the_stages_of_every_pretrained_run_are_an_animation_for_slides(name: str) -> None:
+    animation = figures.Animation(runs.run_keys()[name])
+    content = animation.gif(animation.scale)
+    with Image.open(io.BytesIO(content)) as read:
+        assert read.width >= grid.SLIDE_WIDTH
+    assert len(content) < 3_000_000

@@ -261,14 +261,14 @@ class TestGenerate:
 
     def test_another_digit_is_another_picture(self, visit: Visit, without_mnist: None) -> None:
         three, five = visit("generate", digit="3"), visit("generate", digit="5")
-        assert pictures(three)[0] != pictures(five)[0]
+        assert pictures(three)[1] != pictures(five)[1]  # after the test digit that can be encoded
 
     def test_another_seed_draws_other_samples_and_leaves_the_sliders_alone(
         self, visit: Visit, without_mnist: None
     ) -> None:
         first, second = (pictures(visit("generate", seed=seed, live="false")) for seed in ("1", "2"))
         assert first[0] == second[0]
-        assert first[2] != second[2]
+        assert first[3] != second[3]
 
     def test_ink_can_be_drawn(self, visit: Visit, without_mnist: None) -> None:
         assert pictures(visit("inpaint", pixels="drawn ink")) != pictures(visit("inpaint"))
@@ -318,7 +318,7 @@ class TestGenerate:
     def test_an_address_sets_the_live_sliders_too(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("generate", e12="1.5")
         assert not visitor.select_slider
-        assert pictures(visitor)[0] != pictures(visit("generate"))[0]
+        assert pictures(visitor)[1] != pictures(visit("generate"))[1]
 
     @pytest.mark.parametrize("nonsense", ["abc", "7", "nan", ""])
     def test_nonsense_for_a_live_slider_is_left_out_with_a_word(
@@ -364,15 +364,20 @@ class TestGenerate:
         z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
         for dimension, value in enumerate(z):
             assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == latent_sliders.on_slider(value)
+        beside = f"Test digit 5, a {int(test.labels[5])}"
+        said = f"{beside}, and its reconstruction from this z"
+        assert said in [caption.value for caption in visitor.caption]
+        visitor.number_input(key="encode").set_value(6).run()
+        assert f"Test digit 6, a {int(test.labels[6])}" in [caption.value for caption in visitor.caption]
 
     @pytest.mark.mnist
     def test_a_test_digit_lends_its_style(self, visit: Visit) -> None:
         visitor = visit("generate", draw="true")
         visitor.number_input(key="index").set_value(5).run()
-        before = pictures(visitor)[0]
+        before = pictures(visitor)[1]  # after the test digit that can be encoded
         for words in ("Start from it", "Use its style"):
             next(button for button in visitor.button if button.label == words).click().run()
-        assert pictures(visitor)[0] != before
+        assert pictures(visitor)[1] != before
         assert {f"e{dimension}" for dimension in range(1, 17)} & set(visitor.query_params)
 
 

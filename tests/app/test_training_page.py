@@ -67,22 +67,24 @@ def press(visitor: AppTest, label: str) -> AppTest:
 
 
 def labels(visitor: AppTest) -> list[str]:
-    return [button.label for button in visitor.button]
+    """Return the labels of the buttons that can be pressed."""
+    return [button.label for button in visitor.button if not button.disabled]
 
 
 def said(visitor: AppTest) -> str:
     return "\n".join(str(part.value) for part in (*visitor.markdown, *visitor.caption, *visitor.code, *visitor.info))
 
 
-def command_of(visitor: AppTest) -> str:
-    return [str(code.value) for code in visitor.code if code.language == "bash"][-1]
+def command_of(visitor: AppTest, number: int = 0) -> str:
+    """Return the command of the form, which is the first, or of the followed run, which is the last (-1)."""
+    return [str(code.value) for code in visitor.code if code.language == "bash"][number]
 
 
 def test_the_form_starts_the_command_that_it_shows(
     visit: Visit, own_runs: Path, started: list[tuple[str, str]]
 ) -> None:
     visitor = form(visit, Name="mine", Seed=3)
-    visitor.number_input(key="new-epochs-label-mlp-digits").set_value(7).run()
+    visitor.number_input(key="new-epochs").set_value(7).run()
     command = (
         "python -m cvae_core train label --dataset digits --width 128 --shifts 0.5 --epochs 7 --batch-size 64 --seed 3 "
         "--warm-up 19 --run mine --threads 3"
@@ -99,7 +101,7 @@ def test_a_quadrant_run_counts_the_time_of_its_baseline_where_that_is_missing(vi
     assert "About 75 minutes: 150 epochs of 30 s, estimated" in said(visitor)
     visitor.selectbox(key="new-visible").select("2").run()
     assert "About 1.9 hours: 150 epochs of 30 s, after 38 minutes for its baseline, estimated" in said(visitor)
-    visitor.selectbox(key="new-objective-quadrant").select("GSNN").run()
+    visitor.selectbox(key="new-objective").select("GSNN").run()
     assert "--alpha 0.0" in command_of(visitor)
 
 
@@ -132,10 +134,10 @@ def test_a_run_of_other_images_is_no_twin_and_no_baseline(
 
 def test_the_form_begins_with_the_defaults_of_the_data_set(visit: Visit, own_runs: Path) -> None:
     visitor = visit("training", task="Train")
-    assert visitor.number_input(key="new-epochs-label-mlp-mnist").value == 40
+    assert visitor.number_input(key="new-epochs").value == 40
     visitor.selectbox(key="new-dataset").select("digits").run()
-    assert visitor.number_input(key="new-epochs-label-mlp-digits").value == 150
-    assert visitor.number_input(key="new-batch_size-label-mlp-digits").value == 64
+    assert visitor.number_input(key="new-epochs").value == 150
+    assert visitor.number_input(key="new-batch-size").value == 64
 
 
 def test_a_warm_up_that_is_longer_than_the_training_is_reported_and_can_be_trained(
@@ -143,7 +145,7 @@ def test_a_warm_up_that_is_longer_than_the_training_is_reported_and_can_be_train
 ) -> None:
     visitor = form(visit, Name="mine")
     assert not visitor.warning
-    visitor.number_input(key="new-epochs-label-mlp-digits").set_value(1).run()
+    visitor.number_input(key="new-epochs").set_value(1).run()
     (warning,) = visitor.warning
     assert warning.value.startswith("The warm-up of 19 epochs is longer than the training of 1")
     assert "Start" in labels(visitor)
@@ -163,6 +165,55 @@ def test_a_run_that_diverged_is_to_be_trained_anew_and_not_resumed(
 
 
 FAULTY = {"verdict": "collapsed", "rates": [0.0, 0.0]}  # the card of a collapsed run
+
+
+def test_a_run_that_is_started_takes_the_place_of_the_button_until_a_setting_is_changed(
+    visit: Visit, running: Run
+) -> None:
+    visitor = form(visit, Name="mine")
+    assert "Start" in labels(visitor)
+    visitor = visit("training", task="Train", **{"new-dataset": "digits", "new-latent": "3"})  # as `a_job`
+    assert not [button for button in visitor.button if button.label == "Start"]
+    beside, _ = visitor.get("progress")
+    assert beside.proto.text == "epoch 3 of 40, at most 7 minutes left"
+    assert "Change a setting to start another run." in said(visitor)
+    visitor.number_input(key="new-seed").set_value(5).run()
+    assert "Start" in labels(visitor)
+    assert len(visitor.get("progress")) == 1
+
+
+def test_the_address_fills_the_form(visit: Visit, own_runs: Path) -> None:
+    given = {
+        "flavour": "quadrant", "preset": "ladder", "dataset": "digits", "visible": "2", "epochs": "9", "patience": "4",
+        "learning-rate": "0.5", "seed": "6", "width": "40", "depth": "3", "batch-size": "32", "pixels": "binarised",
+        "objective": "GSNN", "name": "linked",
+    }  # fmt: skip
+    visitor = visit("training", task="Train", **{f"new-{name}": value for name, value in given.items()})
+    assert [toast.value for toast in visitor.toast] == []
+    command = command_of(visitor)
+    settings = (
+        "--visible 2, --epochs 9, --patience 4, --seed 6, --learning-rate 0.5, --width 40, --depth 3, --batch-size 32"
+    )
+    for flag in ("train quadrant --preset ladder --dataset digits", *settings.split(", "), "--alpha 0.0 --run linked"):
+        assert flag in command
+
+
+NONSENSE = {
+    "flavour": "nonsense", "dataset": "cifar", "preset": "huge", "epochs": "many", "seed": "1.5", "latent": "inf",
+    "learning-rate": "nan", "beta": "1e999", "width": "9" * 400,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_an_invalid_value_in_the_address_of_the_form_is_named_and_replaced_by_the_default(
+    name: str, visit: Visit, own_runs: Path
+) -> None:
+    visitor = visit(
+        "training", task="Train", **{"new-dataset": "digits", "new-seed": "1", f"new-{name}": NONSENSE[name]}
+    )
+    assert not visitor.error
+    assert f"new-{name}=" in visitor.toast[0].value
+    assert "Start" in labels(visitor)
 
 
 def test_a_verdict_is_shown_wherever_a_run_is_listed_or_shown(
@@ -235,9 +286,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_an_impossible_training_shows_a_sentence_and_no_button(case: str, visit: Visit, own_runs: Path) -> None:
+def test_an_impossible_training_shows_a_sentence_and_a_disabled_button(case: str, visit: Visit, own_runs: Path) -> None:
     settings, sentence = REFUSED[case]
     visitor = form(visit, **settings)
+    assert [button.disabled for button in visitor.button if button.label == "Start"] == [True]
     assert sentence.casefold() in visitor.warning[0].value.casefold()
     assert "Start" not in labels(visitor)
 
@@ -298,7 +350,7 @@ def test_a_run_from_a_shell_is_followed_by_all_visitors(visit: Visit, running: R
         (bar,) = visitor.get("progress")
         assert (bar.proto.value, bar.proto.text) == (5, "epoch 3 of 40, at most 7 minutes left")
         assert ":material/play_circle: **shell** trains" in said(visitor)
-        assert visitor.code[0].value == a_job("shell").command(running.folder.parent)
+        assert command_of(visitor, -1) == a_job("shell").command(running.folder.parent)
         assert "epoch 2 is over" in said(visitor)
         assert "Stop training" in labels(visitor)
 
@@ -425,6 +477,7 @@ def test_a_sweep_that_cannot_be_is_a_sentence(
     assert not visitor.exception
     assert sentence in visitor.error[0].value
     assert not labels(visitor)
+    assert [button.disabled for button in visitor.button] == [True]
 
 
 def test_a_kept_sweep_that_cannot_be_read_is_named(visit: Visit, own_runs: Path) -> None:
@@ -474,6 +527,31 @@ def test_a_run_of_one_s_own_is_renamed_annotated_binned_and_restored(
     assert find("yours", own_runs).card().note == "the first one"
 
 
+def test_what_was_done_to_a_run_is_said(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained, chosen: list[str]
+) -> None:
+    untrained(tiny("label"), "mine", root=own_runs)
+    chosen[:] = ["mine"]
+    visitor = visit("training", task="Runs")
+    for label, words in (
+        ("Save note", "The note of `mine` is saved."),
+        ("Move to the bin", "`mine` is in the bin, at the end of this page."),
+        ("Restore", "`mine` is restored."),
+    ):
+        assert [toast.value for toast in press(visitor, label).toast] == [words]
+
+
+def test_the_address_chooses_the_runs_that_are_compared(visit: Visit, own_runs: Path) -> None:
+    visitor = visit("training", task="Runs", runs=["digits-quadrant-1", "digits-label", "nonsense"])
+    (table,) = visitor.table
+    assert table.value.loc["flavour"].tolist() == ["quadrant", "label"]
+    assert "runs=nonsense" in visitor.toast[0].value
+    assert visitor.get("plotly_chart")
+    (named,) = visitor.multiselect
+    named.set_value(["digits-label"]).run()
+    assert not visitor.table
+
+
 def test_a_pretrained_run_is_left_as_it_is(visit: Visit, own_runs: Path, chosen: list[str]) -> None:
     chosen[:] = ["digits-label"]
     visitor = visit("training", task="Runs")
@@ -516,7 +594,7 @@ def test_a_command_that_stands_in_a_file_is_neither_shown_nor_run(
     files.write_json(run.folder / "card.json", {**run.card().to_json("mine"), "command": command})
     visitor = visit("training", task="Train", follow="mine")
     ours = f"{train_command(tiny('label'), 'mine')} --resume"
-    assert next(code.value for code in visitor.code if code.language == "bash") == ours
+    assert command_of(visitor, -1) == ours
     press(visitor, "Resume training")
     assert started == [("mine", ours)]
     for view in ("Train", "Runs", "Sweep"):

@@ -85,7 +85,7 @@ def test_the_picture_moves_when_it_follows_the_hand(visit: Open) -> None:
 
 def test_a_drag_with_the_mouse_moves_all_ten_digits_and_its_end_reaches_address_and_grid(visit: Open) -> None:
     page = visit("generate")
-    large, grid = shown(page), sources(page)[0]
+    large, grid = shown(page), sources(page)[1]
     small = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
     box = page.locator(".slider input").first.bounding_box()
     assert box is not None
@@ -98,11 +98,11 @@ def test_a_drag_with_the_mouse_moves_all_ten_digits_and_its_end_reaches_address_
     moved = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
     assert all(one != other for one, other in zip(small, moved, strict=True))
     assert "?e" not in page.url
-    assert sources(page)[0] == grid
+    assert sources(page)[1] == grid
     page.mouse.up()
     page.wait_for_function("() => /[?&]e[0-9]+=/.test(location.search)")
     settle(page)
-    assert sources(page)[0] != grid
+    assert sources(page)[1] != grid
     assert page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())") == moved
 
 

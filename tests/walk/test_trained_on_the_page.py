@@ -76,7 +76,10 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             grown(page, epochs)
             page.wait_for_function("([canvas, drawn]) => canvas.toDataURL() !== drawn", arg=[curve, drawn])
             assert curve.evaluate(f"canvas => canvas === document.querySelector('{CURVE}')")  # it updates in place
-            expect(page.get_by_role("progressbar")).to_be_visible()
+            beside_the_form, followed = page.get_by_role("progressbar").all()
+            expect(beside_the_form).to_be_in_viewport()  # where the button was pressed
+            expect(followed).to_be_visible()
+            expect(button(page, "Start")).to_have_count(0)
             page.get_by_text("Output", exact=True).click()
             expect(page.get_by_text("best so far").first).to_be_visible()
             button(page, "Stop training").click()

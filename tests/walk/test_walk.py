@@ -5,6 +5,7 @@ import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -24,12 +25,12 @@ from tests.walk.conftest import HEIGHT, WIDE, Open, leaves, moment, ready, settl
 
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 EXPORTS = {
-    "home": ".png .png .png",
+    "home": ".html .html .png .png .png .svg .svg",
     "generate": ".png .png .png",
-    "inpaint": ".png",
-    "latent": ".csv .png",
-    "why": ".png .png",
-    "training": ".csv .gif .gif .png .png .png .png",
+    "inpaint": ".html .png .svg",
+    "latent": ".csv .html .png .svg",
+    "why": ".html .png .png .svg",
+    "training": ".csv .gif .gif .html .png .png .png .png .svg",
     "cll": ".csv .md .tex",
 }
 NEED_MNIST = ("latent", "why")  # for all their exports
@@ -99,6 +100,15 @@ def opened_gif(path: Path) -> None:
     with Image.open(path) as animation:
         assert animation.format == "GIF"
         assert animation.n_frames > 2
+        assert animation.width >= 900
+
+
+def opened_svg(path: Path) -> None:
+    assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def opened_html(path: Path) -> None:
+    assert "Plotly.newPlot(" in path.read_text()
 
 
 def opened_csv(path: Path) -> None:
@@ -111,7 +121,10 @@ def opened_tables(path: Path) -> None:
     assert all(words in text for words in ("importance sampling", "Pyro tutorial", *numbers))
 
 
-OPENED = {".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": opened_tables, ".tex": opened_tables}
+OPENED = {
+    ".png": opened_png, ".gif": opened_gif, ".csv": opened_csv, ".md": opened_tables, ".tex": opened_tables,
+    ".svg": opened_svg, ".html": opened_html,
+}  # fmt: skip
 
 
 def exported(page: Page, folder: Path) -> list[str]:
@@ -247,18 +260,18 @@ def test_a_slider_changes_the_picture_and_the_address(visit: Open) -> None:
 
 def test_another_digit_changes_the_picture(visit: Open) -> None:
     page = visit("generate")
-    before = sources(page)[0]
+    before = sources(page)[1]  # after the test digit that can be encoded
     page.get_by_role("button", name="7", exact=True).or_(page.get_by_role("radio", name="7", exact=True)).first.click()
     settle(page)
-    assert sources(page)[0] != before
+    assert sources(page)[1] != before
     assert "digit=7" in page.url
 
 
 def test_a_link_is_the_same_picture_in_another_browser(visit: Open, browser: Browser, watched: Callable) -> None:
     page = visit("generate?digit=5&seed=42&e3=1.5")
-    mine = content(page)
+    mine = content(page, 1)
     other = browser.new_context()
-    theirs = content(visit("generate?digit=5&seed=42&e3=1.5", watched(other.new_page())))
+    theirs = content(visit("generate?digit=5&seed=42&e3=1.5", watched(other.new_page())), 1)
     other.close()
     assert mine == theirs
 

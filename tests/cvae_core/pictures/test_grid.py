@@ -166,6 +166,23 @@ def test_a_gif_has_a_frame_per_stage_even_where_no_digit_changed_and_rests_on_th
     assert durations == [figures.FRAME_MILLISECONDS] * 3 + [figures.LAST_FRAME_MILLISECONDS]
 
 
+def test_an_animation_of_a_sheet_is_wide_enough_for_a_slide_and_numbers_its_columns() -> None:
+    for rows in (1, 2, 3, 10):
+        frames = figures.columns(images(rows, 3), None, 1, figures.slide_scale(rows), "walk of a run")
+        assert len(frames) == 2
+        assert all(figures.SLIDE_WIDTH <= frame.width < 1.4 * figures.SLIDE_WIDTH for frame in frames)
+        bare = figures.columns(images(rows, 3), None, 1, figures.slide_scale(rows))
+        assert all(frame.height > one.height for frame, one in zip(frames, bare, strict=True))
+
+
+def test_pictures_of_different_heights_make_one_gif_with_empty_strips_below_the_lower_ones() -> None:
+    low, high = grid(images()), grid(images(), caption="a caption")
+    with Image.open(io.BytesIO(gif([low, high]))) as read:
+        assert read.size == high.size
+        strip = np.array(read.convert("RGB"))[low.height :]
+    assert (strip > 250).all()
+
+
 def test_a_gif_of_one_frame_is_a_picture_that_rests() -> None:
     with Image.open(io.BytesIO(gif([grid(images())]))) as read:
         assert getattr(read, "n_frames", 1) == 1

@@ -42,9 +42,8 @@ def test_a_frame_per_stage_shows_reconstructions_above_samples(tables: list[dict
         for column in range(8):
             np.testing.assert_array_equal(table["images"][1 + column], stages["samples"][moment, :, column])
         assert table["rows"] == ["recon.", "samples", *[""] * 7]
-    assert [tables[moment]["caption"] for moment in (0, 1, -1)] == [
-        "digits-label, after 0 epochs", "digits-label, after 0.05 epochs", "digits-label, after 150 epochs"
-    ]  # fmt: skip
+    said = "digits-label: reconstructions and samples after {} epochs"
+    assert [tables[moment]["caption"] for moment in (0, 1, -1)] == list(map(said.format, ("0", "0.05", "150")))
 
 
 def test_frames_of_one_training_have_one_size() -> None:
