@@ -200,6 +200,22 @@ def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], 
     return Sheet(places.reshape(rows, columns, 2, -1).transpose(0, 2, 1, 3).reshape(2 * rows, columns, -1))
 
 
+def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visible: str | None = None) -> Sheet:
+    """Show a test image, then pixel means for `count` draws of z: from the posterior (row 1) and from the prior (row 2).
+
+    Both use the first base noises of the image's evaluation with seed 0. `visible` is for a model of any set of quadrants;
+    without it the evaluation's set is shown.
+    """
+    row = torch.tensor([index])
+    x, c = held_out(model.config, test, row, None if visible is None else masks.flags(visible))
+    epsilon = noise.per_image(row, count, model.latent, 0, "evaluation", "posterior")
+    with torch.inference_mode():
+        ways = (model.infer(x, c, epsilon), model.draw(c, epsilon))
+        drawn = [completed(model.likelihood(latents, c), c)[:, 0] for latents in ways]
+    images = np.stack([as_bytes(torch.cat([x, means])) for means in drawn])
+    return Sheet(images, None if c.visible is None else papers(c.visible.expand(*images.shape[:2], -1)))
+
+
 def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
     """Interpolate along the sphere between the z of two test digits, in two rows: one for the condition of each digit.
 
@@ -292,6 +308,6 @@ def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
 
 
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
-    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, traversal,
+    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, both_ways, traversal,
 )  # fmt: skip
 DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # recipes with the argument `often`
