@@ -9,8 +9,7 @@ from cvae_core.models.objectives import Elbo, elbo
 
 elements.title(
     "How it works",
-    "One test digit on its way through the networks of a run. In training, $z$ comes from the recognition network, which "
-    "sees the image. In prediction, $z$ comes from the prior network, which sees only the condition.",
+    "One test digit on its way through the networks of a run, in training and in prediction.",
 )
 choices = how_it_works.choices()
 if not choices:

@@ -10,7 +10,7 @@ const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
 const UNUSED = { training: [], prediction: ["x", "recognition", "rate", "bound"] };
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const inked = (text) => Float32Array.from(bytes(text), (value) => value / 255);
-const signed = (value, digits = 2) => (value < 0 ? "−" : "") + Math.abs(value).toFixed(digits);
+const signed = (value) => value.toFixed(DIGITS).replace(/^-(?=.*[1-9])/, "−").replace("-", "");
 
 // Round numbers and their sum so that the rounded numbers add up to the rounded sum: cvae_core.system.rounding.rounded_sum.
 function roundedSum(parts, digits = 1) {
@@ -19,6 +19,12 @@ function roundedSum(parts, digits = 1) {
   const places = parts.map((_, i) => i).sort((a, b) => lower[a] - parts[a] / unit - (lower[b] - parts[b] / unit));
   const raised = new Set(places.slice(0, total - lower.reduce((sum, low) => sum + low, 0)));
   return [lower.map((low, i) => (low + raised.has(i)) * unit), total * unit];
+}
+
+function drawn(kind, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
 }
 
 class Figure extends Component {
@@ -122,8 +128,7 @@ class Figure extends Component {
     const reset = button("Reset", () => this.change({ draw: 0, moved: {}, visible: null }));
     const bar = element("div", { class: "bar" }, element("div", { class: "modes", role: "group", "aria-label": "Where z comes from" }, ...this.modes.values()), next, reset, this.which);
     this.code = element("div", { class: "code", "aria-live": "polite" });
-    this.wires = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    this.wires.setAttribute("aria-hidden", true);
+    this.wires = drawn("svg", { "aria-hidden": true });
     const terms = element("div", { class: "terms" }, this.boxes.bound, element("b", {}, "="), this.boxes.rate, element("b", {}, "+"), this.boxes.distortion);
     const { bound, rate, distortion, ...flow } = this.boxes;
     this.board = element("div", { class: "board" }, this.wires, ...Object.values(flow), terms);
@@ -159,14 +164,14 @@ class Figure extends Component {
       const cells = { q: element("span", { class: "q" }), p: element("span", { class: "p" }), z: element("span", {}), rate: element("span", { class: "rates" }) };
       if (computed) {
         this.rows.set(unit, cells);
-        return [element("span", {}, name), element("span", { class: "gauge" }, (cells.gauge = element("i", {}))), cells.rate];
+        return [element("span", { class: "name" }, name), element("span", { class: "gauge" }, (cells.gauge = element("i", {}))), cells.rate];
       }
       cells.input = element("input", { type: "range", min: -range, max: range, step, "aria-label": `Base noise of ${name}` });
       cells.input.oninput = () => this.change({ moved: { ...this.state.moved, [unit]: cells.input.valueAsNumber } }, false);
       cells.input.onchange = () => this.change({});
       cells.noise = element("output", {});
       this.rows.set(unit, cells);
-      return [element("span", {}, name), cells.q, cells.p, element("span", { class: "noise" }, cells.input, cells.noise), cells.z, cells.rate];
+      return [element("span", { class: "name" }, name), cells.q, cells.p, element("span", { class: "noise" }, cells.input, cells.noise), cells.z, cells.rate];
     };
     table.append(...units.slice(0, first).flatMap(row));
     const rest = units.slice(first);
@@ -220,6 +225,7 @@ class Figure extends Component {
     for (const [name, box] of Object.entries(this.boxes)) box.classList.toggle("out", name !== "x" && UNUSED[mode].includes(name));
     this.crosses.forEach((cross, i) => cross.classList.toggle("out", mode === "prediction" && !(pixels && visible[i])));
     this.root.classList.toggle("prediction", mode === "prediction");
+    this.boxes.distortion.querySelector(".formula").textContent = `−log p(x | z, c)${mode === "prediction" ? ", a score" : ""}`;
     const moved = Object.keys(state.moved).length;
     this.which.textContent = `Draw ${state.draw} of the evaluation's noise${moved ? `, ${moved} ε moved` : ""}`;
     if (found) this.print(found);
@@ -269,11 +275,12 @@ class Figure extends Component {
         const near = Math.max(a.left, b.left), far = Math.min(a.right, b.right), x = (near + far) / 2 - left;
         path = a.bottom <= b.top ? `M${x},${a.bottom - top} L${x},${b.top - top - gap}` : `M${x},${a.top - top} L${x},${b.bottom - top + gap}`;
       }
-      return `<path class="${out ? "out" : ""}" data-link="${from} ${to}" d="${path}" marker-end="url(#tip)"/>`;
+      return drawn("path", { class: out ? "out" : "", d: path, "marker-end": "url(#tip)" });
     });
     this.wires.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`);
-    const tip = '<defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="6" markerHeight="6" orient="auto"><path d="M0,0 L8,4 L0,8 z"/></marker></defs>';
-    this.wires.innerHTML = tip + lines.join("");
+    const tip = drawn("marker", { id: "tip", viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 6, markerHeight: 6, orient: "auto" });
+    tip.append(drawn("path", { d: "M0,0 L8,4 L0,8 z" }));
+    this.wires.replaceChildren(tip, ...lines);
   }
 }
 

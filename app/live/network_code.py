@@ -23,7 +23,9 @@ def lines(config: Config, prior: str) -> Mapping[str, Mapping[str, Mapping[str, 
     both: dict[str, Code] = {
         "x": (held_out, "condition(config, x"),
         "c": (quadrants_of, "pixels=") if config.reads_images else (model.context, "return"),
-        "recognition": (LatentGroup.posterior, "return") if ladder else (_method(model, "posterior"), "self.recognition("),
+        "recognition": (LatentGroup.posterior, "return")
+        if ladder
+        else (_method(model, "posterior"), "self.recognition("),
         "baseline": (first_guess, "baseline.likelihood("),
         "prior": _prior(model, prior, ladder),
         "generation": (Ladder.logits, "self.head(") if ladder else (_method(model, "decoded"), "self.generation("),

@@ -1,4 +1,4 @@
-"""A figure of a model's networks through which one test image flows; the browser runs them, and the address keeps its state."""
+"""A figure of a model's networks, through which one test image flows. The address keeps its state."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from cvae_core.data.masks import PROPER_SETS, SIDE, flags
 from cvae_core.errors import ConfigError
 
 FIGURE = "networks"  # the component's key
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MODES = ("training", "prediction")
 DRAW, MODE, VISIBLE, NOISE = "draw", "mode", "visible", re.compile(r"e([1-9][0-9]{0,3})")  # names in the address
 
@@ -77,7 +78,9 @@ def _units(key: RunKey) -> list[dict[str, object]]:
     """Return the dimensions of z in descending order of the run's rate, or the groups of a ladder."""
     if runs.config(key).hierarchical:
         return [{"unit": unit, "name": name} for unit, name in enumerate(flow.groups(key))]
-    return [{"unit": unit, "name": f"z{unit + 1}"} for unit in latent_sliders.by_rate(runs.rates(key))]
+    return [
+        {"unit": unit, "name": f"z{unit + 1}".translate(SUBSCRIPTS)} for unit in latent_sliders.by_rate(runs.rates(key))
+    ]
 
 
 def _state(config: Config) -> dict[str, Any]:
@@ -97,7 +100,11 @@ def _checked(told: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """Return a state without the values that are invalid: an address, or a manipulated browser, may contain any."""
     draw, moved, visible, mode = (told.get(name) for name in ("draw", "moved", "visible", "mode"))
     sets = PROPER_SETS.tolist() if config.any_set else []
-    noises = {int(unit): _noise(value) for unit, value in moved.items() if str(unit).isdecimal()} if isinstance(moved, Mapping) else {}
+    noises = (
+        {int(unit): _noise(value) for unit, value in moved.items() if str(unit).isdecimal()}
+        if isinstance(moved, Mapping)
+        else {}
+    )
     return {
         "draw": draw if type(draw) is int and 0 <= draw < flow.DRAWS else 0,
         "moved": {str(unit): value for unit, value in sorted(noises.items()) if value is not None and _has(config, unit)},

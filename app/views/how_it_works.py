@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.display.plain_text import Markdown, plain
+from app.display.plain_text import plain
 from app.live import network_figure
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.config.flavours import Config
@@ -35,8 +35,7 @@ def show(found: Mapping[str, RunKey]) -> None:
     with st.sidebar:
         last = len(runs.images(key).test) - 1
         index = controls.whole_number("Test digit", 0, last, default=0, key="index")
-        for words in _notes(runs.config(key)):
-            st.caption(words)
+        _tell_training(runs.config(key))
     _flow(key, index)
 
 
@@ -54,18 +53,19 @@ def _flow(key: RunKey, index: int) -> None:
     run_pictures.show(key, recipes.both_ways, settings, caption, f"both-ways-{index}", alt)
 
 
-def _notes(config: Config) -> list[Markdown]:
+def _tell_training(config: Config) -> None:
     """Say where the training of a run differs from maximising the ELBO."""
-    objective, notes = config.objective, []
+    objective = config.objective
     if objective.gsnn:
-        notes.append("This run was trained without a recognition network: $z$ came from the prior network (GSNN).")
+        st.caption("This run was trained without a recognition network: $z$ came from the prior network (GSNN).")
     elif objective.alpha != 1:
-        share = f"{1 - objective.alpha:g}"
-        notes.append(f"The training also maximised, with a weight of {share}, $\\log p(x \\mid z, c)$ for $z$ from the prior.")
+        st.caption(
+            f"In the training, the ELBO had the weight {objective.alpha:g}. The rest was $\\log p(x \\mid z, c)$ for $z$ "
+            "from the prior network."
+        )
     if objective.draws > 1:
-        notes.append(f"The training maximised the importance-weighted bound of {objective.draws:d} draws, not the ELBO.")
+        st.caption(f"The training maximised the importance-weighted bound of {objective.draws:d} draws, not the ELBO.")
     if objective.beta != 1:
-        notes.append(f"In the training, the rate had the weight β = {objective.beta:g}.")
+        st.caption(f"In the training, the rate had the weight β = {objective.beta:g}.")
     if config.pixels == "binarised":
-        notes.append("The pixels are binary: drawn once for each test image.")
-    return notes
+        st.caption("The pixels are black or white, drawn once for each test image.")

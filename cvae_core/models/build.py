@@ -40,6 +40,7 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 
 
 def kind(config: Config) -> type[ConditionalVAE]:
+    """Return the class of a configuration's model; raise ConfigError if there is none."""
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
         hint = (

@@ -5,7 +5,7 @@ Functions in `OF_TEST_IMAGES` take the test images as the second.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures.grid import UNKNOWN, VISIBLE, papers
+from cvae_core.pictures.grid import Sheet as Sheet
 
 MANY = 64  # completions per condition for statistics: a standard deviation, shares with a resolution of 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
@@ -29,17 +30,6 @@ FRESH = 0.1  # share of the variance that is resampled around a chosen z
 ALL_LABELS = tuple(range(LABELS))
 Shown = Literal["means", "ink"]  # show the means of p(x | z, c), or ink drawn from it
 Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often` or a cached version
-
-
-class Sheet(NamedTuple):
-    """Hold digits in rows and columns, (R, C, 784) uint8 ink, and the background of each pixel: see `pictures.grid`."""
-
-    images: np.ndarray
-    papers: np.ndarray | None = None
-
-    def only(self, rows: Sequence[int]) -> "Sheet":
-        """Return the rows with these indices, in this order."""
-        return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
 def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
@@ -201,18 +191,15 @@ def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], 
 
 
 def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visible: str | None = None) -> Sheet:
-    """Show a test image, then pixel means for `count` draws of z: from the posterior (row 1) and from the prior (row 2).
+    """Show a test image, then pixel means for `count` draws of z from the posterior (row 1) and from the prior (row 2).
 
-    Both use the first base noises of the image's evaluation with seed 0. `visible` is for a model of any set of quadrants;
-    without it the evaluation's set is shown.
+    Both use the base noises of the image's evaluation with seed 0. `visible` is for a model of any set of quadrants.
     """
-    row = torch.tensor([index])
-    x, c = held_out(model.config, test, row, None if visible is None else masks.flags(visible))
-    epsilon = noise.per_image(row, count, model.latent, 0, "evaluation", "posterior")
+    x, c = held_out(model.config, test, torch.tensor([index]), None if visible is None else masks.flags(visible))
+    epsilon = noise.per_image(torch.tensor([index]), count, model.latent, 0, "evaluation", "posterior")
     with torch.inference_mode():
-        ways = (model.infer(x, c, epsilon), model.draw(c, epsilon))
-        drawn = [completed(model.likelihood(latents, c), c)[:, 0] for latents in ways]
-    images = np.stack([as_bytes(torch.cat([x, means])) for means in drawn])
+        ways = [model.likelihood(latents, c) for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon))]
+        images = np.stack([as_bytes(torch.cat([x, completed(way, c)[:, 0]])) for way in ways])
     return Sheet(images, None if c.visible is None else papers(c.visible.expand(*images.shape[:2], -1)))
 
 

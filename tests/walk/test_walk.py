@@ -25,6 +25,7 @@ from tests.walk.conftest import HEIGHT, WIDE, Open, leaves, moment, ready, settl
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 EXPORTS = {
     "home": ".png .png .png",
+    "how": ".png",
     "generate": ".png .png .png",
     "inpaint": ".png",
     "latent": ".csv .png",
