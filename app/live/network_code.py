@@ -42,11 +42,12 @@ def lines(config: Config, prior: str) -> Mapping[str, Mapping[str, Mapping[str, 
 
 def line(function: Callable[..., object], part: str) -> dict[str, str]:
     """Return the last line of a function that contains a text, with its file, number and function."""
+    function = inspect.unwrap(function)
     text, first = inspect.getsourcelines(function)
     number, found = [(number, each) for number, each in enumerate(text, first) if part in each][-1]
     file = inspect.getsourcefile(function)
     assert file is not None
-    place = f"{inspect.unwrap(function).__qualname__}, line {number} of "
+    place = f"{function.__qualname__}, line {number} of "
     return {"text": found.strip(), "place": place + file.removeprefix(f"{REPOSITORY}/")}
 
 
