@@ -52,9 +52,9 @@ class Panel extends Component {
 
   build() {
     const { label, labels, plane, units } = this.data;
-    this.large = label === null ? null : digitCanvas(`The digit ${label} decoded from the sliders`);
+    this.large = label === null ? null : imageCanvas(`The digit ${label} decoded from the sliders`, this.network.shape);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
-    this.small = labels.map((each) => digitCanvas(`The same z decoded as a ${each}`));
+    this.small = labels.map((each) => imageCanvas(`The same z decoded as a ${each}`, this.network.shape));
     this.row.replaceChildren(
       ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, String(labels[i])))),
     );
@@ -92,14 +92,14 @@ class Panel extends Component {
 
   // The plane of z with a movable handle, for a model with two latent dimensions.
   pad(label) {
-    const { range, step } = this.data;
-    const plane = element("canvas", { width: 28 * TILES, height: 28 * TILES, "aria-hidden": "true" });
+    const { range, step } = this.data, { shape, size } = this.network, [, height, width] = shape;
+    const plane = element("canvas", { width: width * TILES, height: height * TILES, "aria-hidden": "true" });
     const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * range);
     const points = steps.toReversed().flatMap((up) => steps.map((right) => [right, up]));
-    const pixels = this.network.decodeAll(points, label), tile = element("canvas", { width: 28, height: 28 });
+    const pixels = this.network.decodeAll(points, label), tile = imageCanvas("", shape);
     points.forEach((_, i) => {
-      paint(tile, pixels, i * PIXELS);
-      plane.getContext("2d").drawImage(tile, 28 * (i % TILES), 28 * Math.floor(i / TILES));
+      paint(tile, pixels, i * size);
+      plane.getContext("2d").drawImage(tile, width * (i % TILES), height * Math.floor(i / TILES));
     });
     this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point in the plane of z",
       "aria-valuemin": -range, "aria-valuemax": range });

@@ -1,9 +1,9 @@
 // A model's networks in the browser. Python packs their weights (app/live/live_decoder.py); this script unpacks and runs them.
 //
-// A packed model is a length, a JSON header {bodies, tensors, …} and the tensors' float16 values. A body's steps are a
-// small program over rows of features: linear, norm, silu, relu, push and add.
+// A packed model is a length, a JSON header and the values of its tensors, float16 or float32 (`bytes` each). The header has the
+// `shape` of an image (channels, height, width), the number of `labels`, the modelled `pixels`, the `likelihood`, the `prior`, the
+// bounds of log σ, the `inputs` of each body, and its steps: linear, norm, silu, relu, push and add over rows of features.
 
-const PIXELS = 784, LABELS = 10, MIN_LOG_SCALE = -6, MAX_LOG_SCALE = 3;
 let halves = null; // lookup table: the number of each float16
 
 function half(bits) {
@@ -17,10 +17,11 @@ function unpack(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const read = header.bytes === 2 ? (at) => halves[view.getUint16(at, true)] : (at) => view.getFloat32(at, true);
   const tensors = {};
   for (const [name, [start, count]] of Object.entries(header.tensors)) {
     const values = new Float32Array(count);
-    for (let i = 0; i < count; i++) values[i] = halves[view.getUint16(4 + length + 2 * (start + i), true)];
+    for (let i = 0; i < count; i++) values[i] = read(4 + length + header.bytes * (start + i));
     tensors[name] = values;
   }
   return { ...header, tensors };
@@ -61,9 +62,27 @@ function norm(weight, bias, x, rows) {
 
 const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
 
+const softplus = (logit) => Math.max(logit, 0) + Math.log1p(Math.exp(-Math.abs(logit)));
+
+// The mean of a pixel, and the log-probability of its intensity, given the output of the generation network.
+const LIKELIHOODS = { bernoulli: { mean: sigmoid, logProb: (logit, x) => logit * x - softplus(logit) } };
+
+// KL(q ‖ p) of Gaussians in nats, for each dimension.
+function klDivergence(q, p) {
+  return q.loc.map((loc, i) => {
+    const ratio = q.scale[i] / p.scale[i], shift = (loc - p.loc[i]) / p.scale[i];
+    return 0.5 * (ratio * ratio + shift * shift - 1) - Math.log(ratio);
+  });
+}
+
+// Return z = μ + σ ε.
+const at = ({ loc, scale }, epsilon) => loc.map((mean, i) => mean + scale[i] * epsilon[i]);
+
 class Network {
   constructor(bytes) {
     Object.assign(this, unpack(bytes));
+    this.size = this.shape.reduce((product, side) => product * side);
+    this.likelihood = LIKELIHOODS[this.likelihood];
   }
 
   // Run a body on inputs [values, rows], whose projections are added. An input of one row is broadcast to all rows.
@@ -89,65 +108,113 @@ class Network {
     return h;
   }
 
-  // Decode one base noise with several labels; return a row of 784 pixel means for each label.
-  decode(epsilon, labels) {
-    const { prior, latent } = this, rows = labels.length;
-    const z = new Float32Array(rows * latent), given = new Float32Array(rows * LABELS);
-    labels.forEach((label, r) => {
-      given[r * LABELS + label] = 1;
-      for (let i = 0; i < latent; i++) z[r * latent + i] = prior ? prior.loc[label][i] + prior.scale[label][i] * epsilon[i] : epsilon[i];
-    });
-    return this.run("generation", [z, rows], [given, rows]).map(sigmoid);
+  // Run a body on the parts of the condition and other values that its header names. Only z can have several rows.
+  feed(body, given, rows = 1) {
+    return this.run(body, ...this.inputs[body].map((name) => [given[name], name === "z" ? rows : 1]));
   }
 
-  // Decode many base noises with one label.
-  decodeAll(epsilons, label) {
-    const out = new Float32Array(epsilons.length * PIXELS);
-    epsilons.forEach((epsilon, r) => out.set(this.decode(epsilon, [label]), r * PIXELS));
-    return out;
+  // Run a body whose output is μ and log σ.
+  gaussian(body, given) {
+    const code = this.feed(body, given), { latent, logScale: [least, most] } = this;
+    const scale = code.slice(latent).map((value) => Math.exp(Math.min(most, Math.max(least, value))));
+    return { loc: code.slice(0, latent), scale };
   }
 
-  // Complete a digit with visible quadrants, flags (4); return the baseline's guess, then a row per base noise.
-  complete(image, visible, epsilons) {
-    const flags = Float32Array.from(visible), shown = Float32Array.from(image, (ink, i) => (flags[quadrant(i)] ? ink : 0));
-    const guess = this.paste(this.run("baseline", [shown, 1], [flags, 1]), shown, flags, 1);
-    const code = this.run("prior_network", [guess, 1], [flags, 1]), { latent } = this, rows = epsilons.length;
-    const z = new Float32Array(rows * latent);
-    epsilons.forEach((epsilon, r) => {
-      for (let i = 0; i < latent; i++) {
-        const scale = Math.exp(Math.min(MAX_LOG_SCALE, Math.max(MIN_LOG_SCALE, code[latent + i])));
-        z[r * latent + i] = code[i] + scale * epsilon[i];
-      }
-    });
-    const context = this.decoderSeesCondition ? [[guess, 1], [flags, 1]] : [];
-    const out = new Float32Array((rows + 1) * PIXELS);
-    out.set(guess);
-    out.set(this.paste(this.run("generation", [z, rows], ...context), shown, flags, rows), PIXELS);
-    return out;
+  // Return the condition as inputs of the networks: the one-hot label, or the visible pixels completed by the baseline.
+  condition({ label, image, visible }) {
+    const c = { label: Float32Array.from({ length: this.labels }, (_, i) => Number(i === label)), of: label };
+    if (!this.inputs.baseline) return c;
+    c.visible = Float32Array.from(visible);
+    c.pixels = Float32Array.from(image, (ink, i) => (c.visible[quadrant(i, this.shape)] ? ink : 0));
+    c.guess = this.paste(this.feed("baseline", c), c, 1);
+    return c;
   }
 
-  // Combine the visible pixels with the means of generated pixels, from logits; return rows of 784.
-  paste(logits, shown, flags, rows) {
-    const count = this.pixels.length, out = new Float32Array(rows * PIXELS);
+  // Return p(z | c).
+  priorOf(c) {
+    const { kind, loc, scale } = this.prior;
+    if (kind === "network") return this.gaussian("prior_network", c);
+    if (kind === "table") return { loc: Float32Array.from(loc[c.of]), scale: Float32Array.from(scale[c.of]) };
+    return { loc: new Float32Array(this.latent), scale: new Float32Array(this.latent).fill(1) };
+  }
+
+  // Return q(z | x, c). The recognition network is packed only for pages that show it.
+  posteriorOf(x, c) {
+    return this.gaussian("recognition", { ...c, x });
+  }
+
+  // Return the outputs for several z, a row of modelled pixels each.
+  outputs(zs, c) {
+    const z = new Float32Array(zs.length * this.latent);
+    zs.forEach((each, r) => z.set(each, r * this.latent));
+    return this.feed("generation", { ...c, z }, zs.length);
+  }
+
+  // Return the means of whole images for several z, a row each.
+  means(zs, c) {
+    return this.paste(this.outputs(zs, c), c, zs.length);
+  }
+
+  hidden(pixel, c) {
+    return !c.visible?.[quadrant(pixel, this.shape)];
+  }
+
+  // Combine the visible pixels with the means of the hidden ones; return rows of whole images.
+  paste(outputs, c, rows) {
+    const count = this.pixels.length, out = new Float32Array(rows * this.size);
     for (let r = 0; r < rows; r++) {
-      out.set(shown, r * PIXELS);
+      if (c.pixels) out.set(c.pixels, r * this.size);
       this.pixels.forEach((pixel, i) => {
-        if (!flags[quadrant(pixel)]) out[r * PIXELS + pixel] = sigmoid(logits[r * count + i]);
+        if (this.hidden(pixel, c)) out[r * this.size + pixel] = this.likelihood.mean(outputs[r * count + i]);
       });
     }
     return out;
   }
+
+  // Return log p(x | z, c) in nats from the outputs for one z, summed over the hidden pixels.
+  logProb(outputs, x, c) {
+    return this.pixels.reduce((sum, pixel, i) => sum + (this.hidden(pixel, c) ? this.likelihood.logProb(outputs[i], x[pixel]) : 0), 0);
+  }
+
+  // Decode one base noise with several labels; return a row of pixel means for each label.
+  decode(epsilon, labels) {
+    const out = new Float32Array(labels.length * this.size);
+    labels.forEach((label, r) => out.set(this.decodeAll([epsilon], label), r * this.size));
+    return out;
+  }
+
+  // Decode many base noises with one label.
+  decodeAll(epsilons, label) {
+    const c = this.condition({ label }), prior = this.priorOf(c);
+    return this.means(epsilons.map((epsilon) => at(prior, epsilon)), c);
+  }
+
+  // Complete a digit with visible quadrants, flags (4); return the baseline's guess, then a row per base noise.
+  complete(image, visible, epsilons) {
+    const c = this.condition({ image, visible }), prior = this.priorOf(c);
+    const out = new Float32Array((epsilons.length + 1) * this.size);
+    out.set(c.guess);
+    out.set(this.means(epsilons.map((epsilon) => at(prior, epsilon)), c), this.size);
+    return out;
+  }
 }
 
-const quadrant = (pixel) => 2 * (pixel >= PIXELS / 2) + (pixel % 28 >= 14);
+// Return the quadrant of a value of an image with a shape (channels, height, width): top left, top right, bottom left, bottom right.
+function quadrant(i, [, height, width]) {
+  return 2 * (Math.floor(i / width) % height >= height / 2) + (i % width >= width / 2);
+}
 
-// Paint pixel means (784) on a canvas of 28×28: dark ink, as in the lab's other pictures, on white or a background per pixel.
+// Paint pixel means on the canvas of an image: dark ink, as in the lab's other pictures, on white or a background per pixel. Three
+// channels are colours.
 const INK = [22, 28, 45], WHITE = [255, 255, 255];
-function paint(canvas, pixels, from = 0, paper = () => WHITE) {
-  const pen = canvas.getContext("2d"), image = pen.createImageData(28, 28);
-  for (let i = 0; i < PIXELS; i++) {
-    const ink = pixels[from + i], under = paper(i);
-    for (let k = 0; k < 3; k++) image.data[4 * i + k] = under[k] - ink * (under[k] - INK[k]);
+function paint(canvas, values, from = 0, paper = () => WHITE) {
+  const { width, height, channels } = canvas, pen = canvas.getContext("2d"), image = pen.createImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    const under = paper(i);
+    for (let k = 0; k < 3; k++) {
+      const value = values[from + i + (channels === 3 ? k * width * height : 0)];
+      image.data[4 * i + k] = channels === 3 ? 255 * value : under[k] - value * (under[k] - INK[k]);
+    }
     image.data[4 * i + 3] = 255;
   }
   pen.putImageData(image, 0, 0);
@@ -161,8 +228,8 @@ function element(kind, attributes = {}, ...children) {
   return made;
 }
 
-function digitCanvas(words) {
-  return element("canvas", { width: 28, height: 28, role: "img", "aria-label": words });
+function imageCanvas(words, [channels, height, width]) {
+  return Object.assign(element("canvas", { width, height, role: "img", "aria-label": words }), { channels });
 }
 
 function button(words, act) {

@@ -5,6 +5,7 @@
 // `visible` (four flags) when a quadrant is shown or hidden. Python's `ink` is used only if `given` has grown, which counts the
 // drawings that Python has set itself, and its `visible` only once it equals the last one sent. Others are echoes, maybe old ones.
 
+const SHEET = [1, 28, 28], PIXELS = 784; // the shape of a drawing
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its centre, none two pixels away
 const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
 const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
@@ -41,7 +42,7 @@ class Pad extends Component {
   begin() {
     this.network = window.cvaeNetworks?.get(this.data.network) ?? null;
     const names = this.network ? this.data.names : [];
-    this.answers = names.map((name) => digitCanvas(`Completion: ${name}`));
+    this.answers = names.map((name) => imageCanvas(`Completion: ${name}`, SHEET));
     this.root.querySelector(".answers").replaceChildren(
       ...this.answers.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, names[i]))),
     );
@@ -53,8 +54,8 @@ class Pad extends Component {
   }
 
   build() {
-    this.canvas = element("canvas", { width: 28, height: 28, tabindex: 0, role: "application",
-      "aria-label": "Drawing pad: draw a digit with the pointer, or move with the arrow keys and draw with the space bar" });
+    this.canvas = imageCanvas("Drawing pad: draw a digit with the pointer, or move with the arrow keys and draw with the space bar", SHEET);
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) this.canvas.setAttribute(name, value);
     this.marker = element("div", { class: "marker", hidden: "" });
     this.doors = element("div", { class: "doors" });
     this.toggles = QUADRANTS.map((name, quadrant) => {
@@ -154,16 +155,16 @@ class Pad extends Component {
   draw() {
     this.dirty = false;
     const conditional = this.data.visible !== null;
-    paint(this.canvas, this.ink, 0, (i) => (!conditional ? WHITE : this.visible[quadrant(i)] ? GIVEN : HIDDEN));
+    paint(this.canvas, this.ink, 0, (i) => (!conditional ? WHITE : this.visible[quadrant(i, SHEET)] ? GIVEN : HIDDEN));
     this.toggles.forEach((toggle, i) => {
       toggle.setAttribute("aria-pressed", this.visible[i]);
       toggle.textContent = this.visible[i] ? "visible" : "hidden";
     });
     if (!this.network) return;
     const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
-    const paper = (i) => (this.visible[quadrant(i)] ? GIVEN : WHITE);
+    const paper = (i) => (this.visible[quadrant(i, SHEET)] ? GIVEN : WHITE);
     if (this.thresholds) this.thresholds.forEach((value, i) => {
-      if (!this.visible[quadrant(i % PIXELS)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // in bytes, as on the server
+      if (!this.visible[quadrant(i % PIXELS, SHEET)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // in bytes, as on the server
     });
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
     this.frames += 1;

@@ -34,6 +34,7 @@ PAGES = {
     page.file: page
     for page in (
         Page("home", "Home", "home", "What is a conditional VAE?", default=True),
+        Page("how", "How it works", "account_tree", "What do the networks do with one digit?"),
         Page("generate", "Generate", "grid_on", "What does z do when the digit is fixed?"),
         Page("inpaint", "Inpaint", "draw", "What can the rest of the digit be?"),
         Page("latent", "Latent space", "scatter_plot", "How is z arranged?"),

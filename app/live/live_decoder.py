@@ -15,6 +15,8 @@ from app.cached import runs
 from app.cached.runs import RunKey
 from app.live import latent_sliders
 from cvae_core.data.conditions import LABELS
+from cvae_core.data.masks import SIDE
+from cvae_core.models.distributions import MAX_LOG_SCALE, MIN_LOG_SCALE
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock
 
@@ -30,25 +32,39 @@ _latent = st.components.v2.component(
 )
 
 
-def packed(model: VAE | QuadrantCVAE, name: str) -> bytes:
-    """Pack a model's networks for network.js: a length, a JSON header, float16 weights."""
+def packed(model: VAE | QuadrantCVAE, name: str, recognition: bool = False) -> bytes:
+    """Pack a model's networks for network.js, with or without the recognition network: a length, a JSON header, weights.
+
+    The weights are float16 if that represents them exactly, as those of finished runs, else float32.
+    """
     bodies: dict[str, tuple[Body, nn.Linear, str]] = {"generation": (model.generation, model.output, "output")}
-    header: dict[str, Any] = {"name": name, "latent": model.latent}
     if isinstance(model, QuadrantCVAE):
         bodies["baseline"] = model.baseline.body, model.baseline.output, "baseline.output"
         bodies["prior_network"] = model.prior_network, model.prior_head.linear, "prior_head"
-        header |= {"pixels": model.pixels.tolist(), "decoderSeesCondition": model.sees_condition}
-    else:
-        header |= {"prior": _prior(model)}
+    if recognition:
+        bodies["recognition"] = model.recognition, model.recognition_head.linear, "recognition_head"
+    header: dict[str, Any] = {
+        "name": name,
+        "shape": (1, SIDE, SIDE),
+        "latent": model.latent,
+        "labels": LABELS if "label" in model.config.given else 0,
+        "pixels": model.pixels.tolist(),
+        "likelihood": "bernoulli",
+        "prior": _prior(model),
+        "logScale": (MIN_LOG_SCALE, MAX_LOG_SCALE),
+        "inputs": _inputs(model),
+    }
     header["bodies"] = {title: [*_steps(body, title), ("linear", last)] for title, (body, _, last) in bodies.items()}
     tensors: dict[str, Tensor] = {}
     for title, (body, output, last) in bodies.items():
         tensors |= dict(_tensors(body, title)) | {f"{last}.weight": output.weight, f"{last}.bias": output.bias}
     starts = accumulate((tensor.numel() for tensor in tensors.values()), initial=0)
     header["tensors"] = {title: (start, tensors[title].numel()) for title, start in zip(tensors, starts, strict=False)}
+    exact = all(bool((tensor.half() == tensor).all()) for tensor in tensors.values())
+    header["bytes"] = 2 if exact else 4
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
-    values = [tensor.detach().numpy().astype("<f2").tobytes() for tensor in tensors.values()]
+    values = [tensor.detach().numpy().astype("<f2" if exact else "<f4").tobytes() for tensor in tensors.values()]
     return struct.pack("<I", len(text)) + text + b"".join(values)
 
 
@@ -81,31 +97,46 @@ def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
                 raise AssertionError(f"network.js has no step for {part}")
 
 
-def _prior(model: VAE) -> dict[str, list[list[float]]] | None:
-    """Return the mean and scale of the prior for each label, or None if the prior is not learned."""
+def _inputs(model: VAE | QuadrantCVAE) -> dict[str, Sequence[str]]:
+    """Return the names of each network's inputs, in their order."""
+    if isinstance(model, QuadrantCVAE):
+        seen = ("guess", "visible")
+        return {
+            "baseline": ("pixels", "visible"),
+            "prior_network": seen,
+            "recognition": ("x", "visible"),
+            "generation": ("z", *(seen if model.sees_condition else ())),
+        }
+    return {"recognition": ("x", *model.config.given), "generation": ("z", *model.config.given)}
+
+
+def _prior(model: VAE | QuadrantCVAE) -> dict[str, object]:
+    """Return the kind of the prior, with its mean and scale for each label if they are learned."""
+    if isinstance(model, QuadrantCVAE):
+        return {"kind": "network"}
     if not isinstance(model, LabelCVAE) or model.prior_table is None:
-        return None
+        return {"kind": "standard"}
     with torch.inference_mode():
         prior = model.prior((torch.eye(LABELS),))
-    return {"loc": prior.loc.tolist(), "scale": prior.scale.tolist()}
+    return {"kind": "table", "loc": prior.loc.tolist(), "scale": prior.scale.tolist()}
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def weights(key: RunKey) -> bytes:
+def weights(key: RunKey, recognition: bool) -> bytes:
     """Return a run's packed networks."""
     model = runs.model(key)
     assert isinstance(model, VAE | QuadrantCVAE)
-    return packed(model, network_name(key))
+    return packed(model, network_name(key, recognition), recognition)
 
 
-def network_name(key: RunKey) -> str:
+def network_name(key: RunKey, recognition: bool = False) -> str:
     """Return the name of a run's networks in the browser."""
-    return f"{key.name}-{key.weights}"
+    return f"{key.name}-{key.weights}{'-whole' if recognition else ''}"
 
 
-def send(key: RunKey) -> None:
+def send(key: RunKey, recognition: bool = False) -> None:
     """Send a run's networks to the browser, once."""
-    _weights(key=f"weights-{network_name(key)}", data=weights(key), height=1)
+    _weights(key=f"weights-{network_name(key, recognition)}", data=weights(key, recognition), height=1)
 
 
 def news(component: str, name: str) -> object:

@@ -25,6 +25,8 @@ def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> Run
 
 def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
     """Let the visitor choose a run by name, by default the first; labels mark imported runs."""
+    if st.session_state.get(key, names[0]) not in names:  # chosen on a page that offers other runs
+        del st.session_state[key]
     if linked := _plainly_linked(names, key):
         st.session_state.setdefault(key, linked[0])
     chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")

@@ -23,7 +23,7 @@ _LADDERS: Mapping[Flavour, type[ConditionalVAE]] = {"vae": Ladder, "label": Labe
 
 def build(config: Config) -> ConditionalVAE:
     """Build the model of a configuration. The configuration's seed initialises the weights."""
-    model = _kind(config)(config)
+    model = kind(config)(config)
     initialise(model, config.seed)
     return model
 
@@ -36,10 +36,11 @@ def shapes(config: Config) -> dict[str, torch.Size]:
     torch.Size([784, 8192])
     """
     with torch.device("meta"):
-        return {name: tensor.shape for name, tensor in _kind(config)(config).state_dict().items()}
+        return {name: tensor.shape for name, tensor in kind(config)(config).state_dict().items()}
 
 
-def _kind(config: Config) -> type[ConditionalVAE]:
+def kind(config: Config) -> type[ConditionalVAE]:
+    """Return the class of a configuration's model; raise ConfigError if there is none."""
     kinds = _LADDERS if config.hierarchical else _FLAT
     if config.flavour not in kinds:
         hint = (

@@ -6,6 +6,7 @@ its metadata.
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +29,17 @@ SPELLED = str.maketrans({"α": "alpha", "β": "beta", "−": "-"})  # characters
 APART = 3  # pixels between the labels of two columns
 PALETTE_STEP = 4  # every fourth pixel of every fourth row is enough to choose the colours of an animation
 FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
+
+
+class Sheet(NamedTuple):
+    """Hold digits in rows and columns, (R, C, 784) uint8 ink, and the background of each pixel: see `grid`."""
+
+    images: np.ndarray
+    papers: np.ndarray | None = None
+
+    def only(self, rows: Sequence[int]) -> "Sheet":
+        """Return the rows with these indices, in this order."""
+        return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
 def papers(visible: Tensor, hidden: int = PLAIN) -> np.ndarray:

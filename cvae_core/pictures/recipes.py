@@ -5,7 +5,7 @@ Functions in `OF_TEST_IMAGES` take the test images as the second.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures.grid import UNKNOWN, VISIBLE, papers
+from cvae_core.pictures.grid import Sheet as Sheet
 
 MANY = 64  # completions per condition for statistics: a standard deviation, shares with a resolution of 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
@@ -29,17 +30,6 @@ FRESH = 0.1  # share of the variance that is resampled around a chosen z
 ALL_LABELS = tuple(range(LABELS))
 Shown = Literal["means", "ink"]  # show the means of p(x | z, c), or ink drawn from it
 Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often` or a cached version
-
-
-class Sheet(NamedTuple):
-    """Hold digits in rows and columns, (R, C, 784) uint8 ink, and the background of each pixel: see `pictures.grid`."""
-
-    images: np.ndarray
-    papers: np.ndarray | None = None
-
-    def only(self, rows: Sequence[int]) -> "Sheet":
-        """Return the rows with these indices, in this order."""
-        return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
 def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
@@ -200,6 +190,19 @@ def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], 
     return Sheet(places.reshape(rows, columns, 2, -1).transpose(0, 2, 1, 3).reshape(2 * rows, columns, -1))
 
 
+def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visible: str | None = None) -> Sheet:
+    """Show a test image, then pixel means for `count` draws of z from the posterior (row 1) and from the prior (row 2).
+
+    Both use the base noises of the image's evaluation with seed 0. `visible` is for a model of any set of quadrants.
+    """
+    x, c = held_out(model.config, test, torch.tensor([index]), None if visible is None else masks.flags(visible))
+    epsilon = noise.per_image(torch.tensor([index]), count, model.latent, 0, "evaluation", "posterior")
+    with torch.inference_mode():
+        ways = [model.likelihood(latents, c) for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon))]
+        images = np.stack([as_bytes(torch.cat([x, completed(way, c)[:, 0]])) for way in ways])
+    return Sheet(images, None if c.visible is None else papers(c.visible.expand(*images.shape[:2], -1)))
+
+
 def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
     """Interpolate along the sphere between the z of two test digits, in two rows: one for the condition of each digit.
 
@@ -290,6 +293,6 @@ def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
 
 
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
-    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, traversal,
+    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, both_ways, traversal,
 )  # fmt: skip
 DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # recipes with the argument `often`

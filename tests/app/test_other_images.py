@@ -31,6 +31,7 @@ NAMED = "digits (other images, 00000000)"
 SENTENCE = "The digits images here are not those that run '{}' was trained on: scores would mislead."
 MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # pages that use a run and images: page, query parameters, run
     ("home", {}, "digits-quadrant-1"),
+    ("how", {}, "digits-quadrant-1"),
     ("generate", {}, "digits-label"),
     ("generate", {"live": "false", "draw": "true", "view": "VAE beside CVAE"}, "digits-label"),
     ("inpaint", {}, "digits-quadrant-1"),

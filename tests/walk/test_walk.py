@@ -26,6 +26,7 @@ from tests.walk.conftest import HEIGHT, WIDE, Open, leaves, moment, ready, settl
 PATHS = {name: "" if page.default else name for name, page in PAGES.items()}
 EXPORTS = {
     "home": ".html .html .png .png .png .svg .svg",
+    "how": ".png",
     "generate": ".png .png .png",
     "inpaint": ".html .png .svg",
     "latent": ".csv .html .png .svg",

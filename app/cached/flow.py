@@ -1,0 +1,88 @@
+"""What flows through a run's networks for one test image: its inputs, the evaluation's noise, and the values of a ladder."""
+
+import base64
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+import torch
+
+from app.cached import runs
+from app.cached.runs import RunKey
+from cvae_core.config.flavours import COARSE, FINE, VAEConfig
+from cvae_core.data import noise
+from cvae_core.data.batches import held_out
+from cvae_core.data.datasets import Split
+from cvae_core.data.intensities import as_bytes
+from cvae_core.models.conditional_vae import completed
+from cvae_core.models.ladder import Ladder
+
+DRAWS = 16  # of an image's noise that a page offers
+EVALUATION_SEED = 0  # of the stored estimates
+KEPT = 100
+
+
+class Given(NamedTuple):
+    """A test image and its condition, as the evaluation of a run sees them."""
+
+    x: np.ndarray  # (784,) uint8
+    label: int
+    visible: Sequence[bool] | None  # quadrants
+
+
+def given(key: RunKey, index: int) -> Given:
+    """Return a test image of a run; the binary pixels and the visible set are those of the evaluation."""
+    test = runs.images(key).test
+    x, c = held_out(runs.config(key), test, torch.tensor([index]))
+    return Given(as_bytes(x)[0], int(test.labels[index]), None if c.visible is None else c.visible[0].tolist())
+
+
+def draws(key: RunKey, index: int, count: int = DRAWS) -> torch.Tensor:
+    """Return the first base noises of an image that the evaluation uses for draws of z, (count, latent).
+
+    They are those of the posterior, or of the prior for a model without a trained recognition network.
+    """
+    config = runs.config(key)
+    use = "prior" if config.objective.gsnn else "posterior"
+    return noise.per_image(torch.tensor([index]), count, config.latents, EVALUATION_SEED, "evaluation", use)[:, 0]
+
+
+def groups(key: RunKey) -> list[str]:
+    """Name the groups of latents of a ladder, from top to bottom."""
+    config = runs.config(key)
+    assert isinstance(config, VAEConfig)
+    sides = [COARSE] * config.groups + [FINE] * config.groups
+    return [f"{number}: {config.latent} maps of {side}×{side}" for number, side in enumerate(sides, 1)]
+
+
+def through_ladder(key: RunKey, index: int, draw: int, visible: tuple[bool, ...] | None) -> dict[str, object]:
+    """Return a ladder's rate for each group, and pixel means and distortion in training and in prediction, for one draw."""
+    return _through_ladder(key, index, draw, visible, runs.images(key).test)
+
+
+@st.cache_data(max_entries=KEPT, show_spinner=False)
+def _through_ladder(
+    key: RunKey, index: int, draw: int, visible: tuple[bool, ...] | None, _test: Split
+) -> dict[str, object]:
+    model = runs.model(key)
+    assert isinstance(model, Ladder)
+    shown = None if visible is None else torch.tensor(visible)
+    x, c = held_out(model.config, _test, torch.tensor([index]), shown)
+    epsilon = draws(key, index, draw + 1)[draw:, None]
+    with torch.inference_mode():
+        inferred = model.infer(x, c, epsilon)
+        ways = {"training": inferred, "prediction": model.draw(c, epsilon)}
+        likelihoods = {way: model.likelihood(latents, c) for way, latents in ways.items()}
+        sizes = [group.size for group in model.groups]
+        return {
+            "rates": [float(part.sum()) for part in inferred.rate[0, 0].split(sizes)],
+            "guess": encoded(as_bytes(inferred.context[2][:, 0].flatten(1))) if model.seen else None,
+            "means": {way: encoded(as_bytes(completed(found, c))) for way, found in likelihoods.items()},
+            "distortion": {way: -float(found.log_prob(x)) for way, found in likelihoods.items()},
+        }
+
+
+def encoded(ink: np.ndarray) -> str:
+    """Return the bytes of an image in Base64."""
+    return base64.b64encode(ink.tobytes()).decode()

@@ -1,0 +1,150 @@
+"""A figure of a model's networks, through which one test image flows. The address keeps its state."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.browser import source
+from app.cached import flow, runs
+from app.cached.runs import RunKey
+from app.live import latent_sliders, live_decoder, network_code
+from cvae_core.config.flavours import Config
+from cvae_core.config.quadrant_names import NAMES, canonical
+from cvae_core.data.masks import PROPER_SETS, SIDE, flags
+from cvae_core.errors import ConfigError
+
+FIGURE = "networks"  # the component's key
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+MODES = ("training", "prediction")
+DRAW, MODE, VISIBLE, NOISE = "draw", "mode", "visible", re.compile(r"e([1-9][0-9]{0,3})")  # names in the address
+
+_figure = st.components.v2.component(
+    "cvae_networks",
+    html='<div class="how"></div>',
+    css=source("common.css", "how.css"),
+    js=source("network.js", "component.js", "how.js"),
+)
+
+
+def figure(key: RunKey, index: int) -> str | None:
+    """Show the figure for a test image; return the set of visible quadrants, or None if the condition has no pixels."""
+    config, given = runs.config(key), flow.given(key, index)
+    state = _state(config)
+    visible = state["visible"] or given.visible
+    ladder = config.hierarchical
+    shown = None if visible is None else tuple(visible)
+    _figure(
+        key=FIGURE,
+        data={
+            "run": f"{key.name} {key.weights}",
+            "subject": f"{key.name} {index}",
+            "network": live_decoder.network_name(key, recognition=True),
+            "model": _described(config),
+            "shape": (1, SIDE, SIDE),
+            "x": flow.encoded(given.x),
+            "label": given.label,
+            "visible": given.visible,
+            "sets": PROPER_SETS.tolist() if config.any_set else [],
+            "noise": [[]] * flow.DRAWS if ladder else flow.draws(key, index).tolist(),
+            "units": _units(key),
+            "first": config.units if ladder else latent_sliders.FIRST_SLIDERS,
+            "range": latent_sliders.NOISE_RANGE,
+            "step": latent_sliders.NOISE_STEP,
+            "lines": network_code.lines(config, _described(config)["prior"]),
+            "state": state,
+            "computed": flow.through_ladder(key, index, state["draw"], shown) if ladder else None,
+        },
+        on_state_change=lambda: write(live_decoder.news(FIGURE, "state"), config),
+    )
+    if not ladder:
+        live_decoder.send(key, recognition=True)
+    return None if visible is None else _named(visible)
+
+
+def _described(config: Config) -> dict[str, Any]:
+    """Describe a model's parts for the figure."""
+    learned = getattr(config, "prior", "standard") == "learned"
+    return {
+        "condition": config.given[0] if config.given else None,
+        "prior": "network" if config.reads_images or config.hierarchical else "learned" if learned else "standard",
+        "seesCondition": getattr(config, "decoder_sees_condition", bool(config.given)),
+        "gsnn": config.objective.gsnn,
+    }
+
+
+def _units(key: RunKey) -> list[dict[str, object]]:
+    """Return the dimensions of z in descending order of the run's rate, or the groups of a ladder."""
+    if runs.config(key).hierarchical:
+        return [{"unit": unit, "name": name} for unit, name in enumerate(flow.groups(key))]
+    return [
+        {"unit": unit, "name": f"z{unit + 1}".translate(SUBSCRIPTS)} for unit in latent_sliders.by_rate(runs.rates(key))
+    ]
+
+
+def _state(config: Config) -> dict[str, Any]:
+    """Return the figure's state from the address; invalid values are ignored."""
+    given = st.query_params
+    noises = {int(found[1]) - 1: given[name] for name in given if (found := NOISE.fullmatch(name))}
+    told = {
+        "draw": int(given[DRAW]) if re.fullmatch("[0-9]{1,3}", given.get(DRAW, "")) else 0,
+        "moved": dict(sorted(noises.items())),
+        "visible": _flags(given.get(VISIBLE)),
+        "mode": given.get(MODE),
+    }
+    return _checked(told, config)
+
+
+def _checked(told: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Return a state without the values that are invalid: an address, or a manipulated browser, may contain any."""
+    draw, moved, visible, mode = (told.get(name) for name in ("draw", "moved", "visible", "mode"))
+    sets = PROPER_SETS.tolist() if config.any_set else []
+    noises = (
+        {int(unit): _noise(value) for unit, value in moved.items() if str(unit).isdecimal()}
+        if isinstance(moved, Mapping)
+        else {}
+    )
+    return {
+        "draw": draw if type(draw) is int and 0 <= draw < flow.DRAWS else 0,
+        "moved": {str(unit): value for unit, value in sorted(noises.items()) if value is not None and _has(config, unit)},
+        "visible": visible if visible in sets else None,
+        "mode": mode if mode in MODES else MODES[0],
+    }  # fmt: skip
+
+
+def _has(config: Config, unit: int) -> bool:
+    return unit < config.latents and not config.hierarchical
+
+
+def _noise(given: object) -> float | None:
+    """Return the slider's nearest value, or None if the input is not a number within its range."""
+    try:
+        value = float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return latent_sliders.on_slider(value) if abs(value) <= latent_sliders.NOISE_RANGE else None
+
+
+def write(told: object, config: Config) -> None:
+    """Write a state of the figure to the address, without the values that are the default."""
+    state = _checked(told if isinstance(told, Mapping) else {}, config)
+    query = {f"e{int(unit) + 1}": f"{value:g}" for unit, value in state["moved"].items()}
+    query |= {DRAW: str(state["draw"])} if state["draw"] else {}
+    query |= {MODE: state["mode"]} if state["mode"] != MODES[0] else {}
+    query |= {VISIBLE: _named(state["visible"])} if state["visible"] else {}
+    for name in [name for name in st.query_params if name in (DRAW, MODE, VISIBLE) or NOISE.fullmatch(name)]:
+        if name not in query:
+            del st.query_params[name]
+    st.query_params.update(query)
+
+
+def _named(visible: Sequence[bool]) -> str:
+    return canonical("+".join(name for name, seen in zip(NAMES, visible, strict=True) if seen))
+
+
+def _flags(names: str | None) -> list[bool] | None:
+    try:
+        return None if names is None else flags(names).tolist()
+    except ConfigError:
+        return None
