@@ -36,5 +36,5 @@ else:
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
         st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
-        elements.leave_fingers_to_the_page()
+        elements.run_scripts()
     url_state.tell()

@@ -30,13 +30,13 @@ cards = list(CARDS.items())
 for row in (cards[:2], cards[2:4], cards[4:]):
     for column, (question, preview) in zip(st.columns(2, gap="medium"), row, strict=True):
         with column.container(border=True, height="stretch"), elements.sentences():
-            st.subheader(plain(question), anchor=False)
+            elements.heading(plain(question))
             preview()
 with st.expander("A one-minute tour", icon=":material/tour:"):
     for number, (page, words) in enumerate(TOUR, start=1):
         st.markdown(f"{number}. {words}")
         elements.link(page, plain(PAGES[page].question))
-st.subheader("Runs and images on this machine", anchor=False)
+elements.heading("Runs and images on this machine")
 run_table.runs_here()
 elements.explanation(
     "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "

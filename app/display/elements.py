@@ -74,7 +74,7 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
-_TOUCH = f"<style>{source('touch.css')}</style><script>{source('touch.js')}</script>"
+_SCRIPTS = f"<style>{source('touch.css', 'glossary.css')}</style><script>{source('touch.js', 'glossary.js')}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -82,9 +82,9 @@ def keep_pixels_crisp() -> None:
     st.html(_CRISP)
 
 
-def leave_fingers_to_the_page() -> None:
-    """Let a finger on a chart scroll the page, unless a tool of the chart is selected."""
-    st.html(_TOUCH, unsafe_allow_javascript=True)
+def run_scripts() -> None:
+    """Show the explanations of terms, and let a finger on a chart scroll the page, unless a tool of the chart is selected."""
+    st.html(_SCRIPTS, unsafe_allow_javascript=True)
 
 
 @contextmanager
@@ -215,13 +215,23 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
 def title(words: Markdown, claim: Markdown) -> None:
     """Show the title of a page or a view, and its claim in one or two sentences."""
-    st.title(words)
+    st.title(glossary.marked(words))
     explained(claim)
 
 
 def explained(text: Markdown) -> None:
-    """Show a text with the glossary's explanations of its terms on hover."""
-    st.markdown(text, help=glossary.terms_in(text))
+    """Show a text in which the glossary's terms are explained on hover and focus."""
+    st.markdown(glossary.marked(text))
+
+
+def caption(text: Markdown) -> None:
+    """Show a caption in which the glossary's terms are explained on hover and focus."""
+    st.caption(glossary.marked(text))
+
+
+def heading(text: Markdown) -> None:
+    """Show the heading of a section in which the glossary's terms are explained on hover and focus."""
+    st.subheader(glossary.marked(text), anchor=False)
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:

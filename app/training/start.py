@@ -8,7 +8,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements
+from app.display import elements, glossary
 from app.display.plain_text import Markdown, plain
 from app.training.follow import FOLLOW, duration
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
@@ -39,7 +39,7 @@ MORE = ("width", "depth", "batch_size")
 
 def show() -> None:
     """Offer to start a new run."""
-    st.subheader("A new run", anchor=False)
+    elements.heading("A new run")
     root = default_root()
     try:
         config = _config()
@@ -67,7 +67,7 @@ def show() -> None:
             st.session_state[STARTED] = st.session_state.get(STARTED, 0) + 1
             st.rerun()
     with elements.sentences():
-        st.caption(_estimate(config, baseline))
+        elements.caption(_estimate(config, baseline))
 
 
 def _config() -> Config:
@@ -77,7 +77,13 @@ def _config() -> Config:
         flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
         flavour = st.selectbox("Model", flavours, format_func=_offered, key="new-flavour")
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
-        preset = st.selectbox("Preset", presets, index=presets.index(DEFAULT_PRESET), key=f"new-preset-{flavour}")
+        preset = st.selectbox(
+            "Preset",
+            presets,
+            index=presets.index(DEFAULT_PRESET),
+            key=f"new-preset-{flavour}",
+            help=glossary.explained("preset"),
+        )
         dataset = st.selectbox("Data set", get_args(Dataset), format_func=fingerprints.named_here, key="new-dataset")
     changes: dict[str, Any] = {"dataset": dataset}
     defaults, form = preset_of(flavour, preset, dataset), f"{flavour}-{preset}-{dataset}"
@@ -87,24 +93,33 @@ def _config() -> Config:
         if defaults.latents:
             changes |= _objective(defaults, flavour)
             latent = defaults.to_json()["latent"]
-            changes["latent"] = st.number_input("Latent dimensions", value=latent, key=f"new-latent-{form}")
+            changes["latent"] = st.number_input(
+                "Latent dimensions", value=latent, key=f"new-latent-{form}", help=glossary.explained("latent vector")
+            )
     with st.container(horizontal=True):
-        changes["epochs"] = st.number_input("Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}")
+        changes["epochs"] = st.number_input(
+            "Epochs, at most", value=defaults.epochs, key=f"new-epochs-{form}", help=glossary.explained("epoch")
+        )
         changes["patience"] = st.number_input(
             "Patience", value=defaults.patience, step=1, placeholder="never", key=f"new-patience-{form}",
             help="Epochs without a better validation bound until training stops; empty: never",
         )  # fmt: skip
         changes["learning_rate"] = st.number_input(
-            "Learning rate", value=defaults.learning_rate, format="%g", step=1e-4, key=f"new-rate-{form}"
+            "Learning rate",
+            value=defaults.learning_rate,
+            format="%g",
+            step=1e-4,
+            key=f"new-rate-{form}",
+            help=glossary.explained("learning rate"),
         )
-        changes["seed"] = st.number_input("Seed", value=0, key="new-seed")
+        changes["seed"] = st.number_input("Seed", value=0, key="new-seed", help=glossary.explained("seed"))
     with st.expander("More settings", icon=":material/tune:"):
         with st.container(horizontal=True):
             for field in MORE:
                 label = plain(field.replace("_", " ").capitalize())
                 changes[field] = st.number_input(label, value=getattr(defaults, field), key=f"new-{field}-{form}")
             changes["pixels"] = st.selectbox("Pixels", get_args(Pixels), key="new-pixels")
-        st.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
+        elements.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
     return configure(flavour, preset, **changes)
 
 

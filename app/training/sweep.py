@@ -148,7 +148,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
             "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="Nats per image, best epoch")
         },
     )
-    st.caption(
+    elements.caption(
         f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. For up to "
         f"{sweep.LARGEST} runs, use `python -m cvae_core sweep FILE.toml` in a shell."
     )

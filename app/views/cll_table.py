@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, plotly_charts
+from app.display import elements, glossary, plotly_charts
 from app.display.plain_text import code, plain
 from app.display.provenance import provenance
 from app.views import cll_estimate, code_snippets
@@ -46,7 +46,7 @@ def preview() -> None:
         config=plotly_charts.BARE_CONFIG,
     )
     cell = next(iter(figures.values()))
-    st.caption(
+    elements.caption(
         f"−log p(hidden | visible), nats per image, by importance sampling with S = {cell.samples:,} over "
         f"{cell.images:,} test images; lower is better"
     )
@@ -71,7 +71,7 @@ def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
 
 def table(pivot: Pivot) -> None:
     """Show one table; a click on a number shows how it was computed."""
-    st.subheader(plain(pivot.title), anchor=False)
+    elements.heading(plain(pivot.title))
     frame = pivot.frame().assign(model=[line.title for line in pivot.lines])
     longest = max(map(len, frame["model"]))
     widths = {"model": max(LEAST_WIDTH, min(LETTER * longest, MOST_WIDTH)), **WIDTHS}
@@ -91,7 +91,7 @@ def table(pivot: Pivot) -> None:
         column_order=["model", *pivot.columns, *WIDTHS],  # so that a phone shows at least one number
     )
     for words in filter(None, (pivot.note, *pivot.troubles)):
-        st.caption(plain(words))
+        elements.caption(plain(words))
     for row, column in marked:
         if entry := pivot.lines[row].cells.get(column):
             with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center"):
@@ -171,7 +171,7 @@ def scored() -> None:
 
 def settling() -> None:
     """Show the bias of prior Monte Carlo: all estimators against the number of draws."""
-    st.subheader("Why prior Monte Carlo is usually too high", anchor=False)
+    elements.heading("Why prior Monte Carlo is usually too high")
     settled = run_pickers.curve(FIRST_RUN)
     if settled is None:
         return
@@ -188,7 +188,7 @@ def settling() -> None:
 
 def judged() -> None:
     """Show how an independent classifier reads generated digits."""
-    st.subheader("Does a classifier recognise the generated digits?", anchor=False)
+    elements.heading("Does a classifier recognise the generated digits?")
     found = library.judgements()
     if not found:
         st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
@@ -214,7 +214,7 @@ def judged() -> None:
 
 def estimate_anew() -> None:
     """Let the visitor compute an estimate of a run's cells on this page."""
-    st.subheader("Estimate it yourself", anchor=False)
+    elements.heading("Estimate it yourself")
     everything = sorted(
         library.run_keys().items(),
         key=lambda item: (bool(library.other_images(item[1])), item[0] != FIRST_RUN, item[0]),
@@ -230,13 +230,17 @@ def estimate_anew() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.run("Run", here, key="estimate")
-        samples = controls.whole_number("S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws")
+        samples = controls.whole_number(
+            "S, draws per image", 1, MAX_SAMPLES, default=LIVE_SAMPLES, key="draws", words=glossary.explained("draw")
+        )
         most = len(library.images(key).test)
-        images = controls.whole_number("N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over")
+        images = controls.whole_number(
+            "N, test images", 1, most, default=min(LIVE_IMAGES, most), key="over", words=glossary.explained("N")
+        )
         seed = controls.seed()
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             cll_estimate.begin(key, samples, images, seed)
     kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in cll_estimate.KEPT)
-    st.caption(
+    elements.caption(
         f"Complete estimates with {kept} images (or all, if fewer) are stored in the table. Others are shown to you only."
     )

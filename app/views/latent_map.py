@@ -93,7 +93,7 @@ def named(embedding: Embedding, indices: Sequence[int]) -> Markdown:
 
 def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     """Show one point: image, reconstruction, rate, neighbours in z, and samples for the same condition."""
-    st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
+    elements.heading(f"Test image {index}, a {maps.label(embedding, index):d}")
     close = neighbours(embedding, index, NEIGHBOURS)
     if why := runs.lacks_images(key):
         st.info(f"Its nearest neighbours in z: {named(embedding, close)}. Their pictures need the images. {why}")
@@ -109,7 +109,7 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
     alt = f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition"
     elements.picture(figure, f"{key.name}-point-{index}", alt)
     given = runs.config(key).given_of(maps.label(embedding, index))
-    st.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {plain(given)}.")
+    elements.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {plain(given)}.")
 
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
@@ -128,7 +128,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
         st.selectbox("Its label", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
     if near:
         labels = named(embedding, near)
-        st.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")
+        elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")
 
 
 def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
@@ -136,12 +136,12 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
     rows = np.flatnonzero(np.isin(embedding.indices, selected))
     by_digit = rows[np.argsort(embedding.labels[rows], kind="stable")]
     indices = tuple(embedding.indices[by_digit].tolist())
-    st.subheader(f"{len(indices):,} selected", anchor=False)
+    elements.heading(f"{len(indices):,} selected")
     if len(indices) < len(selected):
-        st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
+        elements.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
     shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # evenly spaced, because they are sorted by digit
     if why := runs.lacks_images(key):
-        st.caption(f"Their pictures need the images. {why}")
+        elements.caption(f"Their pictures need the images. {why}")
     elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         settings = {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)}
@@ -159,16 +159,16 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
 def traversal(key: RunKey, embedding: Embedding, start: int) -> None:
     """Show an interpolation from the chosen point to another one."""
     if why := runs.lacks_images(key):
-        st.caption(f"The interpolation needs the images. {why}")
+        elements.caption(f"The interpolation needs the images. {why}")
         return
     highest = int(embedding.indices.max())
     end = controls.whole_number("To test image", 0, highest, default=1, key=map_selection.ROUTE_END)
     if end not in embedding.indices:
-        st.caption("That image is not on the map.")
+        elements.caption("That image is not on the map.")
         return
     if runs.config(key).given:
         first, second = (runs.config(key).given_of(maps.label(embedding, index)) for index in (start, end))
-        st.caption(
+        elements.caption(
             f"Condition of the upper row: {plain(first)}, from the first image. Lower row: {plain(second)}, from the second."
         )
     settings = {"start": start, "end": end, "steps": WALK_STEPS}
@@ -206,7 +206,7 @@ def chart(
             alt=alt,
         )
     drawn = None if prior is None else len(prior)
-    st.caption(words(embedding, layout, drawn) + (" Hover over a point to see its digit." if images else ""))
+    elements.caption(words(embedding, layout, drawn) + (" Hover over a point to see its digit." if images else ""))
     with st.container(horizontal=True):
         file = f"{key.name}-{layout.method}{'' if prior is None else f'-draws-{seed}'}.csv"
         said = "Index, label, coordinates and z of each point"
@@ -260,7 +260,7 @@ def second_chart(key: RunKey, layout: Layout, seed: int | None) -> None:
         config=map_chart.SOLID_CONFIG if layout.dimensions == 3 else map_chart.MAP_CONFIG,
     )
     run_pickers.tell_trouble(key.name)
-    st.caption(
+    elements.caption(
         f"{code(runs.label(key.name))}: {plain(runs.config(key).summary)}. A VAE has to encode the digit in z, because its "
         "decoder has no other input. A label CVAE is given the digit, so z need not encode it: its map usually mixes all ten."
     )

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, glossary, plotly_charts
 from app.display.plain_text import code
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -35,13 +35,13 @@ def preview() -> None:
         "The distortion of runs against their rate, one mark per weight β",
         config=plotly_charts.BARE_CONFIG,
     )
-    st.caption("Distortion and rate by β, the weight of the rate. Their sum, −ELBO, is usually lowest at β = 1")
+    elements.caption("Distortion and rate by β, the weight of the rate. Their sum, −ELBO, is usually lowest at β = 1")
     elements.link("why", "See all questions")
 
 
 def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
-    st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
+    elements.heading("Sum or mean over the pixels? And what is β?")
     elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
         f"log-likelihood is averaged over {PIXELS} pixels but the rate is summed, the rate has {PIXELS} times its weight: "
@@ -60,7 +60,7 @@ def sum_or_mean() -> None:
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
     default = "1" if "1" in names else next(iter(names))
-    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default)]
+    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default, glossary.explained("β"))]
     key = family[beta]
     marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
     wide, narrow = st.columns(2, gap="large")
@@ -72,7 +72,7 @@ def sum_or_mean() -> None:
             "The distortion of runs against their rate, one mark per weight β",
         )
         rate, distortion = marks[beta]
-        st.caption(
+        elements.caption(
             f"{code(key.name)}, validation images: distortion {distortion:.1f} + rate {rate:.1f} = −ELBO "
             f"{distortion + rate:.1f} nats per image. Points on a dotted line have equal ELBO; lower is better."
         )
@@ -92,7 +92,7 @@ def sum_or_mean() -> None:
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples and reconstructions of a run."""
     labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
-    st.markdown("**Samples** from the prior, one label per row")
+    elements.explained("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,
         recipes.samples,
@@ -102,9 +102,9 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
         f"Samples of the run whose β is {beta:g}",
     )
     if why := runs.lacks_images(key):
-        st.caption(f"Reconstructions need the images. {why}")
+        elements.caption(f"Reconstructions need the images. {why}")
         return
-    st.markdown("**Test digits** above their reconstructions")
+    elements.explained("**Test digits** above their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     run_pictures.show(
         key,
@@ -118,7 +118,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
 
 def elbo_or_sampling() -> None:
     """Show both estimates by number of draws: for a model with a known likelihood, and for a run."""
-    st.subheader("ELBO or importance sampling?", anchor=False)
+    elements.heading("ELBO or importance sampling?")
     elements.explained(
         "Both use draws from $q(z \\mid x, c)$, and in expectation both are upper bounds on $-\\log p(x \\mid c)$. The ELBO "
         "averages logarithms: more draws reduce its variance but not its gap, "
@@ -137,7 +137,7 @@ def elbo_or_sampling() -> None:
         "known",
         "Importance sampling decreases from −ELBO to the exact value as draws are added",
     )
-    st.caption(
+    elements.caption(
         f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the exact value is {found.exact:.1f} "
         f"nats, −ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
         f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. If $q$ is too narrow, the estimate usually converges "
@@ -151,7 +151,9 @@ def elbo_or_sampling() -> None:
             "by-draws",
             f"−ELBO and importance sampling by {name} against the number of draws",
         )
-        st.caption(f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them.")
+        elements.caption(
+            f"The first {cells[0].images:,} test images, {code(name)}; the bars are standard errors over them."
+        )
     elements.link("cll", "See why prior Monte Carlo is usually too high", figures="Number of draws")
     elements.explanation(
         "With one draw, the expectation of importance sampling equals the ELBO; more draws never loosen the bound (Burda et "
@@ -164,7 +166,7 @@ def elbo_or_sampling() -> None:
 
 def not_zero() -> None:
     """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
-    st.subheader("Why is the best possible figure not zero?", anchor=False)
+    elements.heading("Why is the best possible figure not zero?")
     elements.explained(
         "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
         "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
@@ -187,7 +189,7 @@ def not_zero() -> None:
         numbers = ("floor", "lowest figure", "above the floor")
         columns = {name: st.column_config.NumberColumn(format="%.1f") for name in numbers}
         st.dataframe(floors, hide_index=True, height="content", column_config=columns)
-        st.caption(
+        elements.caption(
             "Test images, nats per image: the entropy of the scored pixels and the lowest stored figure. The difference is "
             "computed before rounding."
         )

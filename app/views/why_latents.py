@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, glossary, plotly_charts
 from app.display.plain_text import code, plain
 from app.live import latent_sliders
 from app.views import code_snippets
@@ -24,7 +24,7 @@ COUNTS = tuple(2**power for power in range(9))  # numbers of samples averaged
 
 def why_the_prior() -> None:
     """Show completions with z from the posterior, from the prior and from N(0, I)."""
-    st.subheader("Why is z drawn from the posterior in training but from the prior at test time?", anchor=False)
+    elements.heading("Why is z drawn from the posterior in training but from the prior at test time?")
     elements.explained(
         "Because $q(z \\mid x, c)$ needs the image $x$, which is unknown at test time. In training it gives $z$ that explain "
         "the image, which draws from the prior rarely do. The rate penalises its distance from $p(z \\mid c)$, so that "
@@ -47,7 +47,7 @@ def why_the_prior() -> None:
         rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
     )
     posterior, prior, ignorant = costs.by_source(key)
-    st.caption(
+    elements.caption(
         f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: distortion {posterior.distortion:.1f} + "
         f"rate {posterior.rate:.1f} = −ELBO {posterior.total:.1f} nats. From $p(z \\mid c)$, without a rate: distortion "
         f"{prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion {ignorant.distortion:.1f} nats."
@@ -66,7 +66,7 @@ def why_the_prior() -> None:
 
 def collapsed() -> None:
     """Show the rate per unit, and how the ELBO changes if one unit is fixed to its prior mean."""
-    st.subheader("What is posterior collapse?", anchor=False)
+    elements.heading("What is posterior collapse?")
     elements.explained(
         "A unit of $z$ has collapsed if $q(z_j \\mid x, c)$ equals the prior for every image. Its rate is then 0, and it "
         "carries no information for the decoder. A unit usually collapses if it would save less distortion than its rate "
@@ -83,7 +83,14 @@ def collapsed() -> None:
         units = {f"z{dimension + 1}": dimension for dimension in latent_sliders.by_rate(rates)}
         names = list(units)
         name = controls.or_default(
-            st.selectbox("Unit fixed to its prior mean", names, key=f"unit-{len(units)}", bind="query-params"), names[0]
+            st.selectbox(
+                "Unit fixed to its prior mean",
+                names,
+                key=f"unit-{len(units)}",
+                bind="query-params",
+                help=glossary.explained("unit"),
+            ),
+            names[0],
         )
     unit, indices = units[name], figures.one_of_each(key)[:COLUMNS]
     wide, narrow = st.columns(2, gap="large")
@@ -108,12 +115,12 @@ def collapsed() -> None:
         worth = "collapsed: it carries almost no information" if rates[unit] < DEAD_RATE else "worth its rate"
         if less.total < whole.total and rates[unit] >= DEAD_RATE:
             worth = "not worth its rate"
-        st.markdown(
+        elements.explained(
             f"Without {plain(name)}: distortion {costs.signed(less.distortion - whole.distortion)} nats, rate "
             f"{costs.signed(less.rate - whole.rate)}, so −ELBO **{costs.signed(less.total - whole.total)}** nats per image. "
             f"The unit is {worth}."
         )
-        st.caption(
+        elements.caption(
             f"{costs.first_images(key)}, one draw from the recognition network each. Every number, also the sum, is "
             "rounded separately."
         )
@@ -130,7 +137,7 @@ def collapsed() -> None:
 
 def without_the_label() -> None:
     """Show reconstructions of images and their −ELBO with another label, and without a label."""
-    st.subheader("What does the decoder lose without the label?", anchor=False)
+    elements.heading("What does the decoder lose without the label?")
     elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
         "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually closer "
@@ -154,7 +161,7 @@ def without_the_label() -> None:
     )
     own, other = costs.of_label(key, label)
     lost = f"{other.total - own.total:.1f}".replace("-", "−")
-    st.caption(
+    elements.caption(
         f"{costs.first_images(key)}, except every {label}: −ELBO {own.total:.1f} nats with their own label, "
         f"{other.total:.1f} with the label {label}. The wrong label costs **{lost} nats** per image."
     )
@@ -184,7 +191,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
         rows=("image", "VAE, no label"),
     )
     without, given = costs.of_all(vae), costs.of_all(key)
-    st.caption(
+    elements.caption(
         f"{costs.first_images(key)}. {code(runs.label(vae.name))}, without labels: −ELBO {without.total:.1f} nats, of which "
         f"the rate is {without.rate:.1f}. {code(runs.label(key.name))}, with the true labels: −ELBO {given.total:.1f} nats, "
         f"of which the rate is {given.rate:.1f}."
@@ -193,7 +200,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
 
 def blurred() -> None:
     """Show that the mean of many samples resembles the baseline's prediction, and ink drawn from pixel means."""
-    st.subheader("Why are completions blurred?", anchor=False)
+    elements.heading("Why are completions blurred?")
     elements.explained(
         "Because the mean of sharp digits is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
         "over all completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many "
@@ -219,7 +226,7 @@ def blurred() -> None:
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
-    st.caption(
+    elements.caption(
         f"Per digit, the mean of {count} differs from the baseline's prediction by the ink of **{apart:.1f} pixels**, one "
         f"sample by {one_apart:.1f}."
     )
