@@ -24,7 +24,7 @@ else:
     from app.display import elements
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
-    from app.widgets import url_state
+    from app.widgets import tour_control, url_state
     from cvae_core.system import logs
 
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
@@ -35,6 +35,8 @@ else:
     url_state.remember()
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
-        st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
+        page = st.navigation([page.streamlit_page() for page in PAGES.values()])
+        tour_control.beside_the_page()
+        page.run()
         elements.run_scripts()
     url_state.tell()

@@ -74,7 +74,8 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
-_SCRIPTS = f"<style>{source('touch.css', 'glossary.css')}</style><script>{source('touch.js', 'glossary.js')}</script>"
+_STYLES, _PROGRAMS = source("touch.css", "glossary.css", "tour.css"), source("touch.js", "glossary.js")
+_SCRIPTS = f"<style>{_STYLES}</style><script>{_PROGRAMS}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -264,6 +265,12 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
     st.image(grid.png(picture), output_format="PNG", alt=alt)
 
 
-def link(page: str, label: Markdown, **query: str) -> None:
+def link(page: str, label: Markdown, /, *, symbol: str = "arrow_forward", **query: str) -> None:
     """Show a link to another page, with query parameters for its controls."""
-    st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:", query_params=query)
+    st.page_link(PAGES[page].streamlit_page(), label=label, icon=f":material/{symbol}:", query_params=query)
+
+
+def scroll_to(key: Markdown, moment: int) -> None:
+    """Scroll the page to the element with a key, or to the top if that is "", once at every new `moment`."""
+    selector = f".st-key-{key}" if key else ""
+    st.html(f"<script>({source('tour.js')})({selector!r}, {moment});</script>", unsafe_allow_javascript=True)

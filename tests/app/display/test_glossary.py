@@ -9,6 +9,8 @@ from app.display.plain_text import code, plain
 from tests.app.conftest import Visit
 from tests.test_docs import glossary as read
 
+pytestmark = pytest.mark.usefixtures("marked_terms")
+
 MARK = re.compile(rf'\[([^\]]*)\]\({glossary.LINK} "((?:[^"\\]|\\.)*)"\)')
 
 
