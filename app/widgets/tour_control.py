@@ -49,6 +49,8 @@ def _current() -> int:
     number: int = st.session_state.setdefault(_STEP, 0)
     if number:
         st.query_params[PARAMETER] = str(number)
+    else:
+        st.query_params.pop(PARAMETER, None)
     return number
 
 
