@@ -24,7 +24,7 @@ else:
     from app.display import elements, presenter
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
-    from app.widgets import url_state
+    from app.widgets import tour_control, url_state
     from cvae_core.system import logs
 
     st.set_page_config(
@@ -41,7 +41,8 @@ else:
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
+        tour_control.beside_the_page()
         presenter.show_switch(chosen.url_path or next(iter(PAGES)))
         chosen.run()
-        elements.let_the_browser_serve()
+        elements.run_scripts()
     url_state.tell()

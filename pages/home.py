@@ -4,10 +4,10 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements
-from app.display.navigation import PAGES, TOUR
 from app.display.plain_text import plain
 from app.training import replay, run_table
 from app.views import cll_table, generate_digits, inpaint_digits, latent_map, why_bound
+from app.widgets import tour_control
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import elbo
 
@@ -26,17 +26,17 @@ elements.title(
     "label. The latent vector $z$ represents what $c$ leaves open: another draw of $z$ gives another image.",
 )
 runs.rerun_when_runs_change()
+with st.container(border=True):
+    elements.heading("A tour in eight steps")
+    elements.explained("It takes about ten minutes. Each step opens a picture, and the sidebar says what to see in it.")
+    tour_control.contents()
 cards = list(CARDS.items())
 for row in (cards[:2], cards[2:4], cards[4:]):
     for column, (question, preview) in zip(st.columns(2, gap="medium"), row, strict=True):
         with column.container(border=True, height="stretch"), elements.sentences():
-            st.subheader(plain(question), anchor=False)
+            elements.heading(plain(question))
             preview()
-with st.expander("A one-minute tour", icon=":material/tour:"):
-    for number, (page, words) in enumerate(TOUR, start=1):
-        st.markdown(f"{number}. {words}")
-        elements.link(page, plain(PAGES[page].question))
-st.subheader("Models on this machine", anchor=False)
+elements.heading("Models on this machine")
 run_table.models_here()
 elements.explanation(
     "Training maximises the *evidence lower bound*: the expected log-likelihood of the image for $z$ drawn from "

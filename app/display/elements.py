@@ -85,7 +85,9 @@ _CRISP = """<style>
     [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
 }
 </style>"""
-_SERVED_HERE = f"<style>{source('touch.css', 'buttons.css')}</style><script>{source('touch.js', 'buttons.js')}</script>"
+_STYLES = source("touch.css", "buttons.css", "glossary.css", "tour.css")
+_PROGRAMS = source("touch.js", "buttons.js", "glossary.js")
+_SCRIPTS = f"<style>{_STYLES}</style><script>{_PROGRAMS}</script>"
 
 
 def keep_pixels_crisp() -> None:
@@ -93,9 +95,9 @@ def keep_pixels_crisp() -> None:
     st.html(_CRISP)
 
 
-def let_the_browser_serve() -> None:
-    """Let a finger on a chart scroll the page, unless a tool is selected; let buttons copy code and save charts as SVG."""
-    st.html(_SERVED_HERE, unsafe_allow_javascript=True)
+def run_scripts() -> None:
+    """Explain terms, let buttons copy code and save charts as SVG, and let a finger on a chart scroll the page."""
+    st.html(_SCRIPTS, unsafe_allow_javascript=True)
 
 
 @contextmanager
@@ -243,14 +245,24 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
 def title(words: Markdown, claim: Markdown) -> None:
     """Show the title of a page or a view, and its claim in one or two sentences."""
-    st.title(words)
+    st.title(glossary.marked(words))
     if not presenter.is_on():
         explained(claim)
 
 
 def explained(text: Markdown) -> None:
-    """Show a text with the glossary's explanations of its terms on hover."""
-    st.markdown(text, help=glossary.terms_in(text))
+    """Show a text in which the glossary's terms are explained on hover and focus."""
+    st.markdown(glossary.marked(text))
+
+
+def caption(text: Markdown) -> None:
+    """Show a caption in which the glossary's terms are explained on hover and focus."""
+    st.caption(glossary.marked(text))
+
+
+def heading(text: Markdown) -> None:
+    """Show the heading of a section in which the glossary's terms are explained on hover and focus."""
+    st.subheader(glossary.marked(text), anchor=False)
 
 
 def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
@@ -288,6 +300,12 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
     st.image(grid.png(picture), output_format="PNG", alt=alt)
 
 
-def link(page: str, label: Markdown, **query: str) -> None:
+def link(page: str, label: Markdown, /, *, symbol: str = "arrow_forward", **query: str) -> None:
     """Show a link to another page, with query parameters for its controls."""
-    st.page_link(PAGES[page].streamlit_page(), label=label, icon=":material/arrow_forward:", query_params=query)
+    st.page_link(PAGES[page].streamlit_page(), label=label, icon=f":material/{symbol}:", query_params=query)
+
+
+def scroll_to(key: Markdown, moment: int) -> None:
+    """Scroll the page to the element with a key, or to the top if that is "", once at every new `moment`."""
+    selector = f".st-key-{key}" if key else ""
+    st.html(f"<script>({source('tour.js')})({selector!r}, {moment});</script>", unsafe_allow_javascript=True)

@@ -1,37 +1,55 @@
-"""The terms of docs/glossary.md, which pages explain on hover; the file's first lines describe its format."""
+"""The terms of docs/glossary.md, which pages explain on hover and focus; the file's first lines describe its format."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from app.display.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
-MOST = 8  # explained terms per text
+LINK = "#glossary"  # marks the terms for glossary.js and glossary.css; nothing has this address
+EVERYDAY = (
+    r"(?:Draw|Run)\b|grey(?! pixel)"  # in "Draw a digit", "Run it in a shell" and "a grey quadrant" they are no terms
+)
+# Formulas, code, links and icons have no marked terms.
+_SKIPPED = r"\$[^$]*\$|(?<!\\)(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`)|\[[^\]]*\]\([^)]*\)|:material/\w+:"
 
 
 @cache
-def entries() -> dict[tuple[str, ...], str]:
-    """Return the sentence of each term by the term's names."""
+def entries() -> Mapping[str, str]:
+    """Return the sentence of each name of a term."""
     text = (REPOSITORY / "docs" / "glossary.md").read_text()
     found = re.findall(r"^\*\*(.+?)\*\*: ([^$]+?)(?=\n\$|\n\n|\s*\Z)", text, flags=re.MULTILINE)
-    return {tuple(names.split(" / ")): " ".join(sentence.split()) for names, sentence in found}
+    return {name: " ".join(sentence.split()) for names, sentence in found for name in names.split(" / ")}
 
 
-def terms_in(text: Markdown) -> Markdown | None:
-    """Explain the first terms of the glossary that a text uses, in its order; None if it uses none.
+def explained(name: str) -> Markdown:
+    """Return a term with its sentence, for the help of a control that sets it."""
+    return f"**{plain(name)}**: {plain(entries()[name])}"
+
+
+def marked(text: Markdown) -> Markdown:
+    """Mark the first use of each term in a text: with a link, which Tab reaches, whose title is the term's sentence.
 
     The longest term counts: "prior network" is not "prior". Formulas and parts of words with a hyphen are no terms.
     """
-    names = {name.casefold(): names for names in entries() for name in names}
-    found: dict[tuple[str, ...], str] = {}
-    for term in _pattern().finditer(re.sub(r"\$[^$]*\$|`[^`]*`", " ", text)):
-        found.setdefault(names[term[1].casefold()], term[0])
-    return "\n\n".join(f"**{plain(found[names])}**: {plain(entries()[names])}" for names in list(found)[:MOST]) or None
+    names = {name.casefold(): name for name in entries()}
+    found: dict[str, tuple[int, int, str]] = {}
+    for match in _pattern().finditer(text):
+        if match["term"]:
+            sentence = entries()[names[match["term"].casefold()]]
+            found.setdefault(sentence, (*match.span("used"), sentence))
+    for start, end, sentence in reversed(found.values()):
+        title = plain(sentence).replace('"', '\\"')
+        text = f'{text[:start]}[{text[start:end]}]({LINK} "{title}"){text[end:]}'
+    return text
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     """Find terms and plurals, the longest first; abbreviations and Greek letters only in the case of the glossary."""
-    names = [name for group in entries() for name in group if len(name) > 1 or not name.isascii()]
-    cased = [f"(?{'-' if name.isupper() else ''}i:{re.escape(name)})" for name in names]
-    return re.compile(rf"(?<![\w-])({'|'.join(sorted(cased, key=len, reverse=True))})(?:e?s)?(?![\w-])")
+    names = sorted((name for name in entries() if len(name) > 1 or not name.isascii()), key=len, reverse=True)
+    cased = "|".join(f"(?{'-' if name.isupper() else ''}i:{re.escape(name)})" for name in names)
+    # After "!", the mark would be a picture.
+    term = rf"(?<![\w!-])(?!{EVERYDAY})(?P<used>(?P<term>{cased})(?:e?s)?)(?![\w-])"
+    return re.compile(rf"{_SKIPPED}|{term}", flags=re.DOTALL)

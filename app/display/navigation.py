@@ -1,4 +1,4 @@
-"""The pages: their files, names, addresses and questions, and a tour of them."""
+"""The pages: their files, names, addresses and questions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +50,3 @@ def following(page: str) -> tuple[str, str]:
     names = list(PAGES)
     place = names.index(page)
     return names[place - 1], names[(place + 1) % len(names)]
-
-
-TOUR = (
-    ("generate", "Press *Random z*: all ten digits change their style. Then drag the first slider: all ten slant."),
-    ("generate", "Open *VAE beside CVAE*: the same noise, decoded without the label and with it."),
-    ("inpaint", "Find a column where the network is grey and the samples differ: the quadrant fits more than one digit."),
-    ("latent", "Click a point of the VAE's map, then choose the run `label`: its z does not separate the digits."),
-    ("why", "Open *Blur* and average more samples: their mean approaches the network's answer."),
-    ("training", "Press *Play*: samples change from blur to blobs to digits during training."),
-    ("cll", "Open *Estimate*, press the button and watch three estimates converge. The dotted lines are stored results."),
-)  # fmt: skip

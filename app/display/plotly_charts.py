@@ -128,12 +128,13 @@ def grey_cost(ink: float) -> go.Figure:
 
 
 def headline_bars(cells: Mapping[str, Cell]) -> go.Figure:
-    """Draw one estimate per run as bars with their standard errors."""
+    """Draw one estimate per run as bars with their standard errors, baselines in grey."""
     bars = go.Bar(
         x=[cell.mean for cell in cells.values()], y=list(map(charted, cells)),
         error_x={"array": [cell.standard_error for cell in cells.values()]},
         text=[f"{cell.mean:.1f}" for cell in cells.values()], textposition="inside", insidetextanchor="start",
-        marker_color=LINE_COLOURS[0], orientation="h", hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
+        marker_color=[GREY if cell.estimator == "baseline" else LINE_COLOURS[0] for cell in cells.values()],
+        orientation="h", hovertemplate="%{y}: %{x:.1f} nats per image<extra></extra>",
     )  # fmt: skip
     height = max(THUMBNAIL_HEIGHT, BAR_HEIGHT * (len(cells) + 2) + TOOLS_HEIGHT)
     return go.Figure(bars).update_layout(**framed(height), yaxis_autorange="reversed")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
+from app.display import elements, glossary
 from app.display.plain_text import plain
 from app.live.drawing_pad import Quadrants
 from app.widgets.controls import choice, or_default
@@ -40,11 +41,11 @@ def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
     if len(names) > 1:
         dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
     if (named := named_here(dataset)) != dataset:
-        st.caption(f"The images on this machine are {plain(named)}.")
+        elements.caption(f"The images on this machine are {plain(named)}.")
     sets = sorted(families[dataset])  # "any" sorts last
-    family = choice("Visible quadrants", sets, _visible_key(dataset))
+    family = choice("Visible quadrants", sets, _visible_key(dataset), words=glossary.explained("quadrant"))
     shown = _any_quadrants() if family == ANY else family
-    st.caption(f"{plain(described(shown).capitalize())} visible")
+    elements.caption(f"{plain(described(shown).capitalize())} visible")
     keys = {key.name: key for key in families[dataset][family]}
     if len(keys) == 1:
         (key,) = keys.values()

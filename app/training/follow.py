@@ -56,7 +56,7 @@ def show(form: Callable[[], None]) -> None:
     with right, elements.sentences():
         queue, damage = queueing.readable(root)
         if not (names := _followed(root, queue)):
-            st.caption("The training of your first run will be shown here.")
+            elements.caption("The training of your first run will be shown here.")
         else:
             busy = queue.busy or damage is not None  # a damaged queue may hide waiting runs
             st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
@@ -95,7 +95,7 @@ def _panel(root: Path, names: list[str], busy: bool) -> None:
         if job := now.resume or next((entry.job for entry in queue.entries if entry.run == name), None):
             st.code(job.command(root), language="bash", wrap_lines=True)
         if now.anew:
-            st.markdown("Restart it with a lower learning rate:")
+            elements.explained("Restart it with a lower learning rate:")
             st.code(now.anew.command(root, force=True), language="bash", wrap_lines=True)
         if now.state == "finished":
             run_pickers.tell_trouble(name)
@@ -111,7 +111,7 @@ def _queue(root: Path, queue: Queue) -> None:
     """Show the waiting runs, with buttons to move or cancel them."""
     if not queue.waiting:
         return
-    st.subheader("Next in the queue", anchor=False)
+    elements.heading("Next in the queue")
     for place, entry in enumerate(queue.waiting, 1):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{place}. {plain(model_name(entry.job.config))} {code(entry.run)}", width="stretch")
@@ -133,7 +133,9 @@ def _state(root: Path, name: str, now: RunState) -> None:
         if now.state in GOING_ON:
             permission.offer("Stop training", _stop, root, name, run=name, icon=":material/stop:")
         elif now.together:
-            st.caption("Several processes trained this run. Resume it from a shell with the same number of processes.")
+            elements.caption(
+                "Several processes trained this run. Resume it from a shell with the same number of processes."
+            )
         elif now.resume:
             permission.offer("Resume training", control.start, root, now.resume, run=name, icon=":material/play_arrow:")
     progress(root, name, now)
@@ -203,13 +205,13 @@ def _pictures(name: str) -> None:
             alt = f"The bound of {library.label(name)} in epochs 1 to {table['epoch'].max()}"
             elements.growing_chart(option, code_snippets.curves([name], "bound", log=False), "followed", alt)
         else:
-            st.caption("Curves appear after the first epoch.")
+            elements.caption("Curves appear after the first epoch.")
     with elements.sentences():
         if not any(histories.stages_version(key)):
-            st.caption("Pictures appear after the first step.")
+            elements.caption("Pictures appear after the first step.")
             return
         stages = histories.stages(key)
         index = len(stages["epoch"]) - 1
         alt = f"Reconstructions and samples of {library.label(name)} at its latest stage"
         elements.thumbnail(Stage(key, index).draw(2), alt)
-        st.caption(f"After {plain(epochs(stages['epoch'][index]))}. {histories.stage_words(key)}")
+        elements.caption(f"After {plain(epochs(stages['epoch'][index]))}. {histories.stage_words(key)}")

@@ -76,7 +76,7 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     st.markdown(f"**{runs.named(key.name)}** after {plain(after)}")
     alt = f"Reconstructions and samples of {runs.label(key.name)} after {after}"
     elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
-    st.caption(f"{histories.stage_words(key)} {rate_words(key)}")
+    elements.caption(f"{histories.stage_words(key)} {rate_words(key)}")
 
 
 def rate_words(key: RunKey) -> Markdown:
@@ -102,7 +102,7 @@ def replay(replayed: Mapping[RunKey, Stages]) -> None:
 
 def side_by_side(replayed: Sequence[RunKey]) -> None:
     """Show some stages of each run in one picture, and offer all stages as an animation."""
-    st.subheader("The whole training in one picture", anchor=False)
+    elements.heading("The whole training in one picture")
     part = controls.choice("Of", PARTS, "part")
     scale = 2 if len(replayed) == 1 else 1  # unscaled, several fit side by side
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):

@@ -72,7 +72,7 @@ def models_here() -> None:
             elements.link(page, library.named(name), **query)
         elements.link("training", "All runs, with their results", task="Runs")
     sets = [f"{named_here(name)} {'here' if name in here else 'not here'}" for name in datasets.NAMES]
-    st.caption(
+    elements.caption(
         f"Image sets: {plain(', '.join(sets))}. To train a run from the command line, see `python -m cvae_core --help`."
     )
 
@@ -176,25 +176,25 @@ def _differences(cards: Mapping[str, Card]) -> None:
     differing = library.differences({library.label(name): card.config for name, card in cards.items()})
     if len({card.data_fingerprint for card in cards.values()}) > 1:
         differing["dataset"] = {library.label(name): card.image_set for name, card in cards.items()}
-    st.subheader("Differences in settings", anchor=False)
+    elements.heading("Differences in settings")
     if not differing:
-        st.caption("The selected runs have the same settings.")
+        elements.caption("The selected runs have the same settings.")
         return
     table = pd.DataFrame(differing).T.map(str)
     first = table.columns[0]
     table.index = table.index.str.replace("_", " ")
     elements.table(table, bold=table.ne(table[first], axis=0))
-    st.caption(f"Only settings that differ are shown. Bold: different from {plain(first)}.")
+    elements.caption(f"Only settings that differ are shown. Bold: different from {plain(first)}.")
 
 
 def _maintain(root: Path, chosen: Sequence[str], cards: Mapping[str, Card]) -> None:
     """Offer to rename, annotate or discard the selected run, if it is one's own."""
     if len(chosen) != 1:
-        st.caption("Select one run of your own to rename it, add a note or move it to the bin.")
+        elements.caption("Select one run of your own to rename it, add a note or move it to the bin.")
         return
     (name,) = chosen
     if cards[name].read_only:
-        st.caption(f"{code(name)} is pretrained and read-only.")
+        elements.caption(f"{code(name)} is pretrained and read-only.")
         return
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
@@ -224,5 +224,5 @@ def _bin(root: Path) -> None:
                     "Restore", housekeeping.restore, root, name, run=name, done=f"{code(name)} is restored."
                 )
         with st.popover("Empty the bin", icon=":material/delete_forever:"):
-            st.markdown("All runs in the bin will be deleted permanently.")
+            elements.explained("All runs in the bin will be deleted permanently.")
             permission.offer("Delete permanently", housekeeping.empty_bin, root, run="all", done="The bin is empty.")

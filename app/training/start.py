@@ -77,7 +77,7 @@ def show() -> None:
     with place, elements.sentences():
         if caution := warm_up_caution(config):
             st.warning(plain(caution), icon=":material/warning:")
-        st.caption(_estimate(config, baseline))
+        elements.caption(_estimate(config, baseline))
         st.code(job.command(root), language="bash", wrap_lines=True)
 
 
@@ -110,7 +110,7 @@ def _underway(root: Path, name: str) -> None:
             st.rerun()
         st.markdown(state_words(name, now))
         progress(root, name, now)
-        st.caption("This run has exactly these settings. Change a setting to start another run.")
+        elements.caption("This run has exactly these settings. Change a setting to start another run.")
 
 
 def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | None, str]:
@@ -143,7 +143,7 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
                 words = field.replace("_", " ").capitalize()
                 changes[field] = _number(plain(words), field.replace("_", "-"), getattr(defaults, field))
             changes["pixels"] = _choice("Pixels", get_args(Pixels), "pixels")
-        st.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
+        elements.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
     try:
         return configure(flavour, preset, **changes), ""
     except LabError as error:

@@ -97,7 +97,7 @@ def _offer(root: Path, name: str, text: str, missing: list[Planned], *, of: int)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(f"Queue {len(missing)} of {of} runs", icon=":material/playlist_add:", disabled=not missing)
         if not missing:
-            st.caption("All runs of this sweep are queued, finished or diverged.")
+            elements.caption("All runs of this sweep are queued, finished or diverged.")
     if pressed:
         files.write(path, text.encode())
         bar = st.progress(0.0)
@@ -160,7 +160,7 @@ def _fill(root: Path, planned: list[Planned], finished: Mapping[Config, str]) ->
             "validation −ELBO": st.column_config.NumberColumn(format="%.1f", help="Nats per image, best epoch")
         },
     )
-    st.caption(
+    elements.caption(
         f"{sum(row['state'] == 'finished' for row in rows):,} of {len(rows)} finished. For up to "
         f"{sweep.LARGEST} runs, use `python -m cvae_core sweep FILE.toml` in a shell."
     )

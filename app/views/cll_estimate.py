@@ -137,7 +137,7 @@ def _form() -> None:
         if st.button("Estimate", icon=":material/play_arrow:", type="primary"):
             begin(key, samples, images, seed)
     kept = " and ".join(f"S = {samples:,} over {images:,}" for samples, images in KEPT)
-    st.caption(
+    elements.caption(
         f"Complete estimates with {kept} images (or all, if fewer) are stored in the table. Others are shown to you only. "
         "An estimate advances while this tab is open."
     )

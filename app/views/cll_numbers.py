@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from app.display import elements
 from app.display.navigation import PAGES
 from app.display.plain_text import Markdown, plain
 from app.display.plotly_charts import LINE_COLOURS
@@ -99,10 +100,10 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
         for row, column in marked:
             if entry := numbers.cells[row].get(column):
                 with st.container(border=True, key="provenance"):
-                    st.caption(provenance(entry))
+                    elements.caption(provenance(entry))
                     st.button("Close", on_click=close, type="tertiary")
                 return
-        st.caption(words)
+        elements.caption(words)
 
 
 def take_click(numbers: Numbers, key: str) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.cached import maps
+from app.cached import maps, runs
 from app.cached.runs import RunKey, label, model_of
-from cvae_core.config.quadrant_names import ANY
 from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
 from cvae_core.evaluation.table import ESTIMATORS
@@ -56,17 +55,15 @@ def headline_names(bars: Iterable[str]) -> list[str]:
 
 
 def headline(bars: Iterable[str]) -> str:
-    """Return code that computes the importance-sampling estimates of `runs.headline`, with its names."""
-    bars = list(bars)
-    names = list(dict.fromkeys(bar.partition(",")[0] for bar in bars))
+    """Return code that computes the scores of `runs.headline`."""
+    names = list(bars)
     return _code(
-        f"headline_bars(dict(zip({headline_names(bars)!r}, shown, strict=True)))",
+        f"headline_bars(dict(zip({headline_names(names)!r}, shown, strict=True)))",
         "headline",
         "find, results",
         f"cells = [cell for name in {names!r} for cell in results.stored_cells(find(name))]",
-        'wanted = ("importance", "test", 100)',
-        "scored = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) == wanted]",
-        f"shown = [cell for cell in scored if cell.visible != {ANY!r}]",
+        f"wanted = {runs.HEADLINE!r}",
+        "shown = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) in wanted]",
     )
 
 

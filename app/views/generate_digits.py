@@ -34,7 +34,7 @@ def preview() -> None:
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
         return
-    st.markdown(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
+    elements.explained(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
     settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
     caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
     alt = f"{STYLES} z, each decoded with the labels 0 to 9"
@@ -95,9 +95,9 @@ def is_sound(key: RunKey) -> bool:
 
 def walk(key: RunKey, seed: int) -> Place:
     """Show a slider that interpolates between two random z."""
-    st.subheader("Walk through z", anchor=False)
+    elements.heading("Walk through z")
     latents = runs.config(key).latents
-    st.markdown(
+    elements.explained(
         f"This model is a *ladder*: its z is a hierarchy of maps with {latents:,} numbers, too many for sliders. "
         "Interpolate between two random z instead. Another seed gives another walk."
     )
@@ -112,7 +112,7 @@ def sliders(key: RunKey, seed: int) -> Place:
     """Show the sliders, highest rate first."""
     rates = runs.rates(key)
     ranked = latent_sliders.by_rate(rates)
-    st.subheader("Change z with sliders", anchor=False)
+    elements.heading("Change z with sliders")
     latent_sliders.latent_buttons(len(rates), seed)
     held = latent_sliders.read_epsilon(len(rates))
     values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS], held)
@@ -134,7 +134,7 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 @st.fragment
 def live(key: RunKey, digit: str, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and pictures that the server draws on their release."""
-    st.subheader("Change z with sliders", anchor=False)
+    elements.heading("Change z with sliders")
     with elements.sentences():
         there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
         shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
@@ -148,7 +148,7 @@ def live(key: RunKey, digit: str, seed: int) -> None:
 
 def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     """Show digits whose z are close to the chosen one."""
-    st.markdown(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
+    elements.explained(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
     labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
     run_pictures.show(
         key,
@@ -173,7 +173,7 @@ def all_labels(there: Place) -> tuple[dict[str, Any], str]:
 def style_of_a_test_digit(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
     """Show a test digit, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
     if why := runs.other_images(key):
-        st.caption(f"A test digit cannot be encoded. {why}")
+        elements.caption(f"A test digit cannot be encoded. {why}")
         return
     test = runs.dataset(drawing_pad.source_of_digits(key)).test
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -200,7 +200,7 @@ def digit_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str)
         words = f"{words}, and its reconstruction from this z"
     with st.container(width="content"):
         elements.thumbnail(grid.grid(np.array([shown]), scale=3), words)
-        st.caption(plain(words))
+        elements.caption(plain(words))
 
 
 def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Sequence[float]], None]) -> None:
@@ -221,11 +221,11 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
             help=MEAN_OF_POSTERIOR.format("drawing"),
         )
         if not drawn.any():
-            st.caption("Nothing is drawn yet, so there is no style to use.")
+            elements.caption("Nothing is drawn yet, so there is no style to use.")
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
             ten = recipes.one_z(runs.model(key), there.epsilon, recipes.ALL_LABELS, len(recipes.ALL_LABELS))
             elements.thumbnail(grid.grid(ten.images, scale=2), "The ten digits in the style of your drawing")
-            st.caption("All ten digits in its style. The sliders at the top of the page are set to its z.")
+            elements.caption("All ten digits in its style. The sliders at the top of the page are set to its z.")
 
     elements.folded("Draw a digit and generate all ten in its style", show, "draw", ":material/gesture:")
 
@@ -233,11 +233,11 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
 def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
     """Show the chosen digit large, and the same z with all ten labels."""
     if digit != ALL:
-        st.subheader(f"This z as a {plain(digit)}", anchor=False)
+        elements.heading(f"This z as a {plain(digit)}")
         one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
         caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} for the z of the sliders"
         run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
-    st.subheader("The same z with all ten labels", anchor=False)
+    elements.heading("The same z with all ten labels")
     run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "One z decoded with all ten labels", scale=3)
 
 
@@ -246,12 +246,14 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
     caption, name = f"samples, digit {digit}, seed {seed}", f"samples-{digit.replace(' ', '-')}-seed{seed}"
     alt = f"Samples of the label CVAE, digit {digit}, seed {seed}"
     if digit == ALL:
-        st.markdown("One row per label. Each column has one base noise $\\varepsilon$, so usually a similar style.")
+        elements.explained(
+            "One row per label. Each column has one base noise $\\varepsilon$, so usually a similar style."
+        )
         settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
         rows = tuple(map(str, recipes.ALL_LABELS))
         run_pictures.show(key, recipes.samples, settings, caption, name, alt, scale=3, rows=rows)
     else:
-        st.markdown(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
+        elements.explained(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")
         settings = {"label": label_of(digit), "rows": ROWS, "columns": COLUMNS, "seed": seed}
         run_pictures.show(key, recipes.block, settings, caption, name, alt, scale=3)
 
@@ -261,7 +263,7 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
     vae = run_pickers.vae_of(key)
     if vae is None:
         return
-    st.markdown(
+    elements.explained(
         "The VAE has no label as input, so $z$ also determines the digit. The CVAE is given the label: the same base "
         "noise usually gives the requested digit."
     )
@@ -276,7 +278,7 @@ def beside_the_vae(key: RunKey, label: int, seed: int) -> None:
 
 def interpolation(key: RunKey, label: int, seed: int) -> None:
     """Show interpolations between random z."""
-    st.markdown(
+    elements.explained(
         "Each row interpolates between two random $z$ in ten steps, along the sphere near which the base noise usually lies."
     )
     run_pictures.show(
@@ -297,7 +299,7 @@ def manifold(key: RunKey, label: int) -> None:
         st.info("No run has two latents. Train one with: `python -m cvae_core train label --latent 2 --run label-2d`")
         return
     surface = flat.get(key.name) or next(iter(flat.values()))
-    st.markdown(
+    elements.explained(
         f"The images that {runs.named(surface.name)} generates for the label {label}: a grid over its two "
         "dimensions of $z$, in steps of equal prior probability."
     )

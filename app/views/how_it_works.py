@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.cached.runs import RunKey
+from app.display import elements
 from app.display.plain_text import plain
 from app.live import network_figure
 from app.widgets import controls, run_pickers, run_pictures
@@ -43,7 +44,7 @@ def show(found: Mapping[str, RunKey]) -> None:
 def _flow(key: RunKey, index: int) -> None:
     visible = network_figure.figure(key, index)
     seen = f", {described(visible)} visible" if visible else ""
-    st.markdown(
+    elements.explained(
         f"**Ten draws of this digit{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "
         "(above) and from the prior network (below), with the same base noise."
     )
@@ -57,15 +58,17 @@ def _tell_training(config: Config) -> None:
     """Say where the training of a run differs from maximising the ELBO."""
     objective = config.objective
     if objective.gsnn:
-        st.caption("This run was trained without a recognition network: $z$ came from the prior network (GSNN).")
+        elements.caption("This run was trained without a recognition network: $z$ came from the prior network (GSNN).")
     elif objective.alpha != 1:
-        st.caption(
+        elements.caption(
             f"In the training, the ELBO had the weight {objective.alpha:g}. The rest was $\\log p(x \\mid z, c)$ for $z$ "
             "from the prior network."
         )
     if objective.draws > 1:
-        st.caption(f"The training maximised the importance-weighted bound of {objective.draws:d} draws, not the ELBO.")
+        elements.caption(
+            f"The training maximised the importance-weighted bound of {objective.draws:d} draws, not the ELBO."
+        )
     if objective.beta != 1:
-        st.caption(f"In the training, the rate had the weight β = {objective.beta:g}.")
+        elements.caption(f"In the training, the rate had the weight β = {objective.beta:g}.")
     if config.pixels == "binarised":
-        st.caption("The pixels are black or white, drawn once for each test image.")
+        elements.caption("The pixels are black or white, drawn once for each test image.")

@@ -36,7 +36,7 @@ def preview() -> None:
         return
     dataset, completers = next(iter(families.items()))
     visible, (key, *_) = min(completers.items())
-    st.markdown(
+    elements.explained(
         f"The model sees the {plain(described(visible))} only. The baseline (NN) predicts one mean completion; "
         f"each sample of {runs.named(key.name)} is one possible completion."
     )
@@ -55,7 +55,7 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
     """Let the visitor draw a digit, and show completions of the drawing."""
     words = described(opened.visible)
     with elements.sentences():
-        st.markdown(
+        elements.explained(
             f"Draw a digit. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. The buttons "
             "in the corners show and hide quadrants."
         )
@@ -88,7 +88,7 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
     alt = "The digits that a classifier reads in the completions of your drawing"
     elements.chart(plotly_charts.reading(shares), lines, "reading", alt)
     read = findings.reading(shares, WORTH_SAYING)
-    st.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {read}.")
+    elements.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {read}.")
 
 
 def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
@@ -98,10 +98,10 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         count = int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
         indices = controls.test_digits(test, seed)
     with place:
-        st.caption("Click a quadrant to show or hide it:")
+        elements.caption("Click a quadrant to show or hide it:")
         drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
     if not datasets.on_disk("mnist"):
-        st.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
+        elements.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(
         key,
         recipes.completions,
@@ -130,7 +130,7 @@ def digits_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) ->
     lines = code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names)
     alt = "The digits that a classifier reads in the completions of each column"
     elements.chart(plotly_charts.readings(shares, names), lines, "readings", alt)
-    st.caption(
+    elements.caption(
         f"Readings of {recipes.MANY} completions per column by a classifier trained on real digits only. "
         f"{findings.readings(shares, labels)}"
     )
@@ -174,7 +174,7 @@ def quality(key: RunKey, visible: str) -> None:
     }
     if "importance" in cells:
         best, bound = cells["importance"], cells["elbo"]
-        st.caption(
+        elements.caption(
             f"Test score of {runs.named(key.name)}, {plain(described(visible))} visible: −log p(hidden | "
             f"visible) = {best.mean:.1f} ± {best.standard_error:.1f} nats per image by importance sampling (S = "
             f"{best.samples:,}, N = {best.images:,}), −ELBO {bound.mean:.1f}."

@@ -109,7 +109,7 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
     with elements.sentences():
         seen, prior = maps.drawn(key, embedding, settings.seed)
         hover = " Hover over a point to see its digit." if images_under_the_pointer(key) else ""
-        st.caption(f"{words(found[MAP], settings.layout, None if prior is None else len(prior))} {MARKS}{hover}")
+        elements.caption(f"{words(found[MAP], settings.layout, None if prior is None else len(prior))} {MARKS}{hover}")
         if selected:
             latent_points.selected_digits(key, seen, selected)
         pad = partial(latent_points.draw, found[MAP], near)
@@ -168,7 +168,7 @@ def chart(
     key, (layout, seed) = mapped.key, settings
     shown, prior = maps.drawn(key, mapped.embedding, seed)
     found = maps.agreement(key, mapped.embedding)
-    st.caption(
+    elements.caption(
         f"**{runs.named(key.name)}**: In $z$, {found.share:.0%} of the ten nearest neighbours of a point show the "
         f"same digit ({found.chance:.0%} by chance)."
     )

@@ -45,7 +45,7 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     if index not in embedding.indices:
         st.info("Click a point, or enter the index of a test image that is on the map.")
         return
-    st.subheader(f"Test image {index}, a {maps.label(embedding, index):d}", anchor=False)
+    elements.heading(f"Test image {index}, a {maps.label(embedding, index):d}")
     if why := runs.lacks_images(key):
         st.info(f"Its nearest neighbours in z: {named(embedding, close)}. Their pictures need the images. {why}")
         return
@@ -60,17 +60,17 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     alt = f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition"
     elements.picture(figure, f"{key.name}-point-{index}", alt)
     given = runs.config(key).given_of(maps.label(embedding, index))
-    st.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {plain(given)}.")
+    elements.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {plain(given)}.")
 
 
 def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Method) -> None:
     """Show the frames of a walk between two images, and say what its line on the map is."""
     key, embedding = mapped
     if why := runs.lacks_images(key):
-        st.caption(f"The interpolation needs the images. {why}")
+        elements.caption(f"The interpolation needs the images. {why}")
         return
     if not paths:
-        st.caption("That image is not on the map.")
+        elements.caption("That image is not on the map.")
         return
     start, end = walk
     settings = {"start": start, "end": end, "steps": maps.WALK_STEPS}
@@ -85,19 +85,19 @@ def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Meth
             f" Condition of the upper row: {plain(first)}, from the first image. Lower row{dashed}: {plain(second)}, from "
             "the second."
         )
-    st.caption(f"{LINES[method]}{rows}")
+    elements.caption(f"{LINES[method]}{rows}")
 
 
 def draw(mapped: Mapped, near: Sequence[int]) -> None:
     """Let the visitor draw a digit, and list its nearest neighbours."""
     key, embedding = mapped
-    st.caption("The drawing is centred as MNIST's digits are before the model encodes it.")
+    elements.caption("The drawing is centred as MNIST's digits are before the model encodes it.")
     drawing_pad.pad(key)
     if "label" in runs.config(key).given:
         st.selectbox("Its label", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
     if near:
         labels = named(embedding, near)
-        st.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")
+        elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")
 
 
 def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
@@ -105,12 +105,12 @@ def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) 
     rows = np.flatnonzero(np.isin(embedding.indices, selected))
     by_digit = rows[np.argsort(embedding.labels[rows], kind="stable")]
     indices = tuple(embedding.indices[by_digit].tolist())
-    st.subheader(f"{len(indices):,} selected", anchor=False)
+    elements.heading(f"{len(indices):,} selected")
     if len(indices) < len(selected):
-        st.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
+        elements.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
     shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # evenly spaced, because they are sorted by digit
     if why := runs.lacks_images(key):
-        st.caption(f"Their pictures need the images. {why}")
+        elements.caption(f"Their pictures need the images. {why}")
     elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         settings = {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)}

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts
+from app.display import elements, findings, glossary, plotly_charts
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
@@ -34,13 +34,13 @@ def preview() -> None:
         "The distortion of runs against their rate, one mark per weight β",
         config=plotly_charts.BARE_CONFIG,
     )
-    st.caption(f"Distortion and rate by β, the weight of the rate. {findings.betas(marks)}")
+    elements.caption(f"Distortion and rate by β, the weight of the rate. {findings.betas(marks)}")
     elements.link("why", "See all questions")
 
 
 def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
-    st.subheader("Sum or mean over the pixels? And what is β?", anchor=False)
+    elements.heading("Sum or mean over the pixels? And what is β?")
     elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
         f"log-likelihood is averaged over {PIXELS} pixels but the rate is summed, the rate has {PIXELS} times its weight: "
@@ -59,7 +59,7 @@ def sum_or_mean() -> None:
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
     default = "1" if "1" in names else next(iter(names))
-    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default)]
+    beta = names[controls.choice("Weight of the rate, β", list(names), "beta", default, glossary.explained("β"))]
     key = family[beta]
     marks = {beta: runs.rate_and_distortion(run) for beta, run in family.items()}
     wide, narrow = st.columns(2, gap="large")
@@ -71,7 +71,7 @@ def sum_or_mean() -> None:
             "The distortion of runs against their rate, one mark per weight β",
         )
         rate, distortion = marks[beta]
-        st.caption(
+        elements.caption(
             f"{runs.named(key.name)}, validation images: {findings.cost(distortion, rate)} nats per image. "
             f"{findings.betas(marks)} Points on a dotted line have equal ELBO; lower is better."
         )
@@ -91,7 +91,7 @@ def sum_or_mean() -> None:
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples and reconstructions of a run."""
     labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
-    st.markdown("**Samples** from the prior, one label per row")
+    elements.explained("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,
         recipes.samples,
@@ -101,9 +101,9 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
         f"Samples of the run whose β is {beta:g}",
     )
     if why := runs.lacks_images(key):
-        st.caption(f"Reconstructions need the images. {why}")
+        elements.caption(f"Reconstructions need the images. {why}")
         return
-    st.markdown("**Test digits** above their reconstructions")
+    elements.explained("**Test digits** above their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     run_pictures.show(
         key,
@@ -117,7 +117,7 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
 
 def elbo_or_sampling() -> None:
     """Show both estimates by number of draws: for a model with a known likelihood, and for a run."""
-    st.subheader("ELBO or importance sampling?", anchor=False)
+    elements.heading("ELBO or importance sampling?")
     elements.explained(
         "Both use draws from $q(z \\mid x, c)$, and in expectation both are upper bounds on $-\\log p(x \\mid c)$. The ELBO "
         "averages logarithms: more draws reduce its variance but not its gap, "
@@ -136,7 +136,7 @@ def elbo_or_sampling() -> None:
         "known",
         "−ELBO, importance sampling and the exact value against the number of draws",
     )
-    st.caption(
+    elements.caption(
         f"$z \\sim \\mathcal N(0, 1)$, $x \\sim \\mathcal N(z, 1)$, at $x = {X:g}$: the exact value is {found.exact:.1f} "
         f"nats, −ELBO {found.bound:.1f}; importance sampling {found.importance_sampling[0]:.1f} with one draw, "
         f"{found.importance_sampling[-1]:.1f} with {DRAWS[-1]:,}. {findings.known(scale, DRAWS, found)}"
@@ -149,7 +149,7 @@ def elbo_or_sampling() -> None:
             "by-draws",
             f"−ELBO and importance sampling by {runs.label(name)} against the number of draws",
         )
-        st.caption(
+        elements.caption(
             f"The first {cells[0].images:,} test images, {runs.named(name)}; the bars are standard errors over them. "
             f"{findings.beside_importance(cells, 'elbo')}"
         )
@@ -165,7 +165,7 @@ def elbo_or_sampling() -> None:
 
 def not_zero() -> None:
     """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
-    st.subheader("Why is the best possible figure not zero?", anchor=False)
+    elements.heading("Why is the best possible figure not zero?")
     elements.explained(
         "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
         "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
@@ -188,7 +188,7 @@ def not_zero() -> None:
         numbers = ("floor", "lowest figure", "above the floor")
         columns = {name: st.column_config.NumberColumn(format="%.1f") for name in numbers}
         st.dataframe(floors, hide_index=True, height="content", column_config=columns)
-        st.caption(
+        elements.caption(
             "Test images, nats per image: the entropy of the scored pixels, the lowest stored figure, and their difference."
         )
         elements.link("cll", "See the whole table")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts
+from app.display import elements, findings, glossary, plotly_charts
 from app.live import latent_sliders
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -23,7 +23,7 @@ COUNTS = tuple(2**power for power in range(9))  # numbers of samples averaged
 
 def why_the_prior() -> None:
     """Show completions with z from the posterior, from the prior and from N(0, I)."""
-    st.subheader("Why is z drawn from the posterior in training but from the prior at test time?", anchor=False)
+    elements.heading("Why is z drawn from the posterior in training but from the prior at test time?")
     elements.explained(
         "Because $q(z \\mid x, c)$ needs the image $x$, which is unknown at test time. In training it gives $z$ that explain "
         "the image, which draws from the prior usually do not. The rate penalises its distance from $p(z \\mid c)$, so that "
@@ -46,7 +46,7 @@ def why_the_prior() -> None:
         rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
     )
     posterior, prior, ignorant = costs.by_source(key)
-    st.caption(
+    elements.caption(
         f"{costs.first_images(key)}, one draw of $z$ each. From $q(z \\mid x, c)$: {findings.cost(*posterior)} nats. From "
         f"$p(z \\mid c)$, without a rate: distortion {prior.distortion:.1f} nats. From $\\mathcal N(0, I)$: distortion "
         f"{ignorant.distortion:.1f} nats."
@@ -65,7 +65,7 @@ def why_the_prior() -> None:
 
 def collapsed() -> None:
     """Show the rate per unit, and how the ELBO changes if one unit is fixed to its prior mean."""
-    st.subheader("What is posterior collapse?", anchor=False)
+    elements.heading("What is posterior collapse?")
     elements.explained(
         "A unit of $z$ has collapsed if $q(z_j \\mid x, c)$ equals the prior for every image. Its rate is then 0, and it "
         "carries no information for the decoder. A unit usually collapses if it would save less distortion than its rate "
@@ -82,7 +82,14 @@ def collapsed() -> None:
         units = {f"z{dimension + 1}": dimension for dimension in latent_sliders.by_rate(rates)}
         names = list(units)
         name = controls.or_default(
-            st.selectbox("Unit fixed to its prior mean", names, key=f"unit-{len(units)}", bind="query-params"), names[0]
+            st.selectbox(
+                "Unit fixed to its prior mean",
+                names,
+                key=f"unit-{len(units)}",
+                bind="query-params",
+                help=glossary.explained("unit"),
+            ),
+            names[0],
         )
     unit, indices = units[name], figures.one_of_each(key)[:COLUMNS]
     wide, narrow = st.columns(2, gap="large")
@@ -106,7 +113,7 @@ def collapsed() -> None:
         whole, less = costs.of_fixing(key, unit)
         change = less.distortion - whole.distortion, less.rate - whole.rate
         st.markdown(findings.without_unit(name, *change, rates[unit] < DEAD_RATE))
-        st.caption(f"{costs.first_images(key)}, one draw from the recognition network each.")
+        elements.caption(f"{costs.first_images(key)}, one draw from the recognition network each.")
     elements.explanation(
         f"The bars show the mean rate of each unit over validation images; units below {DEAD_RATE} nats are grey "
         "(collapsed). Fixing a unit to its prior mean gives a smaller model whose ELBO has no rate for this unit. The unit "
@@ -120,7 +127,7 @@ def collapsed() -> None:
 
 def without_the_label() -> None:
     """Show reconstructions of images and their −ELBO with another label, and without a label."""
-    st.subheader("What does the decoder lose without the label?", anchor=False)
+    elements.heading("What does the decoder lose without the label?")
     elements.explained(
         "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
         "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually "
@@ -145,7 +152,7 @@ def without_the_label() -> None:
     )
     own, other = costs.of_label(key, label)
     compared = findings.wrong_label(label, own.total, other.total)
-    st.caption(f"{costs.first_images(key)}, except every {label}: {compared}")
+    elements.caption(f"{costs.first_images(key)}, except every {label}: {compared}")
     vae = run_pickers.vae_of(key, pixels=config.pixels, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
@@ -172,7 +179,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
         rows=("image", "VAE, no label"),
     )
     without, given = costs.of_all(vae), costs.of_all(key)
-    st.caption(
+    elements.caption(
         f"{costs.first_images(key)}. {runs.named(vae.name)}, without labels: −ELBO {without.total:.1f} nats, of which "
         f"the rate is {without.rate:.1f}. {runs.named(key.name)}, with the true labels: −ELBO {given.total:.1f} nats, "
         f"of which the rate is {given.rate:.1f}."
@@ -181,7 +188,7 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
 
 def blurred() -> None:
     """Show that the mean of many samples resembles the baseline's prediction, and ink drawn from pixel means."""
-    st.subheader("Why are completions blurred?", anchor=False)
+    elements.heading("Why are completions blurred?")
     elements.explained(
         "Because the mean of sharp digits is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
         "over all completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many "
@@ -207,7 +214,7 @@ def blurred() -> None:
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
-    st.caption(
+    elements.caption(
         f"Per digit, the mean of {count} differs from the baseline's prediction by the ink of **{apart:.1f} pixels**, one "
         f"sample by {one_apart:.1f}."
     )

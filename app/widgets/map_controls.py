@@ -8,6 +8,7 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three, partner
 from app.cached.runs import RunKey
+from app.display import elements
 from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
@@ -24,7 +25,7 @@ def layout(key: RunKey) -> Layout:
     solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
     dimensions: Dimensions = 3 if solid else 2
     if why := library.lacks_images(key):
-        st.caption(f"Maps with other settings need the images. {why}")
+        elements.caption(f"Maps with other settings need the images. {why}")
         return replace(USUAL, method=method, dimensions=dimensions)
     with st.expander("Settings of the map", icon=":material/tune:"):
         most = len(library.images(key).test)
@@ -47,7 +48,7 @@ def overlay(key: RunKey, layout: Layout) -> int | None:
     if not drawable(key):
         return None
     if layout.method == "tsne":
-        st.caption("t-SNE cannot place new points. Choose PCA to see draws from the prior.")
+        elements.caption("t-SNE cannot place new points. Choose PCA to see draws from the prior.")
         return None
     wanted = st.toggle(
         "Prior and posteriors",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import streamlit as st
 
+from app.display import elements
 from app.display.plain_text import plain
 from app.widgets.controls import MAX_INDEX, whole_number
 from cvae_core.config.flavours import Dataset
@@ -31,7 +32,7 @@ def choose(embedding: Embedding, tests: int) -> Walk:
     """Let the visitor choose a test image by its index, and the end of a walk from it; clicks on a map set both."""
     highest = int(embedding.indices.max())
     start = whole_number("Test image", 0, highest, default=0, key=_POINT)
-    st.caption(f"The test images are numbered from 0 to {tests - 1:,}. The map shows the first {highest + 1:,}.")
+    elements.caption(f"The test images are numbered from 0 to {tests - 1:,}. The map shows the first {highest + 1:,}.")
     if not st.toggle("Walk to another image", key=ROUTE, bind="query-params", help="Interpolate between their z"):
         return Walk(start, None)
     return Walk(start, whole_number("To test image", 0, highest, default=1, key=_ROUTE_END))

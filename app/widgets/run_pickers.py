@@ -7,6 +7,7 @@ import streamlit as st
 from app.cached import histories
 from app.cached import runs as library
 from app.cached.runs import RunKey
+from app.display import elements
 from app.display.plain_text import Markdown, code, plain
 from app.widgets.controls import or_default
 from cvae_core.config.flavours import DEFAULT_PRESET, Given
@@ -65,7 +66,7 @@ def tell_about(key: RunKey) -> None:
     """Show a warning if the training of a run had a problem, and a caption if the run is imported."""
     tell_trouble(key.name)
     if origin := library.card(key).imported:
-        st.caption(f"Trained elsewhere, imported {code(origin)}")
+        elements.caption(f"Trained elsewhere, imported {code(origin)}")
 
 
 def curve(first: str) -> tuple[str, Sequence[Cell]] | None:

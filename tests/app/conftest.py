@@ -12,6 +12,7 @@ from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from app.display import glossary
 from app.widgets import permission
 from tests.waiting import WAIT
 
@@ -49,6 +50,18 @@ def forgetful(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Permit visitors to train and start commands, as on a local server."""
     monkeypatch.setenv(permission.VARIABLE, "on")
+
+
+@pytest.fixture
+def marked_terms() -> None:
+    """Show the texts of pages as they are, with the marks of the glossary's terms."""
+
+
+@pytest.fixture(autouse=True)
+def words_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show the texts of pages without the marks of the glossary's terms, unless a test asks for them."""
+    if marked_terms.__name__ not in request.fixturenames:
+        monkeypatch.setattr(glossary, "marked", lambda text: text)
 
 
 @pytest.fixture
