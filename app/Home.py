@@ -21,10 +21,9 @@ if __name__ != "__main__":
 else:
     preload.wait()
     from app.cached import runs
-    from app.display import elements
+    from app.display import elements, url_state
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
-    from app.widgets import url_state
     from cvae_core.system import logs
 
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
@@ -32,9 +31,9 @@ else:
     uncaught_errors.watch()
     no_ip_lookup.disable()
     logs.to_stderr(st.get_option("logger.level"))
-    url_state.remember()
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
-        st.navigation([page.streamlit_page() for page in PAGES.values()]).run()
+        page = st.navigation([page.streamlit_page() for page in PAGES.values()])
+        with url_state.of_page(page.url_path):
+            page.run()
         elements.leave_fingers_to_the_page()
-    url_state.tell()

@@ -7,8 +7,9 @@ import streamlit as st
 from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
-from app.display import elements, plotly_charts
+from app.display import elements, plotly_charts, url_state
 from app.display.plain_text import plain
+from app.display.url_forms import switch
 from app.live import epoch_slider
 from app.views import code_snippets
 from app.widgets import controls, run_pickers
@@ -59,7 +60,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = controls.choice("Quantity", QUANTITIES, "quantity")
-        log = st.toggle("Log axis", key="log", bind="query-params")
+        log = st.toggle("Log axis", key=url_state.bound("log", switch(), False))
         words = "Download these runs' curves"
         elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
     shown = {runs.label(name): table for name, table in tables.items()}
@@ -79,7 +80,7 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     st.caption(histories.stage_words(key))
 
 
-@st.fragment
+@url_state.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
     """Show a slider, and a button that plays it, for the epoch of the curves' cursor and of all runs' pictures."""
     moments, of = histories.moments(list(replayed.values())), "+".join(key.name for key in replayed)

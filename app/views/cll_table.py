@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, plotly_charts
+from app.display import elements, plotly_charts, url_state
 from app.display.plain_text import code, plain
 from app.display.provenance import provenance
+from app.display.url_forms import several
 from app.views import cll_estimate, code_snippets
 from app.widgets import background_command, controls, run_pickers
 from cvae_core.data import datasets
@@ -56,14 +57,9 @@ def preview() -> None:
 def of_estimators(rows: Sequence[Entry]) -> list[Entry]:
     """Let the visitor filter rows by estimator: a difference is shown for either of its estimators, a floor always."""
     there = {each for row in rows if row.kind != "floor" for each in row.estimators}
-    chosen = st.pills(
-        "Show only",
-        [name for each, name in ESTIMATORS.items() if each in there],
-        selection_mode="multi",
-        format_func=plain,
-        key="only",
-        bind="query-params",
-    )
+    names = [name for each, name in ESTIMATORS.items() if each in there]
+    key = url_state.bound("only", several(names), [])
+    chosen = st.pills("Show only", names, selection_mode="multi", format_func=plain, key=key)
     if not chosen:
         return list(rows)
     return [row for row in rows if row.kind == "floor" or any(ESTIMATORS[each] in chosen for each in row.estimators)]

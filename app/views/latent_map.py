@@ -14,7 +14,6 @@ from app.display.plain_text import Markdown, code, plain
 from app.live import drawing_pad
 from app.views import code_snippets
 from app.widgets import controls, map_controls, map_selection, run_pickers, run_pictures
-from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout, neighbours, placed
 from cvae_core.pictures import recipes
 from cvae_core.training.verdicts import DEAD_RATE
@@ -114,9 +113,10 @@ def detail(key: RunKey, embedding: Embedding, index: int) -> None:
 
 def drawing_placed(key: RunKey, embedding: Embedding) -> tuple[np.ndarray, list[int]] | None:
     """Return the drawing's coordinates on the map, (2 or 3,), and its neighbours' indices, or None if nothing is drawn."""
-    drawn, label = drawing_pad.ink(), st.session_state.get(drawing_pad.LABEL) or 0
+    drawn = drawing_pad.ink()
     if not drawn.any():
         return None
+    label = drawing_pad.chosen_label() if "label" in runs.config(key).given else 0
     z = recipes.encoded(runs.model(key), drawn.tobytes(), label).z[0, 0, : embedding.z.shape[1]].numpy()
     return placed(embedding, z, NEIGHBOURS)
 
@@ -125,7 +125,7 @@ def draw(key: RunKey, embedding: Embedding, near: list[int] | None) -> None:
     """Let the visitor draw a digit, and list its nearest neighbours."""
     drawing_pad.pad(key)
     if "label" in runs.config(key).given:
-        st.selectbox("Its label", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
+        drawing_pad.label()
     if near:
         labels = named(embedding, near)
         st.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")

@@ -8,6 +8,8 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three
 from app.cached.runs import RunKey
+from app.display import url_state
+from app.display.url_forms import switch
 from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
@@ -20,7 +22,7 @@ NOBODY = "no other run"
 def layout(key: RunKey) -> Layout:
     """Let the visitor choose the layout of a run's map; the address keeps the settings."""
     method = controls.choice("Map", METHODS, "method", USUAL.method)
-    solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
+    solid = has_three(key) and st.toggle("In three dimensions", key=url_state.bound("3d", switch(), False))
     dimensions: Dimensions = 3 if solid else 2
     if why := library.lacks_images(key):
         st.caption(f"Maps with other settings need the images. {why}")
@@ -50,8 +52,7 @@ def overlay(key: RunKey, layout: Layout) -> int | None:
         return None
     wanted = st.toggle(
         "Prior and posteriors",
-        key="prior",
-        bind="query-params",
+        key=url_state.bound("prior", switch(), False),
         help="Overlay draws from both, instead of posterior means",
     )
     return controls.seed() if wanted else None
