@@ -1,6 +1,5 @@
 """The address is the state of a page: opened elsewhere it shows the same, and Back shows what was there before."""
 
-import io
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -9,29 +8,31 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from app.display.navigation import PAGES
-from cvae_core.data import datasets
 from tests.walk.conftest import WIDE, Open, eventually, settle, window
 
 STEPS, MANY = 3, 20  # changes of a page, in `make test` and in `make soak`
 TRIES = 12  # for a change that has an effect: some controls are at their end already
 # What a page shows: pictures (their addresses identify their content), texts, charts, and what the browser draws itself.
 SHOWN = """() => {
-    const found = { pictures: [], texts: [], charts: [], canvases: [] }, main = document.querySelector("[data-testid=stMain]");
+    const found = { pictures: [], texts: [], charts: [], canvases: [] };
     const look = (root) => root.querySelectorAll("*").forEach((each) => {
         if (each.shadowRoot) look(each.shadowRoot);
         if (each.matches("[data-testid=stImage] img")) found.pictures.push(each.getAttribute("src"));
-        if (each.matches("[data-testid=stMarkdown], [data-testid=stCaptionContainer], table")) found.texts.push(each.innerText);
-        if (each.matches(".js-plotly-plot")) found.charts.push(JSON.stringify(
-            (each.data ?? []).map(({ x, y, name, text, selectedpoints }) => [x, y, name, text, selectedpoints])));
+        if (each.matches("[data-testid=stMarkdown], table")) found.texts.push(each.innerText);
+        if (each.matches(".js-plotly-plot")) found.charts.push(JSON.stringify((each.data ?? []).map(
+            ({ x, y, name, text, selectedpoints }) => [x, y, name, text, selectedpoints])));
         if (each.matches(".lab canvas, .sheet canvas, .answers canvas")) found.canvases.push(each.toDataURL());
     });
-    look(main);
+    look(document.querySelector("[data-testid=stMain]"));
     return found;
 }"""
 SET_RANGE = """(input, share) => {
     input.valueAsNumber = Math.round((2 * share - 1) * 2.9 * 20) / 20;
     ["input", "change"].forEach((kind) => input.dispatchEvent(new Event(kind, { bubbles: true })));
 }"""
+
+
+NOT_KEPT = "each => each.closest('[class*=st-key-new-], [class*=st-key-sweep-]')"  # the forms of Train and Sweep
 
 
 def choose_another(page: Page, box: Locator, chance: Random) -> None:
@@ -60,7 +61,9 @@ def draw(page: Page, sheet: Locator, chance: Random) -> None:
     for _ in range(2):
         for number in range(2):
             at = (0.2 + 0.6 * chance.random() for _ in range(2))
-            page.mouse.move(*(box[corner] + box[size] * share for corner, size, share in zip("xy", SIZES, at, strict=True)))
+            page.mouse.move(
+                *(box[corner] + box[size] * share for corner, size, share in zip("xy", SIZES, at, strict=True))
+            )
             page.mouse.up() if number else page.mouse.down()
 
 
@@ -72,9 +75,9 @@ SIZES = ("width", "height")
 Act = Callable[[Page, Locator, Random], None]
 # Kinds of controls. Explanations and code are no part of the state.
 CONTROLS: dict[str, Act] = {
-    "[data-testid=stButtonGroup] button": click,
+    "[data-testid=stButtonGroup] button:not([aria-checked=true])": click,
     "[data-testid=stCheckbox] label": click,
-    "[data-testid=stTab]": click,
+    "[data-testid=stTab][aria-selected=false]": click,
     "[class*='st-key-draw'] summary, .st-key-route summary, .st-key-completion-walk summary, .st-key-units summary": click,
     "[data-testid=stSelectbox] [role=combobox], [data-testid=stSelectbox] input": choose_another,
     "[data-testid=stSlider] [role=slider], [data-testid=stSlider] input[type=range]": press_arrow,
@@ -103,10 +106,12 @@ def change(page: Page, chance: Random) -> None:
         kinds = list(CONTROLS)
         chance.shuffle(kinds)
         for kind in kinds:
-            there = [each for each in page.locator(kind).all() if each.is_visible() and each.is_enabled()]
-            if there:
-                CONTROLS[kind](page, chance.choice(there), chance)
-                break
+            there = page.locator(kind).locator("visible=true")
+            if count := there.count():
+                control = there.nth(chance.randrange(count))
+                if control.is_enabled() and not control.evaluate(NOT_KEPT):
+                    CONTROLS[kind](page, control, chance)
+                    break
         settle(page)
         if page.evaluate("location.href") != address:
             return
@@ -120,10 +125,9 @@ def test_random_states_are_in_the_address_and_in_the_history(
     visit: Open, watched: Callable[[Page], Page], second: Page, name: str, steps: int
 ) -> None:
     chance, page, seen = Random(f"{name} {steps}"), visit(name), []
-    for number in range(steps):
+    for _ in range(steps):
         seen.append(shown(page))
         change(page, chance)
-        print(number, page.evaluate("location.href"))
         expected = shown(page)
         other = visit(page.evaluate("location.href").split("/", 3)[3], watched(second))
         eventually(other, lambda: shown(other) == expected)  # noqa: B023
