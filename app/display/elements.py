@@ -236,7 +236,7 @@ def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
     """Show views in tabs and compute only the open one; the address keeps which tab is open."""
     names = {plain(name): name for name in views}
     key = url_state.bound(key, one_of(names), next(iter(names)))
-    for tab, show in zip(st.tabs(list(names), key=key, on_change="rerun"), views.values(), strict=True):
+    for tab, show in zip(st.tabs(list(map(plain, views)), key=key, on_change="rerun"), views.values(), strict=True):
         if tab.open:
             with tab, sentences():
                 show()

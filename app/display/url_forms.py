@@ -13,10 +13,10 @@ Option = TypeVar("Option", bound=Hashable)
 
 @dataclass(frozen=True)
 class Form(Generic[Value]):
-    """`write` returns the texts of a parameter; `read` returns the value of some texts, or None if they mean none."""
+    """`texts` returns the texts of a parameter; `read` returns the value of some texts, or None if they mean none."""
 
     read: Callable[[Sequence[str]], Value | None]
-    write: Callable[[Value], Sequence[str]]
+    texts: Callable[[Value], Sequence[str]]
 
 
 def one_of(options: Sequence[Option] | Mapping[Option, str]) -> Form[Option]:

@@ -16,7 +16,6 @@ history. Opening a page adds no step. Streamlit's own `bind="query-params"` woul
 replace the address, so that Back leaves the page.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
+from app.browser import source
 from app.display.plain_text import code
 from app.display.url_forms import AnyForm, Form
 
@@ -36,6 +36,8 @@ Arguments = ParamSpec("Arguments")
 Parameters = dict[str, list[str]]
 LONGEST = 40  # characters of an ignored value that are shown
 _ADDRESS = "address"  # in the session
+
+_replacement = st.components.v2.component("cvae_address", js=source("address.js"))
 
 
 @dataclass
@@ -85,15 +87,15 @@ def kept(name: str, form: Form[Value], default: Value) -> Value:
     here.read.add(name)
     if (texts := here.waiting.pop(name, None)) is not None:
         found = default if (read := form.read(texts)) is None else read
-        taken = set(form.write(found))
+        taken = set(form.texts(found))
         for text in texts:
-            if (alone := form.read([text])) is None or not taken.issuperset(form.write(alone)):
+            if (alone := form.read([text])) is None or not taken.issuperset(form.texts(alone)):
                 here.left_out.append(f"{name}={text}"[:LONGEST])
     if found is None:
         current = st.session_state.get(name, here.held.get(name, default))
-        read = form.read(form.write(current))
+        read = form.read(form.texts(current))
         found = default if read is None else read
-        if name not in st.session_state or form.write(found) != form.write(current):
+        if name not in st.session_state or form.texts(found) != form.texts(current):
             st.session_state[name] = found
     else:
         st.session_state[name] = found
@@ -149,12 +151,12 @@ def _write(here: _Address, *, replace: bool) -> None:
     """Write the address if a value has changed, and say once which values of the opened address were invalid."""
     here.opening = False
     here.held |= {name: st.session_state[name] for name in here.shown if name in st.session_state}
-    written = {name: list(form.write(here.held[name])) for name, (form, _) in here.shown.items() if name in here.held}
-    usual = {name: list(form.write(default)) for name, (form, default) in here.shown.items()}
+    written = {name: list(form.texts(here.held[name])) for name, (form, _) in here.shown.items() if name in here.held}
+    usual = {name: list(form.texts(default)) for name, (form, default) in here.shown.items()}
     now = {name: texts for name, texts in written.items() if texts != usual[name]} | here.waiting
     if now != here.now and not here.postponed:
         if replace:
-            _replace(now)
+            _replace(here, now)
         else:
             st.query_params.from_dict(now)
             here.given = now
@@ -170,7 +172,7 @@ def _place(order: Sequence[str], name: str) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _replace(now: Parameters) -> None:
+def _replace(here: _Address, now: Parameters) -> None:
     """Replace the address of the browser: Streamlit itself can only add a step to its history."""
     context, search = _context(), urlencode(now, doseq=True)
     with context.session_state.query_params() as parameters:
@@ -178,6 +180,4 @@ def _replace(now: Parameters) -> None:
         for name, texts in now.items():
             parameters.set_with_no_forward_msg(name, texts if len(texts) > 1 else texts[0])
     context.query_string = search
-    address = f"location.pathname + {json.dumps(search and f'?{search}')}"
-    script = f'<script>/* {_here().opened} */ history.replaceState(history.state, "", {address});</script>'
-    st.html(script, unsafe_allow_javascript=True)
+    _replacement(key="address-replaced", data={"opened": urlencode(here.given, doseq=True), "now": search}, height=1)

@@ -454,6 +454,63 @@ def test_what_was_chosen_on_a_page_is_there_again_and_in_its_address(
     assert {name: visitor.query_params.get(name) for name in query} == chosen
 
 
+@pytest.mark.parametrize(
+    ("page", "held", "link"),
+    [
+        ("generate", {"digit": "5", "seed": "3", "e3": "1.5", "view": "Interpolation"}, {"seed": "4"}),
+        ("inpaint", {"pixels": "drawn ink", "random": "false", "indices": "3"}, {"samples": "2"}),
+        ("latent", {"run": "digits-label", "point": "7", "route": "true"}, {"run": "digits-quadrant-1"}),
+        ("training", {"replay": "digits-label", "epoch": "20"}, {"replay": "digits-quadrant-1"}),
+        ("why", {"question": "Not zero", "grey": "0.6"}, {"question": "Collapse"}),
+    ],
+)
+def test_a_link_opens_what_it_says_whatever_the_session_held(
+    visit: Visit, without_mnist: None, page: str, held: dict[str, str], link: dict[str, str]
+) -> None:
+    visitor = visit(page, **held)
+    for name in ("cll", page):
+        visitor.query_params.clear()
+        go_on(visitor, name, **(link if name == page else {}))
+    assert visitor.query_params == link
+    assert pictures(visitor) == pictures(visit(page, **link))
+
+
+def test_an_address_has_the_name_of_a_run_and_not_its_label(
+    visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "label", lambda name: f"A label of {name}")
+    visitor = visit("generate")
+    visitor.selectbox(key="run").select("digits-label").run()
+    assert visitor.query_params == {"run": "digits-label"}
+    assert visit("generate", run="digits-label").selectbox(key="run").value == "digits-label"
+    visitor = visit("training")
+    visitor.multiselect(key="replay").set_value(["digits-quadrant-1", "digits-label"]).run()
+    assert visitor.query_params["replay"] == ["digits-quadrant-1", "digits-label"]
+
+
+def test_a_drawing_and_its_label_are_in_the_address(visit: Visit, without_mnist: None) -> None:
+    drawn = datasets.load("digits").test.images[5].numpy()
+    visitor = visit("inpaint", of="My drawing")
+    visitor.session_state["ink"] = drawn
+    visitor.run()
+    assert len(visitor.query_params["ink"]) < 500
+    other = visit("inpaint", **visitor.query_params)
+    assert (other.session_state["ink"] == drawn).all()
+    assert pictures(other) == pictures(visitor)
+    visitor = visit("latent", run="digits-label", draw="true", drawn="7", ink=visitor.query_params["ink"])
+    assert visitor.selectbox(key="drawn").value == 7
+    assert not visitor.toast
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "eNrt", "é", "A" * 100_000, packed([3])])
+def test_a_drawing_that_is_none_is_told(visit: Visit, without_mnist: None, nonsense: str) -> None:
+    visitor = visit("inpaint", of="My drawing", ink=nonsense)
+    (told,) = visitor.toast
+    assert told.value.startswith("Ignored invalid values in the address: `ink=")
+    assert "ink" not in visitor.query_params
+    assert not pictures(visitor)
+
+
 class TestInpaint:
     def test_without_mnist_the_embedded_digits_stand_in_and_the_page_says_so(
         self, visit: Visit, without_mnist: None
