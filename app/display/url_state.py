@@ -57,6 +57,7 @@ class _Address:
     held: dict[str, Any] = field(
         default_factory=dict
     )  # values of this session: Streamlit forgets those of hidden controls
+    controls: set[str] = field(default_factory=set)  # names whose values Streamlit keeps for a control
     postponed: bool = False
 
 
@@ -83,6 +84,11 @@ def of_page(name: str) -> Iterator[None]:
 def kept(name: str, form: Form[Value], default: Value) -> Value:
     """Return the value with a name in the address; it is in `st.session_state` too."""
     here = _here()
+    return _registered(here, name, form, default, control=name in here.controls and name in here.shown)
+
+
+def _registered(here: _Address, name: str, form: Form[Value], default: Value, *, control: bool) -> Value:
+    """Put a value into the session, in place of what Streamlit has there for a control if it is no control's now."""
     found = default if here.opening and here.exact and name not in here.read else None
     here.read.add(name)
     if (texts := here.waiting.pop(name, None)) is not None:
@@ -95,9 +101,12 @@ def kept(name: str, form: Form[Value], default: Value) -> Value:
         current = st.session_state.get(name, here.held.get(name, default))
         read = form.read(form.texts(current))
         found = default if read is None else read
-        if name not in st.session_state or form.texts(found) != form.texts(current):
-            st.session_state[name] = found
     else:
+        current = None
+    if name in st.session_state and control != (name in here.controls):
+        del st.session_state[name]  # else an older value would come back when the control is hidden
+    (here.controls.add if control else here.controls.discard)(name)
+    if current is None or name not in st.session_state or form.texts(found) != form.texts(current):
         st.session_state[name] = found
     here.shown[name] = form, default
     value: Value = st.session_state[name]
@@ -106,7 +115,7 @@ def kept(name: str, form: Form[Value], default: Value) -> Value:
 
 def bound(name: str, form: Form[Value], default: Value) -> str:
     """Return the key of a control whose value the address keeps, once the value is in the session."""
-    kept(name, form, default)
+    _registered(_here(), name, form, default, control=True)
     return name
 
 

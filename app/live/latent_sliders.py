@@ -20,17 +20,13 @@ FIRST_SLIDERS = 8  # those of the highest rates; an expander holds the others
 
 
 def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
-    """Show a slider of base noise for each latent dimension, labelled with its rate in nats; return their values.
-
-    They start at the values of `read_epsilon`, which must be called before.
-    """
+    """Show a slider of base noise for each latent dimension, labelled with its rate in nats; return their values."""
     places = [on_slider(NOISE_STEP * step - NOISE_RANGE) for step in range(round(2 * NOISE_RANGE / NOISE_STEP) + 1)]
-    return {
-        dimension: st.select_slider(  # a slider of numbers would show a hyphen as minus sign
-            slider_words(rates, dimension), places, format_func=_two_decimals, key=slider_key(dimension)
-        )
-        for dimension in dimensions
-    }
+    values = {}
+    for dimension in dimensions:  # a slider of numbers would show a hyphen as minus sign
+        words, key = slider_words(rates, dimension), url_state.bound(slider_key(dimension), _FORM, 0.0)
+        values[dimension] = st.select_slider(words, places, format_func=_two_decimals, key=key)
+    return values
 
 
 def _two_decimals(noise: float) -> Markdown:
@@ -83,8 +79,7 @@ def watch_for_the_browser(shown: bool) -> None:
 
 def read_epsilon(dimensions: int) -> tuple[float, ...]:
     """Return the base noise of all latent dimensions, which the address keeps."""
-    form = Form(lambda texts: _noise(texts[-1]), lambda value: [f"{value:g}"])
-    return tuple(url_state.kept(slider_key(dimension), form, 0.0) for dimension in range(dimensions))
+    return tuple(url_state.kept(slider_key(dimension), _FORM, 0.0) for dimension in range(dimensions))
 
 
 def write_epsilon(values: object, dimensions: int) -> None:
@@ -105,6 +100,9 @@ def _noise(given: object) -> float | None:
 def on_slider(value: float) -> float:
     """Return the value of a latent slider that is nearest to the given one."""
     return min(max(round(round(value / NOISE_STEP) * NOISE_STEP, 2), -NOISE_RANGE), NOISE_RANGE) + 0.0
+
+
+_FORM = Form(lambda texts: _noise(texts[-1]), lambda value: [f"{value:g}"])
 
 
 def latent_buttons(dimensions: int, seed: int) -> None:

@@ -89,7 +89,6 @@ def sliders(key: RunKey, seed: int) -> Place:
     ranked = latent_sliders.by_rate(rates)
     st.subheader("Change z with sliders", anchor=False)
     latent_sliders.latent_buttons(len(rates), seed)
-    latent_sliders.read_epsilon(len(rates))
     values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS])
     if len(ranked) > latent_sliders.FIRST_SLIDERS:
         with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions with lower rates"):

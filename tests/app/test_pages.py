@@ -475,6 +475,17 @@ def test_a_link_opens_what_it_says_whatever_the_session_held(
     assert pictures(visitor) == pictures(visit(page, **link))
 
 
+def test_both_kinds_of_sliders_have_the_same_z(visit: Visit, without_mnist: None) -> None:
+    visitor = visit("generate", live="true", e1="1")
+    for live in (False, True, True, False):
+        visitor.toggle(key="live").set_value(live).run()
+        if not live:
+            visitor.select_slider(key="e10").set_value(visitor.select_slider(key="e10").value - 0.5).run()
+        visitor.run()
+        assert visitor.query_params["e1"] == "1"
+    assert visitor.query_params["e10"] == "-1"
+
+
 def test_an_address_has_the_name_of_a_run_and_not_its_label(
     visit: Visit, without_mnist: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

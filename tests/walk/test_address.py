@@ -99,6 +99,18 @@ def shown(page: Page) -> Any:
     return page.evaluate(SHOWN)
 
 
+def still(page: Page) -> Any:
+    """Return what a page shows once the browser has drawn all of it."""
+    states = [shown(page)]
+
+    def drawn() -> bool:
+        states.append(shown(page))
+        return bool(states[-1] == states[-2])
+
+    eventually(page, drawn)
+    return states[-1]
+
+
 def same(page: Page, expected: Any) -> bool:
     """Return whether a page shows what is expected; if a busy machine has prevented the start of live sliders, try again."""
     late = page.get_by_role("button", name="Try live sliders again")
@@ -110,7 +122,7 @@ def same(page: Page, expected: Any) -> bool:
 
 def change(page: Page, chance: Random) -> None:
     """Change one control at random, until the address changes; without a new address the page must be the same."""
-    before, address = shown(page), page.evaluate("location.href")
+    before, address = still(page), page.evaluate("location.href")
     for _ in range(TRIES):
         kinds = list(CONTROLS)
         chance.shuffle(kinds)
@@ -135,9 +147,9 @@ def test_random_states_are_in_the_address_and_in_the_history(
 ) -> None:
     chance, page, seen = Random(f"{name} {steps}"), visit(name), []
     for _ in range(steps):
-        seen.append(shown(page))
+        seen.append(still(page))
         change(page, chance)
-        expected = shown(page)
+        expected = still(page)
         other = visit(page.evaluate("location.href").split("/", 3)[3], watched(second))
         eventually(other, lambda: same(other, expected))  # noqa: B023
     for expected in reversed(seen):
