@@ -21,28 +21,23 @@ if __name__ != "__main__":
 else:
     preload.wait()
     from app.cached import runs
-    from app.display import elements, presenter
+    from app.display import elements, presenter, url_state
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
-    from app.widgets import tour_control, url_state
+    from app.widgets import tour_control
     from cvae_core.system import logs
 
-    st.set_page_config(
-        page_title="CVAE lab",
-        page_icon=str(ROOT / "app" / "icon.png"),
-        layout="wide",
-        initial_sidebar_state="collapsed" if presenter.is_on() else "auto",
-    )
+    st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
     elements.keep_pixels_crisp()
     uncaught_errors.watch()
     no_ip_lookup.disable()
     logs.to_stderr(st.get_option("logger.level"))
-    url_state.remember()
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
-        tour_control.beside_the_page()
-        presenter.show_switch(chosen.url_path or next(iter(PAGES)))
-        chosen.run()
+        with url_state.of_page(chosen.url_path):
+            tour_control.beside_the_page()
+            presenter.show_bar(chosen.url_path or next(iter(PAGES)))
+            chosen.run()
+            presenter.show_switch()
         elements.run_scripts()
-    url_state.tell()

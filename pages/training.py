@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.display import url_state
+from app.display.url_forms import one_of
 from app.training import follow, replay, run_table, start, sweep
 from app.widgets import controls
 
@@ -15,7 +17,6 @@ TASKS: dict[str, Callable[[], None]] = {
 }
 FIRST = next(iter(TASKS))
 
-task = st.segmented_control(
-    "Task", list(TASKS), default=FIRST, required=True, key="task", bind="query-params", label_visibility="collapsed"
-)
+key = url_state.bound("task", one_of(list(TASKS)), FIRST)
+task = st.segmented_control("Task", list(TASKS), required=True, key=key, label_visibility="collapsed")
 TASKS[controls.or_default(task, FIRST)]()

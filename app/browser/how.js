@@ -1,7 +1,7 @@
 // What flows through a model for one test image. The browser runs the networks, so that the figure follows ε and the quadrants
 // without the server. A ladder's values come from Python (`computed`).
 //
-// Python sends {run, subject, network, model, shape, x, label, index, visible, sets, noise, units, first, range, step, lines, state,
+// Python sends {run, subject, network, model, shape, x, label, index, visible, sets, noise, units, first, range, step, lines, state, opened,
 // computed}. It receives `state` {draw, moved, visible, mode} whenever the visitor changes it. Python's `state` is used once it
 // equals the last one sent, or if the run or the image is another. Others are echoes, maybe old ones.
 
@@ -49,7 +49,7 @@ class Figure extends Component {
     this.data = data;
     this.x = inked(data.x);
     if (this.told === JSON.stringify(data.state)) this.told = null;
-    if (!this.told || before.subject !== data.subject) {
+    if (!this.told || before.subject !== data.subject || before.opened !== data.opened) {
       this.state = structuredClone(data.state);
       this.told = null;
     }

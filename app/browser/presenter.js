@@ -4,7 +4,7 @@
 (() => {
   if (window.cvaeKnowsKeys) return; // already installed by another page of the lab
   window.cvaeKnowsKeys = true;
-  const PAGES = { PageUp: "back", PageDown: "next" };
+  const PAGES = { PageUp: "back", PageDown: "forward" };
   const takesText = (place) => place?.matches?.("input:not([type=range]), textarea, [contenteditable]");
   const focused = () => {
     let place = document.activeElement;

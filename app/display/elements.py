@@ -17,9 +17,10 @@ from PIL import Image
 from streamlit import runtime
 
 from app.browser import source
-from app.display import glossary, plotly_charts, presenter
+from app.display import glossary, plotly_charts, presenter, url_state
 from app.display.navigation import PAGES
 from app.display.plain_text import Markdown, code, plain
+from app.display.url_forms import one_of, switch
 from cvae_core.errors import LabError
 from cvae_core.pictures import grid
 
@@ -272,14 +273,16 @@ def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> 
     """
     if presenter.is_on():
         return
-    with st.expander(title, key=key, bind="query-params", icon=icon) as box:
+    with st.expander(title, key=url_state.bound(key, switch(), False), on_change="rerun", icon=icon) as box:
         if box.open:
             show()
 
 
 def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
     """Show views in tabs and compute only the open one; the address keeps which tab is open."""
-    for tab, show in zip(st.tabs(list(map(plain, views)), key=key, bind="query-params"), views.values(), strict=True):
+    names = {plain(name): name for name in views}
+    key = url_state.bound(key, one_of(names), next(iter(names)))
+    for tab, show in zip(st.tabs(list(map(plain, views)), key=key, on_change="rerun"), views.values(), strict=True):
         if tab.open:
             with tab, sentences():
                 show()

@@ -7,44 +7,46 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.browser import source
+from app.display import url_state
 from app.display.navigation import PAGES, following
+from app.display.url_forms import one_of
 
-PRESENT, ON = "present", "1"  # key of the switch and its name in the address, and its value there
+PRESENT = "present"  # key of the switch and its name in the address
+_FORM = one_of({True: "1", False: "0"})
 SHARES = (1, 4)  # of the window's width, for the controls and the picture
 
 
 def is_on() -> bool:
     """Return whether the visitor has chosen the presenter layout, by the switch or in the address."""
-    return bool(st.session_state.setdefault(PRESENT, st.query_params.get(PRESENT) == ON))
+    return bool(st.session_state.get(PRESENT, False))
 
 
-def show_switch(page: str) -> None:
-    """Show the switch of the layout; in the presenter layout, also the layout's style, keys and links to the next pages."""
+def show_bar(page: str) -> None:
+    """Read the address; in the presenter layout, show its style, its keys and links to the pages before and after."""
+    url_state.bound(PRESENT, _FORM, False, lasting=True)
     if not is_on():
-        st.query_params.pop(PRESENT, None)
-        with st.sidebar:
-            _switch("Presenter layout")
         return
-    st.query_params[PRESENT] = ON
-    st.html(
-        f"<style>{source('presenter.css')}</style><script>{source('presenter.js')}</script>",
-        unsafe_allow_javascript=True,
-    )
+    st.set_page_config(initial_sidebar_state="collapsed")
+    style, script = source("presenter.css"), source("presenter.js")
+    st.html(f"<style>{style}</style><script>{script}</script>", unsafe_allow_javascript=True)
     with st.container(horizontal=True, key="presenter-bar", vertical_alignment="center", width="content"):
-        for name, neighbour in zip(("back", "next"), following(page), strict=True):
+        for name, neighbour in zip(("back", "forward"), map(PAGES.get, following(page)), strict=True):
+            assert neighbour
             with st.container(key=f"presenter-{name}", width="content"):
-                icon = f":material/arrow_{'back' if name == 'back' else 'forward'}:"
-                found = PAGES[neighbour]
-                st.page_link(found.streamlit_page(), label=found.title, icon=icon, query_params={PRESENT: ON})
-        _switch("Presenter")
+                st.page_link(neighbour.streamlit_page(), label=neighbour.title, icon=f":material/arrow_{name}:")
+        _switch()
 
 
-def _switch(label: str) -> None:
-    st.toggle(
-        label,
-        key=PRESENT,
-        help="Larger type for a projector. Page up and Page down change the page; the space bar plays and pauses.",
-    )
+def show_switch() -> None:
+    """Show the switch of the layout at the end of the side bar, where the layout is not on."""
+    if not is_on():
+        with st.sidebar:
+            _switch()
+
+
+def _switch() -> None:
+    keys = "Page up and Page down change the page; the space bar plays and pauses."
+    st.toggle("Presenter layout", key=PRESENT, help=f"Larger type for a projector. {keys}")
 
 
 def stage() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -10,17 +10,20 @@ import streamlit as st
 from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
+from app.display import url_state
+from app.display.url_forms import Form, one_of, packed, unpacked
 from app.live import live_decoder
 from app.widgets import controls
 from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
+from cvae_core.data.conditions import LABELS
 from cvae_core.data.masks import PIXELS, SIDE, flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
 PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
 LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
-_INK = "ink"  # in the session: the drawing, 784 bytes
+_INK = "ink"  # in the session and in the address: the drawing, 784 bytes
 _GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
 _REOPENED = "reopened"  # in the session: the whole page must rerun
 ANSWERS = 10
@@ -59,7 +62,7 @@ def pad(
     _pad(
         key=PAD,
         data={
-            **_sheet(ink(), st.session_state.get(_GIVEN, 0), quadrants),
+            **_sheet(ink(), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
             "network": live_decoder.network_name(key) if live else None,
             "epsilons": epsilons,
             "thresholds": _encoded(recipes.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
@@ -89,8 +92,24 @@ def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> No
 
 def ink() -> np.ndarray:
     """Return what the visitor has drawn, (784,) uint8."""
-    drawn: np.ndarray = st.session_state.get(_INK, np.zeros(PIXELS, np.uint8))
-    return drawn
+    return url_state.kept(_INK, Form(_read, lambda drawn: [packed(drawn.tobytes())]), np.zeros(PIXELS, np.uint8))
+
+
+def _read(texts: Sequence[str]) -> np.ndarray | None:
+    """Return the drawing in an address, (784,) uint8, or None if it is invalid."""
+    raw = unpacked(texts[-1], PIXELS)
+    return None if raw is None else np.frombuffer(raw, np.uint8)
+
+
+def label(default: int = 0) -> int:
+    """Let the visitor choose the label of the drawing."""
+    key = url_state.bound(LABEL, one_of(range(LABELS)), default)
+    return controls.or_default(st.selectbox("Its label", range(LABELS), key=key), default)
+
+
+def chosen_label() -> int:
+    """Return the label of the drawing, also where its control is hidden."""
+    return url_state.kept(LABEL, one_of(range(LABELS)), 0)
 
 
 def source_of_digits(key: RunKey) -> str:

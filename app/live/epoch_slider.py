@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.browser import source
+from app.display import url_state
 from app.display.plain_text import plain
+from app.display.url_forms import Form, number
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
-_HELD = "epoch-held"  # in the session: the slider's value, because the address loses it on another page
 _PLAYER = "player"  # the button's key
 _BUTTON_WIDTH = 96
 
@@ -24,10 +25,8 @@ _player = st.components.v2.component(
 def slider(epochs: Sequence[float]) -> int:
     """Let the visitor choose one of some epochs; return its position. An invalid address selects the last one."""
     labels = _labels(epochs)
-    chosen = st.session_state.get(_EPOCH, st.query_params.get(_EPOCH, st.session_state.get(_HELD)))
-    st.session_state[_EPOCH] = labels[_nearest(chosen, epochs)]
-    st.session_state[_HELD] = st.select_slider("After how many epochs", labels, format_func=plain, key=_EPOCH)
-    return labels.index(st.session_state[_HELD])
+    key = url_state.bound(_EPOCH, Form(lambda texts: _nearest(texts[-1], epochs), lambda label: [label]), labels[-1])
+    return labels.index(st.select_slider("After how many epochs", labels, format_func=plain, key=key))
 
 
 def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> None:
@@ -49,8 +48,8 @@ def button(epochs: Sequence[float], position: int, *, of: str, chart: str) -> No
         on_at_change=step,
         width=_BUTTON_WIDTH,
     ).at
-    if not (isinstance(at, dict) and at.get("resting") is False):
-        _write(labels[position], default=labels[-1])
+    if isinstance(at, dict) and at.get("resting") is False:
+        url_state.postpone()
 
 
 def stepped_to(at: object, count: int) -> int | None:
@@ -65,19 +64,7 @@ def _labels(epochs: Sequence[float]) -> list[str]:
     return [f"{epoch:.4g}" for epoch in epochs]
 
 
-def _nearest(given: object, epochs: Sequence[float]) -> int:
-    """Return the position of the epoch nearest to a given one, or the last position if that is not a finite number."""
-    try:
-        wanted = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        wanted = math.nan
-    if not math.isfinite(wanted):
-        return len(epochs) - 1
-    return min(range(len(epochs)), key=lambda position: abs(epochs[position] - wanted))
-
-
-def _write(label: str, default: str) -> None:
-    if label == default:
-        st.query_params.pop(_EPOCH, None)
-    elif st.query_params.get(_EPOCH) != label:
-        st.query_params[_EPOCH] = label
+def _nearest(text: str, epochs: Sequence[float]) -> str | None:
+    """Return the label of the epoch nearest to a given one, or None if that is not a finite number."""
+    wanted = number(-math.inf, math.inf).read([text])
+    return None if wanted is None else _labels([min(epochs, key=lambda epoch: abs(epoch - wanted))])[0]

@@ -5,33 +5,28 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.display.plain_text import Markdown, plain
+from app.display import url_state
+from app.display.plain_text import Markdown
+from app.display.url_forms import Form, switch
 from cvae_core.data import noise
 from cvae_core.training.verdicts import DEAD_RATE
 
 NOISE_RANGE = 3.0  # standard deviations on either side: 99.7 % of the prior
 NOISE_STEP = 0.05
 PATIENCE = 3.0  # seconds for the browser to report that it shows live sliders
-_HELD = "epsilon"  # in the session: the base noise of all sliders, because the address loses it on another page
 _LATE = "live-late"  # in the session: the live sliders did not start in time
 _PRESSES = "random-z"  # in the session: how often "Random z" was pressed
 FIRST_SLIDERS = 8  # those of the highest rates; an expander holds the others
 
 
-def latent_sliders(rates: Sequence[float], dimensions: Sequence[int], epsilon: Sequence[float]) -> dict[int, float]:
-    """Show a slider of base noise for each latent dimension, labelled with its rate in nats; return their values.
-
-    They start at `epsilon`. They are not bound to the address: `write_epsilon` updates it for both kinds of sliders.
-    """
-    for dimension in dimensions:
-        st.session_state.setdefault(slider_key(dimension), epsilon[dimension])
+def latent_sliders(rates: Sequence[float], dimensions: Sequence[int]) -> dict[int, float]:
+    """Show a slider of base noise for each latent dimension, labelled with its rate in nats; return their values."""
     places = [on_slider(NOISE_STEP * step - NOISE_RANGE) for step in range(round(2 * NOISE_RANGE / NOISE_STEP) + 1)]
-    return {
-        dimension: st.select_slider(  # a slider of numbers would show a hyphen as minus sign
-            slider_words(rates, dimension), places, format_func=_two_decimals, key=slider_key(dimension)
-        )
-        for dimension in dimensions
-    }
+    values = {}
+    for dimension in dimensions:  # a slider of numbers would show a hyphen as minus sign
+        words, key = slider_words(rates, dimension), url_state.bound(slider_key(dimension), _FORM, 0.0)
+        values[dimension] = st.select_slider(words, places, format_func=_two_decimals, key=key)
+    return values
 
 
 def _two_decimals(noise: float) -> Markdown:
@@ -60,9 +55,8 @@ def live_wanted() -> bool:
         st.info("The live sliders did not start in this browser. Ordinary sliders replace them.")
         st.button("Try live sliders again", on_click=lambda: st.session_state.pop(_LATE), width="stretch")
         return False
-    return st.toggle(
-        "Live", value=True, key="live", bind="query-params", help="Update the pictures while a slider is dragged"
-    )
+    key = url_state.bound("live", switch(), True)
+    return st.toggle("Live", key=key, help="Update the pictures while a slider is dragged")
 
 
 def watch_for_the_browser(shown: bool) -> None:
@@ -84,33 +78,14 @@ def watch_for_the_browser(shown: bool) -> None:
 
 
 def read_epsilon(dimensions: int) -> tuple[float, ...]:
-    """Return the base noise in the address; show a warning about invalid values.
-
-    If the address has none, restore the values of the session.
-    """
-    names = [slider_key(dimension) for dimension in range(dimensions)]
-    given = {name: _noise(st.query_params[name]) for name in names if name in st.query_params}
-    if not given:
-        given = {name: value for name, value in st.session_state.get(_HELD, {}).items() if name in names}
-        st.query_params.update({name: f"{value:g}" for name, value in given.items() if value})
-    st.session_state[_HELD] = {name: value or 0.0 for name, value in given.items()}
-    if nonsense := [name for name, value in given.items() if value is None]:
-        limits = f"−{NOISE_RANGE:g} to {NOISE_RANGE:g}"
-        st.warning(f"Ignored in the address, not a number from {limits}: {', '.join(map(plain, nonsense))}")
-    return tuple(given.get(name) or 0.0 for name in names)
+    """Return the base noise of all latent dimensions, which the address keeps."""
+    return tuple(url_state.kept(slider_key(dimension), _FORM, 0.0) for dimension in range(dimensions))
 
 
 def write_epsilon(values: object, dimensions: int) -> None:
-    """Write base noise to the address; ignore what is not `dimensions` numbers: only a manipulated browser sends it."""
-    if not isinstance(values, Sequence) or len(values) != dimensions:
-        return
-    noises = {slider_key(dimension): _noise(value) for dimension, value in enumerate(values)}
-    if None in noises.values():
-        return
-    st.session_state[_HELD] = noises
-    st.query_params.update({name: f"{value:g}" for name, value in noises.items() if value})
-    for name in [name for name, value in noises.items() if not value and name in st.query_params]:
-        del st.query_params[name]
+    """Set the base noise; ignore what is not `dimensions` numbers: only a manipulated browser sends it."""
+    if isinstance(values, Sequence) and len(values) == dimensions and None not in (noises := list(map(_noise, values))):
+        place_sliders([noise or 0.0 for noise in noises])
 
 
 def _noise(given: object) -> float | None:
@@ -132,6 +107,9 @@ def on_sliders(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(on_slider, values))
 
 
+_FORM = Form(lambda texts: _noise(texts[-1]), lambda value: [f"{value:g}"])
+
+
 def latent_buttons(dimensions: int, seed: int) -> None:
     """Show buttons that set all latent sliders: to zero, or to noise drawn from the seed, new noise at every press."""
 
@@ -146,6 +124,6 @@ def latent_buttons(dimensions: int, seed: int) -> None:
 
 
 def place_sliders(values: Sequence[float]) -> None:
-    """Set the ordinary latent sliders to the given noise."""
+    """Set the latent sliders to the given noise."""
     for dimension, value in enumerate(values):
         st.session_state[slider_key(dimension)] = on_slider(value)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
+from app.display import url_state
 from app.live import latent_sliders
 from cvae_core.data.conditions import LABELS
 from cvae_core.data.masks import SIDE
@@ -171,7 +172,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "plane": plane,
             "labels": list(range(LABELS)),
             "epsilon": list(epsilon),
-            "given": st.session_state.get(_GIVEN, 0),
+            "given": st.session_state.get(_GIVEN, 0) + url_state.opened(),
             "units": units,
             "first": latent_sliders.FIRST_SLIDERS,
             "range": latent_sliders.NOISE_RANGE,

@@ -9,6 +9,8 @@ import streamlit as st
 from app.browser import source
 from app.cached import flow, runs
 from app.cached.runs import RunKey
+from app.display import url_state
+from app.display.url_forms import AnyForm, Form, one_of, whole
 from app.live import latent_sliders, live_decoder, network_code
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES, canonical
@@ -18,7 +20,6 @@ from cvae_core.errors import ConfigError
 FIGURE = "networks"  # the component's key
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MODES = ("training", "prediction")
-DRAW, MODE, VISIBLE, NOISE = "draw", "mode", "visible", re.compile(r"e([1-9][0-9]{0,3})")  # names in the address
 
 _figure = st.components.v2.component(
     "cvae_networks",
@@ -54,6 +55,7 @@ def figure(key: RunKey, index: int) -> str | None:
             "step": latent_sliders.NOISE_STEP,
             "lines": network_code.lines(config, _described(config)["prior"]),
             "state": state,
+            "opened": url_state.opened(),
             "computed": flow.through_ladder(key, index, state["draw"], shown) if ladder else None,
         },
         on_state_change=lambda: write(live_decoder.news(FIGURE, "state"), config),
@@ -84,15 +86,8 @@ def _units(key: RunKey) -> list[dict[str, object]]:
 
 
 def _state(config: Config) -> dict[str, Any]:
-    """Return the figure's state from the address; invalid values are ignored."""
-    given = st.query_params
-    noises = {int(found[1]) - 1: given[name] for name in given if (found := NOISE.fullmatch(name))}
-    told = {
-        "draw": int(given[DRAW]) if re.fullmatch("[0-9]{1,3}", given.get(DRAW, "")) else 0,
-        "moved": dict(sorted(noises.items())),
-        "visible": _flags(given.get(VISIBLE)),
-        "mode": given.get(MODE),
-    }
+    """Return the figure's state, which the address keeps."""
+    told = {part: url_state.kept(*how) for part, how in _KEPT.items()}
     return _checked(told, config)
 
 
@@ -127,24 +122,36 @@ def _noise(given: object) -> float | None:
 
 
 def write(told: object, config: Config) -> None:
-    """Write a state of the figure to the address, without the values that are the default."""
+    """Keep a state of the figure that the browser reports."""
     state = _checked(told if isinstance(told, Mapping) else {}, config)
-    query = {f"e{int(unit) + 1}": f"{value:g}" for unit, value in state["moved"].items()}
-    query |= {DRAW: str(state["draw"])} if state["draw"] else {}
-    query |= {MODE: state["mode"]} if state["mode"] != MODES[0] else {}
-    query |= {VISIBLE: _named(state["visible"])} if state["visible"] else {}
-    for name in [name for name in st.query_params if name in (DRAW, MODE, VISIBLE) or NOISE.fullmatch(name)]:
-        if name not in query:
-            del st.query_params[name]
-    st.query_params.update(query)
+    st.session_state.update({name: state[part] for part, (name, *_) in _KEPT.items()})
 
 
 def _named(visible: Sequence[bool]) -> str:
     return canonical("+".join(name for name, seen in zip(NAMES, visible, strict=True) if seen))
 
 
-def _flags(names: str | None) -> list[bool] | None:
+def _read_visible(texts: Sequence[str]) -> list[bool] | None:
     try:
-        return None if names is None else flags(names).tolist()
+        return flags(texts[-1]).tolist()
     except ConfigError:
         return None
+
+
+def _read_moved(texts: Sequence[str]) -> dict[str, float] | None:
+    """Return the ε of moved sliders by the position of their dimension, from texts such as 3:-1.5 for the third."""
+    pairs = [found.groups() for text in texts if (found := re.fullmatch(r"([1-9][0-9]{0,3}):(.+)", text))]
+    moved = {str(int(unit) - 1): _noise(value) for unit, value in pairs}
+    return {unit: value for unit, value in moved.items() if value is not None} or None
+
+
+_KEPT: Mapping[str, tuple[str, AnyForm, Any]] = {  # parts of the state: names in the address, forms and defaults
+    "draw": ("noise", whole(0, flow.DRAWS - 1), 0),
+    "mode": ("mode", one_of(MODES), MODES[0]),
+    "visible": ("visible", Form(_read_visible, lambda visible: [_named(visible) if visible else ""]), None),
+    "moved": (
+        "moved",
+        Form(_read_moved, lambda moved: [f"{int(unit) + 1}:{value:g}" for unit, value in moved.items()]),
+        {},
+    ),
+}

@@ -6,8 +6,9 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from app.display import elements, glossary
+from app.display import elements, glossary, url_state
 from app.display.plain_text import plain
+from app.display.url_forms import one_of, several
 from app.live.drawing_pad import Quadrants
 from app.widgets.controls import choice, or_default
 from app.widgets.run_pickers import run, tell_about
@@ -39,7 +40,9 @@ def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
     names = list(families)
     dataset = names[0]
     if len(names) > 1:
-        dataset = or_default(st.selectbox("Images", names, key="images", bind="query-params"), names[0])
+        dataset = or_default(
+            st.selectbox("Images", names, key=url_state.bound("images", one_of(names), names[0])), names[0]
+        )
     if (named := named_here(dataset)) != dataset:
         elements.caption(f"The images on this machine are {plain(named)}.")
     sets = sorted(families[dataset])  # "any" sorts last
@@ -80,9 +83,8 @@ def _visible_key(dataset: str) -> str:
 
 def _any_quadrants() -> str:
     """Let the visitor choose one to three quadrants."""
-    chosen = st.pills(
-        "Quadrants", NAMES, selection_mode="multi", default=NAMES[2:3], key=_QUADRANTS, bind="query-params"
-    )
+    key = url_state.bound(_QUADRANTS, several(NAMES), list(NAMES[2:3]))
+    chosen = st.pills("Quadrants", NAMES, selection_mode="multi", key=key)
     if not 0 < len(chosen) < len(NAMES):
         st.warning("Choose one to three visible quadrants.")
         chosen = list(NAMES[2:3])

@@ -8,7 +8,7 @@ import streamlit as st
 from app.cached import histories
 from app.cached import runs as library
 from app.cached.figures import Stage
-from app.display import elements, growing_charts
+from app.display import elements, growing_charts, url_state
 from app.display.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
@@ -59,7 +59,7 @@ def show(form: Callable[[], None]) -> None:
             elements.caption("The training of your first run will be shown here.")
         else:
             busy = queue.busy or damage is not None  # a damaged queue may hide waiting runs
-            st.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
+            url_state.fragment(_panel, run_every=EVERY if busy else IDLE)(root, names, busy)
     elements.explanation(
         "The curve is minus the bound, on validation images and on the training images of the same epoch. The star marks the "
         "epoch whose weights are saved. Noise, order of images and schedules depend on the seed and the step only. All other "

@@ -7,8 +7,9 @@ import streamlit as st
 from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts, presenter
+from app.display import elements, findings, plotly_charts, presenter, url_state
 from app.display.plain_text import Markdown, plain
+from app.display.url_forms import switch
 from app.live import epoch_slider
 from app.views import code_snippets
 from app.widgets import controls, run_pickers
@@ -59,7 +60,7 @@ def compare(chosen: Sequence[RunKey]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         quantity = controls.choice("Quantity", QUANTITIES, "quantity")
-        log = st.toggle("Log axis", key="log", bind="query-params")
+        log = st.toggle("Log axis", key=url_state.bound("log", switch(), False))
         words = "Download these runs' curves"
         elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
     shown = {runs.label(name): table for name, table in tables.items()}
@@ -86,7 +87,7 @@ def rate_words(key: RunKey) -> Markdown:
     return findings.training_rate(rows["epoch"].tolist(), rows["rate"].tolist(), runs.card(key).best_epoch)
 
 
-@st.fragment
+@url_state.fragment
 def replay(replayed: Mapping[RunKey, Stages]) -> None:
     """Show a slider, and a button that plays it, for the epoch of the curves' cursor and of all runs' pictures."""
     moments, of = histories.moments(list(replayed.values())), "+".join(key.name for key in replayed)

@@ -10,8 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import runs
-from app.display import elements
+from app.display import elements, glossary, url_state
 from app.display.plain_text import Markdown, plain
+from app.display.url_forms import AnyForm, line, number, one_of, whole
 from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
@@ -39,6 +40,7 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     "hybrid, half GSNN": {"alpha": 0.5},
     "GSNN": {"alpha": 0.0},
 }
+LONGEST_NAME = 80  # characters of a name in the address; a longer one than 64 is refused with the reason
 MORE = ("width", "depth", "batch_size")
 FIELD, WIDE_FIELD = 134, 209  # pixels: three or two side by side in a window of 1,280 pixels
 
@@ -121,22 +123,26 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
         flavour = _choice("Model", flavours, "flavour", called=_offered, width=WIDE_FIELD)
         dataset = _choice("Data set", get_args(Dataset), "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
-        preset = _choice("Preset", presets, "preset", default=DEFAULT_PRESET)
+        preset = _choice("Preset", presets, "preset", default=DEFAULT_PRESET, help=glossary.explained("preset"))
         defaults, changes = preset_of(flavour, preset, dataset), {"dataset": dataset}
         if defaults.visible_set:
             changes["visible"] = _choice("Visible", SETS, "visible", called=described)
         if defaults.latents:
             changes |= _objective(defaults)
-            changes["latent"] = _number("Latent dimensions", "latent", defaults.to_json()["latent"])
-        changes["epochs"] = _number("Epochs, at most", "epochs", defaults.epochs)
-        changes["patience"] = _number(
-            "Patience", "patience", defaults.patience, step=1, placeholder="never",
-            help="Epochs without a better validation bound until training stops; empty: never",
-        )  # fmt: skip
+            words = glossary.explained("latent vector")
+            changes["latent"] = _number("Latent dimensions", "latent", defaults.to_json()["latent"], help=words)
+        changes["epochs"] = _number("Epochs, at most", "epochs", defaults.epochs, help=glossary.explained("epoch"))
+        words = "Epochs without a better validation bound until training stops; 0: it never stops early"
+        changes["patience"] = _number("Patience", "patience", defaults.patience or 0, help=words) or None
         changes["learning_rate"] = _number(
-            "Learning rate", "learning-rate", defaults.learning_rate, format="%g", step=1e-4
+            "Learning rate",
+            "learning-rate",
+            defaults.learning_rate,
+            format="%g",
+            step=1e-4,
+            help=glossary.explained("learning rate"),
         )
-        changes["seed"] = _number("Seed", "seed", 0)
+        changes["seed"] = _number("Seed", "seed", 0, help=glossary.explained("seed"))
     with below.expander("More settings", icon=":material/tune:"):
         with st.container(horizontal=True):
             for field in MORE:
@@ -155,27 +161,22 @@ def _choice(
     called: Callable[[Any], str] = str, width: int = FIELD, **settings: Any,
 ) -> Option:  # fmt: skip
     """Show a field with options; the address keeps the chosen one as `new-` and the name of the field."""
-    key, first = f"new-{name}", options[0] if default is None else default
-    if (linked := st.query_params.get(key)) in options:
-        st.session_state.setdefault(key, linked)
+    first = options[0] if default is None else default
+    key = url_state.bound(f"new-{name}", one_of(options), first)
     chosen = st.selectbox(
-        label, options, options.index(first), format_func=lambda option: plain(called(option)), key=key, width=width,
-        **settings,
-    )  # fmt: skip
-    chosen = controls.or_default(chosen, first)
-    if chosen == first:
-        st.query_params.pop(key, None)
-    elif linked != chosen:
-        st.query_params[key] = chosen  # a bound selectbox would write what it shows instead
-    return chosen
+        label, options, format_func=lambda option: plain(called(option)), key=key, width=width, **settings
+    )
+    return controls.or_default(chosen, first)
 
 
-def _number(label: Markdown, name: str, default: float | None, **settings: Any) -> Any:
+def _number(label: Markdown, name: str, default: float, **settings: Any) -> Any:
     """Show a field for a number; another default replaces its value. The address keeps it, as in `_choice`."""
-    key = f"new-{name}"
-    if st.session_state.setdefault(f"{key}-default", default) != default:
-        st.session_state[f"{key}-default"] = st.session_state[key] = default
-    return st.number_input(label, value=default, key=key, bind=controls.finite(key), width=FIELD, **settings)
+    key, before = f"new-{name}", f"new-{name}-default"
+    if st.session_state.setdefault(before, default) != default:
+        st.session_state[before] = st.session_state[key] = default
+    most = controls.MAX_SEED
+    form: AnyForm = whole(-most, most) if isinstance(default, int) else number(-most, most)
+    return st.number_input(label, key=url_state.bound(key, form, default), width=FIELD, **settings)
 
 
 def _offered(flavour: Flavour) -> str:
@@ -200,7 +201,8 @@ def _name(config: Config | None, root: Path) -> str:
             free = next(name for name in names if housekeeping.is_vacant(root, name))
     if st.session_state.pop(STARTED, False):
         st.session_state["new-name"] = ""  # the name is taken now
-    given = st.text_input("Name", placeholder=free, key="new-name", bind="query-params", width=WIDE_FIELD)
+    key = url_state.bound("new-name", line(LONGEST_NAME), "")
+    given = st.text_input("Name", placeholder=free, key=key, width=WIDE_FIELD)
     return (given or "").strip() or free
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements
+from app.display import elements, url_state
 from app.display.plain_text import plain
+from app.display.url_forms import one_of
 from app.training.follow import EVERY, IDLE, WORDS
 from app.widgets import controls, permission
 from cvae_core.config.flavours import Config
@@ -45,10 +46,12 @@ def show() -> None:
         "several values. The runs are added to the queue. Finished runs are skipped if the sweep is queued again.",
     )
     root = default_root()
-    kept = sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem))
+    names = [*sorted(path.stem for path in (root / FOLDER).glob("*.toml") if NAME.fullmatch(path.stem)), NEW]
     if NEXT in st.session_state:
         st.session_state[CHOICE] = st.session_state.pop(NEXT)
-    chosen = controls.or_default(st.selectbox("Sweep", [*kept, NEW], key=CHOICE, bind="query-params"), NEW)
+    chosen = controls.or_default(
+        st.selectbox("Sweep", names, key=url_state.bound(CHOICE, one_of(names), names[0])), NEW
+    )
     permitted, offered = permission.may_train(), False
     with elements.sentences():
         name, text = _given(root, chosen)

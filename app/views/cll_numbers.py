@@ -9,12 +9,10 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from app.display import elements
-from app.display.navigation import PAGES
+from app.display import elements, url_state
 from app.display.plain_text import Markdown, plain
 from app.display.plotly_charts import LINE_COLOURS
 from app.display.provenance import provenance
-from app.widgets import url_state
 from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.by_model import GAP
 from cvae_core.evaluation.glance import LARGEST, SAMPLES
@@ -126,18 +124,12 @@ def take_click(numbers: Numbers, key: str) -> None:
 
 
 def follow_old_addresses() -> None:
-    """Open the tab that an address of an earlier version means."""
-    asked = st.query_params.get_all(TABS)
-    if asked == ["Table"]:
-        url_state.forget(TABS)
-        _open("All figures")
-    elif RUN in st.query_params and not asked and TABS not in st.session_state:
-        _open(ESTIMATE)
-
-
-def _open(tab: str) -> None:
-    kept = {name: st.query_params.get_all(name) for name in st.query_params}
-    st.switch_page(PAGES["cll"].streamlit_page(), query_params={**kept, TABS: tab})
+    """Open the tab that an address of an older version means."""
+    given = url_state.opened_with()
+    if given.get(TABS) == ["Table"]:
+        given[TABS] = ["All figures"]
+    elif RUN in given and TABS not in given:
+        given[TABS] = [ESTIMATE]
 
 
 def close() -> None:

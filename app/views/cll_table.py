@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, findings, plotly_charts
+from app.display import elements, findings, plotly_charts, url_state
 from app.display.plain_text import Markdown, plain
+from app.display.url_forms import several
 from app.views import cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
 from app.widgets import run_pickers
@@ -79,7 +80,8 @@ def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
 
 
 def _filter(label: Markdown, options: Sequence[str], key: str) -> Sequence[str]:
-    return st.pills(label, options, selection_mode="multi", format_func=plain, key=key, bind="query-params")
+    key = url_state.bound(key, several(options), [])
+    return st.pills(label, options, selection_mode="multi", format_func=plain, key=key)
 
 
 def table(pivot: Pivot) -> None:

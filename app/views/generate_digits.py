@@ -9,12 +9,12 @@ import streamlit as st
 from app.cached import figures, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
-from app.display import elements, findings, presenter
+from app.display import elements, findings, presenter, url_state
 from app.display.plain_text import plain
+from app.display.url_forms import number
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data import noise
-from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import grid, recipes
 from cvae_core.runs import sameness
@@ -101,7 +101,7 @@ def walk(key: RunKey, seed: int) -> Place:
         f"This model is a *ladder*: its z is a hierarchy of maps with {latents:,} numbers, too many for sliders. "
         "Interpolate between two random z instead. Another seed gives another walk."
     )
-    share = st.slider("Along the walk", 0.0, 1.0, value=0.0, step=1 / WALK_STEPS, key="walk", bind="query-params")
+    share = st.slider("Along the walk", 0.0, 1.0, step=1 / WALK_STEPS, key=url_state.bound("walk", number(0, 1), 0.0))
     start, end = noise.normal((2, latents), seed, "walk")
     epsilon = slerp(start, end, WALK_STEPS + 1)[round(share * WALK_STEPS)]
     words = f"{share:.0%} of the walk of seed {seed}"
@@ -114,14 +114,11 @@ def sliders(key: RunKey, seed: int) -> Place:
     ranked = latent_sliders.by_rate(rates)
     elements.heading("Change z with sliders")
     latent_sliders.latent_buttons(len(rates), seed)
-    held = latent_sliders.read_epsilon(len(rates))
-    values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS], held)
+    values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS])
     if len(ranked) > latent_sliders.FIRST_SLIDERS:
         with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions with lower rates"):
-            values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :], held)
-    epsilon = tuple(values[dimension] for dimension in range(len(rates)))
-    latent_sliders.write_epsilon(epsilon, len(rates))
-    return slid(epsilon)
+            values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :])
+    return slid(tuple(values[dimension] for dimension in range(len(rates))))
 
 
 def slid(epsilon: tuple[float, ...]) -> Place:
@@ -131,7 +128,7 @@ def slid(epsilon: tuple[float, ...]) -> Place:
     return Place(epsilon, words)
 
 
-@st.fragment
+@url_state.fragment
 def live(key: RunKey, digit: str, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and pictures that the server draws on their release."""
     elements.heading("Change z with sliders")
@@ -209,9 +206,8 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
     def show() -> None:
         drawn = drawing_pad.pad(key)
         left, right = st.columns(2, vertical_alignment="bottom")
-        drawn_as = (
-            left.selectbox("Its label", range(LABELS), index=label, key=drawing_pad.LABEL, bind="query-params") or 0
-        )
+        with left:
+            drawn_as = drawing_pad.label(label)
         right.button(
             "Use its style",
             on_click=lambda: move(figures.style(key, drawn.tobytes(), drawn_as)),

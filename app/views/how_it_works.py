@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.display import elements
+from app.display import elements, url_state
 from app.display.plain_text import plain
 from app.live import network_figure
 from app.widgets import controls, run_pickers, run_pictures
@@ -40,7 +40,7 @@ def show(found: Mapping[str, RunKey]) -> None:
     _flow(key, index)
 
 
-@st.fragment
+@url_state.fragment
 def _flow(key: RunKey, index: int) -> None:
     visible = network_figure.figure(key, index)
     seen = f", {described(visible)} visible" if visible else ""

@@ -8,8 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts, presenter
+from app.display import elements, findings, plotly_charts, presenter, url_state
 from app.display.plain_text import Markdown, plain
+from app.display.url_forms import whole
 from app.live import drawing_pad, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.views import code_snippets
@@ -50,7 +51,7 @@ def preview() -> None:
     elements.link("inpaint", "Complete digits")
 
 
-@st.fragment
+@url_state.fragment
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
     """Let the visitor draw a digit, and show completions of the drawing."""
     words = described(opened.visible)
@@ -95,7 +96,7 @@ def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
     """Show completions of test digits; `place`, in the sidebar, gets a control of the quadrants on the first digit."""
     visible, words, test = opened.visible, described(opened.visible), runs.images(key).test
     with st.sidebar:
-        count = int(st.slider("Samples per digit", 1, 10, 5, key="samples", bind="query-params"))
+        count = int(st.slider("Samples per digit", 1, 10, key=url_state.bound("samples", whole(1, 10), 5)))
         indices = controls.test_digits(test, seed)
     with place:
         elements.caption("Click a quadrant to show or hide it:")

@@ -142,9 +142,10 @@ def drawing_placed(mapped: Mapped) -> tuple[np.ndarray | None, list[int]]:
 
     The drawing is centred first, as the images are on which the model was trained.
     """
-    drawn, label = drawing_pad.ink(), st.session_state.get(drawing_pad.LABEL) or 0
+    drawn = drawing_pad.ink()
     if not drawn.any():
         return None, []
+    label = drawing_pad.chosen_label() if "label" in runs.config(mapped.key).given else 0
     ink = framed(drawn.reshape(SIDE, SIDE)).tobytes()
     latents = recipes.encoded(runs.model(mapped.key), ink, label)
     return placed(mapped.embedding, latents.z[0, 0, : mapped.embedding.z.shape[1]].numpy(), NEIGHBOURS)

@@ -15,7 +15,6 @@ from app.display.plain_text import Markdown, plain
 from app.live import drawing_pad
 from app.widgets import map_selection, run_pictures
 from app.widgets.map_selection import Walk
-from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import Embedding, Method
 from cvae_core.pictures import recipes
 
@@ -94,7 +93,7 @@ def draw(mapped: Mapped, near: Sequence[int]) -> None:
     elements.caption("The drawing is centred as MNIST's digits are before the model encodes it.")
     drawing_pad.pad(key)
     if "label" in runs.config(key).given:
-        st.selectbox("Its label", range(LABELS), key=drawing_pad.LABEL, bind="query-params")
+        drawing_pad.label()
     if near:
         labels = named(embedding, near)
         elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")

@@ -4,7 +4,8 @@ import streamlit as st
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, glossary, plotly_charts
+from app.display import elements, findings, glossary, plotly_charts, url_state
+from app.display.url_forms import number
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
@@ -125,7 +126,7 @@ def elbo_or_sampling() -> None:
         "logarithm, and converges to the true value as S grows. Train with the ELBO; quote importance sampling."
     )
     chosen = st.slider(
-        "Scale of q(z | x), 1 is exact", 0.2, 2.0, value=0.5, step=0.1, key="scale", bind="query-params",
+        "Scale of q(z | x), 1 is exact", 0.2, 2.0, step=0.1, key=url_state.bound("scale", number(0.2, 2), 0.5),
         help="For a model with a one-dimensional z and a known log p(x)",
     )  # fmt: skip
     scale = round(float(chosen), 1)
@@ -171,7 +172,8 @@ def not_zero() -> None:
         "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
         "Summed over the pixels, this entropy is the floor: no model scores lower."
     )
-    grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, value=0.3, step=0.05, key="grey", bind="query-params"))
+    key_of_grey = url_state.bound("grey", number(0, 1), 0.3)
+    grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, step=0.05, key=key_of_grey))
     elements.chart(
         plotly_charts.grey_cost(grey),
         code_snippets.grey_cost(grey),

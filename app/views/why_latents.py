@@ -4,7 +4,8 @@ import streamlit as st
 
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, glossary, plotly_charts
+from app.display import elements, findings, glossary, plotly_charts, url_state
+from app.display.url_forms import one_of
 from app.live import latent_sliders
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
@@ -81,15 +82,10 @@ def collapsed() -> None:
             return
         units = {f"z{dimension + 1}": dimension for dimension in latent_sliders.by_rate(rates)}
         names = list(units)
+        key_of_unit = url_state.bound(f"unit-{len(units)}", one_of(names), names[0])
+        words = glossary.explained("unit")
         name = controls.or_default(
-            st.selectbox(
-                "Unit fixed to its prior mean",
-                names,
-                key=f"unit-{len(units)}",
-                bind="query-params",
-                help=glossary.explained("unit"),
-            ),
-            names[0],
+            st.selectbox("Unit fixed to its prior mean", names, key=key_of_unit, help=words), names[0]
         )
     unit, indices = units[name], figures.one_of_each(key)[:COLUMNS]
     wide, narrow = st.columns(2, gap="large")
@@ -198,9 +194,8 @@ def blurred() -> None:
         key = run_pickers.flat_run("blur", "quadrant-1", "pixels")
         if key is None:
             return
-        chosen = st.select_slider(
-            "Samples averaged", list(map(str, COUNTS)), value="8", key="averaged", bind="query-params"
-        )
+        counts = list(map(str, COUNTS))
+        chosen = st.select_slider("Samples averaged", counts, key=url_state.bound("averaged", one_of(counts), "8"))
     count, config = int(controls.or_default(chosen, "8")), runs.config(key)
     many = "1 sample" if count == 1 else f"mean of {count}"
     figure = run_pictures.show(

@@ -1,13 +1,14 @@
 """Controls that several pages share; the page's address keeps their values."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
+from app.display import url_state
 from app.display.plain_text import Markdown, plain
+from app.display.url_forms import line, one_of, switch, whole
 from cvae_core.data import noise
 from cvae_core.data.datasets import Split
 from cvae_core.pictures.recipes import Shown
@@ -16,10 +17,11 @@ Option = TypeVar("Option")
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers represent exactly
 MAX_INDEX = 9999  # the largest index of a test image
 MAX_DIGITS = 12  # in one figure
+LONGEST_LIST = 200  # characters of a list of test digits
 
 
 def or_default(chosen: Option | None, default: Option) -> Option:
-    """Return a choice, or the default if it is None: in Streamlit an empty `?key=` overrides `required`."""
+    """Return a choice, or the default if it is None: a manipulated browser can send no choice."""
     return default if chosen is None else chosen
 
 
@@ -36,9 +38,8 @@ def choice(
         return plain(options[option] if isinstance(options, Mapping) else option)
 
     first = next(iter(options)) if default is None else default
-    chosen = st.segmented_control(
-        label, list(options), default=first, required=True, format_func=called, key=key, bind="query-params", help=words
-    )
+    key = url_state.bound(key, one_of(options), first)
+    chosen = st.segmented_control(label, list(options), required=True, format_func=called, key=key, help=words)
     return or_default(chosen, first)
 
 
@@ -46,27 +47,8 @@ def whole_number(
     label: Markdown, least: int, most: int, *, default: int, key: str, step: int = 1, words: Markdown | None = None
 ) -> int:
     """Return an integer from a field. A value out of range becomes the default, an empty field the least value."""
-    bind, held = finite(key), st.session_state.get(key)
-    if held is not None and not least <= held <= most:
-        st.session_state[key] = default
-    chosen = st.number_input(label, least, most, default, step, key=key, bind=bind, help=words)
-    return least if chosen is None else int(chosen)
-
-
-def finite(key: str) -> Literal["query-params"] | None:
-    """Return how to bind the field of a number: not at all if the address has an infinite number, which is removed."""
-    if endless := any(map(_endless, st.query_params.get_all(key))):
-        del st.query_params[key]
-    free = st.session_state.setdefault(f"{key}-not-bound", endless)  # set once: Streamlit keeps the initial address
-    return None if free else "query-params"
-
-
-def _endless(text: str) -> bool:
-    """Return whether a text is an infinite number or NaN (inf, 1e400, nan), for which Streamlit's field would raise."""
-    try:
-        return not math.isfinite(float(text))
-    except ValueError:
-        return False  # not a number: Streamlit ignores it
+    key = url_state.bound(key, whole(least, most), default)
+    return int(st.number_input(label, least, most, step=step, key=key, help=words))
 
 
 def seed() -> int:
@@ -77,10 +59,8 @@ def seed() -> int:
 
 def digit(options: Sequence[str]) -> str:
     """Let the visitor choose a label, or all labels."""
-    chosen = st.pills(
-        "Digit", options, default=options[3], required=True, format_func=plain, key="digit", bind="query-params",
-        selection_mode="single",
-    )  # fmt: skip
+    key = url_state.bound("digit", one_of(options), options[3])
+    chosen = st.pills("Digit", options, required=True, format_func=plain, key=key, selection_mode="single")
     return or_default(chosen, options[3])
 
 
@@ -95,16 +75,14 @@ def pixels() -> Shown:
 
 def test_digits(test: Split, seed: int) -> tuple[int, ...]:
     """Let the visitor choose test digits: at random from the seed, or by their numbers in the test set."""
-    at_random = st.toggle("Random test digits", value=True, key="random", bind="query-params", help="Set by the seed")
-    if at_random:
-        count = int(st.slider("Digits", 1, MAX_DIGITS, 10, key="digits", bind="query-params"))
+    key = url_state.bound("random", switch(), True)
+    if st.toggle("Random test digits", key=key, help="Set by the seed"):
+        count = st.slider("Digits", 1, MAX_DIGITS, key=url_state.bound("digits", whole(1, MAX_DIGITS), 10))
         return tuple(noise.permutation(len(test), seed, "digits")[:count].tolist())
     text = st.text_input(
         "Numbers of test digits",
-        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
-        key="indices",
-        bind="query-params",
-        max_chars=200,
+        key=url_state.bound("indices", line(LONGEST_LIST), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        max_chars=LONGEST_LIST,
         help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, separated by commas",
     )
     words = [word.strip() for word in (text or "").split(",") if word.strip()]

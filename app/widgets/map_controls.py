@@ -8,7 +8,8 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three, partner
 from app.cached.runs import RunKey
-from app.display import elements
+from app.display import elements, url_state
+from app.display.url_forms import switch
 from app.widgets import background_command, controls, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
@@ -22,7 +23,7 @@ _BESIDE, _PARTNER = "beside", "default-beside"  # keys of the second run, and in
 def layout(key: RunKey) -> Layout:
     """Let the visitor choose the layout of a run's map; the address keeps the settings."""
     method = controls.choice("Map", METHODS, "method", USUAL.method)
-    solid = has_three(key) and st.toggle("In three dimensions", key="3d", bind="query-params")
+    solid = has_three(key) and st.toggle("In three dimensions", key=url_state.bound("3d", switch(), False))
     dimensions: Dimensions = 3 if solid else 2
     if why := library.lacks_images(key):
         elements.caption(f"Maps with other settings need the images. {why}")
@@ -52,8 +53,7 @@ def overlay(key: RunKey, layout: Layout) -> int | None:
         return None
     wanted = st.toggle(
         "Prior and posteriors",
-        key="prior",
-        bind="query-params",
+        key=url_state.bound("prior", switch(), False),
         help="Overlay draws from both, instead of posterior means",
     )
     return controls.seed() if wanted else None

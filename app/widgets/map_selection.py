@@ -1,15 +1,14 @@
 """The visitor's choices on a map, all in the address: a test image, the end of a walk from it, and a selection."""
 
-import base64
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import streamlit as st
 
-from app.display import elements
+from app.display import elements, url_forms, url_state
 from app.display.plain_text import plain
+from app.display.url_forms import Form
 from app.widgets.controls import MAX_INDEX, whole_number
 from cvae_core.config.flavours import Dataset
 from cvae_core.evaluation.latent_space import Embedding
@@ -18,7 +17,7 @@ MAP, BESIDE = "map", "map-beside"  # keys of the charts of the latent space
 ROUTE, _ROUTE_END = "route", "to"  # keys of the walk between two points and of its end
 _POINT, _CLICKED = "point", "clicked-point"
 _CAUGHT = "caught"  # in the address: a data set and the packed test indices of the selection
-_HELD, _CLEARED = "held-selection", "cleared-selections"  # in the session
+_CLEARED = "cleared-selections"  # in the session
 
 
 class Walk(NamedTuple):
@@ -33,7 +32,8 @@ def choose(embedding: Embedding, tests: int) -> Walk:
     highest = int(embedding.indices.max())
     start = whole_number("Test image", 0, highest, default=0, key=_POINT)
     elements.caption(f"The test images are numbered from 0 to {tests - 1:,}. The map shows the first {highest + 1:,}.")
-    if not st.toggle("Walk to another image", key=ROUTE, bind="query-params", help="Interpolate between their z"):
+    route = url_state.bound(ROUTE, url_forms.switch(), False)
+    if not st.toggle("Walk to another image", key=route, help="Interpolate between their z"):
         return Walk(start, None)
     return Walk(start, whole_number("To test image", 0, highest, default=1, key=_ROUTE_END))
 
@@ -47,38 +47,35 @@ def take(dataset: str, place: str) -> None:
     if 0 < len(points) <= 2:
         st.session_state[_POINT] = st.session_state[_CLICKED] = points[0]
     if len(points) == 2:
-        if not st.session_state.get(ROUTE):
-            st.query_params[_ROUTE_END] = str(points[1])  # a widget that is not shown yet does not write it
         st.session_state[ROUTE], st.session_state[_ROUTE_END] = True, points[1]
-    _hold(dataset, tuple(sorted(points)) if len(points) > 1 else ())
+    st.session_state[_CAUGHT] = (dataset, tuple(sorted(points))) if len(points) > 1 else None
 
 
 def selection(dataset: str) -> Sequence[int]:
-    """Return the selected test indices of a data set, from the address or else from the session.
+    """Return the selected test indices of a data set; show a warning about those of another one, and ignore them."""
 
-    Show a warning about an invalid selection, or one of another data set, and ignore it.
-    """
-    text = st.query_params.get(_CAUGHT)
-    of, indices = st.session_state.get(_HELD, (dataset, ()))
-    if text is not None:
-        of, _, code = text.partition(".")
-        indices = unpacked(code) or ()
-        if not indices or of not in (*get_args(Dataset), dataset):
-            st.warning(f"`{_CAUGHT}` in the address is not a valid selection of points and is ignored.")
-            indices = ()
-    if indices and of != dataset:
+    def read(texts: Sequence[str]) -> tuple[str, Sequence[int]] | None:
+        of, _, code = texts[-1].partition(".")
+        indices = unpacked(code)
+        return (of, indices) if indices and of in (*get_args(Dataset), dataset) else None
+
+    form: Form[tuple[str, Sequence[int]] | None] = Form(
+        read, lambda held: [f"{held[0]}.{packed(held[1])}" if held else ""]
+    )
+    of, indices = url_state.kept(_CAUGHT, form, None) or (dataset, ())
+    if of != dataset:
         st.warning(
             f"The {len(indices):,} selected points are images of {plain(of)}. They are ignored on this map of "
             f"{plain(dataset)}."
         )
-        indices = ()
-    _hold(dataset, indices)
+        clear_selection()
+        return ()
     return indices
 
 
 def clear_selection() -> None:
     """Clear the selection, and the outlines of lassos on the maps."""
-    _hold(st.session_state[_HELD][0], ())
+    st.session_state[_CAUGHT] = None
     st.session_state[_CLEARED] = clearings() + 1
 
 
@@ -88,32 +85,17 @@ def clearings() -> int:
     return count
 
 
-def _hold(dataset: str, indices: Sequence[int]) -> None:
-    st.session_state[_HELD] = dataset, indices
-    text = f"{dataset}.{packed(indices)}" if indices else None
-    if text is None:
-        st.query_params.pop(_CAUGHT, None)
-    elif st.query_params.get(_CAUGHT) != text:
-        st.query_params[_CAUGHT] = text
-
-
 def packed(indices: Sequence[int]) -> str:
     """Return test indices as text for an address: a compressed bitmap, one bit per test image, in Base64."""
     members = np.zeros(MAX_INDEX + 1, dtype=bool)
     members[list(indices)] = True
-    return base64.urlsafe_b64encode(zlib.compress(np.packbits(members).tobytes(), 9)).decode().rstrip("=")
+    return url_forms.packed(np.packbits(members).tobytes())
 
 
 def unpacked(text: str) -> tuple[int, ...] | None:
     """Return the sorted test indices in a text made by `packed`, or None if the text is invalid."""
-    wanted = (MAX_INDEX + 8) // 8
-    try:
-        compressed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        stream = zlib.decompressobj()
-        content = stream.decompress(compressed, wanted + 1)
-    except (ValueError, zlib.error):
-        return None
-    if len(content) != wanted or not stream.eof or stream.unused_data:
+    content = url_forms.unpacked(text, (MAX_INDEX + 8) // 8)
+    if content is None:
         return None
     return tuple(np.flatnonzero(np.unpackbits(np.frombuffer(content, np.uint8))).tolist())
 

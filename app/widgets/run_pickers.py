@@ -7,8 +7,9 @@ import streamlit as st
 from app.cached import histories
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from app.display import elements
+from app.display import elements, url_state
 from app.display.plain_text import Markdown, code, plain
+from app.display.url_forms import one_of, several
 from app.widgets.controls import or_default
 from cvae_core.config.flavours import DEFAULT_PRESET, Given
 from cvae_core.config.presets import PRESETS
@@ -26,11 +27,8 @@ def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> Run
 
 def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
     """Let the visitor choose a run by name, by default the first; labels mark imported runs."""
-    if st.session_state.get(key, names[0]) not in names:  # chosen on a page that offers other runs
-        del st.session_state[key]
-    if linked := _plainly_linked(names, key):
-        st.session_state.setdefault(key, linked[0])
-    chosen = st.selectbox(label, names, format_func=library.label, key=key, bind="query-params")
+    key = url_state.bound(key, one_of(names), names[0])
+    chosen = st.selectbox(label, names, format_func=library.label, key=key)
     return or_default(chosen, names[0])
 
 
@@ -38,22 +36,8 @@ def run_names(
     label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
 ) -> list[str]:
     """Let the visitor choose runs by name, at most `most`; labels mark imported runs."""
-    linked, held = _plainly_linked(names, key), st.session_state.get(key, [])
-    if linked or len(held) > most:  # only from a manipulated address: Streamlit would raise
-        st.session_state[key] = (held or linked)[:most]
-    return st.multiselect(
-        label, names, default=list(default), max_selections=most, format_func=library.label, key=key, bind="query-params",
-        help=words,
-    )  # fmt: skip
-
-
-def _plainly_linked(names: Sequence[str], key: str) -> list[str]:
-    """Return the runs in the address if one of them is given by its name, not its label: Streamlit accepts labels only."""
-    given = st.query_params.get_all(key)
-    if all(library.label(name) == name for name in given if name in names):
-        return []
-    known = {text: name for name in names for text in (name, library.label(name))}
-    return [known[text] for text in given if text in known]
+    key = url_state.bound(key, several(names, most), list(default))
+    return st.multiselect(label, names, max_selections=most, format_func=library.label, key=key, help=words)
 
 
 def tell_trouble(name: str) -> None:

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements
+from app.display import elements, url_state
 from app.display.plain_text import Markdown, code, plain
+from app.display.url_forms import whole
 from app.widgets.tour import PARAMETER, STEPS
 from cvae_core.data import datasets
 
-_STEP = PARAMETER  # in the session: the number of the current step, 0 if the visitor is not on the tour
 _LEFT = "tour-left"  # in the session: the number of the step at which the visitor left the tour
 
 
@@ -32,7 +32,7 @@ def beside_the_page() -> None:
 
 def contents() -> None:
     """Show links to all steps, and one to the first step or to that at which the visitor was."""
-    number: int = st.session_state[_STEP] or st.session_state.get(_LEFT, 0)
+    number: int = st.session_state[PARAMETER] or st.session_state.get(_LEFT, 0)
     _link(number or 1, f"Continue with step {number:d}" if number else "Start the tour", "play_arrow")
     half = len(STEPS) // 2
     for column, first in zip(st.columns(2), (0, half), strict=True):
@@ -42,22 +42,13 @@ def contents() -> None:
 
 
 def _current() -> int:
-    """Return the number of the step, from the address or else the session, and write it to both; 0 if there is none."""
-    given = st.query_params.get(PARAMETER, "")
-    if given in list(map(str, range(1, len(STEPS) + 1))):
-        st.session_state[_STEP] = int(given)
-    number: int = st.session_state.setdefault(_STEP, 0)
-    if number:
-        st.query_params[PARAMETER] = str(number)
-    else:
-        st.query_params.pop(PARAMETER, None)
-    return number
+    """Return the number of the step; 0 if the visitor is not on the tour."""
+    return url_state.kept(PARAMETER, whole(0, len(STEPS)), 0, lasting=True)
 
 
 def _leave() -> None:
-    st.session_state[_LEFT] = st.session_state[_STEP]
-    st.session_state[_STEP] = 0
-    st.query_params.pop(PARAMETER, None)
+    st.session_state[_LEFT] = st.session_state[PARAMETER]
+    st.session_state[PARAMETER] = 0
 
 
 def _missing(number: int) -> Markdown:

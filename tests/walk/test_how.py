@@ -199,7 +199,7 @@ def test_the_figure_follows_noise_without_the_server_and_its_link_shows_the_same
     eventually(page, lambda: means(page) != start)
     assert len(sent) == before
     slider.evaluate("input => input.dispatchEvent(new Event('change'))")
-    page.wait_for_function("() => /[?&]e[0-9]+=2.5/.test(location.search)")
+    page.wait_for_function("() => /moved=[0-9]+%3A2.5/.test(location.search)")
     page.get_by_role("button", name="Prediction", exact=True).click()
     page.wait_for_function("() => location.search.includes('mode=prediction')")
     settle(page)
@@ -209,10 +209,10 @@ def test_the_figure_follows_noise_without_the_server_and_its_link_shows_the_same
     assert means(shown(page)) == moved
     page.remove_listener("websocket", watch)
     page.get_by_role("button", name="New ε").click()
-    page.wait_for_function("() => location.search.includes('draw=1') && !/[?&]e[0-9]/.test(location.search)")
+    page.wait_for_function("() => location.search.includes('noise=1') && !location.search.includes('moved')")
     eventually(page, lambda: means(page) != moved)
     page.get_by_role("button", name="Reset", exact=True).click()
-    page.wait_for_function("() => !location.search.includes('draw=')")
+    page.wait_for_function("() => !location.search.includes('noise=')")
     page.get_by_role("button", name="Training", exact=True).click()
     eventually(page, lambda: means(page) == start)
 

@@ -356,7 +356,7 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
 
 def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:
     page = visit("latent?caught=eNrt")
-    page.get_by_text("in the address is not a valid selection of points and is ignored.").wait_for()
+    page.get_by_text("Ignored invalid values in the address: caught=eNrt").wait_for()
     assert "caught" not in page.url
     assert page.get_by_role("heading", name=re.compile("selected")).count() == 0
 

@@ -23,7 +23,7 @@ def broken(*_: object, **__: object) -> None:
     [
         ("generate", "cached.runs.run_keys"),
         ("training", "cached.histories.latest"),
-        ("generate", "widgets.latent_sliders.place_sliders"),
+        ("generate", "live.latent_sliders.place_sliders"),
     ],
     ids=["on a page", "in a fragment", "in a callback"],
 )
@@ -37,7 +37,7 @@ def test_an_unexpected_error_is_a_sentence_with_a_number_that_leads_to_the_trace
 ) -> None:
     visitor = visit(page, live="false")
     monkeypatch.setattr(f"app.{part}", broken)
-    if part == "widgets.latent_sliders.place_sliders":
+    if part == "live.latent_sliders.place_sliders":
         (reset,) = (button for button in visitor.button if button.label == "Reset")
         monkeypatch.setattr("app.live.latent_sliders.on_slider", broken)
         reset.click()
