@@ -21,14 +21,14 @@ if __name__ != "__main__":
 else:
     preload.wait()
     from app.cached import runs
-    from app.display import elements, presenter, url_state
+    from app.display import elements, page_scripts, presenter, url_state
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
     from app.widgets import tour_control
     from cvae_core.system import logs
 
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
-    elements.keep_pixels_crisp()
+    page_scripts.keep_pixels_crisp()
     uncaught_errors.watch()
     no_ip_lookup.disable()
     logs.to_stderr(st.get_option("logger.level"))
@@ -40,4 +40,4 @@ else:
             presenter.show_bar(chosen.url_path or next(iter(PAGES)))
             chosen.run()
             presenter.show_switch()
-        elements.run_scripts()
+        page_scripts.run_scripts()

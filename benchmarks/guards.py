@@ -88,7 +88,7 @@ GUARDS = {  # by promise
         "tests/walk/test_walk.py::test_every_page_opens_on_a_phone_grows_with_the_window_turns_dark_with_the_system_and_hands_its_exports_over",
     ),
     "texts": Guard(
-        "app/display/plain_text.py",
+        "app/text/plain_text.py",
         r'return _SPECIAL.sub(r"\\\g<0>", line)',
         "return line",
         "tests/app/test_marked.py",

@@ -5,7 +5,7 @@ import streamlit as st
 from app.cached import runs
 from app.display import elements, presenter
 from app.live import latent_sliders
-from app.views import generate_digits
+from app.views import generate_digits, generate_samples
 from app.widgets import controls, run_pickers
 from cvae_core.data import noise
 from cvae_core.data.conditions import LABELS
@@ -23,9 +23,9 @@ choices = runs.run_keys(given=("label",))
 if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
-side, picture = presenter.stage()
 with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
+side, picture = presenter.stage()
 with side:
     digit = controls.digit((*map(str, range(LABELS)), generate_digits.ALL))
 with st.sidebar:
@@ -35,10 +35,10 @@ label = generate_digits.label_of(digit)
 with picture, elements.sentences():
     generate_digits.styles(chosen, digit, noise_seed, slides_live)
 views = {
-    "Samples": lambda: generate_digits.samples(chosen, digit, noise_seed),
-    "VAE beside CVAE": lambda: generate_digits.beside_the_vae(chosen, label, noise_seed),
-    "Interpolation": lambda: generate_digits.interpolation(chosen, label, noise_seed),
-    "Manifold of a 2-D z": lambda: generate_digits.manifold(chosen, label),
+    "Samples": lambda: generate_samples.samples(chosen, digit, noise_seed),
+    "VAE beside CVAE": lambda: generate_samples.beside_the_vae(chosen, label, noise_seed),
+    "Interpolation": lambda: generate_samples.interpolation(chosen, label, noise_seed),
+    "Manifold of a 2-D z": lambda: generate_samples.manifold(chosen, label),
 }
 if not presenter.is_on():
     elements.tabs(views, "view")
@@ -50,14 +50,6 @@ elements.explanation(
     "show the mean of each pixel, not sampled ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
-    [
-        recipes.samples,
-        recipes.decoded,
-        noise.normal,
-        ConditionalVAE.draw,
-        LabelCVAE.context,
-        ConditionalVAE.likelihood,
-        completed,
-        slerp,
-    ],
-)
+    [recipes.samples, recipes.decoded, noise.normal, ConditionalVAE.draw, LabelCVAE.context,
+     ConditionalVAE.likelihood, completed, slerp],
+)  # fmt: skip

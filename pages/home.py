@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements
-from app.display.plain_text import plain
+from app.text.plain_text import plain
 from app.training import replay, run_table
 from app.views import cll_table, generate_digits, inpaint_digits, latent_map, why_bound
 from app.widgets import tour_control

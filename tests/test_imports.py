@@ -22,7 +22,7 @@ ORDER = {
     "cvae_core": [
         "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "data", "config", "system", "errors",
     ],
-    "app": ["server", "training", "views", "live", "widgets", "cached", "display", "browser"],
+    "app": ["server", "training", "views", "live", "widgets", "cached", "display", "charts", "text", "browser"],
 }  # fmt: skip
 LARGEST_FOLDER = 13  # modules, without __init__
 LONGEST_MODULE, LONGEST_PAGE = 300, 60  # lines

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.display.plain_text import Markdown
+from app.text.plain_text import Markdown
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import Condition, labelled

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached.runs import RunKey, card, cells_of, config, model_of, other_images, run_keys, run_named
-from app.display.plain_text import Markdown, plain
+from app.text.plain_text import Markdown, plain
 from cvae_core.evaluation.results import CURVE, Cell
 from cvae_core.system import files
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app.display.plain_text import Markdown, code, plain
+from app.text.plain_text import Markdown, code, plain
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets

@@ -16,11 +16,12 @@ import streamlit as st
 from PIL import Image
 from streamlit import runtime
 
-from app.browser import source
-from app.display import glossary, plotly_charts, presenter, url_state
+from app.charts import plotly_charts
+from app.display import presenter, url_state
 from app.display.navigation import PAGES
-from app.display.plain_text import Markdown, code, plain
 from app.display.url_forms import one_of, switch
+from app.text import glossary
+from app.text.plain_text import Markdown, code, plain
 from cvae_core.errors import LabError
 from cvae_core.pictures import grid
 
@@ -66,39 +67,6 @@ class Animation(Copied, Protocol):
 
 
 WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be too small to read
-# Streamlit shows a picture in its own width, or in that of its column if that is smaller. High-resolution screens enlarge the
-# picture, and browsers smooth enlarged pictures. On a phone, wide pictures stay legible and scroll sideways. Streamlit's CSV
-# download of a table does not escape spreadsheet formulas, which notes may contain, and has no standard errors: our buttons
-# replace it. If the page's header hides the top of a WebGL canvas, Chromium 156 without a graphics card does not draw as much
-# at its bottom, unless the canvas has a filter.
-_CRISP = """<style>
-@media (min-resolution: 1.2dppx) and (min-width: 640px), (min-resolution: 2dppx) {
-    [data-testid="stImage"] img { image-rendering: pixelated; }
-}
-[data-testid="stMainBlockContainer"]:has(.st-key-figures) { padding-top: 3rem; }
-[class*="st-key-runs-table-"] [aria-label="Download as CSV"], [class*="st-key-table-"] [aria-label="Download as CSV"] {
-    display: none;
-}
-.js-plotly-plot canvas { filter: opacity(1); }
-@media (max-width: 640px) {
-    [class*="st-key-wide-"] { overflow-x: auto; }
-    [class*="st-key-wide-"] > :last-child { position: sticky; left: 0; }
-    [class*="st-key-wide-"] img { width: auto !important; max-width: 640px !important; }
-}
-</style>"""
-_STYLES = source("touch.css", "buttons.css", "glossary.css", "tour.css")
-_PROGRAMS = source("touch.js", "buttons.js", "glossary.js")
-_SCRIPTS = f"<style>{_STYLES}</style><script>{_PROGRAMS}</script>"
-
-
-def keep_pixels_crisp() -> None:
-    """Prevent browsers from smoothing enlarged pictures of digits."""
-    st.html(_CRISP)
-
-
-def run_scripts() -> None:
-    """Explain terms, let buttons copy code and save charts as SVG, and let a finger on a chart scroll the page."""
-    st.html(_SCRIPTS, unsafe_allow_javascript=True)
 
 
 @contextmanager
@@ -306,9 +274,3 @@ def thumbnail(picture: Image.Image, alt: str) -> None:
 def link(page: str, label: Markdown, /, *, symbol: str = "arrow_forward", **query: str) -> None:
     """Show a link to another page, with query parameters for its controls."""
     st.page_link(PAGES[page].streamlit_page(), label=label, icon=f":material/{symbol}:", query_params=query)
-
-
-def scroll_to(key: Markdown, moment: int) -> None:
-    """Scroll the page to the element with a key, or to the top if that is "", once at every new `moment`."""
-    selector = f".st-key-{key}" if key else ""
-    st.html(f"<script>({source('tour.js')})({selector!r}, {moment});</script>", unsafe_allow_javascript=True)

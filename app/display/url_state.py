@@ -28,8 +28,8 @@ from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 from app.browser import source
-from app.display.plain_text import code
 from app.display.url_forms import AnyForm, Form
+from app.text.plain_text import code
 
 Value = TypeVar("Value")
 Arguments = ParamSpec("Arguments")

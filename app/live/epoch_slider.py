@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.browser import source
 from app.display import url_state
-from app.display.plain_text import plain
 from app.display.url_forms import Form, number
+from app.text.plain_text import plain
 
 _EPOCH = "epoch"  # the slider's key and its name in the address
 _PLAYER = "player"  # the button's key

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.display import url_state
-from app.display.plain_text import Markdown
 from app.display.url_forms import Form, switch
+from app.text.plain_text import Markdown
 from cvae_core.data import noise
 from cvae_core.training.verdicts import DEAD_RATE
 

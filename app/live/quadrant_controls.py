@@ -6,10 +6,11 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from app.display import elements, glossary, url_state
-from app.display.plain_text import plain
+from app.display import elements, url_state
 from app.display.url_forms import one_of, several
 from app.live.drawing_pad import Quadrants
+from app.text import glossary
+from app.text.plain_text import plain
 from app.widgets.controls import choice, or_default
 from app.widgets.run_pickers import run, tell_about
 from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described

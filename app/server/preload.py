@@ -12,7 +12,7 @@ def _import_libraries() -> None:
     gc.disable()  # repeated collections among permanent objects would take a fifth of the time
     try:
         with suppress(ImportError):  # a page that needs a missing library shows the error
-            from app.display import plotly_charts  # noqa: F401
+            from app.charts import plotly_charts  # noqa: F401
     finally:
         gc.freeze()  # exclude these permanent objects from later collections too
         gc.enable()

@@ -6,7 +6,7 @@ import secrets
 import streamlit as st
 from streamlit import error_util
 
-from app.display.plain_text import code
+from app.text.plain_text import code
 
 LOG = logging.getLogger(__name__)
 _NUMBER = "number_of_fault"  # the attribute of an exception that carries its ID from the log to the page

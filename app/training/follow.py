@@ -8,8 +8,9 @@ import streamlit as st
 from app.cached import histories
 from app.cached import runs as library
 from app.cached.figures import Stage
-from app.display import elements, growing_charts, url_state
-from app.display.plain_text import Markdown, code, plain
+from app.charts import growing_charts
+from app.display import elements, url_state
+from app.text.plain_text import Markdown, code, plain
 from app.views import code_snippets
 from app.widgets import permission, run_pickers
 from cvae_core.config.flavours import Config

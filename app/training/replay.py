@@ -7,10 +7,12 @@ import streamlit as st
 from app.cached import histories, runs
 from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts, presenter, url_state
-from app.display.plain_text import Markdown, plain
+from app.charts import plotly_charts
+from app.display import elements, presenter, url_state
 from app.display.url_forms import switch
 from app.live import epoch_slider
+from app.text import findings
+from app.text.plain_text import Markdown, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pickers
 from cvae_core.models.objectives import elbo

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.display import elements
-from app.display.plain_text import code, plain
+from app.text.plain_text import code, plain
 from app.training import replay
 from app.training.follow import WORDS, uses
 from app.widgets import background_command, permission, run_pickers

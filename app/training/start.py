@@ -10,9 +10,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import runs
-from app.display import elements, glossary, url_state
-from app.display.plain_text import Markdown, plain
+from app.display import elements, url_state
 from app.display.url_forms import AnyForm, line, number, one_of, whole
+from app.text import glossary
+from app.text.plain_text import Markdown, plain
 from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName

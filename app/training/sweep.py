@@ -8,8 +8,8 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements, url_state
-from app.display.plain_text import plain
 from app.display.url_forms import one_of
+from app.text.plain_text import plain
 from app.training.follow import EVERY, IDLE, WORDS
 from app.widgets import controls, permission
 from cvae_core.config.flavours import Config

@@ -10,8 +10,9 @@ import streamlit as st
 
 from app.cached import runs as library
 from app.cached.runs import RunKey
-from app.display import elements, growing_charts, plotly_charts
-from app.display.plain_text import plain
+from app.charts import growing_charts, plotly_charts
+from app.display import elements
+from app.text.plain_text import plain
 from app.views import cll_table, code_snippets
 from app.views.cll_numbers import RUN
 from app.widgets import background_command, controls, run_pickers

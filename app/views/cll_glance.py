@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from app.charts.glance_chart import glance_chart
+from app.charts.plotly_charts import BARE_CONFIG
 from app.display import elements
-from app.display.glance_chart import glance_chart
-from app.display.plain_text import plain
-from app.display.plotly_charts import BARE_CONFIG
+from app.text.plain_text import plain
 from app.views import cll_numbers, cll_table, code_snippets
 from app.views.cll_numbers import Numbers
 from cvae_core.evaluation.glance import SAMPLES, Glance, at_a_glance

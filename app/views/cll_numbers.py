@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
+from app.charts.plotly_charts import LINE_COLOURS
 from app.display import elements, url_state
-from app.display.plain_text import Markdown, plain
-from app.display.plotly_charts import LINE_COLOURS
-from app.display.provenance import provenance
+from app.text.plain_text import Markdown, plain
+from app.text.provenance import provenance
 from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.by_model import GAP
 from cvae_core.evaluation.glance import LARGEST, SAMPLES

@@ -7,9 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
-from app.display import elements, findings, plotly_charts, url_state
-from app.display.plain_text import Markdown, plain
+from app.charts import plotly_charts
+from app.display import elements, url_state
 from app.display.url_forms import several
+from app.text import findings
+from app.text.plain_text import Markdown, plain
 from app.views import cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
 from app.widgets import run_pickers

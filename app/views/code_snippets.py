@@ -165,7 +165,7 @@ def places(
 def _code(chart: str, file: str, names: str, *lines: str, module: str = "plotly_charts") -> str:
     """Return `lines` after the imports, including `names` from the public interface, and before the drawing of the chart."""
     imports = ["import torch"] if any("torch." in line for line in lines) else []
-    imports.append(f"from app.display import {module} as charts")
+    imports.append(f"from app.charts import {module} as charts")
     if names:
         imports.append(f"from cvae_core import {names}")
     return "\n".join([*imports, "", *lines, f"figure = charts.{chart}", f"figure.write_html({file + '.html'!r})", ""])

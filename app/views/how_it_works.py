@@ -7,8 +7,8 @@ import streamlit as st
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.display import elements, url_state
-from app.display.plain_text import plain
 from app.live import network_figure
+from app.text.plain_text import plain
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import described

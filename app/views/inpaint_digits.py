@@ -8,11 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, plotly_charts, presenter, url_state
-from app.display.plain_text import Markdown, plain
+from app.charts import plotly_charts
+from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
 from app.live import drawing_pad, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
+from app.text import findings
+from app.text.plain_text import Markdown, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pictures
 from cvae_core.config.quadrant_names import described

@@ -11,10 +11,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import maps, runs
 from app.cached.runs import RunKey
-from app.display import elements, map_chart, map_marks, map_thumbnails, plotly_charts
+from app.charts import map_chart, plotly_charts
+from app.display import elements, map_marks, map_thumbnails
 from app.display.map_marks import Marks
-from app.display.plain_text import Markdown
 from app.live import drawing_pad
+from app.text.plain_text import Markdown
 from app.views import code_snippets, latent_points
 from app.views.latent_points import Mapped
 from app.widgets import map_controls, map_selection, run_pickers

@@ -11,8 +11,8 @@ from app.cached import figures, maps, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements
-from app.display.plain_text import Markdown, plain
 from app.live import drawing_pad
+from app.text.plain_text import Markdown, plain
 from app.widgets import map_selection, run_pictures
 from app.widgets.map_selection import Walk
 from cvae_core.evaluation.latent_space import Embedding, Method

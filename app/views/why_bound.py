@@ -4,8 +4,10 @@ import streamlit as st
 
 from app.cached import figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, glossary, plotly_charts, url_state
+from app.charts import plotly_charts
+from app.display import elements, url_state
 from app.display.url_forms import number
+from app.text import findings, glossary
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS

@@ -4,9 +4,11 @@ import streamlit as st
 
 from app.cached import costs, figures, runs
 from app.cached.runs import RunKey
-from app.display import elements, findings, glossary, plotly_charts, url_state
+from app.charts import plotly_charts
+from app.display import elements, url_state
 from app.display.url_forms import one_of
 from app.live import latent_sliders
+from app.text import findings, glossary
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.conditions import LABELS

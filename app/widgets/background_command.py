@@ -14,7 +14,7 @@ from typing import IO
 import streamlit as st
 
 from app.display import elements
-from app.display.plain_text import Markdown, plain
+from app.text.plain_text import Markdown, plain
 from app.widgets import permission
 from cvae_core.data import datasets
 from cvae_core.errors import NotWritable

@@ -7,8 +7,8 @@ from typing import TypeVar
 import streamlit as st
 
 from app.display import url_state
-from app.display.plain_text import Markdown, plain
 from app.display.url_forms import line, one_of, switch, whole
+from app.text.plain_text import Markdown, plain
 from cvae_core.data import noise
 from cvae_core.data.datasets import Split
 from cvae_core.pictures.recipes import Shown

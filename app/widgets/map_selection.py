@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from app.display import elements, url_forms, url_state
-from app.display.plain_text import plain
 from app.display.url_forms import Form
+from app.text.plain_text import plain
 from app.widgets.controls import MAX_INDEX, whole_number
 from cvae_core.config.flavours import Dataset
 from cvae_core.evaluation.latent_space import Embedding

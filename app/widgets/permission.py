@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.display.plain_text import Markdown, plain
+from app.text.plain_text import Markdown, plain
 from cvae_core.errors import LabError
 
 VARIABLE = "CVAE_TRAINING"  # on, off, or unset: then on if the server is local

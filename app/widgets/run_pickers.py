@@ -8,8 +8,8 @@ from app.cached import histories
 from app.cached import runs as library
 from app.cached.runs import RunKey
 from app.display import elements, url_state
-from app.display.plain_text import Markdown, code, plain
 from app.display.url_forms import one_of, several
+from app.text.plain_text import Markdown, code, plain
 from app.widgets.controls import or_default
 from cvae_core.config.flavours import DEFAULT_PRESET, Given
 from cvae_core.config.presets import PRESETS

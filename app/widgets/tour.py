@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.display.plain_text import Markdown
+from app.text.plain_text import Markdown
 
 PARAMETER = "tour"  # of the address: the number of the step
 

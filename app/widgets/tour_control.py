@@ -3,9 +3,9 @@
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements, url_state
-from app.display.plain_text import Markdown, code, plain
+from app.display import elements, page_scripts, url_state
 from app.display.url_forms import whole
+from app.text.plain_text import Markdown, code, plain
 from app.widgets.tour import PARAMETER, STEPS
 from cvae_core.data import datasets
 
@@ -27,7 +27,7 @@ def beside_the_page() -> None:
                     _link(number + 1, "Next", "arrow_forward")
             elements.explained(_missing(number) or words)
             st.button("Leave the tour", on_click=_leave, icon=":material/close:", type="tertiary")
-        elements.scroll_to(at, number)
+        page_scripts.scroll_to(at, number)
 
 
 def contents() -> None:

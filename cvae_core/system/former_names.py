@@ -1,4 +1,7 @@
-"""Deprecated names from the README of version 0.1 and their replacements. The next version removes them."""
+"""Deprecated names, from the README of version 0.1 and from copied code, and their replacements.
+
+The next version removes them.
+"""
 
 import sys
 import warnings
@@ -7,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 PLACES = {
+    "app.display.map_chart": "app.charts.map_chart",
+    "app.display.plotly_charts": "app.charts.plotly_charts",
     "cvae_core.data.load": "cvae_core.load_data",
     "cvae_core.evaluation.evaluate": "cvae_core.evaluation.likelihood.evaluate",
     "cvae_core.examples.held_out": "cvae_core.data.batches.held_out",

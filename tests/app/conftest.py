@@ -12,7 +12,7 @@ from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from app.display import glossary
+from app.text import glossary
 from app.widgets import permission
 from tests.waiting import WAIT
 

@@ -28,9 +28,9 @@ from app.cached import runs as library
 from app.cached.figures import style
 from app.display import map_thumbnails
 from app.display.navigation import PAGES
-from app.display.plain_text import plain
-from app.display.provenance import provenance
 from app.live import epoch_slider, latent_sliders
+from app.text.plain_text import plain
+from app.text.provenance import provenance
 from app.views import cll_estimate
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS

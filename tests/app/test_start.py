@@ -108,7 +108,7 @@ def test_threads_do_not_spin_for_long_whichever_module_imports_torch_first() -> 
     words = [sys.executable, "-c", IMPORTS, *modules]
     said = subprocess.run(words, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=WAIT).stdout
     found = dict(line.split() for line in said.splitlines())
-    assert {"app.display.plotly_charts", "app.cached.runs", "app.widgets.controls"} <= set(found)
+    assert {"app.charts.plotly_charts", "app.cached.runs", "app.widgets.controls"} <= set(found)
     assert set(found.values()) == {"1000"}
 
 

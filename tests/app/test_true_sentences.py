@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from app.cached import costs, histories, runs
-from app.display import elements, findings
+from app.display import elements
+from app.text import findings
 from app.training import replay
 from app.views import why_bound
 from cvae_core.evaluation import table, table_formats

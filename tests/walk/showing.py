@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from app.display.plain_text import code, plain
+from app.text.plain_text import code, plain
 
 TEXTS = (
     "![x](http://127.0.0.1:9/b.png)", "[link](http://127.0.0.1:9)", "<img src='http://127.0.0.1:9/c.png'>",

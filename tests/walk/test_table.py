@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page
 
-from app.display import glance_chart
+from app.charts import glance_chart
 from app.views import cll_glance
 from cvae_core.evaluation.glance import LARGEST
 from tests.walk.conftest import Open, moment, settle

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page
 
-from app.display import glossary
 from app.display.navigation import PAGES
+from app.text import glossary
 from tests.walk.access import serious_faults
 from tests.walk.conftest import Open, settle
 

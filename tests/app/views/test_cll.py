@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.display.glance_chart import glance_chart
-from app.display.provenance import provenance
+from app.charts.glance_chart import glance_chart
+from app.text.provenance import provenance
 from app.views import cll_numbers
 from app.views.cll_numbers import EMPTY, ESTIMATE, MISSING, RUN, TABS, Numbers
 from cvae_core.evaluation.glance import Glance, at_a_glance

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.cached import figures, histories, maps, runs
 from app.cached.figures import Animation, Figure, Stage, Strip, Walk
-from app.display import map_chart, plotly_charts
+from app.charts import map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
 from cvae_core import __all__ as interface

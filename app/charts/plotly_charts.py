@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
-from app.display import findings
-from app.display.plain_text import charted
+from app.text import findings
+from app.text.plain_text import charted
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import ESTIMATORS
 from cvae_core.evaluation.toy_model import Settling

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.cached import histories, maps, runs
-from app.display import growing_charts, map_chart, plotly_charts
+from app.charts import growing_charts, map_chart, plotly_charts
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.latent_space import Embedding
 from cvae_core.evaluation.results import CURVE, stored_cells

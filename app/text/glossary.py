@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from app.display.plain_text import Markdown, plain
+from app.text.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
 LINK = "#glossary"  # marks the terms for glossary.js and glossary.css; nothing has this address

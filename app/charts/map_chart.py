@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw
 
-from app.display.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIGHT, PRIOR, RED, SHOVE, SHOVES, framed
+from app.charts.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIGHT, PRIOR, RED, SHOVE, SHOVES, framed
 from cvae_core.evaluation.latent_space import Embedding
 
 THUMBNAIL = (300, 220)  # pixels

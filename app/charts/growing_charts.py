@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.display.plotly_charts import LINE_COLOURS, stored_name
+from app.charts.plotly_charts import LINE_COLOURS, stored_name
 from cvae_core.evaluation.results import Cell
 
 STAR = "path://M50 0 61 35 98 35 68 57 79 91 50 70 21 91 32 57 2 35 39 35z"  # ECharts has no star symbol

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from app.display.plain_text import Markdown, plain
+from app.text.plain_text import Markdown, plain
 from cvae_core.evaluation.results import Cell, Estimator
 from cvae_core.evaluation.table import ESTIMATORS
 from cvae_core.evaluation.toy_model import Settling

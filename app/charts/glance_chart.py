@@ -4,8 +4,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.display.plain_text import charted
-from app.display.plotly_charts import GREY, LINE_COLOURS
+from app.charts.plotly_charts import GREY, LINE_COLOURS
+from app.text.plain_text import charted
 from cvae_core.evaluation.glance import Glance, Row
 from cvae_core.evaluation.table_formats import briefly
 

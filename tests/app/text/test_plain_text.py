@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from app.display import plotly_charts
+from app.charts import plotly_charts
 from cvae_core.evaluation.results import Cell
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -316,7 +316,7 @@ def test_a_text_of_others_is_found(line: str) -> None:
     assert list(
         Module(
             "pages.sample",
-            ast.parse(f"import streamlit as st\nfrom app.display.plain_text import code, plain\n{body}\n"),
+            ast.parse(f"import streamlit as st\nfrom app.text.plain_text import code, plain\n{body}\n"),
         ).faults()
     )
 
@@ -338,7 +338,7 @@ def test_a_text_of_others_is_found(line: str) -> None:
 )
 def test_what_is_escaped_is_not(line: str) -> None:
     body = f"def show(name: str, names: list[str], count: int, share: float): {line}"
-    lines = f"import streamlit as st\nfrom app.display.plain_text import code, plain\n{body}\n"
+    lines = f"import streamlit as st\nfrom app.text.plain_text import code, plain\n{body}\n"
     assert list(Module("pages.sample", ast.parse(lines)).faults()) == []
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from app.display import glossary
-from app.display.plain_text import code, plain
+from app.text import glossary
+from app.text.plain_text import code, plain
 from tests.app.conftest import Visit
 from tests.test_docs import glossary as read
 

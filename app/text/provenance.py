@@ -1,6 +1,6 @@
 """The provenance of a number in the table, in words."""
 
-from app.display.plain_text import Markdown, code, plain
+from app.text.plain_text import Markdown, code, plain
 from cvae_core.config.command import train_command
 from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.table import Entry

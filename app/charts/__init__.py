@@ -1,0 +1,1 @@
+"""Charts of pages, as Plotly figures and ECharts options."""
