@@ -18,7 +18,7 @@ SHOWN = """() => {
     const look = (root) => root.querySelectorAll("*").forEach((each) => {
         if (each.shadowRoot) look(each.shadowRoot);
         if (each.matches("[data-testid=stImage] img")) found.pictures.push(each.getAttribute("src"));
-        if (each.matches("[data-testid=stMarkdown], table")) found.texts.push(each.innerText);
+        if (each.matches("[data-testid=stMarkdown], [data-testid=stTable]")) found.texts.push(each.innerText);
         if (each.matches(".js-plotly-plot")) found.charts.push(JSON.stringify((each.data ?? []).map(
             ({ x, y, name, text, selectedpoints }) => [x, y, name, text, selectedpoints])));
         if (each.matches(".lab canvas, .sheet canvas, .answers canvas")) found.canvases.push(each.toDataURL());
