@@ -14,7 +14,10 @@ FIGURES = {
     "Judged digits": cll_table.judged,
 }
 
-elements.title("Conditional log-likelihoods", "How well does each model predict the test images?")
+elements.title(
+    "Conditional log-likelihoods",
+    "The negative log-likelihood of the test images under each model, in nats per image; lower is better.",
+)
 library.rerun_when_runs_change()
 cll_numbers.follow_old_addresses()
 elements.tabs(FIGURES, TABS)

@@ -12,7 +12,7 @@ from cvae_core.pictures import recipes
 
 elements.title(
     "The latent space",
-    "Each point is a test image at the mean of its $q(z \\mid x, c)$; its colour is its digit.",
+    "Each point is a test image at its posterior mean, the mean of $q(z \\mid x, c)$. Its colour is its digit.",
 )
 choices = maps.runs_with_latents()
 if not choices:

@@ -10,6 +10,7 @@ from app.browser import source
 from app.display import url_state
 from app.display.navigation import PAGES, following
 from app.display.url_forms import one_of
+from app.text.plain_text import plain
 
 PRESENT = "present"  # key of the switch and its name in the address
 _FORM = one_of({True: "1", False: "0"})
@@ -33,7 +34,7 @@ def show_bar(page: str) -> None:
         for name, neighbour in zip(("back", "forward"), map(PAGES.get, following(page)), strict=True):
             assert neighbour
             with st.container(key=f"presenter-{name}", width="content"):
-                st.page_link(neighbour.streamlit_page(), label=neighbour.title, icon=f":material/arrow_{name}:")
+                st.page_link(neighbour.streamlit_page(), label=plain(neighbour.title), icon=f":material/arrow_{name}:")
         _switch()
 
 

@@ -48,9 +48,7 @@ def test_next_leads_from_home_through_all_steps_and_back_leads_back(visit: Open,
     at_step(page, len(STEPS) - 1)
 
 
-# A link loses to the values that a session holds, until addresses win over them.
 @NEEDS_MNIST
-@pytest.mark.xfail(reason="values that the session holds win over the address", strict=False)
 def test_a_step_opens_as_prepared_in_a_session_with_other_values(visit: Open, page: Page) -> None:
     visit("generate?run=label-2d&digit=5&seed=3&e1=1&view=Interpolation")
     page.get_by_role("link", name="Home").first.click()

@@ -75,4 +75,4 @@ def test_the_terms_of_a_page_are_marked(page: str, visit: Visit, without_mnist: 
 
 
 def test_a_control_that_sets_a_term_explains_it(visit: Visit, without_mnist: None) -> None:
-    assert visit("training", task="Train").get_by_key("new-preset-label").help == glossary.explained("preset")
+    assert visit("training", task="Train").get_by_key("new-preset").help == glossary.explained("preset")

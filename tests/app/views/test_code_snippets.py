@@ -66,6 +66,7 @@ FIGURES: dict[str, Picture] = {
     "interpolation": of_run("digits-label", gallery.interpolation, label=1, rows=2, steps=3, seed=4),
     "manifold": of_run("label-2d", gallery.manifold, label=1, side=3),
     "point": of_run("digits-label", gallery.point, index=1, close=tuple(range(8))),
+    "both ways": of_run("digits-label", gallery.both_ways, index=1, count=2),
     "reconstructions": of_run("digits-label", gallery.reconstructions, indices=(1, 2), columns=2),
     "traversal": of_run("digits-label", gallery.traversal, start=1, end=4, steps=5),
     "relabelled": of_run("digits-label", gallery.relabelled, indices=(1, 2), label=3),
