@@ -32,7 +32,8 @@ SET_RANGE = """(input, share) => {
 }"""
 
 
-NOT_KEPT = "each => each.closest('[class*=st-key-new-other], [class*=st-key-sweep-]')"  # the form of Sweep, and what confirms a training on other images
+# The form of Sweep, and what confirms a training on other images.
+NOT_KEPT = "each => each.closest('[class*=st-key-new-other], [class*=st-key-sweep-]')"
 
 
 def choose_another(page: Page, box: Locator, chance: Random) -> None:
