@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.cached import maps, runs
-from app.display import elements
+from app.display import elements, presenter
 from app.views import latent_map
 from app.views.latent_map import Settings
 from app.widgets import map_controls, run_pickers
@@ -29,6 +29,8 @@ with st.sidebar:
         settings = Settings(layout, map_controls.overlay(key, layout))
     with beside, elements.sentences():
         other = map_controls.beside(key, choices, settings.layout)
+if presenter.is_on():
+    fields = st.container(horizontal=True, vertical_alignment="bottom")
 runs.rerun_when_runs_change()
 shown = latent_map.show(key, settings, other, fields)
 with elements.sentences():

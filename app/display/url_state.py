@@ -202,4 +202,9 @@ def _replace(here: _Address, now: Parameters) -> None:
         for name, texts in now.items():
             parameters.set_with_no_forward_msg(name, texts if len(texts) > 1 else texts[0])
     context.query_string = search
-    _replacement(key="address-replaced", data={"opened": urlencode(here.given, doseq=True), "now": search}, height=1)
+    data = {
+        "opened": urlencode(here.given, doseq=True),
+        "now": search,
+        "number": here.opened,
+    }  # new data for every page
+    _replacement(key="address-replaced", data=data, height=1)

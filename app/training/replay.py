@@ -79,7 +79,8 @@ def panel(key: RunKey, stages: Stages, epoch: float, scale: int) -> None:
     st.markdown(f"**{runs.named(key.name)}** after {plain(after)}")
     alt = f"Reconstructions and samples of {runs.label(key.name)} after {after}"
     elements.picture(Stage(key, index), f"{key.name}-stage", alt, scale)
-    elements.caption(f"{histories.stage_words(key)} {rate_words(key)}")
+    if not presenter.is_on():
+        elements.caption(f"{histories.stage_words(key)} {rate_words(key)}")
 
 
 def rate_words(key: RunKey) -> Markdown:

@@ -176,7 +176,9 @@ def _number(label: Markdown, name: str, default: float, **settings: Any) -> Any:
     if st.session_state.setdefault(before, default) != default:
         st.session_state[before] = st.session_state[key] = default
     most = controls.MAX_SEED
-    form: AnyForm = whole(-most, most) if isinstance(default, int) else number(-most, most)
+    form: AnyForm = number(-most, most)
+    if isinstance(default, int):
+        form, settings = whole(-most, most), {"step": 1, **settings}
     return st.number_input(label, key=url_state.bound(key, form, default), width=FIELD, **settings)
 
 

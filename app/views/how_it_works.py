@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from app.display import elements, url_state
+from app.display import elements, presenter, url_state
 from app.live import network_figure
 from app.text.plain_text import plain
 from app.widgets import controls, run_pickers, run_pictures
@@ -43,6 +43,8 @@ def show(found: Mapping[str, RunKey]) -> None:
 @url_state.fragment
 def _flow(key: RunKey, index: int) -> None:
     visible = network_figure.figure(key, index)
+    if presenter.is_on():
+        return
     seen = f", {described(visible)} visible" if visible else ""
     elements.explained(
         f"**Ten draws of this digit{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.cached import maps, runs
 from app.cached.runs import RunKey
 from app.charts import map_chart, plotly_charts
-from app.display import elements, map_marks, map_thumbnails
+from app.display import elements, map_marks, map_thumbnails, presenter
 from app.display.map_marks import Marks
 from app.live import drawing_pad
 from app.text.plain_text import Markdown
@@ -28,6 +28,7 @@ from cvae_core.runs.checks import number_of_tests
 from cvae_core.training.verdicts import DEAD_RATE
 
 NEIGHBOURS = 8
+LOW = 294  # pixels: the height of a map above the frames of a walk, for a presenter
 MARKS = (
     "A red ring marks the chosen test image, thin rings its eight nearest neighbours in the $z$ of this map, and a red "
     "square the end of a walk."
@@ -104,6 +105,8 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
             if place in marks and walk.end is not None:
                 latent_points.frames(mapped, walk, marks[place].paths, settings.layout.method)
             files(place, mapped, settings, walk.start if place in marks else None, charts[place])
+    if presenter.is_on():
+        return found
     for place, mapped in marked.items():
         with second if other is None else columns[place], elements.sentences():
             latent_points.detail(mapped, walk.start, marks[place].near)
@@ -184,6 +187,8 @@ def chart(
     else:
         figure = map_chart.embedding_map(shown, None, star, prior, meta)
         figure.update_layout(selectionrevision=map_selection.clearings())
+        if presenter.is_on() and walk.end is not None:
+            figure.update_layout(height=LOW)
         st.plotly_chart(
             figure,
             on_select=partial(map_selection.take, runs.card(key).image_set, place) if marks else lambda: None,

@@ -10,7 +10,7 @@ import streamlit as st
 from app.cached import figures, maps, runs
 from app.cached.figures import Figure
 from app.cached.runs import RunKey
-from app.display import elements
+from app.display import elements, presenter
 from app.live import drawing_pad
 from app.text.plain_text import Markdown, plain
 from app.widgets import map_selection, run_pictures
@@ -76,6 +76,8 @@ def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Meth
     caption = f"from test image {start} to {end} along the sphere in {maps.WALK_STEPS} frames"
     name, alt = f"from-{start}-to-{end}", f"Digits decoded between test image {start} and {end}"
     run_pictures.animation(run_pictures.show(key, recipes.traversal, settings, caption, name, alt), name)
+    if presenter.is_on():
+        return
     rows = ""
     if runs.config(key).given:
         first, second = (runs.config(key).given_of(maps.label(embedding, index)) for index in (start, end or 0))
