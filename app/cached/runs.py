@@ -105,7 +105,7 @@ def label(name: str) -> str:
 
 def named(name: str) -> Markdown:
     """Return `label` as Markdown, with the run's own name in small print."""
-    return f"{plain(model)} :small[:gray[{plain(name)}]]" if (model := model_of(name)) else plain(name)
+    return f"{plain(model)} :small[· {plain(name)}]" if (model := model_of(name)) else plain(name)
 
 
 def model_of(name: str) -> str:

@@ -28,7 +28,7 @@ SELECTORS = [
 
 def test_a_run_is_shown_by_its_models_name_with_its_own_in_small_print(without_mnist: None) -> None:
     assert runs.label("digits-label") == LABEL
-    assert runs.named("digits-label") == "CVAE, label, digits :small[:gray[digits-label]]"
+    assert runs.named("digits-label") == "CVAE, label, digits :small[· digits-label]"
     assert runs.label("label-beta-784") == "CVAE, label, β = 784, collapsed · label-beta-784"
     assert runs.label("baseline-1-binarised") == "NN baseline, 1 quadrant, binarised, no weights · baseline-1-binarised"
     assert (runs.label("no run"), runs.named("[no] run")) == ("no run", r"\[no\] run")
@@ -95,11 +95,11 @@ def test_home_lists_one_s_own_models_then_one_of_each_name(
     links = [(link.proto.label, link.proto.query_string) for link in visit("home").get("page_link")]
     first = next(place for place, (label, _) in enumerate(links) if "newer" in label and "Explore" not in label)
     assert links[first:] == [
-        ("VAE, 2 latents, digits :small[:gray[newer]]", "run=newer"),
-        ("CVAE, label, 2 latents, digits, seed 1 :small[:gray[older]]", "run=older"),
-        ("CVAE, label, digits :small[:gray[digits-label]]", "run=digits-label"),
+        ("VAE, 2 latents, digits :small[· newer]", "run=newer"),
+        ("CVAE, label, 2 latents, digits, seed 1 :small[· older]", "run=older"),
+        ("CVAE, label, digits :small[· digits-label]", "run=digits-label"),
         (
-            "CVAE, 1 quadrant, 16 latents, digits :small[:gray[digits-quadrant-1]]",
+            "CVAE, 1 quadrant, 16 latents, digits :small[· digits-quadrant-1]",
             "images=digits&visible-digits=1&run-1=digits-quadrant-1",
         ),
         ("All runs, with their results", "task=Runs"),
@@ -109,7 +109,7 @@ def test_home_lists_one_s_own_models_then_one_of_each_name(
 def test_home_lists_at_most_ten_lines_of_shipped_models(visit: Visit, without_mnist: None) -> None:
     home = visit("home")
     links = [link.proto.label for link in home.get("page_link")]
-    listed = links[links.index("CVAE, label, digits :small[:gray[digits-label]]") :]
+    listed = links[links.index("CVAE, label, digits :small[· digits-label]") :]
     assert len(listed) == 10
     assert not home.dataframe
 

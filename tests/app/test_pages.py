@@ -150,8 +150,8 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
     home = visit("home")
     assert f"Image sets: {named} here, fashion not here, kmnist not here, digits here." in said(home)
     assert [line for line in listed(home) if "black" in line] == [
-        f"CVAE, label, 2 latents, {plain(named)} :small[:gray[black-label]]",
-        f"CVAE, 1 quadrant, 2 latents, {plain(named)} :small[:gray[black-quadrant]]",
+        f"CVAE, label, 2 latents, {plain(named)} :small[· black-label]",
+        f"CVAE, 1 quadrant, 2 latents, {plain(named)} :small[· black-quadrant]",
     ]
     runs = visit("training", task="Runs").dataframe[0].value.set_index("run")["data set"]
     assert runs[["black-label", "digits-label"]].tolist() == [named, "digits"]
@@ -166,8 +166,8 @@ def test_an_imported_run_is_shown_as_somebody_elses(visit: Visit, without_mnist:
     run = find("digits-label", own_runs)
     run.write_card(replace(run.card(), imported="2026-01-31 from a.zip"))
     assert [line for line in listed(visit("home")) if "digits-" in line] == [
-        "CVAE, label, digits, imported :small[:gray[digits-label]]",
-        "CVAE, 1 quadrant, 16 latents, digits :small[:gray[digits-quadrant-1]]",
+        "CVAE, label, digits, imported :small[· digits-label]",
+        "CVAE, 1 quadrant, 16 latents, digits :small[· digits-quadrant-1]",
     ]
     assert "Trained elsewhere, imported `2026-01-31 from a.zip`" in said(visit("generate"))
     (table,) = [
@@ -650,7 +650,7 @@ class TestBadState:
         (own_runs / "digits-label" / "card.json").write_text("{")
         home = visit("home")
         assert any("card.json is damaged" in warning.value for warning in home.warning)
-        assert listed(home) == ["CVAE, 1 quadrant, 16 latents, digits :small[:gray[digits-quadrant-1]]"]
+        assert listed(home) == ["CVAE, 1 quadrant, 16 latents, digits :small[· digits-quadrant-1]"]
 
     def test_damaged_mnist_is_a_sentence(self, visit: Visit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         raw = tmp_path / "MNIST" / "raw"

@@ -226,7 +226,7 @@ def test_a_verdict_is_shown_wherever_a_run_is_listed_or_shown(
     assert verdicts["mine"] == trouble
     assert verdicts["digits-label"] == "sound"
     links = [link.proto.label for link in visit("home").get("page_link")]
-    assert "CVAE, label, 2 latents, digits, collapsed :small[:gray[mine]]" in links
+    assert "CVAE, label, 2 latents, digits, collapsed :small[· mine]" in links
     shown = [
         visit("generate", run="mine"),
         visit("latent", run="mine"),
