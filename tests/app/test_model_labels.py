@@ -18,7 +18,8 @@ from tests.app.conftest import ROOT, Visit
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 LABEL, QUADRANT = "CVAE, label, digits · digits-label", "CVAE, 1 quadrant, 16 latents, digits · digits-quadrant-1"
 SELECTORS = [
-    *((page, {}) for page in ("generate", "inpaint", "latent", "training", "cll")),
+    *((page, {}) for page in ("generate", "inpaint", "latent", "training")),
+    ("cll", {"figures": "Estimate"}),
     *(("why", {"question": question}) for question in ("Prior at test", "Collapse", "No label", "Blur")),
     ("why", {"question": "ELBO or sampling"}),
     ("cll", {"figures": "Number of draws"}),
