@@ -79,8 +79,8 @@ def test_the_csvs_of_pages_are_for_spreadsheets(
     rows = {row["run"]: row for row in csv.DictReader(io.StringIO(contents["runs.csv"].decode("utf-8-sig")))}  # type: ignore[union-attr]
     assert rows["digits-label"]["note"] == "'=1+1"
     assert rows["digits-label"]["model"] == "CVAE, label, digits"
-    curves = next(csv.DictReader(io.StringIO(contents["curves.csv"].decode("utf-8-sig"))))  # type: ignore[union-attr]
-    assert (curves["run"], curves["model"]) == ("digits-label", "CVAE, label, digits")
+    curves = csv.DictReader(io.StringIO(contents["curves.csv"].decode("utf-8-sig")))  # type: ignore[union-attr]
+    assert ("digits-label", "CVAE, label, digits") in {(row["run"], row["model"]) for row in curves}
     assert rows["digits-label"]["best epoch"] == str(run.card().best_epoch)
     assert rows["digits-quadrant-1"]["best epoch"] == ""
 
