@@ -199,9 +199,9 @@ class Agreement(NamedTuple):
 def agreement(embedding: Embedding, count: int = 10) -> Agreement:
     """Return how often a point and its `count` nearest neighbours in z show the same digit.
 
-    >>> z = np.arange(4, dtype=np.float32)[:, None]
+    >>> z = np.array([0, 1, 3, 4.5], dtype=np.float32)[:, None]
     >>> agreement(Embedding(np.arange(4), np.array([0, 0, 1, 1]), z, z), count=1)
-    Agreement(share=0.5, chance=0.3333333333333333)
+    Agreement(share=1.0, chance=0.3333333333333333)
     """
     z, labels = torch.from_numpy(embedding.z.astype(np.float32)), torch.from_numpy(embedding.labels)
     alike = []
