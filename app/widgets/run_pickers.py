@@ -15,7 +15,6 @@ from cvae_core.config.flavours import DEFAULT_PRESET, Given
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets
 from cvae_core.evaluation.results import Cell
-from cvae_core.runs import sameness
 
 
 def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
@@ -85,11 +84,10 @@ def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
 
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
     """Return the VAE with a run's images, the `wanted` settings and fewest other differences, or show how to train one."""
-    dataset, own = library.config(key).dataset, sameness.of(library.card(key))
-    vaes = library.run_keys(given=(), dataset=dataset, **wanted).values()
-    apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
-    found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
-    if found is None:
-        command = f"python -m cvae_core train vae --dataset {dataset}"
-        st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
-    return found
+    dataset = library.config(key).dataset
+    vaes = library.run_keys(given=(), dataset=dataset, **wanted)
+    if apart := library.alike(key, vaes):
+        return vaes[min(apart, key=lambda name: len(apart[name]))]
+    command = f"python -m cvae_core train vae --dataset {dataset}"
+    st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
+    return None
