@@ -25,7 +25,7 @@ def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> Run
 
 
 def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
-    """Let the visitor choose a run by name, by default the first; labels mark imported runs."""
+    """Let the visitor choose a run by name, by default the first; it is shown with the name of its model."""
     key = url_state.bound(key, one_of(names), names[0])
     chosen = st.selectbox(label, names, format_func=library.label, key=key)
     return or_default(chosen, names[0])
@@ -34,7 +34,7 @@ def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
 def run_names(
     label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
 ) -> list[str]:
-    """Let the visitor choose runs by name, at most `most`; labels mark imported runs."""
+    """Let the visitor choose runs by name, at most `most`; they are shown with the names of their models."""
     key = url_state.bound(key, several(names, most), list(default))
     return st.multiselect(label, names, max_selections=most, format_func=library.label, key=key, help=words)
 
