@@ -5,11 +5,8 @@
 // computed}. It receives `state` {draw, moved, visible, mode} whenever the visitor changes it. Python's `state` is used once it
 // equals the last one sent, or if the run or the image is another. Others are echoes, maybe old ones.
 
-const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214], DIGITS = 2;
-const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
+const DIGITS = 2; // decimals
 const UNUSED = { training: [], prediction: ["x", "recognition", "rate", "bound"] };
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const inked = (text) => Float32Array.from(bytes(text), (value) => value / 255);
 const signed = (value) => value.toFixed(DIGITS).replace(/^-(?=.*[1-9])/, "−").replace("-", "");
 
 // Round numbers and their sum so that the rounded numbers add up to the rounded sum: cvae_core.system.rounding.rounded_sum.
@@ -47,7 +44,7 @@ class Figure extends Component {
   take(data) {
     const before = this.data;
     this.data = data;
-    this.x = inked(data.x);
+    this.x = decoded(data.x);
     if (this.told === JSON.stringify(data.state)) this.told = null;
     if (!this.told || before.subject !== data.subject || before.opened !== data.opened) {
       this.state = structuredClone(data.state);
@@ -93,11 +90,7 @@ class Figure extends Component {
     const label = () => (this.labels.push(chip("")), this.labels.at(-1));
     this.labels = [];
     const ofC = (name, words) => (pixels ? [thumb(name, words)] : model.condition ? [label()] : []);
-    this.doors = QUADRANTS.map((name, which) => {
-      const door = button("", () => this.open(which));
-      door.title = `Show or hide the ${name} quadrant`;
-      return door;
-    });
+    this.doors = quadrantButtons((which) => this.open(which));
     this.crosses = QUADRANTS.map(() => element("i", {}));
     const x = element("div", { class: "sheet" }, thumb("x", "The test image x"), element("div", { class: "crosses" }, ...this.crosses));
     const doors = element("div", { class: "doors" }, ...(this.data.sets.length ? this.doors : []));
@@ -195,7 +188,7 @@ class Figure extends Component {
     const { network, x, data, mode } = this;
     if (data.computed) {
       const { guess, rates, means, distortion } = data.computed;
-      return { rates, guess: guess && inked(guess), means: inked(means[mode]), distortion: distortion[mode] };
+      return { rates, guess: guess && decoded(guess), means: decoded(means[mode]), distortion: distortion[mode] };
     }
     if (!network) return null;
     const c = network.condition({ label: data.label, image: x, visible: this.visible });

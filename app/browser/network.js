@@ -206,7 +206,7 @@ function quadrant(i, [, height, width]) {
 
 // Paint pixel means on the canvas of an image: dark ink, as in the lab's other pictures, on white or a background per pixel. Three
 // channels are colours.
-const INK = [22, 28, 45], WHITE = [255, 255, 255];
+const INK = [22, 28, 45], WHITE = [255, 255, 255], GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
 function paint(canvas, values, from = 0, paper = () => WHITE) {
   const { width, height, channels } = canvas, pen = canvas.getContext("2d"), image = pen.createImageData(width, height);
   for (let i = 0; i < width * height; i++) {
@@ -219,6 +219,9 @@ function paint(canvas, values, from = 0, paper = () => WHITE) {
   }
   pen.putImageData(image, 0, 0);
 }
+
+// Return the intensities in a text of bytes in Base64.
+const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
 
 // Make an element with attributes and children.
 function element(kind, attributes = {}, ...children) {
@@ -236,4 +239,14 @@ function button(words, act) {
   const made = element("button", { type: "button" }, words);
   made.onclick = act;
   return made;
+}
+
+// Make a button for each quadrant, which calls `act` with its number.
+const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
+function quadrantButtons(act) {
+  return QUADRANTS.map((name, which) => {
+    const made = button("", () => act(which));
+    made.title = `Show or hide the ${name} quadrant`;
+    return made;
+  });
 }

@@ -7,10 +7,7 @@
 
 const SHEET = [1, 28, 28], PIXELS = 784; // the shape of a drawing
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its centre, none two pixels away
-const GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
-const QUADRANTS = ["top left", "top right", "bottom left", "bottom right"];
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
-const decoded = (text) => Float32Array.from(atob(text), (letter) => letter.charCodeAt(0) / 255);
 
 class Pad extends Component {
   constructor(root, setStateValue) {
@@ -57,13 +54,8 @@ class Pad extends Component {
     this.canvas = imageCanvas("Drawing pad: draw a digit with the pointer, or move with the arrow keys and draw with the space bar", SHEET);
     for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) this.canvas.setAttribute(name, value);
     this.marker = element("div", { class: "marker", hidden: "" });
-    this.doors = element("div", { class: "doors" });
-    this.toggles = QUADRANTS.map((name, quadrant) => {
-      const toggle = button("", () => this.open(quadrant));
-      toggle.title = `Show or hide the ${name} quadrant`;
-      this.doors.append(toggle);
-      return toggle;
-    });
+    this.toggles = quadrantButtons((quadrant) => this.open(quadrant));
+    this.doors = element("div", { class: "doors" }, ...this.toggles);
     this.pen = button("Erase", () => {
       this.erases = !this.erases;
       this.pen.setAttribute("aria-pressed", this.erases);

@@ -83,6 +83,6 @@ def _through_ladder(
         }
 
 
-def encoded(ink: np.ndarray) -> str:
-    """Return the bytes of an image in Base64."""
-    return base64.b64encode(ink.tobytes()).decode()
+def encoded(values: np.ndarray) -> str:
+    """Return bytes, such as those of an image, in Base64, as components receive them."""
+    return base64.b64encode(values.tobytes()).decode()

@@ -15,7 +15,6 @@ from cvae_core.data.datasets import Split
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import latent_space
 from cvae_core.evaluation.latent_space import USUAL, Agreement, Dimensions, Draws, Embedding, Layout, Method
-from cvae_core.runs import sameness
 from cvae_core.system import formats
 
 LADDER_DRAWS = 1000  # images for which z of a ladder is drawn: about ten seconds
@@ -109,19 +108,16 @@ def partner(key: RunKey, choices: Mapping[str, RunKey]) -> str | None:
 
     It has the same images, preferably a stored map, and the fewest differences. Return None if there is none.
     """
-    own = library.card(key)
-    given = () if own.config.given else ("label",)
-    apart = {
-        name: sameness.apart(sameness.of(own), sameness.of(library.card(other)))
-        for name, other in choices.items()
-        if name != key.name and library.config(other).given == given
+    given = () if library.config(key).given else ("label",)
+    others = {
+        name: other for name, other in choices.items() if name != key.name and library.config(other).given == given
     }
-    same = [name for name in apart if "images" not in apart[name]]
-    return min(
-        same,
-        key=lambda name: (not library.run_named(name).result_paths(USUAL.file), len(apart[name]), name),
-        default=None,
-    )
+    apart = library.alike(key, others)
+
+    def order(name: str) -> tuple[bool, int, str]:
+        return not library.run_named(name).result_paths(USUAL.file), len(apart[name]), name
+
+    return min(apart, key=order, default=None)
 
 
 def agreement(key: RunKey, embedding: Embedding) -> Agreement:

@@ -17,11 +17,10 @@ from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets
 from cvae_core.data.datasets import DataSet, Split
-from cvae_core.data.fingerprints import fingerprint_here, is_genuine
+from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
 from cvae_core.evaluation.classifier import Classifier, classifier_path, load_classifier
 from cvae_core.evaluation.results import INTERIM, RESULTS, Cell, stored_cells
-from cvae_core.evaluation.sample_quality import Finding, stored_judgement
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs import run as runs
 from cvae_core.runs import sameness
@@ -32,11 +31,9 @@ from cvae_core.training import timing
 LOG = logging.getLogger(__name__)
 MODELS_KEPT = 12  # about 20 MB each
 PACE_KEPT = 600  # seconds: the load of the machine changes
-HEADLINE = (("importance", "test", 100), ("baseline", "test", 0))  # estimator, split and draws of the scores to quote
 LOOK_EVERY = "4s"  # for new runs and results
-WATCHED = re.compile(
-    rf"(?!\.|{INTERIM}).+\.json|embedding-.+"
-)  # not the interim results of an evaluation, which change often
+# Not the interim results of an evaluation, which change often.
+WATCHED = re.compile(rf"(?!\.|{INTERIM}).+\.json|embedding-.+")
 
 
 @st.cache_resource(show_spinner=False)
@@ -201,16 +198,6 @@ def test_images(key: RunKey) -> Split | None:
     return None if lacks_images(key) else images(key).test
 
 
-def judgements() -> dict[str, list[Finding]]:
-    """Return the classifier's findings for each run that it has judged."""
-    found = {}
-    for name in cards()[0]:
-        with suppress(RunDamaged):  # the row is missing, which the table reports
-            if findings := stored_judgement(run_named(name)):
-                found[name] = findings
-    return found
-
-
 def rerun_when_runs_change() -> None:
     """Rerun the page when a run finishes or new results are stored."""
     seen, looks = _state_of_runs(), count()
@@ -247,15 +234,11 @@ def _epoch_seconds(settings: str, _config: Config) -> float:
     return timing.epoch_seconds(_config, dataset(_config.dataset))
 
 
-def quality(name: str) -> Cell | None:
-    """Return a run's importance-sampling estimate over most test images, a baseline's cross-entropy, or None.
-
-    Like its validation figures, the estimate of a run for any set is over random sets.
-    """
-    wanted, visible = [("importance", 100), ("baseline", 0)], run_named(name).card().config.visible_set
-    cells = [cell for cell in cells_of(name) if cell.split == "test" and cell.visible == visible]
-    good = [cell for cell in cells if (cell.estimator, cell.samples) in wanted]
-    return max(good, key=lambda cell: cell.images, default=None)
+def alike(key: RunKey, others: Mapping[str, RunKey]) -> dict[str, Sequence[str]]:
+    """Return those of some runs that have a run's images, by name, with the settings in which each differs from it."""
+    own = sameness.of(card(key))
+    apart = {name: sameness.apart(own, sameness.of(card(other))) for name, other in others.items()}
+    return {name: settings for name, settings in apart.items() if "images" not in settings}
 
 
 def differences(configs: Mapping[str, Config]) -> dict[str, dict[str, object]]:
@@ -282,18 +265,3 @@ def rate_and_distortion(key: RunKey) -> tuple[float, float]:
     """Return rate and distortion (−reconstruction) in nats per validation image."""
     metrics = card(key).metrics
     return metrics["rate"], -metrics["reconstruction"]
-
-
-def headline() -> dict[str, Cell]:
-    """Return the test scores of baselines and of quadrant runs (importance sampling, S = 100), by what is visible.
-
-    They are of the published MNIST and of runs for one set of quadrants, without imported runs. The baseline comes first.
-    """
-    best: dict[str, Cell] = {}
-    for name, key in sorted(run_keys(given=("pixels",), any_set=False, dataset="mnist").items()):
-        found = card(key)
-        if is_genuine("mnist", found.data_fingerprint) and not found.imported:
-            for cell in cells_of(name):
-                if (cell.estimator, cell.split, cell.samples) in HEADLINE:
-                    best[name] = cell
-    return dict(sorted(best.items(), key=lambda item: (item[1].visible, item[1].estimator != "baseline")))

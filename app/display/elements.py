@@ -256,14 +256,10 @@ def tabs(views: Mapping[str, Callable[[], object]], key: str) -> None:
                 show()
 
 
-def table(frame: pd.DataFrame, bold: pd.DataFrame | None = None, **settings: Any) -> None:
+def table(frame: pd.DataFrame, bold: pd.DataFrame) -> None:
     """Show a table in full, with cells in bold where `bold` is true."""
-    shown = frame.map(plain).rename(index=plain, columns=plain)
-    if bold is None:
-        st.table(shown, **settings)
-    else:
-        weights = np.where(bold, "font-weight: bold", "")
-        st.table(shown.style.apply(lambda _: weights, axis=None), **settings)
+    shown, weights = frame.map(plain).rename(index=plain, columns=plain), np.where(bold, "font-weight: bold", "")
+    st.table(shown.style.apply(lambda _: weights, axis=None))
 
 
 def thumbnail(picture: Image.Image, alt: str) -> None:

@@ -19,6 +19,9 @@ class Form(Generic[Value]):
     texts: Callable[[Value], Sequence[str]]
 
 
+AnyForm = Form[Any]
+
+
 def one_of(options: Sequence[Option] | Mapping[Option, str]) -> Form[Option]:
     """Return the form of one of some options; a mapping gives the texts of the options."""
     find, names = _finder(options)
@@ -118,6 +121,3 @@ def unpacked(text: str, length: int) -> bytes | None:
     except (ValueError, zlib.error):
         return None
     return content if len(content) == length and stream.eof and not stream.unused_data else None
-
-
-AnyForm = Form[Any]

@@ -55,9 +55,7 @@ class _Address:
     read: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     shown: dict[str, tuple[AnyForm, Any]] = field(default_factory=dict)  # forms and defaults of the values on the page
-    held: dict[str, Any] = field(
-        default_factory=dict
-    )  # values of this session: Streamlit forgets those of hidden controls
+    held: dict[str, Any] = field(default_factory=dict)  # of this session: Streamlit forgets values of hidden controls
     controls: set[str] = field(default_factory=set)  # names whose values Streamlit keeps for a control
     postponed: bool = False
 

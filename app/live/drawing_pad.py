@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.browser import source
 from app.cached import runs
+from app.cached.flow import encoded
 from app.cached.runs import RunKey
 from app.display import url_state
 from app.display.url_forms import Form, one_of, packed, unpacked
@@ -65,7 +66,7 @@ def pad(
             **_sheet(ink(), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
             "network": live_decoder.network_name(key) if live else None,
             "epsilons": epsilons,
-            "thresholds": _encoded(recipes.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
+            "thresholds": encoded(recipes.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         },
         on_ink_change=lambda: take(live_decoder.news(PAD, "ink")),
@@ -134,15 +135,11 @@ def take(text: object) -> None:
 def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
     """Return the data of the component: an image, its visible quadrants and the possible sets."""
     return {
-        "ink": _encoded(image),
+        "ink": encoded(image),
         "given": given,
         "visible": flags(quadrants.visible).tolist() if quadrants else None,
         "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
     }
-
-
-def _encoded(values: np.ndarray) -> str:
-    return base64.b64encode(values.tobytes()).decode()
 
 
 def _tools(key: RunKey) -> None:

@@ -84,11 +84,15 @@ def read_epsilon(dimensions: int) -> tuple[float, ...]:
 
 def write_epsilon(values: object, dimensions: int) -> None:
     """Set the base noise; ignore what is not `dimensions` numbers: only a manipulated browser sends it."""
-    if isinstance(values, Sequence) and len(values) == dimensions and None not in (noises := list(map(_noise, values))):
+    if (
+        isinstance(values, Sequence)
+        and len(values) == dimensions
+        and None not in (noises := list(map(read_noise, values)))
+    ):
         place_sliders([noise or 0.0 for noise in noises])
 
 
-def _noise(given: object) -> float | None:
+def read_noise(given: object) -> float | None:
     """Return the slider's nearest value, or None if the input is not a number within its range."""
     try:
         value = float(given)  # type: ignore[arg-type]
@@ -107,7 +111,7 @@ def on_sliders(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(on_slider, values))
 
 
-_FORM = Form(lambda texts: _noise(texts[-1]), lambda value: [f"{value:g}"])
+_FORM = Form(lambda texts: read_noise(texts[-1]), lambda value: [f"{value:g}"])
 
 
 def latent_buttons(dimensions: int, seed: int) -> None:

@@ -12,8 +12,9 @@ from app.cached.runs import RunKey
 from app.display import url_state
 from app.display.url_forms import AnyForm, Form, one_of, whole
 from app.live import latent_sliders, live_decoder, network_code
+from app.live.latent_sliders import read_noise
 from cvae_core.config.flavours import Config
-from cvae_core.config.quadrant_names import NAMES, canonical
+from cvae_core.config.quadrant_names import name_of
 from cvae_core.data.masks import PROPER_SETS, SIDE, flags
 from cvae_core.errors import ConfigError
 
@@ -32,9 +33,9 @@ _figure = st.components.v2.component(
 def figure(key: RunKey, index: int) -> str | None:
     """Show the figure for a test image; return the set of visible quadrants, or None if the condition has no pixels."""
     config, given = runs.config(key), flow.given(key, index)
-    state = _state(config)
+    model, ladder = _described(config), config.hierarchical
+    state = _checked({part: url_state.kept(*how) for part, how in _KEPT.items()}, config)
     visible = state["visible"] or given.visible
-    ladder = config.hierarchical
     shown = None if visible is None else tuple(visible)
     _figure(
         key=FIGURE,
@@ -42,7 +43,7 @@ def figure(key: RunKey, index: int) -> str | None:
             "run": f"{key.name} {key.weights}",
             "subject": f"{key.name} {index}",
             "network": live_decoder.network_name(key, recognition=True),
-            "model": _described(config),
+            "model": model,
             "shape": (1, SIDE, SIDE),
             "x": flow.encoded(given.x),
             "label": given.label,
@@ -53,7 +54,7 @@ def figure(key: RunKey, index: int) -> str | None:
             "first": config.units if ladder else latent_sliders.FIRST_SLIDERS,
             "range": latent_sliders.NOISE_RANGE,
             "step": latent_sliders.NOISE_STEP,
-            "lines": network_code.lines(config, _described(config)["prior"]),
+            "lines": network_code.lines(config, model["prior"]),
             "state": state,
             "opened": url_state.opened(),
             "computed": flow.through_ladder(key, index, state["draw"], shown) if ladder else None,
@@ -62,7 +63,7 @@ def figure(key: RunKey, index: int) -> str | None:
     )
     if not ladder:
         live_decoder.send(key, recognition=True)
-    return None if visible is None else _named(visible)
+    return None if visible is None else name_of(visible)
 
 
 def _described(config: Config) -> dict[str, Any]:
@@ -85,50 +86,25 @@ def _units(key: RunKey) -> list[dict[str, object]]:
     ]
 
 
-def _state(config: Config) -> dict[str, Any]:
-    """Return the figure's state, which the address keeps."""
-    told = {part: url_state.kept(*how) for part, how in _KEPT.items()}
-    return _checked(told, config)
-
-
 def _checked(told: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """Return a state without the values that are invalid: an address, or a manipulated browser, may contain any."""
     draw, moved, visible, mode = (told.get(name) for name in ("draw", "moved", "visible", "mode"))
     sets = PROPER_SETS.tolist() if config.any_set else []
-    noises = (
-        {int(unit): _noise(value) for unit, value in moved.items() if str(unit).isdecimal()}
-        if isinstance(moved, Mapping)
-        else {}
-    )
+    units = 0 if config.hierarchical else config.latents
+    given = moved if isinstance(moved, Mapping) else {}
+    noises = {int(unit): read_noise(value) for unit, value in given.items() if str(unit).isdecimal()}
     return {
         "draw": draw if type(draw) is int and 0 <= draw < flow.DRAWS else 0,
-        "moved": {str(unit): value for unit, value in sorted(noises.items()) if value is not None and _has(config, unit)},
+        "moved": {str(unit): value for unit, value in sorted(noises.items()) if value is not None and unit < units},
         "visible": visible if visible in sets else None,
         "mode": mode if mode in MODES else MODES[0],
     }  # fmt: skip
-
-
-def _has(config: Config, unit: int) -> bool:
-    return unit < config.latents and not config.hierarchical
-
-
-def _noise(given: object) -> float | None:
-    """Return the slider's nearest value, or None if the input is not a number within its range."""
-    try:
-        value = float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return latent_sliders.on_slider(value) if abs(value) <= latent_sliders.NOISE_RANGE else None
 
 
 def write(told: object, config: Config) -> None:
     """Keep a state of the figure that the browser reports."""
     state = _checked(told if isinstance(told, Mapping) else {}, config)
     st.session_state.update({name: state[part] for part, (name, *_) in _KEPT.items()})
-
-
-def _named(visible: Sequence[bool]) -> str:
-    return canonical("+".join(name for name, seen in zip(NAMES, visible, strict=True) if seen))
 
 
 def _read_visible(texts: Sequence[str]) -> list[bool] | None:
@@ -141,14 +117,14 @@ def _read_visible(texts: Sequence[str]) -> list[bool] | None:
 def _read_moved(texts: Sequence[str]) -> dict[str, float] | None:
     """Return the ε of moved sliders by the position of their dimension, from texts such as 3:-1.5 for the third."""
     pairs = [found.groups() for text in texts if (found := re.fullmatch(r"([1-9][0-9]{0,3}):(.+)", text))]
-    moved = {str(int(unit) - 1): _noise(value) for unit, value in pairs}
+    moved = {str(int(unit) - 1): read_noise(value) for unit, value in pairs}
     return {unit: value for unit, value in moved.items() if value is not None} or None
 
 
 _KEPT: Mapping[str, tuple[str, AnyForm, Any]] = {  # parts of the state: names in the address, forms and defaults
     "draw": ("noise", whole(0, flow.DRAWS - 1), 0),
     "mode": ("mode", one_of(MODES), MODES[0]),
-    "visible": ("visible", Form(_read_visible, lambda visible: [_named(visible) if visible else ""]), None),
+    "visible": ("visible", Form(_read_visible, lambda visible: [name_of(visible) if visible else ""]), None),
     "moved": (
         "moved",
         Form(_read_moved, lambda moved: [f"{int(unit) + 1}:{value:g}" for unit, value in moved.items()]),

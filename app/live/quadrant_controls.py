@@ -13,7 +13,7 @@ from app.text import glossary
 from app.text.plain_text import plain
 from app.widgets.controls import choice, or_default
 from app.widgets.run_pickers import run, tell_about
-from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described
+from cvae_core.config.quadrant_names import ANY, NAMES, canonical, described, name_of
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import named_here
 from cvae_core.data.masks import PROPER_SETS
@@ -57,25 +57,19 @@ def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
     else:
         key = run("Model", keys, key=f"run-{family}")
     possible = list(families[dataset])
-    every = [canonical("+".join(_names(flags))) for flags in PROPER_SETS.tolist()] if ANY in possible else possible
+    every = list(map(name_of, PROPER_SETS.tolist())) if ANY in possible else possible
     return key, Quadrants(shown, every, lambda given: open_quadrants(given, possible, dataset))
-
-
-def _names(flags: Sequence[object]) -> list[str]:
-    return [name for name, seen in zip(NAMES, flags, strict=True) if seen]
 
 
 def open_quadrants(given: object, possible: Sequence[str], dataset: str) -> None:
     """Select the visible quadrants of four flags: the set's own model if there is one, else the model for any set."""
     if not isinstance(given, Sequence) or len(given) != len(NAMES) or not 0 < sum(map(bool, given)) < len(NAMES):
         return
-    names = _names(given)
-    visible = canonical("+".join(names))
-    if visible in possible:
+    if (visible := name_of(given)) in possible:
         st.session_state[_visible_key(dataset)] = visible
     elif ANY in possible:
         st.session_state[_visible_key(dataset)] = ANY
-        st.session_state[_QUADRANTS] = names
+        st.session_state[_QUADRANTS] = [name for name, seen in zip(NAMES, given, strict=True) if seen]
 
 
 def _visible_key(dataset: str) -> str:

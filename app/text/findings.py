@@ -111,11 +111,8 @@ def sliders(rates: Sequence[float]) -> Markdown:
     collapsed = sum(rate < DEAD_RATE for rate in rates)
     if 2 * collapsed <= len(rates):
         return ""
-    if collapsed == len(rates):
-        return f"All {collapsed:d} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
-    return (
-        f"{collapsed:d} of {len(rates)} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
-    )
+    count = f"All {collapsed:d}" if collapsed == len(rates) else f"{collapsed:d} of {len(rates)}"
+    return f"{count} dimensions of $z$ have collapsed: their sliders usually change almost nothing."
 
 
 def _note(highest: bool, saved: bool) -> Markdown:

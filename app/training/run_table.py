@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
+from app.cached import scores
 from app.display import elements
 from app.text.plain_text import code, plain
 from app.training import replay
@@ -104,7 +105,7 @@ def _models(here: Collection[str]) -> dict[str, tuple[str, Mapping[str, str]]]:
 
 
 def _row(root: Path, name: str, card: Card) -> dict[str, object]:
-    config, quality = card.config, library.quality(name)
+    config, quality = card.config, scores.quality(name)
     return {  # most important columns first, because a narrow window shows only these without scrolling
         "run": name,
         "model": library.model_of(name),

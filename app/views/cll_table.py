@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.cached import runs as library
+from app.cached import scores
 from app.charts import plotly_charts
 from app.display import elements, url_state
 from app.display.url_forms import several
@@ -30,7 +31,7 @@ WIDTH, ROW_HEIGHT = 150, 26  # pixels: of models' names, so that a phone also sh
 
 def preview() -> None:
     """Show the headline figures as bars, and link to the page."""
-    figures = library.headline()
+    figures = scores.headline()
     if not figures:
         st.info("No quadrant run on MNIST is scored yet: `python -m cvae_core evaluate RUN`")
         return
@@ -159,7 +160,7 @@ def settling() -> None:
 def judged() -> None:
     """Show how an independent classifier reads generated digits."""
     elements.heading("Does a classifier recognise the generated digits?")
-    found = library.judgements()
+    found = scores.judgements()
     if not found:
         st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
         return

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.cached import maps, runs
-from app.cached.runs import RunKey, label, model_of
+from app.cached import maps, runs, scores
+from app.cached.runs import RunKey
 from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
 from cvae_core.evaluation.table import ESTIMATORS
@@ -47,22 +47,22 @@ def by_draws(name: str, hidden: Estimator | None = None) -> str:
     return _code(f"by_draws({drawn})", f"{name}-by-draws", "find, results", shown)
 
 
-def headline_names(bars: Iterable[str]) -> list[str]:
-    """Return the models' names for the keys of `runs.headline`, with the runs' own names if two models share a name."""
-    parts = [bar.partition(",") for bar in bars]
-    names, longer = ([shown(run) + comma + given for run, comma, given in parts] for shown in (model_of, label))
-    return names if len(set(names)) == len(names) else longer
+def headline_names(names: Iterable[str]) -> list[str]:
+    """Return the names of the models of runs, with the runs' own names if two models share a name."""
+    every = list(names)
+    short = list(map(runs.model_of, every))
+    return short if len(set(short)) == len(short) else list(map(runs.label, every))
 
 
-def headline(bars: Iterable[str]) -> str:
-    """Return code that computes the scores of `runs.headline`."""
-    names = list(bars)
+def headline(names: Iterable[str]) -> str:
+    """Return code that computes the scores of `scores.headline`, given the names of its runs."""
+    names = list(names)
     return _code(
         f"headline_bars(dict(zip({headline_names(names)!r}, shown, strict=True)))",
         "headline",
         "find, results",
         f"cells = [cell for name in {names!r} for cell in results.stored_cells(find(name))]",
-        f"wanted = {runs.HEADLINE!r}",
+        f"wanted = {scores.HEADLINE!r}",
         "shown = [cell for cell in cells if (cell.estimator, cell.split, cell.samples) in wanted]",
     )
 

@@ -18,7 +18,6 @@ from app.widgets import controls, run_pictures
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import grid, recipes
-from cvae_core.runs import sameness
 
 COLUMNS, ROWS = 10, 3
 WALK_STEPS = 20
@@ -80,11 +79,11 @@ def tell_collapsed(key: RunKey) -> None:
     st.info(words, icon=":material/info:")
     with st.container(horizontal=True):
         elements.link("why", "Why units of z collapse", question="Collapse", **{"run-collapse": key.name})
-        own, others = sameness.of(runs.card(key)), runs.run_keys(given=("label",), groups=0)
-        apart = {name: sameness.apart(own, sameness.of(runs.card(other))) for name, other in others.items()}
-        alike = [name for name, settings in apart.items() if "images" not in settings and is_sound(others[name])]
-        if alike:
-            sound = min(alike, key=lambda name: (len(apart[name]), -runs.card(others[name]).metrics["elbo"]))
+        sound_ones = {
+            name: other for name, other in runs.run_keys(given=("label",), groups=0).items() if is_sound(other)
+        }
+        if apart := runs.alike(key, sound_ones):
+            sound = min(apart, key=lambda name: (len(apart[name]), -runs.card(sound_ones[name]).metrics["elbo"]))
             elements.link("generate", f"A sound run: {plain(runs.label(sound))}", run=sound)
 
 

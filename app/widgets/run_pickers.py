@@ -15,7 +15,6 @@ from cvae_core.config.flavours import DEFAULT_PRESET, Given
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets
 from cvae_core.evaluation.results import Cell
-from cvae_core.runs import sameness
 
 
 def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> RunKey:
@@ -26,7 +25,7 @@ def run(label: Markdown, choices: Mapping[str, RunKey], key: str = "run") -> Run
 
 
 def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
-    """Let the visitor choose a run by name, by default the first; labels mark imported runs."""
+    """Let the visitor choose a run by name, by default the first; it is shown with the name of its model."""
     key = url_state.bound(key, one_of(names), names[0])
     chosen = st.selectbox(label, names, format_func=library.label, key=key)
     return or_default(chosen, names[0])
@@ -35,7 +34,7 @@ def run_name(label: Markdown, names: Sequence[str], key: str) -> str:
 def run_names(
     label: Markdown, names: Sequence[str], key: str, words: Markdown, *, default: Sequence[str] = (), most: int
 ) -> list[str]:
-    """Let the visitor choose runs by name, at most `most`; labels mark imported runs."""
+    """Let the visitor choose runs by name, at most `most`; they are shown with the names of their models."""
     key = url_state.bound(key, several(names, most), list(default))
     return st.multiselect(label, names, max_selections=most, format_func=library.label, key=key, help=words)
 
@@ -85,11 +84,10 @@ def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
 
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
     """Return the VAE with a run's images, the `wanted` settings and fewest other differences, or show how to train one."""
-    dataset, own = library.config(key).dataset, sameness.of(library.card(key))
-    vaes = library.run_keys(given=(), dataset=dataset, **wanted).values()
-    apart = {vae: sameness.apart(own, sameness.of(library.card(vae))) for vae in vaes}
-    found = min((vae for vae in apart if "images" not in apart[vae]), key=lambda vae: len(apart[vae]), default=None)
-    if found is None:
-        command = f"python -m cvae_core train vae --dataset {dataset}"
-        st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
-    return found
+    dataset = library.config(key).dataset
+    vaes = library.run_keys(given=(), dataset=dataset, **wanted)
+    if apart := library.alike(key, vaes):
+        return vaes[min(apart, key=lambda name: len(apart[name]))]
+    command = f"python -m cvae_core train vae --dataset {dataset}"
+    st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
+    return None

@@ -1,4 +1,7 @@
-"""Names of models for people: short texts that say what distinguishes a model from the preset's."""
+"""Names of models for people: short texts that say what distinguishes a model from the preset's.
+
+Rows of the table contain several sets of quadrants, and have names of their own: `cvae_core.evaluation.table.model_title`.
+"""
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.presets import PRESETS

@@ -4,6 +4,8 @@ Sohn, Lee & Yan (2015) and the Pyro tutorial condition on one quadrant (bottom l
 bottom right): see `PROTOCOL`. This module does not import torch, so that the command line can be parsed without it.
 """
 
+from collections.abc import Iterable
+
 from cvae_core.errors import ConfigError
 
 NAMES = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -37,9 +39,12 @@ def canonical(visible: str) -> str:
     >>> canonical("bottom-left+top-left"), canonical("bottom-right+top-right"), canonical("any")
     ('2', 'top-right+bottom-right', 'any')
     """
-    if visible == ANY:
-        return ANY
-    names = tuple(name for name, is_shown in zip(NAMES, shown(visible), strict=True) if is_shown)
+    return ANY if visible == ANY else name_of(shown(visible))
+
+
+def name_of(flags: Iterable[object]) -> str:
+    """Return the unique name of the set that is given by four booleans in the order of `NAMES`: the inverse of `shown`."""
+    names = tuple(name for name, is_shown in zip(NAMES, flags, strict=True) if is_shown)
     return next((number for number, protocol in PROTOCOL.items() if protocol == names), "+".join(names))
 
 

@@ -107,10 +107,8 @@ def _is_shown(entry: Entry) -> bool:
 def _is_missing(card: Card, like: Entry) -> bool:
     """Return whether a run would be scored on the same images and pixels as another, by one of `ESTIMATORS`."""
     config = card.config
-    alike = (fingerprints.named(config.dataset, card.data_fingerprint), config.pixels) == (
-        like.images_name,
-        like.pixels,
-    )
+    images = fingerprints.named(config.dataset, card.data_fingerprint)
+    alike = (images, config.pixels) == (like.images_name, like.pixels)
     sound = card.status == "finished" and card.weights is not None and not card.imported and not card.trouble
     one_set = not config.any_set and (config.visible_set is None) == (like.visible is None)
     return alike and sound and one_set and not config.objective.gsnn

@@ -117,13 +117,13 @@ def _results(path: Path, version: tuple[int, int, int], weights: str) -> Sequenc
 
 def closest(stored: Sequence[Cell], cells: Sequence[Cell]) -> list[Cell]:
     """Return for each cell the stored one of its estimator, split and quadrants with the closest number of draws, if any."""
+
+    def question(cell: Cell) -> tuple[object, ...]:
+        return cell.estimator, cell.split, cell.visible
+
     found = []
     for cell in cells:
-        alike = [
-            other
-            for other in stored
-            if (other.estimator, other.split, other.visible) == (cell.estimator, cell.split, cell.visible)
-        ]
+        alike = [other for other in stored if question(other) == question(cell)]
         found += sorted(alike, key=lambda other: (abs(other.samples - cell.samples), -other.images))[:1]
     return found
 

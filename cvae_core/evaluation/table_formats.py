@@ -34,12 +34,6 @@ class Line:
     pair: str  # the two runs of a difference, otherwise empty
     cells: Mapping[str, Entry]  # by scored pixels, the columns
 
-    @property
-    def title(self) -> str:
-        """Return the name of the model or, for a difference, of the two runs."""
-        entry = next(iter(self.cells.values()))
-        return f"{GAP}{' − '.join(entry.runs)}" if self.pair else self.model
-
 
 @dataclass(frozen=True)
 class Pivot:

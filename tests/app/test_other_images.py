@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.cached import costs, figures, maps, runs
+from app.cached import costs, figures, maps, runs, scores
 from app.display.navigation import PAGES
 from app.live import drawing_pad
 from app.views import cll_estimate
@@ -179,7 +179,7 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
         run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
         cell = stored_cells(find("digits-quadrant-1", own_runs))[0]
         store(run, [replace(cell, estimator="importance", samples=100)], run.weights_digest())
-    assert list(runs.headline()) == ["q-here"]
+    assert list(scores.headline()) == ["q-here"]
 
 
 def test_the_table_of_all_runs_names_other_images(visit: Visit, own_runs: Path) -> None:

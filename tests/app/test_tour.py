@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.cached import runs
+from app.cached import scores
 from app.widgets.tour import STEPS
 from tests.app.conftest import Visit, go_on
 
@@ -75,14 +75,14 @@ def test_a_step_says_which_images_are_missing(visit: Visit, without_mnist: None)
 
 
 def test_the_scores_are_as_the_last_step_says() -> None:
-    score = {name: cell.mean for name, cell in runs.headline().items()}
+    score = {name: cell.mean for name, cell in scores.headline().items()}
     gaps = [score[f"baseline-{count}"] - score[f"quadrant-{count}"] for count in (1, 2, 3)]
     assert min(gaps) > 0
     assert max(gaps) == gaps[0]
 
 
 def test_the_baselines_score_stands_before_those_of_its_models() -> None:
-    cells = list(runs.headline().values())
+    cells = list(scores.headline().values())
     assert [cell.visible for cell in cells] == sorted(cell.visible for cell in cells)
     for visible in {cell.visible for cell in cells}:
         first, *others = (cell.estimator for cell in cells if cell.visible == visible)

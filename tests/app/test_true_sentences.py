@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from app.cached import costs, histories, runs
+from app.cached import costs, histories, runs, scores
 from app.display import elements
 from app.text import findings
 from app.training import replay
@@ -96,7 +96,7 @@ class TestTraining:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_test_score_beside_a_validation_figure_is_over_the_same_sets(self, name: str) -> None:
-        cell = runs.quality(name)
+        cell = scores.quality(name)
         assert cell is None or cell.visible == card_of(name).config.visible_set
 
 
