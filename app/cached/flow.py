@@ -10,7 +10,6 @@ import torch
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from cvae_core.config.flavours import COARSE, FINE, VAEConfig
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
@@ -50,10 +49,9 @@ def draws(key: RunKey, index: int, count: int = DRAWS) -> torch.Tensor:
 
 def groups(key: RunKey) -> list[str]:
     """Name the groups of latents of a ladder, from top to bottom."""
-    config = runs.config(key)
-    assert isinstance(config, VAEConfig)
-    sides = [COARSE] * config.groups + [FINE] * config.groups
-    return [f"{number}: {config.latent} maps of {side}×{side}" for number, side in enumerate(sides, 1)]
+    model = runs.model(key)
+    assert isinstance(model, Ladder)
+    return [f"{number}: {each.latent} maps of {each.side}×{each.side}" for number, each in enumerate(model.groups, 1)]
 
 
 def through_ladder(key: RunKey, index: int, draw: int, visible: tuple[bool, ...] | None) -> dict[str, object]:

@@ -17,8 +17,8 @@ from cvae_core.system.files import REPOSITORY
 Code = tuple[Callable[..., object], str]  # a function, and a part of one of its lines
 
 
-def lines(config: Config, prior: str) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """Return place and text of each box's line, in training and in prediction. `prior` is its kind in the figure."""
+def lines(config: Config) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """Return place and text of each box's line, in training and in prediction."""
     model, ladder = build.kind(config), config.hierarchical
     both: dict[str, Code] = {
         "x": (held_out, "condition(config, x"),
@@ -27,7 +27,7 @@ def lines(config: Config, prior: str) -> Mapping[str, Mapping[str, Mapping[str, 
         if ladder
         else (_method(model, "posterior"), "self.recognition("),
         "baseline": (first_guess, "baseline.likelihood("),
-        "prior": _prior(model, prior, ladder),
+        "prior": _prior(model, config.prior_kind, ladder),
         "generation": (Ladder.logits, "self.head(") if ladder else (_method(model, "decoded"), "self.generation("),
         "means": (completed, "likelihood.paste("),
         "distortion": (elbo, "reconstruction ="),

@@ -54,7 +54,7 @@ def figure(key: RunKey, index: int) -> str | None:
             "first": config.units if ladder else latent_sliders.FIRST_SLIDERS,
             "range": latent_sliders.NOISE_RANGE,
             "step": latent_sliders.NOISE_STEP,
-            "lines": network_code.lines(config, model["prior"]),
+            "lines": network_code.lines(config),
             "state": state,
             "opened": url_state.opened(),
             "computed": flow.through_ladder(key, index, state["draw"], shown) if ladder else None,
@@ -68,11 +68,10 @@ def figure(key: RunKey, index: int) -> str | None:
 
 def _described(config: Config) -> dict[str, Any]:
     """Describe a model's parts for the figure."""
-    learned = getattr(config, "prior", "standard") == "learned"
     return {
         "condition": config.given[0] if config.given else None,
-        "prior": "network" if config.reads_images or config.hierarchical else "learned" if learned else "standard",
-        "seesCondition": getattr(config, "decoder_sees_condition", bool(config.given)),
+        "prior": config.prior_kind,
+        "seesCondition": config.decoder_reads_condition,
         "gsnn": config.objective.gsnn,
     }
 

@@ -136,6 +136,16 @@ class Config:
         return self.latents > self.units
 
     @property
+    def prior_kind(self) -> str:
+        """Return the kind of the prior: "standard", N(0, I); "learned" for each label; "network", of the condition."""
+        return "network" if self.reads_images or self.hierarchical else vars(self).get("prior", "standard")
+
+    @property
+    def decoder_reads_condition(self) -> bool:
+        """Return whether the generation network receives the condition as well as z."""
+        return bool(vars(self).get("decoder_sees_condition", self.given))
+
+    @property
     def latents(self) -> int:
         """Return the number of latent dimensions, 0 for a baseline."""
         return 0

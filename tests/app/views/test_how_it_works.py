@@ -82,7 +82,7 @@ def test_a_state_is_kept_as_far_as_it_fits_the_run() -> None:
 def test_every_box_has_a_line_of_code(config: Config, preset: PresetName) -> None:
     settings = {name: getattr(config, name) for name in ("visible",) if hasattr(config, name)}
     found = config if preset == "mlp" else configure(config.flavour, "ladder", **settings)
-    lines = network_code.lines(found, network_figure._described(found)["prior"])
+    lines = network_code.lines(found)
     for modes in lines.values():
         assert all(line["text"] and "cvae_core/" in line["place"] for line in modes.values())
     assert lines["latents"]["training"] != lines["latents"]["prediction"]
