@@ -60,7 +60,7 @@ def test_a_step_opens_as_prepared_in_a_session_with_other_values(visit: Open, pa
     assert "e1=" not in page.url
     page.locator(".st-key-tour").get_by_role("link", name="Next").click()
     at_step(page, 3)
-    assert page.get_by_label("Seed").input_value() == "0"
+    assert page.get_by_label("Seed", exact=True).input_value() == "0"
     page.locator(".st-key-tour").get_by_role("link", name="Back").click()
     at_step(page, 2)
     assert page.locator("input[type=range]").nth(1).input_value() == "2.5"
