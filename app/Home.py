@@ -28,7 +28,7 @@ else:
     from cvae_core.system import logs
 
     st.set_page_config(page_title="CVAE lab", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
-    page_scripts.keep_pixels_crisp()
+    page_scripts.add_styles()
     uncaught_errors.watch()
     no_ip_lookup.disable()
     logs.to_stderr(st.get_option("logger.level"))
@@ -36,8 +36,8 @@ else:
         runs.tidy_once()
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
         with url_state.of_page(chosen.url_path):
+            presenter.show_bar(chosen.url_path or next(iter(PAGES)), tour_control.in_the_bar)
             tour_control.beside_the_page()
-            presenter.show_bar(chosen.url_path or next(iter(PAGES)))
             chosen.run()
             presenter.show_switch()
         page_scripts.run_scripts()

@@ -32,14 +32,18 @@ with st.sidebar:
     noise_seed = controls.seed()
     slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()
 label = generate_digits.label_of(digit)
-with picture, elements.sentences():
-    generate_digits.styles(chosen, digit, noise_seed, slides_live)
 views = {
     "Samples": lambda: generate_samples.samples(chosen, digit, noise_seed),
     "VAE beside CVAE": lambda: generate_samples.beside_the_vae(chosen, label, noise_seed),
     "Interpolation": lambda: generate_samples.interpolation(chosen, label, noise_seed),
     "Manifold of a 2-D z": lambda: generate_samples.manifold(chosen, label),
 }
+view = "Samples"
+if presenter.is_on():
+    with side:
+        view = controls.choice("Picture", {"Samples": "Sliders"} | {name: name for name in [*views][1:]}, "view")
+with picture, elements.sentences():
+    views[view]() if view != "Samples" else generate_digits.styles(chosen, digit, noise_seed, slides_live)
 if not presenter.is_on():
     elements.tabs(views, "view")
 elements.explanation(

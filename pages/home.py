@@ -28,7 +28,7 @@ elements.title(
 runs.rerun_when_runs_change()
 with st.container(border=True):
     elements.heading("A tour in eight steps")
-    elements.explained("It takes about ten minutes. Each step opens a picture, and the sidebar says what to see in it.")
+    elements.explained("It takes about ten minutes. Each step opens a picture and says what to see in it.")
     tour_control.contents()
 cards = list(CARDS.items())
 for row in (cards[:2], cards[2:4], cards[4:]):

@@ -27,12 +27,12 @@ _CRISP = """<style>
 </style>"""
 _STYLES = source("touch.css", "buttons.css", "glossary.css", "tour.css")
 _PROGRAMS = source("touch.js", "buttons.js", "glossary.js")
-_SCRIPTS = f"<style>{_STYLES}</style><script>{_PROGRAMS}</script>"
+_SCRIPTS = f"<script>{_PROGRAMS}</script>"
 
 
-def keep_pixels_crisp() -> None:
-    """Prevent browsers from smoothing enlarged pictures of digits."""
-    st.html(_CRISP)
+def add_styles() -> None:
+    """Style the page before its content: terms are no links, and browsers do not smooth enlarged pictures of digits."""
+    st.html(f"{_CRISP}<style>{_STYLES}</style>")
 
 
 def run_scripts() -> None:

@@ -3,6 +3,8 @@
 The side bar is folded. Each page shows the control that matters beside the picture, and leaves out what is below the picture.
 """
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,6 +16,7 @@ from app.text.plain_text import plain
 
 PRESENT = "present"  # key of the switch and its name in the address
 _FORM = one_of({True: "1", False: "0"})
+DIRECTIONS = "back", "forward"
 SHARES = (1, 4)  # of the window's width, for the controls and the picture
 
 
@@ -22,8 +25,11 @@ def is_on() -> bool:
     return bool(st.session_state.get(PRESENT, False))
 
 
-def show_bar(page: str) -> None:
-    """Read the address; in the presenter layout, show its style, its keys and links to the pages before and after."""
+def show_bar(page: str, show_steps: Callable[[str], bool]) -> None:
+    """Read the address; in the presenter layout, show its style, its keys and links to the pages before and after.
+
+    `show_steps` returns whether it has shown links in their place, each in the container that `place` returns.
+    """
     url_state.bound(PRESENT, _FORM, False, lasting=True)
     if not is_on():
         return
@@ -31,11 +37,18 @@ def show_bar(page: str) -> None:
     style, script = source("presenter.css"), source("presenter.js")
     st.html(f"<style>{style}</style><script>{script}</script>", unsafe_allow_javascript=True)
     with st.container(horizontal=True, key="presenter-bar", vertical_alignment="center", width="content"):
-        for name, neighbour in zip(("back", "forward"), map(PAGES.get, following(page)), strict=True):
-            assert neighbour
-            with st.container(key=f"presenter-{name}", width="content"):
-                st.page_link(neighbour.streamlit_page(), label=plain(neighbour.title), icon=f":material/arrow_{name}:")
+        if not show_steps(page):
+            for direction, name in zip(DIRECTIONS, following(page), strict=True):
+                neighbour = PAGES[name]
+                with place(direction):
+                    label = plain(neighbour.title)
+                    st.page_link(neighbour.streamlit_page(), label=label, icon=f":material/arrow_{direction}:")
         _switch()
+
+
+def place(direction: str) -> DeltaGenerator:
+    """Return the place in the bar for the link that the key of a direction opens."""
+    return st.container(key=f"presenter-{direction}", width="content")
 
 
 def show_switch() -> None:
@@ -46,7 +59,7 @@ def show_switch() -> None:
 
 
 def _switch() -> None:
-    keys = "Page up and Page down change the page; the space bar plays and pauses."
+    keys = "Page up and Page down change the page, or the step of the tour; the space bar plays and pauses."
     st.toggle("Presenter layout", key=PRESENT, help=f"Larger type for a projector. {keys}")
 
 

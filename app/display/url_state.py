@@ -26,6 +26,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+from streamlit.runtime.state.common import user_key_from_element_id
 
 from app.browser import source
 from app.display.url_forms import AnyForm, Form
@@ -51,12 +52,14 @@ class _Address:
     opening: bool = False  # until a run has shown all of the page
     exact: bool = False  # what the address does not name has its default
     history: bool = False  # it was opened by Back or Forward
+    stepped: bool = False  # it was opened by a link of the same page
     waiting: Parameters = field(default_factory=dict)  # parameters that no control has read yet
     read: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     shown: dict[str, tuple[AnyForm, Any]] = field(default_factory=dict)  # forms and defaults of the values on the page
     held: dict[str, Any] = field(default_factory=dict)  # of this session: Streamlit forgets values of hidden controls
     controls: set[str] = field(default_factory=set)  # names whose values Streamlit keeps for a control
+    lasting: set[str] = field(default_factory=set)  # names of values of the whole session
     postponed: bool = False
 
 
@@ -66,19 +69,21 @@ def of_page(name: str) -> Iterator[None]:
     here, context = _here(), _context()
     given = {name: st.query_params.get_all(name) for name in st.query_params}
     history = context.is_history_navigation
-    # A run that a control causes may have an old address. A link, even to the same page, sends no values of controls.
-    linked = given not in (here.given, here.now) and not context.session_state._state._new_widget_state.states
+    linked = given not in (here.given, here.now) and not _caused_by_control(here, context)
     if name != here.page or history or linked:
-        here.page, here.given, here.now, here.waiting = name, given, given, dict(given)
+        # Streamlit's browser does not show the address of a link to the page that is open, so it is written as a new step.
+        here.stepped = linked and name == here.page and not history
+        here.now = here.now if here.stepped else given
+        here.page, here.given, here.waiting = name, given, dict(given)
         here.opened, here.opening, here.exact, here.read = here.opened + 1, True, bool(given) or history, set()
         here.history = history
     here.shown, here.postponed = {}, False
     try:
         yield
     except StopException:
-        _write(here, replace=here.opening and not history)
+        _write(here, replace=here.opening and not (history or here.stepped))
         raise
-    _write(here, replace=here.opening and not history)
+    _write(here, replace=here.opening and not (history or here.stepped))
 
 
 def kept(name: str, form: Form[Value], default: Value, *, lasting: bool = False) -> Value:
@@ -89,6 +94,16 @@ def kept(name: str, form: Form[Value], default: Value, *, lasting: bool = False)
     here = _here()
     control = name in here.controls and name in here.shown
     return _registered(here, name, form, default, control=control, lasting=lasting)
+
+
+def _caused_by_control(here: _Address, context: ScriptRunContext) -> bool:
+    """Return whether a control has caused this run; its address may be an old one.
+
+    A link, even to the same page, sends no values of controls, except the unchanged ones of controls that are on every page.
+    """
+    state = context.session_state._state
+    sent = state._new_widget_state.states
+    return any(user_key_from_element_id(name) not in here.lasting or state._widget_changed(name) for name in sent)
 
 
 def _registered(here: _Address, name: str, form: Form[Value], default: Value, *, control: bool, lasting: bool) -> Value:
@@ -114,6 +129,8 @@ def _registered(here: _Address, name: str, form: Form[Value], default: Value, *,
     if current is None or name not in st.session_state or form.texts(found) != form.texts(current):
         st.session_state[name] = found
     here.shown[name] = form, default
+    if lasting:
+        here.lasting.add(name)
     value: Value = st.session_state[name]
     return value
 

@@ -33,8 +33,8 @@ STEPS = (
     ),
     Step(
         "z is style",
-        "The ten digits have different labels and the same $z$. The slider ε2 is far to the right, and all ten are "
-        "wide. Drag it to the left: all ten become narrow.",
+        "The ten digits have different labels and the same $z$. The slider ε2 is far to the right, and nearly all are "
+        "wide. Drag it to the far left: they become narrow and lean to the right.",
         "generate",
         {"run": "label", "digit": "all ten", "e2": "2.5"},
         runs=("label",),
@@ -66,7 +66,6 @@ STEPS = (
         "and $z$ the style.",
         "latent",
         {"run": "vae", "beside": "label"},
-        at="map",
         runs=("label", "vae"),
     ),
     Step(
@@ -91,8 +90,8 @@ STEPS = (
     Step(
         "How good is it?",
         "−log p of the hidden pixels, in nats per image: lower is better. By importance sampling, the CVAE is "
-        "better than the baseline (NN) with one, two and three visible quadrants. The difference is largest with "
-        "one.",
+        "better than the baseline (NN) with one, two and three visible quadrants. The row *gap: NN − best model* "
+        "shows the difference: it is largest with one.",
         "cll",
         {},
         runs=("quadrant-1", "quadrant-2", "quadrant-3", "baseline-1", "baseline-2", "baseline-3"),

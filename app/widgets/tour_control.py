@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.cached import runs
-from app.display import elements, page_scripts, url_state
+from app.display import elements, page_scripts, presenter, url_state
 from app.display.url_forms import whole
 from app.text.plain_text import Markdown, code, plain
 from app.widgets.tour import PARAMETER, STEPS
@@ -14,20 +14,58 @@ _LEFT = "tour-left"  # in the session: the number of the step at which the visit
 
 def beside_the_page() -> None:
     """Show the current step in the sidebar, with links to the steps before and after it."""
-    if not (number := _current()):
+    if presenter.is_on() or not (number := _current()):
         return
-    title, words, _, _, at, *_ = STEPS[number - 1]
     with st.sidebar:
         with st.container(border=True, key="tour", gap="xsmall"):
-            st.markdown(f"**{number:d} of {len(STEPS)}: {title}**")
+            st.markdown(f"**{_title(number)}**")
             with st.container(horizontal=True):
                 if number > 1:
                     _link(number - 1, "Back", "arrow_back")
                 if number < len(STEPS):
                     _link(number + 1, "Next", "arrow_forward")
-            elements.explained(_missing(number) or words)
-            st.button("Leave the tour", on_click=_leave, icon=":material/close:", type="tertiary")
-        page_scripts.scroll_to(at, number)
+            _text(number)
+        _scroll(number)
+
+
+def in_the_bar(page: str) -> bool:
+    """Show the current step in the presenter's bar, with links to the steps before and after it; return whether there is one.
+
+    From another page than the step's, such as Home, the link forward leads to the step.
+    """
+    if not (number := _current()):
+        return False
+    after = number + (page == STEPS[number - 1].page)
+    with presenter.place("back"):
+        if number > 1:
+            _link(number - 1, "Back", "arrow_back")
+        else:
+            elements.link("home", "Home", symbol="arrow_back")
+    with st.popover(_title(number), key="tour"):
+        _text(number)
+    with presenter.place("forward"):
+        if after > len(STEPS):
+            elements.link("home", "Home")
+        else:
+            _link(after, "Next" if after > number else "Continue", "arrow_forward")
+    _scroll(number)
+    return True
+
+
+def _title(number: int) -> Markdown:
+    title, *_ = STEPS[number - 1]
+    return f"{number:d} of {len(STEPS)}: {title}"
+
+
+def _text(number: int) -> None:
+    _, words, *_ = STEPS[number - 1]
+    elements.explained(_missing(number) or words)
+    st.button("Leave the tour", on_click=_leave, icon=":material/close:", type="tertiary")
+
+
+def _scroll(number: int) -> None:
+    _, _, _, _, at, *_ = STEPS[number - 1]
+    page_scripts.scroll_to(at, number)
 
 
 def contents() -> None:
@@ -63,4 +101,5 @@ def _missing(number: int) -> Markdown:
 
 def _link(number: int, label: Markdown, symbol: str) -> None:
     step = STEPS[number - 1]
-    elements.link(step.page, label, symbol=symbol, **step.query, **{PARAMETER: str(number)})
+    layout = {presenter.PRESENT: "1"} if presenter.is_on() else {}
+    elements.link(step.page, label, symbol=symbol, **step.query, **{PARAMETER: str(number)}, **layout)
