@@ -76,7 +76,11 @@ def test_the_space_bar_plays_and_pauses(projected: Page, visit: Open, path: str)
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [("cll", "[data-testid=stDataFrame] canvas"), ("latent", "[data-testid=stNumberInput] input"), ("how", ".lab input")],
+    [
+        ("cll", "[data-testid=stDataFrame] canvas"),
+        ("latent", "[data-testid=stMain] [data-testid=stNumberInput] input"),
+        ("how", "[data-testid=stMain] input[type=range]"),
+    ],
 )
 def test_keys_change_the_page_after_a_click_into_it(projected: Page, visit: Open, path: str, place: str) -> None:
     visit(presented(path))
