@@ -61,6 +61,7 @@ class _Address:
     controls: set[str] = field(default_factory=set)  # names whose values Streamlit keeps for a control
     lasting: set[str] = field(default_factory=set)  # names of values of the whole session
     postponed: bool = False
+    registered: set[str] = field(default_factory=set)  # names that this run of the page or of a fragment has shown
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def of_page(name: str) -> Iterator[None]:
         here.page, here.given, here.waiting = name, given, dict(given)
         here.opened, here.opening, here.exact, here.read = here.opened + 1, True, bool(given) or history, set()
         here.history = history
-    here.shown, here.postponed = {}, False
+    here.shown, here.postponed, here.registered = {}, False, set()
     try:
         yield
     except StopException:
@@ -129,6 +130,7 @@ def _registered(here: _Address, name: str, form: Form[Value], default: Value, *,
     if current is None or name not in st.session_state or form.texts(found) != form.texts(current):
         st.session_state[name] = found
     here.shown[name] = form, default
+    here.registered.add(name)
     if lasting:
         here.lasting.add(name)
     value: Value = st.session_state[name]
@@ -158,14 +160,18 @@ def postpone() -> None:
 
 
 def fragment(function: Callable[Arguments, None], *, run_every: str | None = None) -> Callable[Arguments, None]:
-    """Return a fragment that writes the address after a run of its own."""
+    """Return a fragment that writes the address after a run of its own.
+
+    Such a run changes the values of the fragment only: if the browser has requested it before Back was answered, it has old
+    values of the other controls.
+    """
 
     @st.fragment(run_every=run_every)
     @wraps(function)
     def shown(*args: Arguments.args, **settings: Arguments.kwargs) -> None:
         here, alone = _here(), bool(_context().fragment_ids_this_run)
         if alone:
-            here.postponed = False
+            here.postponed, here.registered = False, set()
         function(*args, **settings)
         if alone and not here.opening:
             _write(here, replace=False)
@@ -187,7 +193,7 @@ def _context() -> ScriptRunContext:
 def _write(here: _Address, *, replace: bool) -> None:
     """Write the address if a value has changed, and say once which values of the opened address were invalid."""
     here.opening = False
-    here.held |= {name: st.session_state[name] for name in here.shown if name in st.session_state}
+    here.held |= {name: st.session_state[name] for name in here.registered if name in st.session_state}
     written = {name: list(form.texts(here.held[name])) for name, (form, _) in here.shown.items() if name in here.held}
     usual = {name: list(form.texts(default)) for name, (form, default) in here.shown.items()}
     now = {name: texts for name, texts in written.items() if texts != usual[name]} | here.waiting

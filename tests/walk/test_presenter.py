@@ -74,6 +74,40 @@ def test_the_space_bar_plays_and_pauses(projected: Page, visit: Open, path: str)
     settle(projected)
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("cll", "[data-testid=stDataFrame] canvas"),
+        ("latent", "[data-testid=stMain] [data-testid=stNumberInput] input"),
+        ("how", "[data-testid=stMain] input[type=range]"),
+    ],
+)
+def test_keys_change_the_page_after_a_click_into_it(projected: Page, visit: Open, path: str, place: str) -> None:
+    visit(presented(path))
+    projected.locator(place).first.click(force=True)
+    settle(projected)
+    projected.keyboard.press("PageDown")
+    expect(projected).not_to_have_url(re.compile(f"/{path}\\?"))
+    settle(projected)
+
+
+def test_the_space_bar_plays_after_a_click_on_a_button(projected: Page, visit: Open) -> None:
+    visit(presented("generate"))
+    projected.get_by_role("radio", name="2").click()
+    settle(projected)
+    projected.keyboard.press(" ")
+    expect(projected.get_by_role("button", name="Pause")).to_be_visible()
+    projected.keyboard.press(" ")
+    settle(projected)
+
+
+def test_type_grows_with_the_window(page: Page, visit: Open) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    visit(presented("generate"))
+    assert page.get_by_test_id("stMain").evaluate(FITS)
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 24
+
+
 def test_the_space_bar_still_types_a_space(projected: Page, visit: Open) -> None:
     visit(presented("training?task=Sweep"))
     field = projected.get_by_role("textbox").last

@@ -65,6 +65,15 @@ def test_a_chart_is_saved_as_svg_as_it_is_shown_and_its_camera_still_saves_a_png
     assert download.value.suggested_filename.endswith(".png")
 
 
+def test_the_chart_that_the_cll_table_opens_on_has_its_files(visit: Open) -> None:
+    page = visit("cll")
+    for kind in ("svg", "html"):
+        with page.expect_download() as download:
+            page.locator(f".st-key-{kind}-glance-chart").get_by_role("button").click()
+        assert download.value.suggested_filename == f"glance-chart.{kind}"
+    settle(page)
+
+
 def test_the_page_of_a_chart_needs_no_network(
     visit: Open, browser: Browser, watched: Callable[[Page], Page], tmp_path: Path
 ) -> None:
