@@ -12,6 +12,7 @@ from playwright.sync_api import Page, WebSocket
 
 from app.live import live_decoder
 from cvae_core.config.flavours import Config
+from cvae_core.config.model_names import model_name
 from cvae_core.config.presets import configure
 from cvae_core.data import datasets, noise
 from cvae_core.data.batches import held_out
@@ -103,7 +104,7 @@ def test_every_value_is_what_torch_computes(visit: Open, run: str) -> None:
         configure("quadrant", "classic", dataset="digits", width=16, latent=3),
         configure("quadrant", dataset="digits", width=16, latent=3, visible="any"),
     ],
-    ids=lambda config: config.summary,
+    ids=model_name,
 )
 def test_weights_that_float16_would_round_are_run_as_they_are(visit: Open, config: Config) -> None:
     model = build.build(config)
