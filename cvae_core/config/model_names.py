@@ -26,7 +26,7 @@ def row_name(config: Config) -> str:
 
     >>> from cvae_core.config.presets import configure
     >>> [row_name(configure("quadrant", **more)) for more in ({"dataset": "digits"}, {"visible": "any"}, {"seed": 1})]
-    ['CVAE (mlp)', 'CVAE, any quadrants (mlp)', 'CVAE, seed 1']
+    ['CVAE (mlp)', 'CVAE, any set (mlp)', 'CVAE, seed 1']
     """
     condition = "" if config.visible_set and not config.any_set else config.condition_words
     return _joined(
