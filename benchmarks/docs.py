@@ -20,10 +20,10 @@ TABLES = {  # for each document, the names of the markers around its tables
     "docs/performance.md": ("answers", "speed"),
 }
 SUMMARY = (  # rows of the README: model, estimator, S
-    ("NN (baseline)", "cross-entropy", "–"),
+    ("NN baseline (mlp)", "cross-entropy", "–"),
     ("CVAE, Pyro tutorial*", "−ELBO", "10"),
-    ("CVAE mlp", "−ELBO", "100"),
-    ("CVAE mlp", "importance sampling", "100"),
+    ("CVAE (mlp)", "−ELBO", "100"),
+    ("CVAE (mlp)", "importance sampling", "100"),
     ("CVAE ladder", "importance sampling", "100"),
     ("floor", "entropy of the grey pixels", "–"),
 )

@@ -16,7 +16,7 @@ FIGURES = {
 
 elements.title(
     "Conditional log-likelihoods",
-    "The negative log-likelihood of the test images under each model, in nats per image; lower is better.",
+    "The negative conditional log-likelihood of the test images under each model, in nats per image; lower is better.",
 )
 library.rerun_when_runs_change()
 cll_numbers.follow_old_addresses()

@@ -17,7 +17,7 @@ from cvae_core.pictures import recipes
 elements.title(
     "Generate a digit",
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples usually differ only in *style*. "
-    "Each slider changes one dimension of $z$ for all ten digits.",
+    "Moving a slider changes $z$ for all ten digits.",
 )
 choices = runs.run_keys(given=("label",))
 if not choices:

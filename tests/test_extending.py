@@ -51,4 +51,4 @@ def test_the_example_of_a_flavour_trains_evaluates_and_loads(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "runs" / RUN / "card.json").read_text())["config"]["flavour"] == "ink"
     assert (tmp_path / "ink.png").stat().st_size and (tmp_path / "ink.gif").stat().st_size
-    assert "| ink CVAE mlp, 2 latents" in done.stdout
+    assert "| CVAE, ink, 2 latents" in done.stdout

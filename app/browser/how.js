@@ -100,7 +100,7 @@ class Figure extends Component {
     this.box("x", "x", "image", x);
     this.box("c", "c", heading, ...given);
     this.box("recognition", "Recognition network", "q(z | x, c)", sees(thumb("recognition", "x, as the recognition network sees it"),
-      ...(model.condition === "label" ? [label()] : pixels ? [chip("which are visible")] : [])));
+      ...(model.condition === "label" ? [label()] : pixels ? [chip("which quadrants are visible")] : [])));
     if (pixels) this.box("baseline", "Baseline", "guesses the hidden part", sees(thumb("baseline", "c, as the baseline sees it")));
     const [named, formula] = model.prior === "network" ? ["Prior network", "p(z | c)"]
       : model.prior === "learned" ? ["Prior network", "p(z | c): a learned μ and σ per label"] : ["Prior", "N(0, I), the same for every c"];
@@ -231,7 +231,7 @@ class Figure extends Component {
     const [[lost, ...parts], total] = roundedSum([distortion, ...rates], DIGITS), sum = (some) => some.reduce((a, b) => a + b, 0);
     this.value.distortion.textContent = lost.toFixed(DIGITS);
     this.value.rate.textContent = sum(parts).toFixed(DIGITS);
-    this.value.bound.textContent = total.toFixed(DIGITS);
+    this.value.bound.textContent = this.mode === "training" ? total.toFixed(DIGITS) : "–"; // this sum is no bound in prediction
     const most = Math.max(...rates);
     this.rows.forEach((cells, i) => {
       cells.rate.textContent = parts[i].toFixed(DIGITS);
@@ -245,7 +245,7 @@ class Figure extends Component {
     if (this.rest) this.rest.textContent = sum(this.data.units.slice(this.data.first).map(({ unit }) => parts[unit])).toFixed(DIGITS);
   }
 
-  // Draw arrows between the boxes, at their current places.
+  // Draw arrows between the boxes, at their current places. On a narrow screen, those that would pass behind other boxes are left out.
   arrows() {
     if (!this.board) return;
     const { boxes, data: { model } } = this, frame = this.board.getBoundingClientRect();
@@ -254,7 +254,7 @@ class Figure extends Component {
     if (boxes.baseline) links.push(["c", "baseline"], ["baseline", "prior"]);
     else if (model.prior !== "standard") links.push(["c", "prior"]);
     if (model.condition === "label") links.push(["c", "recognition"]);
-    const unused = UNUSED[this.mode], lines = links.map(([from, to]) => {
+    const unused = UNUSED[this.mode], narrow = boxes.prior.offsetTop > boxes.c.offsetTop && boxes.prior.offsetLeft <= boxes.c.offsetLeft, places = Object.entries(boxes).map(([name, box]) => [name, box.getBoundingClientRect()]), lines = links.flatMap(([from, to]) => {
       const a = boxes[from].getBoundingClientRect(), b = boxes[to].getBoundingClientRect(), gap = 3;
       const out = unused.includes(from) || unused.includes(to), [left, top] = [frame.left, frame.top];
       const middle = (one, two, least, most) => Math.min(Math.max((one + two) / 2, least + 8), most - 8);
@@ -266,6 +266,8 @@ class Figure extends Component {
         path = `M${a.right - left},${y1 - top} C${bend},${y1 - top} ${bend},${y2 - top} ${b.left - left - gap},${y2 - top}`;
       } else {
         const near = Math.max(a.left, b.left), far = Math.min(a.right, b.right), x = (near + far) / 2 - left;
+        const between = ([name, { top, bottom }]) => name !== from && name !== to && top >= a.bottom && bottom <= b.top;
+        if (narrow && places.some(between)) return [];
         path = a.bottom <= b.top ? `M${x},${a.bottom - top} L${x},${b.top - top - gap}` : `M${x},${a.top - top} L${x},${b.bottom - top + gap}`;
       }
       return drawn("path", { class: out ? "out" : "", d: path, "marker-end": "url(#tip)" });

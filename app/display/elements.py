@@ -214,7 +214,7 @@ def explanation(text: Markdown, formula: Markdown, recipes: Sequence[Callable[..
 
 def title(words: Markdown, claim: Markdown) -> None:
     """Show the title of a page or a view, and its claim in one or two sentences."""
-    st.title(glossary.marked(words))
+    st.title(words)
     if not presenter.is_on():
         explained(claim)
 

@@ -35,7 +35,7 @@ def _two_decimals(noise: float) -> Markdown:
 
 def slider_words(rates: Sequence[float], dimension: int) -> Markdown:
     """Return the label of a latent dimension's slider, with its rate in nats."""
-    rate = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "dead"
+    rate = f"{rates[dimension]:.1f} nats" if rates[dimension] >= DEAD_RATE else "collapsed"
     return f"ε{dimension + 1} · {rate}" if any(rates) else f"ε{dimension + 1}"
 
 

@@ -8,7 +8,8 @@ from app.text.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
 LINK = "#glossary"  # marks the terms for glossary.js and glossary.css; nothing has this address
-EVERYDAY = r"(?:Draw|Run)\b|grey(?! pixel)"  # no terms in "Draw a digit", "Run it in a shell" and "a grey quadrant"
+# In "Draw a digit" and "a grey quadrant" they are no terms. Nearly every text has the word "run".
+EVERYDAY = r"Draw\b|[Rr]uns?\b|grey(?! pixel)"
 # Formulas, code, links and icons have no marked terms.
 _SKIPPED = r"\$[^$]*\$|(?<!\\)(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`)|\[[^\]]*\]\([^)]*\)|:material/\w+:"
 

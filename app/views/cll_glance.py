@@ -37,8 +37,8 @@ def show() -> None:
 def _show(glance: Glance, runs: Sequence[Run]) -> None:
     alt = f"The figures of the table below as dots, a column each for {', '.join(glance.columns)}"
     chart = glance_chart(glance)
-    with st.container(key="glance"):
-        st.plotly_chart(chart, config=BARE_CONFIG, key="glance-chart", alt=alt)
+    with st.container(key="bare-glance"):
+        st.plotly_chart(chart, config=BARE_CONFIG, key="glance", alt=alt)
     words = {"model": [row.title for row in glance.rows], "estimator": [row.estimator for row in glance.rows]}
     numbers = Numbers(
         name=f"glance-{hash(tuple(glance.runs))}",
@@ -64,7 +64,7 @@ def _show(glance: Glance, runs: Sequence[Run]) -> None:
     published = f" Diamonds, \\*: {plain(PYRO_NOTE)}" if _is_published(glance) else ""
     cll_numbers.show(numbers, f"{guide}{published}{more}", row_height=ROW_HEIGHT)
     with st.container(horizontal=True):
-        elements.chart_files(chart, "glance-chart", alt)
+        elements.chart_files(chart, "glance", alt)
         elements.numbers(code_snippets.glance(glance.runs), "glance")
         cll_table.exports(entries(runs))
 

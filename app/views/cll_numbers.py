@@ -10,7 +10,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from app.charts.plotly_charts import LINE_COLOURS
-from app.display import elements, url_state
+from app.display import elements, presenter, url_state
 from app.text.plain_text import Markdown, plain
 from app.text.provenance import provenance
 from cvae_core.evaluation import table_formats
@@ -25,7 +25,7 @@ RUN = "estimate"  # key of the run that this tab estimates
 EMPTY, MISSING = "–", 1e9  # sorted behind all numbers
 TABLE_AND_WORDS = (3, 1)  # widths
 WIDTH, GAP_WIDTH = 92, 56  # pixels of a number with and without an error
-HEADER = 38  # pixels of the headings and the borders
+HEADER, HEADER_PRESENTED = 38, 44  # pixels of the headings and the borders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
             selection_default={"selection": {"cells": marked}},
             key=key,
             row_height=row_height,
-            height=HEADER + row_height * min(LARGEST, len(numbers.frame)),
+            height=(HEADER_PRESENTED if presenter.is_on() else HEADER) + row_height * min(LARGEST, len(numbers.frame)),
             column_config={**numbers.config, **widths},
             column_order=list(dict.fromkeys([*numbers.first, *numbers.columns, *numbers.frame])),
             placeholder=EMPTY,

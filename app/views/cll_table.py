@@ -26,7 +26,7 @@ from cvae_core.system import formats
 
 FIRST_RUN = "quadrant-1"  # selected by default
 HEADINGS = {"importance sampling": "importance", "prior Monte Carlo": "prior"}  # so that all fit beside the explanation
-WIDTH, ROW_HEIGHT = 150, 26  # pixels: of models' names, so that a phone also shows a number; of a row
+WIDTH, ROW_HEIGHT = 160, 26  # pixels: of models' names, so that a phone also shows a number; of a row
 
 
 def preview() -> None:

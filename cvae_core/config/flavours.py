@@ -55,7 +55,6 @@ class Config:
 
     flavour: ClassVar[Flavour]
     given: ClassVar[tuple[Given, ...]] = ()  # parts of the condition
-    title: ClassVar[str]  # name of the model in tables
     family: ClassVar[str]  # name of the model on pages
     has_baseline: ClassVar[bool] = False  # whether the model contains a frozen baseline
 
@@ -206,7 +205,7 @@ class BaselineConfig(VisibleConfig):
     """Configure the deterministic network that predicts the hidden quadrants from the visible quadrants."""
 
     flavour = "baseline"
-    title, family = "NN (baseline)", "NN baseline"
+    family = "NN baseline"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +213,7 @@ class VAEConfig(Config):
     """Configure a VAE without condition."""
 
     flavour: ClassVar[Flavour] = "vae"
-    title = family = "VAE"
+    family = "VAE"
     latent: Annotated[int, Between(1, 4096), Doc("dimensions of z; in a ladder, feature maps per group")]
     groups: Annotated[
         int, Between(0, 16), Doc("groups of latents at 7×7 and again at 14×14 (a ladder); 0: one flat z")
@@ -252,7 +251,7 @@ class LabelConfig(VAEConfig):
 
     flavour = "label"
     given = ("label",)
-    title, family = "label CVAE", "CVAE"
+    family = "CVAE"
     prior: Annotated[LabelPrior, Doc("N(0, I), or a Gaussian learned per label")] = "standard"
 
     def given_of(self, label: int) -> str:
@@ -265,7 +264,7 @@ class QuadrantConfig(VisibleConfig, VAEConfig):
     """Configure a CVAE that completes the hidden quadrants from the visible quadrants."""
 
     flavour = "quadrant"
-    title = family = "CVAE"
+    family = "CVAE"
     has_baseline = True
     decoder_sees_condition: Annotated[bool, Doc("the generation network receives the visible pixels as well as z")]
     alpha: Annotated[Share, Doc("weight of the ELBO in the objective; the GSNN has the rest; 0: GSNN, 1: CVAE")] = 1.0

@@ -3,6 +3,8 @@
 Rows of the table contain several sets of quadrants, and have names of their own: `cvae_core.evaluation.table.model_title`.
 """
 
+from collections.abc import Sequence
+
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.presets import PRESETS
 
@@ -17,12 +19,28 @@ def model_name(config: Config) -> str:
     >>> model_name(configure("quadrant")), model_name(configure("label", beta=4.0, dataset="digits"))
     ('CVAE, 1 quadrant (mlp)', 'CVAE, label, β = 4, digits')
     """
-    kind = f"{config.family} ladder" if config.hierarchical else config.family
-    different = _different(config)
-    implied = config.preset == "ladder" if config.hierarchical else config.preset == DEFAULT_PRESET and different
-    return ", ".join(filter(None, (kind, config.condition_words, *different))) + (
-        "" if implied else f" ({config.preset})"
+    return _joined(config, config.condition_words, _different(config))
+
+
+def row_name(config: Config) -> str:
+    """Return the name of a model in a table of one set of images and pixels whose columns are visible quadrants.
+
+    It is `model_name` without what the table says itself.
+
+    >>> from cvae_core.config.presets import configure
+    >>> [row_name(configure("quadrant", **more)) for more in ({"dataset": "digits"}, {"visible": "any"}, {"seed": 1})]
+    ['CVAE (mlp)', 'CVAE, any set (mlp)', 'CVAE, seed 1']
+    """
+    condition = "" if config.visible_set and not config.any_set else config.condition_words
+    return _joined(
+        config, condition, [words for words in _different(config) if words not in (config.pixels, config.dataset)]
     )
+
+
+def _joined(config: Config, condition: str, different: Sequence[str]) -> str:
+    kind = f"{config.family} ladder" if config.hierarchical else config.family
+    implied = config.preset == "ladder" if config.hierarchical else config.preset == DEFAULT_PRESET and different
+    return ", ".join(filter(None, (kind, condition, *different))) + ("" if implied else f" ({config.preset})")
 
 
 def _different(config: Config) -> list[str]:

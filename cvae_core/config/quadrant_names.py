@@ -77,9 +77,11 @@ def counted(visible: str) -> str:
     """Name a set of the protocol by its number of quadrants, and any other set by its quadrants.
 
     >>> counted("1"), counted("2"), counted("any"), counted("top-right")
-    ('1 quadrant', '2 quadrants', 'any quadrants', 'top right')
+    ('1 quadrant', '2 quadrants', 'any set', 'top right')
     """
-    if visible == ANY or visible in PROTOCOL:
+    if visible == ANY:
+        return "any set"
+    if visible in PROTOCOL:
         return f"{visible} quadrant{'' if visible == '1' else 's'}"
     return described(visible)
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
+from cvae_core.config.model_names import row_name
 from cvae_core.config.quadrant_names import PROTOCOL
 from cvae_core.data import fingerprints
 from cvae_core.evaluation.results import Estimator
 from cvae_core.evaluation.table import ESTIMATORS as NAMES
-from cvae_core.evaluation.table import Entry, entries, model_title
+from cvae_core.evaluation.table import Entry, entries
 from cvae_core.evaluation.table_formats import FLOOR, Pivot, estimator, model_name, pivots, scored
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run
@@ -124,7 +125,7 @@ def _by_model(
     for name, card in unscored:
         column = scored(replace(scores[0], visible=card.config.visible_set))
         if column in columns:
-            found.setdefault(model_title(card.config), {}).setdefault(column, []).append((name, None))
+            found.setdefault(row_name(card.config), {}).setdefault(column, []).append((name, None))
     rows: list[tuple[tuple[bool, bool, float], Row]] = []
     for title, by_column in found.items():
         for listed in by_column.values():

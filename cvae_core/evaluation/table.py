@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
-from cvae_core.config.flavours import Config
+from cvae_core.config.model_names import row_name
 from cvae_core.config.quadrant_names import ANY
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
@@ -32,7 +32,7 @@ ESTIMATORS: Mapping[Estimator, str] = {
 # The table of the Pyro tutorial, as its notebook prints it. "CVAE (Monte Carlo)" averages the ELBO over 10 draws from the
 # recognition network. The tutorial uses the test images for early stopping too.
 PYRO_ROWS: Sequence[tuple[Kind, str, tuple[Estimator, ...], int, tuple[float, float, float]]] = (
-    ("score", "NN (baseline)", ("baseline",), 0, (100.4, 61.9, 25.4)),
+    ("score", "NN baseline", ("baseline",), 0, (100.4, 61.9, 25.4)),
     ("score", "CVAE", ("elbo",), 10, (71.8, 51.0, 24.2)),
     ("difference", "CVAE", ("baseline", "elbo"), 10, (28.6, 10.9, 1.2)),
 )
@@ -146,7 +146,7 @@ class _Score:
         """Return the cell as an entry of the table."""
         card, cell = self.card, self.cell
         config, floor = card.config, cell.estimator == "floor"
-        model, trouble = model_title(config) + (card.imported and ", imported"), card.trouble
+        model, trouble = row_name(config) + (card.imported and ", imported"), card.trouble
         if floor:
             model = trouble = ""
         elif trouble:
@@ -166,25 +166,6 @@ class _Score:
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
 
 
-def model_title(config: Config) -> str:
-    """Return the name of a model in the table: it contains all settings that distinguish its rows."""
-    sets = " for any set" if config.any_set else ""
-    if not config.latents:
-        return f"{config.title}{sets}"
-    kind, objective = config.title, config.objective
-    if objective.gsnn:
-        kind = "GSNN"
-    elif objective.alpha != 1:
-        kind = f"hybrid α = {objective.alpha:g}"
-    elif objective.draws > 1:
-        kind = f"{kind}, IWAE of {objective.draws},"
-    if objective.beta != 1:
-        kind = f"{kind}, β = {objective.beta:g},"
-    latents = "" if config.visible_set else f", {config.latents} latents"
-    seed = f", seed {config.seed}" if config.seed else ""
-    return f"{kind}{sets} {config.preset}{latents}{seed}"
-
-
 def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
     """Return mean and standard deviation of each group of at least ENOUGH_SEEDS runs that differ only in their seed."""
     groups: list[list[_Score]] = []
@@ -198,7 +179,7 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
             groups.append([score])
     return [
         replace(
-            group[0].entry, kind="mean", model=model_title(replace(group[0].card.config, seed=0)),
+            group[0].entry, kind="mean", model=row_name(replace(group[0].card.config, seed=0)),
             nats=fmean(score.cell.mean for score in group), standard_error=stdev(score.cell.mean for score in group),
             trained=tuple(score.entry.trained[0] for score in group),
         )

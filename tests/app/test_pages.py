@@ -1297,10 +1297,10 @@ class TestTable:
         first = visit("cll", figures="All figures", only=["importance sampling"]).dataframe[0].value
         everything = visit("cll", figures="All figures").dataframe[0].value
         assert set(first) == set(everything) - {"−ELBO", "prior Monte Carlo"}
-        assert {"NN (baseline)", "floor"} <= set(first["model"])
+        assert {"NN baseline (mlp)", "floor"} <= set(first["model"])
         chosen = visit("cll", figures="All figures", scored=["2 quadrants visible"]).dataframe[0].value
         assert set(chosen["scored"]) == {"2 quadrants"}
-        assert {"NN (baseline)", "floor"} <= set(chosen["model"])
+        assert {"NN baseline (mlp)", "floor"} <= set(chosen["model"])
 
     def test_reference_rows_say_what_they_are(self, visit: Visit, without_mnist: None) -> None:
         visitor = visit("cll", figures="All figures")

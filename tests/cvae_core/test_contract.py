@@ -14,14 +14,13 @@ import cvae_core
 from cvae_core.cli import main
 from cvae_core.config.command import train_command
 from cvae_core.config.flavours import Config, Flavour, Given, Pixels, PresetName, QuadrantConfig, from_json
-from cvae_core.config.model_names import model_name
+from cvae_core.config.model_names import model_name, row_name
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import chosen, condition
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import ConfigError
-from cvae_core.evaluation import table
 from cvae_core.evaluation.likelihood import evaluate
 from cvae_core.models import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -67,7 +66,7 @@ def test_the_cases_are_all_there_are() -> None:
 
 def test_a_configuration_answers_for_itself(config: Config) -> None:
     assert set(config.given) <= set(get_args(Given))
-    assert config.title and config.family and model_name(config).startswith(config.family)
+    assert config.family and model_name(config).startswith(config.family)
     assert bool(config.given) == bool(config.given_words) == (config.given_of(3) != "nothing")
     assert config.reads_images == bool(set(config.given) - {"label"})
     assert (config.visible_set is not None) == ("pixels" in config.given)
@@ -120,7 +119,7 @@ def test_a_model_is_validated_judged_and_shown(model: ConditionalVAE, digits: Da
     for part in ("samples", "reconstructions"):
         assert replay.strip(stages, config, "mine", 1, digits.test, part).width  # type: ignore[arg-type]
     assert replay.frame(stages, config, "mine", 1, digits.test).width
-    assert config.title in table.model_title(config)
+    assert row_name(config).startswith(config.family)
 
 
 def test_the_public_interface_draws_or_completes(model: ConditionalVAE, digits: DataSet) -> None:

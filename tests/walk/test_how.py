@@ -158,12 +158,20 @@ def test_prediction_draws_z_from_the_prior_and_crosses_out_what_it_does_not_use(
     for _ in range(2):  # as it is, and after a reload
         assert page.eval_on_selector(".how", crossed) == ["bound", "rate", "recognition"]
         assert page.eval_on_selector(".how", crosses) == [True, True, False, True]  # bottom left is visible
+        assert page.eval_on_selector(".how", PRINTED)["bound"] == "–"  # rate and distortion are of different z
         assert means(page) != training
         page.reload()
         settle(page)
         shown(page)
     page.get_by_role("button", name="Training", exact=True).click()
     eventually(page, lambda: means(page) == training)
+
+
+def test_on_a_phone_every_arrow_ends_at_the_next_box(visit: Open, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    shown(visit("how?run=digits-quadrant-1"))
+    lengths = "root => [...root.querySelectorAll('svg > path')].map((path) => path.getTotalLength())"
+    eventually(page, lambda: 0 < max(page.eval_on_selector(".how", lengths)) < 40)
 
 
 def test_a_box_shows_its_line_of_code_by_pointer_and_by_keyboard(visit: Open) -> None:

@@ -106,4 +106,4 @@ def test_a_difference_to_the_floor_has_a_source(glance: Glance) -> None:
 
 def test_rows_over_seeds_say_what_their_deviation_is(visit: Visit, without_mnist: None) -> None:
     models = visit("cll", figures="All figures").dataframe[0].value["model"]
-    assert "CVAE mlp, 3 seeds (± between seeds)" in set(models)
+    assert "CVAE (mlp), 3 seeds (± between seeds)" in set(models)

@@ -20,7 +20,7 @@ SHIPPED = readable(Path(__file__).resolve().parents[3] / "checkpoints")[0]
     [
         ("vae", "mlp", {}, "VAE (mlp)"),
         ("quadrant", "mlp", {}, "CVAE, 1 quadrant (mlp)"),
-        ("quadrant", "mlp", {"visible": "any"}, "CVAE, any quadrants (mlp)"),
+        ("quadrant", "mlp", {"visible": "any"}, "CVAE, any set (mlp)"),
         ("quadrant", "mlp", {"visible": "top-right"}, "CVAE, top right (mlp)"),
         ("quadrant", "mlp", {"alpha": 0.0}, "CVAE, 1 quadrant, GSNN"),
         ("quadrant", "mlp", {"alpha": 0.5}, "CVAE, 1 quadrant, hybrid α = 0.5"),

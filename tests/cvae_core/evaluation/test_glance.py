@@ -64,14 +64,14 @@ def test_the_pretrained_runs_answer_which_model_is_best_by_how_much_and_how_far_
     found = glance([find(name, root) for name in readable(root)[0]])
     assert found.title == "mnist, grey pixels, quadrants"
     assert [row.title for row in found.rows] == [
-        "NN (baseline)", "NN (baseline) for any set", "CVAE ladder", "CVAE mlp", "CVAE for any set mlp",
-        "NN (baseline), Pyro tutorial*", "CVAE, Pyro tutorial*", "floor", OVER_BASELINE, OVER_FLOOR,
+        "NN baseline (mlp)", "NN baseline, any set (mlp)", "CVAE ladder", "CVAE (mlp)", "CVAE, any set (mlp)",
+        "NN baseline, Pyro tutorial*", "CVAE, Pyro tutorial*", "floor", OVER_BASELINE, OVER_FLOOR,
     ]  # fmt: skip
     shown = {title: row[TWO] for title, row in numbers(found).items()}
     best = found.best[TWO]
     assert best.model == "CVAE ladder"
     assert best.nats == min(shown[title] for title in shown if "CVAE" in title) == shown["CVAE ladder"]
-    assert shown[OVER_BASELINE] == pytest.approx(shown["NN (baseline)"] - best.nats, abs=0.01)
+    assert shown[OVER_BASELINE] == pytest.approx(shown["NN baseline (mlp)"] - best.nats, abs=0.01)
     assert shown[OVER_FLOOR] == pytest.approx(best.nats - shown["floor"], abs=0.01)
     assert not any(row.unscored for row in found.rows)
     assert found.left_out == 0
@@ -102,17 +102,17 @@ def test_figures_of_other_draws_or_fewer_images_are_missing(baselines: list[Run]
     run = quadrant("a", mean=None)
     store(run, [cell("importance", 1.0, visible="1", samples=1000), cell("importance", 2.0, visible="1", images=1000)])
     found = glance([*baselines, run])
-    assert [dict(row.unscored) for row in found.rows if row.title == "CVAE mlp"] == [{ONE: "a"}]
+    assert [dict(row.unscored) for row in found.rows if row.title == "CVAE, 2 latents"] == [{ONE: "a"}]
     assert not any("CVAE" in entry.model for entry in found.best.values())
 
 
 def test_a_missing_figure_has_the_run_that_gives_it(baselines: list[Run], quadrant: Callable[..., Run]) -> None:
     runs = [*baselines, quadrant("a"), quadrant("b", "2", None), quadrant("c", news={"read_only": True})]
     rows = {row.title: row for row in glance([*runs, quadrant("d", "2", None)]).rows}
-    first = rows["CVAE mlp"]
+    first = rows["CVAE, 2 latents"]
     assert first.cells[ONE].runs == ("c",)  # pretrained runs come first
     assert first.unscored == {TWO: "b"}
-    second = rows["CVAE mlp, a, d"]
+    second = rows["CVAE, 2 latents, a, d"]
     assert second.cells[ONE].runs == ("a",)
     assert second.unscored == {TWO: "d"}
 
@@ -121,18 +121,18 @@ def test_a_pretrained_model_of_some_columns_has_no_row_and_ones_own_has(
     baselines: list[Run], quadrant: Callable[..., Run]
 ) -> None:
     whole = [quadrant("a"), quadrant("b", "2")]
-    assert "GSNN mlp" not in numbers(glance([*baselines, *whole]))
+    assert "CVAE, GSNN, 2 latents" not in numbers(glance([*baselines, *whole]))
     part = quadrant("c", seed=3, news={"read_only": True})
-    assert "CVAE mlp, seed 3" not in numbers(glance([*baselines, *whole, part]))
+    assert "CVAE, 2 latents, seed 3" not in numbers(glance([*baselines, *whole, part]))
     part.write_card(replace(part.card(), read_only=False))
-    assert "CVAE mlp, seed 3" in numbers(glance([*baselines, *whole, part]))
+    assert "CVAE, 2 latents, seed 3" in numbers(glance([*baselines, *whole, part]))
 
 
 def test_more_models_than_rows_are_counted(baselines: list[Run], quadrant: Callable[..., Run]) -> None:
     many = [quadrant(f"m-{width}", mean=60.0 + width, width=width, seed=width) for width in range(8, 20)]
     found = glance([*baselines, *many])
     assert len(found.rows) == LARGEST
-    assert found.left_out == len(many) - sum(row.title.startswith("CVAE mlp") for row in found.rows)
+    assert found.left_out == len(many) - sum(row.title.startswith("CVAE, 2 latents") for row in found.rows)
     assert found.left_out > 0
 
 
@@ -146,10 +146,11 @@ def test_all_figures_are_grouped_by_model_with_estimators_as_columns(
     (pivot,) = pivots(entries(runs))
     rows = by_model(pivot)
     assert list(dict.fromkeys(row.model for row in rows)) == [
-        "NN (baseline)", "CVAE mlp, seed 1", "CVAE mlp", "floor", "NN (baseline), Pyro tutorial*", "CVAE, Pyro tutorial*"
+        "NN baseline (mlp)", "CVAE, 2 latents, seed 1", "CVAE, 2 latents", "floor", "NN baseline, Pyro tutorial*",
+        "CVAE, Pyro tutorial*",
     ]  # fmt: skip
     assert columns(rows) == [OWN, MAIN, "−ELBO", "prior Monte Carlo", GAP]
-    (row,) = [row for row in rows if row.model == "CVAE mlp"]
+    (row,) = [row for row in rows if row.model == "CVAE, 2 latents"]
     assert {name: round(entry.nats, 1) for name, entry in row.cells.items()} == {
         MAIN: 70.0, "−ELBO": 72.0, "prior Monte Carlo": 90.0, GAP: 30.0
     }  # fmt: skip

@@ -119,11 +119,11 @@ def test_columns_are_what_is_scored_and_rows_are_estimates(runs: list[Run]) -> N
         (found,) = table[asked][["N", one, two]].to_numpy().tolist()
         return tuple(found)
 
-    assert row("CVAE mlp", "−ELBO", "100") == ("10,000", "70.00 ± 0.25", "50.00 ± 0.25")
-    assert row("CVAE mlp", "importance sampling", "100") == ("10,000", "68.00 ± 0.25", "48.00 ± 0.25")
-    assert row("CVAE mlp", "importance sampling", "1000") == ("1,000", "67.00 ± 0.25", "47.00 ± 0.25")
-    assert row("CVAE mlp", "prior Monte Carlo", "100") == ("10,000", "100.00 ± 0.25", "80.00 ± 0.25")
-    assert row("NN (baseline)", "cross-entropy", "–") == ("10,000", "100.50 ± 0.25", "–")
+    assert row("CVAE, 2 latents", "−ELBO", "100") == ("10,000", "70.00 ± 0.25", "50.00 ± 0.25")
+    assert row("CVAE, 2 latents", "importance sampling", "100") == ("10,000", "68.00 ± 0.25", "48.00 ± 0.25")
+    assert row("CVAE, 2 latents", "importance sampling", "1000") == ("1,000", "67.00 ± 0.25", "47.00 ± 0.25")
+    assert row("CVAE, 2 latents", "prior Monte Carlo", "100") == ("10,000", "100.00 ± 0.25", "80.00 ± 0.25")
+    assert row("NN baseline (mlp)", "cross-entropy", "–") == ("10,000", "100.50 ± 0.25", "–")
     assert row("floor", "entropy of the grey pixels", "–") == ("10,000", "34.21 ± 0.25", "24.83 ± 0.25")
 
 
@@ -147,8 +147,8 @@ def test_a_model_of_any_set_is_measured_against_the_baseline_of_any_set(
     table = quadrants([*runs, baseline, model]).frame()
     ours = table["model"].str.startswith(GAP) & ~table["model"].str.endswith(PYRO)
     gaps = table[ours].set_index("model")["1 quadrant visible"].to_dict()
-    assert gaps == {f"{GAP}NN − CVAE mlp": "32.5", f"{GAP}NN − CVAE for any set mlp": "32.0"}
-    assert "NN (baseline) for any set" in set(table["model"])
+    assert gaps == {f"{GAP}NN − CVAE, 2 latents": "32.5", f"{GAP}NN − CVAE, any set, 2 latents": "32.0"}
+    assert "NN baseline, any set (mlp)" in set(table["model"])
 
 
 def test_the_label_is_worth_what_the_vae_of_the_same_size_lacks(tiny: Tiny, untrained: Untrained) -> None:
@@ -166,7 +166,7 @@ def test_the_label_is_worth_what_the_vae_of_the_same_size_lacks(tiny: Tiny, untr
     ]
     twin = scored("vae", 86.5, pixels="binarised")
     gaps = {model_name(e): e.nats for e in entries([label, *others, twin]) if e.kind == "difference"}
-    assert gaps == {f"{GAP}VAE − label CVAE mlp, 2 latents": 2.5}
+    assert gaps == {f"{GAP}VAE − CVAE, label, 2 latents": 2.5}
     assert not any(e.kind == "difference" for e in entries([label, *others]))
 
 
@@ -242,7 +242,12 @@ def test_runs_of_other_images_have_a_table_of_their_own_that_says_so(
     assert [title for title in tables if "mnist" in title] == [QUADRANTS, WHOLE, BINARISED, named]
     assert tables[QUADRANTS].frame().equals(quadrants(runs).frame())
     assert PYRO not in str(tables[named].frame())
-    assert {line.model for line in tables[named].lines} == {"NN (baseline)", "CVAE mlp", f"{GAP}NN − CVAE mlp", "floor"}
+    assert {line.model for line in tables[named].lines} == {
+        "NN baseline (mlp)",
+        "CVAE, 2 latents",
+        f"{GAP}NN − CVAE, 2 latents",
+        "floor",
+    }
     assert sorted({best.nats for best in tables[named].best}) == [5.0]
     assert set(long_table(theirs)["fingerprint"]) == {"1a2b3c4d" * 8}
     assert "mnist (other images, 1a2b3c4d)" in set(above_floors(rows)["images"])
@@ -284,7 +289,7 @@ def test_published_rows_stand_beside_no_other_images(tiny: Tiny, untrained: Untr
 def test_a_weight_of_the_rate_is_part_of_the_models_name(tiny: Tiny, untrained: Untrained) -> None:
     run = untrained(tiny("label", dataset="mnist", beta=4.0))
     store(run, [cell("elbo", 111.0)])
-    assert entries([run])[0].model == "label CVAE, β = 4, mlp, 2 latents"
+    assert entries([run])[0].model == "CVAE, label, β = 4, 2 latents"
 
 
 def test_baselines_come_first_then_models_then_differences_then_floors_then_references(runs: list[Run]) -> None:
@@ -318,8 +323,8 @@ def test_without_a_score_nothing_is_best(tiny: Tiny, untrained: Untrained) -> No
 def test_reference_rows_are_the_published_numbers_and_say_what_they_are(runs: list[Run]) -> None:
     references = [entry for entry in entries(runs) if not entry.runs]
     assert {(model_name(e).removesuffix(f", {PYRO}"), estimator(e), scored(e), e.nats) for e in references} == {
-        ("NN (baseline)", "cross-entropy", "1 quadrant visible", 100.4),
-        ("NN (baseline)", "cross-entropy", "2 quadrants visible", 61.9),
+        ("NN baseline", "cross-entropy", "1 quadrant visible", 100.4),
+        ("NN baseline", "cross-entropy", "2 quadrants visible", 61.9),
         ("CVAE", "−ELBO", "1 quadrant visible", 71.8),
         ("CVAE", "−ELBO", "2 quadrants visible", 51.0),
         (f"{GAP}NN − CVAE", "cross-entropy less −ELBO", "1 quadrant visible", 28.6),
@@ -344,12 +349,14 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row_with_its_deviation(tin
     assert (mean.nats, run_name(mean), mean.is_score) == (62.0, "seed-0, seed-1, seed-2", False)
     assert mean.standard_error == pytest.approx(7**0.5)
     (pivot,) = pivots(entries(seeds))
-    ours = [line for line in pivot.lines if line.model.startswith("CVAE mlp")]
+    ours = [line for line in pivot.lines if line.model.startswith("CVAE, 2 latents")]
     shown = {line.model: line.cells["1 quadrant visible"].nats for line in ours}
-    assert shown == {"CVAE mlp": 60.0, "CVAE mlp, 3 seeds (± between seeds)": 62.0}
+    assert shown == {"CVAE, 2 latents": 60.0, "CVAE, 2 latents, 3 seeds (± between seeds)": 62.0}
     assert not any(entry.kind == "mean" for entry in entries(seeds[:2]))
     store(seeds[1], [cell("importance", 60.5, visible="1", samples=1000)])  # not part of a mean
-    assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE mlp, seed 1"] == [1000]
+    assert [line.samples for line in pivots(entries(seeds))[0].lines if line.model == "CVAE, 2 latents, seed 1"] == [
+        1000
+    ]
 
 
 @pytest.mark.parametrize(
@@ -370,7 +377,7 @@ def test_a_model_of_any_set_has_references_beside_the_sets_of_the_protocol(tiny:
     found = entries([run])
     assert {scored(entry) for entry in found} == {"1 quadrant visible", "any set visible"}
     assert {scored(entry) for entry in found if not entry.runs} == {"1 quadrant visible"}
-    assert "for any set" in found[0].model
+    assert "any set" in found[0].model
 
 
 def test_the_validation_split_is_not_in_the_table(runs: list[Run]) -> None:
@@ -392,7 +399,7 @@ def test_floors_stand_beside_the_lowest_score_over_the_same_images(tiny: Tiny, u
     fewer = untrained(tiny("vae"), "vae")
     store(fewer, [cell("importance", 80.0, images=100), cell("floor", 30.0, samples=0, images=100)])
     table = above_floors(entries([run, fewer]))
-    assert table.to_numpy().tolist() == [["digits", "whole image", 40.0, "label CVAE mlp, 2 latents", 91.0, 51.0]]
+    assert table.to_numpy().tolist() == [["digits", "whole image", 40.0, "CVAE, label, 2 latents", 91.0, 51.0]]
     assert above_floors([]).empty
 
 
@@ -427,7 +434,7 @@ def test_markdown_has_a_heading_and_a_well_formed_table_for_each_protocol(runs: 
         lines = [line for line in section.splitlines() if line.startswith("|")]
         assert set(lines[1]) == set("| -")
         assert len({line.count("|") for line in lines}) == 1
-    assert "| label CVAE mlp, 2 latents | −ELBO | 100 | 10,000 | **104.70 ± 0.25** |" in text
+    assert "| CVAE, label, 2 latents | −ELBO | 100 | 10,000 | **104.70 ± 0.25** |" in text
 
 
 def test_latex_has_as_many_cells_as_columns_and_no_letter_that_it_cannot_set(runs: list[Run]) -> None:
@@ -493,7 +500,7 @@ def test_csv_is_utf_8_that_excel_knows_with_whole_numbers_whole(tiny: Tiny, untr
     content = spreadsheet(long_table(entries([run, quadrant])))
     assert content.startswith(b"\xef\xbb\xbfdataset,pixels,")
     text = content.decode("utf-8-sig")
-    assert "label CVAE, β = 4, mlp" in text
+    assert "CVAE, label, β = 4" in text
     assert "−ELBO" in text
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert {row["seed"] for row in rows} == {str(2**53 + 1), str(2**63 - 1), "0", ""}
@@ -565,7 +572,7 @@ def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
     store(collapsed, [cell("elbo", 200.0), cell("floor", 45.53, samples=0)])
     rows = entries([*runs, collapsed])
     models = [model_name(entry) for entry in rows if entry.runs == ("dead",)]
-    assert models == ["VAE, β = 100, mlp, 2 latents, collapsed", FLOOR]
+    assert models == ["VAE, β = 100, 2 latents, collapsed", FLOOR]
     sentence = f"dead: {collapsed.card().trouble}"
     assert sentence.startswith("dead: collapsed: 0 of the 2 units of z are active")
     assert "Lower --beta, which is 100" in sentence
