@@ -1,6 +1,6 @@
 """Names of models for people: short texts that say what distinguishes a model from the preset's.
 
-Rows of the table contain several sets of quadrants, and have names of their own: `cvae_core.evaluation.table.model_title`.
+A row of the table contains several sets of quadrants, and its name leaves them out: `row_name`.
 """
 
 from collections.abc import Sequence

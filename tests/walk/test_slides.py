@@ -69,8 +69,8 @@ def test_the_chart_that_the_cll_table_opens_on_has_its_files(visit: Open) -> Non
     page = visit("cll")
     for kind in ("svg", "html"):
         with page.expect_download() as download:
-            page.locator(f".st-key-{kind}-glance-chart").get_by_role("button").click()
-        assert download.value.suggested_filename == f"glance-chart.{kind}"
+            page.locator(f".st-key-{kind}-glance").get_by_role("button").click()
+        assert download.value.suggested_filename == f"glance.{kind}"
     settle(page)
 
 
