@@ -21,6 +21,7 @@ from cvae_core.pictures import grid, recipes
 
 COLUMNS, ROWS = 10, 3
 WALK_STEPS = 20
+FEW_SLIDERS = 5  # ordinary sliders that fit into a presenter's window
 ALL = "all ten"
 DEFAULT_DIGIT = 3
 STYLES, PREVIEW_SEED = 7, 7
@@ -114,10 +115,11 @@ def sliders(key: RunKey, seed: int) -> Place:
     ranked = latent_sliders.by_rate(rates)
     elements.heading("Change z with sliders")
     latent_sliders.latent_buttons(len(rates), seed)
-    values = latent_sliders.latent_sliders(rates, ranked[: latent_sliders.FIRST_SLIDERS])
-    if len(ranked) > latent_sliders.FIRST_SLIDERS:
-        with st.expander(f"{len(ranked) - latent_sliders.FIRST_SLIDERS} more dimensions with lower rates"):
-            values |= latent_sliders.latent_sliders(rates, ranked[latent_sliders.FIRST_SLIDERS :])
+    first = FEW_SLIDERS if presenter.is_on() else latent_sliders.FIRST_SLIDERS
+    values = latent_sliders.latent_sliders(rates, ranked[:first])
+    if len(ranked) > first:
+        with st.expander(f"{len(ranked) - first} more dimensions with lower rates"):
+            values |= latent_sliders.latent_sliders(rates, ranked[first:])
     return slid(tuple(values[dimension] for dimension in range(len(rates))))
 
 

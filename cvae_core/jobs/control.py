@@ -113,7 +113,9 @@ def state_of(root: Path, run: str) -> RunState:
     card = _card(folder)
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
-            return _stalled(root, queue, run) or RunState("training", "it starts, or its baseline trains first")
+            entry = next(entry for entry in queue.entries if entry.run == run)
+            why = "it starts, or its baseline trains first" if entry.job.config.has_baseline else "it starts"
+            return _stalled(root, queue, run) or RunState("training", why)
         if card is None:
             if damage:
                 raise damage

@@ -32,8 +32,9 @@ SET_RANGE = """(input, share) => {
 }"""
 
 
-# The form of Sweep, and what confirms a training on other images.
-NOT_KEPT = "each => each.closest('[class*=st-key-new-other], [class*=st-key-sweep-]')"
+# The form of Sweep, what confirms a training on other images, and controls in a folded side bar.
+NOT_CHANGED = """each => each.closest('[class*=st-key-new-other], [class*=st-key-sweep-]')
+    || each.getBoundingClientRect().right <= 0"""
 
 
 def choose_another(page: Page, box: Locator, chance: Random) -> None:
@@ -132,7 +133,7 @@ def change(page: Page, chance: Random) -> None:
             there = page.locator(kind).locator("visible=true")
             if count := there.count():
                 control = there.nth(chance.randrange(count))
-                if control.is_enabled() and not control.evaluate(NOT_KEPT):
+                if control.is_enabled() and not control.evaluate(NOT_CHANGED):
                     CONTROLS[kind](page, control, chance)
                     break
         settle(page)

@@ -14,6 +14,7 @@ STAGES = (
     "how",
     "how?run=label-ladder",
     "generate",
+    "generate?live=false",
     "generate?run=label-ladder",
     "inpaint",
     "inpaint?of=My+drawing",
