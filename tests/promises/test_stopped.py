@@ -29,7 +29,7 @@ with queueing.turn(Path(sys.argv[1]), a_job("mine")):
     time.sleep(600)
 """
 Untrained = Callable[..., Run]
-BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it starts, or its baseline trains first"}
+BEFORE_ITS_CARD = {"waiting": "place 1 of 1", "training": "it starts"}
 
 
 @pytest.fixture(params=BEFORE_ITS_CARD)

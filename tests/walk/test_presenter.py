@@ -94,7 +94,7 @@ def test_keys_change_the_page_after_a_click_into_it(projected: Page, visit: Open
 
 def test_the_space_bar_plays_after_a_click_on_a_button(projected: Page, visit: Open) -> None:
     visit(presented("generate"))
-    projected.get_by_role("radio", name="2").click()
+    projected.get_by_role("radio", name="2", exact=True).click()
     settle(projected)
     projected.keyboard.press(" ")
     expect(projected.get_by_role("button", name="Pause")).to_be_visible()
