@@ -53,7 +53,7 @@ def _different(config: Config) -> list[str]:
             f"hybrid α = {objective.alpha:g}": 0 < objective.alpha < 1,
             f"IWAE of {objective.draws}": objective.draws > 1,
             f"β = {objective.beta:g}": objective.beta != 1,
-            f"{config.latents:,} latents": config.latents != usual.latents,
+            f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != usual.latents,
             config.pixels: config.pixels != usual.pixels,
             config.dataset: config.dataset != Config.dataset,
             f"seed {config.seed}": config.seed != usual.seed,

@@ -86,7 +86,7 @@ def test_the_page_of_a_chart_needs_no_network(
     alone, requests = elsewhere.new_page(), []
     alone.on("request", lambda request: requests.append(request.url))
     alone.goto((tmp_path / "curves.html").as_uri())
-    expect(alone.locator(".js-plotly-plot .legendtext")).to_have_text("digits-label")
-    expect(alone).to_have_title("The bound of digits-label against the epoch")
+    expect(alone.locator(".js-plotly-plot .legendtext")).to_have_text("CVAE, label, digits · digits-label")
+    expect(alone).to_have_title("The bound of CVAE, label, digits · digits-label against the epoch")
     assert requests == [(tmp_path / "curves.html").as_uri()]
     elsewhere.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -96,12 +97,18 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
             page.get_by_role("link", name="Generate digits").click(timeout=3000 * WAIT)  # once it has finished
             settle(page)
             assert "run=mine" in page.url
-            expect(page.get_by_role("combobox", name="Run")).to_have_value("mine")
+            expect(page.get_by_role("combobox", name="Run")).to_have_value(
+                re.compile("CVAE, label, 1 latent, digits.* · mine")
+            )
             page.goto(f"{address}/cll?estimate=mine&draws=100&over=360")
             settle(page)
-            expect(page.get_by_text("Not scored yet: mine")).to_be_visible()
+            expect(
+                page.get_by_text(re.compile("Not scored yet: CVAE, label, 1 latent, digits.* · mine"))
+            ).to_be_visible()
             button(page, "Estimate").click()
-            expect(page.get_by_text("Not scored yet: mine")).to_be_hidden()
+            expect(
+                page.get_by_text(re.compile("Not scored yet: CVAE, label, 1 latent, digits.* · mine"))
+            ).to_be_hidden()
     finally:
         if queue.look(own_root).has("mine"):
             control.stop(own_root, "mine")
