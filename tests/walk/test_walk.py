@@ -29,10 +29,10 @@ EXPORTS = {
     "how": ".png",
     "generate": ".png .png .png",
     "inpaint": ".html .png .svg",
-    "latent": ".csv .html .png .svg",
+    "latent": ".csv .csv .html .html .png .png .svg .svg",
     "why": ".html .png .png .svg",
     "training": ".csv .gif .gif .html .png .png .png .png .svg",
-    "cll": ".csv .md .tex",
+    "cll": ".csv .html .md .svg .tex",
 }
 NEED_MNIST = ("latent", "why")  # for all their exports
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules about colours
