@@ -438,7 +438,7 @@ def test_a_live_cell_settles_while_another_visitor_is_served(visit: Open, watche
     metric = page.get_by_test_id("stMetricValue").first
     metric.wait_for()
     first = float(metric.inner_text().split("±")[1])
-    chart = page.get_by_role("img", name="How the estimates of digits-label settle").and_(
+    chart = page.get_by_role("img", name="How the estimates of CVAE, label, digits · digits-label settle").and_(
         page.get_by_test_id("stEChartsChart")
     )
     drawn_by = chart.get_attribute("_echarts_instance_")
