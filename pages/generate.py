@@ -50,7 +50,7 @@ elements.explanation(
     "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the digit, so "
     "$z$ usually encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = "
     "\\mu(c) + \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation "
-    "image. A dimension with a rate below 0.01 has collapsed (*dead*): its slider usually changes almost nothing. Pictures "
+    "image. A dimension with a rate below 0.01 has collapsed: its slider usually changes almost nothing. Pictures "
     "show the mean of each pixel, not sampled ink.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
