@@ -31,9 +31,9 @@ def show_bar(page: str, show_steps: Callable[[str], bool]) -> None:
     `show_steps` returns whether it has shown links in their place, each in the container that `place` returns.
     """
     url_state.bound(PRESENT, _FORM, False, lasting=True)
+    st.set_page_config(initial_sidebar_state="collapsed" if is_on() else "auto")
     if not is_on():
         return
-    st.set_page_config(initial_sidebar_state="collapsed")
     style, script = source("presenter.css"), source("presenter.js")
     st.html(f"<style>{style}</style><script>{script}</script>", unsafe_allow_javascript=True)
     with st.container(horizontal=True, key="presenter-bar", vertical_alignment="center", width="content"):

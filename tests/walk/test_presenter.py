@@ -58,6 +58,7 @@ def test_keys_change_the_page(projected: Page, visit: Open) -> None:
     projected.get_by_text("Presenter layout").click()
     settle(projected)
     assert "present" not in projected.url
+    expect(projected.get_by_test_id("stSidebarContent")).to_be_in_viewport()
     projected.keyboard.press("PageDown")  # scrolls, as usual
     settle(projected)
     expect(projected).to_have_url(re.compile("/generate"))
