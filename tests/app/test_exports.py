@@ -85,7 +85,13 @@ def test_the_csvs_of_pages_are_for_spreadsheets(
     assert rows["digits-quadrant-1"]["best epoch"] == ""
 
 
-@pytest.mark.parametrize("name", sorted(runs.run_keys()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("label", "quadrant-1-ladder") else pytest.mark.soak)
+        for name in sorted(runs.run_keys())
+    ],
+)
 def test_the_stages_of_every_pretrained_run_are_an_animation_for_slides(name: str) -> None:
     animation = figures.Animation(runs.run_keys()[name])
     content = animation.gif(animation.scale)

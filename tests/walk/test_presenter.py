@@ -8,19 +8,21 @@ from playwright.sync_api import Page, expect
 from app.display.navigation import PAGES
 from tests.walk.access import serious_faults
 from tests.walk.conftest import Open, settle
+from tests.walk.test_walk import COLOURS
 
 PROJECTOR = {"width": 1280, "height": 720}
 STAGES = (
-    "how",
-    "how?run=label-ladder",
-    "generate",
-    "generate?live=false",
-    "generate?run=label-ladder",
-    "inpaint",
-    "inpaint?of=My+drawing",
-    "latent",
-    "latent?route=true&point=5&to=1",
-    "training",
+    *("how", "generate", "inpaint", "latent?route=true&point=5&to=1", "training"),
+    *(
+        pytest.param(path, marks=pytest.mark.soak)
+        for path in (
+            "how?run=label-ladder",
+            "generate?live=false",
+            "generate?run=label-ladder",
+            "inpaint?of=My+drawing",
+            "latent",
+        )
+    ),
 )
 FITS = "page => page.scrollHeight <= page.clientHeight + 1"
 
@@ -39,7 +41,7 @@ def projected(page: Page) -> Page:
 def test_the_picture_and_its_controls_fit_on_a_projector(projected: Page, visit: Open, path: str) -> None:
     visit(presented(path))
     assert projected.get_by_test_id("stMain").evaluate(FITS)
-    assert not serious_faults(projected, "light")
+    assert not serious_faults(projected, "light", *COLOURS)
     expect(projected.get_by_test_id("stSidebarContent")).not_to_be_in_viewport()
     size = projected.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
     assert size > 16
@@ -80,8 +82,8 @@ def test_the_space_bar_plays_and_pauses(projected: Page, visit: Open, path: str)
     ("path", "place"),
     [
         ("cll", "[data-testid=stDataFrame] canvas"),
-        ("latent", "[data-testid=stMain] [data-testid=stNumberInput] input"),
-        ("how", "[data-testid=stMain] input[type=range]"),
+        pytest.param("latent", "[data-testid=stMain] [data-testid=stNumberInput] input", marks=pytest.mark.soak),
+        pytest.param("how", "[data-testid=stMain] input[type=range]", marks=pytest.mark.soak),
     ],
 )
 def test_keys_change_the_page_after_a_click_into_it(projected: Page, visit: Open, path: str, place: str) -> None:

@@ -6,7 +6,7 @@ from playwright.sync_api import Page
 from app.display.navigation import PAGES
 from app.text import glossary
 from tests.walk.access import serious_faults
-from tests.walk.conftest import Open, settle
+from tests.walk.conftest import Open
 
 TERM, BOX = f'a[href="{glossary.LINK}"]', "#glossary"
 # Focus every visible term; return what is wrong with its explanation once the page has scrolled to it.
@@ -28,14 +28,15 @@ WRONG = """async (selector) => {
 
 
 @pytest.mark.parametrize("path", ["" if page.default else name for name, page in PAGES.items()])
-def test_every_term_of_a_page_is_explained_by_keyboard_within_the_window(visit: Open, page: Page, path: str) -> None:
+@pytest.mark.parametrize(("width", "height"), [(390, 844), pytest.param(1280, 720, marks=pytest.mark.soak)])
+def test_every_term_of_a_page_is_explained_by_keyboard_within_the_window(
+    visit: Open, page: Page, path: str, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
     visit(path)
-    for width, height in ((1280, 720), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        settle(page)
-        count, wrong = page.evaluate(WRONG, TERM)
-        assert count > 0
-        assert wrong == []
+    count, wrong = page.evaluate(WRONG, TERM)
+    assert count > 0
+    assert wrong == []
 
 
 def test_a_term_is_explained_on_hover_by_tab_and_on_a_tap_until_escape(visit: Open, page: Page) -> None:
