@@ -34,7 +34,7 @@ EXPORTS = {
     "training": ".csv .gif .gif .html .png .png .png .png .svg",
     "cll": ".csv .html .md .svg .tex",
 }
-NEED_MNIST = ("latent", "why")  # for all their exports
+NEED_MNIST = ("inpaint", "latent", "why")  # for all their exports
 COLOURS = ("color-contrast", "link-in-text-block")  # axe's rules about colours
 WARM_SECONDS, SEEN_SECONDS, CONTROL_SECONDS, SERVED_SECONDS = 1.5, 1.5, 0.25, 10
 VISITS, CLICKS = 6, 9
