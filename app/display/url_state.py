@@ -223,9 +223,6 @@ def _replace(here: _Address, now: Parameters) -> None:
         for name, texts in now.items():
             parameters.set_with_no_forward_msg(name, texts if len(texts) > 1 else texts[0])
     context.query_string = search
-    data = {
-        "opened": urlencode(here.given, doseq=True),
-        "now": search,
-        "number": here.opened,
-    }  # new data for every page
+    # The number makes the data new for every page: with the same data as before, the browser would not run the script.
+    data = {"opened": urlencode(here.given, doseq=True), "now": search, "number": here.opened}
     _replacement(key="address-replaced", data=data, height=1)

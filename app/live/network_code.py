@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from cvae_core.config.flavours import Config
 from cvae_core.data.batches import held_out
@@ -40,6 +41,7 @@ def lines(config: Config) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     return {**found, "latents": {"training": line(*inferred), "prediction": line(*drawn)}}
 
 
+@cache  # the figure needs the same few lines at every rerun
 def line(function: Callable[..., object], part: str) -> dict[str, str]:
     """Return the last line of a function that contains a text, with its file, number and function."""
     function = inspect.unwrap(function)

@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 def label_of(digit: str) -> int:
-    """Return the label of a digit, or TEACHERS_DIGIT if all ten are chosen and one is needed."""
+    """Return the label of a digit, or DEFAULT_DIGIT if all ten are chosen and one is needed."""
     return DEFAULT_DIGIT if digit == ALL else int(digit)
 
 

@@ -101,5 +101,4 @@ def _missing(number: int) -> Markdown:
 
 def _link(number: int, label: Markdown, symbol: str) -> None:
     step = STEPS[number - 1]
-    layout = {presenter.PRESENT: "1"} if presenter.is_on() else {}
-    elements.link(step.page, label, symbol=symbol, **step.query, **{PARAMETER: str(number)}, **layout)
+    elements.link(step.page, label, symbol=symbol, **step.query, **{PARAMETER: str(number)})
