@@ -24,6 +24,10 @@ class ImagesRefused(ConfigError):
     """Images are not a valid input of a model. The message states how to convert them."""
 
 
+class SourceRefused(LabError):
+    """A source of images cannot become a data set. The message states why and what to change."""
+
+
 class RunNotFound(LabError):
     """A run does not exist. The message lists the existing runs and states how to train the missing one."""
 

@@ -20,7 +20,8 @@ PAGES = sorted((REPOSITORY / "pages").rglob("*.py"))
 # folders, except `errors`, which is below them.
 ORDER = {
     "cvae_core": [
-        "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "data", "config", "system", "errors",
+        "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "sources", "data", "config", "system",
+        "errors",
     ],
     "app": ["server", "training", "views", "live", "widgets", "cached", "display", "charts", "text", "browser"],
 }  # fmt: skip

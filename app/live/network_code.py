@@ -29,7 +29,7 @@ def lines(config: Config) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
         else (_method(model, "posterior"), "self.recognition("),
         "baseline": (first_guess, "baseline.likelihood("),
         "prior": _prior(model, config.prior_kind, ladder),
-        "generation": (Ladder.logits, "self.head(") if ladder else (_method(model, "decoded"), "self.generation("),
+        "generation": (Ladder.outputs, "self.head(") if ladder else (_method(model, "decoded"), "self.generation("),
         "means": (completed, "likelihood.paste("),
         "distortion": (elbo, "reconstruction ="),
         "rate": (Ladder._descend if ladder else FlatVAE.infer, "kl_divergence("),

@@ -16,11 +16,11 @@ from app.text import glossary
 from app.text.plain_text import Markdown, plain
 from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
-from cvae_core.config.flavours import DEFAULT_PRESET, Config, Dataset, Flavour, Pixels, PresetName
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
-from cvae_core.config.presets import PRESETS, configure, preset_of, warm_up_caution
+from cvae_core.config.presets import PRESETS, warm_up_caution
 from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
-from cvae_core.data import datasets, fingerprints
+from cvae_core.data import catalogue, datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse
 from cvae_core.jobs import control, housekeeping
 from cvae_core.jobs import queue as queueing
@@ -122,10 +122,10 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
         # Conditional models first, then the VAE, then the baseline.
         flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
         flavour = _choice("Model", flavours, "flavour", called=_offered, width=WIDE_FIELD)
-        dataset = _choice("Data set", get_args(Dataset), "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
+        dataset = _choice("Data set", catalogue.names(), "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = _choice("Preset", presets, "preset", default=DEFAULT_PRESET, help=glossary.explained("preset"))
-        defaults, changes = preset_of(flavour, preset, dataset), {"dataset": dataset}
+        defaults, changes = catalogue.configured(flavour, preset, dataset=dataset), dict[str, Any](dataset=dataset)
         if defaults.visible_set:
             changes["visible"] = _choice("Visible", SETS, "visible", called=described)
         if defaults.latents:
@@ -152,7 +152,7 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
             changes["pixels"] = _choice("Pixels", get_args(Pixels), "pixels")
         elements.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
     try:
-        return configure(flavour, preset, **changes), ""
+        return catalogue.configured(flavour, preset, **changes), ""
     except LabError as error:
         return None, str(error)
 

@@ -13,7 +13,8 @@ from app.widgets import controls, run_pickers, run_pictures
 from cvae_core.data.masks import PIXELS
 from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
-from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
+from cvae_core.models.distributions import cross_entropy
+from cvae_core.models.likelihoods import Bernoulli
 from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import validate
@@ -201,5 +202,5 @@ def not_zero() -> None:
         "prediction costs the entropy, so only differences between models are meaningful. Figures for binarised pixels have "
         "a floor of 0 and cannot be compared with these.",
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
-        [cross_entropy, MaskedBernoulli.log_prob],
+        [cross_entropy, Bernoulli.log_prob],
     )

@@ -1,7 +1,7 @@
 """The visitor's choices on a map, all in the address: a test image, the end of a walk from it, and a selection."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -10,7 +10,7 @@ from app.display import elements, url_forms, url_state
 from app.display.url_forms import Form
 from app.text.plain_text import plain
 from app.widgets.controls import MAX_INDEX, whole_number
-from cvae_core.config.flavours import Dataset
+from cvae_core.data import catalogue
 from cvae_core.evaluation.latent_space import Embedding
 
 MAP, BESIDE = "map", "map-beside"  # keys of the charts of the latent space
@@ -57,7 +57,7 @@ def selection(dataset: str) -> Sequence[int]:
     def read(texts: Sequence[str]) -> tuple[str, Sequence[int]] | None:
         of, _, code = texts[-1].partition(".")
         indices = unpacked(code)
-        return (of, indices) if indices and of in (*get_args(Dataset), dataset) else None
+        return (of, indices) if indices and of in (*catalogue.names(), dataset) else None
 
     form: Form[tuple[str, Sequence[int]] | None] = Form(
         read, lambda held: [f"{held[0]}.{packed(held[1])}" if held else ""]

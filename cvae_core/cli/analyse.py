@@ -16,7 +16,7 @@ from tyro.conf import Positional
 
 from cvae_core.cli.options import InRoot, RunName
 from cvae_core.cli.progress import Bar, ticking
-from cvae_core.config.flavours import Config, Dataset
+from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job, OnDevice, OtherImages
 from cvae_core.data import datasets
 from cvae_core.data.datasets import Split
@@ -65,7 +65,7 @@ def _stops(report: SessionReport, requested: bool) -> bool:
     return isinstance(report, Stepped) and distributed.any_process(requested)
 
 
-def ensure_data(name: Dataset) -> None:
+def ensure_data(name: str) -> None:
     """Download a data set if it is missing."""
     if not datasets.on_disk(name):
         print(f"{name} is not on this machine: downloading it into {datasets.folder()}", file=sys.stderr)
@@ -209,7 +209,7 @@ class Embed(InRoot):
 class LearnClassifier(InRoot):
     """Train the small classifier that judges generated digits, and store it with the runs."""
 
-    dataset: Annotated[Positional[Dataset], Doc("data set to train on")] = "mnist"
+    dataset: Annotated[Positional[str], Doc("data set to train on")] = "mnist"
     other_images: OtherImages = False
 
     def __call__(self) -> None:
@@ -268,7 +268,7 @@ class Import(InRoot):
 class Download:
     """Download a data set into $CVAE_DATA, or into data/ in the repository."""
 
-    dataset: Annotated[Positional[Dataset], Doc("data set to download")]
+    dataset: Annotated[Positional[str], Doc("data set to download")]
 
     def __call__(self) -> None:
         """Download the data set if it is missing."""

@@ -34,7 +34,8 @@ import tyro
 
 from cvae_core.cli import train
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour
-from cvae_core.config.presets import PRESETS, TRAINING_IMAGES, preset_of
+from cvae_core.config.presets import PRESETS
+from cvae_core.data import catalogue
 from cvae_core.errors import ConfigError, LabError
 from cvae_core.jobs import control
 from cvae_core.system import logs
@@ -123,8 +124,8 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
         raise ConfigError(f"The first argument of train must be a flavour: {', '.join(flavours)}{given}.")
     flavour, *rest = words
     preset = _given(rest, "preset", PRESETS, DEFAULT_PRESET)
-    dataset = _given(rest, "dataset", TRAINING_IMAGES, Config.dataset)
-    defaults = preset_of(flavour, preset, dataset)  # type: ignore[arg-type]
+    dataset = _given(rest, "dataset", None, Config.dataset)
+    defaults = catalogue.configured(flavour, preset, dataset=dataset)  # type: ignore[arg-type]
     kind: Any = train.Train[type(defaults)]  # type: ignore[misc]
     program, usual = f"{PROGRAM} train {flavour}", train.Train(config=defaults)
     training = _arguments(kind, rest, program, usual)
@@ -133,10 +134,10 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     return training
 
 
-def _given(words: Sequence[str], flag: str, known: Collection[str], usual: str) -> str:
+def _given(words: Sequence[str], flag: str, known: Collection[str] | None, usual: str) -> str:
     """Find a flag's value before the others are parsed, because their defaults and help depend on it."""
     found = re.findall(rf"(?:^|\s)--{flag}[\s=](\S+)", " ".join(words))
-    return found[-1] if found and found[-1] in known else usual
+    return found[-1] if found and (known is None or found[-1] in known) else usual
 
 
 def _arguments(kind: type[Command], words: list[str], program: str, default: Command | None = None) -> Command:

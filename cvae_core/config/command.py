@@ -3,7 +3,8 @@
 from dataclasses import fields
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
-from cvae_core.config.presets import PRESETS, preset_of
+from cvae_core.config.of_data_set import FACTS
+from cvae_core.config.presets import PRESETS, usual
 
 
 def train_command(config: Config, run: str, *flags: str) -> str:
@@ -25,10 +26,10 @@ def train_words(config: Config, run: str, *flags: str) -> list[str]:
     """Return the arguments of `python -m cvae_core` that train a configuration, followed by other flags."""
     words = ["train", config.flavour]
     words += [] if config.preset == DEFAULT_PRESET else ["--preset", config.preset]
-    usual = PRESETS[config.preset][config.flavour], preset_of(config.flavour, config.preset, config.dataset)
-    for name in (f.name for f in fields(config) if f.name != "preset"):
+    known = PRESETS[config.preset][config.flavour], usual(config)
+    for name in (f.name for f in fields(config) if f.name not in ("preset", *FACTS)):
         value, flag = getattr(config, name), name.replace("_", "-")
-        if any(value != getattr(defaults, name) for defaults in usual):
+        if any(value != getattr(defaults, name) for defaults in known):
             words += [f"--{flag}", str(value)] if not isinstance(value, bool) else [f"--{'' if value else 'no-'}{flag}"]
     words += [] if run == config.run_name else ["--run", run]
     return [*words, *flags]

@@ -7,10 +7,13 @@ condition, names and objective. No module outside this folder tests for a flavou
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from typing_extensions import Doc
 
+from cvae_core.config.descriptions import LikelihoodName
+from cvae_core.config.objective_settings import ObjectiveSettings as ObjectiveSettings  # re-exported
+from cvae_core.config.of_data_set import OfDataSet
 from cvae_core.config.quadrant_names import ANY, abbreviated, canonical, counted, described
 from cvae_core.errors import ConfigError
 from cvae_core.system.seeds import require_seed
@@ -18,36 +21,15 @@ from cvae_core.system.type_checks import Between, fills, require_fitting, spoken
 
 Flavour = Literal["vae", "label", "quadrant", "baseline"]
 Given = Literal["label", "pixels"]  # parts of a condition; `cvae_core.data.conditions` computes them
-Dataset = Literal["mnist", "fashion", "kmnist", "digits"]
 PresetName = Literal["classic", "mlp", "ladder"]
 Pixels = Literal["grey", "binarised"]
 LabelPrior = Literal["standard", "learned"]
 Epochs = Annotated[int, Between(1, 100_000)]
 Share = Annotated[float, Between(0.0, 1.0)]
-COARSE, FINE = 7, 14  # side lengths of a ladder's feature maps
-
-
-class ObjectiveSettings(NamedTuple):
-    """Hold the settings of a training objective. The defaults give the ELBO."""
-
-    beta: float = 1.0  # weight of the rate
-    warm_up: float = 0.0  # epochs over which the weight of the rate grows from 0
-    draws: int = 1  # samples of z per image; more than one gives IWAE
-    alpha: float = 1.0  # weight of the ELBO; the GSNN objective has weight 1 - alpha
-
-    @property
-    def gsnn(self) -> bool:
-        """Return whether this trains a Gaussian stochastic network (GSNN): its recognition network stays untrained."""
-        return self.alpha == 0
-
-    @property
-    def elbo(self) -> bool:
-        """Return whether the bound is the ELBO, for any β. The paper's hybrid objective and IWAE are other bounds."""
-        return self.alpha == 1 and self.draws == 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(OfDataSet):
     """Hold the settings that all flavours share, and describe the model to other modules.
 
     The annotation of each number contains its bounds, which are generous. `__post_init__` checks them.
@@ -58,13 +40,17 @@ class Config:
     family: ClassVar[str]  # name of the model on pages
     has_baseline: ClassVar[bool] = False  # whether the model contains a frozen baseline
 
-    dataset: Annotated[Dataset, Doc("training images; digits is embedded and needs no download")] = "mnist"
     preset: Annotated[
         PresetName, Doc("source of the other defaults: earlier implementations, residual MLPs, or a ladder")
     ]
     pixels: Annotated[Pixels, Doc("grey intensities as targets, or binary pixels sampled at every step")] = "grey"
+    likelihood: Annotated[
+        LikelihoodName, Doc("distribution of the pixel values; by default bernoulli for grey images")
+    ] = "bernoulli"
     residual: Annotated[bool, Doc("residual blocks with LayerNorm and SiLU, or plain ReLU layers")]
-    width: Annotated[int, Between(1, 8192), Doc("units of each hidden layer; in a ladder, channels at 14×14")]
+    width: Annotated[
+        int, Between(1, 8192), Doc("units of each hidden layer; in a ladder, channels at half the side length")
+    ]
     depth: Annotated[
         int, Between(1, 64), Doc("hidden layers, or blocks of a residual network or of a ladder's encoders")
     ]
@@ -90,8 +76,15 @@ class Config:
     seed: Annotated[int, Doc("seed of the weights, the noise and the order of images")] = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "seed", require_seed(self.seed))
         require_fitting(self)
+        if self.pixels == "binarised" and (self.channels, self.likelihood) != (1, "bernoulli"):
+            raise ConfigError("Binarised pixels need grey images and the likelihood bernoulli.")
+        if "label" in self.given and self.classes < 2:
+            raise ConfigError(
+                f"The data set {self.dataset} has one class: there is no label to condition on. Train vae or quadrant."
+            )
 
     @property
     def reads_images(self) -> bool:
@@ -145,6 +138,16 @@ class Config:
         return bool(vars(self).get("decoder_sees_condition", self.given))
 
     @property
+    def coarse(self) -> int:
+        """Return the side length of a ladder's coarse feature maps."""
+        return self.side // 4
+
+    @property
+    def fine(self) -> int:
+        """Return the side length of a ladder's fine feature maps."""
+        return self.side // 2
+
+    @property
     def latents(self) -> int:
         """Return the number of latent dimensions, 0 for a baseline."""
         return 0
@@ -162,6 +165,7 @@ class Config:
         parts += [abbreviated(self.visible_set)] if self.visible_set else []
         parts += [] if self.preset == DEFAULT_PRESET else [self.preset]
         parts += [] if self.pixels == "grey" else [self.pixels]
+        parts += [] if self.likelihood == self.shape.usual_likelihood else [self.likelihood]
         return "-".join(parts)
 
     def to_json(self) -> dict[str, Any]:
@@ -216,7 +220,7 @@ class VAEConfig(Config):
     family = "VAE"
     latent: Annotated[int, Between(1, 4096), Doc("dimensions of z; in a ladder, feature maps per group")]
     groups: Annotated[
-        int, Between(0, 16), Doc("groups of latents at 7×7 and again at 14×14 (a ladder); 0: one flat z")
+        int, Between(0, 16), Doc("groups of latents at a quarter and at half the side length (a ladder); 0: one flat z")
     ] = 0
     beta: Annotated[float, Between(0.0, 1000.0), Doc("weight of the rate in the bound; 1 gives the ELBO")] = 1.0
     warm_up: Annotated[
@@ -237,7 +241,7 @@ class VAEConfig(Config):
     @property
     def latents(self) -> int:
         """Return the number of latent dimensions."""
-        return self.latent * self.groups * (COARSE**2 + FINE**2) if self.groups else self.latent
+        return self.latent * self.groups * (self.coarse**2 + self.fine**2) if self.groups else self.latent
 
     @property
     def units(self) -> int:

@@ -6,7 +6,7 @@ A row of the table contains several sets of quadrants, and its name leaves them 
 from collections.abc import Sequence
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
-from cvae_core.config.presets import PRESETS
+from cvae_core.config.presets import usual
 
 
 def model_name(config: Config) -> str:
@@ -33,7 +33,9 @@ def row_name(config: Config) -> str:
     """
     condition = "" if config.visible_set and not config.any_set else config.condition_words
     return _joined(
-        config, condition, [words for words in _different(config) if words not in (config.pixels, config.dataset)]
+        config,
+        condition,
+        [words for words in _different(config) if words not in (config.pixels, config.likelihood, config.dataset)],
     )
 
 
@@ -45,7 +47,7 @@ def _joined(config: Config, condition: str, different: Sequence[str]) -> str:
 
 def _different(config: Config) -> list[str]:
     """Return words for the settings that differ from those of the preset."""
-    objective, usual = config.objective, PRESETS[config.preset].get(config.flavour, config)
+    objective, preset = config.objective, usual(config)
     return [
         words
         for words, wanted in {
@@ -53,10 +55,11 @@ def _different(config: Config) -> list[str]:
             f"hybrid α = {objective.alpha:g}": 0 < objective.alpha < 1,
             f"IWAE of {objective.draws}": objective.draws > 1,
             f"β = {objective.beta:g}": objective.beta != 1,
-            f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != usual.latents,
-            config.pixels: config.pixels != usual.pixels,
+            f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != preset.latents,
+            config.pixels: config.pixels != preset.pixels,
+            config.likelihood: config.likelihood != config.shape.usual_likelihood,
             config.dataset: config.dataset != Config.dataset,
-            f"seed {config.seed}": config.seed != usual.seed,
+            f"seed {config.seed}": config.seed != preset.seed,
         }.items()
         if wanted
     ]

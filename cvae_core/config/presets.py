@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, get_args
 
+from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, Description
 from cvae_core.config.flavours import (
     DEFAULT_PRESET,
     BaselineConfig,
     Config,
-    Dataset,
     Flavour,
     LabelConfig,
     PresetName,
     QuadrantConfig,
     VAEConfig,
 )
+from cvae_core.config.of_data_set import FACTS, facts_of
 from cvae_core.errors import ConfigError
 
 # Settings of two earlier implementations: constant learning rate, early stopping, no averaging. Pyro's tutorial on Sohn et
@@ -105,9 +106,6 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
 # digits in batches of 256 are 200 steps, after which z carries no information yet. A small set therefore gets small batches,
 # and all numbers of epochs are scaled up. Residual networks overfit so few images unless they are narrow and the images are
 # shifted. The classic networks are unchanged, and so is the baseline, which is part of other models.
-TRAINING_IMAGES: Mapping[Dataset, int] = {"mnist": 50_000, "fashion": 50_000, "kmnist": 50_000, "digits": 1_257}
-
-
 SMALL = 10_000  # a data set with fewer training images is small
 
 
@@ -117,24 +115,40 @@ SMALL_BATCH, SMALL_WIDTH, SMALL_SHIFTS = 64, 128, 0.5
 STEPS_PER_EPOCH = 75  # on a small set, per epoch of the preset: 3,000 for the 40 epochs of mlp
 
 
-def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
+def configure(
+    flavour: Flavour, preset: PresetName = DEFAULT_PRESET, *, data: Description | None = None, **changes: Any
+) -> Config:
     """Return the preset configuration of a flavour, adapted to the data set, with some fields changed. Raises ConfigError.
+
+    `data` describes the data set. By default it is the built-in data set that `dataset` names.
 
     >>> configure("label", latent=2).latents
     2
     """
-    config = preset_of(flavour, preset, changes.get("dataset", Config.dataset))
-    known = [field.name for field in fields(config)]
+    data = data or built_in(changes.get("dataset", Config.dataset))
+    config = preset_of(flavour, preset, facts_of(data))
+    known = [field.name for field in fields(config) if field.name not in FACTS]
     for key, value in changes.items():
+        if key in FACTS:
+            raise ConfigError(f"{key!r} cannot be set: it follows from the data set.")
         if key not in known:
             raise ConfigError(f"{key!r} = {value!r} is not a setting of {flavour}: choose from {', '.join(known)}.")
     return replace(config, **changes)
 
 
-def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.dataset) -> Config:
-    """Return the preset configuration of a flavour, adapted to the data set; raise ConfigError if there is none.
+def built_in(name: str) -> Description:
+    """Return the description of a built-in data set; raise ConfigError with the existing names."""
+    if not isinstance(name, str) or name not in BUILT_IN:
+        raise ConfigError(f"No data set is called {str(name)[:LONGEST_NAME]!r}: choose one of {', '.join(BUILT_IN)}.")
+    return BUILT_IN[name]
 
-    >>> [preset_of("label", "mlp", dataset).epochs for dataset in ("mnist", "digits")]
+
+def preset_of(flavour: Flavour, preset: PresetName, facts: Mapping[str, Any] | None = None) -> Config:
+    """Return the preset configuration of a flavour, adapted to the facts of a data set (by default MNIST's).
+
+    Raises ConfigError if there is none.
+
+    >>> [preset_of("label", "mlp", facts_of(BUILT_IN[name])).epochs for name in ("mnist", "digits")]
     [40, 150]
     """
     for key, value, names in (("flavour", flavour, get_args(Flavour)), ("preset", preset, get_args(PresetName))):
@@ -142,10 +156,11 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
             raise ConfigError(f"{key} cannot be {value!r}: it must be one of {', '.join(names)}.")
     if flavour not in PRESETS[preset]:
         raise ConfigError(f"There is no {preset} preset of a {flavour}: choose another preset.")
-    config = replace(PRESETS[preset][flavour], dataset=dataset)
-    if (images := TRAINING_IMAGES[dataset]) >= SMALL:
+    config = replace(PRESETS[preset][flavour], **(facts or {}))
+    config = replace(config, likelihood=config.shape.usual_likelihood)
+    if config.train_images >= SMALL:
         return config
-    longer = STEPS_PER_EPOCH / math.ceil(images / SMALL_BATCH)
+    longer = STEPS_PER_EPOCH / math.ceil(config.train_images / SMALL_BATCH)
     counted = {name: getattr(config, name, None) for name in ("epochs", "patience", "warm_up")}
     changes: dict[str, Any] = {name: round(count * longer) for name, count in counted.items() if count}
     if config.residual:
@@ -153,19 +168,24 @@ def preset_of(flavour: Flavour, preset: PresetName, dataset: Dataset = Config.da
     return replace(config, batch_size=SMALL_BATCH, **changes)
 
 
+def usual(config: Config) -> Config:
+    """Return the preset configuration from which a configuration was made, for the same data set."""
+    return preset_of(config.flavour, config.preset, config.facts)
+
+
 def baseline_for(config: Config) -> BaselineConfig | None:
     """Return the default baseline for a run's images, pixels and quadrants, or None if the model contains no baseline."""
     if not config.has_baseline:
         return None
-    baseline = configure("baseline", dataset=config.dataset, pixels=config.pixels, visible=config.visible_set)
-    assert isinstance(baseline, BaselineConfig)
-    return baseline
+    baseline = preset_of("baseline", DEFAULT_PRESET, config.facts)
+    assert isinstance(baseline, BaselineConfig) and config.visible_set
+    return replace(baseline, pixels=config.pixels, likelihood=config.likelihood, visible=config.visible_set)
 
 
 def calmer(config: Config) -> Config:
     """Lower the learning rate of a diverged configuration to the preset's rate or, if that is not lower, to a tenth."""
-    usual = preset_of(config.flavour, config.preset, config.dataset).learning_rate
-    return replace(config, learning_rate=usual if config.learning_rate > usual else config.learning_rate / 10)
+    rate = usual(config).learning_rate
+    return replace(config, learning_rate=rate if config.learning_rate > rate else config.learning_rate / 10)
 
 
 def warm_up_caution(config: Config) -> str:

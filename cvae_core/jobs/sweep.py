@@ -21,7 +21,8 @@ from typing import Any
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.job import USUAL, Job, Options
-from cvae_core.config.presets import baseline_for, configure
+from cvae_core.config.presets import baseline_for
+from cvae_core.data import catalogue
 from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import ConfigError
 from cvae_core.runs import sameness
@@ -161,4 +162,4 @@ def _abbreviated(key: str) -> str:
 
 def _configured(values: Mapping[str, Any]) -> Config:
     changes = dict(values)
-    return configure(changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET), **changes)
+    return catalogue.configured(changes.pop("flavour", None), changes.pop("preset", DEFAULT_PRESET), **changes)

@@ -16,7 +16,7 @@ from cvae_core.config.quadrant_names import ANY, described
 from cvae_core.data.conditions import Condition
 from cvae_core.data.masks import PIXELS, flags, pixel_mask
 from cvae_core.errors import ConfigError
-from cvae_core.models.distributions import MaskedBernoulli
+from cvae_core.models.likelihoods import LIKELIHOODS, Likelihood
 
 
 class Latents(NamedTuple):
@@ -57,8 +57,8 @@ class ConditionalVAE(nn.Module, ABC):
         """Turn base noise into z ~ p(z | c), the prior."""
 
     @abstractmethod
-    def logits(self, latents: Latents) -> Tensor:
-        """Return the logits of the generated pixels, (samples, images, P)."""
+    def outputs(self, latents: Latents) -> Tensor:
+        """Return the outputs for the generated pixels, (samples, images, P)."""
 
     @property
     def device(self) -> torch.device:
@@ -78,15 +78,15 @@ class ConditionalVAE(nn.Module, ABC):
         """Return a mask of the generated pixels that are scored, (N, P), or None if all are scored."""
         return ~pixel_mask(c.visible) if self.config.any_set and c.visible is not None else None
 
-    def likelihood(self, latents: Latents, c: Condition) -> MaskedBernoulli:
+    def likelihood(self, latents: Latents, c: Condition) -> Likelihood:
         """Return p(x | z, c)."""
-        return MaskedBernoulli(self.logits(latents).float(), self.pixels, self.counted(c))
+        return LIKELIHOODS[self.config.likelihood](self.outputs(latents).float(), self.pixels, self.counted(c))
 
 
-def completed(likelihood: MaskedBernoulli, c: Condition) -> Tensor:
+def completed(likelihood: Likelihood, c: Condition) -> Tensor:
     """Return pixel means as whole images (samples, N, 784). Visible pixels keep their given values."""
-    background = likelihood.logits.new_zeros(len(c), PIXELS) if c.pixels is None else c.pixels
-    return likelihood.paste(likelihood.probabilities, background)
+    background = likelihood.outputs.new_zeros(len(c), PIXELS) if c.pixels is None else c.pixels
+    return likelihood.paste(likelihood.mean, background)
 
 
 def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvae_core.config.flavours import COARSE, FINE
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.mlp import ZeroConvolution
 
+COARSE, FINE = 7, 14
 MAX_STRETCH = 1.0  # upper bound of log(σ_q / σ_p): it limits the term (σ_q / σ_p)² / 2 of the rate to e² / 2
 
 

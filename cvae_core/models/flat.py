@@ -19,7 +19,7 @@ from cvae_core.models.mlp import Body, GaussianHead
 
 
 class FlatVAE(ConditionalVAE):
-    """Implement infer, draw and logits with a prior, a posterior and a generation network."""
+    """Implement infer, draw and outputs with a prior, a posterior and a generation network."""
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
         """Return p(z | c)."""
@@ -31,7 +31,7 @@ class FlatVAE(ConditionalVAE):
 
     @abstractmethod
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the logits of the generated pixels, (samples, images, P)."""
+        """Return the outputs for the generated pixels, (samples, images, P)."""
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
         """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784)."""
@@ -49,8 +49,8 @@ class FlatVAE(ConditionalVAE):
         z = self.prior(context).at(noise)
         return Latents(z, noise, torch.zeros_like(z[:1]), z.new_zeros(z.shape[:-1]), context)
 
-    def logits(self, latents: Latents) -> Tensor:
-        """Return the logits of the generated pixels, (samples, images, P)."""
+    def outputs(self, latents: Latents) -> Tensor:
+        """Return the outputs for the generated pixels, (samples, images, P)."""
         return self.decoded(latents.z, latents.context)
 
 
@@ -78,7 +78,7 @@ class VAE(FlatVAE):
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the logits of all pixels from z and the encoded condition."""
+        """Return the outputs for all pixels from z and the encoded condition."""
         out: Tensor = self.output(self.generation(z, *context))
         return out
 
@@ -123,7 +123,7 @@ class Baseline(FlatVAE):
         return self.prior(context)
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the logits of the hidden pixels. z has zero dimensions and is ignored."""
+        """Return the outputs for the hidden pixels. z has zero dimensions and is ignored."""
         out: Tensor = self.output(self.body(*context))
         return out.expand(*z.shape[:-2], *out.shape)
 
@@ -164,7 +164,7 @@ class QuadrantCVAE(FlatVAE):
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the logits of the hidden pixels."""
+        """Return the outputs for the hidden pixels."""
         out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
         return out
 

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from cvae_core.config.flavours import COARSE, FINE, LabelConfig, QuadrantConfig, VAEConfig
+from cvae_core.config.flavours import LabelConfig, QuadrantConfig, VAEConfig
 from cvae_core.data.conditions import LABELS, Condition
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import SIDE, pixel_mask
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents
-from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
+from cvae_core.models.convolutions import COARSE, FINE, LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
 from cvae_core.models.flat import first_guess, frozen_baseline
 
 
@@ -64,8 +64,8 @@ class Ladder(ConditionalVAE):
         """Turn base noise into z ~ p(z | c), the prior, group by group."""
         return self._descend(self.context(c), noise.expand(-1, len(c), -1), None)
 
-    def logits(self, latents: Latents) -> Tensor:
-        """Return the logits of the generated pixels, (samples, images, P)."""
+    def outputs(self, latents: Latents) -> Tensor:
+        """Return the outputs for the generated pixels, (samples, images, P)."""
         assert latents.features is not None
         images = latents.context[2] if self.seen else None
         out: Tensor = self.head(latents.features, images)

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from cvae_core.config.flavours import Config
-from cvae_core.config.presets import TRAINING_IMAGES
 from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.conditions import LABELS, Condition, condition, labelled, nothing
 from cvae_core.data.masks import PIXELS, flags
@@ -70,7 +69,7 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
     if any(log.glob("events.out.tfevents.*")):
         raise ConfigError(f"{log} already contains a log, and TensorBoard would draw both as one. Give another folder.")
     card = run.card()
-    steps = steps_per_epoch(card.config, TRAINING_IMAGES[card.config.dataset])
+    steps = steps_per_epoch(card.config, card.config.train_images)
     begun = datetime.fromisoformat(card.created).timestamp()
     content = io.BytesIO()  # written to a file at the end: on a full disk, no partial log remains
     events = RecordWriter(content)

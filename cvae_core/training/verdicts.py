@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from cvae_core.config.flavours import Config
-from cvae_core.config.presets import preset_of
+from cvae_core.config.presets import usual
 
 Verdict = Literal["sound", "collapsed", "mostly collapsed", "worse than a trivial guess", "diverged"]
 DEAD_RATE = 0.01  # nats per image: a unit with a lower rate is counted as collapsed
@@ -25,7 +25,7 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
     not train its recognition network: neither can collapse.
     """
     # After few steps, the loss of a model is close to that of chance.
-    limit = metrics["chance"] * (FAR if config.learning_rate <= _usual_rate(config) else 1)
+    limit = metrics["chance"] * (FAR if config.learning_rate <= usual(config).learning_rate else 1)
     if not metrics["elbo"] >= limit:  # NaN included
         return "diverged"
     if rates and not config.objective.gsnn:
@@ -60,14 +60,10 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
 
 def _remedy(verdict: Verdict, config: Config) -> str:
     beta = config.objective.beta
-    if verdict == "diverged" or config.learning_rate > _usual_rate(config):
+    if verdict == "diverged" or config.learning_rate > usual(config).learning_rate:
         return f"Lower --learning-rate, which is {config.learning_rate:g}"
     if verdict == "worse than a trivial guess":
         return f"Raise --beta, which is {beta:g}" if beta < 1 else "Train for more epochs or in smaller batches"
     if beta > 1:
         return f"Lower --beta, which is {beta:g}"
     return "Train for more epochs or in smaller batches, or raise --warm-up"
-
-
-def _usual_rate(config: Config) -> float:
-    return preset_of(config.flavour, config.preset, config.dataset).learning_rate

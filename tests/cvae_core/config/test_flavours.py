@@ -10,11 +10,11 @@ import pytest
 
 from cvae_core.cli import main
 from cvae_core.config.command import train_command
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import (
     DEFAULT_PRESET,
     BaselineConfig,
     Config,
-    Dataset,
     Flavour,
     Pixels,
     PresetName,
@@ -263,7 +263,7 @@ def test_a_configuration_cannot_be_changed_or_given_by_position() -> None:
 
 def test_every_configuration_has_a_name_of_its_own_that_a_run_can_have() -> None:
     names: dict[str, Config] = {}
-    for flavour, dataset, preset, pixels in product(FLAVOURS, get_args(Dataset), PRESET_NAMES, get_args(Pixels)):
+    for flavour, dataset, preset, pixels in product(FLAVOURS, BUILT_IN, PRESET_NAMES, get_args(Pixels)):
         if flavour not in PRESETS[preset]:
             continue
         for visible in SETS if flavour in ("quadrant", "baseline") else [None]:
@@ -296,7 +296,7 @@ def test_the_number_of_latents_is_known_of_every_flavour() -> None:
 
 
 def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
-    assert get_args(Dataset) == datasets.NAMES
+    assert BUILT_IN == datasets.NAMES
 
 
 def test_the_size_of_each_data_set_is_known() -> None:
@@ -367,7 +367,7 @@ def test_a_card_of_before_the_rule_keeps_its_settings() -> None:
 
 def test_a_warm_up_that_is_longer_than_the_training_is_said() -> None:
     assert "warm-up of 5 epochs is longer than the training of 1" in warm_up_caution(configure("label", epochs=1))
-    assert not any(warm_up_caution(preset_of(of, "mlp", dataset)) for of in FLAVOURS for dataset in get_args(Dataset))
+    assert not any(warm_up_caution(preset_of(of, "mlp", dataset)) for of in FLAVOURS for dataset in BUILT_IN)
     assert warm_up_caution(configure("label", epochs=5)) == ""
 
 

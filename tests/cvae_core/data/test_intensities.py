@@ -17,7 +17,8 @@ from cvae_core.errors import ConfigError, ImagesRefused
 from cvae_core.evaluation.classifier import Classifier, classified
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE
-from cvae_core.models.distributions import MaskedBernoulli, cross_entropy
+from cvae_core.models.distributions import cross_entropy
+from cvae_core.models.likelihoods import Bernoulli
 from cvae_core.models.objectives import elbo, from_posterior, hybrid, importance_weighted, prior_monte_carlo
 
 Tiny = Callable[..., Config]
@@ -82,8 +83,8 @@ def test_no_model_scores_pixels_that_are_no_intensities(
 CONDITIONS: dict[str, Callable[[Tensor], object]] = {
     "one set": lambda x: quadrants_of(x, flags("1")),
     "a set per image": lambda x: quadrants_of(x, flags("3").expand(len(x), 4)),
-    "likelihood": lambda x: MaskedBernoulli(torch.zeros(2, len(x), 784), torch.arange(784)).log_prob(x),
-    "counted": lambda x: MaskedBernoulli(torch.zeros(len(x), 784), torch.arange(784), x > 0).log_prob(x),
+    "likelihood": lambda x: Bernoulli(torch.zeros(2, len(x), 784), torch.arange(784)).log_prob(x),
+    "counted": lambda x: Bernoulli(torch.zeros(len(x), 784), torch.arange(784), x > 0).log_prob(x),
     "cross-entropy": lambda x: cross_entropy(x, torch.tensor(0.5)),
     "binarised": lambda x: noise.binarise(x, 0),
     "classifier": lambda x: classified(Classifier().eval(), x),

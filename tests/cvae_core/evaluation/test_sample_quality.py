@@ -157,7 +157,7 @@ def test_completions_that_are_the_truth_keep_their_digit(
     assert all(finding.reference == real and finding.value < real for finding in findings.values())
 
     def truth(likelihood: Any, _: object) -> Tensor:
-        return digits.test.intensities(slice(0, 40)).expand(len(likelihood.logits), -1, -1)
+        return digits.test.intensities(slice(0, 40)).expand(len(likelihood.outputs), -1, -1)
 
     monkeypatch.setattr(sample_quality, "completed", truth)
     assert [finding.value for finding in found(model, digits, classifier).values()] == pytest.approx([real] * 3)

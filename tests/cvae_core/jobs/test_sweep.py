@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvae_core.cli import main, train
-from cvae_core.config.flavours import Dataset, Flavour, Pixels
+from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.config.flavours import Flavour, Pixels
 from cvae_core.config.job import Options
 from cvae_core.config.presets import PRESETS, configure, preset_of
 from cvae_core.errors import ConfigError
@@ -209,7 +210,7 @@ def test_any_text_makes_a_name_always_the_same(text: str, most: int) -> None:
 
 def test_every_default_name_is_one_that_a_run_may_have() -> None:
     for preset, flavours in PRESETS.items():
-        for flavour, dataset, pixels in itertools.product(flavours, get_args(Dataset), get_args(Pixels)):
+        for flavour, dataset, pixels in itertools.product(flavours, BUILT_IN, get_args(Pixels)):
             changes = {"dataset": dataset, "pixels": pixels}
             if hasattr(flavours[flavour], "visible"):
                 changes["visible"] = "top-left+top-right+bottom-right"

@@ -123,7 +123,7 @@ def test_every_draw_of_every_image_has_a_likelihood(parts: Parts) -> None:
     model, x, c, epsilon = parts
     for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon)):
         likelihood = model.likelihood(latents, c)
-        assert likelihood.logits.shape == (S, N, len(model.pixels))
+        assert likelihood.outputs.shape == (S, N, len(model.pixels))
         assert likelihood.log_prob(x).shape == (S, N)
         assert completed(likelihood, c).shape == (S, N, 784)
         assert all(len(encoded) == N for encoded in latents.context)
@@ -187,7 +187,7 @@ def test_a_point_means_the_same_by_its_noise_under_the_prior_however_it_was_made
     again = model.draw(c, inferred.noise)
     torch.testing.assert_close(again.z, inferred.z, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(
-        model.likelihood(again, c).logits, model.likelihood(inferred, c).logits, rtol=1e-3, atol=1e-3
+        model.likelihood(again, c).outputs, model.likelihood(inferred, c).outputs, rtol=1e-3, atol=1e-3
     )
 
 
@@ -205,7 +205,7 @@ def test_the_likelihood_is_that_of_bernoulli_pixels_summed_where_they_are_hidden
     model, x, c, epsilon = parts
     likelihood = model.likelihood(model.draw(c, epsilon), c)
     logits = torch.zeros(S, N, 784)
-    logits[..., model.pixels] = likelihood.logits
+    logits[..., model.pixels] = likelihood.outputs
     scored = hidden(c) if c.visible is not None else torch.ones(N, 784, dtype=torch.bool)
     each = Bernoulli(logits=logits, validate_args=False).log_prob(x.expand(S, N, 784))
     torch.testing.assert_close(likelihood.log_prob(x), (each * scored).sum(-1), rtol=1e-4, atol=1e-2)
@@ -215,7 +215,7 @@ def test_the_likelihood_is_that_of_bernoulli_pixels_summed_where_they_are_hidden
 def test_a_visible_pixel_of_the_target_changes_no_score_and_every_hidden_one_does(parts: Parts) -> None:
     model, x, c, epsilon = parts
     likelihood, x = model.likelihood(model.draw(c, epsilon), c), x.double()
-    likelihood.logits = likelihood.logits.double()  # so that rounding does not hide a small difference
+    likelihood.outputs = likelihood.outputs.double()  # so that rounding does not hide a small difference
     score = likelihood.log_prob(x)
     assert torch.equal(likelihood.log_prob(torch.where(hidden(c), x, 1 - x)), score)
     for image in range(N):
@@ -246,7 +246,7 @@ def test_hidden_pixels_leak_nowhere(parts: Parts) -> None:
 def test_visible_pixels_do_matter(parts: Parts) -> None:
     model, x, c, epsilon = parts
     changed_c = given(model.config, torch.where(hidden(c), x, 1 - x))
-    one, other = (model.likelihood(model.draw(k, epsilon), k).logits for k in (c, changed_c))
+    one, other = (model.likelihood(model.draw(k, epsilon), k).outputs for k in (c, changed_c))
     assert (one != other).any(-1).all()
 
 
@@ -268,7 +268,7 @@ def test_completions_keep_the_visible_pixels_exactly_and_fill_in_the_hidden_ones
     shown = ~hidden(c)
     assert torch.equal(whole[:, shown], x[shown].expand(S, -1))
     probabilities = torch.zeros(S, N, 784)
-    probabilities[..., model.pixels] = likelihood.probabilities
+    probabilities[..., model.pixels] = likelihood.mean
     assert torch.equal(whole[:, hidden(c)], probabilities[:, hidden(c)])
     assert ((whole[:, hidden(c)] > 0) & (whole[:, hidden(c)] < 1)).all()
 
@@ -277,7 +277,7 @@ def test_completions_keep_the_visible_pixels_exactly_and_fill_in_the_hidden_ones
 def test_where_nothing_is_visible_the_whole_image_is_the_models(parts: Parts) -> None:
     model, _, c, epsilon = parts
     likelihood = model.likelihood(model.draw(c, epsilon), c)
-    assert torch.equal(completed(likelihood, c), likelihood.probabilities)
+    assert torch.equal(completed(likelihood, c), likelihood.mean)
 
 
 @pytest.mark.parametrize("flavour", ["baseline", "quadrant"])
@@ -290,7 +290,7 @@ def test_a_fixed_set_is_generated_with_one_output_per_hidden_pixel(flavour: str,
     if visible != "any":
         assert torch.equal(model.pixels, (~pixel_mask(flags(visible))).nonzero().flatten())
     c = quadrants_of(images(), flags("3" if visible == "any" else visible))
-    assert model.likelihood(model.draw(c, base_noise(latent=model.latent)), c).logits.shape == (S, N, outputs)
+    assert model.likelihood(model.draw(c, base_noise(latent=model.latent)), c).outputs.shape == (S, N, outputs)
 
 
 @pytest.mark.parametrize("flavour", ["baseline", "quadrant"])
@@ -323,7 +323,9 @@ def test_a_model_of_any_set_scores_the_hidden_pixels_of_the_set_that_is_shown(fl
     with torch.no_grad():
         likelihood = model.likelihood(model.draw(c, base_noise(latent=model.latent)), c)
     pixels = (~pixel_mask(flags("1"))).nonzero().flatten()
-    each = Bernoulli(logits=likelihood.logits[..., pixels], validate_args=False).log_prob(x[:, pixels].expand(S, N, -1))
+    each = Bernoulli(logits=likelihood.outputs[..., pixels], validate_args=False).log_prob(
+        x[:, pixels].expand(S, N, -1)
+    )
     torch.testing.assert_close(likelihood.log_prob(x), each.sum(-1), rtol=1e-4, atol=1e-2)
 
 

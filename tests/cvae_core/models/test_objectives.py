@@ -66,7 +66,7 @@ class GaussianPixels(OneDimensional):
     SPREAD = 1.2
 
     def likelihood(self, latents: Latents, c: Condition) -> Independent:  # type: ignore[override]
-        return Independent(Normal(self.logits(latents), self.SPREAD), 1)
+        return Independent(Normal(self.outputs(latents), self.SPREAD), 1)
 
     @classmethod
     def log_density(cls, x: Tensor, logits: Tensor) -> Tensor:  # type: ignore[override]

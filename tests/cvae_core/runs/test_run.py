@@ -205,7 +205,7 @@ def test_a_rebuilt_model_predicts_what_the_stored_weights_predict(
     original.load_state_dict({name: tensor.to(dtype).float() for name, tensor in original.state_dict().items()})
     _, c = held_out(config, digits.test, torch.arange(20))
     epsilon = noise.normal((2, 20, config.latents), 1, "runs")
-    logits = [model.likelihood(model.draw(c, epsilon), c).logits for model in (original, rebuilt)]
+    logits = [model.likelihood(model.draw(c, epsilon), c).outputs for model in (original, rebuilt)]
     assert torch.equal(*logits)
 
 
