@@ -21,9 +21,9 @@ from cvae_core.config.flavours import (
     QuadrantConfig,
     from_json,
 )
+from cvae_core.config.of_data_set import facts_of
 from cvae_core.config.presets import (
     PRESETS,
-    TRAINING_IMAGES,
     baseline_for,
     calmer,
     configure,
@@ -296,21 +296,24 @@ def test_the_number_of_latents_is_known_of_every_flavour() -> None:
 
 
 def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
-    assert BUILT_IN == datasets.NAMES
+    assert tuple(BUILT_IN) == datasets.NAMES
 
 
 def test_the_size_of_each_data_set_is_known() -> None:
-    assert TRAINING_IMAGES["digits"] == len(datasets.load("digits").train)
+    digits = datasets.load("digits")
+    assert [BUILT_IN["digits"].train, BUILT_IN["digits"].validation, BUILT_IN["digits"].test] == [
+        len(part) for part in (digits.train, digits.validation, digits.test)
+    ]
     large = raw_files.SHAPES["train-images-idx3-ubyte"][0] - fingerprints.HELD_OUT
-    assert {name: count for name, count in TRAINING_IMAGES.items() if name != "digits"} == dict.fromkeys(
+    assert {name: of.train for name, of in BUILT_IN.items() if name != "digits"} == dict.fromkeys(
         raw_files.CLASS, large
     )
 
 
 @every
 @pytest.mark.parametrize("dataset", ["mnist", "fashion", "kmnist"])
-def test_a_large_data_set_has_the_presets_as_they_are(dataset: Dataset, flavour: Flavour, preset: PresetName) -> None:
-    assert preset_of(flavour, preset, dataset) == replace(PRESETS[preset][flavour], dataset=dataset)
+def test_a_large_data_set_has_the_presets_as_they_are(dataset: str, flavour: Flavour, preset: PresetName) -> None:
+    assert preset_of(flavour, preset, facts_of(BUILT_IN[dataset])) == replace(PRESETS[preset][flavour], dataset=dataset)
 
 
 SMALL = {  # epochs, patience, warm-up, batch, width, shifts
@@ -332,7 +335,7 @@ SMALL = {  # epochs, patience, warm-up, batch, width, shifts
 def test_a_small_data_set_has_more_and_smaller_steps_and_all_else_of_the_preset(
     flavour: Flavour, preset: PresetName
 ) -> None:
-    config = preset_of(flavour, preset, "digits")
+    config = preset_of(flavour, preset, facts_of(BUILT_IN["digits"]))
     fitted = ("epochs", "patience", "warm_up", "batch_size", "width", "shifts")
     assert tuple(getattr(config, name, None) for name in fitted) == SMALL[preset, flavour]
     there = [name for name in fitted if hasattr(config, name)]
@@ -344,7 +347,7 @@ def test_a_small_data_set_has_more_and_smaller_steps_and_all_else_of_the_preset(
 def test_a_bare_command_has_the_defaults_of_its_data_set_and_a_printed_one_names_them(
     flavour: Flavour, preset: PresetName
 ) -> None:
-    config = preset_of(flavour, preset, "digits")
+    config = preset_of(flavour, preset, facts_of(BUILT_IN["digits"]))
     assert configure(flavour, preset, dataset="digits") == config
     for dataset in ("--dataset digits", "--dataset=digits", "--dataset mnist --dataset digits"):
         assert parsed(f"python -m cvae_core train {flavour} --preset {preset} {dataset}")[0] == config
@@ -367,7 +370,7 @@ def test_a_card_of_before_the_rule_keeps_its_settings() -> None:
 
 def test_a_warm_up_that_is_longer_than_the_training_is_said() -> None:
     assert "warm-up of 5 epochs is longer than the training of 1" in warm_up_caution(configure("label", epochs=1))
-    assert not any(warm_up_caution(preset_of(of, "mlp", dataset)) for of in FLAVOURS for dataset in BUILT_IN)
+    assert not any(warm_up_caution(configure(of, dataset=dataset)) for of in FLAVOURS for dataset in BUILT_IN)
     assert warm_up_caution(configure("label", epochs=5)) == ""
 
 

@@ -11,7 +11,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.presets import configure
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import DataSet
-from cvae_core.data.masks import flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.training import verdicts
 from cvae_core.training.validation import trivial
 
@@ -90,10 +90,10 @@ def test_a_trivial_guess_is_scored_on_the_hidden_pixels_of_the_models_own_protoc
     found = trivial(config, digits)
     x, c = held_out(config, digits.validation, torch.arange(len(digits.validation)))
     assert c.visible is not None
-    hidden = ~pixel_mask(c.visible)
+    hidden = ~visible_values(c.visible)
     assert found["chance"] == pytest.approx(-float(hidden.sum(-1).double().mean()) * math.log(2))
     if changes.get("visible", "any") != "any":
-        assert int(hidden[0].sum()) == int((~pixel_mask(flags(changes["visible"]))).sum())
+        assert int(hidden[0].sum()) == int((~visible_values(flags(changes["visible"]))).sum())
     mean = digits.train.intensities().double().mean(0).clamp(1e-3, 1 - 1e-3).expand_as(x)
     costs = torch.nn.functional.binary_cross_entropy(mean, x.double(), reduction="none")
     assert found["guess"] == pytest.approx(-float((costs * hidden).sum(-1).mean()), abs=1e-4)
