@@ -59,8 +59,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_quality, "learn", lambda train, data: learn(train, data, epochs=1))
 
 
-def found(model: ConditionalVAE, digits: DataSet, classifier: Classifier) -> dict[str, Finding]:
-    return {finding.name: finding for finding in judge(model, digits, classifier)}
+def found(model: ConditionalVAE, data: DataSet, classifier: Classifier) -> dict[str, Finding]:
+    return {finding.named(data.description): finding for finding in judge(model, data, classifier)}
 
 
 def test_a_classifier_learns_and_the_same_seed_learns_the_same(
@@ -120,8 +120,8 @@ def test_a_label_model_is_judged_by_what_it_draws_and_what_its_z_knows(
     changes: dict[str, Any], few: None, tiny: Tiny, digits: DataSet, classifier: Classifier
 ) -> None:
     findings = found(build(tiny("label", **changes)), digits, classifier)
-    asked = findings["samples of the digit that was asked for"]
-    each = [findings[f"samples of {label} read as {label}"] for label in range(10)]
+    asked = findings["samples of the class that was asked for"]
+    each = [findings[f"samples read as the class that was asked for: {label}"] for label in range(10)]
     assert asked.value == pytest.approx(sum(finding.value for finding in each) / 10)
     assert (asked.of, asked.reference) == (60, accuracy(classifier, digits.test))
     assert findings["linear probe of the label in z"].of == 50
@@ -133,8 +133,8 @@ def test_real_digits_are_as_spread_as_real_digits(
 ) -> None:
     monkeypatch.setattr(sample_quality, "generated", lambda *_: digits.test)
     findings = found(build(tiny("label")), digits, classifier)
-    assert findings["spread within a label, against real digits"].value == 1
-    assert findings["samples of the digit that was asked for"].value == accuracy(classifier, digits.test)
+    assert findings["spread within a class, against real images"].value == 1
+    assert findings["samples of the class that was asked for"].value == accuracy(classifier, digits.test)
 
 
 def test_a_probe_reads_draws_in_base_noise_and_not_what_the_prior_says_of_a_label(
