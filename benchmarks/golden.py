@@ -88,7 +88,7 @@ def packed_networks() -> Mapping[str, Entry]:
     """Return the tensors of runs as the browser receives them, without the header."""
     found = {}
     for run in ("label", "quadrant-1", "label-2d"):
-        content = packed(_model(run), run, recognition=True)
+        content = packed(_model(run), find(run).card().description, run, recognition=True)
         (header,) = struct.unpack_from("<I", content)
         found[run] = {"sha256": _sha256([content[4 + header :]])}
     return found

@@ -220,11 +220,12 @@ def grid(
     caption: str = "",
     visible: str | None = None,
     scale: Scale = 3,
+    drawn: bool = True,
 ) -> Image.Image:
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the visible quadrants
-    (a sheet has its own tints), `scale` is the width of an image's pixel. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible quadrants (a sheet
+    has its own marks), `scale` is the width of an image's pixel. Grey images are ink on paper if `drawn`. Raises ConfigError.
     """
     if isinstance(images, Sheet):
         ink, papers = images
@@ -244,19 +245,21 @@ def grid(
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
     if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
         papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1), shape)
-    return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
+    return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 
 
 @checked
-def gif(frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = "") -> bytes:
+def gif(
+    frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = "", drawn: bool = True
+) -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
-    `scale` is the width of an image's pixel in a sheet, and `caption` is drawn below its columns. Both do not apply to
-    pictures.
+    `scale` is the width of an image's pixel in a sheet, `caption` is drawn below its columns, and `drawn` is as in `grid`.
+    They do not apply to pictures.
     """
     if not frames:
         raise ConfigError("Frames cannot be empty: give at least one picture.")
-    return figures.gif(figures.columns(*frames, first, scale, caption) if isinstance(frames, Sheet) else frames)
+    return figures.gif(figures.columns(*frames, first, scale, caption, drawn) if isinstance(frames, Sheet) else frames)
 
 
 @checked

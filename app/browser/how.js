@@ -1,7 +1,7 @@
 // What flows through a model for one test image. The browser runs the networks, so that the figure follows ε and the quadrants
 // without the server. A ladder's values come from Python (`computed`).
 //
-// Python sends {run, subject, network, model, shape, x, label, index, visible, sets, noise, units, first, range, step, lines, state, opened,
+// Python sends {run, subject, network, model, shape, drawn, x, label, name, visible, sets, noise, units, first, range, step, lines, state, opened,
 // computed}. It receives `state` {draw, moved, visible, mode} whenever the visitor changes it. Python's `state` is used once it
 // equals the last one sent, or if the run or the image is another. Others are echoes, maybe old ones.
 
@@ -84,7 +84,7 @@ class Figure extends Component {
     const { model } = this.data, pixels = model.condition === "pixels";
     this.thumbs = {};
     this.boxes = {};
-    const thumb = (name, words) => (this.thumbs[name] = imageCanvas(words, this.data.shape));
+    const thumb = (name, words) => (this.thumbs[name] = imageCanvas(words, this.data));
     const sees = (...parts) => element("div", { class: "sees" }, "sees", ...parts);
     const chip = (words) => element("span", { class: "chip" }, words);
     const label = () => (this.labels.push(chip("")), this.labels.at(-1));
@@ -209,7 +209,7 @@ class Figure extends Component {
     if (found) shown.means = [found.means, given];
     if (found?.guess) shown.guess = shown.generation = [found.guess, given];
     for (const [name, [values, paper]] of Object.entries(shown)) if (thumbs[name]) paint(thumbs[name], values, 0, paper);
-    this.labels.forEach((chip) => { chip.textContent = `label ${data.label}`; });
+    this.labels.forEach((chip) => { chip.textContent = `label ${data.name}`; });
     this.doors.forEach((door, i) => {
       door.setAttribute("aria-pressed", Boolean(visible?.[i]));
       door.setAttribute("aria-label", `${QUADRANTS[i]}: ${visible?.[i] ? "visible" : "hidden"}`);

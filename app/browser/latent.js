@@ -1,6 +1,6 @@
 // Sliders for z. The browser decodes the pictures without the server, so that they change while a slider is dragged.
 //
-// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step}. It receives `ready` once, and
+// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step}, with labels as numbers. It receives `ready` once, and
 // `epsilon` whenever the visitor releases a slider. Python's `epsilon` is used only if the network has changed, or if `given`
 // has grown, which counts the values that Python has set itself. Any other value is an echo of this script's, maybe an old one.
 
@@ -28,7 +28,7 @@ class Panel extends Component {
   }
 
   take(data) {
-    const before = this.data, same = before && before.network === data.network && before.label === data.label && before.plane === data.plane;
+    const before = this.data, same = before && ["network", "label", "plane", "labels"].every((name) => String(before[name]) === String(data[name]));
     this.data = data;
     if (!before || data.given !== before.given || data.network !== before.network) {
       this.epsilon = Float32Array.from(data.epsilon);
@@ -51,12 +51,12 @@ class Panel extends Component {
   }
 
   build() {
-    const { label, labels, plane, units } = this.data;
-    this.large = label === null ? null : imageCanvas(`The digit ${label} decoded from the sliders`, this.network.shape);
+    const { label, labels, plane, units } = this.data, { names } = this.network;
+    this.large = label === null ? null : imageCanvas(`${names[label]}, decoded from the sliders`, this.network);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
-    this.small = labels.map((each) => imageCanvas(`The same z decoded as a ${each}`, this.network.shape));
+    this.small = labels.map((each) => imageCanvas(`The same z decoded with the label ${names[each]}`, this.network));
     this.row.replaceChildren(
-      ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, String(labels[i])))),
+      ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", { title: names[labels[i]] }, names[labels[i]]))),
     );
     this.sliders = new Map();
     const shown = units.slice(0, this.data.first), rest = units.slice(this.data.first);
@@ -92,11 +92,11 @@ class Panel extends Component {
 
   // The plane of z with a movable handle, for a model with two latent dimensions.
   pad(label) {
-    const { range, step } = this.data, { shape, size } = this.network, [, height, width] = shape;
+    const { range, step } = this.data, { shape: [, height, width], size } = this.network;
     const plane = element("canvas", { width: width * TILES, height: height * TILES, "aria-hidden": "true" });
     const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * range);
     const points = steps.toReversed().flatMap((up) => steps.map((right) => [right, up]));
-    const pixels = this.network.decodeAll(points, label), tile = imageCanvas("", shape);
+    const pixels = this.network.decodeAll(points, label), tile = imageCanvas("", this.network);
     points.forEach((_, i) => {
       paint(tile, pixels, i * size);
       plane.getContext("2d").drawImage(tile, width * (i % TILES), height * Math.floor(i / TILES));
@@ -146,7 +146,7 @@ class Panel extends Component {
     this.dirty = true;
   }
 
-  // Decode the chosen digit in every frame, and in turn as many of the ten digits as a frame has time for.
+  // Decode the chosen label in every frame, and in turn as many of the other labels as a frame has time for.
   draw() {
     if (!this.network) return;
     const { label, labels } = this.data, began = performance.now();

@@ -1,7 +1,8 @@
 // A model's networks in the browser. Python packs their weights (app/live/live_decoder.py); this script unpacks and runs them.
 //
 // A packed model is a length, a JSON header and the values of its tensors, float16 or float32 (`bytes` each). The header has the
-// `shape` of an image (channels, height, width), the number of `labels`, the modelled `pixels`, the `likelihood`, the `prior`, the
+// `shape` of an image (channels, height, width), whether grey images are `drawn`, the `names` of the classes, the number of
+// `labels`, the modelled values (`pixels`), the `likelihood` with its number of `parameters` for each value, the `prior`, the
 // bounds of log σ, the `inputs` of each body, and its steps: linear, norm, silu, relu, push and add over rows of features.
 
 let halves = null; // lookup table: the number of each float16
@@ -59,13 +60,6 @@ function norm(weight, bias, x, rows) {
   }
   return y;
 }
-
-const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
-
-const softplus = (logit) => Math.max(logit, 0) + Math.log1p(Math.exp(-Math.abs(logit)));
-
-// The mean of a pixel, and the log-probability of its intensity, given the output of the generation network.
-const LIKELIHOODS = { bernoulli: { mean: sigmoid, logProb: (logit, x) => logit * x - softplus(logit) } };
 
 // KL(q ‖ p) of Gaussians in nats, for each dimension.
 function klDivergence(q, p) {
@@ -143,7 +137,7 @@ class Network {
     return this.gaussian("recognition", { ...c, x });
   }
 
-  // Return the outputs for several z, a row of modelled pixels each.
+  // Return the outputs for several z, a row each: a block of modelled values for each parameter.
   outputs(zs, c) {
     const z = new Float32Array(zs.length * this.latent);
     zs.forEach((each, r) => z.set(each, r * this.latent));
@@ -159,13 +153,16 @@ class Network {
     return !c.visible?.[quadrant(pixel, this.shape)];
   }
 
-  // Combine the visible pixels with the means of the hidden ones; return rows of whole images.
-  paste(outputs, c, rows) {
+  // Combine the visible values with the means of the hidden ones, or with samples for numbers `uniform` (rows, values) between
+  // 0 and 1; return rows of whole images.
+  paste(outputs, c, rows, uniform = null) {
     const count = this.pixels.length, out = new Float32Array(rows * this.size);
     for (let r = 0; r < rows; r++) {
       if (c.pixels) out.set(c.pixels, r * this.size);
       this.pixels.forEach((pixel, i) => {
-        if (this.hidden(pixel, c)) out[r * this.size + pixel] = this.likelihood.mean(outputs[r * count + i]);
+        const at = r * count * this.parameters + i, to = r * this.size + pixel;
+        if (!this.hidden(pixel, c)) return;
+        out[to] = uniform ? this.likelihood.sample(outputs, at, count, uniform[to]) : this.likelihood.mean(outputs, at, count);
       });
     }
     return out;
@@ -173,7 +170,9 @@ class Network {
 
   // Return log p(x | z, c) in nats from the outputs for one z, summed over the hidden pixels.
   logProb(outputs, x, c) {
-    return this.pixels.reduce((sum, pixel, i) => sum + (this.hidden(pixel, c) ? this.likelihood.logProb(outputs[i], x[pixel]) : 0), 0);
+    const count = this.pixels.length;
+    const each = (pixel, i) => (this.hidden(pixel, c) ? this.likelihood.logProb(outputs, i, count, x[pixel]) : 0);
+    return this.pixels.reduce((sum, pixel, i) => sum + each(pixel, i), 0);
   }
 
   // Decode one base noise with several labels; return a row of pixel means for each label.
@@ -189,12 +188,14 @@ class Network {
     return this.means(epsilons.map((epsilon) => at(prior, epsilon)), c);
   }
 
-  // Complete a digit with visible quadrants, flags (4); return the baseline's guess, then a row per base noise.
-  complete(image, visible, epsilons) {
-    const c = this.condition({ image, visible }), prior = this.priorOf(c);
-    const out = new Float32Array((epsilons.length + 1) * this.size);
-    out.set(c.guess);
-    out.set(this.means(epsilons.map((epsilon) => at(prior, epsilon)), c), this.size);
+  // Complete an image with visible quadrants, flags (4); return the baseline's guess, then a row per base noise: means, or
+  // samples for the numbers `uniform`, a row of values for each answer.
+  complete(image, visible, epsilons, uniform = null) {
+    const c = this.condition({ image, visible }), prior = this.priorOf(c), count = epsilons.length;
+    const out = new Float32Array((count + 1) * this.size);
+    out.set(uniform ? this.paste(this.feed("baseline", c), c, 1, uniform) : c.guess);
+    const outputs = this.outputs(epsilons.map((epsilon) => at(prior, epsilon)), c);
+    out.set(this.paste(outputs, c, count, uniform?.subarray(this.size)), this.size);
     return out;
   }
 }
@@ -204,16 +205,26 @@ function quadrant(i, [, height, width]) {
   return 2 * (Math.floor(i / width) % height >= height / 2) + (i % width >= width / 2);
 }
 
-// Paint pixel means on the canvas of an image: dark ink, as in the lab's other pictures, on white or a background per pixel. Three
-// channels are colours.
-const INK = [22, 28, 45], WHITE = [255, 255, 255], GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214];
+// Paint values on the canvas of an image. Grey drawings are dark ink, as in the lab's other pictures, on white or a background per
+// pixel. Other images are shown as they are: a blue edge encloses the pixels whose background is GIVEN, those whose background is
+// DIMMED are faint, and a chequered pattern replaces those whose background is HIDDEN.
+const INK = [22, 28, 45], WHITE = [255, 255, 255], GIVEN = [205, 226, 245], HIDDEN = [214, 214, 214], DIMMED = [...HIDDEN];
+const EDGE = [30, 144, 255], CHECKS = [HIDDEN, [236, 236, 236]], CHECK = 2, FAINT = 0.3;
 function paint(canvas, values, from = 0, paper = () => WHITE) {
-  const { width, height, channels } = canvas, pen = canvas.getContext("2d"), image = pen.createImageData(width, height);
+  const { width, height, channels, drawn } = canvas, pen = canvas.getContext("2d"), image = pen.createImageData(width, height);
+  const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && paper(y * width + x) === GIVEN;
+  const bytes = (i, k) => 255 * values[from + i + (channels === 3 ? k * width * height : 0)];
+  const mark = (i, under) => {
+    if (under === DIMMED) return under.map((light, k) => light + FAINT * (bytes(i, k) - light));
+    const x = i % width, y = Math.floor(i / width);
+    if (under === HIDDEN) return CHECKS[(Math.floor(x / CHECK) + Math.floor(y / CHECK)) % 2];
+    if (under !== GIVEN || (inside(x - 1, y) && inside(x + 1, y) && inside(x, y - 1) && inside(x, y + 1))) return null;
+    return EDGE;
+  };
   for (let i = 0; i < width * height; i++) {
-    const under = paper(i);
+    const under = paper(i), own = drawn ? null : mark(i, under);
     for (let k = 0; k < 3; k++) {
-      const value = values[from + i + (channels === 3 ? k * width * height : 0)];
-      image.data[4 * i + k] = channels === 3 ? 255 * value : under[k] - value * (under[k] - INK[k]);
+      image.data[4 * i + k] = own ? own[k] : drawn ? under[k] - values[from + i] * (under[k] - INK[k]) : bytes(i, k);
     }
     image.data[4 * i + 3] = 255;
   }
@@ -231,8 +242,10 @@ function element(kind, attributes = {}, ...children) {
   return made;
 }
 
-function imageCanvas(words, [channels, height, width]) {
-  return Object.assign(element("canvas", { width, height, role: "img", "aria-label": words }), { channels });
+// Make a canvas for images of a shape. Grey ones are ink on paper if they are `drawn`.
+function imageCanvas(words, { shape: [channels, height, width], drawn }) {
+  const canvas = element("canvas", { width, height, role: "img", "aria-label": words });
+  return Object.assign(canvas, { channels, drawn: drawn && channels === 1 });
 }
 
 function button(words, act) {

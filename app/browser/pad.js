@@ -1,22 +1,18 @@
-// A pad of 28×28 pixels to draw a digit on. The completions of a quadrant model follow the pen.
+// A pad to draw on, with the shape of a run's images. The completions of a quadrant model follow the pen.
 //
-// Python sends {ink, given, visible, sets, network, epsilons, thresholds, names}. With `fixed`, a description of the image, only
-// the quadrants of the image can be shown or hidden. Python receives `ink` (784 bytes, Base64) when the pen is lifted, and
-// `visible` (four flags) when a quadrant is shown or hidden. Python's `ink` is used only if `given` has grown, which counts the
+// Python sends {shape, drawn, ink, given, visible, sets, network, epsilons, uniform, names}. With `fixed`, a description of the image,
+// only the quadrants of the image can be shown or hidden. Python receives `ink` (a byte per value, Base64) when the pen is lifted,
+// and `visible` (four flags) when a quadrant is shown or hidden. Python's `ink` is used only if `given` has grown, which counts the
 // drawings that Python has set itself, and its `visible` only once it equals the last one sent. Others are echoes, maybe old ones.
 
-const SHEET = [1, 28, 28], PIXELS = 784; // the shape of a drawing
 const RADIUS = 2, CORE = 1.7; // the brush: full ink near its centre, none two pixels away
 const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 
 class Pad extends Component {
   constructor(root, setStateValue) {
     super(root, setStateValue);
-    Object.assign(this, { history: [], erases: false, cursor: null });
-    this.ink = new Float32Array(PIXELS);
     this.visible = [true, true, true, true];
     root.pad = this; // for tests and benchmarks
-    this.build();
   }
 
   tick() {
@@ -24,7 +20,9 @@ class Pad extends Component {
   }
 
   take(data) {
+    const same = String(this.data?.shape) === String(data.shape) && this.data?.drawn === data.drawn;
     this.data = data;
+    if (!same) this.build();
     if (data.given !== this.given) {
       if (this.given !== undefined) this.history.push(this.ink.slice());
       this.ink = decoded(data.ink);
@@ -32,14 +30,14 @@ class Pad extends Component {
     }
     if (this.told && String(this.told) === String(data.visible)) this.told = null;
     if (data.visible && !this.told) this.visible = [...data.visible];
-    this.thresholds = data.thresholds && decoded(data.thresholds); // above which a mean becomes ink, per pixel and answer; null: show means
+    this.uniform = data.uniform && decoded(data.uniform).map((each) => each + 0.5 / 255); // per answer and value; null: show means
     this.begin();
   }
 
   begin() {
     this.network = window.cvaeNetworks?.get(this.data.network) ?? null;
     const names = this.network ? this.data.names : [];
-    this.answers = names.map((name) => imageCanvas(`Completion: ${name}`, SHEET));
+    this.answers = names.map((name) => imageCanvas(`Completion: ${name}`, this.data));
     this.root.querySelector(".answers").replaceChildren(
       ...this.answers.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, names[i]))),
     );
@@ -51,7 +49,11 @@ class Pad extends Component {
   }
 
   build() {
-    this.canvas = imageCanvas("Drawing pad: draw a digit with the pointer, or move with the arrow keys and draw with the space bar", SHEET);
+    const words = "Drawing pad: draw with the pointer, or move with the arrow keys and draw with the space bar";
+    const { shape, shape: [, , side] } = this.data;
+    this.ink = new Float32Array(shape.reduce((product, each) => product * each));
+    Object.assign(this, { side, given: undefined, history: [], erases: false, cursor: null });
+    this.canvas = imageCanvas(words, this.data);
     for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) this.canvas.setAttribute(name, value);
     this.marker = element("div", { class: "marker", hidden: "" });
     this.toggles = quadrantButtons((quadrant) => this.open(quadrant));
@@ -68,7 +70,7 @@ class Pad extends Component {
     this.root.replaceChildren(element("div", { class: "paper" }, sheet, tools), element("div", { class: "answers" }));
     const place = (event) => {
       const box = this.canvas.getBoundingClientRect();
-      return [(event.clientX - box.left) / box.width * 28, (event.clientY - box.top) / box.height * 28];
+      return [(event.clientX - box.left) / box.width * side, (event.clientY - box.top) / box.height * side];
     };
     this.canvas.onpointerdown = (event) => {
       if (event.button !== 0 || this.last) return; // ignore a second finger
@@ -89,14 +91,14 @@ class Pad extends Component {
     };
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     this.canvas.onkeydown = (event) => {
-      const at = (this.cursor ??= [14, 14]);
-      if (ways[event.key]) this.cursor = at.map((value, i) => Math.min(27, Math.max(0, value + ways[event.key][i])));
+      const at = (this.cursor ??= [side / 2, side / 2]);
+      if (ways[event.key]) this.cursor = at.map((value, i) => Math.min(side - 1, Math.max(0, value + ways[event.key][i])));
       else if (event.key === " ") this.change(() => this.dab(at[0] + 0.5, at[1] + 0.5));
       else return;
       event.preventDefault();
       this.marker.hidden = false;
-      this.marker.style.left = `${this.cursor[0] / 28 * 100}%`;
-      this.marker.style.top = `${this.cursor[1] / 28 * 100}%`;
+      const [left, top, size] = [...this.cursor, 1].map((pixels) => `${pixels / side * 100}%`);
+      Object.assign(this.marker.style, { left, top, width: size, height: size });
     };
   }
 
@@ -111,9 +113,9 @@ class Pad extends Component {
   dab(x, y) {
     for (let row = Math.floor(y) - RADIUS; row <= y + RADIUS; row++) {
       for (let column = Math.floor(x) - RADIUS; column <= x + RADIUS; column++) {
-        if (row < 0 || row > 27 || column < 0 || column > 27) continue;
+        if (row < 0 || row >= this.side || column < 0 || column >= this.side) continue;
         const near = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y)));
-        const strength = Math.round(255 * near) / 255, at = row * 28 + column; // rounded to a byte, as in Python
+        const strength = Math.round(255 * near) / 255, at = row * this.side + column; // rounded to a byte, as in Python
         this.ink[at] = this.erases ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
       }
     }
@@ -146,19 +148,16 @@ class Pad extends Component {
 
   draw() {
     this.dirty = false;
-    const conditional = this.data.visible !== null;
-    paint(this.canvas, this.ink, 0, (i) => (!conditional ? WHITE : this.visible[quadrant(i, SHEET)] ? GIVEN : HIDDEN));
+    const conditional = this.data.visible !== null, open = (i) => this.visible[quadrant(i, this.data.shape)];
+    const paper = (i) => (!conditional ? WHITE : open(i) ? GIVEN : DIMMED);
+    paint(this.canvas, this.ink, 0, paper);
     this.toggles.forEach((toggle, i) => {
       toggle.setAttribute("aria-pressed", this.visible[i]);
       toggle.textContent = this.visible[i] ? "visible" : "hidden";
     });
     if (!this.network) return;
-    const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons);
-    const paper = (i) => (this.visible[quadrant(i, SHEET)] ? GIVEN : WHITE);
-    if (this.thresholds) this.thresholds.forEach((value, i) => {
-      if (!this.visible[quadrant(i % PIXELS, SHEET)]) rows[i] = Number(Math.round(255 * rows[i]) > 255 * value); // in bytes, as on the server
-    });
-    this.answers.forEach((canvas, i) => paint(canvas, rows, i * PIXELS, paper));
+    const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons, this.uniform);
+    this.answers.forEach((canvas, i) => paint(canvas, rows, i * this.ink.length, (i) => (open(i) ? GIVEN : WHITE)));
     this.frames += 1;
   }
 

@@ -1,16 +1,15 @@
-// A thumbnail of the digit under the pointer. Python sends a data set's name, a line break and one PNG of its digits, once.
+// A thumbnail of the image under the pointer. Python sends a data set's name, a line break and one PNG of its images, once.
 //
-// `layout.meta.images` of a map names its data set, and `customdata` of a point its digit. Plotly reports which point is under
+// `layout.meta.images` of a map names its data set, and `customdata` of a point its image. Plotly reports which point is under
 // the pointer, but not its position in three dimensions, so the thumbnail follows the pointer. The map still receives all
-// events. If the legend hides a digit, this script hides its glyph, which Plotly would still show.
+// events. If the legend hides a class, this script hides its glyph, which Plotly would still show.
 
-const SIDE = 28, COLUMNS = 64, GAP = 16;
+const COLUMNS = 64, GAP = 16;
 
 class Thumbnail {
   constructor(root) {
     this.root = root;
     this.pen = root.querySelector("canvas").getContext("2d");
-    this.pen.canvas.width = this.pen.canvas.height = SIDE;
     this.heard = new WeakMap(); // by chart, its `on` method, which Plotly replaces when it recreates the chart
     this.moved = (event) => this.follow(event);
     this.pressed = ({ target }) => {
@@ -34,12 +33,13 @@ class Thumbnail {
     this.packed = new Blob([data.subarray(end + 1)], { type: "image/png" });
   }
 
-  // Unpack the digits when the pointer first reaches a chart: while the page loads, the chart needs the processor.
+  // Unpack the images when the pointer first reaches a chart: while the page loads, the chart needs the processor.
   unpack() {
     if (!this.packed) return;
     createImageBitmap(this.packed).then(
       (sprite) => {
         this.sprite = sprite;
+        this.side = this.pen.canvas.width = this.pen.canvas.height = sprite.width / COLUMNS;
         if (this.wanted) this.show(...this.wanted);
       },
       () => {}, // no thumbnails if the picture cannot be decoded
@@ -69,12 +69,13 @@ class Thumbnail {
 
   show(chart, point) {
     const index = point?.customdata, row = Math.floor(index / COLUMNS);
-    const known = this.sprite && chart.layout?.meta?.images === this.images && SIDE * row < this.sprite.height;
+    const known = this.sprite && chart.layout?.meta?.images === this.images && this.side * row < this.sprite.height;
     this.wanted = [chart, point];
     this.root.hidden = !known;
     if (!known) return;
-    this.pen.drawImage(this.sprite, SIDE * (index % COLUMNS), SIDE * row, SIDE, SIDE, 0, 0, SIDE, SIDE);
-    this.root.querySelector("span").textContent = `a ${point.data.name}`;
+    const { side } = this;
+    this.pen.drawImage(this.sprite, side * (index % COLUMNS), side * row, side, side, 0, 0, side, side);
+    this.root.querySelector("span").textContent = point.data.name;
     this.root.dataset.index = index;
     this.place();
   }

@@ -24,8 +24,9 @@ from cvae_core.pictures import grid, recipes
 from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet
 
-KEPT = 400  # cached pictures, as pixels, at most 100 kB each
-KEPT_OFTEN = 20  # cached sets of many completions, at most 600 kB each
+KEPT = 100  # cached pictures, as pixels: up to 100 kB each of 28×28 grey images, 2 MB of 64×64 colour images
+DESCRIBED = ", data=run.card().description"  # in Python code of pictures of stages
+KEPT_OFTEN = 20  # cached sets of many completions: up to 600 kB, or 10 MB of 64×64 colour images
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,12 @@ class Figure:
         return made.only(self.only) if self.only else made
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw the picture; a pixel of a digit is `scale` pixels wide."""
+        """Draw the picture; a pixel of an image is `scale` pixels wide."""
         images, papers = self.sheet
-        return grid.grid(images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption)
+        return grid.grid(
+            images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption,
+            **_look(self.key),
+        )  # fmt: skip
 
     @property
     def facts(self) -> dict[str, object]:
@@ -60,7 +64,7 @@ class Figure:
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
-        options = "".join(f", {name}={value!r}" for name, value in words.items() if value)
+        options = "".join(f", {name}={value!r}" for name, value in words.items() if value) + _look_in_words(self.key)
         return self.code("grid", f"grid(sheet{options}).save({file!r})")
 
     def code(self, drawn_by: str, draw: str) -> str:
@@ -92,12 +96,22 @@ class Walk:
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF."""
         images, papers = self.figure.sheet
-        return grid.gif(grid.columns(images, papers, self.first, scale, self.figure.caption))
+        drawn = grid.columns(images, papers, self.first, scale, self.figure.caption, **_look(self.figure.key))
+        return grid.gif(drawn)
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the animation."""
-        options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}"
+        options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}{_look_in_words(self.figure.key)}"
         return self.figure.code("gif", _written(f"gif(sheet, {options})", file))
+
+
+def _look(key: RunKey) -> dict[str, Any]:
+    """Return the options of pictures of a run's images: nothing, or that they are no drawings."""
+    return {} if runs.description(key).drawn else {"drawn": False}
+
+
+def _look_in_words(key: RunKey) -> str:
+    return "".join(f", {name}={value!r}" for name, value in _look(key).items())
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -149,7 +163,7 @@ class Stage:
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         given = _stages_in_words(self.key, scale)
-        return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}).save({file!r})")
+        return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}{DESCRIBED}).save({file!r})")
 
 
 @dataclass(frozen=True)
@@ -162,8 +176,9 @@ class Strip:
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw a row per digit and a column per stage."""
-        return replay.strip(*_stages(self.key, scale), part=self.part, shown=self.shown)
+        """Draw a row per image and a column per stage."""
+        data = runs.description(self.key)
+        return replay.strip(*_stages(self.key, scale), part=self.part, shown=self.shown, data=data)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -176,7 +191,9 @@ class Strip:
         """Return Python code that draws exactly this picture."""
         given = _stages_in_words(self.key, scale)
         shown = "" if self.shown is None else f", shown={self.shown!r}"
-        return _code(self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
+        return _code(
+            self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}{DESCRIBED}).save({file!r})"
+        )
 
 
 @dataclass(frozen=True)
@@ -185,21 +202,23 @@ class Animation:
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = 3  # ten digits and the words beside them are at least grid.SLIDE_WIDTH pixels wide
+    scale: ClassVar[int] = (
+        3  # ten images of 28×28 pixels and the words beside them are at least grid.SLIDE_WIDTH pixels wide
+    )
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""
-        return grid.gif(replay.frames(*_stages(self.key, scale)))
+        return grid.gif(replay.frames(*_stages(self.key, scale), data=runs.description(self.key)))
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes exactly this GIF."""
         given = _stages_in_words(self.key, scale)
-        return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}))", file))
+        return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}{DESCRIBED}))", file))
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: int, scale: int) -> Image.Image:
-    return replay.frame(*_stages(key, scale), index=index)
+    return replay.frame(*_stages(key, scale), index=index, data=runs.description(key))
 
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
@@ -237,7 +256,7 @@ def _rate(key: RunKey, index: int, _test: Split) -> float:
 
 
 def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
-    """Return how completions of test digits or a drawing are classified, shares (N, 10); None without a classifier."""
+    """Return how completions of test images or a drawing are classified, shares (N, classes); None without a classifier."""
     classifier = runs.classifier(key)
     test = None if isinstance(given, bytes) else runs.images(key).test
     return None if classifier is None else _readings(key, given, visible, seed, classifier, test)

@@ -25,7 +25,7 @@ KEPT = 100
 class Given(NamedTuple):
     """A test image and its condition, as the evaluation of a run sees them."""
 
-    x: np.ndarray  # (784,) uint8
+    x: np.ndarray  # (values,) uint8
     label: int
     visible: Sequence[bool] | None  # quadrants
 

@@ -1,12 +1,13 @@
-"""A pad to draw a digit on; the completions of a quadrant model follow the pen."""
+"""A pad to draw an image on; the completions of a quadrant model follow the pen."""
 
 import base64
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from app.browser import source
 from app.cached import runs
@@ -16,14 +17,14 @@ from app.display import url_state
 from app.display.url_forms import Form, one_of, packed, unpacked
 from app.live import live_decoder
 from app.widgets import controls
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
 from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
 from cvae_core.data.masks import flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
-PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
+PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test image whose quadrants can be hidden
 LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
 _INK = "ink"  # in the session and in the address: the drawing, a byte per value
 _GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
@@ -34,13 +35,14 @@ _pad = st.components.v2.component(
     "cvae_pad",
     html='<div class="drawing"></div>',
     css=source("common.css", "pad.css"),
-    js=source("network.js", "component.js", "pad.js"),
+    js=source("likelihoods.js", "network.js", "component.js", "pad.js"),
 )
 
 
 class Quadrants(NamedTuple):
-    """The visible quadrants of a drawing, the possible sets, and the callback that selects another set by its flags."""
+    """A run's visible quadrants, the possible sets, and the callback that selects another set by its flags."""
 
+    key: RunKey
     visible: str
     sets: Sequence[str]
     choose: Callable[[object], None]
@@ -49,7 +51,13 @@ class Quadrants(NamedTuple):
 def pad(
     key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Shown = "means", live: bool = False
 ) -> np.ndarray:
-    """Show the pad, with live completions by a run if `live`; return the drawing, (values,) uint8."""
+    """Show the pad, with live completions by a run if `live`; return the drawing, (values,) uint8.
+
+    For images that cannot be drawn, say so, and return an empty drawing.
+    """
+    if not offered(key):
+        st.caption("The images of this run are not grey drawings, so the drawing pad does not apply to them.")
+        return ink(runs.config(key).shape)
 
     def reopened() -> None:
         if quadrants is not None:
@@ -57,6 +65,7 @@ def pad(
             st.session_state[_REOPENED] = True
 
     shape, epsilons = runs.config(key).shape, list[list[float]]()
+    live = live and live_decoder.fits_in_the_browser(runs.config(key))
     if live:
         live_decoder.send(key)
         latents = runs.config(key).latents
@@ -64,10 +73,10 @@ def pad(
     _pad(
         key=PAD,
         data={
-            **_sheet(ink(shape), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
+            **_sheet(key, ink(shape), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
             "network": live_decoder.network_name(key) if live else None,
             "epsilons": epsilons,
-            "thresholds": encoded(recipes.thresholds(shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
+            "uniform": encoded(recipes.thresholds(shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         },
         on_ink_change=lambda: take(live_decoder.news(PAD, "ink"), shape),
@@ -79,13 +88,19 @@ def pad(
     return ink(shape)
 
 
+def offered(key: RunKey) -> bool:
+    """Return whether images of a run can be drawn: they are grey drawings."""
+    data = runs.description(key)
+    return data.drawn and data.channels == 1
+
+
 def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
-    """Show the test digit (values,) uint8 with a number; a click shows or hides a quadrant."""
+    """Show the test image (values,) uint8 with a number; a click shows or hides a quadrant."""
     _pad(
         key=QUADRANT_BUTTONS,
         data={
-            **_sheet(image, number, quadrants),
-            "fixed": f"Test digit {number}, whose quadrants can be shown and hidden",
+            **_sheet(quadrants.key, image, number, quadrants),
+            "fixed": f"Test image {number}, whose quadrants can be shown and hidden",
         },
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(live_decoder.news(QUADRANT_BUTTONS, "visible")),
@@ -93,16 +108,24 @@ def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> No
 
 
 def ink(shape: Shape) -> np.ndarray:
-    """Return what the visitor has drawn, (values,) uint8; an empty drawing if it was made for another shape."""
-    form = Form(partial(_read, shape), lambda drawn: [packed(drawn.tobytes())])
-    drawn = url_state.kept(_INK, form, np.zeros(shape.values, np.uint8))
-    return drawn if len(drawn) == shape.values else np.zeros(shape.values, np.uint8)
+    """Return what the visitor has drawn, (values,) uint8, scaled to the side of the images; empty for colour images."""
+    drawn = url_state.kept(_INK, _DRAWING, np.zeros(MNIST.values, np.uint8))
+    side = math.isqrt(len(drawn))
+    if shape.channels > 1 or not drawn.any():
+        return np.zeros(shape.values, np.uint8)
+    if side == shape.side:
+        return drawn
+    picture = Image.fromarray(drawn.reshape(side, side))
+    return np.asarray(picture.resize((shape.side, shape.side), Image.Resampling.BILINEAR)).flatten()
 
 
-def _read(shape: Shape, texts: Sequence[str]) -> np.ndarray | None:
-    """Return the drawing in an address, (values,) uint8, or None if it is invalid."""
-    raw = unpacked(texts[-1], shape.values)
-    return None if raw is None else np.frombuffer(raw, np.uint8)
+def _read(texts: Sequence[str]) -> np.ndarray | None:
+    """Return the drawing in an address, (side², ) uint8 with any side of a data set, or None if it is invalid."""
+    found = (unpacked(texts[-1], Shape(1, side).values) for side in SIDES)
+    return next((np.frombuffer(raw, np.uint8) for raw in found if raw is not None), None)
+
+
+_DRAWING = Form(_read, lambda drawn: [packed(drawn.tobytes())])
 
 
 def label(key: RunKey, default: int = 0) -> int:
@@ -118,12 +141,14 @@ def chosen_label(key: RunKey) -> int:
 
 
 def source_of_digits(key: RunKey) -> str:
-    """Return the name of the data set whose test digits can be drawn on or encoded with a run.
+    """Return the name of the data set whose test images can be drawn on or encoded with a run.
 
-    This is the run's data set, or the embedded one if the run's is not on this machine.
+    This is the run's data set, or the embedded one if the run's is not on this machine and both have the same shape and number
+    of classes.
     """
-    own = runs.config(key).dataset
-    return own if datasets.on_disk(own) else datasets.EMBEDDED
+    own, embedded = runs.description(key), BUILT_IN[datasets.EMBEDDED]
+    alike = (own.shape, len(own.classes)) == (embedded.shape, len(embedded.classes))
+    return own.name if datasets.on_disk(own.name) or not alike else embedded.name
 
 
 def take(text: object, shape: Shape) -> None:
@@ -136,9 +161,11 @@ def take(text: object, shape: Shape) -> None:
         st.session_state[_INK] = np.frombuffer(raw, np.uint8)
 
 
-def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
-    """Return the data of the component: an image, its visible quadrants and the possible sets."""
+def _sheet(key: RunKey, image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
+    """Return the data of the component: an image of a run, its visible quadrants and the possible sets."""
     return {
+        "shape": runs.config(key).shape.maps,
+        "drawn": runs.description(key).drawn,
         "ink": encoded(image),
         "given": given,
         "visible": flags(quadrants.visible).tolist() if quadrants else None,
@@ -147,7 +174,7 @@ def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[s
 
 
 def _tools(key: RunKey) -> None:
-    """Show buttons to centre the drawing as in MNIST, and to replace it by a test digit."""
+    """Show buttons to centre the drawing as in MNIST, and to replace it by a test image."""
     shape = runs.config(key).shape
     left, middle, right = st.columns(3, vertical_alignment="bottom")
 
@@ -161,14 +188,15 @@ def _tools(key: RunKey) -> None:
         icon=":material/center_focus_strong:",
         disabled=not ink(shape).any(),
         width="stretch",
-        help="Scale and move as in MNIST: longer side 20 pixels, centre of mass in the middle",
+        help="Scale and move as in MNIST: longer side 5/7 of the image's, centre of mass in the middle",
     )
-    if why := runs.other_images(key):
+    source = source_of_digits(key)
+    if why := runs.other_images(key) if datasets.on_disk(source) else runs.lacks_images(key):
         middle.caption(why)
         return
-    images = runs.dataset(source_of_digits(key)).test
+    images = runs.dataset(source).test
     with middle:
-        index = controls.whole_number("Test digit", 0, len(images) - 1, default=0, key="index")
+        index = controls.whole_number("Test image", 0, len(images) - 1, default=0, key="index")
 
     def start() -> None:
         give(images.images[index].numpy())

@@ -1,8 +1,12 @@
-"""The decoder in the browser: it receives a run's weights once, and pictures change while a slider is dragged."""
+"""The decoder in the browser: it receives a run's weights once, and pictures change while a slider is dragged.
+
+Networks that are too large to be sent stay on the server, and so do ladders: see `fits_in_the_browser`.
+"""
 
 import json
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -15,23 +19,31 @@ from app.cached import runs
 from app.cached.runs import RunKey
 from app.display import url_state
 from app.live import latent_sliders
+from cvae_core.config.descriptions import Description
+from cvae_core.config.flavours import Config
+from cvae_core.models import build
 from cvae_core.models.distributions import MAX_LOG_SCALE, MIN_LOG_SCALE
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
+from cvae_core.models.likelihoods import LIKELIHOODS
 from cvae_core.models.mlp import Body, ResidualBlock
 
 LIVE = "live-sliders"  # the component's key
+MOST_BYTES = (
+    16 * 1024**2
+)  # of a run's networks in the browser, all of them in float16: Streamlit sends at most 32 MB at once
+MOST_CLASSES, SHOWN_CLASSES = 12, 10  # with more classes than the first, only the second number of them is shown
 _GIVEN = "epsilon-given"  # in the session: how often Python, not the visitor, has moved the sliders
 
-_weights = st.components.v2.component("cvae_weights", js=source("network.js", "weights.js"))
+_weights = st.components.v2.component("cvae_weights", js=source("likelihoods.js", "network.js", "weights.js"))
 _latent = st.components.v2.component(
     "cvae_latent",
     html='<div class="lab"><div class="chosen"></div><div class="hand"></div><div class="row"></div></div>',
     css=source("common.css", "latent.css"),
-    js=source("network.js", "component.js", "latent.js"),
+    js=source("likelihoods.js", "network.js", "component.js", "latent.js"),
 )
 
 
-def packed(model: VAE | QuadrantCVAE, name: str, recognition: bool = False) -> bytes:
+def packed(model: VAE | QuadrantCVAE, data: Description, name: str, recognition: bool = False) -> bytes:
     """Pack a model's networks for network.js, with or without the recognition network: a length, a JSON header, weights.
 
     The weights are float16 if that represents them exactly, as those of finished runs, else float32.
@@ -45,10 +57,13 @@ def packed(model: VAE | QuadrantCVAE, name: str, recognition: bool = False) -> b
     header: dict[str, Any] = {
         "name": name,
         "shape": model.config.shape.maps,
+        "drawn": data.drawn,
+        "names": data.classes,
         "latent": model.latent,
         "labels": model.config.classes if "label" in model.config.given else 0,
         "pixels": model.pixels.tolist(),
         "likelihood": model.config.likelihood,
+        "parameters": LIKELIHOODS[model.config.likelihood].parameters,
         "prior": _prior(model),
         "logScale": (MIN_LOG_SCALE, MAX_LOG_SCALE),
         "inputs": _inputs(model),
@@ -125,7 +140,28 @@ def weights(key: RunKey, recognition: bool) -> bytes:
     """Return a run's packed networks."""
     model = runs.model(key)
     assert isinstance(model, VAE | QuadrantCVAE)
-    return packed(model, network_name(key, recognition), recognition)
+    return packed(model, runs.description(key), network_name(key, recognition), recognition)
+
+
+@lru_cache(maxsize=64)
+def fits_in_the_browser(config: Config) -> bool:
+    """Return whether the browser can run the networks of a configuration: a flat model's, up to `MOST_BYTES` in float16."""
+    if config.hierarchical:
+        return False
+    with torch.device("meta"):
+        model = build.build(config)
+    return 2 * sum(weight.numel() for weight in model.parameters()) <= MOST_BYTES
+
+
+def shown_labels(classes: int, chosen: int) -> list[int]:
+    """Return the labels with which live sliders decode z: all of a few, else some with the chosen one first.
+
+    >>> shown_labels(3, 1), shown_labels(200, 198)[:4]
+    ([0, 1, 2], [198, 199, 0, 1])
+    """
+    if classes <= MOST_CLASSES:
+        return list(range(classes))
+    return [(chosen + step) % classes for step in range(SHOWN_CLASSES)]
 
 
 def network_name(key: RunKey, recognition: bool = False) -> str:
@@ -155,7 +191,7 @@ def move_sliders(epsilon: Sequence[float]) -> None:
 def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]) -> bool:
     """Show live sliders at a base noise with pictures of a label; return whether the browser shows them.
 
-    If z has two dimensions, show the latent plane too, as digits of the label `plane`.
+    If z has two dimensions, show the latent plane too, decoded with the label `plane`.
     """
     name, rates = network_name(key), runs.rates(key)
     units = [
@@ -168,7 +204,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "network": name,
             "label": label,
             "plane": plane,
-            "labels": list(range(runs.config(key).classes)),
+            "labels": shown_labels(runs.config(key).classes, plane),
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0) + url_state.opened(),
             "units": units,

@@ -26,7 +26,7 @@ _figure = st.components.v2.component(
     "cvae_networks",
     html='<div class="how"></div>',
     css=source("common.css", "how.css"),
-    js=source("network.js", "component.js", "how.js"),
+    js=source("likelihoods.js", "network.js", "component.js", "how.js"),
 )
 
 
@@ -45,8 +45,10 @@ def figure(key: RunKey, index: int) -> str | None:
             "network": live_decoder.network_name(key, recognition=True),
             "model": model,
             "shape": config.shape.maps,
+            "drawn": runs.description(key).drawn,
             "x": flow.encoded(given.x),
             "label": given.label,
+            "name": runs.description(key).classes[given.label],
             "visible": given.visible,
             "sets": PROPER_SETS.tolist() if config.any_set else [],
             "noise": [[]] * flow.DRAWS if ladder else flow.draws(key, index).tolist(),

@@ -23,7 +23,7 @@ Families = Mapping[str, Mapping[str, Sequence[RunKey]]]
 
 
 def quadrant_families() -> Families:
-    """Return the runs that complete digits, by data set on this machine (MNIST first) and by visible set.
+    """Return the runs that complete images, by data set on this machine (MNIST first) and by visible set.
 
     Runs trained on other images of the same name come last.
     """
@@ -58,7 +58,7 @@ def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
         key = run("Model", keys, key=f"run-{family}")
     possible = list(families[dataset])
     every = list(map(name_of, PROPER_SETS.tolist())) if ANY in possible else possible
-    return key, Quadrants(shown, every, lambda given: open_quadrants(given, possible, dataset))
+    return key, Quadrants(key, shown, every, lambda given: open_quadrants(given, possible, dataset))
 
 
 def open_quadrants(given: object, possible: Sequence[str], dataset: str) -> None:

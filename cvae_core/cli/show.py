@@ -121,7 +121,10 @@ class Export(InRoot):
             _require_ending(self.stages, ".gif")
             config = run.card().config
             test = run.images().test if datasets.on_disk(config.dataset) else None
-            _write(self.stages, figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test)))
+            _write(
+                self.stages,
+                figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test, run.card().description)),
+            )
         if self.zip is not None:
             _require_ending(self.zip, ".zip")
             _write(self.zip, archive.packed(run))

@@ -80,7 +80,9 @@ def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, f
     for index, epoch in enumerate(stages["epoch"].tolist()):
         part = index // STAGES_PER_TAG
         last = stages["epoch"][: (part + 1) * STAGES_PER_TAG][-1]
-        picture = np.asarray(replay.frame(stages, config, run.name, STAGE_SCALE, index=index))
+        picture = np.asarray(
+            replay.frame(stages, config, run.name, STAGE_SCALE, index=index, data=run.card().description)
+        )
         tag = f"stages/{part + 1}-to-epoch-{last:.0f}"
         yield epoch, seconds[index], summary.image(tag, picture, dataformats="HWC")
 

@@ -1,7 +1,8 @@
 """Pictures of the stages of a training: one frame per stage, or a strip of stages side by side.
 
 As in `recipes`, each function computes one picture completely. `Run.stages()` reads the stages. If the test images are
-given, a picture also shows the input of the model and the truth.
+given, a picture also shows the input of the model and the truth. `data` describes the data set: it names the classes, and
+says whether grey images are drawings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,23 +12,24 @@ import numpy as np
 import torch
 from PIL import Image
 
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.config.flavours import Config
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
-from cvae_core.pictures.grid import FONT_SIZE, PLAIN, SLIDE_FONT_SIZE, UNKNOWN, grid, papers
-from cvae_core.pictures.recipes import Sheet
+from cvae_core.pictures.grid import FONT_SIZE, PLAIN, SLIDE_FONT_SIZE, UNKNOWN, Sheet, class_labels, grid, papers
 
 STRIP_MOMENTS = 8
+MNIST = BUILT_IN["mnist"]
 Stages = Mapping[str, np.ndarray]
 Part = Literal["samples", "reconstructions"]
 
 
 def frame(
     stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, index: int = -1,
-    font_size: int = FONT_SIZE,
+    font_size: int = FONT_SIZE, data: Description = MNIST,
 ) -> Image.Image:  # fmt: skip
-    """Draw a stage, a column per digit: reconstructions, then samples. All stages use the same noise.
+    """Draw a stage, a column per image: reconstructions, then samples. All stages use the same noise.
 
     A baseline is deterministic and has no samples.
     """
@@ -38,12 +40,15 @@ def frame(
     rows = [*names, first, *["samples", *[""] * len(samples)][: len(samples)]]
     what = "reconstructions and samples" if config.latents else "completions by the baseline"
     caption = f"{name}: {what} after {epochs(stages['epoch'][index])}"
-    return grid(images, papers=under, scale=scale, rows=rows, caption=caption, font_size=font_size)
+    return grid(images, papers=under, scale=scale, rows=rows, caption=caption, font_size=font_size, drawn=data.drawn)
 
 
-def frames(stages: Stages, config: Config, name: str, scale: int, test: Split | None = None) -> list[Image.Image]:
+def frames(
+    stages: Stages, config: Config, name: str, scale: int, test: Split | None = None, data: Description = MNIST
+) -> list[Image.Image]:
     """Draw one frame per stage, with words that are legible on a slide."""
-    return [frame(stages, config, name, scale, test, index, SLIDE_FONT_SIZE) for index in range(len(stages["epoch"]))]
+    indices = range(len(stages["epoch"]))
+    return [frame(stages, config, name, scale, test, index, SLIDE_FONT_SIZE, data) for index in indices]
 
 
 def strip(
@@ -54,18 +59,22 @@ def strip(
     test: Split | None = None,
     part: Part = "samples",
     shown: Sequence[int] | None = None,
+    data: Description = MNIST,
 ) -> Image.Image:
-    """Draw rows of the stages, by default all: the first sample or the reconstruction, at eight stages from first to last."""
+    """Draw rows of the stages, by default all: the first sample or the reconstruction, at eight stages from first to last.
+
+    A row is labelled with the class of its test image.
+    """
     moments = strip_moments(stages)
     pictures = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
     sampled = part == "samples" and not config.reads_images  # these pictures show no test images
     names, given = _given(stages, config, None if sampled else test)
     rows = range(stages["samples"].shape[1]) if shown is None else shown
     images, under = (table[:, list(rows)].swapaxes(0, 1) for table in _after(given, pictures))
-    labels = [] if sampled and not config.given else [str(row) for row in rows]
+    labels = [] if sampled and not config.given else _row_labels(stages, rows, test, data)
     columns = [*names, *(said(epoch) for epoch in stages["epoch"][moments])]
     caption = f"{name}: {part} by epochs of training"
-    return grid(images, papers=under, scale=scale, rows=labels, columns=columns, caption=caption)
+    return grid(images, papers=under, scale=scale, rows=labels, columns=columns, caption=caption, drawn=data.drawn)
 
 
 def strip_moments(stages: Stages) -> np.ndarray:
@@ -84,8 +93,16 @@ def epochs(count: float) -> str:
     return f"{said(count)} epoch{'' if count == 1 else 's'}"
 
 
+def _row_labels(stages: Stages, rows: Sequence[int], test: Split | None, data: Description) -> Sequence[str]:
+    """Return the class of each row. Without the test images, it is known of the first image of each class only."""
+    labels = range(len(data.classes)) if test is None else test.labels[stages["test_indices"]].tolist()
+    return [*class_labels(data.classes, [labels[row] for row in rows if row < len(labels)]), *[""] * len(rows)][
+        : len(rows)
+    ]
+
+
 def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str], Sheet]:
-    """Return row labels, and the model's input and the truth for the test digits of the stages, (K, rows, values)."""
+    """Return row labels, and the model's input and the truth for the test images of the stages, (K, rows, values)."""
     if test is None:
         nothing = np.zeros((0, *stages["reconstructions"].shape[1:]), np.uint8)
         return [], Sheet(nothing, nothing)

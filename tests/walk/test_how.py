@@ -11,6 +11,7 @@ import torch
 from playwright.sync_api import Page, WebSocket
 
 from app.live import live_decoder
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.config.model_names import model_name
 from cvae_core.config.presets import configure
@@ -116,7 +117,7 @@ def test_weights_that_float16_would_round_are_run_as_they_are(visit: Open, confi
     with torch.inference_mode():
         terms = elbo(model, x, c, epsilon)
     assert isinstance(model, VAE | QuadrantCVAE)
-    packed = base64.b64encode(live_decoder.packed(model, "mine", recognition=True)).decode()
+    packed = base64.b64encode(live_decoder.packed(model, BUILT_IN["digits"], "mine", recognition=True)).decode()
     page = shown(visit("how?run=digits-label"))
     page.eval_on_selector(".how", REPLACE, packed)
     visible = None if c.visible is None else c.visible[0].tolist()
