@@ -188,10 +188,16 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     )
     with torch.no_grad():
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [card.description.classes[label] for label in labels] if config.given else []
+    data = card.description
+    rows = figures.class_labels(data.classes, labels.tolist()) if config.given else ()
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
-        intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
+        intensities.as_bytes(images.transpose(0, 1)),
+        papers=papers,
+        scale=scale,
+        rows=rows,
+        caption=caption,
+        drawn=data.drawn,
     )
 
 

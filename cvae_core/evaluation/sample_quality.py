@@ -146,7 +146,7 @@ def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classi
 def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int] | None:
     """Return the accuracy of a logistic regression that predicts the label from z, and its number of test images.
 
-    Returns None if there are too few test images: those that train the regression must be of two classes.
+    Returns None if there are too few test images: the regression needs two classes, and on average two images of each.
 
     Its input is a draw from q(z | x, c) in base noise. z itself would reveal the label through the mean of a learned prior,
     and posterior means might reveal it through small differences in dimensions that carry no information.
@@ -160,7 +160,7 @@ def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int] |
             drawn.append(model.infer(x, c, noise.normal((1, len(x), model.latent), seed, "probed", part)).noise[0])
     z = torch.cat(drawn).numpy()
     labels, half = test.labels[rows].numpy(), len(rows) // 2
-    if len(np.unique(labels[:half])) < 2:
+    if not 2 <= len(np.unique(labels[:half])) <= half / 2:
         return None
     probe = LogisticRegression(max_iter=1000).fit(z[:half], labels[:half])
     return float(probe.score(z[half:], labels[half:])), len(rows) - half
