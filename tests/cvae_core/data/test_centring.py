@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cvae_core.data.centring import BOX, framed
+from cvae_core.data.centring import framed
 
 
 def drawing(top: int, left: int, height: int, width: int) -> np.ndarray:
