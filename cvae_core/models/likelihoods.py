@@ -15,10 +15,11 @@ from cvae_core.config.likelihoods import LEVELS, LIKELIHOOD_FACTS
 from cvae_core.data.intensities import require_intensities
 
 STEP = 1 / (LEVELS - 1)  # between two levels
-MARGIN = 1e-3  # of fitted Bernoulli means from 0 and from 1
+MARGIN, DENSITY_MARGIN = 1e-3, 1e-2  # of fitted means from 0 and from 1; a density gains from being closer for ever
 MAX_LOGIT = float(LEVELS)  # the highest density of the continuous Bernoulli: that of one level out of 256
 NEAR_ZERO = 0.3  # where the formulas of the continuous Bernoulli are replaced by their series
 MIN_LOG_SCALE, MAX_LOG_SCALE, USUAL_LOG_SCALE = -7.0, 2.0, -2.0  # of the logistic: a quarter of a level to 7.4
+LEAST_UNIFORM = 2.0**-25  # between 0 and the next float32 number of `noise.uniform`
 FAR = 100.0  # a logistic this far from [0, 1] has its mean at the end, with any scale
 
 
@@ -146,7 +147,11 @@ class ContinuousBernoulli(_Natural):
 
     @staticmethod
     def fitted(mean: Tensor, deviation: Tensor) -> Tensor:
-        """Return η with the given means, by bisection, because the mean has no closed inverse."""
+        """Return η with these means by bisection, because the mean has no closed inverse.
+
+        The means are at least `DENSITY_MARGIN` from 0 and from 1.
+        """
+        mean = mean.clamp(DENSITY_MARGIN, 1 - DENSITY_MARGIN)
         low, high = torch.full_like(mean, -MAX_LOGIT), torch.full_like(mean, MAX_LOGIT)
         for _ in range(60):
             middle = (low + high) / 2
@@ -240,6 +245,7 @@ class DiscretisedLogistic(Likelihood):
 
     def sample(self, uniform: Tensor) -> Tensor:
         """Return the level that is nearest to μ + s log(u / (1 − u))."""
+        uniform = uniform.clamp(min=LEAST_UNIFORM)  # the logistic has no lowest value
         x = (self.location + self.scale * uniform.logit()).clamp(0, 1)
         return (x * (LEVELS - 1)).round() * STEP
 
