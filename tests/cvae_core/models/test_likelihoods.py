@@ -119,6 +119,12 @@ def test_scores_means_samples_and_gradients_are_finite_however_far_a_network_str
         assert ((sample >= 0) & (sample <= 1)).all()
 
 
+@pytest.mark.parametrize("far", [1e3, 1e6, 1e30])
+def test_a_logistic_far_outside_has_its_mean_at_the_end(far: float) -> None:
+    outputs = torch.tensor([[far, -far, 0.0, 0.0]])
+    assert DiscretisedLogistic(outputs, torch.arange(2)).mean[0].tolist() == pytest.approx([1, 0], abs=1e-5)
+
+
 @every
 def test_single_precision_agrees_with_double(kind: type[Likelihood]) -> None:
     outputs, x = 4 * random_outputs(kind, 50, 300), noise.uniform((50, 300), 1, "pixels")
