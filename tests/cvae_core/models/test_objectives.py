@@ -16,6 +16,7 @@ from cvae_core.data.conditions import Condition, labelled
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.flat import FlatVAE
+from cvae_core.models.likelihoods import LOGITS
 from cvae_core.models.objectives import (
     Elbo,
     LogMeanExp,
@@ -98,6 +99,9 @@ class Densities(OneDimensional):
 
     def __init__(self) -> None:
         super().__init__("continuous-bernoulli")
+
+    def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+        return super().decoded(z, context) / LOGITS
 
     @staticmethod
     def log_density(x: Tensor, logits: Tensor) -> Tensor:

@@ -126,6 +126,15 @@ def test_the_limits_of_the_shipped_cards_are_multiples_of_chance() -> None:
                 assert (found == "mostly collapsed") == (little and len(rates) > 2)
 
 
+def test_a_model_must_beat_the_uniform_distribution_too() -> None:
+    config = configure("label", likelihood="discretised-logistic")
+    metrics = {"elbo": -4400.0, "guess": -4500.0, "chance": -4347.4, "scored": 784.0}
+    verdict = verdicts.reached(config, metrics, [1.0] * 16)
+    assert verdict == "worse than a trivial guess"
+    words = "no better than 4347.4, that of 256 equally likely levels. Train for more epochs"
+    assert words in verdicts.told(verdict, config, metrics, [1.0] * 16)
+
+
 @pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "discretised-logistic"])
 @pytest.mark.parametrize("flavour", ["label", "quadrant"])
 def test_trivial_models_have_the_likelihood_of_the_model(
