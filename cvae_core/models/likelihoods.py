@@ -140,8 +140,8 @@ class Bernoulli(_Natural):
 class ContinuousBernoulli(_Natural):
     """Represent values in [0, 1] with the density exp(η x) η / (exp η − 1) (Loaiza-Ganem & Cunningham 2019).
 
-    η is `LOGITS` times the output. It is limited to ± `MAX_LOGIT`. Without a limit the density at 0 and at 1 would grow for ever on images of pure black and
-    white. With it no level of an 8-bit image has a probability above 1.
+    η is `LOGITS` times the output, limited to ± `MAX_LOGIT`. Without the limit, the density of pure black and white would
+    grow without end. With it, no level of an 8-bit image has a probability above 1.
     """
 
     name = "continuous-bernoulli"
