@@ -357,7 +357,7 @@ def test_chunks_change_nothing(image_draws: int, model: OneDimensional, monkeypa
     sizes = []
     infer = model.infer
     monkeypatch.setattr(model, "infer", lambda x, c, chunk: (sizes.append(len(chunk)), infer(x, c, chunk))[1])
-    monkeypatch.setattr(model, "chunk", image_draws)
+    monkeypatch.setattr(model, "image_draws", image_draws)
     after = (*from_posterior(model, IMAGES, given(1), epsilon), prior_monte_carlo(model, IMAGES, given(1), epsilon))
     assert sum(sizes) == 101
     assert max(sizes) == max(1, min(101, image_draws // 16))
