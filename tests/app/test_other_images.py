@@ -180,6 +180,10 @@ def test_runs_of_other_images_are_no_family_and_no_neighbours(
         run = untrained(tiny("quadrant", dataset="mnist"), f"q-{name}", root=own_runs, data_fingerprint=fingerprint)
         cell = stored_cells(find("digits-quadrant-1", own_runs))[0]
         store(run, [replace(cell, estimator="importance", samples=100)], run.weights_digest())
+    logistic = untrained(
+        tiny("quadrant", dataset="mnist", likelihood="discretised-logistic"), "q-logistic", root=own_runs
+    )
+    store(logistic, [replace(cell, estimator="importance", samples=100)], logistic.weights_digest())
     assert list(scores.headline()) == ["q-here"]
 
 
