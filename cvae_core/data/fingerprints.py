@@ -2,7 +2,8 @@
 
 The fingerprint of a data set is the SHA-256 of its three splits. It is cached in FOLDER/.fingerprints.json by path, size,
 times and inode of the files, so that unchanged files are not read again. The cache is used for plans and display only:
-training and evaluation compute the fingerprint of the images that they have read. The key contains the change time of the
+training and evaluation compute the fingerprint of the images that they have read. For a shipped or added data set, plans use
+the fingerprint in its header. The key contains the change time of the
 inode, which archives and copies cannot preserve. A copy of the cache is ignored: its files have another change time.
 """
 
@@ -14,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cvae_core.data import idx, raw_files
-from cvae_core.data.raw_files import EMBEDDED, SHAPES
+from cvae_core.data import catalogue, idx, raw_files
+from cvae_core.data.raw_files import CLASS, EMBEDDED, SHAPES
 from cvae_core.errors import DataDamaged, LabError, NotWritable, RunDamaged
 from cvae_core.system import files
 from cvae_core.system.type_checks import fits
@@ -155,8 +156,10 @@ def look(dataset: str) -> Seen:
 
     Raise DataMissing or DataDamaged for the files, ConfigError for an unknown name.
     """
-    if raw_files.known(dataset) == EMBEDDED:
+    if catalogue.known(dataset) == EMBEDDED:
         return Seen(PUBLISHED[EMBEDDED], True)
+    if dataset not in CLASS:
+        return Seen(catalogue.header(dataset).fingerprint, True if catalogue.origin(dataset) == "shipped" else None)
     state = _state(dataset)
     remembered = _seen.get(dataset)
     if remembered and remembered[0] == state:
