@@ -50,7 +50,7 @@ class List(InRoot):
 
     def _line(self, name: str) -> str:
         data, runs = catalogue.described(name), data_sets.standing_on(name, self.root)
-        size = f"{raw_files.bytes_on_disk(name) / MEGABYTE:7.1f}" if raw_files.on_disk(name) else "missing"
+        size = f"{raw_files.bytes_on_disk(name) / MEGABYTE:7.2f}" if raw_files.on_disk(name) else "missing"
         shown = f"{len(runs)}: {', '.join(runs[:LISTED])}{' …' if len(runs) > LISTED else ''}" if runs else "none"
         return (
             f"{named_here(name):24} {data.train:8,} {data.validation:7,} {data.test:7,}  {data.shape!s:13} "
@@ -77,7 +77,7 @@ class Show(InRoot):
             print(f"classes: {', '.join(data.classes)}")
         else:
             header = catalogue.header(self.name)
-            flags = "".join(f" --{flag} {shlex.quote(value)}" for flag, value in header.flags.items())
+            flags = "".join(f" {flag} {shlex.quote(value)}" for flag, value in header.flags.items())
             print(f"{origin} on {header.created[:10]} from {header.source}{flags and f' with{flags}'}")
             print(f"in {catalogue.sealed_folder(self.name)}, fingerprint {header.fingerprint}")
             print(header.licence and f"licence: {header.licence}\n", end="")

@@ -159,8 +159,8 @@ def require_free(name: str) -> Path:
     """Return the folder for a new data set; raise ConfigError if its name is invalid or taken."""
     if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST:
         raise ConfigError(
-            f"A data set cannot be called {str(name)[:LONGEST_NAME]!r}: take up to {LONGEST} of a-z, 0-9, dot, underscore and "
-            "hyphen, starting with a letter or digit."
+            f"A data set cannot be called {str(name)[:LONGEST_NAME]!r}: take up to {LONGEST} of a-z, 0-9, dot, underscore "
+            "and hyphen, starting with a letter or digit."
         )
     place = added_folder() / name
     if exists(name):

@@ -151,10 +151,10 @@ def _digits() -> DataSet:
 def _sealed(name: str) -> DataSet:
     catalogue.require_here(name)
     stored = sealed.read(name)
-    splits = (
+    train, validation, test = (
         Split(torch.from_numpy(images), torch.from_numpy(labels).long()) for images, labels in stored.splits.values()
     )
-    return DataSet(stored.description, *splits, fingerprint=stored.fingerprint)
+    return DataSet(stored.description, train, validation, test, stored.fingerprint)
 
 
 def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSet:

@@ -117,13 +117,14 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
 def named(dataset: str, fingerprint: str | None) -> str:
     """Return the display name of images. The name of a data set alone means the published images.
 
-    If the published fingerprint is not known, it means the images on this machine. For other images, the name contains the
-    first digits of their fingerprint.
+    If the published fingerprint is not known, it means the images on this machine. For other images, and for an added data
+    set that is not on this machine, the name contains the first digits of their fingerprint.
     """
     genuine = fingerprint is None or is_genuine(dataset, fingerprint)
     if genuine or (genuine is None and fingerprint == fingerprint_here(dataset)):
         return dataset
-    return f"{dataset} (other images, {str(fingerprint)[:SHORT]})"
+    state = "other images" if catalogue.exists(dataset) else "not on this machine"
+    return f"{dataset} ({state}, {str(fingerprint)[:SHORT]})"
 
 
 def named_here(dataset: str) -> str:
@@ -136,8 +137,8 @@ def require_published(dataset: str, fingerprint: str | None, otherwise: str = IN
 
     `otherwise` is the part of the message that states how to train on these images nevertheless.
     """
-    if dataset == EMBEDDED or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
-        return  # the embedded images are part of the lab
+    if dataset not in CLASS or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
+        return  # the embedded images are part of the lab, and added ones have no published original
     paths = ", ".join(map(str, _differing(dataset))) or str(raw_files.folder())
     raise DataDamaged(
         f"The files of {dataset} here hold other images than the published ones: {paths}. Delete these files and download "

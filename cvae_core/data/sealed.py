@@ -4,7 +4,6 @@ A folder is written under a temporary name and then renamed. After a crash or a 
 """
 
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, Description
+from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, MOST_CLASSES, Description
 from cvae_core.config.reports import Report
 from cvae_core.data import catalogue, fingerprints
 from cvae_core.data.catalogue import HEADER, Header
@@ -25,14 +24,14 @@ from cvae_core.system.type_checks import fits
 LOG = logging.getLogger(__name__)
 SPLITS = ("train", "validation", "test")
 MOST_BYTES = 2048 * files.MEGABYTE  # of all images together
-_OVERHEAD = files.MEGABYTE  # of headers inside a file of arrays
+_MOST_BESIDE = 64 * files.MEGABYTE  # of labels, attributes and headers inside a file of arrays
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sealed:
     """Hold the content of a data set that is stored in a folder of its own.
 
-    `splits` holds, for each of "train", "validation" and "test", images, uint8 (N, values), and labels, uint8 (N,).
+    `splits` holds, for each of "train", "validation" and "test", images, uint8 (N, values), and labels, integers (N,).
     `attributes` holds, for the same names, float32 (N, attributes): numbers or indices of categories; NaN is missing. It is
     empty for a data set without attributes.
     """
@@ -44,6 +43,10 @@ class Sealed:
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        splits = {name: (images, _narrow(labels)) for name, (images, labels) in self.splits.items()}
+        object.__setattr__(self, "splits", splits)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -95,7 +98,7 @@ def read(name: str) -> Sealed:
     header = catalogue.header(name)
     description, path = header.description, catalogue.sealed_folder(name) / header.file
     try:
-        arrays = read_arrays(path, _bytes(description) + _OVERHEAD)
+        arrays = read_arrays(path, min(_image_bytes(description), MOST_BYTES) + _MOST_BESIDE)
     except RunDamaged as error:
         raise catalogue.damaged(name, str(error)) from error
     sealed = None
@@ -153,16 +156,14 @@ def _parts(description: Description) -> tuple[str, ...]:
 
 
 def _arrays(sealed: Sealed) -> dict[str, np.ndarray]:
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for split, (images, labels) in sealed.splits.items():
         arrays |= {f"{split}_images": images, f"{split}_labels": labels}
     return arrays | {f"{split}_attributes": array for split, array in sealed.attributes.items()}
 
 
-def _bytes(description: Description) -> int:
-    """Return the number of bytes of all arrays of a data set."""
-    count = description.train + description.validation + description.test
-    return count * (description.shape.values + 1 + 4 * len(description.attributes))
+def _image_bytes(description: Description) -> int:
+    return (description.train + description.validation + description.test) * description.shape.values
 
 
 def _fault(sealed: Sealed) -> str:
@@ -172,7 +173,7 @@ def _fault(sealed: Sealed) -> str:
     width, columns = description.shape.values, len(description.attributes)
     if tuple(sealed.splits) != SPLITS or tuple(sealed.attributes) != (SPLITS if columns else ()):
         return f"it must have the splits {', '.join(SPLITS)}, in this order"
-    if sum(counts.values()) * width > MOST_BYTES:
+    if _image_bytes(description) > MOST_BYTES:
         return f"its images take more than {MOST_BYTES // files.MEGABYTE:,} MB"
     for split, (images, labels) in sealed.splits.items():
         if not _is(images, np.uint8, counts[split], width) or not _is(labels, np.uint8, counts[split]):
@@ -189,6 +190,12 @@ def _fault(sealed: Sealed) -> str:
             if attribute.categories and not np.isin(known, np.arange(len(attribute.categories))).all():
                 return f"a value of the attribute {attribute.name} has no category"
     return ""
+
+
+def _narrow(labels: np.ndarray) -> np.ndarray:
+    """Return labels as uint8 if they are integers of this range, otherwise unchanged."""
+    fitting = labels.dtype.kind in "iu" and labels.size and 0 <= labels.min() and labels.max() < MOST_CLASSES
+    return labels.astype(np.uint8) if fitting else labels
 
 
 def _is(array: np.ndarray, dtype: type, *shape: int) -> bool:
