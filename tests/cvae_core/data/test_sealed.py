@@ -109,7 +109,7 @@ def test_what_cannot_be_a_name_is_answered_with_the_names(name: Any) -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "digits", "x" * 41, "-a", "ä"])
 def test_names_that_are_taken_or_no_names_are_refused(name: str, folder: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be called|There is a data set"):
+    with pytest.raises(ConfigError, match=r"cannot be called|There is a data set"):
         sealed.store(own_data.sealed(own_data.description(name)))
     assert left(folder) == []
 
