@@ -26,15 +26,8 @@ from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import (  # noqa: F401
-    classifier,
-    glance,
-    latent_space,
-    likelihood,
-    results,
-    sample_quality,
-    table_formats,
-    toy_model,
-)
+    classifier, glance, latent_space, likelihood, results, sample_quality, table_formats, toy_model
+)  # fmt: skip
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
@@ -95,7 +88,7 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 
 
 def load_data(name: str) -> DataSet:
-    """Return a data set on this machine: "digits", "mnist", "fashion" or "kmnist". Only digits needs no download.
+    """Return a data set on this machine, for example "digits", which needs no download, or one of your own.
 
     It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, values). Raises
     ConfigError, DataMissing, DataDamaged.

@@ -178,11 +178,16 @@ def _rewrite(**changes: Any) -> Callable[[Path], None]:
     return rewrite
 
 
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 HEADERS: dict[str, Callable[[Path], None]] = {
     "a flipped bit": _flip,
     "empty": lambda path: path.write_bytes(b""),
     "foreign JSON": lambda path: path.write_text("[1, 2]"),
-    "a folder": lambda path: (path.unlink(), path.mkdir()) and None,  # type: ignore[func-returns-value]
+    "a folder": _to_folder,
     "another version": _rewrite(format=2),
     "another field": _rewrite(more=1),
     "no description": _rewrite(description=None),
