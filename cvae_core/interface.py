@@ -26,8 +26,15 @@ from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import (  # noqa: F401
-    classifier, glance, latent_space, likelihood, results, sample_quality, table_formats, toy_model
-)  # fmt: skip
+    classifier,
+    glance,
+    latent_space,
+    likelihood,
+    results,
+    sample_quality,
+    table_formats,
+    toy_model,
+)
 from cvae_core.evaluation import table as tables
 from cvae_core.evaluation.results import Cell
 from cvae_core.jobs import session
@@ -88,7 +95,7 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 
 
 def load_data(name: str) -> DataSet:
-    """Return a data set on this machine, for example "digits", which needs no download, or one of your own.
+    """Return a data set on this machine: "digits", "mnist", "fashion" or "kmnist". Only digits needs no download.
 
     It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, values). Raises
     ConfigError, DataMissing, DataDamaged.
