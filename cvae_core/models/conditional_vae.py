@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import MNIST
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import ANY, NAMES, described
 from cvae_core.data.conditions import Condition
@@ -37,7 +37,7 @@ class ConditionalVAE(nn.Module, ABC):
 
     pixels: Tensor  # (P,) indices of the values that the model generates
     class_names: Sequence[str] = ()  # of the labels, if the model was loaded from a run
-    chunk = 4096  # draws × images of MNIST per chunk: enough for fast matrix products, small enough for the CPU cache
+    chunk = 4096  # draws × images per chunk for MNIST: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):
         super().__init__()
@@ -46,6 +46,8 @@ class ConditionalVAE(nn.Module, ABC):
         hidden = None if config.any_set else config.visible_set
         shown = torch.zeros(len(NAMES), dtype=torch.bool, device="cpu") if hidden is None else flags(hidden)
         generated = ~visible_values(shown, config.shape)
+        larger = config.shape.values * LIKELIHOODS[config.likelihood].parameters / MNIST.values
+        self.image_draws = max(1, round(self.chunk / max(1.0, larger)))  # draws × images per chunk: bounds the memory
         self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
     @abstractmethod
@@ -68,12 +70,6 @@ class ConditionalVAE(nn.Module, ABC):
     def outputs_count(self) -> int:
         """Return the number of outputs of the generation network: those of each generated value's distribution."""
         return LIKELIHOODS[self.config.likelihood].parameters * len(self.pixels)
-
-    @property
-    def image_draws(self) -> int:
-        """Return the number of draws × images per chunk. It is smaller for larger images, so that memory is bounded."""
-        larger = self.config.shape.values * LIKELIHOODS[self.config.likelihood].parameters / Shape().values
-        return max(1, round(self.chunk / max(1.0, larger)))
 
     @property
     def device(self) -> torch.device:

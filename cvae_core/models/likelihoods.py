@@ -17,6 +17,7 @@ from cvae_core.data.intensities import require_intensities
 STEP = 1 / (LEVELS - 1)  # between two levels
 MARGIN, DENSITY_MARGIN = 1e-3, 1e-2  # of fitted means from 0 and from 1; a density gains from being closer for ever
 MAX_LOGIT = float(LEVELS)  # the highest density of the continuous Bernoulli: that of one level out of 256
+LOGITS = 8.0  # η per unit of output: networks reach the large η of black and white within the steps of a preset
 NEAR_ZERO = 0.3  # where the formulas of the continuous Bernoulli are replaced by their series
 MIN_LOG_SCALE, MAX_LOG_SCALE, USUAL_LOG_SCALE = -7.0, 2.0, -2.0  # of the logistic: a quarter of a level to 7.4
 _START = NEAR_ZERO / 2 + math.log(-math.expm1(-NEAR_ZERO)) - math.log(NEAR_ZERO)
@@ -139,8 +140,8 @@ class Bernoulli(_Natural):
 class ContinuousBernoulli(_Natural):
     """Represent values in [0, 1] with the density exp(η x) η / (exp η − 1) (Loaiza-Ganem & Cunningham 2019).
 
-    η is limited to ± `MAX_LOGIT`. Without a limit the density at 0 and at 1 would grow for ever on images of pure black and
-    white. With it no level of an 8-bit image has a probability above 1.
+    η is `LOGITS` times the output, limited to ± `MAX_LOGIT`. Without the limit, the density of pure black and white would
+    grow without end. With it, no level of an 8-bit image has a probability above 1.
     """
 
     name = "continuous-bernoulli"
@@ -148,7 +149,7 @@ class ContinuousBernoulli(_Natural):
 
     @staticmethod
     def fitted(mean: Tensor, deviation: Tensor) -> Tensor:
-        """Return η with these means by bisection, because the mean has no closed inverse.
+        """Return the outputs with these means by bisection, because the mean has no closed inverse.
 
         The means are at least `DENSITY_MARGIN` from 0 and from 1.
         """
@@ -163,7 +164,7 @@ class ContinuousBernoulli(_Natural):
     @property
     def natural(self) -> Tensor:
         """Return η, within its limits."""
-        return self.outputs.clamp(-MAX_LOGIT, MAX_LOGIT)
+        return (LOGITS * self.outputs).clamp(-MAX_LOGIT, MAX_LOGIT)
 
     def log_normaliser(self) -> Tensor:
         """Return log((exp η − 1) / η), which is 0 at η = 0.

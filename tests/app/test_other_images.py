@@ -155,7 +155,7 @@ def test_a_classifier_of_other_images_reads_nothing(
 ) -> None:
     store_classifier(Classifier(BUILT_IN["digits"]), replace(digits, fingerprint=OTHER), own_runs)
     for query in ({"digits": "4"}, {"of": "My drawing"}):
-        monkeypatch.setattr(drawing_pad, "ink", lambda: digits.test.images[0].numpy())
+        monkeypatch.setattr(drawing_pad, "ink", lambda _: digits.test.images[0].numpy())
         visitor = visit("inpaint", **query)
         assert "was trained on other images than the run to be judged" in visitor.error[0].value
         assert not visitor.get("plotly_chart")
