@@ -61,6 +61,11 @@ class Figure:
         """Return the metadata of an exported picture."""
         return {"run": self.key.name, **self.settings}
 
+    @property
+    def own_images(self) -> str:
+        """Return the name of the data set whose images are shown; an empty text for none, or if it is public."""
+        return runs.own_images(self.key) if self.recipe in recipes.OF_TEST_IMAGES else ""
+
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
@@ -98,6 +103,11 @@ class Walk:
         images, papers = self.figure.sheet
         drawn = grid.columns(images, papers, self.first, scale, self.figure.caption, **_look(self.figure.key))
         return grid.gif(drawn)
+
+    @property
+    def own_images(self) -> str:
+        """Return the name of the data set whose images are shown; an empty text for none, or if it is public."""
+        return self.figure.own_images
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the animation."""
@@ -142,8 +152,19 @@ def style(key: RunKey, ink: bytes, label: int) -> list[float]:
     return recipes.encoded(runs.model(key), ink, label).noise[0, 0].tolist()
 
 
+class OfStages:
+    """A picture of the stages of a run's training, which show test images."""
+
+    key: RunKey
+
+    @property
+    def own_images(self) -> str:
+        """Return the name of the data set whose images are shown; an empty text for none, or if it is public."""
+        return runs.own_images(self.key)
+
+
 @dataclass(frozen=True)
-class Stage:
+class Stage(OfStages):
     """A picture of one stage of a run's training."""
 
     key: RunKey
@@ -167,7 +188,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Strip:
+class Strip(OfStages):
     """A picture of some stages of a run's training, side by side."""
 
     key: RunKey
@@ -197,14 +218,12 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Animation:
+class Animation(OfStages):
     """An animation of all stages of a run's training."""
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = (
-        3  # ten images of 28×28 pixels and the words beside them are at least grid.SLIDE_WIDTH pixels wide
-    )
+    scale: ClassVar[int] = 3  # ten images of 28×28 pixels and the words beside them are grid.SLIDE_WIDTH pixels wide
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""

@@ -20,7 +20,9 @@ from app.cached import figures, runs
 from app.display import elements
 from cvae_core.pictures import grid
 from cvae_core.runs.run import run_at
+from tests import own_data
 from tests.app.conftest import Visit
+from tests.conftest import Tiny, Untrained
 
 
 @pytest.fixture
@@ -98,3 +100,19 @@ def test_the_stages_of_every_pretrained_run_are_an_animation_for_slides(name: st
     with Image.open(io.BytesIO(content)) as read:
         assert read.width >= grid.SLIDE_WIDTH
     assert len(content) < 3_000_000
+
+
+def test_the_help_of_a_download_says_that_it_shows_images_of_ones_own(
+    tmp_path: Path, tiny: Tiny, untrained: Untrained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
+    data, helps = own_data.description(), list[str]()
+    monkeypatch.setattr(elements, "file_button", lambda *_, words, **__: helps.append(words))
+    monkeypatch.setattr(elements, "_python", lambda *_: None)
+    for config, about in ((tiny("label", data=data, dataset="mine"), data), (tiny("label"), None)):
+        key = runs.any_key(untrained(config, data=about).name)
+        assert key
+        elements.png_button(figures.Strip(key, "samples"), "strip", 1)
+        elements.gif_button(figures.Animation(key), "stages")
+    said = " It shows images of the data set `mine`."
+    assert [help.endswith(said) for help in helps] == [True, True, False, False]
