@@ -48,7 +48,7 @@ def _of_classes(description: Description, counts: Sequence[ClassCount]) -> list[
     most, least = max(totals, key=lambda name: totals[name]), min(totals, key=lambda name: totals[name])
     if totals[most] >= IMBALANCE * totals[least]:
         told.append(
-            f"The classes are imbalanced: {shown(most)!r} has {totals[most]:,} images, {shown(least)!r} has {totals[least]:,}. "
+            f"The classes are imbalanced: {shown(most)!r} has {totals[most]:,} images, {shown(least)!r} {totals[least]:,}. "
             "Averages over the test split are mostly about the large classes."
         )
     return told

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvae_core.config.descriptions import Description
 from cvae_core.config.reports import ClassCount, Duplicates, Report
+from cvae_core.data.sealed import Sealed
 from cvae_core.errors import SourceRefused
 from cvae_core.sources import splits as splitting
 from cvae_core.sources.cautions import cautions
@@ -15,24 +15,19 @@ from cvae_core.sources.limits import FEWEST, require_count, require_memory, show
 from cvae_core.sources.splits import generator
 from cvae_core.sources.wishes import SPLITS, Findings, Pictures, Wishes
 
-if TYPE_CHECKING:
-    from cvae_core.data.sealed import Sealed
-
 _LISTED_SIZES = 20
 
 
-def finished(name: str, pictures: Pictures, wishes: Wishes) -> "Sealed":
+def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
     """Find equal images, split, and report: everything that `store` takes. Raises SourceRefused."""
-    from cvae_core.data.sealed import Sealed  # here, because it needs torch
-
     read = len(pictures.images)
     found = pictures.findings
     require_count(read)
     require_memory(read, pictures.shape.values)
     if read < FEWEST:
-        raise SourceRefused(
-            f"The source has {read:,} usable images{_why(found)}, but at least {FEWEST} are needed."
-        )
+        raise SourceRefused(f"The source has {read:,} usable images{_why(found)}, but at least {FEWEST} are needed.")
+    if {"padded", "cropped", "stretched"} & found.changed.keys():
+        found.decide("--fit", wishes.fit, "some pictures are not square")
     groups = splitting.groups_of(pictures.images)
     kept, duplicates = np.ones(read, bool), Counter[str]()
     _conflicts(pictures, groups, wishes, kept, duplicates)
@@ -68,7 +63,7 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> "Sealed":
         if pictures.values is None
         else {split: pictures.values[order[place]] for place, split in enumerate(SPLITS)},
         source=shown(pictures.source),
-        flags=wishes.flags(),
+        flags={flag.removeprefix("--"): value for flag, value in wishes.flags().items()},
         report=_report(found, read, counts, doubled),
         licence=pictures.licence,
     )
@@ -148,10 +143,8 @@ def _used_classes(pictures: Pictures, kept: np.ndarray) -> tuple[tuple[str, ...]
     place[used] = np.arange(len(used))
     if gone := [one for label, one in enumerate(pictures.classes) if label not in set(used.tolist())]:
         listed = ", ".join(map(repr, map(shown, gone[:6])))
-        pictures.findings.cautions.append(
-            f"{len(gone):,} classes have no usable image and are left out: {listed}."
-        )
-    return tuple(pictures.classes[label] for label in used), place[pictures.labels]
+        pictures.findings.cautions.append(f"{len(gone):,} classes have no usable image and are left out: {listed}.")
+    return tuple(pictures.classes[label] for label in used), place[pictures.labels].astype(np.uint8)
 
 
 def _shuffled(indices: np.ndarray, seed: int, place: int) -> np.ndarray:

@@ -6,26 +6,23 @@ A source is a folder or a zip with a folder per class, a CSV file that names pic
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvae_core.config.descriptions import SIDES, Shape
+from cvae_core.data.sealed import Sealed
 from cvae_core.errors import SourceRefused
-from cvae_core.sources.kinds.arrays import parts_of_npz
 from cvae_core.sources.deciding import channels_of, side_of, with_ink
 from cvae_core.sources.finishing import finished
+from cvae_core.sources.kinds.arrays import parts_of_npz
 from cvae_core.sources.kinds.folders import Files, Folder, Zip
 from cvae_core.sources.kinds.idx_files import NAME, is_idx, parts_of_idx
-from cvae_core.sources.layout import File, arranged, classes_of
-from cvae_core.sources.limits import TABLE_BYTES, class_name, require_count, require_memory, shown
 from cvae_core.sources.kinds.stacks import pictures_of_parts
 from cvae_core.sources.kinds.tables import Table, read_table
+from cvae_core.sources.layout import File, arranged, classes_of
+from cvae_core.sources.limits import TABLE_BYTES, class_name, require_count, require_memory, shown
 from cvae_core.sources.wishes import SPLITS, Findings, Pictures, Progress, Wishes
 from cvae_core.sources.workers import batches
-
-if TYPE_CHECKING:
-    from cvae_core.data.sealed import Sealed
 
 __all__ = ["Findings", "Pictures", "Progress", "Wishes", "finished", "gather"]
 
@@ -33,7 +30,7 @@ _SAMPLE = 256  # pictures that are read twice: first to decide side and colour
 _KINDS = "a folder, a .zip, a .npz, a .csv, or an IDX file"
 
 
-def gather(name: str, source: Path, wishes: Wishes) -> "Iterator[Progress | Sealed]":
+def gather(name: str, source: Path, wishes: Wishes) -> Iterator[Progress | Sealed]:
     """Read a source within the limits and yield progress; the last item is what `store` takes.
 
     Nothing is written. Raises SourceRefused with one sentence that says what is wrong and what to do.
@@ -142,8 +139,6 @@ def _read(reader: Files, table: Table, findings: Findings, wishes: Wishes) -> Ge
                 findings.changed.update(outcome.changed)
             done += len(outcomes)
             yield Progress("reading pictures", done, len(paths))
-    if {"padded", "cropped", "stretched"} & findings.changed.keys():
-        findings.decide("--fit", wishes.fit, "some pictures are not square")
     return with_ink(
         _labelled(images[: len(rows)], shape, [files[row] for row in rows], table, rows, findings, wishes), wishes
     )

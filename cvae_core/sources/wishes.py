@@ -55,7 +55,7 @@ class Wishes:
 
     def flags(self) -> dict[str, str]:
         """Return the flags that differ from their defaults, with their values as texts."""
-        given = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        given = {one.name: getattr(self, one.name) for one in fields(Wishes) if getattr(self, one.name) != one.default}
         return {f"--{name}": str(value) for name, value in given.items()}
 
 

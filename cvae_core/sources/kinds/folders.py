@@ -199,7 +199,7 @@ def listed(paths: list[str], folders: Sequence[str], total: int, hidden: int, fi
         raise SourceRefused(
             f"The files of the source have {total / 2**30:.1f} GB, but the limit is {SOURCE_BYTES // 2**30} GB: take a part."
         )
-    return Listed(paths, folders, total)
+    return Listed(sorted(paths), folders, total)
 
 
 def _require_harmless(entry: zipfile.ZipInfo) -> None:

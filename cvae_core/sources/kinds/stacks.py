@@ -7,8 +7,8 @@ from PIL import Image
 
 from cvae_core.config.descriptions import Shape
 from cvae_core.errors import SourceRefused
-from cvae_core.sources.kinds.arrays import Part, require_images
 from cvae_core.sources.deciding import channels_of, side_of
+from cvae_core.sources.kinds.arrays import Part, require_images
 from cvae_core.sources.layout import classes_of
 from cvae_core.sources.limits import class_name, require_count, require_memory, shown
 from cvae_core.sources.pictures import COLOURFUL, fit_into, in_channels
@@ -107,7 +107,7 @@ def _labelled(images: np.ndarray, shape: Shape, parts: Sequence[Part], wishes: W
     classes = classes_of(texts, wishes.classes, findings)
     numbers = [int(text) for text in set(texts) if text.isascii() and text.isdecimal()]
     if numbers and min(numbers) > 0:
-        findings.cautions.append(f"The labels of the source start at {min(numbers)}. These numbers stay the names of classes.")
+        findings.cautions.append(f"The labels of the source start at {min(numbers)}. They stay the names of classes.")
     place = {text: classes.index(class_name(text)) if text else 0 for text in set(texts)}
     given = [SPLITS.index(part.split) if part.split else -1 for part in parts]
     return Pictures(
