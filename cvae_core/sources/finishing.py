@@ -144,7 +144,7 @@ def _used_classes(pictures: Pictures, kept: np.ndarray) -> tuple[tuple[str, ...]
     if gone := [one for label, one in enumerate(pictures.classes) if label not in set(used.tolist())]:
         listed = ", ".join(map(repr, map(shown, gone[:6])))
         pictures.findings.cautions.append(f"{len(gone):,} classes have no usable image and are left out: {listed}.")
-    return tuple(pictures.classes[label] for label in used), place[pictures.labels].astype(np.uint8)
+    return tuple(pictures.classes[label] for label in used), place[pictures.labels]
 
 
 def _shuffled(indices: np.ndarray, seed: int, place: int) -> np.ndarray:
