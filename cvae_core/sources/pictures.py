@@ -105,7 +105,7 @@ def fit_into(image: Image.Image, size: tuple[int, int], side: int, fit: Fit) -> 
     Padding has the median colour of the picture's border.
     """
     width, height = image.size
-    changed = [] if max(size) == side or (fit == "crop" and min(size) == side) else ["resized"]
+    changed = [] if (min if fit == "crop" else max)(size) == side else ["resized"]
     if width == height or fit == "stretch":
         stretched = ["stretched"] if size[0] != size[1] else []
         return _resized(image, (side, side)), changed + stretched
