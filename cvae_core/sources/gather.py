@@ -58,7 +58,7 @@ def _pictures(source: Path, wishes: Wishes) -> Generator[Progress, None, Picture
         if source.suffix.lower() in (".csv", ".tsv"):
             with closing(Folder(source.parent)) as folder:
                 return (yield from _table(folder, source.name, wishes))
-        if is_idx(source):
+        if NAME.fullmatch(source.name) or is_idx(source):
             return (yield from _arrays(source, "idx", wishes))
         with source.open("rb") as file:
             if file.read(2) != b"PK":

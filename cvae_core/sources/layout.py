@@ -20,7 +20,9 @@ SPLIT_WORDS: Mapping[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-HIDDEN = re.compile(r"(^|.*/)(__MACOSX(/.*)?|\.[^/]*(/.*)?|Thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL)
+HIDDEN = re.compile(
+    r"(.*/)?(__MACOSX(/.*)?|\.(?!\.?(/|$))[^/]*(/.*)?|Thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL
+)  # not "." and ".."
 
 
 class File(NamedTuple):

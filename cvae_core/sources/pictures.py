@@ -62,8 +62,9 @@ def read(content: bytes, shape: Shape, fit: Fit) -> Picture:
 
 
 def _read(image: Image.Image, shape: Shape, fit: Fit) -> Picture:
-    changed = ["first frame of an animation"] if getattr(image, "is_animated", False) else []
-    size, name = image.size, "JPEG" if image.format == "MPO" else str(image.format)
+    name = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with further images behind it
+    moving = name != "JPEG" and getattr(image, "is_animated", False)
+    size, changed = image.size, ["first frame of an animation"] if moving else []
     turn = _TURNS.get(_orientation(image))
     image.draft(None, (2 * shape.side, 2 * shape.side))  # a large JPEG is decoded at a fraction of its size
     image.load()
@@ -112,7 +113,8 @@ def fit_into(image: Image.Image, size: tuple[int, int], side: int, fit: Fit) -> 
     if fit == "crop":
         least = min(width, height)
         left, top = (width - least) // 2, (height - least) // 2
-        return _resized(image, (side, side), (left, top, left + least, top + least)), [*changed, "cropped"]
+        square = image.crop((left, top, left + least, top + least))
+        return _resized(square, (side, side)), [*changed, "cropped"]
     scale = side / max(width, height)
     within = _resized(image, (max(1, round(width * scale)), max(1, round(height * scale))))
     paper = np.median(border(np.asarray(within)), axis=0).astype(np.uint8)
@@ -121,8 +123,8 @@ def fit_into(image: Image.Image, size: tuple[int, int], side: int, fit: Fit) -> 
     return square, [*changed, "padded"]
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    return image if image.size == size and box is None else image.resize(size, Image.Resampling.BILINEAR, box, 3.0)
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
 
 
 def border(pixels: np.ndarray) -> np.ndarray:
