@@ -111,8 +111,8 @@ GUARDS = {  # by promise
     ),
     "sources": Guard(
         "cvae_core/sources/kinds/folders.py",
-        'if not all(parts) or {".", ".."} & set(parts)',
-        "if not all(parts)",
+        '        or {".", ".."} & set(parts)\n',
+        "",
         "tests/promises/test_sources.py",
     ),
     "sweeps": Guard(

@@ -21,6 +21,7 @@ from cvae_core.sources.kinds.stacks import pictures_of_parts
 from cvae_core.sources.kinds.tables import Table, read_table
 from cvae_core.sources.layout import File, arranged, classes_of
 from cvae_core.sources.limits import TABLE_BYTES, class_name, require_count, require_memory, shown
+from cvae_core.sources.pictures import Unreadable
 from cvae_core.sources.wishes import SPLITS, Findings, Pictures, Progress, Wishes
 from cvae_core.sources.workers import batches
 
@@ -105,7 +106,11 @@ def _table(reader: Files, path: str, wishes: Wishes) -> Generator[Progress, None
             f"{shown(path)} has more than {TABLE_BYTES // 2**20} MB or is a link: give a smaller table."
         )
     above, slash, _ = path.rpartition("/")
-    table = read_table(reader.content(path), above + slash, reader, wishes.labels, findings)
+    try:
+        content = reader.content(path)
+    except Unreadable as error:
+        raise SourceRefused(f"{shown(path)} {error}: give a table that can be read.") from error
+    table = read_table(content, above + slash, reader, wishes.labels, findings)
     return (yield from _read(reader, table, findings, wishes))
 
 

@@ -25,9 +25,9 @@ class Wishes:
 
     size: Annotated[int | None, Doc(f"side of the images: a multiple of 4 from {SIDES[0]} to {SIDES[-1]}")] = None
     colour: Annotated[Literal["auto", "grey", "rgb"], Doc("one channel or three")] = "auto"
-    ink: Annotated[Literal["auto", "dark", "light"], Doc("what is ink in grey images; dark ink is stored as 255")] = (
-        "auto"
-    )
+    ink: Annotated[
+        Literal["auto", "dark", "light"], Doc("whether grey images are dark ink on light paper or the reverse")
+    ] = "auto"
     fit: Annotated[Fit, Doc("how a picture that is not square becomes square")] = "pad"
     validation: Annotated[float, Doc("share of images for validation")] = 0.15
     test: Annotated[float, Doc("share of images for the test")] = 0.15

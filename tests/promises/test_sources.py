@@ -160,6 +160,12 @@ def single(name: str, content: bytes) -> Make:
     return lambda place: folder(place, {name: content}) / name
 
 
+def damaged(path: Path, content: bytes) -> Path:
+    """Change some bytes in a file."""
+    path.write_bytes(path.read_bytes().replace(content, b"\xff" * len(content)))
+    return path
+
+
 def bomb(place: Path) -> Path:
     """Return a zip whose pictures are blank and together have more than 100 MB."""
     blank = b"\0" * (10 * 2**20)
@@ -318,6 +324,10 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "npz: truncated array": (raw_arrays({"x.npy": npy(IMAGES)[:-9]}), "does not have as many bytes"),
     "npz: longer array": (raw_arrays({"x.npy": npy(IMAGES) + b"x"}), "does not have as many bytes"),
     "npz: other compression": (raw_arrays({"x.npy": npy(IMAGES)}, zipfile.ZIP_LZMA), "another method than deflate"),
+    "npz: flipped bits": (
+        lambda place: damaged(raw_arrays({"x.npy": npy(IMAGES)}, zipfile.ZIP_STORED)(place), IMAGES.tobytes()[:64]),
+        "x.npy is damaged",
+    ),
     "npz: many arrays": (arrays(x=IMAGES, **{f"a{index}": LABELS for index in range(70)}), "more than 64 arrays"),
     "npz: a bomb": (
         raw_arrays({"x.npy": npy(np.zeros((12, 16, 16), np.uint8)), "y.npy": b"\0" * (101 * 2**20)}), "more than 200 times"
@@ -361,6 +371,13 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "csv: empty file name": (table(f"file,label\n{ROWS},a\n"), "row 14 names no file"),
     "csv: empty class": (table(f"file,label\n{ROWS.replace('a/0.png,a', 'a/0.png,')}"), "a/0.png has no class"),
     "csv: without classes": (table(f"file,tone\n{ROWS}"), "--labels none"),
+    "csv: damaged in a zip": (
+        lambda place: damaged(
+            zipped(place / "s.zip", {**{name[2:]: FILES[name] for name in FILES}, "t.csv": b"file,label"}), b"file,label"
+        ),
+        "t.csv is damaged in the zip",
+    ),
+    "csv: only absolute": (table("file,label\n/etc/passwd,a\n"), "names files that exist below its folder"),
     "csv: a quote": (table(f'file,label\n"{ROWS}'), "cannot be read"),
     "csv: ragged": (table(f"file,label\n{ROWS}a/1.png,a,b,c,d\n"), "cannot be read"),
     "csv: many columns": (table("," * 2_000 + "\n"), "more than 1,000 columns"),

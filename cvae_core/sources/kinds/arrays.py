@@ -6,6 +6,7 @@ arrays of Python objects, which NumPy would unpickle, are refused.
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -129,9 +130,12 @@ def _rows(path: Path, entry: zipfile.ZipInfo) -> Rows:
 
     @contextmanager
     def opened() -> Iterator[IO[bytes]]:
-        with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
-            stream.read(start)
-            yield stream
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
+                stream.read(start)
+                yield stream
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise SourceRefused(f"{shown(name)} is damaged: save it again with numpy.savez.") from error
 
     return Rows(name, shape, dtype, opened)
 

@@ -83,12 +83,16 @@ class Folder:
         except ValueError:  # a zero byte in the name
             raise Unreadable("has a name that no file can have") from None
 
+    @cached_property
+    def resolved(self) -> Path:
+        """The folder without links."""
+        return self.root.resolve()
+
     def size(self, path: str) -> int | None:
         """Return the bytes of a regular file within the folder, None if there is none."""
         try:
             full = (self.root / path).resolve()
-            inside = full.is_relative_to(self.root.resolve())
-            return full.stat().st_size if inside and full.is_file() else None
+            return full.stat().st_size if full.is_relative_to(self.resolved) and full.is_file() else None
         except (OSError, ValueError):
             return None
 

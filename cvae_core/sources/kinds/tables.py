@@ -100,18 +100,16 @@ def _parsed(content: bytes) -> pd.DataFrame:
 
 def _column_of_files(table: pd.DataFrame, folder: str, reader: Files) -> str:
     """Return the column in which most of the first texts are names of files."""
-
-    def hits(name: str) -> int:
-        given = [text.strip() for text in table[name].head(_TRIED)]
-        return sum(
-            bool(text) and (bool(_UPWARDS.match(text)) or reader.size(folder + text) is not None) for text in given
-        )
-
-    counts = {name: hits(name) for name in table}
+    first = {name: [text.strip() for text in table[name].head(_TRIED)] for name in table}
+    counts = {
+        name: sum(bool(text) and reader.size(folder + text) is not None for text in texts)
+        for name, texts in first.items()
+    }
     best = max(counts, key=lambda name: counts[name])
     if not counts[best]:
         raise SourceRefused(
-            f"No column of the table ({_listed(table)}) names files that exist: give paths relative to the table."
+            f"No column of the table ({_listed(table)}) names files that exist below its folder: give paths relative to "
+            "the table."
         )
     return str(best)
 
