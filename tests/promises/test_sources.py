@@ -20,9 +20,10 @@ from cvae_core.cli import main
 from cvae_core.data import idx
 from cvae_core.data.sealed import Sealed
 from cvae_core.errors import SourceRefused
+from cvae_core.sources import gather as gathering
 from cvae_core.sources import limits
 from cvae_core.sources.gather import Wishes, gather
-from cvae_core.sources.kinds import folders, tables
+from cvae_core.sources.kinds import folders
 from tests.measuring import Measured
 from tests.promises.hostile import NAMES, any_name
 from tests.sources import encoded, folder, pictures, pixels, told, zipped
@@ -144,6 +145,14 @@ def with_link(target: str, name: str = "a/link.png") -> Make:
     return make
 
 
+def through_a_link(place: Path) -> Path:
+    """Return a table that names a picture outside its folder, reached by a link."""
+    source = table(f"file,label\n{ROWS}up/secret.png,a\n")(place)
+    folder(place / "outside", {"secret.png": encoded(pixels(99))})
+    (source.parent / "up").symlink_to(place / "outside")
+    return source
+
+
 def with_pipe(place: Path) -> Path:
     source = folder(place / "s", FILES)
     os.mkfifo(source / "a" / "pipe.png")
@@ -167,11 +176,11 @@ def damaged(path: Path, content: bytes) -> Path:
 
 
 def bomb(place: Path) -> Path:
-    """Return a zip whose pictures are blank and together have more than 100 MB."""
-    blank = b"\0" * (10 * 2**20)
+    """Return a zip whose files are blank and together have two megabytes."""
+    blank = b"\0" * 2**17
     path = zipped(place / "s.zip", {})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for index in range(12):
+        for index in range(16):
             archive.writestr(f"a/{index}.png", blank)
     return path
 
@@ -330,7 +339,7 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     ),
     "npz: many arrays": (arrays(x=IMAGES, **{f"a{index}": LABELS for index in range(70)}), "more than 64 arrays"),
     "npz: a bomb": (
-        raw_arrays({"x.npy": npy(np.zeros((12, 16, 16), np.uint8)), "y.npy": b"\0" * (101 * 2**20)}), "more than 200 times"
+        raw_arrays({"x.npy": npy(np.zeros((12, 16, 16), np.uint8)), "y.npy": b"\0" * 2**21}), "more than 200 times"
     ),
     # IDX
     "idx: of other numbers": (idx_files(b"\0\0\x0d\3" + GOOD_IDX[4:]), "is no IDX file"),
@@ -377,6 +386,7 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
         ),
         "t.csv is damaged in the zip",
     ),
+    "csv: through a link": (through_a_link, "up/secret.png does not exist"),
     "csv: only absolute": (table("file,label\n/etc/passwd,a\n"), "names files that exist below its folder"),
     "csv: a quote": (table(f'file,label\n"{ROWS}'), "cannot be read"),
     "csv: ragged": (table(f"file,label\n{ROWS}a/1.png,a,b,c,d\n"), "cannot be read"),
@@ -392,7 +402,10 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
 }  # fmt: skip
 
 
-def test_every_fault_ends_in_a_sentence_or_is_in_the_report(tmp_path: Path, measured: Measured) -> None:
+def test_every_fault_ends_in_a_sentence_or_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: Measured
+) -> None:
+    monkeypatch.setattr(folders, "RATIO_BYTES", 2**20)  # so that bombs can be small here
     wrong = {}
     for number, (fault, (make, words)) in enumerate(CASES.items()):
         text = outcome(make(tmp_path / str(number)))
@@ -473,8 +486,8 @@ def test_limits_hold_before_pictures_are_read(
 def test_limits_of_tables_and_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = {f"{index}/x.png": encoded(pixels(index)) for index in range(201)}
     assert "201 classes, but a data set has at most 200" in outcome(folder(tmp_path / "many", many))
-    monkeypatch.setattr(tables, "TABLE_BYTES", 10)
-    assert "more than 8 MB" in outcome(table(f"file,label\n{ROWS}" + " " * (8 * 2**20))(tmp_path / "long"))
+    monkeypatch.setattr(gathering, "TABLE_BYTES", 10)
+    assert "t.csv has more than 0 MB" in outcome(table(f"file,label\n{ROWS}")(tmp_path / "long"))
 
 
 def test_the_command_ends_with_two_and_stores_nothing(

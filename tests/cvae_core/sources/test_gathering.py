@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,16 @@ def test_worker_processes_read_the_same_images(tmp_path: Path, monkeypatch: pyte
     )
     assert packed.fingerprint == here.fingerprint
     assert packed.report.left_out == here.report.left_out
+
+
+def test_the_death_of_a_worker_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(workers, "SMALL_FILES", 0)
+    monkeypatch.setattr(workers, "_in_pool", dies)
+    with pytest.raises(SourceRefused, match="ended unexpectedly, probably for lack of memory"):
+        read(folder(tmp_path / "s", pictures({"a": 12})))
 
 
 def test_workers_import_neither_torch_nor_pandas() -> None:
