@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from cvae_core.config.flavours import Config, Flavour
 from cvae_core.config.presets import PRESETS, configure
-from cvae_core.data import datasets, idx
+from cvae_core.data import catalogue, datasets, idx
 from cvae_core.data.fingerprints import PUBLISHED
 from cvae_core.data.raw_files import SHAPES
 from cvae_core.jobs import session
@@ -130,6 +130,7 @@ def untrained(tmp_path: Path, digits: datasets.DataSet) -> Untrained:
             dtype="float32",
             threads=1,
             parameters=0,
+            data=catalogue.described(config.dataset),
             metrics={"bound": -100.0, "reconstruction": -90.0, "rate": 10.0, "elbo": -100.0},
         )
         run.write_weights(card, build(config).state_dict(), torch.float32)

@@ -83,11 +83,12 @@ class DataSet:
 def load(name: str) -> DataSet:
     """Read a data set from disk, never from the network.
 
-    Raise DataMissing or DataDamaged with the file or folder and the remedy.
+    Raise DataMissing or DataDamaged with the file or folder and the remedy, ConfigError for what cannot be a name.
 
     >>> len(load("digits").train), load("digits").test.images.dtype
     (1257, torch.uint8)
     """
+    catalogue.require_here(name)
     if name == EMBEDDED:
         return _digits()
     if name not in CLASS:
@@ -149,7 +150,6 @@ def _digits() -> DataSet:
 
 
 def _sealed(name: str) -> DataSet:
-    catalogue.require_here(name)
     stored = sealed.read(name)
     train, validation, test = (
         Split(torch.from_numpy(images), torch.from_numpy(labels).long()) for images, labels in stored.splits.values()

@@ -194,7 +194,7 @@ def _fault(sealed: Sealed) -> str:
 
 def _narrow(labels: np.ndarray) -> np.ndarray:
     """Return labels as uint8 if they are integers of this range, otherwise unchanged."""
-    fitting = labels.dtype.kind in "iu" and labels.size and 0 <= labels.min() and labels.max() < MOST_CLASSES
+    fitting = labels.dtype.kind in "iu" and labels.size and labels.min() >= 0 and labels.max() < MOST_CLASSES
     return labels.astype(np.uint8) if fitting else labels
 
 
