@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from cvae_core.config.descriptions import LONGEST_NAME
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.made.font_tables import Tables
 
 SUFFIXES = (".ttf", ".otf", ".ttc")
 LARGEST_FILE = 64 * 2**20
+LICENCE = 120  # characters of a licence that are kept
 PACKAGES = "fonts-dejavu and fonts-liberation"  # of Debian
 COLOUR_PACKAGE = "fonts-noto-color-emoji"
 
@@ -72,7 +72,7 @@ def licences(fonts: Sequence[Font]) -> str:
     """Return one text with the families of fonts and the beginning of the licence that their files state."""
     families: dict[str, list[str]] = {}
     for family, licence in {font.family: font.licence for font in reversed(fonts)}.items():
-        stated = textwrap.shorten(licence, LONGEST_NAME, placeholder=" …") or "no licence stated"
+        stated = textwrap.shorten(licence, LICENCE, placeholder=" …") or "no licence stated"
         families.setdefault(stated, []).append(family)
     return "; ".join(sorted(f"{', '.join(sorted(names))}: {stated}" for stated, names in families.items()))
 
