@@ -1,6 +1,8 @@
-"""Make the shipped data sets of letters: `python -m benchmarks.letters FOLDER …`, with the folders of DejaVu and Liberation.
+"""Make the shipped data sets of letters: `python -m benchmarks.letters FONTS …`, with fonts whose licences allow it.
 
-The sets are stored in cvae_core/data/sets/. The same versions of the fonts and of FreeType give the same images.
+The shipped sets were drawn with DejaVu Sans, Sans Mono and Serif (Debian: fonts-dejavu, the files DejaVuS*.ttf) and with
+Inter (fonts-inter-variable). The sets are stored in cvae_core/data/sets/. The same versions of the fonts and of FreeType give
+the same images. NOTICE names the fonts.
 """
 
 import os
@@ -20,15 +22,15 @@ SETS = {  # number of images: both sets together have less than 2 MB
 }
 
 
-def main(folders: Sequence[str]) -> None:
+def main(places: Sequence[str]) -> None:
     """Replace the shipped sets."""
-    if not folders:
+    if not places:
         sys.exit(__doc__)
     for name, usual in SETS.items():
         shutil.rmtree(catalogue.SHIPPED / name, ignore_errors=True)
         with tempfile.TemporaryDirectory() as empty:
             os.environ["CVAE_DATA"] = empty
-            replace(usual, fonts=tuple(map(Path, folders)))()
+            replace(usual, fonts=tuple(map(Path, places)))()
             shutil.move(catalogue.added_folder() / name, catalogue.SHIPPED / name)
 
 
