@@ -129,7 +129,14 @@ def test_without_a_colour_font_a_sentence_names_the_package(tmp_path: Path) -> N
 
 def test_licences_name_each_family_once() -> None:
     font = fonts.Font(
-        path=Path("a.ttf"), family="A", style="Bold", licence="Free of charge", weight=700, width=100, slant=0, serif=None
+        path=Path("a.ttf"),
+        family="A",
+        style="Bold",
+        licence="Free of charge",
+        weight=700,
+        width=100,
+        slant=0,
+        serif=None,
     )
     others = [replace(font, style="Book"), replace(font, family="B"), replace(font, family="C", licence="")]
     assert fonts.licences([font, *others]) == "A, B: Free of charge; C: no licence stated"

@@ -126,3 +126,15 @@ def test_emoji_of_a_colour_font() -> None:
 def test_no_emoji_is_in_two_classes() -> None:
     codes = [code for blocks in emoji.CLASSES.values() for first, last in blocks for code in range(first, last + 1)]
     assert len(set(codes)) == len(codes)
+
+
+def test_fonts_without_a_character_and_fonts_of_symbols_are_left_out(
+    found: tuple[fonts.Font, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = [found[0].path]
+    assert found[0] in fonts.outlines("AB", place)
+    with pytest.raises(SourceRefused, match="has all of the characters"):
+        fonts.outlines("A\U000f1234", place)  # of the private use area
+    monkeypatch.setattr("cvae_core.sources.made.font_tables.Tables.is_symbols", True)
+    with pytest.raises(SourceRefused, match="has all of the characters"):
+        fonts.outlines("AB", place)
