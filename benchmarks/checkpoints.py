@@ -42,7 +42,7 @@ RUNS = {
     "quadrant-any": "quadrant --visible any --epochs 60",
     # Small networks, and few stages (`SPARSE`): the two runs have less than 3 MB. `benchmarks.letters` makes the data sets.
     "letters-label": "label --dataset letters --width 64",
-    "letters-colour-label": "label --dataset letters-colour --width 64 --epochs 800",
+    "letters-colour-label": "label --dataset letters-colour --width 64 --epochs 800 --learning-rate 0.006",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
     "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
     "quadrant-3-ladder": "quadrant --visible 3 --preset ladder --epochs 20",
