@@ -3,6 +3,10 @@
 Commands write into the lab's folders and use the processor, so they need the same permission as training.
 """
 
+import contextlib
+import os
+import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -17,10 +21,13 @@ from app.display import elements
 from app.text.plain_text import Markdown, plain
 from app.widgets import permission
 from cvae_core.data import datasets
-from cvae_core.errors import NotWritable
+from cvae_core.errors import NotStarted, NotWritable
 from cvae_core.system import processes
 
 POLL = "1s"
+BUSY = "Another command is running for a visitor. Try again when it has finished."
+LAST = 4096  # bytes of the output that are read while a command runs
+_COUNT = re.compile(r"(\d[\d,]*)(?: of |/)(\d[\d,]*)")  # as commands report their progress: 300 of 1,200, or 3/10
 _ONE_AT_A_TIME = threading.Lock()  # held while a command is started
 
 
@@ -43,6 +50,22 @@ class Work:
         return time.monotonic() - self.started
 
     @property
+    def last_line(self) -> str:
+        """Return the last line of the output so far, or an empty text."""
+        size = os.fstat(self.said.fileno()).st_size
+        end = os.pread(self.said.fileno(), LAST, max(0, size - LAST))  # the process writes at the position of the file
+        lines = re.split(r"[\r\n]+", end.decode(errors="replace").strip())
+        return lines[-1].strip()
+
+    @property
+    def share(self) -> float:
+        """Return the completed fraction by the last line of the output, 0 if it has none."""
+        if found := _COUNT.search(self.last_line):
+            done, whole = (int(number.replace(",", "")) for number in found.groups())
+            return min(1.0, done / max(1, whole))
+        return 0.0
+
+    @property
     def fault(self) -> str | None:
         """Return the error message, the last line of the output, or None if the command succeeded."""
         if self.process.returncode == 0:
@@ -50,6 +73,11 @@ class Work:
         self.said.seek(0)
         lines = self.said.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "The command failed without a message."
+
+    def cancel(self) -> None:
+        """End the process and those that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
 
 
 @st.cache_resource
@@ -71,9 +99,7 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
             st.progress(min(0.99, share), text=plain(text))
             return
         if work:
-            _works().pop(purpose, None)
-            fault = work.fault
-            work.said.close()
+            fault = outcome(purpose)
             if fault is None:
                 st.rerun()
             st.error(plain(fault), icon=":material/error:")
@@ -83,10 +109,54 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
             with elements.sentences():
                 if _begun(purpose, arguments):
                     st.rerun()
-                st.info("Another command is running for a visitor. Try again when it has finished.")
+                st.info(BUSY)
 
     work = _works().get(purpose)
     st.fragment(panel, run_every=POLL if work and work.running else None)()
+
+
+def start(purpose: str, *arguments: str) -> None:
+    """Run `python -m cvae_core` with `arguments`; raise NotStarted if that is not permitted or another command is running."""
+    if not permission.may_train():
+        raise NotStarted(f"Not permitted: enable training with {permission.VARIABLE}=on.")
+    if not _begun(purpose, arguments):
+        raise NotStarted(BUSY)
+
+
+def is_known(purpose: str) -> bool:
+    """Return whether a command runs, or has ended and its outcome was not asked for."""
+    return purpose in _works()
+
+
+def outcome(purpose: str) -> str | None:
+    """Forget a command that has ended; return its error message, or None if it succeeded."""
+    work = _works().pop(purpose, None)
+    if work is None:
+        return None
+    fault = work.fault
+    work.said.close()
+    return fault
+
+
+def follow(purpose: str, words: Markdown) -> bool:
+    """Show the progress of a running command with a button that cancels it, and rerun the page at its end.
+
+    Return whether the command is running.
+    """
+
+    def panel() -> None:
+        work = _works().get(purpose)
+        if work is None or not work.running:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(work.share, text=f"{words}: {plain(work.last_line or 'starting')}", width="stretch")
+            if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}") and permission.may_train():
+                work.cancel()
+
+    if (work := _works().get(purpose)) is None or not work.running:
+        return False
+    st.fragment(panel, run_every=POLL)()
+    return True
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
