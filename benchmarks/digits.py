@@ -8,8 +8,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from cvae_core.data.centring import BOX, centred
+from cvae_core.data.centring import centred
 from cvae_core.data.datasets import DIGITS
+
+BOX, SIDE = 20, 28  # as in MNIST
 
 
 def framed() -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +23,7 @@ def framed() -> tuple[np.ndarray, np.ndarray]:
     near, far = 3 * apart**3 - 50 * apart**2 + 2000, 4000 - 800 * apart + 50 * apart**2 - apart**3
     cubic = np.where(apart < 10, near, np.where(apart < 20, far, 0))  # Keys (1981): cubic convolution, times 2000
     large = ((cubic @ small @ cubic.T * 255 + 8 * 2000**2) // (16 * 2000**2)).clip(0, 255)  # (N, 20, 20)
-    images = np.stack([centred(ink) for ink in large])
+    images = np.stack([centred(ink, SIDE) for ink in large])
     rest, test = train_test_split(np.arange(len(labels)), test_size=360, stratify=labels, random_state=0)
     train, validation = train_test_split(rest, test_size=180, stratify=labels[rest], random_state=0)
     order = np.concatenate([train, validation, test])

@@ -1,7 +1,7 @@
 """The public interface for notebooks. Import its names from the package: `from cvae_core import load, draw, grid`.
 
-Images are float32 tensors (…, 784) of intensities in [0, 1], where 1 is ink. Likelihoods are in nats per image. Every mistake
-raises a `LabError` whose message says what was wrong and what to do.
+Images are float32 tensors (…, values) of intensities in [0, 1], where 1 is ink in grey drawings. Likelihoods are in nats per
+image. Every mistake raises a `LabError` whose message says what was wrong and what to do.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
-from cvae_core.config.presets import configure as configure
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS, Condition, chosen, condition
+from cvae_core.data.conditions import Condition, chosen, condition
 from cvae_core.data.datasets import DataSet, Rows, Split
-from cvae_core.data.masks import PIXELS, flags
+from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
 from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import (  # noqa: F401
@@ -96,7 +96,7 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 def load_data(name: str) -> DataSet:
     """Return a data set on this machine: "digits", "mnist", "fashion" or "kmnist". Only digits needs no download.
 
-    It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, 784). Raises
+    It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, values). Raises
     ConfigError, DataMissing, DataDamaged.
 
     >>> load_data("digits").test.intensities([0, 1, 2]).shape
@@ -176,17 +176,18 @@ def score(
 def draw(
     model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: Positive = 8, seed: int = 0
 ) -> Tensor:
-    """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, 784).
+    """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, values).
 
-    N is the number of labels, by default all ten; a VAE takes no labels, and its N is 1. Row i has the same base noise
-    under every label: the same style. Raises ConfigError for a model conditioned on pixels, and for labels outside 0 … 9.
+    N is the number of labels, by default all classes; a VAE takes no labels, and its N is 1. Row i has the same base noise
+    under every label: the same style. Raises ConfigError for a model conditioned on pixels, and for labels that do not exist.
     """
     if not model.config.given and labels is not None:
         raise ConfigError("This model is not conditioned on labels: leave them out.")
-    usual = torch.arange(LABELS if model.config.given else 1)
+    classes = model.config.classes
+    usual = torch.arange(classes if model.config.given else 1)
     given = usual if labels is None else torch.as_tensor(labels).reshape(-1)
-    if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= LABELS)).any()):
-        raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {LABELS - 1}.")
+    if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= classes)).any()):
+        raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {classes - 1}.")
     return _means(model, chosen(model.config, given.long()), noise.normal((count, 1, model.latent), seed, "samples"))
 
 
@@ -194,7 +195,7 @@ def draw(
 def complete(
     model: ConditionalVAE, images: Tensor, count: Positive = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
-    """Draw samples from a model that is conditioned on images, such as a quadrant model: (count, N, 784) for images (N, 784).
+    """Draw samples from a model that is conditioned on images (N, values), such as a quadrant model: (count, N, values).
 
     A quadrant model reads only the visible quadrants. They are copied; hidden pixels are means of p(x | z, c) with
     z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
@@ -207,7 +208,7 @@ def complete(
         raise ConfigError(f"A {model.config.flavour} model is not conditioned on pixels: use draw instead of complete.")
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
-    intensities.require_images(images)
+    intensities.require_images(images, model.config.shape)
     c = condition(model.config, images, None, None if visible is None else flags(visible))
     return _means(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
@@ -222,7 +223,7 @@ def grid(
     visible: str | None = None,
     scale: Scale = 3,
 ) -> Image.Image:
-    """Arrange images (N, 784) in a row, or (R, C, 784) in a table, or a sheet of `recipes`; return the picture.
+    """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
     Intensities are floats in [0, 1] or uint8 ink. `rows` and `columns` are labels, `visible` tints the visible quadrants
     (a sheet has its own tints), `scale` is the width of an image's pixel. Raises ConfigError.
@@ -231,9 +232,11 @@ def grid(
         ink, papers = images
     else:
         table = images[None] if images.ndim == 2 else images
-        if table.ndim != 3 or table.shape[-1] != PIXELS:
+        shape = Shape.of_values(table.shape[-1])
+        if table.ndim != 3 or shape is None:
             raise ConfigError(
-                f"Images cannot have the shape {tuple(images.shape)}: give (N, {PIXELS}) or (R, C, {PIXELS})."
+                f"Images cannot have the shape {tuple(images.shape)}: give (N, values) or (R, C, values), with as "
+                "many values as an image of a data set has."
             )
         if table.dtype != torch.uint8:
             intensities.require_intensities(table)
@@ -243,7 +246,9 @@ def grid(
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
     if visible is not None:
-        papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1))
+        shape = Shape.of_values(ink.shape[-1])
+        assert shape is not None
+        papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1), shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption)
 
 

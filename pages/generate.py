@@ -8,7 +8,6 @@ from app.live import latent_sliders
 from app.views import generate_digits, generate_samples
 from app.widgets import controls, run_pickers
 from cvae_core.data import noise
-from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import LabelCVAE
@@ -27,7 +26,7 @@ with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
 side, picture = presenter.stage()
 with side:
-    digit = controls.digit((*map(str, range(LABELS)), generate_digits.ALL))
+    digit = controls.digit((*map(str, runs.labels(chosen)), generate_digits.ALL))
 with st.sidebar:
     noise_seed = controls.seed()
     slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()

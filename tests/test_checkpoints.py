@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.checkpoints import CURVES, ILLUSTRATIONS, JUDGED, RUNS, SCORED, with_verdict
 from cvae_core.cli import main
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets
 from cvae_core.evaluation.classifier import accuracy, load_classifier
@@ -134,7 +135,7 @@ def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
 
 @pytest.mark.mnist
 def test_the_classifier_reads_real_test_digits() -> None:
-    assert accuracy(load_classifier("mnist", CHECKPOINTS), datasets.load("mnist").test) >= 0.993
+    assert accuracy(load_classifier(BUILT_IN["mnist"], CHECKPOINTS), datasets.load("mnist").test) >= 0.993
 
 
 @pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1", "digits-baseline-1"])

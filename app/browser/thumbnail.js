@@ -10,6 +10,7 @@ class Thumbnail {
   constructor(root) {
     this.root = root;
     this.pen = root.querySelector("canvas").getContext("2d");
+    this.pen.canvas.width = this.pen.canvas.height = SIDE;
     this.heard = new WeakMap(); // by chart, its `on` method, which Plotly replaces when it recreates the chart
     this.moved = (event) => this.follow(event);
     this.pressed = ({ target }) => {

@@ -63,7 +63,10 @@ def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
     rows = c.labels != label
     x, own, epsilon = x[rows], c.labels[rows], epsilon[:, rows]
     with torch.inference_mode():
-        terms = [elbo(model, x, labelled(given), epsilon) for given in (own, torch.full_like(own, label))]
+        terms = [
+            elbo(model, x, labelled(given, model.config.classes), epsilon)
+            for given in (own, torch.full_like(own, label))
+        ]
     return _cost(terms[0]), _cost(terms[1])
 
 

@@ -14,7 +14,7 @@ from app.cached import histories, runs
 from app.cached.runs import RunKey
 from cvae_core.config.flavours import Config
 from cvae_core.data import masks
-from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import Split
 from cvae_core.evaluation import sample_quality
@@ -87,7 +87,7 @@ class Walk:
     @property
     def scale(self) -> int:
         """Return the scale for slides."""
-        return grid.slide_scale(len(self.figure.sheet.images))
+        return grid.slide_scale(self.figure.sheet.images)
 
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF."""
@@ -158,12 +158,12 @@ class Strip:
 
     key: RunKey
     part: replay.Part
-    digits: Sequence[int] = recipes.ALL_LABELS
+    shown: Sequence[int] | None = None
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
 
     def draw(self, scale: int) -> Image.Image:
         """Draw a row per digit and a column per stage."""
-        return replay.strip(*_stages(self.key, scale), part=self.part, digits=self.digits)
+        return replay.strip(*_stages(self.key, scale), part=self.part, shown=self.shown)
 
     @property
     def facts(self) -> dict[str, object]:
@@ -175,7 +175,7 @@ class Strip:
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         given = _stages_in_words(self.key, scale)
-        shown = f", digits={self.digits!r}" if self.digits != recipes.ALL_LABELS else ""
+        shown = "" if self.shown is None else f", shown={self.shown!r}"
         return _code(self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}).save({file!r})")
 
 
@@ -257,5 +257,5 @@ def _readings(
 
 
 def one_of_each(key: RunKey) -> tuple[int, ...]:
-    """Return the first test index of each label among a run's images."""
-    return tuple(first_of_each_label(runs.images(key).test).tolist())
+    """Return the first test index of each label among a run's images, for at most ten labels."""
+    return tuple(shown_rows(runs.images(key).test, runs.config(key).classes).tolist())

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.text.plain_text import Markdown, code, plain
+from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets
@@ -127,6 +128,16 @@ def config(key: RunKey) -> Config:
     return card(key).config
 
 
+def description(key: RunKey) -> Description:
+    """Return the description of a run's data set, which need not be on this machine."""
+    return card(key).description
+
+
+def labels(key: RunKey) -> tuple[int, ...]:
+    """Return all labels of a run's data set."""
+    return tuple(range(config(key).classes))
+
+
 def rates(key: RunKey) -> Sequence[float]:
     """Return the mean rate of each unit of z in nats; zeros while a run is still training."""
     found = card(key)
@@ -154,8 +165,8 @@ def _dataset(name: str, fingerprint: str | None) -> DataSet:
 
 
 @st.cache_resource(show_spinner="Reading the classifier …")
-def _classifier(dataset: str, images: str, changed: int) -> Classifier:
-    return load_classifier(dataset, runs.default_root(), images)
+def _classifier(dataset: str, images: str, changed: int, _data: Description) -> Classifier:
+    return load_classifier(_data, runs.default_root(), images)
 
 
 def classifier(key: RunKey) -> Classifier | None:
@@ -167,7 +178,7 @@ def classifier(key: RunKey) -> Classifier | None:
     path = classifier_path(found.config.dataset, runs.default_root())
     if not path.exists():
         return None
-    return _classifier(found.config.dataset, found.data_fingerprint, path.stat().st_mtime_ns)
+    return _classifier(found.config.dataset, found.data_fingerprint, path.stat().st_mtime_ns, found.description)
 
 
 def images(key: RunKey) -> DataSet:

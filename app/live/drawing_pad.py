@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +16,16 @@ from app.display import url_state
 from app.display.url_forms import Form, one_of, packed, unpacked
 from app.live import live_decoder
 from app.widgets import controls
+from cvae_core.config.descriptions import Shape
 from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
-from cvae_core.data.conditions import LABELS
-from cvae_core.data.masks import PIXELS, SIDE, flags
+from cvae_core.data.masks import flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
 PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test digit whose quadrants can be hidden
 LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
-_INK = "ink"  # in the session and in the address: the drawing, 784 bytes
+_INK = "ink"  # in the session and in the address: the drawing, a byte per value
 _GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
 _REOPENED = "reopened"  # in the session: the whole page must rerun
 ANSWERS = 10
@@ -48,14 +49,14 @@ class Quadrants(NamedTuple):
 def pad(
     key: RunKey, quadrants: Quadrants | None = None, seed: int = 0, pixels: Shown = "means", live: bool = False
 ) -> np.ndarray:
-    """Show the pad, with live completions by a run if `live`; return the drawing, (784,) uint8."""
+    """Show the pad, with live completions by a run if `live`; return the drawing, (values,) uint8."""
 
     def reopened() -> None:
         if quadrants is not None:
             quadrants.choose(live_decoder.news(PAD, "visible"))
             st.session_state[_REOPENED] = True
 
-    epsilons: list[list[float]] = []
+    shape, epsilons = runs.config(key).shape, list[list[float]]()
     if live:
         live_decoder.send(key)
         latents = runs.config(key).latents
@@ -63,23 +64,23 @@ def pad(
     _pad(
         key=PAD,
         data={
-            **_sheet(ink(), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
+            **_sheet(ink(shape), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
             "network": live_decoder.network_name(key) if live else None,
             "epsilons": epsilons,
-            "thresholds": encoded(recipes.thresholds(len(epsilons) + 1, seed)) if pixels == "ink" else None,
+            "thresholds": encoded(recipes.thresholds(shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
             "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         },
-        on_ink_change=lambda: take(live_decoder.news(PAD, "ink")),
+        on_ink_change=lambda: take(live_decoder.news(PAD, "ink"), shape),
         on_visible_change=reopened,
     )
     if st.session_state.pop(_REOPENED, False):
         st.rerun()
     _tools(key)
-    return ink()
+    return ink(shape)
 
 
 def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
-    """Show the test digit (784,) uint8 with a number; a click shows or hides a quadrant."""
+    """Show the test digit (values,) uint8 with a number; a click shows or hides a quadrant."""
     _pad(
         key=QUADRANT_BUTTONS,
         data={
@@ -91,26 +92,29 @@ def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> No
     )
 
 
-def ink() -> np.ndarray:
-    """Return what the visitor has drawn, (784,) uint8."""
-    return url_state.kept(_INK, Form(_read, lambda drawn: [packed(drawn.tobytes())]), np.zeros(PIXELS, np.uint8))
+def ink(shape: Shape) -> np.ndarray:
+    """Return what the visitor has drawn, (values,) uint8; an empty drawing if it was made for another shape."""
+    form = Form(partial(_read, shape), lambda drawn: [packed(drawn.tobytes())])
+    drawn = url_state.kept(_INK, form, np.zeros(shape.values, np.uint8))
+    return drawn if len(drawn) == shape.values else np.zeros(shape.values, np.uint8)
 
 
-def _read(texts: Sequence[str]) -> np.ndarray | None:
-    """Return the drawing in an address, (784,) uint8, or None if it is invalid."""
-    raw = unpacked(texts[-1], PIXELS)
+def _read(shape: Shape, texts: Sequence[str]) -> np.ndarray | None:
+    """Return the drawing in an address, (values,) uint8, or None if it is invalid."""
+    raw = unpacked(texts[-1], shape.values)
     return None if raw is None else np.frombuffer(raw, np.uint8)
 
 
-def label(default: int = 0) -> int:
+def label(key: RunKey, default: int = 0) -> int:
     """Let the visitor choose the label of the drawing."""
-    key = url_state.bound(LABEL, one_of(range(LABELS)), default)
-    return controls.or_default(st.selectbox("Its label", range(LABELS), key=key), default)
+    labels = range(runs.config(key).classes)
+    bound = url_state.bound(LABEL, one_of(labels), default)
+    return controls.or_default(st.selectbox("Its label", labels, key=bound), default)
 
 
-def chosen_label() -> int:
+def chosen_label(key: RunKey) -> int:
     """Return the label of the drawing, also where its control is hidden."""
-    return url_state.kept(LABEL, one_of(range(LABELS)), 0)
+    return url_state.kept(LABEL, one_of(range(runs.config(key).classes)), 0)
 
 
 def source_of_digits(key: RunKey) -> str:
@@ -122,13 +126,13 @@ def source_of_digits(key: RunKey) -> str:
     return own if datasets.on_disk(own) else datasets.EMBEDDED
 
 
-def take(text: object) -> None:
-    """Store a drawing from the pad; ignore what is not 784 bytes in Base64: only a manipulated browser sends it."""
+def take(text: object, shape: Shape) -> None:
+    """Store a drawing from the pad; ignore what is not a byte per value in Base64: only a manipulated browser sends it."""
     try:
         raw = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except ValueError:  # characters that are not ASCII or not Base64
         return
-    if len(raw) == PIXELS:
+    if len(raw) == shape.values:
         st.session_state[_INK] = np.frombuffer(raw, np.uint8)
 
 
@@ -144,6 +148,7 @@ def _sheet(image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[s
 
 def _tools(key: RunKey) -> None:
     """Show buttons to centre the drawing as in MNIST, and to replace it by a test digit."""
+    shape = runs.config(key).shape
     left, middle, right = st.columns(3, vertical_alignment="bottom")
 
     def give(drawing: np.ndarray) -> None:
@@ -152,9 +157,9 @@ def _tools(key: RunKey) -> None:
 
     left.button(
         "Centre",
-        on_click=lambda: give(framed(ink().reshape(SIDE, SIDE)).flatten()),
+        on_click=lambda: give(framed(ink(shape).reshape(shape.side, shape.side)).flatten()),
         icon=":material/center_focus_strong:",
-        disabled=not ink().any(),
+        disabled=not ink(shape).any(),
         width="stretch",
         help="Scale and move as in MNIST: longer side 20 pixels, centre of mass in the middle",
     )

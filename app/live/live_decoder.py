@@ -15,8 +15,6 @@ from app.cached import runs
 from app.cached.runs import RunKey
 from app.display import url_state
 from app.live import latent_sliders
-from cvae_core.data.conditions import LABELS
-from cvae_core.data.masks import SIDE
 from cvae_core.models.distributions import MAX_LOG_SCALE, MIN_LOG_SCALE
 from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
 from cvae_core.models.mlp import Body, ResidualBlock
@@ -46,11 +44,11 @@ def packed(model: VAE | QuadrantCVAE, name: str, recognition: bool = False) -> b
         bodies["recognition"] = model.recognition, model.recognition_head.linear, "recognition_head"
     header: dict[str, Any] = {
         "name": name,
-        "shape": (1, SIDE, SIDE),
+        "shape": model.config.shape.maps,
         "latent": model.latent,
-        "labels": LABELS if "label" in model.config.given else 0,
+        "labels": model.config.classes if "label" in model.config.given else 0,
         "pixels": model.pixels.tolist(),
-        "likelihood": "bernoulli",
+        "likelihood": model.config.likelihood,
         "prior": _prior(model),
         "logScale": (MIN_LOG_SCALE, MAX_LOG_SCALE),
         "inputs": _inputs(model),
@@ -118,7 +116,7 @@ def _prior(model: VAE | QuadrantCVAE) -> dict[str, object]:
     if not isinstance(model, LabelCVAE) or model.prior_table is None:
         return {"kind": "standard"}
     with torch.inference_mode():
-        prior = model.prior((torch.eye(LABELS),))
+        prior = model.prior((torch.eye(model.config.classes),))
     return {"kind": "table", "loc": prior.loc.tolist(), "scale": prior.scale.tolist()}
 
 
@@ -170,7 +168,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "network": name,
             "label": label,
             "plane": plane,
-            "labels": list(range(LABELS)),
+            "labels": list(range(runs.config(key).classes)),
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0) + url_state.opened(),
             "units": units,

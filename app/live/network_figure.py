@@ -15,7 +15,7 @@ from app.live import latent_sliders, live_decoder, network_code
 from app.live.latent_sliders import read_noise
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import name_of
-from cvae_core.data.masks import PROPER_SETS, SIDE, flags
+from cvae_core.data.masks import PROPER_SETS, flags
 from cvae_core.errors import ConfigError
 
 FIGURE = "networks"  # the component's key
@@ -44,7 +44,7 @@ def figure(key: RunKey, index: int) -> str | None:
             "subject": f"{key.name} {index}",
             "network": live_decoder.network_name(key, recognition=True),
             "model": model,
-            "shape": (1, SIDE, SIDE),
+            "shape": config.shape.maps,
             "x": flow.encoded(given.x),
             "label": given.label,
             "visible": given.visible,

@@ -36,7 +36,7 @@ def preview() -> None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
         return
     elements.explained(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
-    settings = {"labels": recipes.ALL_LABELS, "columns": STYLES, "seed": PREVIEW_SEED}
+    settings = {"labels": runs.labels(key), "columns": STYLES, "seed": PREVIEW_SEED}
     caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
     alt = f"{STYLES} z, each decoded with the labels 0 to 9"
     run_pictures.show(key, recipes.samples, settings, caption, "styles", alt)
@@ -148,7 +148,7 @@ def live(key: RunKey, digit: str, seed: int) -> None:
 def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
     """Show digits whose z are close to the chosen one."""
     elements.explained(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
-    labels = recipes.ALL_LABELS if digit == ALL else (label_of(digit),)
+    labels = runs.labels(key) if digit == ALL else (label_of(digit),)
     run_pictures.show(
         key,
         recipes.around,
@@ -158,14 +158,14 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
         "Digits for z close to the one that the sliders set",
     )
     with st.container(horizontal=True):
-        settings, caption = all_labels(there)
+        settings, caption = all_labels(key, there)
         figure = Figure(key, recipes.one_z, settings, f"{runs.label(key.name)}: {caption}")
         elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z with all labels")
 
 
-def all_labels(there: Place) -> tuple[dict[str, Any], str]:
+def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
     """Return the settings and the caption of one z with all ten labels."""
-    settings = {"epsilon": there.epsilon, "labels": recipes.ALL_LABELS, "columns": 5}
+    settings = {"epsilon": there.epsilon, "labels": runs.labels(key), "columns": 5}
     return settings, f"one z with all labels, {there.words}"
 
 
@@ -209,7 +209,7 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         drawn = drawing_pad.pad(key)
         left, right = st.columns(2, vertical_alignment="bottom")
         with left:
-            drawn_as = drawing_pad.label(label)
+            drawn_as = drawing_pad.label(key, label)
         right.button(
             "Use its style",
             on_click=lambda: move(figures.style(key, drawn.tobytes(), drawn_as)),
@@ -221,7 +221,7 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         if not drawn.any():
             elements.caption("Nothing is drawn yet, so there is no style to use.")
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
-            ten = recipes.one_z(runs.model(key), there.epsilon, recipes.ALL_LABELS, len(recipes.ALL_LABELS))
+            ten = recipes.one_z(runs.model(key), there.epsilon, runs.labels(key), runs.config(key).classes)
             elements.thumbnail(grid.grid(ten.images, scale=2), "The ten digits in the style of your drawing")
             elements.caption("All ten digits in its style. The sliders at the top of the page are set to its z.")
 
@@ -236,4 +236,6 @@ def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
         caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} for the z of the sliders"
         run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
     elements.heading("The same z with all ten labels")
-    run_pictures.show(key, recipes.one_z, *all_labels(there), "same-z", "One z decoded with all ten labels", scale=3)
+    run_pictures.show(
+        key, recipes.one_z, *all_labels(key, there), "same-z", "One z decoded with all ten labels", scale=3
+    )

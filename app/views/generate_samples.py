@@ -21,8 +21,8 @@ def samples(key: RunKey, digit: str, seed: int) -> None:
         elements.explained(
             "One row per label. Each column has one base noise $\\varepsilon$, so usually a similar style."
         )
-        settings = {"labels": recipes.ALL_LABELS, "columns": COLUMNS, "seed": seed}
-        rows = tuple(map(str, recipes.ALL_LABELS))
+        settings = {"labels": runs.labels(key), "columns": COLUMNS, "seed": seed}
+        rows = tuple(map(str, runs.labels(key)))
         run_pictures.show(key, recipes.samples, settings, caption, name, alt, scale=3, rows=rows)
     else:
         elements.explained(f"{ROWS * COLUMNS} draws of $z$ from the prior, decoded as a {plain(digit)}.")

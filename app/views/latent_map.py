@@ -21,10 +21,8 @@ from app.views.latent_points import Mapped
 from app.widgets import map_controls, map_selection, run_pickers
 from app.widgets.map_selection import BESIDE, MAP, Walk
 from cvae_core.data.centring import framed
-from cvae_core.data.masks import SIDE
 from cvae_core.evaluation.latent_space import USUAL, Layout, neighbours, placed
 from cvae_core.pictures import recipes
-from cvae_core.runs.checks import number_of_tests
 from cvae_core.training.verdicts import DEAD_RATE
 
 NEIGHBOURS = 8
@@ -84,7 +82,7 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
     selected: Sequence[int] = ()
     near: Sequence[int] = ()
     with fields, elements.sentences():
-        walk = map_selection.choose(embedding, number_of_tests(runs.config(key).dataset))
+        walk = map_selection.choose(embedding, runs.description(key).test)
     with elements.sentences():
         selected = map_selection.selection(image_set)
     caught = () if set(selected) == set(walk) else selected  # the ends of a walk have marks of their own
@@ -146,11 +144,12 @@ def drawing_placed(mapped: Mapped) -> tuple[np.ndarray | None, list[int]]:
 
     The drawing is centred first, as the images are on which the model was trained.
     """
-    drawn = drawing_pad.ink()
+    shape = runs.config(mapped.key).shape
+    drawn = drawing_pad.ink(shape)
     if not drawn.any():
         return None, []
-    label = drawing_pad.chosen_label() if "label" in runs.config(mapped.key).given else 0
-    ink = framed(drawn.reshape(SIDE, SIDE)).tobytes()
+    label = drawing_pad.chosen_label(mapped.key) if "label" in runs.config(mapped.key).given else 0
+    ink = framed(drawn.reshape(shape.side, shape.side)).tobytes()
     latents = recipes.encoded(runs.model(mapped.key), ink, label)
     return placed(mapped.embedding, latents.z[0, 0, : mapped.embedding.z.shape[1]].numpy(), NEIGHBOURS)
 

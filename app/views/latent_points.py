@@ -95,7 +95,7 @@ def draw(mapped: Mapped, near: Sequence[int]) -> None:
     elements.caption("The drawing is centred as MNIST's digits are before the model encodes it.")
     drawing_pad.pad(key)
     if "label" in runs.config(key).given:
-        drawing_pad.label()
+        drawing_pad.label(mapped.key)
     if near:
         labels = named(embedding, near)
         elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")

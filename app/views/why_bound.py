@@ -10,7 +10,7 @@ from app.display.url_forms import number
 from app.text import findings, glossary
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
-from cvae_core.data.masks import PIXELS
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import cross_entropy
@@ -19,7 +19,8 @@ from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import validate
 
-BETAS = (0.1, 0.4, 1, 4, PIXELS)  # of the runs that the first answer compares
+VALUES = BUILT_IN["mnist"].shape.values
+BETAS = (0.1, 0.4, 1, 4, VALUES)  # of the runs that the first answer compares
 COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
@@ -47,7 +48,7 @@ def sum_or_mean() -> None:
     elements.heading("Sum or mean over the pixels? And what is β?")
     elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
-        f"log-likelihood is averaged over {PIXELS} pixels but the rate is summed, the rate has {PIXELS} times its weight: "
+        f"log-likelihood is averaged over {VALUES} pixels but the rate is summed, the rate has {VALUES} times its weight: "
         "all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion falls by at "
         "least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be no bound."
     )
@@ -94,7 +95,7 @@ def sum_or_mean() -> None:
 
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples and reconstructions of a run."""
-    labels = {"labels": recipes.ALL_LABELS[::3], "columns": COLUMNS, "seed": SEED}
+    labels = {"labels": runs.labels(key)[::3], "columns": COLUMNS, "seed": SEED}
     elements.explained("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,

@@ -11,7 +11,6 @@ from app.live import latent_sliders
 from app.text import findings, glossary
 from app.views import code_snippets
 from app.widgets import controls, run_pickers, run_pictures
-from cvae_core.data.conditions import LABELS
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_fixing, with_unit_fixed
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import LabelCVAE
@@ -136,7 +135,7 @@ def without_the_label() -> None:
         key = run_pickers.flat_run("label", "label", "label")
         if key is None:
             return
-        label = int(controls.digit([str(digit) for digit in range(LABELS)]))
+        label = int(controls.digit([str(digit) for digit in runs.labels(key)]))
     config = runs.config(key)
     indices = figures.one_of_each(key)
     run_pictures.show(

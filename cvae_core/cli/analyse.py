@@ -219,7 +219,7 @@ class LearnClassifier(InRoot):
         if not self.other_images:
             require_published(self.dataset, dataset.fingerprint)
         files.require_writable(classifier.classifier_path(self.dataset, self.root))
-        for learned in classifier.learn(dataset.train):
+        for learned in classifier.learn(dataset.train, dataset.description):
             right = classifier.accuracy(learned.classifier, dataset.validation)
             print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
         path = classifier.store_classifier(learned.classifier, dataset, self.root)
@@ -237,7 +237,7 @@ class Judge(InRoot):
         run = find(self.run, self.root)
         with housekeeping.held(run, "judgement"):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
-            reader = classifier.load_classifier(dataset.name, self.root, dataset.fingerprint)
+            reader = classifier.load_classifier(dataset.description, self.root, dataset.fingerprint)
             files.require_writable(run.result_path(sample_quality.RESULTS))
             with ticking(f"judging {run.name}"):
                 findings = sample_quality.judge(model, dataset, reader)

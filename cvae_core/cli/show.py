@@ -16,8 +16,8 @@ from tyro.conf import Positional
 from cvae_core.cli.options import InRoot, RunName
 from cvae_core.config.model_names import model_name
 from cvae_core.data import datasets, intensities, noise
-from cvae_core.data.batches import first_of_each_label, held_out
-from cvae_core.data.conditions import LABELS, chosen
+from cvae_core.data.batches import held_out, shown_rows
+from cvae_core.data.conditions import chosen
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import table, table_formats
 from cvae_core.jobs import archive, control, housekeeping
@@ -31,6 +31,7 @@ from cvae_core.system.folders import in_root
 from cvae_core.system.printable import one_line
 from cvae_core.system.seeds import require_seed
 from cvae_core.system.type_checks import Between, require_fitting
+from cvae_core.training.validation import STAGE_ROWS
 
 GRID_COLUMNS = 8
 
@@ -153,16 +154,21 @@ class List(InRoot):
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     """Draw a row of samples per label, or a row of completions of each label's first test image."""
     card, model = run.card(), run.model()
-    epsilon = noise.normal((GRID_COLUMNS, LABELS, model.latent), seed, "samples")
-    if card.config.reads_images:
+    config = card.config
+    labels = torch.arange(min(config.classes, STAGE_ROWS) if config.given else STAGE_ROWS)
+    if config.reads_images:
         test = run.images().test
-        c = held_out(card.config, test, first_of_each_label(test))[1]
+        shown = shown_rows(test, config.classes, STAGE_ROWS)
+        c, labels = held_out(config, test, shown)[1], test.labels[shown]
     else:
-        c = chosen(card.config, torch.arange(LABELS))
-    papers = None if c.visible is None else figures.papers(c.visible)[:, None].repeat(GRID_COLUMNS, axis=1)
+        c = chosen(config, labels)
+    epsilon = noise.normal((GRID_COLUMNS, len(c), model.latent), seed, "samples")
+    papers = (
+        None if c.visible is None else figures.papers(c.visible, config.shape)[:, None].repeat(GRID_COLUMNS, axis=1)
+    )
     with torch.no_grad():
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [str(label) for label in range(LABELS)] if card.config.given else []
+    rows = [card.description.classes[label] for label in labels] if config.given else []
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
         intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption

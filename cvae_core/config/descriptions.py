@@ -6,6 +6,7 @@ an image, and a *pixel* is one position: a colour image has three values per pix
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -51,6 +52,11 @@ class Shape(NamedTuple):
     def usual_likelihood(self) -> LikelihoodName:
         """Return the default likelihood: Bernoulli for grey images, a distribution over 256 levels for colour images."""
         return "bernoulli" if self.channels == 1 else "discretised-logistic"
+
+    @classmethod
+    def of_values(cls, values: int) -> "Shape | None":
+        """Return the shape whose images have this number of values, or None. No two shapes have the same number."""
+        return next((shape for shape in map(cls._make, product(CHANNELS, SIDES)) if shape.values == values), None)
 
     def __str__(self) -> str:
         return f"{self.side}×{self.side} {'grey' if self.channels == 1 else 'colour'}"

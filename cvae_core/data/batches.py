@@ -4,22 +4,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import Split
-from cvae_core.data.masks import PROPER_SETS, SIDE
-from cvae_core.errors import DataDamaged
+from cvae_core.data.masks import PROPER_SETS
 from cvae_core.system.distributed import CPU
 
 HELD_OUT_SEED = 2015  # fixes the binary pixels of validation and test images, and their visible sets under `any`
 
 
 def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step: int) -> tuple[Tensor, Condition]:
-    """Return images (N, 784) and conditions of one training step, with newly sampled pixels and visible sets."""
+    """Return images (N, values) and conditions of one training step, with newly sampled pixels and visible sets."""
     x = split.intensities(rows)
     if config.shifts:
-        x = shifted(x, config.shifts, config.seed, epoch, step)
+        x = shifted(x, config.shape, config.shifts, config.seed, epoch, step)
     if config.pixels == "binarised":
         x = noise.binarise(x, config.seed, "pixels", epoch, step)
     visible = None
@@ -36,7 +36,7 @@ def guess_is_fixed(config: Config) -> bool:
 def held_out(
     config: Config, split: Split, rows: Tensor, visible: Tensor | None = None, *, device: torch.device = CPU
 ) -> tuple[Tensor, Condition]:
-    """Return images (N, 784) and conditions of a validation or test split. They depend on the indices of the images only."""
+    """Return images (N, values) and conditions of a validation or test split. They depend on the images' indices only."""
     x = split.intensities(rows)
     if config.pixels == "binarised":
         drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
@@ -46,23 +46,27 @@ def held_out(
     return x.to(device), condition(config, x, split.labels[rows], visible).to(device)
 
 
-def shifted(x: Tensor, share: float, seed: int, *stream: int | str) -> Tensor:
-    """Shift a share of images (N, 784) by up to one pixel in each direction. Pixels outside the frame are dropped."""
+def shifted(x: Tensor, shape: Shape, share: float, seed: int, *stream: int | str) -> Tensor:
+    """Shift a share of images (N, values) by up to one pixel in each direction. Pixels outside the frame are dropped."""
     moved = noise.uniform((len(x),), seed, "moved", *stream) < share
     ways = noise.integers(9, len(x), seed, "ways", *stream)
-    wide = SIDE + 2  # the frame with a margin of one pixel
+    side, wide = shape.side, shape.side + 2  # without and with a margin of one pixel
     places = torch.arange(wide**2).reshape(wide, wide)
     offsets = [(down, right) for down in range(3) for right in range(3)]
-    windows = torch.stack([places[down : down + SIDE, right : right + SIDE] for down, right in offsets])
+    windows = torch.stack([places[down : down + side, right : right + side] for down, right in offsets])
     chosen = windows.flatten(1)[torch.where(moved, ways, 4)]  # the fifth window is the middle one
-    return F.pad(x.unflatten(-1, (SIDE, SIDE)), (1, 1, 1, 1)).flatten(1).gather(1, chosen)
+    framed = F.pad(x.unflatten(-1, shape.maps), (1, 1, 1, 1)).flatten(2)
+    return framed.gather(2, chosen[:, None].expand(-1, shape.channels, -1)).flatten(1)
 
 
-def first_of_each_label(split: Split) -> Tensor:
-    """Return the indices of a split's first image of each label, (10,)."""
-    found = [(split.labels == label).nonzero()[:1, 0] for label in range(10)]
-    if missing := [label for label, rows in enumerate(found) if not len(rows)]:
-        raise DataDamaged(
-            f"No test image is labelled {missing[0]}: the files do not belong to this data set. Replace them."
-        )
-    return torch.cat(found)
+def shown_rows(test: Split, classes: int, most: int = 10) -> Tensor:
+    """Return the indices of at most `most` test images for pictures.
+
+    These are the first image of each class, in the order of the classes, then further images in their own order. Classes
+    without a test image are left out.
+    """
+    firsts = [(test.labels == label).nonzero()[:1, 0] for label in range(classes)]
+    first = torch.cat(firsts)[:most]
+    others = torch.ones(len(test), dtype=torch.bool)
+    others[first] = False
+    return torch.cat([first, others.nonzero()[: most - len(first), 0]])

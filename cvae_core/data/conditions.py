@@ -7,21 +7,20 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.intensities import require_images
-from cvae_core.data.masks import PIXELS, flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
-
-LABELS = 10
 
 
 @dataclass(frozen=True)
 class Condition:
     """Hold the condition of N images: nothing, their labels, or the pixels of their visible quadrants.
 
-    `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, 784) intensities, zero in hidden quadrants.
-    `guess` (N, 784) is the completion by a baseline if it has already been computed, else None.
+    `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, values) intensities, zero in hidden quadrants.
+    `guess` (N, values) is the completion by a baseline if it has already been computed, else None.
     """
 
     count: int
@@ -47,7 +46,7 @@ class Condition:
 
 
 def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor | None = None) -> Condition:
-    """Return the condition that a configuration uses, from images x (N, 784) and their labels (N,).
+    """Return the condition that a configuration uses, from images x (N, values) and their labels (N,).
 
     `visible`, flags (4,) or (N, 4), gives the visible quadrants if the model accepts any set. By default the
     configuration's own set is used.
@@ -58,9 +57,10 @@ def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor 
             case "label":
                 if labels is None:
                     raise ConfigError("This model needs the labels of the images: pass labels, one per image.")
-                c = replace(c, labels=labelled(labels).labels)
+                c = replace(c, labels=labelled(labels, config.classes).labels)
             case "pixels":
-                seen = quadrants_of(x, flags(config.visible_set or "") if visible is None else visible)
+                shown = flags(config.visible_set or "") if visible is None else visible
+                seen = quadrants_of(x, shown, config.shape)
                 c = replace(c, visible=seen.visible, pixels=seen.pixels)
             case _:
                 assert_never(part)
@@ -71,7 +71,7 @@ def chosen(config: Config, labels: Tensor) -> Condition:
     """Return the condition of N chosen labels (empty if the model has none); raise ConfigError if the model needs images."""
     if config.reads_images:
         raise ConfigError(f"This {config.flavour} model is conditioned on images: use complete instead of draw.")
-    return condition(config, torch.empty(len(labels), PIXELS, device="cpu"), labels)
+    return condition(config, torch.empty(len(labels), config.shape.values, device="cpu"), labels)
 
 
 def nothing(count: int) -> Condition:
@@ -79,19 +79,19 @@ def nothing(count: int) -> Condition:
     return Condition(count)
 
 
-def labelled(labels: Tensor) -> Condition:
-    """Return the condition for labels (N,), int64; raise ConfigError if one is not a digit."""
-    if not torch.compiler.is_compiling() and not bool(((labels >= 0) & (labels < LABELS)).all()):
+def labelled(labels: Tensor, classes: int) -> Condition:
+    """Return the condition for labels (N,), int64; raise ConfigError if one is not between 0 and classes − 1."""
+    if not torch.compiler.is_compiling() and not bool(((labels >= 0) & (labels < classes)).all()):
         low, high = labels.min(), labels.max()
-        raise ConfigError(f"Labels cannot range from {low} to {high}: they must lie between 0 and {LABELS - 1}.")
+        raise ConfigError(f"Labels cannot range from {low} to {high}: they must lie between 0 and {classes - 1}.")
     return Condition(len(labels), labels=labels)
 
 
-def quadrants_of(images: Tensor, visible: Tensor) -> Condition:
-    """Return the condition for images (N, 784) and flags of visible quadrants, (4,) or (N, 4). Hidden pixels are set to 0.
+def quadrants_of(images: Tensor, visible: Tensor, shape: Shape) -> Condition:
+    """Return the condition for images (N, values) and flags of visible quadrants, (4,) or (N, 4). Hidden pixels are set to 0.
 
     Raise ImagesRefused if a pixel, visible or hidden, is not an intensity in [0, 1].
     """
-    require_images(images)
+    require_images(images, shape)
     visible = visible.to(images.device).expand(len(images), len(NAMES))
-    return Condition(len(images), visible=visible, pixels=images * pixel_mask(visible))
+    return Condition(len(images), visible=visible, pixels=images * visible_values(visible, shape))

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.data import download as vision
 from cvae_core.data import fingerprints, raw_files
-from cvae_core.data.masks import PIXELS
 from cvae_core.data.raw_files import CLASS, known, raw
 from cvae_core.data.raw_files import EMBEDDED as EMBEDDED  # re-exported for callers of `load`
 from cvae_core.data.raw_files import NAMES as NAMES
@@ -40,7 +40,7 @@ Rows = slice | Tensor | Sequence[int]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Hold images, uint8 (N, 784), row by row from the top, 255 is ink, and labels, int64 (N,), 0 … 9."""
+    """Hold images, uint8 (N, values), and labels, int64 (N,). In grey drawings, 255 is ink."""
 
     images: Tensor
     labels: Tensor
@@ -49,7 +49,7 @@ class Split:
         return len(self.labels)
 
     def intensities(self, rows: Rows = slice(None)) -> Tensor:
-        """Return the images of some rows as float32 (n, 784) in [0, 1]."""
+        """Return the images of some rows as float32 (n, values) in [0, 1]."""
         return self.images[rows].to(torch.float32).div_(255)
 
     def part(self, rows: Rows) -> "Split":
@@ -61,11 +61,16 @@ class Split:
 class DataSet:
     """Hold the three splits of a data set and the SHA-256 digest of their content."""
 
-    name: str
+    description: Description
     train: Split
     validation: Split
     test: Split
     fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """Return the name of the data set."""
+        return self.description.name
 
     def split(self, name: str) -> Split:
         """Return the split "train", "validation" or "test"; raise ConfigError for any other name."""
@@ -88,7 +93,7 @@ def load(name: str) -> DataSet:
     contents = raw_files.read(name)
     splits = (
         Split(
-            torch.frombuffer(images, dtype=torch.uint8).reshape(-1, PIXELS),
+            torch.frombuffer(images, dtype=torch.uint8).reshape(len(labels), -1),
             torch.frombuffer(labels, dtype=torch.uint8).long(),
         )
         for images, labels in fingerprints.split(contents).values()
@@ -136,7 +141,7 @@ def downloaded_bytes(name: str) -> int:
 def _digits() -> DataSet:
     with np.load(DIGITS, allow_pickle=False) as stored:
         images, labels = torch.from_numpy(stored["images"]), torch.from_numpy(stored["labels"])
-    whole = Split(images.reshape(-1, PIXELS), labels.long())
+    whole = Split(images.flatten(1), labels.long())
     splits = (whole.part(rows) for rows in (slice(1257), slice(1257, 1437), slice(1437, None)))
     return _data_set(EMBEDDED, *splits)
 
@@ -146,4 +151,4 @@ def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSe
         split: (part.images.numpy().reshape(-1).data, part.labels.to(torch.uint8).numpy().data)
         for split, part in zip(SPLITS, (train, validation, test), strict=True)
     }
-    return DataSet(name, train, validation, test, fingerprints.fingerprint_of(held))
+    return DataSet(BUILT_IN[name], train, validation, test, fingerprints.fingerprint_of(held))

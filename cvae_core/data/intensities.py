@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core.data.masks import PIXELS
+from cvae_core.config.descriptions import Shape
 from cvae_core.errors import ConfigError, ImagesRefused
 
 
@@ -27,12 +27,13 @@ def require_intensities(x: Tensor) -> None:
         )
 
 
-def require_images(x: Tensor) -> None:
-    """Raise ImagesRefused if images are not float32 intensities of shape (N, 784)."""
-    if x.shape[1:] != (PIXELS,) or x.dtype != torch.float32:
+def require_images(x: Tensor, shape: Shape) -> None:
+    """Raise ImagesRefused if images are not float32 intensities (N, values) of this shape."""
+    if x.shape[1:] != (shape.values,) or x.dtype != torch.float32:
+        order = "row by row from the top" if shape.channels == 1 else "channel by channel, each row by row from the top"
         raise ImagesRefused(
-            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they must be float32 of shape (N, {PIXELS}), "
-            "row by row from the top. Convert them with images.float().flatten(1)."
+            f"Images cannot be {x.dtype} of shape {tuple(x.shape)}: they must be float32 of shape (N, {shape.values}), "
+            f"{order}. Convert them with images.float().flatten(1)."
         )
     require_intensities(x)
 
@@ -42,8 +43,8 @@ def as_bytes(images: Tensor) -> np.ndarray:
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 
-def from_bytes(ink: bytes) -> Tensor:
-    """Return 784 bytes as an image (1, 784) in [0, 1]; raise ConfigError for any other number of bytes."""
-    if len(ink) != PIXELS:
-        raise ConfigError(f"A drawing has {PIXELS} bytes, one per pixel, but {len(ink)} bytes were given.")
-    return torch.tensor(np.frombuffer(ink, np.uint8), dtype=torch.float32)[None] / 255
+def from_bytes(content: bytes, shape: Shape) -> Tensor:
+    """Return a byte per value as an image (1, values) in [0, 1]; raise ConfigError for any other number of bytes."""
+    if len(content) != shape.values:
+        raise ConfigError(f"A drawing has {shape.values} bytes, one per value, but {len(content)} bytes were given.")
+    return torch.tensor(np.frombuffer(content, np.uint8), dtype=torch.float32)[None] / 255

@@ -1,17 +1,14 @@
-"""Masks of visible pixels, from flags for the quadrants in the order of `quadrant_names.NAMES`."""
+"""Masks of visible values, from flags for the quadrants in the order of `quadrant_names.NAMES`."""
 
+from functools import cache
 from itertools import product
 
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.quadrant_names import shown
 
-SIDE = 28
-PIXELS = SIDE * SIDE
-
-_ROWS, _COLUMNS = torch.arange(PIXELS) // SIDE, torch.arange(PIXELS) % SIDE
-QUADRANT_OF_PIXEL = 2 * (_ROWS >= SIDE // 2) + (_COLUMNS >= SIDE // 2)  # (784,), an index into NAMES
 PROPER_SETS = torch.tensor([flags for flags in product([False, True], repeat=4) if 0 < sum(flags) < 4])  # (14, 4)
 
 
@@ -24,6 +21,14 @@ def flags(visible: str) -> Tensor:
     return torch.tensor(shown(visible), device="cpu")  # even inside `with torch.device(...)`, where models are built
 
 
-def pixel_mask(visible: Tensor) -> Tensor:
-    """Return the mask of visible pixels, booleans (..., 784), from flags of shape (..., 4)."""
-    return visible[..., QUADRANT_OF_PIXEL.to(visible.device)]
+@cache
+@torch.inference_mode(False)
+def quadrant_of_value(shape: Shape) -> Tensor:
+    """Return the quadrant of each value of an image, (values,), an index into `NAMES`."""
+    half = torch.arange(shape.side, device="cpu") >= shape.side // 2
+    return (2 * half[:, None] + half.int()).flatten().repeat(shape.channels)
+
+
+def visible_values(visible: Tensor, shape: Shape) -> Tensor:
+    """Return the mask of visible values, booleans (..., values), from flags of shape (..., 4)."""
+    return visible[..., quadrant_of_value(shape).to(visible.device)]

@@ -10,12 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from cvae_core.config.descriptions import Description
 from cvae_core.data import noise
 from cvae_core.data.batches import shifted
-from cvae_core.data.conditions import LABELS
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import require_images
-from cvae_core.data.masks import SIDE
 from cvae_core.errors import ConfigError, RunDamaged, RunNotFound
 from cvae_core.models.mlp import initialise
 from cvae_core.system import files, formats
@@ -30,15 +29,16 @@ AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 class Classifier(nn.Module):
     """Model p(label | image) with four batch-normalised convolutions and two linear layers."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Description) -> None:
         super().__init__()
-        self.maps = nn.Sequential(*_block(1, 32), *_block(32, 32, 2), *_block(32, 64), *_block(64, 64, 2))
-        self.hidden, self.output = nn.Linear(64 * 7 * 7, 64), nn.Linear(64, LABELS)
+        shape = self.shape = data.shape
+        self.maps = nn.Sequential(*_block(shape.channels, 32), *_block(32, 32, 2), *_block(32, 64), *_block(64, 64, 2))
+        self.hidden, self.output = nn.Linear(64 * (shape.side // 4) ** 2, 64), nn.Linear(64, len(data.classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, 784) in [0, 1] to logits (N, 10)."""
-        require_images(images)
-        maps = self.maps(images.unflatten(-1, (1, SIDE, SIDE)))
+        """Map images (N, values) in [0, 1] to logits (N, classes)."""
+        require_images(images, self.shape)
+        maps = self.maps(images.unflatten(-1, self.shape.maps))
         logits: Tensor = self.output(F.relu(self.hidden(maps.flatten(1))))
         return logits
 
@@ -56,9 +56,9 @@ class Learned(NamedTuple):
     classifier: Classifier
 
 
-def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Learned]:
-    """Train a classifier on a split, and yield it after every epoch."""
-    classifier = Classifier()
+def learn(train: Split, data: Description, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Learned]:
+    """Train a classifier on a split of images as described, and yield it after every epoch."""
+    classifier = Classifier(data)
     initialise(classifier, seed)
     optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
     steps = math.ceil(len(train) / BATCH)
@@ -66,7 +66,7 @@ def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Lear
         classifier.train()
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
             done = (epoch * steps + step) / (epochs * steps)
-            x = shifted(train.intensities(rows), SHIFTS, seed, "classifier", epoch, step)
+            x = shifted(train.intensities(rows), data.shape, SHIFTS, seed, "classifier", epoch, step)
             loss = F.cross_entropy(classifier(x), train.labels[rows])
             classifier.zero_grad()
             loss.backward()
@@ -76,7 +76,7 @@ def learn(train: Split, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Lear
 
 @torch.no_grad()
 def classified(classifier: Classifier, images: Tensor) -> Tensor:
-    """Return the most probable label of each image (N, 784) in [0, 1], (N,)."""
+    """Return the most probable label of each image (N, values) in [0, 1], (N,)."""
     return torch.cat([classifier(some).argmax(-1) for some in images.split(AT_ONCE)])
 
 
@@ -94,11 +94,12 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
     return path
 
 
-def load_classifier(dataset: str, root: Path, images: str | None = None) -> Classifier:
+def load_classifier(data: Description, root: Path, images: str | None = None) -> Classifier:
     """Load the classifier of a data set. If a fingerprint `images` is given, it must be that of the training images.
 
     Raises RunNotFound if there is no classifier, ConfigError if the fingerprint differs, RunDamaged if the file is damaged.
     """
+    dataset = data.name
     path, command = classifier_path(dataset, root), in_root(f"python -m cvae_core classifier {dataset}", root)
     if not path.exists():
         raise RunNotFound(f"There is no classifier for {dataset} in {root}: train it with {command}")
@@ -109,7 +110,7 @@ def load_classifier(dataset: str, root: Path, images: str | None = None) -> Clas
             f"The classifier for {dataset} in {root} was trained on other images than the run to be judged: train it again "
             f"with {command}"
         )
-    classifier = Classifier()
+    classifier = Classifier(data)
     try:
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except RuntimeError as error:

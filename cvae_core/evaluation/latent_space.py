@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import Description
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS, Condition
+from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import Split
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -162,18 +163,18 @@ def read_embedding(path: Path, card: Card) -> tuple[Embedding, str]:
     if set(arrays) != {field.name for field in fields(Embedding)}:
         raise RunDamaged(f"{path} is not of this version of the lab: embed the run again.")
     embedding = Embedding(**arrays)
-    files.require(_is_map(embedding, card.config.dataset, 3 if path.stem.endswith("-3d") else 2), path)
+    files.require(_is_map(embedding, card.description, 3 if path.stem.endswith("-3d") else 2), path)
     return embedding, weights
 
 
-def _is_map(embedding: Embedding, dataset: str, dimensions: int) -> bool:
+def _is_map(embedding: Embedding, description: Description, dimensions: int) -> bool:
     """Return whether each point has a test image, a label, and finite coordinates in z and on the map."""
     indices, labels, points = embedding.indices, embedding.labels, (embedding.z, embedding.coordinates)
     return (
-        are_test_images(indices, dataset)
+        are_test_images(indices, description)
         and labels.shape == indices.shape
         and labels.dtype == np.int64
-        and bool(((labels >= 0) & (labels < LABELS)).all())
+        and bool(((labels >= 0) & (labels < len(description.classes))).all())
         and all(each.ndim == 2 and len(each) == len(indices) and each.dtype.kind == "f" for each in points)
         and all(bool(np.isfinite(each).all()) for each in points)
         and embedding.z.shape[1] >= dimensions == embedding.coordinates.shape[1]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS, labelled
+from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
@@ -55,20 +55,26 @@ def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: in
 def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Split:
     """Draw `per_label` digits of every label with z ~ p(z | c), as pixel means in bytes."""
     images = []
-    for label in range(LABELS):
-        c = labelled(torch.tensor([label]))
+    classes = model.config.classes
+    for label in range(classes):
+        c = labelled(torch.tensor([label]), classes)
         for part, size in enumerate(torch.arange(per_label).split(AT_ONCE)):
             epsilon = noise.normal((len(size), 1, model.latent), seed, use, label, part)
             with torch.no_grad():
                 drawn = completed(model.likelihood(model.draw(c, epsilon), c), c)
             images.append(torch.from_numpy(as_bytes(drawn[:, 0])))
-    return Split(torch.cat(images), torch.arange(LABELS).repeat_interleave(per_label))
+    return Split(torch.cat(images), torch.arange(classes).repeat_interleave(per_label))
 
 
 def readings(classifier: Classifier, completions: np.ndarray) -> np.ndarray:
-    """Return the shares (N, 10) of predicted labels among completions (count, N, 784) uint8 of N conditions."""
+    """Return the shares (N, classes) of predicted labels among completions (count, N, values) uint8 of N conditions."""
     predicted = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
-    return F.one_hot(predicted.unflatten(0, completions.shape[:2]), LABELS).double().mean(0).numpy()
+    return (
+        F.one_hot(predicted.unflatten(0, completions.shape[:2]), classifier.output.out_features)
+        .double()
+        .mean(0)
+        .numpy()
+    )
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:
@@ -78,10 +84,10 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
     found = [
         Finding(name="samples of the digit that was asked for", value=float(hits.mean()), of=len(hits), reference=real)
     ]
-    for label in range(LABELS):
+    for label in range(model.config.classes):
         own = hits[drawn.labels == label]
         found.append(Finding(name=f"samples of {label} read as {label}", value=float(own.mean()), of=len(own)))
-    *_, taught = learn(generated(model, TAUGHT_PER_LABEL, seed, "taught"))
+    *_, taught = learn(generated(model, TAUGHT_PER_LABEL, seed, "taught"), data.description)
     found.append(
         Finding(
             name="test accuracy of a classifier that learned from samples alone",
@@ -91,7 +97,7 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
         )
     )
     value, of = _probe(model, data.test, seed)
-    found.append(Finding(name="linear probe of the label in z", value=value, of=of, reference=1 / LABELS))
+    found.append(Finding(name="linear probe of the label in z", value=value, of=of, reference=1 / model.config.classes))
     ratio = float(_spread(drawn) / _spread(data.test))
     found.append(Finding(name="spread within a label, against real digits", value=ratio, of=len(drawn), reference=1.0))
     return found
@@ -144,7 +150,7 @@ def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int]:
 def _spread(split: Split) -> Tensor:
     """Return the mean squared distance of images from the mean image of their label, averaged over labels."""
     x = split.intensities().double()
-    groups = [x[split.labels == label] for label in range(LABELS)]
+    groups = [x[split.labels == label] for label in split.labels.unique()]
     return torch.stack([(group - group.mean(0)).square().sum(-1).mean() for group in groups]).mean()
 
 

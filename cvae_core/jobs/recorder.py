@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cvae_core.data.batches import first_of_each_label
+from cvae_core.data.batches import shown_rows
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import Diverged, NotWritable, RunDamaged
@@ -23,7 +23,7 @@ from cvae_core.runs.run import Run, load_weights
 from cvae_core.system import formats
 from cvae_core.training import verdicts
 from cvae_core.training.loop import EpochEnded, Learner, Report, Stepped
-from cvae_core.training.validation import Measured, Staged, rates, stage, trivial, validate
+from cvae_core.training.validation import STAGE_ROWS, Measured, Staged, rates, stage, trivial, validate
 from cvae_core.training.verdicts import Verdict
 
 SAVE_EVERY = 45.0  # seconds between saved states: the most training that a kill loses
@@ -193,7 +193,7 @@ class Recorder:
             epoch=np.array([staged.epoch for staged in kept]),
             samples=np.stack([as_bytes(staged.samples) for staged in kept]),
             reconstructions=np.stack([as_bytes(staged.reconstructions) for staged in kept]),
-            test_indices=first_of_each_label(self.data.test).numpy(),
+            test_indices=shown_rows(self.data.test, self.card.config.classes, STAGE_ROWS).numpy(),
         )
 
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
-from cvae_core.config.quadrant_names import ANY, described
+from cvae_core.config.quadrant_names import ANY, NAMES, described
 from cvae_core.data.conditions import Condition
-from cvae_core.data.masks import PIXELS, flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
 from cvae_core.models.likelihoods import LIKELIHOODS, Likelihood
 
@@ -33,15 +34,16 @@ class Latents(NamedTuple):
 class ConditionalVAE(nn.Module, ABC):
     """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
-    pixels: Tensor  # (P,) indices of the pixels that the model generates
-    image_draws = 4096  # draws × images per chunk: enough for fast matrix products, small enough for the CPU cache
+    pixels: Tensor  # (P,) indices of the values that the model generates
+    chunk = 4096  # draws × images of MNIST per chunk: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):
         super().__init__()
         self.config = config
         self.latent = config.latents
         hidden = None if config.any_set else config.visible_set
-        generated = torch.ones(PIXELS, dtype=torch.bool, device="cpu") if hidden is None else ~pixel_mask(flags(hidden))
+        shown = torch.zeros(len(NAMES), dtype=torch.bool, device="cpu") if hidden is None else flags(hidden)
+        generated = ~visible_values(shown, config.shape)
         self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
     @abstractmethod
@@ -50,7 +52,7 @@ class ConditionalVAE(nn.Module, ABC):
 
     @abstractmethod
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784)."""
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, values)."""
 
     @abstractmethod
     def draw(self, c: Condition, noise: Tensor) -> Latents:
@@ -58,7 +60,18 @@ class ConditionalVAE(nn.Module, ABC):
 
     @abstractmethod
     def outputs(self, latents: Latents) -> Tensor:
-        """Return the outputs for the generated pixels, (samples, images, P)."""
+        """Return the outputs of the generation network, (samples, images, parameters · P): see `Likelihood`."""
+
+    @property
+    def outputs_count(self) -> int:
+        """Return the number of outputs of the generation network: those of each generated value's distribution."""
+        return LIKELIHOODS[self.config.likelihood].parameters * len(self.pixels)
+
+    @property
+    def image_draws(self) -> int:
+        """Return the number of draws × images per chunk. It is smaller for larger images, so that memory is bounded."""
+        larger = self.config.shape.values * LIKELIHOODS[self.config.likelihood].parameters / Shape().values
+        return max(1, round(self.chunk / max(1.0, larger)))
 
     @property
     def device(self) -> torch.device:
@@ -76,7 +89,9 @@ class ConditionalVAE(nn.Module, ABC):
 
     def counted(self, c: Condition) -> Tensor | None:
         """Return a mask of the generated pixels that are scored, (N, P), or None if all are scored."""
-        return ~pixel_mask(c.visible) if self.config.any_set and c.visible is not None else None
+        if c.visible is None or not self.config.any_set:
+            return None
+        return ~visible_values(c.visible, self.config.shape)
 
     def likelihood(self, latents: Latents, c: Condition) -> Likelihood:
         """Return p(x | z, c)."""
@@ -84,17 +99,18 @@ class ConditionalVAE(nn.Module, ABC):
 
 
 def completed(likelihood: Likelihood, c: Condition) -> Tensor:
-    """Return pixel means as whole images (samples, N, 784). Visible pixels keep their given values."""
-    background = likelihood.outputs.new_zeros(len(c), PIXELS) if c.pixels is None else c.pixels
-    return likelihood.paste(likelihood.mean, background)
+    """Return means as whole images (samples, N, values). Visible pixels keep their given values."""
+    mean = likelihood.mean
+    background = mean.new_zeros(len(c), mean.shape[-1]) if c.pixels is None else c.pixels
+    return likelihood.paste(mean, background)
 
 
 def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return visible pixels (N, 784) and flags (N, 4) as network inputs. Raise ConfigError for untrained sets."""
+    """Return visible pixels (N, values) and flags (N, 4) as network inputs. Raise ConfigError for untrained sets."""
     assert c.pixels is not None and c.visible is not None
     if not torch.compiler.is_compiling() and not bool(_learned(visible, c.visible).all()):
         sets = "one to three quadrants are" if visible == ANY else f"the {described(visible)} is"
-        raise ConfigError(f"This model can complete a digit only if {sets} visible.")
+        raise ConfigError(f"This model can complete an image only if {sets} visible.")
     return c.pixels, c.visible.to(c.pixels.dtype)
 
 

@@ -1,4 +1,7 @@
-"""Convolutional layers for 28×28 images, with features at 14×14 and 7×7. Feature maps are (images, channels, side, side)."""
+"""Convolutional layers with features at a half and a quarter of the side length: fine and coarse.
+
+Feature maps are (images, channels, side, side).
+"""
 
 from collections.abc import Callable
 
@@ -9,12 +12,11 @@ from torch import Tensor, nn
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.mlp import ZeroConvolution
 
-COARSE, FINE = 7, 14
 MAX_STRETCH = 1.0  # upper bound of log(σ_q / σ_p): it limits the term (σ_q / σ_p)² / 2 of the rate to e² / 2
 
 
 def coarse_channels(fine_channels: int) -> int:
-    """Return the number of channels at 7×7: 1.5 times as many as at 14×14, since there are a quarter of the positions."""
+    """Return the number of coarse channels: 1.5 times as many as fine ones, since there are a quarter of the positions."""
     return fine_channels * 3 // 2
 
 
@@ -32,7 +34,7 @@ class ResidualConvolutions(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Compute features of images at 14×14, and from these at 7×7."""
+    """Compute fine features of images, and from these the coarse ones."""
 
     def __init__(self, inputs: int, channels: int, depth: int):
         super().__init__()
@@ -43,10 +45,11 @@ class Pyramid(nn.Module):
         self.coarse = nn.Sequential(*(ResidualConvolutions(coarse) for _ in range(depth)))
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """Map images (N, inputs, 28, 28) to features, by side length."""
+        """Map images (N, inputs, side, side) to features, by side length."""
         h = F.pixel_unshuffle(images, 2).contiguous(memory_format=torch.channels_last)
         fine = self.fine(self.first(h))
-        return {FINE: fine, COARSE: self.coarse(self.down(F.silu(fine)))}
+        coarse = self.coarse(self.down(F.silu(fine)))
+        return {maps.shape[-1]: maps for maps in (fine, coarse)}
 
 
 class LatentGroup(nn.Module):
@@ -91,21 +94,21 @@ class LatentGroup(nn.Module):
 
 
 class PixelHead(nn.Module):
-    """Compute a logit per pixel from features at 14×14, and from conditioning images at 28×28 if there are any."""
+    """Compute output maps from fine features, and from conditioning images if there are any."""
 
-    def __init__(self, channels: int, seen: int):
+    def __init__(self, channels: int, seen: int, outputs: int):
         super().__init__()
         small = channels // 4
         self.up = nn.Conv2d(channels, 4 * small, 3, padding=1)
         self.seen = nn.Conv2d(seen, small, 3, padding=1) if seen else None
-        self.inner, self.outer = nn.Conv2d(small, small, 3, padding=1), nn.Conv2d(small, 1, 3, padding=1)
+        self.inner, self.outer = nn.Conv2d(small, small, 3, padding=1), nn.Conv2d(small, outputs, 3, padding=1)
 
     def forward(self, h: Tensor, images: Tensor | None) -> Tensor:
-        """Map features (samples, N, channels, 14, 14) and images (N, seen, 28, 28) to logits (samples, N, 784)."""
+        """Map fine features (samples, N, …) and images (N, seen, …) to output maps (samples, N, outputs, side, side)."""
         fine = over_samples(lambda h: F.pixel_shuffle(self.up(F.silu(h)), 2), h)
         if self.seen is not None and images is not None:
             fine = fine + self.seen(images)
-        return over_samples(lambda h: self.outer(F.silu(self.inner(F.silu(h)))), fine).flatten(2)
+        return over_samples(lambda h: self.outer(F.silu(self.inner(F.silu(h)))), fine)
 
 
 def over_samples(layer: Callable[[Tensor], Tensor], maps: Tensor) -> Tensor:

@@ -10,9 +10,8 @@ from torch.distributions import kl_divergence
 from cvae_core.config.flavours import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig
 from cvae_core.config.presets import baseline_for
 from cvae_core.config.quadrant_names import NAMES
-from cvae_core.data.conditions import LABELS, Condition
+from cvae_core.data.conditions import Condition
 from cvae_core.data.intensities import require_images
-from cvae_core.data.masks import PIXELS
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed, seen
 from cvae_core.models.distributions import Gaussian, standard_gaussian
 from cvae_core.models.mlp import Body, GaussianHead
@@ -31,10 +30,10 @@ class FlatVAE(ConditionalVAE):
 
     @abstractmethod
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for the generated pixels, (samples, images, P)."""
+        """Return the outputs of the generation network, (samples, images, parameters · P)."""
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784)."""
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, values)."""
         context = self.context(c)
         posterior, prior = self.posterior(x, context), self.prior(context)
         z = posterior.at(noise)
@@ -50,22 +49,21 @@ class FlatVAE(ConditionalVAE):
         return Latents(z, noise, torch.zeros_like(z[:1]), z.new_zeros(z.shape[:-1]), context)
 
     def outputs(self, latents: Latents) -> Tensor:
-        """Return the outputs for the generated pixels, (samples, images, P)."""
+        """Return the outputs of the generation network, (samples, images, parameters · P)."""
         return self.decoded(latents.z, latents.context)
 
 
 class VAE(FlatVAE):
     """Model p(x) with z ~ N(0, I) (Kingma & Welling 2014)."""
 
-    condition_sizes: tuple[int, ...] = ()
-
     def __init__(self, config: VAEConfig):
         super().__init__(config)
         shape = (config.width, config.depth, config.residual)
-        self.recognition = Body((PIXELS, *self.condition_sizes), *shape)
+        given = (config.classes,) if "label" in config.given else ()
+        self.recognition = Body((config.shape.values, *given), *shape)
         self.recognition_head = GaussianHead(config.width, config.latent)
-        self.generation = Body((config.latent, *self.condition_sizes), *shape)
-        self.output = nn.Linear(config.width, PIXELS)
+        self.generation = Body((config.latent, *given), *shape)
+        self.output = nn.Linear(config.width, self.outputs_count)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
         """Return no inputs: a VAE has no condition."""
@@ -73,12 +71,12 @@ class VAE(FlatVAE):
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
         """Return q(z | x, c) from the image and the encoded condition."""
-        require_images(x)
+        require_images(x, self.config.shape)
         head: Gaussian = self.recognition_head(self.recognition(x, *context))
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for all pixels from z and the encoded condition."""
+        """Return the outputs for all values from z and the encoded condition."""
         out: Tensor = self.output(self.generation(z, *context))
         return out
 
@@ -86,16 +84,14 @@ class VAE(FlatVAE):
 class LabelCVAE(VAE):
     """Model p(x | label). The one-hot label is an input of encoder and decoder. The prior is N(0, I) or learned per label."""
 
-    condition_sizes = (LABELS,)
-
     def __init__(self, config: LabelConfig):
         super().__init__(config)
-        self.prior_table = nn.Embedding(LABELS, 2 * config.latent) if config.prior == "learned" else None
+        self.prior_table = nn.Embedding(config.classes, 2 * config.latent) if config.prior == "learned" else None
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the one-hot labels, (N, 10)."""
+        """Return the one-hot labels, (N, classes)."""
         assert c.labels is not None
-        return (F.one_hot(c.labels, LABELS).float(),)
+        return (F.one_hot(c.labels, self.config.classes).float(),)
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
         """Return p(z | label). Unless the prior is learned, it is the same for all labels."""
@@ -112,10 +108,13 @@ class Baseline(FlatVAE):
         super().__init__(config)
         self.visible = config.visible
         shape = (config.width, config.depth, config.residual)
-        self.body, self.output = Body((PIXELS, len(NAMES)), *shape), nn.Linear(config.width, len(self.pixels))
+        self.body, self.output = (
+            Body((config.shape.values, len(NAMES)), *shape),
+            nn.Linear(config.width, self.outputs_count),
+        )
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the visible pixels (N, 784), and flags of the visible quadrants (N, 4)."""
+        """Return the visible pixels (N, values), and flags of the visible quadrants (N, 4)."""
         return seen(self.visible, c)
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
@@ -123,7 +122,7 @@ class Baseline(FlatVAE):
         return self.prior(context)
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for the hidden pixels. z has zero dimensions and is ignored."""
+        """Return the outputs for the hidden values. z has zero dimensions and is ignored."""
         out: Tensor = self.output(self.body(*context))
         return out.expand(*z.shape[:-2], *out.shape)
 
@@ -140,16 +139,16 @@ class QuadrantCVAE(FlatVAE):
         super().__init__(config)
         self.visible = config.visible
         shape = (config.width, config.depth, config.residual)
-        image = (PIXELS, len(NAMES))
+        image = (config.shape.values, len(NAMES))
         self.sees_condition = config.decoder_sees_condition
         self.baseline = frozen_baseline(config)
         self.recognition, self.recognition_head = Body(image, *shape), GaussianHead(config.width, config.latent)
         self.prior_network, self.prior_head = Body(image, *shape), GaussianHead(config.width, config.latent)
         self.generation = Body((config.latent, *(image if self.sees_condition else ())), *shape)
-        self.output = nn.Linear(config.width, len(self.pixels))
+        self.output = nn.Linear(config.width, self.outputs_count)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the visible pixels with the baseline's prediction of the hidden ones (N, 784), and the flags (N, 4)."""
+        """Return the visible pixels with the baseline's prediction of the hidden ones (N, values), and the flags (N, 4)."""
         return first_guess(self.baseline, c)
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
@@ -159,12 +158,12 @@ class QuadrantCVAE(FlatVAE):
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
         """Return q(z | x, c)."""
-        require_images(x)
+        require_images(x, self.config.shape)
         head: Gaussian = self.recognition_head(self.recognition(x, context[1]))
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for the hidden pixels."""
+        """Return the outputs for the hidden values."""
         out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
         return out
 
@@ -178,7 +177,7 @@ def frozen_baseline(config: QuadrantConfig) -> Baseline:
 
 @torch.no_grad()
 def first_guess(baseline: Baseline, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return the visible pixels with a baseline's prediction of the hidden ones (N, 784), and the flags (N, 4)."""
+    """Return the visible pixels with a baseline's prediction of the hidden ones (N, values), and the flags (N, 4)."""
     pixels, visible = seen(baseline.visible, c)
     if c.guess is not None:
         return c.guess, visible

@@ -9,30 +9,37 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import LabelConfig, QuadrantConfig, VAEConfig
-from cvae_core.data.conditions import LABELS, Condition
+from cvae_core.data.conditions import Condition
 from cvae_core.data.intensities import require_images
-from cvae_core.data.masks import SIDE, pixel_mask
+from cvae_core.data.masks import visible_values
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents
-from cvae_core.models.convolutions import COARSE, FINE, LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
+from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
 from cvae_core.models.flat import first_guess, frozen_baseline
+from cvae_core.models.likelihoods import LIKELIHOODS
 
 
 class Ladder(ConditionalVAE):
     """Model p(x) with a hierarchy of latents. Subclasses define what the condition adds to the features at each size."""
 
-    image_draws = 256
-    seen = 0  # channels of the condition at 28×28, an input of the pixel head
+    chunk = 256
 
     def __init__(self, config: VAEConfig):
         super().__init__(config)
         fine, coarse = config.width, coarse_channels(config.width)
-        self.recognition = Pyramid(1, fine, config.depth)
+        channels, parameters = config.channels, LIKELIHOODS[config.likelihood].parameters
+        self.recognition = Pyramid(channels, fine, config.depth)
         self.top = nn.Parameter(torch.zeros(coarse, 1, 1))
-        self.coarse = nn.ModuleList(LatentGroup(coarse, config.latent, COARSE) for _ in range(config.groups))
+        self.coarse = nn.ModuleList(LatentGroup(coarse, config.latent, config.coarse) for _ in range(config.groups))
         self.up = nn.Conv2d(coarse, fine, 1)
-        self.fine = nn.ModuleList(LatentGroup(fine, config.latent, FINE) for _ in range(config.groups))
-        self.head = PixelHead(fine, self.seen)
+        self.fine = nn.ModuleList(LatentGroup(fine, config.latent, config.fine) for _ in range(config.groups))
+        self.head = PixelHead(fine, self.seen, parameters * channels)
+
+    @property
+    def seen(self) -> int:
+        """Return the number of channels of the conditioning images: visible pixels or prediction, and the mask."""
+        return self.config.channels + 1 if self.config.reads_images else 0
 
     @property
     def mapped(self) -> int:
@@ -51,36 +58,40 @@ class Ladder(ConditionalVAE):
         return torch.cat([part.unflatten(-1, (group.latent, -1)).sum(-1) for group, part in mapped], -1)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return zeros to add to the features at 7×7 and 14×14: p(x) has no condition."""
+        """Return zeros to add to the coarse and fine features: p(x) has no condition."""
         zeros = self.top.new_zeros(len(c), 1, 1, 1)
         return zeros, zeros
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
-        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, 784), group by group."""
-        require_images(x)
-        return self._descend(self.context(c), noise.expand(-1, len(c), -1), self.recognition(_maps(x)))
+        """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, values), group by group."""
+        require_images(x, self.config.shape)
+        return self._descend(
+            self.context(c), noise.expand(-1, len(c), -1), self.recognition(x.unflatten(-1, self.config.shape.maps))
+        )
 
     def draw(self, c: Condition, noise: Tensor) -> Latents:
         """Turn base noise into z ~ p(z | c), the prior, group by group."""
         return self._descend(self.context(c), noise.expand(-1, len(c), -1), None)
 
     def outputs(self, latents: Latents) -> Tensor:
-        """Return the outputs for the generated pixels, (samples, images, P)."""
+        """Return the outputs of the generation network, (samples, images, parameters · P)."""
         assert latents.features is not None
         images = latents.context[2] if self.seen else None
         out: Tensor = self.head(latents.features, images)
-        return out[..., self.pixels]
+        values = out.flatten(2).unflatten(-1, (-1, self.config.shape.values))  # (…, parameters, values)
+        return values[..., self.pixels].flatten(-2)
 
     def _descend(self, context: tuple[Tensor, ...], noise: Tensor, evidence: dict[int, Tensor] | None) -> Latents:
         """Compute the groups from top to bottom. Without `evidence`, features of the images, z comes from the prior."""
         count = noise.shape[1]
-        h = (self.top + context[0]).expand(count, -1, COARSE, COARSE).contiguous(memory_format=torch.channels_last)
+        side = self.config.coarse
+        h = (self.top + context[0]).expand(count, -1, side, side).contiguous(memory_format=torch.channels_last)
         h = h.unsqueeze(0)  # (samples, N, channels, side, side): one sample until z is added
         found: list[tuple[Tensor, ...]] = []
         log_weight = noise.new_zeros(noise.shape[:2])
         for position, (group, epsilon) in enumerate(zip(self.groups, self._parts(noise), strict=True)):
             if position == len(self.coarse):
-                h = over_samples(lambda h: F.interpolate(self.up(h), size=FINE), h) + context[1]
+                h = over_samples(lambda h: F.interpolate(self.up(h), size=self.config.fine), h) + context[1]
             prior = group.prior(h)
             if evidence is None:
                 z, under_prior, rate = prior.at(epsilon), epsilon, epsilon.new_zeros(1, *epsilon.shape[1:])
@@ -108,11 +119,11 @@ class LabelLadder(Ladder):
 
     def __init__(self, config: LabelConfig):
         super().__init__(config)
-        self.coarse_label = nn.Embedding(LABELS, coarse_channels(config.width))
-        self.fine_label = nn.Embedding(LABELS, config.width)
+        self.coarse_label = nn.Embedding(config.classes, coarse_channels(config.width))
+        self.fine_label = nn.Embedding(config.classes, config.width)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the learned vectors of the labels, (N, channels, 1, 1), for 7×7 and 14×14."""
+        """Return the learned vectors of the labels, (N, channels, 1, 1), for coarse and fine features."""
         assert c.labels is not None
         return self.coarse_label(c.labels)[..., None, None], self.fine_label(c.labels)[..., None, None]
 
@@ -120,25 +131,20 @@ class LabelLadder(Ladder):
 class QuadrantLadder(Ladder):
     """Model p(hidden | visible). Visible pixels, the baseline's prediction and the mask are inputs at every size."""
 
-    seen = 2
-
     def __init__(self, config: QuadrantConfig):
         super().__init__(config)
         self.baseline = frozen_baseline(config)
         self.vision = Pyramid(self.seen, config.width, config.depth)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return features of visible pixels, prediction and mask at 7×7 and 14×14, and these images at 28×28."""
+        """Return coarse and fine features of visible pixels, prediction and mask, and these images."""
         guess, _ = first_guess(self.baseline, c)
         assert c.visible is not None
-        images = torch.stack([guess, pixel_mask(c.visible).to(guess.dtype)], dim=1).unflatten(-1, (SIDE, SIDE))
+        shape = self.config.shape
+        mask = visible_values(c.visible, Shape(1, shape.side)).to(guess.dtype)
+        images = torch.cat([guess, mask], dim=-1).unflatten(-1, (self.seen, shape.side, shape.side))
         features = self.vision(images)
-        return features[COARSE], features[FINE], images
-
-
-def _maps(x: Tensor) -> Tensor:
-    """Return images (N, 784) as (N, 1, 28, 28)."""
-    return x.unflatten(-1, (1, SIDE, SIDE))
+        return features[self.config.coarse], features[self.config.fine], images
 
 
 def _alike(parts: tuple[Tensor, ...]) -> list[Tensor]:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES
-from cvae_core.data.conditions import LABELS, Condition, condition, labelled, nothing
-from cvae_core.data.masks import PIXELS, flags
+from cvae_core.data.conditions import Condition, condition, labelled, nothing
+from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.pictures import stages as replay
@@ -31,24 +31,6 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
 QUANTITIES = ("bound", "reconstruction", "rate")  # per epoch and split, in nats per image
-INPUTS: Mapping[str, tuple[str, Callable[[Tensor], Tensor]]] = {  # of the ONNX graph, in the order of their checks
-    "label": (
-        f"int64 (N,): the digit, a whole number from 0 to {LABELS - 1}",
-        lambda label: (label >= 0) & (label < LABELS),
-    ),
-    "image": (
-        f"float32 (N, {PIXELS}): intensities from 0 to 1, 1 is ink, row by row from the top, hidden pixels included",
-        lambda image: (image >= 0) & (image <= 1),
-    ),
-    "visible": (
-        f"bool (N, {len(NAMES)}): {', '.join(NAMES)}; one to three of them are true",
-        lambda visible: visible.any(-1) & ~visible.all(-1),
-    ),
-    "epsilon": (
-        "float32 (N, latent): base noise, z = mu + sigma * epsilon, finite",
-        lambda epsilon: epsilon.abs() < math.inf,
-    ),
-}
 STAGE_SCALE = 2
 STAGES_PER_TAG = 10  # TensorBoard's default limit: of more images in a tag, it shows ten chosen at random
 _BATCH = 2  # size of the example inputs for tracing; the graph accepts any number
@@ -103,21 +85,63 @@ def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, f
         yield epoch, seconds[index], summary.image(tag, picture, dataformats="HWC")
 
 
-class Decoder(nn.Module):
-    """Compute pixel means (N, 784) from base noise (N, latent), and from labels (N,) if the model is given them."""
+def inputs(config: Config) -> Mapping[str, tuple[str, Callable[[Tensor], Tensor]]]:
+    """Return the possible inputs of a model's ONNX graph, in the order of their checks: a description and a test each."""
+    return {
+        "label": (
+            f"int64 (N,): the label, a whole number from 0 to {config.classes - 1}",
+            lambda label: (label >= 0) & (label < config.classes),
+        ),
+        "image": (
+            f"float32 (N, {config.shape.values}): intensities from 0 to 1, "
+            f"{'1 is ink, ' if config.channels == 1 else 'channel by channel, each '}row by row from the top, hidden pixels "
+            "included",
+            lambda image: (image >= 0) & (image <= 1),
+        ),
+        "visible": (
+            f"bool (N, {len(NAMES)}): {', '.join(NAMES)}; one to three of them are true",
+            lambda visible: visible.any(-1) & ~visible.all(-1),
+        ),
+        "epsilon": (
+            "float32 (N, latent): base noise, z = mu + sigma * epsilon, finite",
+            lambda epsilon: epsilon.abs() < math.inf,
+        ),
+    }
+
+
+class _Exported(nn.Module):
+    """Check the inputs of a model inside its ONNX graph."""
 
     def __init__(self, model: ConditionalVAE):
         super().__init__()
         self.model = model
 
+    def _checked(self, name: str, values: Tensor) -> Tensor:
+        """Return an input unchanged. If a value is outside its range, the ONNX graph fails here.
+
+        ONNX has no operator that raises an error, but `Gather` fails for an index outside its table. Here it reads from a
+        table with one zero, at index 1 if a value is wrong and at 0 otherwise. The zero is added to the values.
+        """
+        wrong = ~inputs(self.model.config)[name][1](values).all()
+        zero = torch.zeros(1).index_select(0, wrong.long().reshape(1))
+        return values | zero.bool() if values.dtype == torch.bool else values + zero.to(values.dtype)
+
+
+class Decoder(_Exported):
+    """Compute pixel means (N, values) from base noise (N, latent), and from labels (N,) if the model is given them."""
+
     def forward(self, epsilon: Tensor, label: Tensor | None = None) -> Tensor:
         """Return the pixel means of one z per image."""
-        c = nothing(len(epsilon)) if label is None else labelled(_checked("label", label))
-        return _means(self.model, c, _checked("epsilon", epsilon))
+        c = (
+            nothing(len(epsilon))
+            if label is None
+            else labelled(self._checked("label", label), self.model.config.classes)
+        )
+        return _means(self.model, c, self._checked("epsilon", epsilon))
 
 
-class Completion(nn.Module):
-    """Complete the hidden quadrants of images (N, 784) from base noise (N, latent). Hidden pixels are ignored.
+class Completion(_Exported):
+    """Complete the hidden quadrants of images (N, values) from base noise (N, latent). Hidden pixels are ignored.
 
     A model for any set takes the visible quadrants as booleans (N, 4). A baseline is deterministic and takes no noise.
     """
@@ -125,28 +149,16 @@ class Completion(nn.Module):
     own: Tensor  # (4,) flags of the visible quadrants that the model was trained on
 
     def __init__(self, model: ConditionalVAE):
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         config = model.config
         self.register_buffer("own", flags("1" if config.any_set else config.visible_set or "1"))
 
     def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
         """Return one completion per image."""
-        image = _checked("image", image)
-        shown = self.own if visible is None else _checked("visible", visible)
+        image = self._checked("image", image)
+        shown = self.own if visible is None else self._checked("visible", visible)
         c = condition(self.model.config, image, None, shown)
-        return _means(self.model, c, image[:, :0] if epsilon is None else _checked("epsilon", epsilon))
-
-
-def _checked(name: str, values: Tensor) -> Tensor:
-    """Return an input unchanged. If a value is outside its range, the ONNX graph fails here.
-
-    ONNX has no operator that raises an error, but `Gather` fails for an index outside its table. Here it reads from a table
-    with one zero, at index 1 if a value is wrong and at 0 otherwise. The zero is added to the values.
-    """
-    wrong = ~INPUTS[name][1](values).all()
-    zero = torch.zeros(1).index_select(0, wrong.long().reshape(1))
-    return values | zero.bool() if values.dtype == torch.bool else values + zero.to(values.dtype)
+        return _means(self.model, c, image[:, :0] if epsilon is None else self._checked("epsilon", epsilon))
 
 
 def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
@@ -157,7 +169,7 @@ def onnx(run: Run) -> bytes:
     """Return a run's model as an ONNX graph: `Decoder` for a VAE or label model, `Completion` for other models.
 
     Inputs have the names of the arguments of `Decoder` and `Completion`, for any number N of images. The output is `means`
-    (N, 784). The metadata describe each input. A value outside its range lets the graph fail at a node with the input's name.
+    (N, values). The metadata describe each input. A value outside its range makes the graph fail at a node of its name.
     """
     _require_extra("onnx", "ONNX")
     card, model = run.card(), run.model()
@@ -165,11 +177,12 @@ def onnx(run: Run) -> bytes:
     part: nn.Module
     if card.config.reads_images:
         part = Completion(model)
-        given = {"image": torch.zeros(_BATCH, PIXELS), **given}
+        given = {"image": torch.zeros(_BATCH, card.config.shape.values), **given}
         given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if card.config.any_set else {}
     else:
         part = Decoder(model)
         given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.given else {}
+    known = inputs(card.config)
     any_number = {name: {0: torch.export.Dim("N")} for name in given}
     with warnings.catch_warnings(action="ignore"):  # torch warns about its own internals
         # Only a strict export keeps N dynamic where Python code uses the length of a condition.
@@ -180,9 +193,10 @@ def onnx(run: Run) -> bytes:
     assert program is not None and card.weights is not None
     written = program.model_proto
     checks = [node for node in written.graph.node if node.name.startswith("node_index_select")]
-    for name, node in zip((name for name in INPUTS if name in given), checks, strict=True):
+    for name, node in zip((name for name in known if name in given), checks, strict=True):
         node.name = f"{name} is outside its range, see the metadata"
-    described = {name: INPUTS[name][0] for name in given} | ({"labels": str(LABELS)} if "label" in given else {})
+    described = {name: known[name][0] for name in given}
+    described |= {"labels": str(card.config.classes)} if "label" in given else {}
     for name, value in {"run": run.name, "weights": card.weights.sha256, **described}.items():
         written.metadata_props.add(key=name, value=value)
     content: bytes = written.SerializeToString()

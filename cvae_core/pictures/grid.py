@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from cvae_core.data.masks import SIDE, pixel_mask
+from cvae_core.config.descriptions import Shape
+from cvae_core.data.masks import visible_values
 
 PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # backgrounds of pixels: generated, given to the model, hidden from it
 PAPERS = np.array([[255, 255, 255], [205, 226, 245], [214, 214, 214]], np.float32)
@@ -32,7 +33,7 @@ FRAME_MILLISECONDS, LAST_FRAME_MILLISECONDS = 450, 2500
 
 
 class Sheet(NamedTuple):
-    """Hold digits in rows and columns, (R, C, 784) uint8 ink, and the background of each pixel: see `grid`."""
+    """Hold digits in rows and columns, (R, C, values) uint8, and the background of each value: see `grid`."""
 
     images: np.ndarray
     papers: np.ndarray | None = None
@@ -42,9 +43,9 @@ class Sheet(NamedTuple):
         return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
-def papers(visible: Tensor, hidden: int = PLAIN) -> np.ndarray:
-    """Return the background (..., 784) of digits whose quadrants in `visible` (..., 4) are given. Others get `hidden`."""
-    return np.where(pixel_mask(visible).numpy(), VISIBLE, hidden).astype(np.uint8)
+def papers(visible: Tensor, shape: Shape, hidden: int = PLAIN) -> np.ndarray:
+    """Return the background (..., values) of images whose quadrants in `visible` (..., 4) are given. Others get `hidden`."""
+    return np.where(visible_values(visible, shape).numpy(), VISIBLE, hidden).astype(np.uint8)
 
 
 def grid(
@@ -57,16 +58,17 @@ def grid(
     caption: str = "",
     font_size: int = FONT_SIZE,
 ) -> Image.Image:
-    """Draw images (R, C, 784), uint8 ink, as a table with row labels, column labels and a caption below.
+    """Draw images (R, C, values), uint8 ink, as a table with row labels, column labels and a caption below.
 
-    `papers` (R, C, 784) marks each pixel as given (VISIBLE), hidden (UNKNOWN) or neither (PLAIN). Each pixel of a digit is
+    `papers` (R, C, values) marks each pixel as given (VISIBLE), hidden (UNKNOWN) or neither (PLAIN). Each pixel of a digit is
     drawn `scale` pixels wide. The words are `font_size` pixels high.
     """
     height, width = images.shape[:2]
     line = max(1, scale // 3)
-    pitch = SIDE * scale + line
+    side = _shape(images).side
+    pitch = side * scale + line
     digits = _words(SHADES)[np.zeros_like(images, np.uint8) if papers is None else papers, images]
-    digits = digits.reshape(height, width, SIDE, SIDE).swapaxes(1, 2)  # (R, 28, C, 28)
+    digits = digits.reshape(height, width, side, side).swapaxes(1, 2)  # (R, side, C, side)
     cells = np.full((height, pitch, width, pitch), _words(BORDER))
     cells[:, line:, :, line:] = digits.repeat(scale, axis=1).repeat(scale, axis=3)
     table = np.pad(cells.reshape(height * pitch, width * pitch), (0, line), constant_values=_words(BORDER))
@@ -102,15 +104,15 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
     return buffer.getvalue()
 
 
-def slide_scale(digits: int) -> int:
-    """Return the scale at which an animation with some digits side by side is at least SLIDE_WIDTH pixels wide."""
-    return -(-SLIDE_WIDTH // (SIDE * digits))
+def slide_scale(images: np.ndarray) -> int:
+    """Return the scale at which a column of images (R, C, values), drawn as a row, is at least SLIDE_WIDTH pixels wide."""
+    return -(-SLIDE_WIDTH // (_shape(images).side * len(images)))
 
 
 def columns(
     images: np.ndarray, papers: np.ndarray | None, first: int, scale: int, caption: str = ""
 ) -> list[Image.Image]:
-    """Draw each column of digits (R, C, 784) as a separate picture, from column `first` on, its digits side by side.
+    """Draw each column of digits (R, C, values) as a separate picture, from column `first` on, its digits side by side.
 
     A caption is drawn below each picture, with the number of the column.
     """
@@ -125,6 +127,13 @@ def columns(
         )
         for number in numbers
     ]
+
+
+def _shape(images: np.ndarray) -> Shape:
+    """Return the shape of images (…, values)."""
+    shape = Shape.of_values(images.shape[-1])
+    assert shape is not None
+    return shape
 
 
 def _words(colours: np.ndarray) -> np.ndarray:

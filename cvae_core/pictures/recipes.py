@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import LABELS, Condition, chosen, condition, labelled
+from cvae_core.data.conditions import Condition, chosen, condition, labelled
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source, with_unit_fixed
@@ -27,7 +28,6 @@ from cvae_core.pictures.grid import Sheet as Sheet
 MANY = 64  # completions per condition for statistics: a standard deviation, shares with a resolution of 2 %
 POINT_SAMPLES, POINT_COLUMNS = 8, 4
 FRESH = 0.1  # share of the variance that is resampled around a chosen z
-ALL_LABELS = tuple(range(LABELS))
 Shown = Literal["means", "ink"]  # show the means of p(x | z, c), or ink drawn from it
 Often = Callable[[ConditionalVAE, Condition, int, int], np.ndarray]  # `completed_often` or a cached version
 
@@ -73,7 +73,7 @@ def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
 
 
 def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
-    """Draw completions of N conditions, (count, N, 784) uint8. A larger count begins with the same completions."""
+    """Draw completions of N conditions, (count, N, values) uint8. A larger count begins with the same completions."""
     return decoded(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
@@ -119,7 +119,7 @@ def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label
     under the other label too.
     """
     x, c = held_out(model.config, test, torch.tensor(indices))
-    other = labelled(torch.full((len(x),), label))
+    other = labelled(torch.full((len(x),), label), model.config.classes)
     own = _inferred(model, x, c).noise
     rows = [as_bytes(x), _reconstructed(model, x, c), decoded(model, other, own)[0], _reconstructed(model, x, other)]
     return Sheet(np.stack(rows))
@@ -132,7 +132,7 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
     """
     x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
     drawn = decoded(model, c, noise.normal((count, len(x), model.latent), seed, "averages"))
-    ink = _pixels(drawn[:1], visible, "ink", seed)[0]
+    ink = _pixels(model, drawn[:1], visible, "ink", seed)[0]
     mean = drawn.mean(axis=0).round().astype(np.uint8)
     return _columns(x, c, visible, [_guesses(model, c)[0], mean, drawn[0], ink])
 
@@ -141,10 +141,10 @@ def drawing(
     model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means",
     often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
-    """Complete a drawing of 784 bytes. One row: the drawing, then the rows of `completions` from the third on."""
+    """Complete a drawing of a byte per value. One row: the drawing, then the rows of `completions` from the third on."""
     answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
-    return Sheet(row, _papers(visible, row.shape[:2]))
+    return Sheet(row, _papers(visible, row))
 
 
 def completion_walks(
@@ -156,18 +156,20 @@ def completion_walks(
 
 
 def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
-    """Interpolate between completions of a drawing of 784 bytes, as `completion_walks` does for a test digit."""
+    """Interpolate between completions of a drawing of a byte per value, as `completion_walks` does for a test digit."""
     return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
 
 
 def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
-    """Return the condition of a quadrant model for a drawing of 784 bytes."""
-    return condition(model.config, from_bytes(ink), torch.zeros(1, dtype=torch.long), masks.flags(visible))
+    """Return the condition of a quadrant model for a drawing of a byte per value."""
+    return condition(
+        model.config, from_bytes(ink, model.config.shape), torch.zeros(1, dtype=torch.long), masks.flags(visible)
+    )
 
 
-def thresholds(count: int, seed: int) -> np.ndarray:
-    """Return random thresholds (count, 784) uint8 for drawing ink: a pixel mean above its threshold becomes black."""
-    return (noise.uniform((count, masks.PIXELS), seed, "ink") * 255).to(torch.uint8).numpy()
+def thresholds(shape: Shape, count: int, seed: int) -> np.ndarray:
+    """Return random thresholds (count, values) uint8 for drawing ink: a pixel mean above its threshold becomes black."""
+    return (noise.uniform((count, shape.values), seed, "ink") * 255).to(torch.uint8).numpy()
 
 
 def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) -> Sheet:
@@ -183,7 +185,7 @@ def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) 
 def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], columns: int) -> Sheet:
     """Show test digits, `columns` in a row, with each reconstruction below its digit. Unused cells stay blank."""
     x, c = held_out(model.config, test, torch.tensor(indices))
-    pairs = np.stack([as_bytes(x), _reconstructed(model, x, c)], axis=1)  # (N, 2, 784)
+    pairs = np.stack([as_bytes(x), _reconstructed(model, x, c)], axis=1)  # (N, 2, values)
     rows = -(-len(pairs) // columns)
     places = np.zeros((rows * columns, *pairs.shape[1:]), np.uint8)
     places[: len(pairs)] = pairs
@@ -200,7 +202,9 @@ def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visibl
     with torch.inference_mode():
         ways = [model.likelihood(latents, c) for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon))]
         images = np.stack([as_bytes(torch.cat([x, completed(way, c)[:, 0]])) for way in ways])
-    return Sheet(images, None if c.visible is None else papers(c.visible.expand(*images.shape[:2], -1)))
+    return Sheet(
+        images, None if c.visible is None else papers(c.visible.expand(*images.shape[:2], -1), model.config.shape)
+    )
 
 
 def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: int) -> Sheet:
@@ -216,12 +220,12 @@ def traversal(model: ConditionalVAE, test: Split, start: int, end: int, steps: i
 def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
     """Return the posterior mean of a drawing under its label, or its visible quadrants: "1" for a model of any set."""
     visible = masks.flags("1") if model.config.any_set else None
-    x = from_bytes(ink)
+    x = from_bytes(ink, model.config.shape)
     return _inferred(model, x, condition(model.config, x, torch.tensor([label]), visible))
 
 
 def decoded(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
-    """Decode base noise (samples, N or 1, latent) to pixel means, (samples, N, 784) uint8."""
+    """Decode base noise (samples, N or 1, latent) to pixel means, (samples, N, values) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(model.draw(c, epsilon), c), c))
 
@@ -234,29 +238,29 @@ def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: 
     answers = decoded(model, c, walks[:, None]).reshape(rows, steps, -1)
     given = np.broadcast_to(as_bytes(c.pixels), (rows, 1, answers.shape[-1]))
     sheet = np.concatenate([given, answers], axis=1)
-    return Sheet(sheet, _papers(visible, sheet.shape[:2]))
+    return Sheet(sheet, _papers(visible, sheet))
 
 
 def _answers(
     model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Shown, often: Often
 ) -> np.ndarray:
-    """Return both guesses, samples, and twice the standard deviation over many samples, (count + 3, N, 784) uint8."""
+    """Return both guesses, samples, and twice the standard deviation over many samples, (count + 3, N, values) uint8."""
     drawn = often(model, c, max(count, MANY), seed)
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
-    answers = _pixels(np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
+    answers = _pixels(model, np.stack([*_guesses(model, c), *drawn[:count]]), visible, pixels, seed)
     return np.concatenate([answers, spread[None]])
 
 
-def _pixels(means: np.ndarray, visible: str, pixels: Shown, seed: int) -> np.ndarray:
-    """Return pixel means (count, N, 784) unchanged, or ink drawn from the means of generated pixels."""
+def _pixels(model: ConditionalVAE, means: np.ndarray, visible: str, pixels: Shown, seed: int) -> np.ndarray:
+    """Return pixel means (count, N, values) unchanged, or ink drawn from the means of generated pixels."""
     if pixels == "means":
         return means
-    ink = np.where(means > thresholds(len(means), seed)[:, None], 255, 0).astype(np.uint8)
-    return np.where(papers(masks.flags(visible)) == VISIBLE, means, ink)
+    ink = np.where(means > thresholds(model.config.shape, len(means), seed)[:, None], 255, 0).astype(np.uint8)
+    return np.where(papers(masks.flags(visible), model.config.shape) == VISIBLE, means, ink)
 
 
 def _reconstructed(model: ConditionalVAE, x: Tensor, c: Condition) -> np.ndarray:
-    """Reconstruct images from their posterior means, (N, 784) uint8."""
+    """Reconstruct images from their posterior means, (N, values) uint8."""
     with torch.inference_mode():
         return as_bytes(completed(model.likelihood(_inferred(model, x, c), c), c))[0]
 
@@ -268,7 +272,7 @@ def _inferred(model: ConditionalVAE, x: Tensor, c: Condition) -> Latents:
 
 
 def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
-    """Return the baseline's prediction and the model's best guess (ε = 0), (N, 784) each."""
+    """Return the baseline's prediction and the model's best guess (ε = 0), (N, values) each."""
     assert isinstance(model, Completer)
     return [decoded(each, c, torch.zeros(1, 1, each.latent))[0] for each in (model.baseline, model)]
 
@@ -277,14 +281,15 @@ def _columns(x: Tensor, c: Condition, visible: str, answers: Sequence[np.ndarray
     """Return a column per image: the visible pixels, the image, and the answers of a model."""
     assert c.pixels is not None
     rows = np.stack([as_bytes(c.pixels), as_bytes(x), *answers])
-    return Sheet(rows, _papers(visible, (len(x), len(rows))).transpose(1, 0, 2))
+    return Sheet(rows, _papers(visible, rows.transpose(1, 0, 2)).transpose(1, 0, 2))
 
 
-def _papers(visible: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return backgrounds of rows of digits whose quadrants in `visible` are given. The first digit of a row is the input."""
-    shown = masks.flags(visible)
-    under: np.ndarray = np.broadcast_to(papers(shown), (*shape, masks.PIXELS)).copy()
-    under[:, 0] = papers(shown, hidden=UNKNOWN)
+def _papers(visible: str, rows: np.ndarray) -> np.ndarray:
+    """Return backgrounds of images (R, C, values) whose quadrants in `visible` are given; the first column is the input."""
+    shown, shape = masks.flags(visible), Shape.of_values(rows.shape[-1])
+    assert shape is not None
+    under: np.ndarray = np.broadcast_to(papers(shown, shape), rows.shape).copy()
+    under[:, 0] = papers(shown, shape, hidden=UNKNOWN)
     return under
 
 

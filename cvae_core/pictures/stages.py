@@ -16,7 +16,7 @@ from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.pictures.grid import FONT_SIZE, PLAIN, SLIDE_FONT_SIZE, UNKNOWN, grid, papers
-from cvae_core.pictures.recipes import ALL_LABELS, Sheet
+from cvae_core.pictures.recipes import Sheet
 
 STRIP_MOMENTS = 8
 Stages = Mapping[str, np.ndarray]
@@ -53,15 +53,16 @@ def strip(
     scale: int,
     test: Split | None = None,
     part: Part = "samples",
-    digits: Sequence[int] = ALL_LABELS,
+    shown: Sequence[int] | None = None,
 ) -> Image.Image:
-    """Draw a row per digit: its first sample or its reconstruction, at eight stages from the first to the last."""
+    """Draw rows of the stages, by default all: the first sample or the reconstruction, at eight stages from first to last."""
     moments = strip_moments(stages)
-    shown = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
+    pictures = stages["samples"][moments, :, 0] if part == "samples" else stages["reconstructions"][moments]
     sampled = part == "samples" and not config.reads_images  # these pictures show no test images
     names, given = _given(stages, config, None if sampled else test)
-    images, under = (table[:, list(digits)].swapaxes(0, 1) for table in _after(given, shown))
-    labels = [] if sampled and not config.given else [str(digit) for digit in digits]
+    rows = range(stages["samples"].shape[1]) if shown is None else shown
+    images, under = (table[:, list(rows)].swapaxes(0, 1) for table in _after(given, pictures))
+    labels = [] if sampled and not config.given else [str(row) for row in rows]
     columns = [*names, *(said(epoch) for epoch in stages["epoch"][moments])]
     caption = f"{name}: {part} by epochs of training"
     return grid(images, papers=under, scale=scale, rows=labels, columns=columns, caption=caption)
@@ -84,19 +85,19 @@ def epochs(count: float) -> str:
 
 
 def _given(stages: Stages, config: Config, test: Split | None) -> tuple[list[str], Sheet]:
-    """Return row labels, and the model's input and the truth for the test digits of the stages, (K, digits, 784)."""
+    """Return row labels, and the model's input and the truth for the test digits of the stages, (K, rows, values)."""
     if test is None:
         nothing = np.zeros((0, *stages["reconstructions"].shape[1:]), np.uint8)
         return [], Sheet(nothing, nothing)
     x, c = held_out(config, test, torch.from_numpy(stages["test_indices"]))
     if c.pixels is None or c.visible is None:
         return ["truth"], Sheet(as_bytes(x)[None], np.full((1, *x.shape), PLAIN, np.uint8))
-    under = np.stack([papers(c.visible, hidden=UNKNOWN), papers(c.visible)])
+    under = np.stack([papers(c.visible, config.shape, hidden=UNKNOWN), papers(c.visible, config.shape)])
     return ["input", "truth"], Sheet(np.stack([as_bytes(c.pixels), as_bytes(x)]), under)
 
 
 def _after(given: Sheet, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Append images (K, digits, 784) to the given rows, with the same background as the truth."""
+    """Append images (K, rows, values) to the given rows, with the same background as the truth."""
     assert given.papers is not None
     paper = np.broadcast_to(given.papers[-1] if len(given.papers) else np.uint8(PLAIN), images.shape)
     return np.concatenate([given.images, images]), np.concatenate([given.papers, paper])

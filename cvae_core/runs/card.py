@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core.config.command import train_command
+from cvae_core.config.descriptions import Description, description_from_json
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.job import USUAL, Job, Options, options_of
+from cvae_core.config.presets import built_in
 from cvae_core.data.fingerprints import named
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.system import files
@@ -65,12 +67,18 @@ class Card:
     read_only: bool = False
     note: str = ""  # by the user
     verdict: Verdict | None = None  # of a finished or diverged run; older cards have none
+    data: Description | None = None  # of the data set; older cards have none
     imported: str = ""  # day and file of an import: digests do not show that its figures are true
 
     @property
     def elbo(self) -> float | None:
         """Return the ELBO on the validation split, or None if there is none yet or the objective is another bound."""
         return self.metrics.get("elbo") if self.config.objective.elbo else None
+
+    @property
+    def description(self) -> Description:
+        """Return the description of the data set, which need not be on this machine."""
+        return self.data or built_in(self.config.dataset)
 
     @property
     def image_set(self) -> str:
@@ -108,7 +116,8 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         if not fills(Card, values):
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
-        card = Card(**{**values, "config": from_json(content["config"]), "weights": weights})
+        data = description_from_json(content["data"]) if content.get("data") else None
+        card = Card(**{**values, "config": from_json(content["config"]), "weights": weights, "data": data})
         if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")
     except (ConfigError, TypeError, ValueError) as error:

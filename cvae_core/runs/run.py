@@ -173,7 +173,7 @@ class Run:
         """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
         path = self._part(STAGES)
         arrays = formats.read_arrays(path)
-        files.require(are_stages(arrays, self.card().config.dataset), path)
+        files.require(are_stages(arrays, self.card().description), path)
         return arrays
 
     def write_stages(self, **arrays: np.ndarray) -> None:

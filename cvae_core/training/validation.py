@@ -8,16 +8,15 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import first_of_each_label, held_out
-from cvae_core.data.conditions import LABELS
+from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.data.datasets import DataSet, Split
-from cvae_core.data.masks import pixel_mask
+from cvae_core.data.masks import visible_values
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.models.objectives import objective
 
 VALIDATION_BATCH = 500
-STAGE_COLUMNS = 8  # samples per row
+STAGE_ROWS, STAGE_COLUMNS = 10, 8  # test images, or labels, and samples of each
 MARGIN = 1e-3  # of predicted pixel means from 0 and from 1
 
 
@@ -25,8 +24,8 @@ class Staged(NamedTuple):
     """Hold samples and reconstructions of one stage of the training, as float images in [0, 1]."""
 
     epoch: float
-    samples: Tensor  # (rows, columns, 784): the same noise at every stage, a row per label or test digit
-    reconstructions: Tensor  # (rows, 784): of the same test digits, from their posterior means
+    samples: Tensor  # (rows, columns, values): the same noise at every stage, a row per test image, with its condition
+    reconstructions: Tensor  # (rows, values): of the same test images, from their posterior means
 
 
 class Measured(NamedTuple):
@@ -64,29 +63,29 @@ def trivial(config: Config, data: DataSet) -> dict[str, float]:
     """
     images, held = data.train.images, data.validation
     if "label" in config.given:
-        means = torch.stack([_mean(images[data.train.labels == label]) for label in range(LABELS)])
+        means = torch.stack([_mean(images[data.train.labels == label]) for label in range(config.classes)])
     else:
-        means = _mean(images).expand(LABELS, -1)
+        means = _mean(images).expand(config.classes, -1)
     guess, scored = 0.0, 0
     for rows in torch.arange(len(held)).split(VALIDATION_BATCH):
         x, c = held_out(config, held, rows)
-        counts = torch.ones_like(x, dtype=torch.bool) if c.visible is None else ~pixel_mask(c.visible)
+        counts = torch.ones_like(x, dtype=torch.bool) if c.visible is None else ~visible_values(c.visible, config.shape)
         guess -= float(cross_entropy(x.double(), means[held.labels[rows]])[counts].sum())
         scored += int(counts.sum())
     return {"guess": guess / len(held), "chance": -scored * math.log(2) / len(held)}
 
 
 def _mean(images: Tensor) -> Tensor:
-    """Return the means of uint8 images (N, 784), (784,) float64, clamped so that any image has a finite log-likelihood."""
+    """Return the means (values,) of uint8 images (N, values), clamped so that any image has a finite log-likelihood."""
     return (images.sum(0, dtype=torch.int64) / (255.0 * max(len(images), 1))).clamp(MARGIN, 1 - MARGIN).double()
 
 
 @torch.no_grad()
 def stage(model: ConditionalVAE, data: DataSet, epoch: float) -> Staged:
-    """Decode the same noise, and reconstruct the same test digits, with the current weights."""
+    """Decode the same noise, and reconstruct the same test images, with the current weights."""
     config = model.config
     model.eval()
-    rows = first_of_each_label(data.test)
+    rows = shown_rows(data.test, config.classes, STAGE_ROWS)
     x, c = held_out(config, data.test, rows, device=model.device)
     styles = 1 if config.given else len(rows)  # the same z under all conditions, or one z per row without a condition
     epsilon = noise.normal((STAGE_COLUMNS, styles, model.latent), config.seed, "stage")

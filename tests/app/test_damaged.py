@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets
 from cvae_core.evaluation.classifier import Classifier, classifier_path, store_classifier
 from cvae_core.evaluation.results import CURVE, store, stored_cells
@@ -91,7 +92,7 @@ def test_damage_to_other_files_removes_nothing_from_the_table(
 def test_a_damaged_classifier_is_named_and_the_completions_are_shown(
     visit: Visit, without_mnist: None, own_runs: Path
 ) -> None:
-    store_classifier(Classifier(), datasets.load("digits"), own_runs)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
     damage(classifier_path("digits", own_runs), "cut")
     visitor = visit("inpaint")
     assert said(visitor).count("classifier-digits.safetensors") == 1

@@ -15,6 +15,7 @@ from app.views import cll_estimate
 from app.widgets import run_pickers
 from app.widgets.map_selection import packed
 from cvae_core.cli import main
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets
 from cvae_core.data.datasets import DataSet, Split
@@ -150,7 +151,7 @@ def test_no_figure_of_a_run_is_computed_with_other_images(without_mnist: None, o
 def test_a_classifier_of_other_images_reads_nothing(
     visit: Visit, without_mnist: None, own_runs: Path, digits: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_classifier(Classifier(), replace(digits, fingerprint=OTHER), own_runs)
+    store_classifier(Classifier(BUILT_IN["digits"]), replace(digits, fingerprint=OTHER), own_runs)
     for query in ({"digits": "4"}, {"of": "My drawing"}):
         monkeypatch.setattr(drawing_pad, "ink", lambda: digits.test.images[0].numpy())
         visitor = visit("inpaint", **query)

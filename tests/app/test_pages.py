@@ -34,6 +34,7 @@ from app.text.provenance import provenance
 from app.views import cll_estimate
 from app.widgets.map_selection import packed
 from benchmarks.checkpoints import RUNS
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.data.centring import framed
@@ -277,7 +278,7 @@ class TestGenerate:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         assert not visit("inpaint").get("plotly_chart")
-        store_classifier(Classifier(), datasets.load("digits"), own_runs)
+        store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
         assert "of 4 read most often as another digit" in said(visitor)
@@ -583,7 +584,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
         assert not visit("inpaint").get("plotly_chart")
-        store_classifier(Classifier(), datasets.load("digits"), own_runs)
+        store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
         assert "of 4 read most often as another digit" in said(visitor)
@@ -591,7 +592,7 @@ class TestInpaint:
     def test_what_is_read_is_what_is_shown_and_drawn_once(
         self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store_classifier(Classifier(), datasets.load("digits"), own_runs)
+        store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         drawn, decoded = [], recipes.decoded
 
         def noted(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
@@ -612,7 +613,7 @@ class TestInpaint:
     def test_a_drawing_has_the_rows_the_readings_and_the_walk_that_a_test_digit_has(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        classifier = Classifier()
+        classifier = Classifier(BUILT_IN["digits"])
         nn.init.constant_(classifier.output.bias[7:8], 1000.0)  # it classifies everything as 7
         store_classifier(classifier, datasets.load("digits"), own_runs)
         visitor = visit("inpaint", of="My drawing", **{"completion-walk": "true"})

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets
 from cvae_core.errors import LabError
 from cvae_core.evaluation import results
@@ -45,7 +46,7 @@ READERS: dict[str, Reader] = {  # a file of a run, and its content in comparable
     "judgement.json": lambda run: stored_judgement(run),
     PCA.file: lambda run: {n: a.tolist() for n, a in vars(stored_embedding(run, PCA)).items()},  # type: ignore[arg-type]
     "../classifier-digits.safetensors": lambda run: (
-        load_classifier("digits", run.folder.parent).output.weight.sum().item()
+        load_classifier(BUILT_IN["digits"], run.folder.parent).output.weight.sum().item()
     ),
 }
 Damage = Callable[
@@ -211,7 +212,7 @@ def pristine(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     store_judgement(run, [Finding(name="samples of 3 read as 3", value=0.5, of=10)], weights)
     for layout in (PCA, SMALLER):
         store_embedding(run, layout, embed(run.model(), test, layout))
-    store_classifier(Classifier(), datasets.load("digits"), root)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), root)
     return root
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cvae_core.cli import main, show
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.job import Options
 from cvae_core.data import datasets
 from cvae_core.errors import RunInUse, RunNotFound
@@ -145,7 +146,7 @@ WORKED: dict[str, tuple[str, object, str, Callable[[Run], object]]] = {
 @pytest.fixture
 def at_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
     """Return a function that makes an action happen when a command starts to compute."""
-    store_classifier(Classifier(), datasets.load("digits"), root)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), root)
     monkeypatch.setattr(sample_quality, "judge", lambda *_: [sample_quality.Finding(name="digits", value=0.5, of=10)])
 
     def prepare(line: str, happening: Callable[[], object]) -> None:

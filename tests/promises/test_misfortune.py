@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 from cvae_core.cli import main
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets, download
 from cvae_core.data.raw_files import SHAPES
 from cvae_core.evaluation import classifier, latent_space, likelihood, sample_quality
@@ -66,7 +67,7 @@ def test_where_nothing_can_be_written_each_command_says_so_and_nothing_is_lost(
     misfortune: str, said: Callable[[str], tuple[int, str]], root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     measured: Measured,
 ) -> None:  # fmt: skip
-    store_classifier(Classifier(), datasets.load("digits"), root)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), root)
     assert said("discard digits-baseline-1")[0] == 0
     before, words = content(tmp_path), UNWRITABLE[misfortune](monkeypatch)
     refused = WRITING if misfortune == "full disk" else [*WRITING, *MOVING]  # moving a file needs no space
@@ -98,7 +99,7 @@ WORK = {
 def test_nothing_is_computed_if_its_result_cannot_be_stored(
     line: str, said: Callable[[str], tuple[int, str]], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_classifier(Classifier(), datasets.load("digits"), root)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), root)
 
     def begun(*_: object, **__: object) -> NoReturn:
         pytest.fail("computed although the result could not be stored")

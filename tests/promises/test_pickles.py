@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets
 from cvae_core.data.raw_files import SHAPES as MNIST_FILES
 from cvae_core.errors import LabError
@@ -82,7 +83,7 @@ READERS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {  # path in a 
     "cells": (f"{RUN}/cll.json", lambda root, _: stored_cells(find(RUN, root))),
     "judgement": (f"{RUN}/judgement.json", lambda root, _: stored_judgement(find(RUN, root))),
     "map": (f"{RUN}/embedding-tsne.npz", lambda root, _: stored_embedding(find(RUN, root))),
-    "classifier": ("classifier-digits.safetensors", lambda root, _: load_classifier("digits", root)),
+    "classifier": ("classifier-digits.safetensors", lambda root, _: load_classifier(BUILT_IN["digits"], root)),
     "queue": (".queue/queue.json", lambda root, _: look(root)),
     "archive": ("x.zip", lambda root, path: unpack(path, root, "theirs")),
     "sweep": ("x.toml", lambda root, path: sweep.plan(path, root)),

@@ -21,6 +21,7 @@ from app.charts import map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
 from cvae_core import __all__ as interface
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.classifier import Classifier, store_classifier
@@ -294,7 +295,7 @@ def test_the_lines_compute_the_numbers_of_the_chart_and_write_it(
 def test_the_lines_read_completions_as_the_page_does(
     own_runs: Path, given: tuple[int, ...] | bytes, run: Callable[[str], dict[str, Any]]
 ) -> None:
-    store_classifier(Classifier(), datasets.load("digits"), own_runs)
+    store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
     key, names = runs.run_keys()["digits-quadrant-1"], ["one", "two"]
     lines = code_snippets.readings(key, "digits", given, "1", seed=4, names=names)
     require_public(lines)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.conditions import Condition, condition, labelled, quadrants_of
@@ -87,7 +88,7 @@ CONDITIONS: dict[str, Callable[[Tensor], object]] = {
     "counted": lambda x: Bernoulli(torch.zeros(len(x), 784), torch.arange(784), x > 0).log_prob(x),
     "cross-entropy": lambda x: cross_entropy(x, torch.tensor(0.5)),
     "binarised": lambda x: noise.binarise(x, 0),
-    "classifier": lambda x: classified(Classifier().eval(), x),
+    "classifier": lambda x: classified(Classifier(BUILT_IN["digits"]).eval(), x),
 }
 
 
@@ -113,7 +114,7 @@ def test_images_of_another_shape_are_named_with_the_right_one(door: str, shape: 
             case "condition":
                 quadrants_of(x, flags("1"))
             case "classifier":
-                classified(Classifier().eval(), x)
+                classified(Classifier(BUILT_IN["digits"]).eval(), x)
             case _:
                 elbo(model, x, c, torch.zeros(1, 3, model.latent))
 

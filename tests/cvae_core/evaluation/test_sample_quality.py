@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import DataSet, Split
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("small_baseline")
 def taught(digits: DataSet) -> tuple[Classifier, list[float]]:
     """Return a trained classifier and its validation accuracy after each epoch."""
     accuracies = []
-    for learned in learn(digits.train, epochs=3):
+    for learned in learn(digits.train, digits.description, epochs=3):
         accuracies.append(accuracy(learned.classifier, digits.validation))
     return learned.classifier, accuracies
 
@@ -55,7 +56,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reduce the judgement to few digits, and the training of a classifier on samples to one epoch."""
     for name, value in {"PER_LABEL": 6, "TAUGHT_PER_LABEL": 12, "COMPLETED": 40, "PROBED": 100}.items():
         monkeypatch.setattr(sample_quality, name, value)
-    monkeypatch.setattr(sample_quality, "learn", lambda train: learn(train, epochs=1))
+    monkeypatch.setattr(sample_quality, "learn", lambda train, data: learn(train, data, epochs=1))
 
 
 def found(model: ConditionalVAE, digits: DataSet, classifier: Classifier) -> dict[str, Finding]:
@@ -67,7 +68,9 @@ def test_a_classifier_learns_and_the_same_seed_learns_the_same(
 ) -> None:
     _, accuracies = taught
     assert accuracies[-1] > max(0.5, accuracies[0])
-    (one,), (same,) = (list(learn(digits.train.part(slice(0, 100)), epochs=1, seed=3)) for _ in range(2))
+    (one,), (same,) = (
+        list(learn(digits.train.part(slice(0, 100)), digits.description, epochs=1, seed=3)) for _ in range(2)
+    )
     assert all(
         torch.equal(a, b) for a, b in zip(one.classifier.parameters(), same.classifier.parameters(), strict=True)
     )
@@ -84,23 +87,23 @@ def test_a_classifier_is_read_as_it_was_stored_or_not_at_all(
     classifier: Classifier, digits: DataSet, tmp_path: Path
 ) -> None:
     with pytest.raises(RunNotFound, match="train it with python -m cvae_core classifier digits"):
-        load_classifier("digits", tmp_path)
+        load_classifier(BUILT_IN["digits"], tmp_path)
     path = store_classifier(classifier, digits, tmp_path)
-    again, stored = load_classifier("digits", tmp_path), deepcopy(classifier).half().float()
+    again, stored = load_classifier(BUILT_IN["digits"], tmp_path), deepcopy(classifier).half().float()
     assert not any(isinstance(part, nn.BatchNorm2d) for part in again.modules())
     x = digits.test.intensities(slice(0, 50))
     torch.testing.assert_close(again(x), stored(x))
-    assert load_classifier("digits", tmp_path, digits.fingerprint)
+    assert load_classifier(BUILT_IN["digits"], tmp_path, digits.fingerprint)
     with pytest.raises(ConfigError, match="was trained on other images than the run to be judged: train it again with"):
-        load_classifier("digits", tmp_path, "0" * 64)
+        load_classifier(BUILT_IN["digits"], tmp_path, "0" * 64)
     shutil.copy(path, classifier_path("mnist", tmp_path))
     with pytest.raises(RunDamaged, match="classifier-mnist"):
-        load_classifier("mnist", tmp_path)
+        load_classifier(BUILT_IN["mnist"], tmp_path)
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
     with pytest.raises(RunDamaged, match=path.name):
-        load_classifier("digits", tmp_path)
+        load_classifier(BUILT_IN["digits"], tmp_path)
 
 
 def test_generated_digits_come_with_the_labels_they_were_asked_by(tiny: Tiny) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cvae_core.cli import main
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.config.presets import configure
 from cvae_core.data import noise
@@ -32,10 +33,12 @@ ENTRANCES: dict[str, Callable[[Any, Config, DataSet], object]] = {
     "integers": lambda seed, _, __: noise.integers(3, 1, seed),
     "ink": lambda seed, _, __: noise.binarise(torch.zeros(1), seed),
     "noise per image": lambda seed, _, __: noise.per_image(torch.arange(1), 1, 1, seed),
-    "weights": lambda seed, _, __: initialise(Classifier(), seed),
-    "classifier": lambda seed, _, digits: next(learn(digits.test.part(slice(2)), epochs=1, seed=seed)),
+    "weights": lambda seed, _, __: initialise(Classifier(BUILT_IN["digits"]), seed),
+    "classifier": lambda seed, _, digits: next(
+        learn(digits.test.part(slice(2)), digits.description, epochs=1, seed=seed)
+    ),
     "evaluation": lambda seed, tiny, digits: list(evaluate(build(tiny), digits.test, samples=1, images=1, seed=seed)),
-    "judgement": lambda seed, tiny, digits: judge(build(tiny), digits, Classifier(), seed),
+    "judgement": lambda seed, tiny, digits: judge(build(tiny), digits, Classifier(BUILT_IN["digits"]), seed),
     "samples": lambda seed, tiny, _: recipes.samples(build(tiny), [1], 1, seed),
     "draws": lambda seed, tiny, digits: latent_space.draws(build(tiny), digits.test, torch.arange(1), seed),
     "known integral": lambda seed, _, __: toy_model.settling(1.0, [1], seed),
