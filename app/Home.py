@@ -22,6 +22,7 @@ if __name__ != "__main__":
 else:
     preload.wait()
     from app.cached import runs
+    from app.data import uploads
     from app.display import elements, page_scripts, presenter, url_state
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
@@ -35,6 +36,7 @@ else:
     logs.to_stderr(st.get_option("logger.level"))
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
+        uploads.tidy_once()
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
         with url_state.of_page(chosen.url_path):
             presenter.show_bar(chosen.url_path or next(iter(PAGES)), tour_control.in_the_bar)

@@ -1,1 +1,1 @@
-"""Data sets on pages: the list, the examples and the report of a set, uploads, and sets made from fonts."""
+"""The views of the page Data: the data sets here, an upload with its report, and data sets made from fonts."""

@@ -118,7 +118,7 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
 def start(purpose: str, *arguments: str) -> None:
     """Run `python -m cvae_core` with `arguments`; raise NotStarted if that is not permitted or another command is running."""
     if not permission.may_train():
-        raise NotStarted(f"Not permitted: enable training with {permission.VARIABLE}=on.")
+        raise NotStarted(f"Commands are disabled on this server. Enable them with {permission.VARIABLE}=on.")
     if not _begun(purpose, arguments):
         raise NotStarted(BUSY)
 
@@ -130,12 +130,16 @@ def is_known(purpose: str) -> bool:
 
 def outcome(purpose: str) -> str | None:
     """Forget a command that has ended; return its error message, or None if it succeeded."""
-    work = _works().pop(purpose, None)
-    if work is None:
-        return None
+    work = _works().pop(purpose)
     fault = work.fault
     work.said.close()
     return fault
+
+
+def cancel(purpose: str) -> None:
+    """End a command, if it is running, and forget it."""
+    if permission.may_train() and (work := _works().pop(purpose, None)):
+        work.cancel()
 
 
 def follow(purpose: str, words: Markdown) -> bool:
@@ -150,13 +154,27 @@ def follow(purpose: str, words: Markdown) -> bool:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(work.share, text=f"{words}: {plain(work.last_line or 'starting')}", width="stretch")
-            if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}") and permission.may_train():
+            if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
                 work.cancel()
 
     if (work := _works().get(purpose)) is None or not work.running:
         return False
     st.fragment(panel, run_every=POLL)()
     return True
+
+
+def carried_out(purpose: str, words: Markdown, asked: bool, *arguments: str) -> bool:
+    """Run `python -m cvae_core` with `arguments` if asked to; show its progress, or why it has failed.
+
+    Return true once it has succeeded, to the first page that asks. Raises NotStarted.
+    """
+    if asked:
+        start(purpose, *arguments)
+    if follow(purpose, words) or not is_known(purpose):
+        return False
+    if fault := outcome(purpose):
+        st.error(plain(fault), icon=":material/error:")
+    return fault is None
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:
