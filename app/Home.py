@@ -18,7 +18,9 @@ from app.server.asset_order import SmallFilesFirst  # noqa: E402
 from app.server.upload_gate import UploadGate  # noqa: E402
 
 if __name__ != "__main__":
-    app = st.App(__file__, lifespan=preload.while_serving, middleware=[Middleware(SmallFilesFirst), Middleware(UploadGate)])
+    app = st.App(
+        __file__, lifespan=preload.while_serving, middleware=[Middleware(SmallFilesFirst), Middleware(UploadGate)]
+    )
 else:
     preload.wait()
     from app.cached import runs

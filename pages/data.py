@@ -9,16 +9,16 @@ VIEWS = {"Data sets": listing.show, "Upload": upload.show, "Make glyphs": made.s
 
 elements.title(
     "Data",
-    "The data sets on this machine: MNIST and its like, data sets made from fonts, and your own images. A model takes the shape "
-    "of its images and the names of its classes from the data set.",
+    "The data sets on this machine: built-in ones such as MNIST, ones made from fonts, and your own images. A model takes its "
+    "shape and the names of its classes from its data set, and the label is its condition.",
 )
 runs.rerun_when_runs_change()
 elements.tabs(VIEWS, "view")
 elements.explanation(
-    "A data set has images of one shape: a square of 16 to 64 pixels, grey or in colour, each value between 0 and 255. The "
-    "likelihood sees them as $x$ between 0 and 1. Each image belongs to one class, whose number is the label. The images for "
-    "training fit the weights, those for validation choose the best epoch, and those for the test are only scored. Train from "
-    "the command line with: `python -m cvae_core train label --dataset NAME`",
+    "All images of a data set are squares of the same size, 16 to 64 pixels wide, grey or in colour, and each value is stored "
+    "as a byte. The model sees $x$ between 0 and 1. Each image belongs to one class, and the number of the class is its label. "
+    "The training images determine the weights, the validation images the best epoch, and the test images only the scores. "
+    "Train on a data set with: `python -m cvae_core train label --dataset NAME`",
     r"x = \tfrac{1}{255}\,(b_1, \dots, b_D), \quad D = \text{channels} \cdot \text{side}^2",
     [Split.intensities, load],
 )

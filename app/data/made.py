@@ -19,8 +19,8 @@ FIELD = 209  # pixels: a field in a row
 def show() -> None:
     """Show the form."""
     elements.explained(
-        "Characters in the fonts of this machine, each image with a random font, size and position. The weight, slant and width "
-        "of the font are stored as attributes."
+        "Characters in the fonts of this machine, each image with a random font, size and position. The weight, slant and "
+        "width of the font are stored as attributes."
     )
     if not permission.may_train():
         permission.tell("Uploads and changes to data sets are disabled")

@@ -7,7 +7,7 @@ import streamlit as st
 from typing_extensions import Doc
 
 from app.data import listing, previews, uploads
-from app.data.uploads import HELD, KINDS, MEGABYTES, Upload
+from app.data.uploads import KINDS, MEGABYTES, Upload
 from app.display import elements
 from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, permission
@@ -17,7 +17,7 @@ from cvae_core.errors import LabError
 from cvae_core.sources.wishes import Wishes
 from cvae_core.system.files import MEGABYTE
 
-SERIAL, STORED = "upload-serial", "upload-stored"  # in the session
+HELD, SERIAL, STORED = "upload", "upload-serial", "upload-stored"  # in the session
 DECISIONS: Mapping[str, Markdown] = {
     "size": "Side in pixels",
     "colour": "Colour",
@@ -63,8 +63,8 @@ def _receive() -> None:
         key=f"upload-{serial}",
     )
     elements.explained(
-        "Pictures may be PNG, JPEG, WebP or GIF files of any size. Nothing is stored before you have seen the report. A larger "
-        "source, or one on this machine, such as a folder, is added by a command:"
+        "Pictures may be PNG, JPEG, WebP or GIF files of any size. Nothing is stored before you have seen the report. For a "
+        "larger source, or for a folder on this machine, use the command:"
     )
     st.code("python -m cvae_core data add NAME SOURCE", language="bash", wrap_lines=True)
     if file is not None:
@@ -148,7 +148,9 @@ def _store(upload: Upload, flags: Sequence[str]) -> None:
         except LabError as error:
             why = str(error)
         working = background_command.is_known(purpose)
-        asked = st.button("Store", icon=":material/save:", type="primary", key="store-upload", disabled=bool(why) or working)
+        asked = st.button(
+            "Store", icon=":material/save:", type="primary", key="store-upload", disabled=bool(why) or working
+        )
     if why and not working:
         st.warning(plain(why), icon=":material/edit:")
     if asked:

@@ -57,7 +57,9 @@ def keep(file: UploadedFile) -> Upload:
         place.mkdir(parents=True, exist_ok=True)
         files.remove_leftovers(place)
         if shutil.disk_usage(place).free < 2 * file.size:  # the file, and the data set that is made from it
-            raise NotWritable(f"{place} has too little space for {file.size / MEGABYTE:,.0f} MB twice: free disk space.")
+            raise NotWritable(
+                f"{place} has too little space for {file.size / MEGABYTE:,.0f} MB twice: free disk space."
+            )
         folder = files.beside(place / secrets.token_hex(8))
         folder.mkdir(mode=0o700)
         upload = Upload(folder, file.name, file.size)

@@ -17,7 +17,7 @@ SMALL = 10 * MEGABYTE  # a larger upload needs the permission to train; one pict
 OVERHEAD = MEGABYTE  # a request is larger than its file by the headers of the form, as in Streamlit's own check
 
 
-class _Refused(Exception):  # noqa: N818 (it ends the request, and no code reports it as an error)
+class _Refused(Exception):
     """End a request with a status and a sentence."""
 
     def __init__(self, status: int, sentence: str):

@@ -31,6 +31,7 @@ EXPORTS = {
     "inpaint": ".html .png .svg",
     "latent": ".csv .csv .html .html .png .png .svg .svg",
     "why": ".html .png .png .svg",
+    "data": ".png",
     "training": ".csv .gif .gif .html .png .png .png .png .svg",
     "cll": ".csv .html .md .svg .tex",
 }
