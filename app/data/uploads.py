@@ -3,7 +3,8 @@
 import secrets
 import shutil
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -27,12 +28,10 @@ class Upload:
     """A visitor's file. Its folder is removed with this object, or at the next start if the server is killed."""
 
     folder: Path
+    remove: Callable[[], object]
     name: str  # of the visitor's file
     size: int
     faults: dict[Sequence[str], str] = field(default_factory=dict)  # why `data add` refuses the file with some flags
-
-    def __post_init__(self) -> None:
-        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, True)
 
     @property
     def stem(self) -> str:
@@ -55,14 +54,11 @@ def keep(file: UploadedFile) -> Upload:
     place = _folder()
     try:
         place.mkdir(parents=True, exist_ok=True)
-        files.remove_leftovers(place)
         if shutil.disk_usage(place).free < 2 * file.size:  # the file, and the data set that is made from it
             raise NotWritable(
                 f"{place} has too little space for {file.size / MEGABYTE:,.0f} MB twice: free disk space."
             )
-        folder = files.beside(place / secrets.token_hex(8))
-        folder.mkdir(mode=0o700)
-        upload = Upload(folder, file.name, file.size)
+        upload = _upload(place, file)
         with upload.source.open("wb") as copy:
             shutil.copyfileobj(file, copy, MEGABYTE)
     except OSError as error:
@@ -77,6 +73,15 @@ def keep(file: UploadedFile) -> Upload:
 def tidy_once() -> None:
     """Remove the uploads of killed servers, once, at the first visit."""
     files.remove_leftovers(_folder())
+
+
+def _upload(place: Path, file: UploadedFile) -> Upload:
+    """Make a folder for a file."""
+    held = ExitStack()
+    folder = held.enter_context(files.folder_beside(place / secrets.token_hex(8)))
+    upload = Upload(folder, held.close, file.name, file.size)
+    weakref.finalize(upload, held.close)
+    return upload
 
 
 def _folder() -> Path:

@@ -64,7 +64,7 @@ def require_writable(path: Path) -> None:
 @contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     """Write a temporary file beside a path. Remove it at the end if it has not been renamed."""
-    temporary = beside(path)
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
@@ -86,7 +86,7 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
 def folder_beside(path: Path) -> Iterator[Path]:
     """Create a temporary folder beside a path and remove it at the end. After a kill, the next call removes it."""
     remove_leftovers(path.parent)
-    folder = beside(path)
+    folder = _beside(path)
     folder.mkdir()
     try:
         yield folder
@@ -94,8 +94,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def beside(path: Path) -> Path:
-    """Return a temporary name beside a path; `remove_leftovers` removes what has it once this process has ended."""
+def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{_own_mark(os.getpid())}-{threading.get_ident()}{TEMPORARY}")
 
 
