@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,10 +18,11 @@ from app.display.url_forms import one_of
 from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, controls, permission
 from cvae_core.config.descriptions import Description
-from cvae_core.data import catalogue, datasets, sealed
+from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import DataDamaged, LabError
 from cvae_core.evaluation.classifier import classifier_path
+from cvae_core.jobs import data_sets
 from cvae_core.pictures import grid
 from cvae_core.pictures.examples import examples
 from cvae_core.system import files, formats
@@ -221,17 +223,14 @@ def _removal(name: str) -> None:
         permission.tell("Changes to data sets are disabled")
         return
     with st.popover("Remove", icon=":material/delete:"):
-        standing = sealed.standing_on(name, default_root())
+        standing = data_sets.standing_on(name, default_root())
         force = False
         elements.explained("The images will be deleted permanently.")
         if standing:
             named = ", ".join(map(code, standing[:LISTED]))
-            words = f"These runs were trained on it and need its images to be evaluated or continued: {named}"
+            words = f"These runs were trained on it and cannot be evaluated or resumed without it: {named}"
             st.warning(f"{words}{' …' if len(standing) > LISTED else ''}", icon=":material/warning:")
             force = st.checkbox("Remove it although runs need it", key=f"force {name}")
         done = f"{code(name)} is removed."
-        permission.offer("Remove data set", _remove, name, force, run=name, done=done)
-
-
-def _remove(name: str, force: bool) -> None:
-    sealed.remove(name, default_root(), force=force)
+        remove = partial(data_sets.remove, force=force)
+        permission.offer("Remove data set", remove, name, default_root(), run=name, done=done)
