@@ -2,10 +2,7 @@
 
 import gc
 import io
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,6 +12,7 @@ import pytest
 from app.data import uploads
 from app.data.uploads import FOLDER, MEGABYTES, keep, tidy_once
 from cvae_core.errors import ConfigError, NotWritable
+from cvae_core.system import files, processes
 from tests.app.conftest import ROOT
 
 NAMES = [
@@ -68,14 +66,9 @@ def test_it_is_removed_with_its_visitors_session_and_by_hand(folder: Path) -> No
 
 
 def test_the_next_start_removes_what_a_killed_server_has_left(folder: Path) -> None:
-    killed = """
-import os, signal
-from tests.app.data.test_uploads import a_file, keep
-kept = keep(a_file("a.zip"))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    subprocess.run([sys.executable, "-c", killed], cwd=ROOT, env=os.environ, check=False)
-    assert len(list(folder.iterdir())) == 1
+    ended = folder / f".a.1-{files._short(processes.host())}-{'0' * 8}-1{files.TEMPORARY}"  # of a process that is gone
+    ended.mkdir(parents=True)
+    (ended / "a.zip").write_bytes(b"PK")
     own = keep(a_file("b.zip"))
     tidy_once()
     assert list(folder.iterdir()) == [own.folder]
