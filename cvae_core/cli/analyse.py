@@ -18,7 +18,7 @@ from cvae_core.cli.options import InRoot, RunName
 from cvae_core.cli.progress import Bar, ticking
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job, OnDevice, OtherImages
-from cvae_core.data import datasets
+from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import Split
 from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
@@ -66,7 +66,8 @@ def _stops(report: SessionReport, requested: bool) -> bool:
 
 
 def ensure_data(name: str) -> None:
-    """Download a data set if it is missing."""
+    """Download a data set if it is missing; raise DataMissing if it cannot be downloaded."""
+    catalogue.require_here(name)
     if not datasets.on_disk(name):
         print(f"{name} is not on this machine: downloading it into {datasets.folder()}", file=sys.stderr)
         datasets.download(name)

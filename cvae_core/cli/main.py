@@ -17,6 +17,7 @@
     restore [RUN]                       move a run back from the bin; without a name: list the bin
     list                                list the runs
     download DATASET                    download a data set
+    data add|make|list|show|remove      make a data set from images, list the data sets, show or remove one
 
 Add --help to a command to show its flags, or --log-level info to log one line for each event. After a mistake of the user, a
 command prints one sentence on standard error and exits with code 2.
@@ -88,9 +89,11 @@ def _parsed(words: list[str]) -> Callable[[], None]:
     name, *rest = words
     if name == "train":
         return _parsed_training(rest)
+    if name == "data":
+        return _parsed_data(rest)
     known = LIGHT if name in LIGHT else {**_heavy(), **LIGHT}
     if name not in known:
-        raise ConfigError(f"Unknown command {name!r}: choose train, {', '.join(known)}, or --help.")
+        raise ConfigError(f"Unknown command {name!r}: choose train, data, {', '.join(known)}, or --help.")
     return _arguments(known[name], rest, f"{PROGRAM} {name}")
 
 
@@ -132,6 +135,15 @@ def _parsed_training(words: list[str]) -> Callable[[], None]:
     if training.resume and (before := control.begun_with(training.root, training.name).flags):
         return _arguments(kind, [*before, *rest], program, usual)  # the new flags override the stored ones
     return training
+
+
+def _parsed_data(words: list[str]) -> Callable[[], None]:
+    from cvae_core.cli import data
+
+    if not words or words[0] in ("-h", "--help"):
+        return lambda: print(data.OVERVIEW)
+    kind, rest, name = data.chosen(words)
+    return _arguments(kind, rest, f"{PROGRAM} {name}")
 
 
 def _given(words: Sequence[str], flag: str, known: Collection[str] | None, usual: str) -> str:

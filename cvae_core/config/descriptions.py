@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from cvae_core.errors import ConfigError
-from cvae_core.system.type_checks import Between, Images, fills, misfits
+from cvae_core.system.type_checks import Between, fills, misfits
 
 LikelihoodName = Literal["bernoulli", "continuous-bernoulli", "discretised-logistic"]
 SIDES = range(16, 65, 4)  # possible side lengths of images
@@ -69,6 +69,9 @@ class Attribute:
     name: str
     categories: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
@@ -81,9 +84,9 @@ class Description:
     channels: Annotated[int, Between(CHANNELS[0], CHANNELS[-1])] = 1
     side: Annotated[int, Between(SIDES[0], SIDES[-1])] = 28
     classes: Sequence[str]  # the name of each label; `UNLABELLED` for a data set without labels
-    train: Images  # number of images in each split
-    validation: Images
-    test: Images
+    train: Annotated[int, Between(1, MOST_IMAGES)]  # number of images in each split
+    validation: Annotated[int, Between(1, MOST_IMAGES)]
+    test: Annotated[int, Between(1, MOST_IMAGES)]
     drawn: bool = True  # grey drawings, ink on paper: they are shown dark on light and can be drawn on the pad
     attributes: Sequence[Attribute] = ()
 

@@ -1,7 +1,8 @@
-"""Data sets of 28×28 grey images in ten classes, loaded into memory and split into training, validation and test.
+"""Data sets, loaded into memory and split into training, validation and test.
 
 MNIST, Fashion-MNIST and Kuzushiji-MNIST are read from disk in torchvision's layout. Only `download` uses the network.
-scikit-learn's handwritten digits are stored next to this module, so that the lab also runs without downloads.
+scikit-learn's handwritten digits are stored next to this module, so that the lab also runs without downloads. Data sets of
+one's own are read by `sealed`.
 """
 
 import logging
@@ -9,25 +10,24 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cvae_core.config.descriptions import BUILT_IN, Description
+from cvae_core.data import catalogue, fingerprints, raw_files, sealed
 from cvae_core.data import download as vision
-from cvae_core.data import fingerprints, raw_files
-from cvae_core.data.raw_files import CLASS, known, raw
+from cvae_core.data.catalogue import known
+from cvae_core.data.raw_files import CLASS, DIGITS, raw
 from cvae_core.data.raw_files import EMBEDDED as EMBEDDED  # re-exported for callers of `load`
 from cvae_core.data.raw_files import NAMES as NAMES
 from cvae_core.data.raw_files import folder as folder
 from cvae_core.data.raw_files import on_disk as on_disk
+from cvae_core.data.sealed import SPLITS as SPLITS
 from cvae_core.errors import ConfigError, DataMissing, NotWritable
 
 LOG = logging.getLogger(__name__)
-DIGITS = Path(__file__).with_name("digits.npz")  # written by benchmarks/digits.py
-SPLITS = ("train", "validation", "test")
 DOWNLOAD_BYTES = {  # the four .gz files in the order above
     "mnist": 9_912_422 + 28_881 + 1_648_877 + 4_542,
     "fashion": 26_421_880 + 29_515 + 4_422_102 + 5_148,
@@ -59,7 +59,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Hold the three splits of a data set and the SHA-256 digest of their content."""
+    """Hold the description of a data set, its three splits and the SHA-256 digest of their content."""
 
     description: Description
     train: Split
@@ -83,13 +83,15 @@ class DataSet:
 def load(name: str) -> DataSet:
     """Read a data set from disk, never from the network.
 
-    Raise DataMissing or DataDamaged with the file or folder and the remedy, ConfigError with the existing names.
+    Raise DataMissing or DataDamaged with the file or folder and the remedy.
 
     >>> len(load("digits").train), load("digits").test.images.dtype
     (1257, torch.uint8)
     """
-    if known(name) == EMBEDDED:
+    if name == EMBEDDED:
         return _digits()
+    if name not in CLASS:
+        return _sealed(name)
     contents = raw_files.read(name)
     splits = (
         Split(
@@ -107,7 +109,7 @@ def download(name: str) -> None:
     Raise DataMissing if the download fails, NotWritable if the files cannot be stored, and DataDamaged if an existing
     file must be deleted first because it is damaged or differs from the published images.
     """
-    if known(name) == EMBEDDED:
+    if known(name) not in CLASS:
         return
     with suppress(DataMissing):
         fingerprints.require_published(name, fingerprints.look(name).fingerprint)
@@ -130,7 +132,7 @@ def download(name: str) -> None:
 
 def downloaded_bytes(name: str) -> int:
     """Count the bytes that a download, by any process, has stored so far: from 0 to `DOWNLOAD_BYTES[name]`."""
-    if on_disk(name):
+    if on_disk(known(name)):
         return DOWNLOAD_BYTES[name]
     with suppress(OSError):  # torchvision writes straight into the .gz files, without a temporary name
         return min(sum(path.stat().st_size for path in raw(name).glob("*-ubyte.gz")), DOWNLOAD_BYTES[name])
@@ -144,6 +146,15 @@ def _digits() -> DataSet:
     whole = Split(images.flatten(1), labels.long())
     splits = (whole.part(rows) for rows in (slice(1257), slice(1257, 1437), slice(1437, None)))
     return _data_set(EMBEDDED, *splits)
+
+
+def _sealed(name: str) -> DataSet:
+    catalogue.require_here(name)
+    stored = sealed.read(name)
+    train, validation, test = (
+        Split(torch.from_numpy(images), torch.from_numpy(labels).long()) for images, labels in stored.splits.values()
+    )
+    return DataSet(stored.description, train, validation, test, stored.fingerprint)
 
 
 def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSet:

@@ -2,7 +2,8 @@
 
 The fingerprint of a data set is the SHA-256 of its three splits. It is cached in FOLDER/.fingerprints.json by path, size,
 times and inode of the files, so that unchanged files are not read again. The cache is used for plans and display only:
-training and evaluation compute the fingerprint of the images that they have read. The key contains the change time of the
+training and evaluation compute the fingerprint of the images that they have read. For a shipped or added data set, plans use
+the fingerprint in its header. The key contains the change time of the
 inode, which archives and copies cannot preserve. A copy of the cache is ignored: its files have another change time.
 """
 
@@ -14,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cvae_core.data import idx, raw_files
-from cvae_core.data.raw_files import EMBEDDED, SHAPES
+from cvae_core.data import catalogue, idx, raw_files
+from cvae_core.data.raw_files import CLASS, EMBEDDED, SHAPES
 from cvae_core.errors import DataDamaged, LabError, NotWritable, RunDamaged
 from cvae_core.system import files
 from cvae_core.system.type_checks import fits
@@ -116,13 +117,14 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
 def named(dataset: str, fingerprint: str | None) -> str:
     """Return the display name of images. The name of a data set alone means the published images.
 
-    If the published fingerprint is not known, it means the images on this machine. For other images, the name contains the
-    first digits of their fingerprint.
+    If the published fingerprint is not known, it means the images on this machine. For other images, and for an added data
+    set that is not on this machine, the name contains the first digits of their fingerprint.
     """
     genuine = fingerprint is None or is_genuine(dataset, fingerprint)
     if genuine or (genuine is None and fingerprint == fingerprint_here(dataset)):
         return dataset
-    return f"{dataset} (other images, {str(fingerprint)[:SHORT]})"
+    state = "other images" if catalogue.exists(dataset) else "not on this machine"
+    return f"{dataset} ({state}, {str(fingerprint)[:SHORT]})"
 
 
 def named_here(dataset: str) -> str:
@@ -135,8 +137,8 @@ def require_published(dataset: str, fingerprint: str | None, otherwise: str = IN
 
     `otherwise` is the part of the message that states how to train on these images nevertheless.
     """
-    if dataset == EMBEDDED or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
-        return  # the embedded images are part of the lab
+    if dataset not in CLASS or fingerprint is None or is_genuine(dataset, fingerprint) is not False:
+        return  # the embedded images are part of the lab, and added ones have no published original
     paths = ", ".join(map(str, _differing(dataset))) or str(raw_files.folder())
     raise DataDamaged(
         f"The files of {dataset} here hold other images than the published ones: {paths}. Delete these files and download "
@@ -155,8 +157,10 @@ def look(dataset: str) -> Seen:
 
     Raise DataMissing or DataDamaged for the files, ConfigError for an unknown name.
     """
-    if raw_files.known(dataset) == EMBEDDED:
+    if catalogue.known(dataset) == EMBEDDED:
         return Seen(PUBLISHED[EMBEDDED], True)
+    if dataset not in CLASS:
+        return Seen(catalogue.header(dataset).fingerprint, True if catalogue.origin(dataset) == "shipped" else None)
     state = _state(dataset)
     remembered = _seen.get(dataset)
     if remembered and remembered[0] == state:

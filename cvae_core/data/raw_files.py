@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from cvae_core.data import idx
-from cvae_core.errors import ConfigError, DataDamaged, DataMissing
-from cvae_core.system.files import user_path
+from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.data import catalogue, idx
+from cvae_core.data.catalogue import folder as folder
+from cvae_core.errors import DataDamaged, DataMissing
 
-NAMES = ("mnist", "fashion", "kmnist", "digits")
+NAMES = tuple(BUILT_IN)
 EMBEDDED = "digits"
+DIGITS = Path(__file__).with_name("digits.npz")  # written by benchmarks/digits.py
 CLASS = {"mnist": "MNIST", "fashion": "FashionMNIST", "kmnist": "KMNIST"}  # classes of torchvision, and folders
 SHAPES = {
     "train-images-idx3-ubyte": (60_000, 28, 28),
@@ -23,29 +25,31 @@ SHAPES = {
 }
 
 
-def folder() -> Path:
-    """Return the folder of data sets: `$CVAE_DATA`, else `data` in the repository."""
-    return user_path("CVAE_DATA", "data")
-
-
 def raw(name: str) -> Path:
     """Return the folder in which torchvision stores a data set."""
     return folder() / CLASS[name] / "raw"
 
 
-def known(name: str) -> str:
-    """Return the name of a data set unchanged; raise ConfigError with the existing names if it is unknown."""
-    if name not in NAMES:
-        raise ConfigError(f"No data set is called {name!r}: choose one of {', '.join(NAMES)}.")
-    return name
-
-
 def on_disk(name: str) -> bool:
-    """Return whether the files of a data set exist, without reading them. The embedded data set always exists."""
+    """Return whether the files of a data set exist, without reading them; False for an unknown name.
+
+    The embedded data set always exists.
+    """
+    if name not in CLASS:
+        return catalogue.exists(name)
     try:
-        return known(name) == EMBEDDED or len(found(name)) == len(SHAPES)
+        return len(found(name)) == len(SHAPES)
     except OSError:  # no permission to read the folder
         return False
+
+
+def bytes_on_disk(name: str) -> int:
+    """Return the size of the existing files of a data set. Raises ConfigError with the existing names."""
+    if name in CLASS:
+        paths = [*found(name).values()]
+    else:
+        paths = [DIGITS] if name == EMBEDDED else [*catalogue.sealed_folder(name).iterdir()]
+    return sum(path.lstat().st_size for path in paths)
 
 
 def found(name: str) -> dict[str, Path]:

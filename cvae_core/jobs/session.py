@@ -83,6 +83,7 @@ def train_run(config: Config, launch: Launch) -> Generator[SessionReport, None, 
     """
     run = run_at(launch.run, launch.root)
     data = load(config.dataset)
+    sameness.require_described(config, data.description)
     if not launch.options.other_images:
         require_published(config.dataset, data.fingerprint)
     baseline, began_before = None, run.exists()
@@ -247,6 +248,7 @@ def _new_card(config: Config, launch: Launch, data: DataSet, learner: Learner, b
         parameters=sum(weight.numel() for weight in learner.model.parameters()),
         baseline=None if baseline is None else {"run": baseline.name, "sha256": baseline.weights_digest()},
         processes=processes(),
+        data=data.description,
     )
 
 

@@ -223,7 +223,9 @@ class Run:
 
     def images(self) -> DataSet:
         """Load the images that the run was trained on; raise ConfigError if they have changed since."""
-        dataset = load(self.card().config.dataset)
+        config = self.card().config
+        dataset = load(config.dataset)
+        sameness.require_described(config, dataset.description)
         self.require_images(dataset.fingerprint)
         return dataset
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvae_core.config.command import train_command
+from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config
+from cvae_core.config.of_data_set import FACTS, facts_of
 from cvae_core.config.presets import baseline_for
 from cvae_core.data import fingerprints
-from cvae_core.errors import RunInUse
+from cvae_core.errors import ConfigError, RunInUse
 from cvae_core.runs.card import CARD, Card, has_weights, read_card, readable
 from cvae_core.system.folders import anew, folder_of
 
@@ -35,15 +37,18 @@ def of(card: Card) -> Subject:
 def apart(one: Subject, other: Subject) -> Sequence[str]:
     """Return the differences of two subjects: "flavour", the names of settings, "images"; empty if they are the same.
 
-    Only settings that both have are compared. Unknown images differ from all others.
+    Only settings that both have are compared. Unknown images differ from all others. The facts of a data set, such as its
+    shape, belong to the images.
 
     >>> from cvae_core.config.presets import configure
     >>> apart(Subject(configure("vae", seed=1), "a"), Subject(configure("label"), "b"))
     ['flavour', 'seed', 'images']
     """
-    settings = [field.name for field in fields(one.config) if hasattr(other.config, field.name)]
+    names = [field.name for field in fields(one.config) if field.name not in FACTS]
+    settings = [name for name in names if hasattr(other.config, name)]
     found = [name for name in ("flavour", *settings) if getattr(one.config, name) != getattr(other.config, name)]
-    return found if one.images is not None and one.images == other.images else [*found, "images"]
+    same = one.images is not None and one.images == other.images and one.config.facts == other.config.facts
+    return found if same else [*found, "images"]
 
 
 def finished(root: Path, images: str | None = None) -> dict[Config, str]:
@@ -127,6 +132,16 @@ def other_images(name: str, card: Card, fingerprint: str | None) -> str:
     return (
         f"The {card.config.dataset} images here are not those that run {name!r} was trained on: scores would mislead."
     )
+
+
+def require_described(config: Config, data: Description) -> None:
+    """Raise ConfigError unless a configuration was made for a data set of this shape, these classes and this size."""
+    if facts_of(data) != config.facts:
+        raise ConfigError(
+            f"The data set {data.name!r} on this machine has {data.train:,} training images, {data.shape}, in "
+            f"{len(data.classes)} classes, but the configuration was made for {config.train_images:,}, {config.shape}, in "
+            f"{config.classes} classes. Add the other images under this name, or make a new configuration."
+        )
 
 
 def stands_on(model: Card, baseline: Card) -> bool:

@@ -12,7 +12,7 @@ from cvae_core.system.printable import one_line, printable
 
 MOST_FILES = 2 * MOST_IMAGES  # entries of a folder or zip, including those that are no pictures
 FILE_BYTES = 64 * MEGABYTE  # one picture's file
-SOURCE_BYTES = 16 * 1024 * MEGABYTE  # all files of a source together, unpacked
+SOURCE_BYTES = 64 * 1024 * MEGABYTE  # all files of a source together, unpacked
 MEMORY_BYTES = 2048 * MEGABYTE  # of the images at their final size, which are held twice while they are split
 TABLE_BYTES = 8 * MEGABYTE  # a CSV file
 LABEL_BYTES = 64 * MEGABYTE  # one array of labels
@@ -34,7 +34,7 @@ def shown(name: str) -> str:
 
 
 def class_name(text: str) -> str:
-    """Return the name of a class, an attribute or a category for a text of a source: in the form NFC, without blanks at its ends.
+    """Return the name of a class, an attribute or a category for a text: in the form NFC, without blanks at its ends.
 
     Raises SourceRefused for a text that cannot be a name.
     """

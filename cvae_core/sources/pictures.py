@@ -91,7 +91,7 @@ def _opaque(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return Image.fromarray(((deep + 128) // 257).astype(np.uint8)), ["scaled from 16 bits"]
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
-        if layer.getextrema()[3] == (255, 255):  # type: ignore[comparison-overlap]  # (least, largest) of each channel
+        if layer.getchannel("A").getextrema() == (255, 255):
             return layer.convert("RGB"), []
         return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB"), ["shown on white"]
     if image.mode in ("L", "RGB"):
@@ -121,9 +121,7 @@ def fit_into(image: Image.Image, size: tuple[int, int], side: int, fit: Fit) -> 
     return square, [*changed, "padded"]
 
 
-def _resized(
-    image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None
-) -> Image.Image:
+def _resized(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None = None) -> Image.Image:
     return image if image.size == size and box is None else image.resize(size, Image.Resampling.BILINEAR, box, 3.0)
 
 

@@ -25,7 +25,9 @@ class Wishes:
 
     size: Annotated[int | None, Doc(f"side of the images: a multiple of 4 from {SIDES[0]} to {SIDES[-1]}")] = None
     colour: Annotated[Literal["auto", "grey", "rgb"], Doc("one channel or three")] = "auto"
-    ink: Annotated[Literal["auto", "dark", "light"], Doc("what is ink in grey images; dark ink is stored as 255")] = "auto"
+    ink: Annotated[Literal["auto", "dark", "light"], Doc("what is ink in grey images; dark ink is stored as 255")] = (
+        "auto"
+    )
     fit: Annotated[Fit, Doc("how a picture that is not square becomes square")] = "pad"
     validation: Annotated[float, Doc("share of images for validation")] = 0.15
     test: Annotated[float, Doc("share of images for the test")] = 0.15
@@ -53,7 +55,7 @@ class Wishes:
 
     def flags(self) -> dict[str, str]:
         """Return the flags that differ from their defaults, with their values as texts."""
-        given = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        given = {one.name: getattr(self, one.name) for one in fields(Wishes) if getattr(self, one.name) != one.default}
         return {f"--{name}": str(value) for name, value in given.items()}
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cvae_core.errors import ConfigError, NotWritable, RunDamaged
 from cvae_core.system import processes
@@ -46,7 +46,17 @@ def user_path(variable: str, folder: str) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Replace a file atomically; raise NotWritable if that fails. Remove leftovers of killed processes beside it."""
-    with _temporary(path, content) as temporary:
+    with replaced(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file beside a path that replaces the file there at the end. Raises as `write`."""
+    with _temporary(path) as (temporary, file):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
         temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -57,22 +67,21 @@ def write(path: Path, content: bytes) -> None:
 
 def require_writable(path: Path) -> None:
     """Raise NotWritable if a file cannot be written. Call this before a long computation."""
-    with _temporary(path, b"\0"):
-        pass
+    with _temporary(path) as (_, file):
+        file.write(b"\0")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
-def _temporary(path: Path, content: bytes) -> Iterator[Path]:
-    """Write a temporary file beside a path. Remove it at the end if it has not been renamed."""
+def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Open a temporary file beside a path. Remove it at the end if it has not been renamed."""
     temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path.parent)
         with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield temporary
+            yield temporary, file
     except OSError as error:
         raise NotWritable(
             f"{path} could not be written ({error.strerror}): free disk space or choose another folder."
@@ -128,12 +137,19 @@ def _short(text: str) -> str:
 
 def read(path: Path, most: int = MOST_BYTES) -> bytes:
     """Read a whole file; raise RunDamaged if it is missing, unreadable, not a regular file, or larger than `most` bytes."""
+    with opened(path, most) as file:
+        return file.read()
+
+
+@contextmanager
+def opened(path: Path, most: int = MOST_BYTES) -> Iterator[BinaryIO]:
+    """Open a file for reading; raise RunDamaged as `read` does, also if reading fails inside the `with` block."""
     require_plain(path)
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > most:
                 raise RunDamaged(f"{path} is damaged: it is larger than {most // MEGABYTE:,} MB. {REMEDY}")
-            return file.read()
+            yield file
     except OSError as error:
         raise RunDamaged(f"{path} cannot be read ({error.strerror}).") from error
 

@@ -1,4 +1,4 @@
-"""Arrays, tables and tensors as files with an embedded SHA-256: NumPy, CSV, safetensors."""
+"""Tables and tensors as files with an embedded SHA-256: CSV, safetensors. Arrays are in `arrays`, which needs no torch."""
 
 import codecs
 import hashlib
@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
@@ -17,38 +16,17 @@ from torch import Tensor
 
 from cvae_core.errors import RunDamaged
 from cvae_core.system import files
+from cvae_core.system.arrays import read_arrays as read_arrays  # used together with the other formats
+from cvae_core.system.arrays import write_arrays as write_arrays
 from cvae_core.system.files import DIGEST, REMEDY
 
 _CSV_DIGEST = "# sha256 "
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_MOST_BYTES = 512 * 2**20  # limit for all arrays of a file
 
 
 def are_finite(tensors: Iterable[Tensor]) -> bool:
     """Return whether all values of the tensors are finite."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write a compressed .npz with the digest of its arrays."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **{**arrays, DIGEST: np.array(_arrays_digest(arrays))})
-    files.write(path, buffer.getvalue())
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read a file that `write_arrays` wrote; raise RunDamaged if it has any other content."""
-    content = files.read(path)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if sum(entry.file_size for entry in archive.zip.infolist()) > _MOST_BYTES:
-                raise MemoryError
-            arrays = {name: archive[name] for name in archive.files}
-        stored = str(arrays.pop(DIGEST))
-    except Exception as error:  # zipfile, zlib and NumPy raise too many types to list
-        raise RunDamaged(f"{path} is damaged: it is not the array file that was written. {REMEDY}") from error
-    files.compare(path, stored, _arrays_digest(arrays))
-    return arrays
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -106,15 +84,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise RunDamaged(f"{path} is damaged: it is not the safetensors file that was written. {REMEDY}") from error
     files.compare(path, notes.pop(DIGEST, "none"), _tensors_digest(tensors, notes))
     return tensors, notes
-
-
-def _arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    parts = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        parts.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        parts.update(array.tobytes())
-    return parts.hexdigest()
 
 
 def _tensors_digest(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> str:

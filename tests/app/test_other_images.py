@@ -85,7 +85,9 @@ def of_other_images(own_runs: Path, monkeypatch: pytest.MonkeyPatch, digits: Dat
         run.write_card(replace(run.card(), data_fingerprint=OTHER, read_only=False))
         store(run, stored_cells(run), run.weights_digest(), CURVE)
     splits = {name: Untouched(digits.split(name)) for name in datasets.SPLITS}
-    monkeypatch.setattr(datasets, "load", lambda _: DataSet("digits", **splits, fingerprint=digits.fingerprint))
+    monkeypatch.setattr(
+        datasets, "load", lambda _: DataSet(digits.description, **splits, fingerprint=digits.fingerprint)
+    )
     monkeypatch.setattr(runs, "epoch_seconds", lambda _: 30.0)  # a new training may use this machine's images
     return own_runs
 

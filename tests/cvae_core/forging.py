@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cvae_core.system import files, formats
+from cvae_core.system import arrays as npz
+from cvae_core.system import files
 
 
 def signed_json(content: Mapping[str, Any]) -> bytes:
@@ -17,7 +18,7 @@ def signed_json(content: Mapping[str, Any]) -> bytes:
 
 def signed_arrays(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{**arrays, "sha256": np.array(formats._arrays_digest(arrays))})  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **{**arrays, "sha256": np.array(npz._digest(arrays))})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

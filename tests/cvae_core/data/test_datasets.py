@@ -155,7 +155,7 @@ def test_a_split_is_asked_for_by_name() -> None:
         digits.split("valid")
 
 
-@pytest.mark.parametrize("function", [datasets.load, datasets.on_disk, datasets.download, datasets.downloaded_bytes])
+@pytest.mark.parametrize("function", [datasets.download, datasets.downloaded_bytes])
 def test_an_unknown_name_is_answered_with_the_known_ones(function: Callable[[str], object]) -> None:
     with pytest.raises(ConfigError, match=r"'emnist': choose one of mnist, fashion, kmnist, digits\."):
         function("emnist")

@@ -77,7 +77,7 @@ def test_a_trivial_guess_is_the_mean_of_the_training_images_under_each_condition
         costs.append(torch.nn.functional.binary_cross_entropy(mean, x.double(), reduction="sum"))
         if len(costs) == 20:
             break
-    few = trivial(tiny(flavour), DataSet("digits", digits.train, validation.part(slice(20)), digits.test, ""))
+    few = trivial(tiny(flavour), DataSet(digits.description, digits.train, validation.part(slice(20)), digits.test, ""))
     assert few["guess"] == pytest.approx(-float(torch.stack(costs).mean()), abs=1e-4)
 
 
