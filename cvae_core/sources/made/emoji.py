@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 from cvae_core.config.descriptions import Shape
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.made.font_tables import Tables
-from cvae_core.sources.made.fonts import Font
+from cvae_core.sources.made.fonts import Font, licences
 from cvae_core.sources.made.glyphs import generator, require_count
+from cvae_core.sources.wishes import Pictures
 
 # Blocks of Unicode that hold one kind of emoji each: the first and the last code.
 CLASSES: Mapping[str, tuple[tuple[int, int], ...]] = MappingProxyType(
@@ -43,8 +44,8 @@ def characters(font: Font) -> list[tuple[int, str]]:
     ]
 
 
-def drawn(font: Font, shape: Shape, *, images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw images of emoji on white: images (N, values) uint8 and labels (N,). Each emoji is drawn equally often, ±1."""
+def emoji(font: Font, shape: Shape, *, images: int, seed: int = 0) -> Pictures:
+    """Draw images of emoji on white; the classes are those of `CLASSES`. Each emoji is drawn equally often, ±1."""
     known = characters(font)
     if len({label for label, _ in known}) < len(CLASSES):
         raise SourceRefused(f"The font {font.family} has too few emoji: name another colour font with --fonts.")
@@ -63,7 +64,15 @@ def drawn(font: Font, shape: Shape, *, images: int, seed: int = 0) -> tuple[np.n
     result = np.empty((images, shape.values), np.uint8)
     for row, index in enumerate(order):
         result[row] = _changed(drawings[known[index][1]], shape.side, *map(float, changes[row]))
-    return result, np.array([known[index][0] for index in order])
+    return Pictures(
+        shape=shape,
+        images=result,
+        labels=np.array([label for label, _ in known])[order],
+        classes=tuple(CLASSES),
+        drawn=False,
+        source="emoji",
+        licence=licences([font]),
+    )
 
 
 def _pictures(font: Font, wanted: list[str]) -> Iterator[tuple[str, Image.Image]]:

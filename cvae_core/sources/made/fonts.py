@@ -66,6 +66,12 @@ def coloured(characters: str, places: Sequence[Path] = ()) -> Font:
     )
 
 
+def licences(fonts: Sequence[Font]) -> str:
+    """Return one text with the families of fonts, each with its licence as the file states it."""
+    stated = {font.family: font.licence for font in reversed(fonts)}
+    return "; ".join(f"{family}: {stated[family] or 'no licence stated'}" for family in sorted(stated))
+
+
 def _named(places: Sequence[Path]) -> str:
     return ", ".join(str(place) for place in places) if places else "the font folders of this machine"
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 
 from cvae_core.config.descriptions import MOST_CLASSES, MOST_IMAGES, Attribute, Shape
 from cvae_core.errors import SourceRefused
-from cvae_core.sources.made.fonts import Font
+from cvae_core.sources.made.fonts import Font, licences
+from cvae_core.sources.wishes import Pictures
 from cvae_core.system.seeds import require_seed
 
 DETAIL = 4  # pixels of the drawing for each pixel of the image, in both directions
@@ -25,14 +26,6 @@ ATTRIBUTES = (
     Attribute(name="width"),
     Attribute(name="serif", categories=("without serifs", "with serifs")),
 )
-
-
-class Drawn(NamedTuple):
-    """Images (N, values) uint8, labels (N,), and attributes (N, 4) in the order of `ATTRIBUTES`, NaN where one is unknown."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    attributes: np.ndarray
 
 
 class Changes(NamedTuple):
@@ -74,13 +67,12 @@ def expanded(text: str) -> str:
     return characters
 
 
-def drawn(
-    characters: str, fonts: Sequence[Font], shape: Shape, *, images: int, colour: bool = False, seed: int = 0
-) -> Drawn:
-    """Draw images of characters. The i-th character has label i, and every class has the same number of images, ±1.
+def glyphs(characters: str, fonts: Sequence[Font], shape: Shape, *, images: int, seed: int = 0) -> Pictures:
+    """Draw images of characters, which are the classes. Every class has the same number of images, ±1.
 
-    Grey images have ink 255 on paper 0. With `colour`, ink and paper are random colours of different brightness. The result
-    depends on the seed, the fonts and the version of FreeType only.
+    Grey images have ink 255 on paper 0. In colour images, ink and paper are random colours of different brightness. The slant
+    in the attributes is that of the font and of the image together. The result depends on the seed, the fonts and the version
+    of FreeType only.
     """
     require_count(images, len(characters))
     random = generator(seed, shape)
@@ -101,7 +93,18 @@ def drawn(
     known = np.array([[font.weight, font.slant, font.width, _or_nan(font.serif)] for font in fonts], np.float32)
     attributes = known[font_of]
     attributes[:, 1] += changes.slant.astype(np.float32)
-    return Drawn(_in_colour(ink, random) if colour else ink, labels, attributes)
+    colour = shape.channels > 1
+    return Pictures(
+        shape=shape,
+        images=_in_colour(ink, random) if colour else ink,
+        labels=labels,
+        classes=tuple(characters),
+        drawn=not colour,
+        attributes=ATTRIBUTES,
+        values=attributes,
+        source="glyphs",
+        licence=licences(fonts),
+    )
 
 
 def require_count(images: int, classes: int) -> None:
