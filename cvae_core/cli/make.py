@@ -9,7 +9,7 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from cvae_core.config.descriptions import SIDES, Shape
-from cvae_core.data import sealed
+from cvae_core.data import catalogue, sealed
 from cvae_core.sources.gather import finished
 from cvae_core.sources.made import emoji, fonts, glyphs
 from cvae_core.sources.wishes import Pictures, Wishes
@@ -22,7 +22,9 @@ class _Made:
     size: Annotated[int, Doc(f"side of the images: a multiple of 4 from {SIDES[0]} to {SIDES[-1]}")] = 32
     images: Annotated[int, Doc("number of images in all splits together")] = 10_000
     seed: Annotated[int, Doc("seed of the random changes and of the splits")] = 0
-    fonts: Annotated[tuple[Path, ...], Doc("fonts, or folders of fonts; by default the font folders of this machine")] = ()
+    fonts: Annotated[
+        tuple[Path, ...], Doc("fonts, or folders of fonts; by default the font folders of this machine")
+    ] = ()
 
     def store(self, name: str, pictures: Pictures, wishes: Wishes) -> None:
         """Split and store the images, and print what was made."""
@@ -31,8 +33,8 @@ class _Made:
         found = made.description
         print(
             f"The data set {name!r} has {found.train:,} images for training, {found.validation:,} for validation and "
-            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} classes. Fonts and licences: "
-            f"{pictures.licence}\nTrain a model on it: python -m cvae_core train label --dataset {name}"
+            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} classes.\nFonts and licences: {pictures.licence}."
+            f"\nTrain a model on it: python -m cvae_core train label --dataset {name}"
         )
 
     def flags(self) -> Mapping[str, str]:
@@ -55,6 +57,7 @@ class Glyphs(_Made):
     def __call__(self) -> None:
         """Draw the characters, store the data set and print what was made."""
         wishes = Wishes(size=self.size, colour="rgb" if self.colour else "grey", seed=self.seed)
+        catalogue.require_free(self.name)
         characters = glyphs.expanded(self.characters)
         found = fonts.outlines(characters, self.fonts)
         shape = Shape(3 if self.colour else 1, self.size)
@@ -70,5 +73,6 @@ class Emoji(_Made):
     def __call__(self) -> None:
         """Draw the emoji, store the data set and print what was made."""
         wishes = Wishes(size=self.size, colour="rgb", seed=self.seed)
+        catalogue.require_free(self.name)
         font = fonts.coloured(emoji.EXAMPLE, self.fonts)
         self.store(self.name, emoji.emoji(font, Shape(3, self.size), images=self.images, seed=self.seed), wishes)

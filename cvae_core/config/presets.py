@@ -103,9 +103,9 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
 
 
 # The presets are chosen for MNIST's 50,000 training images. On a smaller set they give too few steps: 40 epochs of the
-# embedded digits in batches of 256 are 200 steps, after which z carries no information yet. Where an epoch has fewer than
-# STEPS_PER_EPOCH steps, all numbers of epochs are scaled up. A small set also gets small batches. Residual networks overfit so
-# few images unless they are narrow and the images are shifted. The classic networks keep their width, and so does the
+# embedded digits in batches of 256 are 200 steps, after which z carries no information yet. If an epoch has fewer than
+# STEPS_PER_EPOCH steps, all numbers of epochs are scaled up. A small set also gets small batches. Residual networks overfit
+# so few images unless they are narrow and the images are shifted. The classic networks keep their width, and so does the
 # baseline, which is part of other models.
 STEPS_PER_EPOCH = 75  # at least, for each epoch of the preset: 3,000 for the 40 epochs of mlp
 

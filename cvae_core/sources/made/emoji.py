@@ -94,5 +94,6 @@ def _changed(picture: Image.Image, side: int, size: float, right: float, down: f
         turn, Image.Resampling.BILINEAR, fillcolor="white"
     )
     canvas = Image.new("RGB", (4 * side, 4 * side), "white")
-    canvas.paste(turned, tuple(round((4 * side - placed) / 2 + 4 * side * shift) for shift in (right, down)))
+    left, top = (round((4 * side - placed) / 2 + 4 * side * shift) for shift in (right, down))
+    canvas.paste(turned, (left, top))
     return np.asarray(canvas.reduce(4)).transpose(2, 0, 1).reshape(-1)

@@ -12,7 +12,17 @@ LONGEST_TEXT = 300  # characters of a name that are kept
 # PANOSE: serif styles of the family kind 2, "Latin text". Classes of sFamilyClass in OS/2, where PANOSE says nothing.
 LATIN_TEXT, PICTORIAL, WITH_SERIFS, SANS_SERIF = 2, 5, range(2, 11), range(11, 16)
 SERIF_CLASSES, SANS_CLASS, SYMBOL_CLASS = (1, 2, 3, 4, 5, 7), 8, 12
-WIDTHS = (50.0, 62.5, 75.0, 87.5, 100.0, 112.5, 125.0, 150.0, 200.0)  # percent of the normal width, for usWidthClass 1 … 9
+WIDTHS = (
+    50.0,
+    62.5,
+    75.0,
+    87.5,
+    100.0,
+    112.5,
+    125.0,
+    150.0,
+    200.0,
+)  # percent of the normal width, for usWidthClass 1 … 9
 UNICODE, SYMBOL = ((3, 10), (3, 1), (0, 6), (0, 4), (0, 3)), (3, 0)  # (platform, encoding) of a cmap, the best first
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from cvae_core.config.descriptions import LONGEST_NAME
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.made.font_tables import Tables
 
@@ -42,9 +43,9 @@ class Font:
 
 
 def outlines(characters: str, places: Sequence[Path] = ()) -> tuple[Font, ...]:
-    """Return the fonts that can draw all characters, sorted by name. `places` are files and folders, by default the usual ones.
+    """Return the fonts that can draw all characters, sorted by name. Fonts of symbols and of colour pictures are left out.
 
-    Fonts of symbols and of colour pictures are left out. Raises SourceRefused if none is left.
+    `places` are files and folders, by default the usual folders. Raises SourceRefused if there is no such font.
     """
     found = _found(places, characters)
     if kept := [font for font in found if not font.bitmap_size]:
@@ -67,8 +68,8 @@ def coloured(characters: str, places: Sequence[Path] = ()) -> Font:
 
 
 def licences(fonts: Sequence[Font]) -> str:
-    """Return one text with the families of fonts, each with its licence as the file states it."""
-    stated = {font.family: font.licence for font in reversed(fonts)}
+    """Return one text with the families of fonts, each with the beginning of the licence that its file states."""
+    stated = {font.family: font.licence[:LONGEST_NAME].strip() for font in reversed(fonts)}
     return "; ".join(f"{family}: {stated[family] or 'no licence stated'}" for family in sorted(stated))
 
 

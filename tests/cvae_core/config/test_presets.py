@@ -1,7 +1,7 @@
 """The defaults of a data set of any size: enough steps, and a sentence where there are too few images."""
 
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -24,7 +24,7 @@ every = pytest.mark.parametrize(("flavour", "preset"), PAIRS)
 
 def described(train: int, **others: Any) -> Description:
     usual = {"name": "mine", "classes": ("a", "b"), "validation": 100, "test": 100}
-    return Description(**{**usual, "train": train, **others})  # type: ignore[arg-type]
+    return Description(**{**usual, "train": train, **others})
 
 
 def steps(config: Config) -> int:
@@ -59,7 +59,9 @@ def test_the_built_in_sizes_keep_their_numbers(flavour: Flavour, preset: Any) ->
 
 def test_a_training_on_few_images_says_what_to_expect() -> None:
     few = configure("label", data=described(FEW - 1))
-    assert few_images_caution(few).startswith(f"The data set mine has only {FEW - 1} training images: expect samples that")
+    assert few_images_caution(few).startswith(
+        f"The data set mine has only {FEW - 1} training images: expect samples that"
+    )
     assert few_images_caution(configure("label", data=described(FEW))) == ""
     assert len(cautions(configure("label", data=described(FEW - 1), epochs=1))) == 2
     assert cautions(configure("label")) == ()
