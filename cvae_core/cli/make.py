@@ -43,7 +43,7 @@ class _Made:
         given.pop("name", None)
         if self.fonts:
             given["fonts"] = " ".join(path.name for path in self.fonts)  # without the folders of this machine
-        return {f"--{key}": str(value) for key, value in given.items()}
+        return {key: str(value) for key, value in given.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

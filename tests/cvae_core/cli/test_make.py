@@ -38,7 +38,7 @@ def test_glyphs_become_a_data_set_that_its_flags_reproduce(capsys: pytest.Captur
     assert tuple(description.classes) == ("A", "B", "C")
     assert description.train + description.validation + description.test == 90
     assert description.drawn
-    assert found.flags == {"--characters": "A-C", "--images": "90", "--seed": "3", "--size": "16"}
+    assert found.flags == {"characters": "A-C", "images": "90", "seed": "3", "size": "16"}
     assert fonts.outlines("ABC")[0].family in found.licence
     assert [one.name for one in description.attributes] == ["weight", "slant", "width", "serif"]
     assert np.isfinite(found.attributes["train"][:, 1]).any()
