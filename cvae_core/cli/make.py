@@ -28,12 +28,13 @@ class _Made:
 
     def store(self, name: str, pictures: Pictures, wishes: Wishes) -> None:
         """Split and store the images, and print what was made."""
-        made = replace(finished(name, pictures, wishes), flags=self.flags())
-        sealed.store(made)
+        made = finished(name, pictures, wishes)
+        # The report's decisions name flags of `data add`.
+        sealed.store(replace(made, flags=self.flags(), report=replace(made.report, decisions=())))
         found = made.description
         print(
             f"The data set {name!r} has {found.train:,} images for training, {found.validation:,} for validation and "
-            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} classes.\nFonts and licences: {pictures.licence}."
+            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} classes.\nFonts and licences: {pictures.licence}"
             f"\nTrain a model on it: python -m cvae_core train label --dataset {name}"
         )
 

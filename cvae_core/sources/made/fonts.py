@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import struct
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,9 +69,12 @@ def coloured(characters: str, places: Sequence[Path] = ()) -> Font:
 
 
 def licences(fonts: Sequence[Font]) -> str:
-    """Return one text with the families of fonts, each with the beginning of the licence that its file states."""
-    stated = {font.family: font.licence[:LONGEST_NAME].strip() for font in reversed(fonts)}
-    return "; ".join(f"{family}: {stated[family] or 'no licence stated'}" for family in sorted(stated))
+    """Return one text with the families of fonts and the beginning of the licence that their files state."""
+    families: dict[str, list[str]] = {}
+    for family, licence in {font.family: font.licence for font in reversed(fonts)}.items():
+        stated = textwrap.shorten(licence, LONGEST_NAME, placeholder=" …") or "no licence stated"
+        families.setdefault(stated, []).append(family)
+    return "; ".join(sorted(f"{', '.join(sorted(names))}: {stated}" for stated, names in families.items()))
 
 
 def _named(places: Sequence[Path]) -> str:

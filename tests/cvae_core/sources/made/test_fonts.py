@@ -2,6 +2,7 @@
 
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,12 @@ def test_without_a_colour_font_a_sentence_names_the_package(tmp_path: Path) -> N
         fonts.coloured("\U0001f600", [tmp_path])
     with pytest.raises(SourceRefused, match=r"nowhere does not exist: give fonts or folders"):
         fonts.outlines("A", [tmp_path / "nowhere"])
+
+
+def test_licences_name_each_family_once() -> None:
+    font = fonts.Font(
+        path=Path("a.ttf"), family="A", style="Bold", licence="Free of charge", weight=700, width=100, slant=0, serif=None
+    )
+    others = [replace(font, style="Book"), replace(font, family="B"), replace(font, family="C", licence="")]
+    assert fonts.licences([font, *others]) == "A, B: Free of charge; C: no licence stated"
+    assert fonts.licences([replace(font, licence="word " * 60)]).endswith("word …")
