@@ -1,0 +1,36 @@
+"""Make the shipped data sets of letters: `python -m benchmarks.letters FOLDER …`, with the folders of DejaVu and Liberation.
+
+The sets are stored in cvae_core/data/sets/. The same versions of the fonts and of FreeType give the same images.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cvae_core.cli.make import Glyphs
+from cvae_core.data import catalogue
+
+SETS = {  # number of images: both sets together have less than 2 MB
+    "letters": Glyphs(name="letters", images=26 * 150),
+    "letters-colour": Glyphs(name="letters-colour", images=26 * 80, colour=True),
+}
+
+
+def main(folders: Sequence[str]) -> None:
+    """Replace the shipped sets."""
+    if not folders:
+        sys.exit(__doc__)
+    for name, usual in SETS.items():
+        shutil.rmtree(catalogue.SHIPPED / name, ignore_errors=True)
+        with tempfile.TemporaryDirectory() as empty:
+            os.environ["CVAE_DATA"] = empty
+            replace(usual, fonts=tuple(map(Path, folders)))()
+            shutil.move(catalogue.added_folder() / name, catalogue.SHIPPED / name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
