@@ -28,18 +28,21 @@ def show(report: Report) -> None:
 
 def _in_words(report: Report) -> Markdown:
     """Return the numbers of a report as sentences."""
+    words = [f"{report.read:,} of {report.found:,} files or images were read."]
+    if report.sizes:
+        words.append(f"Sizes: {_counts(report.sizes)}.")
+    if report.formats:
+        words.append(f"Formats: {_counts(report.formats)}.")
+    if report.changed:
+        words.append(f"Changed: {_counts(report.changed)}.")
     same = report.duplicates
-    sentences = [
-        f"{report.read:,} of {report.found:,} files or images were read.",
-        f"Sizes: {_counts(report.sizes)}." if report.sizes else "",
-        f"Formats: {_counts(report.formats)}." if report.formats else "",
-        f"Changed: {_counts(report.changed)}." if report.changed else "",
+    if not (same.within or same.across or same.conflicting):
+        return f"{' '.join(words)} No two images are equal."
+    words.append(
         f"Equal images: {same.within:,} within one split, {same.across:,} across splits, {same.conflicting:,} in two "
         f"classes; {same.removed:,} of them are left out."
-        if same.within or same.across or same.conflicting
-        else "No two images are equal.",
-    ]
-    return " ".join(filter(None, sentences))
+    )
+    return " ".join(words)
 
 
 def _counts(numbers: Mapping[str, int]) -> Markdown:
@@ -51,5 +54,4 @@ def _table(title: Markdown, rows: list[dict[str, object]]) -> None:
         return
     if title:
         elements.heading(title)
-    height = "content" if len(rows) < 6 else FEW_ROWS
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height=height)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height=FEW_ROWS if len(rows) > 6 else "content")

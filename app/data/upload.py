@@ -43,7 +43,7 @@ def show() -> None:
         _receive()
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{code(upload.name)}, {upload.size / MEGABYTE:,.1f} MB", width="content")
+        st.markdown(f"{code(upload.name)}, {upload.size / MEGABYTE:,.2f} MB", width="content")
         if st.button("Discard this file", icon=":material/close:", key="discard-upload"):
             for what in ("preview", "store"):
                 background_command.cancel(_purpose(what, upload))
@@ -91,13 +91,19 @@ def _checked(upload: Upload) -> None:
         if fault:
             upload.faults[begun] = fault
     if not found.exists() and flags not in upload.faults:
-        background_command.start(
-            purpose, "data", "add", upload.stem, str(upload.source), *flags, "--preview", str(found)
-        )
-        st.session_state[_key("begun", upload)] = flags
-        st.rerun()
+        words = ("data", "add", upload.stem, str(upload.source), *flags, "--preview", str(found))
+        try:
+            background_command.start(purpose, *words)
+        except LabError as error:
+            upload.faults[flags] = str(error)
+        else:
+            st.session_state[_key("begun", upload)] = flags
+            st.rerun()
     if fault := upload.faults.get(flags):
         st.error(plain(fault), icon=":material/error:")
+        if st.button("Try again", icon=":material/refresh:", key="read-again"):
+            del upload.faults[flags]
+            st.rerun()
         _decisions(upload, wishes)
         return
     previews.show(found)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -64,7 +65,8 @@ def keep(file: UploadedFile) -> Upload:
     except OSError as error:
         raise NotWritable(f"{place} cannot be written ({error.strerror}): free disk space or set CVAE_DATA.") from error
     finally:
-        if context := get_script_run_ctx():
+        context = get_script_run_ctx()
+        if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
     return upload
 

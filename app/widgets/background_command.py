@@ -38,6 +38,7 @@ class Work:
     process: subprocess.Popen[bytes]
     said: IO[bytes]  # the output, in a file: a full pipe would block the process
     started: float = field(default_factory=time.monotonic)
+    cancelled: bool = False
 
     @property
     def running(self) -> bool:
@@ -70,12 +71,15 @@ class Work:
         """Return the error message, the last line of the output, or None if the command succeeded."""
         if self.process.returncode == 0:
             return None
+        if self.cancelled:
+            return "It was cancelled."
         self.said.seek(0)
         lines = self.said.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "The command failed without a message."
 
     def cancel(self) -> None:
         """End the process and those that it has started."""
+        self.cancelled = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
 
@@ -140,6 +144,7 @@ def cancel(purpose: str) -> None:
     """End a command, if it is running, and forget it."""
     if permission.may_train() and (work := _works().pop(purpose, None)):
         work.cancel()
+        work.said.close()
 
 
 def follow(purpose: str, words: Markdown) -> bool:
@@ -156,6 +161,7 @@ def follow(purpose: str, words: Markdown) -> bool:
             st.progress(work.share, text=f"{words}: {plain(work.last_line or 'starting')}", width="stretch")
             if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
                 work.cancel()
+                st.rerun()
 
     if (work := _works().get(purpose)) is None or not work.running:
         return False
