@@ -29,8 +29,9 @@ from cvae_core.system import files, formats
 from cvae_core.system.folders import default_root
 
 EACH, MOST_ROWS = 12, 20  # example pictures of a class, and classes with pictures
-LISTED = 12  # names of runs in a sentence
+LISTED = 6  # names of runs in a sentence
 PREFERRED = "mnist", "digits"
+_COMMAND = "On the command line: `python -m cvae_core train label --dataset NAME`."
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,14 @@ def _in_words(name: str, about: Description, used: Sequence[str]) -> Markdown:
         words += f"Made from {code(header.source)} on {plain(header.created[:10])}. "
         words += f"Licence: {plain(header.licence)}. " if header.licence else ""
     if not used:
-        return f"{words}No run was trained on it."
-    named = ", ".join(map(code, used[:LISTED]))
-    return f"{words}Runs trained on it: {named}{f' and {len(used) - LISTED} more' if len(used) > LISTED else ''}."
+        return f"{words}No run was trained on it. {_COMMAND}"
+    return f"{words}Runs trained on it: {_runs(used)}."
+
+
+def _runs(names: Sequence[str]) -> Markdown:
+    """Return the first names of some runs."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(runs.named(name) for name in names[:LISTED])}{more}"
 
 
 def _alternative(about: Description) -> str:
@@ -227,9 +233,8 @@ def _removal(name: str) -> None:
         force = False
         elements.explained("The images will be deleted permanently.")
         if standing:
-            named = ", ".join(map(code, standing[:LISTED]))
-            words = f"These runs were trained on it and cannot be evaluated or resumed without it: {named}"
-            st.warning(f"{words}{' …' if len(standing) > LISTED else ''}", icon=":material/warning:")
+            words = "These runs were trained on it and can be neither evaluated nor resumed without it"
+            st.warning(f"{words}: {_runs(standing)}.", icon=":material/warning:")
             force = st.checkbox("Remove it although runs need it", key=f"force {name}")
         done = f"{code(name)} is removed."
         remove = partial(data_sets.remove, force=force)

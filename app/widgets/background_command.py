@@ -27,7 +27,7 @@ from cvae_core.system import processes
 POLL = "1s"
 BUSY = "Another command is running for a visitor. Try again when it has finished."
 LAST = 4096  # bytes of the output that are read while a command runs
-_COUNT = re.compile(r"(\d[\d,]*)(?: of |/)(\d[\d,]*)")  # as commands report their progress: 300 of 1,200, or 3/10
+_PROGRESS = re.compile(r"^(?:.*: |epoch +)(\d[\d,]*)(?: of |/)(\d[\d,]*)", re.MULTILINE)  # as commands report it
 _ONE_AT_A_TIME = threading.Lock()  # held while a command is started
 
 
@@ -51,20 +51,15 @@ class Work:
         return time.monotonic() - self.started
 
     @property
-    def last_line(self) -> str:
-        """Return the last line of the output so far, or an empty text."""
+    def progress(self) -> tuple[float, str]:
+        """Return the completed fraction by the last line of the output that reports it, and this line; else 0 and no text."""
         size = os.fstat(self.said.fileno()).st_size
         end = os.pread(self.said.fileno(), LAST, max(0, size - LAST))  # the process writes at the position of the file
-        lines = re.split(r"[\r\n]+", end.decode(errors="replace").strip())
-        return lines[-1].strip()
-
-    @property
-    def share(self) -> float:
-        """Return the completed fraction by the last line of the output, 0 if it has none."""
-        if found := _COUNT.search(self.last_line):
+        share, line = 0.0, ""
+        for found in _PROGRESS.finditer(end.decode(errors="replace")):
             done, whole = (int(number.replace(",", "")) for number in found.groups())
-            return min(1.0, done / max(1, whole))
-        return 0.0
+            share, line = min(1.0, done / max(1, whole)), found[0]
+        return share, line
 
     @property
     def fault(self) -> str | None:
@@ -158,7 +153,8 @@ def follow(purpose: str, words: Markdown) -> bool:
         if work is None or not work.running:
             st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(work.share, text=f"{words}: {plain(work.last_line or 'starting')}", width="stretch")
+            share, line = work.progress
+            st.progress(share, text=f"{words} … {plain(line)}", width="stretch")
             if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
                 work.cancel()
                 st.rerun()
