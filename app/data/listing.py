@@ -201,14 +201,17 @@ def _counts(about: Description, data: DataSet) -> None:
 def _classifier(name: str) -> None:
     """Say how good the classifier of a data set is, or offer to train it."""
     path, purpose = classifier_path(name, default_root()), f"classifier {name}"
-    asked, words = False, "The classifier that judges generated images"
-    with suppress(LabError):
-        if path.exists() and (accuracy := _accuracy(path, files.version(path))):
-            elements.caption(f"{words} is trained: it reads {plain(accuracy)} of the test images correctly.")
-            return
+    accuracy, asked, words = "", False, "The classifier that judges generated images"
+    with suppress(LabError):  # a damaged one: train it again
+        accuracy = _accuracy(path, files.version(path)) if path.exists() else ""
+    working = background_command.is_known(purpose)
+    if accuracy and not working:
+        elements.caption(f"{words} is trained: it reads {plain(accuracy)} of the test images correctly.")
+        return
     place = st.container()
     if permission.may_train():
-        asked = place.button("Train its classifier", icon=":material/school:", key=f"train {purpose}")
+        icon = ":material/school:"
+        asked = place.button("Train its classifier", icon=icon, key=f"train {purpose}", disabled=working)
     with place, elements.sentences():
         if background_command.carried_out(purpose, words, asked, "classifier", name):
             st.rerun()

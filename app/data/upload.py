@@ -115,7 +115,7 @@ def _decisions(upload: Upload, wishes: Wishes) -> None:
     """Show the decisions; a click applies them and makes a new report."""
     hints = get_type_hints(Wishes, include_extras=True)
     with st.form(_key("decisions", upload)):
-        elements.heading("Decisions")
+        elements.heading("Change decisions")
         with st.container(horizontal=True):
             given = {
                 name: _decision(name, label, hints[name], getattr(wishes, name), upload)

@@ -172,6 +172,7 @@ def carried_out(purpose: str, words: Markdown, asked: bool, *arguments: str) -> 
     """
     if asked:
         start(purpose, *arguments)
+        st.rerun()
     if follow(purpose, words) or not is_known(purpose):
         return False
     if fault := outcome(purpose):
