@@ -15,7 +15,8 @@ def provenance(entry: Entry) -> Markdown:
     if not entry.runs:
         how = "Its “CVAE (Monte Carlo)” row is −ELBO with 10 draws."
         return f"**{number}**: from the Pyro tutorial. {table_formats.PYRO_NOTE} {how}"
-    how, run = f"**{number}** nats per image: {plain(table_formats.estimator(entry))}, ", entry.runs[-1]
+    bits = "" if entry.bits is None else f" ({entry.bits:.2f} bits per dimension)"
+    how, run = f"**{number}** nats per image{bits}: {plain(table_formats.estimator(entry))}, ", entry.runs[-1]
     if entry.kind == "mean":
         again = "; ".join([_again(entry, name) for name in entry.runs])
         return (

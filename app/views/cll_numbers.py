@@ -24,7 +24,7 @@ TABS, ESTIMATE = "figures", "Estimate"  # key of the page's tabs; the tab that a
 RUN = "estimate"  # key of the run that this tab estimates
 EMPTY, MISSING = "–", 1e9  # sorted behind all numbers
 TABLE_AND_WORDS = (3, 1)  # widths
-WIDTH, GAP_WIDTH = 92, 56  # pixels of a number with and without an error
+WIDTH, GAP_WIDTH, BITS_WIDTH = 92, 56, 190  # pixels of a number: with an error, without, and with bits per dimension
 HEADER, HEADER_PRESENTED = 38, 44  # pixels of the headings and the borders
 
 
@@ -40,6 +40,12 @@ class Numbers:
     missing: Sequence[Mapping[str, str]] = ()  # runs that can be estimated, by row and column
     best: set[Entry] = field(default_factory=set)  # in bold
     config: Mapping[str, Any] = field(default_factory=dict)  # of the other columns
+
+    def width(self, name: str) -> int:
+        """Return the width of a column of numbers."""
+        if name == GAP:
+            return GAP_WIDTH
+        return WIDTH if all(row[name].bits is None for row in self.cells if name in row) else BITS_WIDTH
 
     def styled(self) -> Styler:
         """Return floats that sort as numbers and are displayed with their errors.
@@ -61,7 +67,7 @@ class Numbers:
                 elif name in missing[row]:
                     looks.loc[row, name] = f"color: {LINE_COLOURS[0]}; text-decoration: underline"
         texts = {
-            name: {row[name].nats: table_formats.number(row[name]) for row in self.cells if name in row}
+            name: {row[name].nats: table_formats.with_bits(row[name]) for row in self.cells if name in row}
             for name in self.columns
         }
         shown: Any = {name: {**texts[name], MISSING: ESTIMATE}.get for name in self.columns}
@@ -76,7 +82,7 @@ def show(numbers: Numbers, words: Markdown, *, row_height: int) -> None:
     clicked, *cell = st.session_state.get(CLICKED, ("",))
     marked = cell if clicked == numbers.name else []
     widths = {
-        name: st.column_config.NumberColumn(plain(heading), help=plain(name), width=GAP_WIDTH if name == GAP else WIDTH)
+        name: st.column_config.NumberColumn(plain(heading), help=plain(name), width=numbers.width(name))
         for name, heading in numbers.columns.items()
     }
     left, right = st.columns(TABLE_AND_WORDS)

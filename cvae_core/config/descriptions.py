@@ -62,6 +62,9 @@ class Shape(NamedTuple):
         return f"{self.side}×{self.side} {'grey' if self.channels == 1 else 'colour'}"
 
 
+MNIST = Shape()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
     """Describe a named column of a data set. A continuous attribute has no categories. Missing values are NaN."""

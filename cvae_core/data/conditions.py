@@ -7,7 +7,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.intensities import require_images
@@ -79,15 +79,18 @@ def nothing(count: int) -> Condition:
     return Condition(count)
 
 
-def labelled(labels: Tensor, classes: int) -> Condition:
-    """Return the condition for labels (N,), int64; raise ConfigError if one is not between 0 and classes − 1."""
+def labelled(labels: Tensor, classes: int = Config.classes) -> Condition:
+    """Return the condition for labels (N,), int64; raise ConfigError if one is not between 0 and classes − 1.
+
+    By default, `classes` is that of MNIST.
+    """
     if not torch.compiler.is_compiling() and not bool(((labels >= 0) & (labels < classes)).all()):
         low, high = labels.min(), labels.max()
         raise ConfigError(f"Labels cannot range from {low} to {high}: they must lie between 0 and {classes - 1}.")
     return Condition(len(labels), labels=labels)
 
 
-def quadrants_of(images: Tensor, visible: Tensor, shape: Shape) -> Condition:
+def quadrants_of(images: Tensor, visible: Tensor, shape: Shape = MNIST) -> Condition:
     """Return the condition for images (N, values) and flags of visible quadrants, (4,) or (N, 4). Hidden pixels are set to 0.
 
     Raise ImagesRefused if a pixel, visible or hidden, is not an intensity in [0, 1].

@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.config.quadrant_names import shown
 
 PROPER_SETS = torch.tensor([flags for flags in product([False, True], repeat=4) if 0 < sum(flags) < 4])  # (14, 4)
@@ -29,6 +29,6 @@ def quadrant_of_value(shape: Shape) -> Tensor:
     return (2 * half[:, None] + half.int()).flatten().repeat(shape.channels)
 
 
-def visible_values(visible: Tensor, shape: Shape) -> Tensor:
+def visible_values(visible: Tensor, shape: Shape = MNIST) -> Tensor:
     """Return the mask of visible values, booleans (..., values), from flags of shape (..., 4)."""
     return visible[..., quadrant_of_value(shape).to(visible.device)]

@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Glance:
-    """Hold at most `LARGEST` rows of numbers of the same images, pixels, draws per image and number of images."""
+    """Hold at most `LARGEST` rows of Bernoulli scores of the same images, pixels, draws per image and number of images."""
 
     title: str
     columns: Sequence[str]
@@ -102,14 +102,15 @@ def _numbers(pivot: Pivot) -> list[Entry]:
 
 def _is_shown(entry: Entry) -> bool:
     """Return whether a number is the one that represents its model."""
-    return entry.is_score and entry.estimators[0] in ESTIMATORS and entry.samples in (0, SAMPLES)
+    quoted = entry.estimators[0] in ESTIMATORS and entry.samples in (0, SAMPLES)
+    return entry.is_score and quoted and entry.likelihood == "bernoulli"
 
 
 def _is_missing(card: Card, like: Entry) -> bool:
     """Return whether a run would be scored on the same images and pixels as another, by one of `ESTIMATORS`."""
     config = card.config
     images = fingerprints.named(config.dataset, card.data_fingerprint)
-    alike = (images, config.pixels) == (like.images_name, like.pixels)
+    alike = (images, config.pixels, config.likelihood) == (like.images_name, like.pixels, like.likelihood)
     sound = card.status == "finished" and card.weights is not None and not card.imported and not card.trouble
     one_set = not config.any_set and (config.visible_set is None) == (like.visible is None)
     return alike and sound and one_set and not config.objective.gsnn

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.quadrant_names import ANY, canonical
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
@@ -123,12 +124,12 @@ def evaluate(
 
 
 def _estimators(model: ConditionalVAE) -> Sequence[Estimator]:
-    """Return the estimators that fit a model. Binarised pixels have no floor."""
+    """Return the estimators that fit a model. Binarised pixels and proper likelihoods have no floor."""
     found: list[Estimator] = []
     if model.latent and not model.config.objective.gsnn:
         found += ["elbo", "importance"]
     found.append("prior" if model.latent else "baseline")
-    if model.config.pixels == "grey":
+    if model.config.pixels == "grey" and LIKELIHOOD_FACTS[model.config.likelihood].floor:
         found.append("floor")
     return found
 

@@ -1,7 +1,7 @@
 """The rows of the table of conditional log-likelihoods: stored results of runs, floors and published figures.
 
-Every row is −log p(x | c) in nats per image, mean ± standard error over images. Rows hold values, and this module decides
-which of them are compared. `table_formats` formats them.
+Every row is −log p(x | c) in nats per image, mean ± standard error over images. Rows hold numbers, and this module decides
+which of them are compared. Numbers of different likelihoods never are. `table_formats` formats them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +10,10 @@ from functools import cached_property, partial
 from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
+from cvae_core.config.descriptions import BUILT_IN, LikelihoodName, Shape
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.model_names import row_name
-from cvae_core.config.quadrant_names import ANY
+from cvae_core.config.quadrant_names import ANY, NAMES, shown
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
 from cvae_core.errors import ConfigError, RunDamaged
@@ -67,6 +69,18 @@ class Entry:
     imported: str = ""  # date and source, if the run is imported
     fingerprint: str = ""  # of the images, since different images can have the same data set name
     trouble: str = ""  # what is wrong with the run's model, and the remedy
+    likelihood: LikelihoodName = "bernoulli"
+    values: int = 0  # number of scored values per image; if a set of quadrants is drawn per image, on average
+
+    @property
+    def bits(self) -> float | None:
+        """Return the score in bits per dimension, None if the likelihood is not proper.
+
+        None also for a difference, and if a set of quadrants is drawn for each image: the number of values then varies.
+        """
+        if self.kind == "difference" or self.visible == ANY:
+            return None
+        return LIKELIHOOD_FACTS[self.likelihood].bits(self.nats, self.values)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -158,12 +172,19 @@ class _Score:
             "floor" if floor else "score", config.dataset, config.pixels, cell.visible, model, (cell.estimator,),
             cell.samples, cell.images, cell.mean, cell.standard_error, (Trained(self.run, card.epochs, card.parameters),),
             cell.seed, cell.visible if config.any_set and cell.visible != ANY else None, imported=card.imported,
-            fingerprint=card.data_fingerprint, trouble=trouble,
+            fingerprint=card.data_fingerprint, trouble=trouble, likelihood=config.likelihood,
+            values=_values(config.shape, cell.visible),
         )  # fmt: skip
 
     def apart(self, other: "_Score") -> Sequence[str]:
         """Return the names of the settings in which two runs differ."""
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
+
+
+def _values(shape: Shape, visible: str | None) -> int:
+    """Return the number of scored values of an image whose visible quadrants are given. Any set: two on average."""
+    quadrants = 2 if visible == ANY else sum(shown(visible)) if visible else 0
+    return shape.values * (len(NAMES) - quadrants) // len(NAMES)
 
 
 def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
@@ -195,14 +216,15 @@ def _differences(scores: Sequence[_Score]) -> list[Entry]:
 
 
 def _may_be_compared(other: _Score, score: _Score) -> bool:
-    """Return whether a model's score is compared with another score of the same images and pixels.
+    """Return whether a model's score is compared with another score of the same images, pixels and likelihood.
 
     A model is compared with the baseline that it contains, and with a VAE that differs from it only in the condition.
     """
     if (other.cell.images, other.cell.visible) != (score.cell.images, score.cell.visible):
         return False
     if other.cell.estimator == "baseline":
-        return sameness.stands_on(score.card, other.card) and not {"images", "pixels"} & set(other.apart(score))
+        units = {"images", "pixels", "likelihood"}
+        return sameness.stands_on(score.card, other.card) and not units & set(other.apart(score))
     unconditional, condition = other.card.config, score.card.config.given
     alike = bool(condition) and not unconditional.given and other.entry.question == score.entry.question
     return alike and list(other.apart(score)) == ["flavour"]
@@ -217,11 +239,15 @@ def _difference(other: _Score, score: _Score) -> Entry:
 
 
 def _references(scores: Sequence[Entry]) -> list[Entry]:
-    """Return the published rows with the same images, pixel protocol and quadrants as some of the scores."""
-    genuine = {e.visible: e.fingerprint for e in scores if e.pixels == "grey" and is_genuine("mnist", e.fingerprint)}
+    """Return the published rows with the same images, pixel protocol, likelihood and quadrants as some of the scores."""
+    alike = [e for e in scores if (e.pixels, e.likelihood) == ("grey", "bernoulli")]
+    genuine = {e.visible: e.fingerprint for e in alike if is_genuine("mnist", e.fingerprint)}
     return [
-        Entry(kind, "mnist", "grey", given, model, by, draws, 10_000, nats[position], None, fingerprint=genuine[given])
+        Entry(
+            kind, "mnist", "grey", given, model, by, draws, 10_000, nats[position], None, fingerprint=genuine[given],
+            values=_values(BUILT_IN["mnist"].shape, given),
+        )
         for position, given in enumerate(("1", "2", "3"))
         if given in genuine
         for kind, model, by, draws, nats in PYRO_ROWS
-    ]
+    ]  # fmt: skip

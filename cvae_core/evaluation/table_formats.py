@@ -1,6 +1,6 @@
 """Format the table of conditional log-likelihoods as readable tables, Markdown, LaTeX, and one row per number for CSV.
 
-Rows are models and estimators, columns are the scored pixels. Each pixel protocol has its own table.
+Rows are models and estimators, columns are the scored pixels. Each pixel protocol and each likelihood has its own tables.
 """
 
 import re
@@ -11,6 +11,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.quadrant_names import described
 from cvae_core.evaluation.table import ESTIMATORS, Entry
 
@@ -19,7 +20,8 @@ PYRO_NOTE = "As published. The tutorial used its test images for early stopping 
 WHOLE = "whole image"
 FLOOR, GAP = "floor", "gap, "
 COLUMNS = ("dataset", "pixels", "scored", "model", "estimator", "samples", "images", "nats", "standard_error", "run", "seed",
-           "visible", "seeds", "imported", "fingerprint", "against", "pair")  # fmt: skip
+           "visible", "seeds", "imported", "fingerprint", "against", "pair", "likelihood", "values",
+           "bits_per_dimension")  # fmt: skip
 PAIR = "the two runs (epochs, parameters)"  # column for differences
 
 
@@ -37,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Pivot:
-    """Hold a readable table for one set of images and one pixel protocol: rows are estimates, columns scored pixels."""
+    """Hold a readable table for a set of images, pixel protocol and likelihood: rows are estimates, columns scored pixels."""
 
     title: str
     columns: Sequence[str]
@@ -78,17 +80,30 @@ class Pivot:
 
 
 def pivots(rows: Sequence[Entry]) -> list[Pivot]:
-    """Return readable tables, one per set of images, pixel protocol, and quadrants or whole image; grey pixels first."""
+    """Return readable tables, one per set of images, pixel protocol, likelihood, and quadrants or whole image.
+
+    Those with grey pixels and Bernoulli scores come first.
+    """
     tables = []
     averaged = {(run, e.question) for e in rows if e.kind == "mean" for run in e.runs[1:]}
-    order = {(e.dataset == "digits", e.images_name, e.pixels != "grey"): (e.images_name, e.pixels) for e in rows}
+    order = {(e.dataset == "digits", e.images_name, *_order(e)): (e.images_name, e.pixels, e.likelihood) for e in rows}
     for _, protocol in sorted(order.items()):
-        here = [e for e in rows if (e.images_name, e.pixels) == protocol]
+        here = [e for e in rows if (e.images_name, e.pixels, e.likelihood) == protocol]
         chosen = [e for e in here if (*e.runs, e.question) not in averaged]
         for whole, title in ((False, "quadrants"), (True, WHOLE)):
             if part := [e for e in chosen if (e.visible is None) == whole]:
-                tables.append(_pivot(f"{protocol[0]}, {protocol[1]} pixels, {title}", part))
+                tables.append(_pivot(f"{protocol[0]}, {_protocol(part[0])}, {title}", part))
     return tables
+
+
+def _order(entry: Entry) -> tuple[int, bool]:
+    """Return a sort key of the protocol of a number."""
+    return list(LIKELIHOOD_FACTS).index(entry.likelihood), entry.pixels != "grey"
+
+
+def _protocol(entry: Entry) -> str:
+    """Name the pixels of a Bernoulli score, or another likelihood, which always scores the intensities themselves."""
+    return f"{entry.pixels} pixels" if entry.likelihood == "bernoulli" else LIKELIHOOD_FACTS[entry.likelihood].words
 
 
 def above_floors(rows: Sequence[Entry]) -> pd.DataFrame:
@@ -114,7 +129,7 @@ def long_table(rows: Sequence[Entry]) -> pd.DataFrame:
             (
                 e.images_name, e.pixels, scored(e), model_name(e).replace("*", f" ({PYRO_NOTE})"), estimator(e), e.samples,
                 e.images, e.nats, e.standard_error, run_name(e), e.seed, e.asked, len(e.runs) if e.kind == "mean" else 1,
-                e.imported, e.fingerprint, e.runs[0] if pair(e) else "", pair(e),
+                e.imported, e.fingerprint, e.runs[0] if pair(e) else "", pair(e), e.likelihood, e.values, e.bits,
             )
             for e in rows
         ],
@@ -148,6 +163,11 @@ def number(entry: Entry) -> str:
     """Format nats ± standard error with two decimals, or nats without an error with one."""
     text = f"{entry.nats:.1f}" if entry.standard_error is None else f"{entry.nats:.2f} ± {entry.standard_error:.2f}"
     return text.replace("-", "−")
+
+
+def with_bits(entry: Entry) -> str:
+    """Format a number as `number` does, with bits per dimension in parentheses if its likelihood is proper."""
+    return number(entry) if entry.bits is None else f"{number(entry)} ({entry.bits:.2f} bits/dim)"
 
 
 def model_name(entry: Entry) -> str:
@@ -214,7 +234,7 @@ def _row_order(entry: Entry) -> tuple[object, ...]:
 
 
 def _shown(entry: Entry | None) -> str:
-    return "–" if entry is None else number(entry)
+    return "–" if entry is None else with_bits(entry)
 
 
 def _markdown(table: pd.DataFrame) -> str:

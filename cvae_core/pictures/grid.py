@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.data.masks import visible_values
 
 PLAIN, VISIBLE, UNKNOWN = 0, 1, 2  # backgrounds of pixels: generated, given to the model, hidden from it
@@ -43,7 +43,7 @@ class Sheet(NamedTuple):
         return Sheet(self.images[list(rows)], None if self.papers is None else self.papers[list(rows)])
 
 
-def papers(visible: Tensor, shape: Shape, hidden: int = PLAIN) -> np.ndarray:
+def papers(visible: Tensor, shape: Shape = MNIST, hidden: int = PLAIN) -> np.ndarray:
     """Return the background (..., values) of images whose quadrants in `visible` (..., 4) are given. Others get `hidden`."""
     return np.where(visible_values(visible, shape).numpy(), VISIBLE, hidden).astype(np.uint8)
 

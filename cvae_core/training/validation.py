@@ -1,23 +1,22 @@
 """Measurements during training: the bound on validation images, pictures of a stage, and the rate of each unit."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cvae_core.config.flavours import Config
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.masks import visible_values
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
-from cvae_core.models.distributions import cross_entropy
+from cvae_core.models.likelihoods import LIKELIHOODS
 from cvae_core.models.objectives import objective
 
 VALIDATION_BATCH = 500
 STAGE_ROWS, STAGE_COLUMNS = 10, 8  # test images, or labels, and samples of each
-MARGIN = 1e-3  # of predicted pixel means from 0 and from 1
 
 
 class Staged(NamedTuple):
@@ -58,26 +57,34 @@ def validate(model: ConditionalVAE, split: Split) -> Measured:
 def trivial(config: Config, data: DataSet) -> dict[str, float]:
     """Return log p(x | c) of two trivial models on the validation split, in nats per image, by name.
 
-    `guess` predicts the mean of each pixel over the training images, or over those of the same label if the label is the
-    condition. `chance` predicts 0.5. Scored pixels and visible quadrants are the same as in `validate`.
+    `guess` has the mean and, if the likelihood has a scale, the standard deviation of each value over the training images, or
+    over those of the same label if the label is the condition. `chance` needs no training images: 0.5 for every pixel, or the
+    uniform distribution. Scored values and visible quadrants are the same as in `validate`. `scored` is their mean number.
     """
-    images, held = data.train.images, data.validation
+    held, likelihood = data.validation, LIKELIHOODS[config.likelihood]
+    images = data.train.images
     if "label" in config.given:
-        means = torch.stack([_mean(images[data.train.labels == label]) for label in range(config.classes)])
+        fits = torch.stack([_fitted(config, images[data.train.labels == label]) for label in range(config.classes)])
     else:
-        means = _mean(images).expand(config.classes, -1)
+        fits = _fitted(config, images).expand(config.classes, -1)
     guess, scored = 0.0, 0
     for rows in torch.arange(len(held)).split(VALIDATION_BATCH):
         x, c = held_out(config, held, rows)
         counts = torch.ones_like(x, dtype=torch.bool) if c.visible is None else ~visible_values(c.visible, config.shape)
-        guess -= float(cross_entropy(x.double(), means[held.labels[rows]])[counts].sum())
+        fit = likelihood(fits[held.labels[rows]], torch.arange(x.shape[-1]), counts)
+        guess += float(fit.log_prob(x.double()).sum())
         scored += int(counts.sum())
-    return {"guess": guess / len(held), "chance": -scored * math.log(2) / len(held)}
+    chance = LIKELIHOOD_FACTS[config.likelihood].chance * scored / len(held)
+    return {"guess": guess / len(held), "chance": chance, "scored": scored / len(held)}
 
 
-def _mean(images: Tensor) -> Tensor:
-    """Return the means (values,) of uint8 images (N, values), clamped so that any image has a finite log-likelihood."""
-    return (images.sum(0, dtype=torch.int64) / (255.0 * max(len(images), 1))).clamp(MARGIN, 1 - MARGIN).double()
+def _fitted(config: Config, images: Tensor) -> Tensor:
+    """Return the outputs of the likelihood that has the moments of uint8 images (N, values), float64."""
+    sums = torch.zeros(2, images.shape[-1], dtype=torch.int64)
+    for part in images.split(VALIDATION_BATCH):
+        sums += torch.stack([part.sum(0, dtype=torch.int64), part.long().square().sum(0)])
+    mean, square = sums.double() / max(len(images), 1) / torch.tensor([[255.0], [255.0**2]])
+    return LIKELIHOODS[config.likelihood].fitted(mean, (square - mean.square()).clamp(min=0).sqrt())
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Every flavour, with every preset and pixel protocol, fulfils the contract of a model."""
+"""Every flavour, with every preset, pixel protocol and likelihood, fulfils the contract of a model."""
 
 import json
 import math
@@ -13,6 +13,7 @@ import torch
 import cvae_core
 from cvae_core.cli import main
 from cvae_core.config.command import train_command
+from cvae_core.config.descriptions import LikelihoodName
 from cvae_core.config.flavours import Config, Flavour, Given, Pixels, PresetName, QuadrantConfig, from_json
 from cvae_core.config.model_names import model_name, row_name
 from cvae_core.config.presets import PRESETS
@@ -34,18 +35,23 @@ from tests.conftest import Tiny
 IMAGES, DRAWS = 4, 2
 PARTS = {"label": "labels", "pixels": "pixels"}  # parts of a condition and their tensors
 CASES = [
-    (flavour, preset, pixels)
+    (flavour, preset, pixels, "bernoulli")
     for preset, flavours in PRESETS.items()
     for flavour in flavours
     for pixels in get_args(Pixels)
+]
+CASES += [
+    ("label", "mlp", "grey", "continuous-bernoulli"),
+    ("quadrant", "mlp", "grey", "discretised-logistic"),
+    ("quadrant", "ladder", "grey", "discretised-logistic"),
 ]
 
 
 @pytest.fixture(params=CASES, ids="-".join)
 def config(request: pytest.FixtureRequest, tiny: Tiny, small_baseline: None) -> Config:
-    flavour, preset, pixels = request.param
+    flavour, preset, pixels, likelihood = request.param
     groups: dict[str, Any] = {"groups": 1} if preset == "ladder" else {}
-    return tiny(flavour, preset=preset, pixels=pixels, **groups)
+    return tiny(flavour, preset=preset, pixels=pixels, likelihood=likelihood, **groups)
 
 
 @pytest.fixture
@@ -59,8 +65,9 @@ def model(config: Config, digits: DataSet) -> ConditionalVAE:
 
 
 def test_the_cases_are_all_there_are() -> None:
-    assert {flavour for flavour, _, _ in CASES} == set(get_args(Flavour))
-    assert {preset for _, preset, _ in CASES} == set(get_args(PresetName))
+    assert {flavour for flavour, *_ in CASES} == set(get_args(Flavour))
+    assert {preset for _, preset, *_ in CASES} == set(get_args(PresetName))
+    assert {likelihood for *_, likelihood in CASES} == set(get_args(LikelihoodName))
     assert set(PARTS) == set(get_args(Given))
 
 
@@ -104,7 +111,9 @@ def test_a_model_infers_draws_and_scores(model: ConditionalVAE, digits: DataSet)
             assert torch.equal(torch.where(c.pixels > 0, images, 0.0), c.pixels.expand_as(images))
     *_, scored = evaluate(model, digits.test, samples=DRAWS, images=IMAGES)
     assert all(math.isfinite(cell.mean) and cell.visible == config.visible_set for cell in scored.cells)
-    assert ("floor" in {cell.estimator for cell in scored.cells}) == (config.pixels == "grey")
+    assert ("floor" in {cell.estimator for cell in scored.cells}) == (
+        (config.pixels, config.likelihood) == ("grey", "bernoulli")
+    )
 
 
 def test_a_model_is_validated_judged_and_shown(model: ConditionalVAE, digits: DataSet) -> None:

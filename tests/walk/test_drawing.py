@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from cvae_core.data import datasets, noise
 from cvae_core.data.conditions import condition
-from cvae_core.data.masks import flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import recipes
 from cvae_core.runs.run import default_root, find
@@ -126,7 +126,7 @@ def test_the_browser_draws_the_ink_that_its_png_has(visit: Open) -> None:
     )
     drawn = (ink(page) * 255).round().astype(np.uint8).tobytes()
     expected, _ = recipes.drawing(find(run, default_root()).model(), drawn, "1", count=10, seed=0, pixels="ink")
-    hidden = ~pixel_mask(flags("1")).numpy()
+    hidden = ~visible_values(flags("1")).numpy()
     assert ((np.array(shown) < 128) == (expected[0, 1:-1] > 128))[:, hidden].mean() > 0.999
 
 

@@ -25,7 +25,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.config.presets import PRESETS
 from cvae_core.data import datasets, download
-from cvae_core.data.batches import first_of_each_label
+from cvae_core.data.batches import shown_rows
 from cvae_core.evaluation import latent_space, likelihood, results
 from cvae_core.evaluation.results import Interim, stored_cells
 from cvae_core.jobs import archive as archives
@@ -119,8 +119,8 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
         _, out, _ = command("train", "label", "--preset", preset, "--help")
         told = " ".join(out.replace("│", " ").split())
         assert (
-            f"--width INT units of each hidden layer; in a ladder, channels at 14×14 (default: {defaults['label'].width})"
-            in told
+            "--width INT units of each hidden layer; in a ladder, channels at half the side length "
+            f"(default: {defaults['label'].width})" in told
         )
         assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
 
@@ -660,7 +660,7 @@ def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint
     path = tmp_path / "grid.png"
     assert command("export", "digits-quadrant-1", "--grid", path, "--scale", 1, "--root", root)[0] == 0
     page = np.array(Image.open(path)).astype(float)
-    shown = digits.test.intensities(first_of_each_label(digits.test)).reshape(10, 28, 28)[:, 14:, :14].numpy()
+    shown = digits.test.intensities(shown_rows(digits.test, 10)).reshape(10, 28, 28)[:, 14:, :14].numpy()
     left = page.shape[1] - MARGIN - (8 * 29 + 1)  # margin, then eight columns of 28 pixels and their lines
     for row in range(10):
         for column in range(8):

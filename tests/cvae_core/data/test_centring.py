@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cvae_core.data.centring import BOX, framed
+from cvae_core.data.centring import framed
 
 
 def drawing(top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_the_longer_side_becomes_twenty_pixels_and_the_shape_stays(
 ) -> None:
     height, width = (min(side, 28 - start) for side, start in zip(shape, place, strict=True))
     tall, wide = extent(framed(drawing(*place, height, width)))
-    assert max(tall, wide) == BOX
+    assert max(tall, wide) == 20
     assert tall / wide == pytest.approx(height / width, rel=0.15, abs=0.05)
 
 

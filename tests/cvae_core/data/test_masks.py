@@ -5,8 +5,9 @@ from itertools import permutations
 import pytest
 import torch
 
+from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.config.quadrant_names import NAMES, PROTOCOL, canonical, described
-from cvae_core.data.masks import PROPER_SETS, QUADRANT_OF_PIXEL, flags, pixel_mask
+from cvae_core.data.masks import PROPER_SETS, flags, quadrant_of_value, visible_values
 from cvae_core.errors import ConfigError
 
 TOP, BOTTOM = slice(0, 14), slice(14, 28)
@@ -28,8 +29,8 @@ def painted(*names: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_quadrant_lies_where_its_name_says(name: str) -> None:
-    assert torch.equal(pixel_mask(flags(name)).reshape(28, 28), painted(name))
-    assert (QUADRANT_OF_PIXEL.reshape(28, 28)[CORNERS[name]] == NAMES.index(name)).all()
+    assert torch.equal(visible_values(flags(name)).reshape(28, 28), painted(name))
+    assert (quadrant_of_value(MNIST).reshape(28, 28)[CORNERS[name]] == NAMES.index(name)).all()
 
 
 @pytest.mark.parametrize(
@@ -43,17 +44,17 @@ def test_a_quadrant_lies_where_its_name_says(name: str) -> None:
 def test_the_protocol_shows_bottom_left_the_left_half_and_all_but_bottom_right(
     number: str, shown: list[str], hidden: int
 ) -> None:
-    mask = pixel_mask(flags(number)).reshape(28, 28)
+    mask = visible_values(flags(number)).reshape(28, 28)
     assert torch.equal(mask, painted(*shown))
     assert int((~mask).sum()) == hidden
     assert set(PROTOCOL[number]) == set(shown)
 
 
 def test_masks_of_many_images_are_the_masks_of_each() -> None:
-    masks = pixel_mask(PROPER_SETS)
+    masks = visible_values(PROPER_SETS)
     assert masks.shape == (14, 784)
-    assert torch.equal(masks[3], pixel_mask(PROPER_SETS[3]))
-    assert pixel_mask(PROPER_SETS.reshape(2, 7, 4)).shape == (2, 7, 784)
+    assert torch.equal(masks[3], visible_values(PROPER_SETS[3]))
+    assert visible_values(PROPER_SETS.reshape(2, 7, 4)).shape == (2, 7, 784)
 
 
 def test_there_are_fourteen_proper_sets() -> None:
@@ -94,3 +95,13 @@ def test_what_is_no_set_is_named_with_what_would_be(name: str) -> None:
 def test_any_is_no_set_by_itself() -> None:
     with pytest.raises(ConfigError, match="'any'"):
         flags("any")
+
+
+def test_each_channel_of_a_colour_image_has_the_same_quadrants() -> None:
+    shape = Shape(3, 16)
+    red, green, blue = visible_values(flags("top-left+bottom-right"), shape).reshape(shape.maps)
+    assert torch.equal(red, green)
+    assert torch.equal(red, blue)
+    assert red[:8, :8].all()
+    assert red[8:, 8:].all()
+    assert int(red.sum()) == 2 * 8 * 8

@@ -181,3 +181,12 @@ def test_the_closest_stored_figure_has_the_same_number_of_draws_if_there_is_one(
     assert found(100) == found(3) == [1.0]
     assert found(400, visible="1") == [3.0]
     assert found(400, visible="2") == []
+
+
+def test_only_bernoulli_scores_are_shown(baselines: list[Run], quadrant: Callable[..., Run]) -> None:
+    logistic = quadrant("levels", mean=700.0, likelihood="discretised-logistic")
+    unscored = quadrant("levels-2", mean=None, likelihood="discretised-logistic")
+    assert at_a_glance([logistic]) is None
+    found = glance([*baselines, quadrant("one"), logistic, unscored])
+    assert found.title == "mnist, grey pixels, quadrants"
+    assert set(found.runs) == {"nn-1", "nn-2", "one"}

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets, noise
-from cvae_core.data.batches import HELD_OUT_SEED, first_of_each_label, held_out, training_batch
+from cvae_core.data.batches import HELD_OUT_SEED, held_out, shown_rows, training_batch
 from cvae_core.data.conditions import condition
 from cvae_core.data.datasets import DataSet
-from cvae_core.data.masks import flags, pixel_mask
-from cvae_core.errors import ConfigError, DataDamaged, RunDamaged, RunInUse, RunNotFound
+from cvae_core.data.masks import flags, visible_values
+from cvae_core.errors import ConfigError, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation import likelihood, results
 from cvae_core.evaluation.likelihood import evaluate
 from cvae_core.evaluation.results import Cell, Moments, stored_cells
@@ -220,7 +220,7 @@ def test_the_floor_is_the_entropy_of_the_hidden_grey_pixels(visible: str, tiny: 
     config = tiny("baseline", visible=visible)
     x, c = held_out(config, digits.test, torch.arange(20))
     assert c.visible is not None
-    expected = float(entropy(torch.where(pixel_mask(c.visible), 0.0, x)).mean())
+    expected = float(entropy(torch.where(visible_values(c.visible), 0.0, x)).mean())
     assert cells(config, digits)["floor"].mean == pytest.approx(expected, abs=1e-6)
 
 
@@ -280,7 +280,7 @@ def test_a_model_of_any_set_is_scored_on_the_set_it_is_shown(tiny: Tiny, digits:
     assert [shown[visible]["elbo"].visible for visible in shown] == ["1", "2", "3"]
     x = digits.test.intensities(slice(0, 20))
     for visible, found in shown.items():
-        hidden = torch.where(pixel_mask(flags(visible)), 0.0, x)
+        hidden = torch.where(visible_values(flags(visible)), 0.0, x)
         assert found["floor"].mean == pytest.approx(float(entropy(hidden).mean()), abs=1e-6)
     with pytest.raises(ConfigError, match="'middle'"):
         cells(config, digits, visible="middle")
@@ -315,7 +315,7 @@ def test_the_visible_pixels_of_a_binarised_image_are_binarised_too(tiny: Tiny, d
     ):
         assert c.visible is not None
         assert c.pixels is not None
-        assert torch.equal(c.pixels, torch.where(pixel_mask(c.visible), x, 0.0))
+        assert torch.equal(c.pixels, torch.where(visible_values(c.visible), x, 0.0))
         assert set(c.pixels.unique().tolist()) == {0.0, 1.0}
 
 
@@ -331,13 +331,19 @@ def test_every_flavour_is_given_its_own_condition_and_nothing_else(tiny: Tiny, d
     assert torch.equal(quadrant.visible, flags("1").expand(4, 4))
 
 
-def test_the_first_image_of_each_label_is_found_and_a_missing_one_is_damage(digits: DataSet) -> None:
-    rows = first_of_each_label(digits.test)
+def test_the_first_image_of_each_label_is_shown_and_a_missing_one_is_replaced_by_a_further_image(
+    digits: DataSet,
+) -> None:
+    rows = shown_rows(digits.test, 10)
     for label, row in enumerate(rows.tolist()):
         assert (digits.test.labels[:row] != label).all()
         assert digits.test.labels[row] == label
-    with pytest.raises(DataDamaged, match="No test image is labelled 7"):
-        first_of_each_label(digits.test.part(digits.test.labels != 7))
+    without_sevens = digits.test.part(digits.test.labels != 7)
+    rows = shown_rows(without_sevens, 10)
+    assert without_sevens.labels[rows[:9]].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9]
+    assert len(set(rows.tolist())) == 10
+    assert shown_rows(digits.test.part(slice(3)), 10).sort().values.tolist() == [0, 1, 2]
+    assert len(shown_rows(digits.test, 200, most=4)) == 4
 
 
 def test_the_held_out_draws_of_this_protocol_are_those_of_its_seed() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 import shutil
 import subprocess
@@ -580,3 +581,66 @@ def test_a_run_that_is_not_sound_is_named_so_beside_its_figures_with_the_remedy(
     assert f"\n\n{sentence}\n" in markdown(rows)
     assert f"\n% {escaped_for_latex(sentence)}\n" in latex(rows)
     assert "collapsed" in " ".join(long_table(rows)["model"])
+
+
+@pytest.fixture
+def of_all_likelihoods(tiny: Tiny, untrained: Untrained) -> list[Run]:
+    """Return a quadrant model and its baseline of each likelihood, scored alike, with negative numbers for the densities."""
+    found = []
+    for likelihood, nats in (("bernoulli", 60.0), ("continuous-bernoulli", -900.0), ("discretised-logistic", 800.0)):
+        baseline = untrained(tiny("baseline", dataset="mnist", likelihood=likelihood))
+        store(baseline, [cell("baseline", nats + 30, visible="1", samples=0)])
+        model = untrained(tiny("quadrant", dataset="mnist", likelihood=likelihood), baseline=on(baseline))
+        floor = [cell("floor", 34.21, visible="1", samples=0)] if likelihood == "bernoulli" else []
+        store(model, [cell("importance", nats, visible="1"), *floor])
+        found += [baseline, model]
+    return found
+
+
+def test_likelihoods_never_share_a_table(of_all_likelihoods: list[Run]) -> None:
+    rows = entries(of_all_likelihoods)
+    tables = {pivot.title: pivot for pivot in pivots(rows)}
+    assert list(tables) == [
+        QUADRANTS, "mnist, continuous Bernoulli, quadrants", "mnist, discretised logistic, quadrants"
+    ]  # fmt: skip
+    for pivot in tables.values():
+        assert len({entry.likelihood for line in pivot.lines for entry in line.cells.values()}) == 1
+        assert len(pivot.best) == 1
+        published = any(not entry.trained for line in pivot.lines for entry in line.cells.values())
+        assert published == (pivot.title == QUADRANTS)
+    assert sorted(differences(rows).values()) == [30.0, 30.0, 30.0]
+    assert above_floors(rows)["images"].tolist() == ["mnist"]
+    others = entries(of_all_likelihoods[2:])
+    assert all(entry.trained for entry in others)  # no published figures
+
+
+def test_proper_likelihoods_have_bits_per_dimension_beside_nats(of_all_likelihoods: list[Run]) -> None:
+    rows = entries(of_all_likelihoods)
+    texts = markdown(rows)
+    logistic, continuous = 800 / (588 * math.log(2)), 8 - 900 / (588 * math.log(2))
+    assert f"**800.00 ± 0.25 ({logistic:.2f} bits/dim)**" in texts
+    assert f"**−900.00 ± 0.25 ({continuous:.2f} bits/dim)**" in texts
+    assert "| **60.00 ± 0.25** |" in texts
+    assert f"$-$900.00 $\\pm$ 0.25 ({continuous:.2f} bits/dim)" in latex(rows)
+    table = long_table(rows).set_index(["likelihood", "estimator"])
+    assert set(table["values"]) == {588}
+    assert table.loc[("discretised-logistic", "importance sampling"), "bits_per_dimension"] == logistic
+    assert table.loc["bernoulli", "bits_per_dimension"].isna().all()
+    assert all(entry.bits is None for entry in rows if entry.kind == "difference")
+
+
+@pytest.mark.parametrize(("visible", "values"), [(None, 784), ("1", 588), ("top-left+bottom-right", 392), ("3", 196)])
+def test_the_scored_values_are_those_of_the_hidden_quadrants(
+    visible: str | None, values: int, tiny: Tiny, untrained: Untrained
+) -> None:
+    config = tiny("quadrant", visible=visible) if visible else tiny("label", likelihood="discretised-logistic")
+    run = untrained(config)
+    store(run, [cell("importance", 80.0, visible=visible)])
+    (entry,) = entries([run])
+    assert entry.values == values
+
+
+def test_sets_that_are_drawn_for_each_image_have_no_bits(tiny: Tiny, untrained: Untrained) -> None:
+    run = untrained(tiny("quadrant", visible="any", likelihood="discretised-logistic"))
+    store(run, [cell("importance", 80.0, visible="any"), cell("importance", 70.0, visible="2")])
+    assert {entry.visible: entry.bits is None for entry in entries([run])} == {"any": True, "2": False}

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 
 from cvae_core.data import datasets, noise
-from cvae_core.data.batches import first_of_each_label, held_out
+from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.errors import ArchiveRefused, ConfigError, LabError, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.evaluation.latent_space import Layout, embed
 from cvae_core.evaluation.likelihood import evaluate
@@ -77,7 +77,7 @@ def test_a_run_arrives_as_it_was_and_draws_what_it_drew(name: str, root: Path, t
     assert [run.name for run in all_runs(tmp_path / "new" / "root")] == [name]
     drawn = []
     for run in (there, here):
-        model, (_, c) = run.model(), held_out(run.card().config, test, first_of_each_label(test))
+        model, (_, c) = run.model(), held_out(run.card().config, test, shown_rows(test, 10))
         drawn.append(completed(model.likelihood(model.draw(c, noise.normal((2, 1, model.latent), 0, "x")), c), c))
     assert torch.equal(*drawn)
     assert replace(here.card(), imported="") == there.card()

@@ -12,7 +12,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.presets import configure
 from cvae_core.data import noise
 from cvae_core.data.conditions import Condition, condition, labelled, nothing, quadrants_of
-from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
+from cvae_core.data.masks import PROPER_SETS, flags, visible_values
 from cvae_core.errors import ConfigError
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -82,7 +82,7 @@ def base_noise(seed: int = 2, count: int = N, latent: int = LATENT) -> Tensor:
 
 def hidden(c: Condition) -> Tensor:
     assert c.visible is not None
-    return ~pixel_mask(c.visible)
+    return ~visible_values(c.visible)
 
 
 @pytest.fixture
@@ -288,7 +288,7 @@ def test_a_fixed_set_is_generated_with_one_output_per_hidden_pixel(flavour: str,
     model = build(configured(f"{flavour} {visible}"))
     assert len(model.pixels) == outputs
     if visible != "any":
-        assert torch.equal(model.pixels, (~pixel_mask(flags(visible))).nonzero().flatten())
+        assert torch.equal(model.pixels, (~visible_values(flags(visible))).nonzero().flatten())
     c = quadrants_of(images(), flags("3" if visible == "any" else visible))
     assert model.likelihood(model.draw(c, base_noise(latent=model.latent)), c).outputs.shape == (S, N, outputs)
 
@@ -303,7 +303,7 @@ def test_a_model_completes_the_sets_it_has_learned_and_refuses_the_others(flavou
         try:
             model.draw(c, base_noise(latent=model.latent))
         except ConfigError as error:
-            assert "can complete a digit only if the" in str(error)
+            assert "can complete an image only if the" in str(error)
             refused += 1
     assert refused == (0 if visible == "any" else 13)
 
@@ -312,7 +312,7 @@ def test_one_image_of_another_set_among_many_is_refused_too() -> None:
     model = build(configured("quadrant 1"))
     shown = flags("1").repeat(N, 1)
     shown[2] = flags("2")
-    with pytest.raises(ConfigError, match="can complete a digit only if the bottom left is visible"):
+    with pytest.raises(ConfigError, match="can complete an image only if the bottom left is visible"):
         model.draw(quadrants_of(images(), shown), base_noise())
 
 
@@ -322,7 +322,7 @@ def test_a_model_of_any_set_scores_the_hidden_pixels_of_the_set_that_is_shown(fl
     c = quadrants_of(x, flags("1"))
     with torch.no_grad():
         likelihood = model.likelihood(model.draw(c, base_noise(latent=model.latent)), c)
-    pixels = (~pixel_mask(flags("1"))).nonzero().flatten()
+    pixels = (~visible_values(flags("1"))).nonzero().flatten()
     each = Bernoulli(logits=likelihood.outputs[..., pixels], validate_args=False).log_prob(
         x[:, pixels].expand(S, N, -1)
     )
@@ -478,7 +478,7 @@ def test_quadrants_are_given_once_for_all_images_or_for_each() -> None:
     assert each.visible is not None
     assert shared.visible.shape == each.visible.shape == (N, 4)
     assert shared.pixels is not None
-    assert torch.equal(shared.pixels, x * pixel_mask(flags("2")))
+    assert torch.equal(shared.pixels, x * visible_values(flags("2")))
     assert torch.equal(each.visible, SHOWN)
 
 

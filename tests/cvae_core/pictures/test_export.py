@@ -21,7 +21,7 @@ from werkzeug.test import Client
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.conditions import condition
-from cvae_core.data.masks import PROPER_SETS, pixel_mask
+from cvae_core.data.masks import PROPER_SETS, visible_values
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
@@ -78,7 +78,7 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
         c = condition(model.config, x, label, visible if "visible" in inputs else None)
         expected = completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
         assert float(expected.std()) > 0.01
-        hidden = torch.zeros_like(x, dtype=torch.bool) if c.visible is None else ~pixel_mask(c.visible)
+        hidden = torch.zeros_like(x, dtype=torch.bool) if c.visible is None else ~visible_values(c.visible)
         for image in (x, torch.where(hidden, 1 - x, x)):
             given = {"epsilon": epsilon, "label": label, "image": image, "visible": visible}
             (means,) = session.run(["means"], {name: given[name].numpy() for name in inputs})

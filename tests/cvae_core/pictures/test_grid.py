@@ -9,7 +9,7 @@ from PIL import Image
 
 from cvae_core.data import noise
 from cvae_core.data.intensities import as_bytes
-from cvae_core.data.masks import PROPER_SETS, flags, pixel_mask
+from cvae_core.data.masks import PROPER_SETS, flags, visible_values
 from cvae_core.pictures import grid as figures
 from cvae_core.pictures.grid import BORDER, INK, MARGIN, PAGE, PAPERS, UNKNOWN, VISIBLE, gif, grid, png
 
@@ -71,8 +71,8 @@ def test_borders_run_around_every_digit_and_a_margin_around_them_all(scale: int)
 def test_a_tint_lies_under_what_was_visible_and_only_there() -> None:
     shown = flags("3")
     papers = figures.papers(shown)
-    assert set(papers[pixel_mask(shown).numpy()]) == {VISIBLE}
-    assert set(papers[~pixel_mask(shown).numpy()]) == {figures.PLAIN}
+    assert set(papers[visible_values(shown).numpy()]) == {VISIBLE}
+    assert set(papers[~visible_values(shown).numpy()]) == {figures.PLAIN}
     table = table_of(grid(np.zeros((1, 1, 784), np.uint8), papers=papers[None, None], scale=2), 1, 1, 2)
     digit = digit_of(table, 0, 0, 2)
     assert (digit[:28] == PAPERS[VISIBLE]).all()
@@ -90,7 +90,7 @@ def test_the_hidden_part_of_an_input_can_have_a_paper_of_its_own() -> None:
     papers = figures.papers(PROPER_SETS, hidden=UNKNOWN)
     assert papers.shape == (14, 784)
     assert set(np.unique(papers)) == {VISIBLE, UNKNOWN}
-    assert ((papers == VISIBLE) == pixel_mask(PROPER_SETS).numpy()).all()
+    assert ((papers == VISIBLE) == visible_values(PROPER_SETS).numpy()).all()
 
 
 def test_labels_and_captions_take_room_beside_the_digits_and_change_none_of_them() -> None:
@@ -168,10 +168,10 @@ def test_a_gif_has_a_frame_per_stage_even_where_no_digit_changed_and_rests_on_th
 
 def test_an_animation_of_a_sheet_is_wide_enough_for_a_slide_and_numbers_its_columns() -> None:
     for rows in (1, 2, 3, 10):
-        frames = figures.columns(images(rows, 3), None, 1, figures.slide_scale(rows), "walk of a run")
+        frames = figures.columns(images(rows, 3), None, 1, figures.slide_scale(images(rows, 3)), "walk of a run")
         assert len(frames) == 2
         assert all(figures.SLIDE_WIDTH <= frame.width < 1.4 * figures.SLIDE_WIDTH for frame in frames)
-        bare = figures.columns(images(rows, 3), None, 1, figures.slide_scale(rows))
+        bare = figures.columns(images(rows, 3), None, 1, figures.slide_scale(images(rows, 3)))
         assert all(frame.height > one.height for frame, one in zip(frames, bare, strict=True))
 
 

@@ -83,7 +83,7 @@ def test_a_baseline_has_one_answer_and_no_samples(tables: list[dict[str, Any]]) 
 def test_a_strip_goes_from_the_first_stage_to_the_last(part: replay.Part, tables: list[dict[str, Any]]) -> None:
     run = find("digits-label", default_root())
     stages = run.stages()
-    replay.strip(stages, run.card().config, run.name, 1, part=part, digits=(3, 5))
+    replay.strip(stages, run.card().config, run.name, 1, part=part, shown=(3, 5))
     (table,) = tables
     assert table["images"].shape == (2, 8, 784)
     assert (table["rows"], table["columns"][0], table["columns"][-1]) == (["3", "5"], "0", "150")

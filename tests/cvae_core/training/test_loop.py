@@ -10,10 +10,10 @@ import torch
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import first_of_each_label, guess_is_fixed, held_out
+from cvae_core.data.batches import guess_is_fixed, held_out, shown_rows
 from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
-from cvae_core.data.masks import flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import Diverged
 from cvae_core.models.build import build
 from cvae_core.system.distributed import fast_dtype
@@ -342,12 +342,12 @@ def test_stages_complete_the_first_test_digit_of_each_label(
 ) -> None:
     config = tiny(flavour, visible=visible)
     staged = stage(build(config), digits, 0.5)
-    rows = first_of_each_label(digits.test)
+    rows = shown_rows(digits.test, 10)
     assert digits.test.labels[rows].tolist() == list(range(10))
     x, c = held_out(config, digits.test, rows)
     assert c.visible is not None
-    shown = pixel_mask(c.visible)
-    assert visible == "any" or torch.equal(shown[0], pixel_mask(flags(visible)))
+    shown = visible_values(c.visible)
+    assert visible == "any" or torch.equal(shown[0], visible_values(flags(visible)))
     for pictures in (staged.samples.transpose(0, 1), staged.reconstructions[None]):
         assert torch.equal(pictures[:, shown], x[shown].expand(len(pictures), -1))
 
