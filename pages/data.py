@@ -17,8 +17,8 @@ elements.tabs(VIEWS, "view")
 elements.explanation(
     "All images of a data set are squares of the same size, 16 to 64 pixels wide, grey or in colour. Each value is stored "
     "as a byte, and the model sees $x$ between 0 and 1. Each image belongs to one class, whose number is the label. The "
-    "training images determine the weights, the validation images the best epoch, and the test images only the scores. Train on a "
-    "data set with: `python -m cvae_core train label --dataset NAME`",
+    "training images determine the weights, the validation images the best epoch, and the test images only the scores. "
+    "Train on a data set with: `python -m cvae_core train label --dataset NAME`",
     r"x = \tfrac{1}{255}\,(b_1, \dots, b_D), \quad D = \text{channels} \cdot \text{side}^2",
     [Split.intensities, load],
 )
