@@ -148,7 +148,10 @@ def test_nothing_is_uploaded_without_the_token_that_a_page_has(address: str, mea
 
 
 def test_a_file_beyond_the_limit_is_refused_before_any_of_it_is_sent(address: str) -> None:
-    assert get(address, "/_stcore/upload_file/a/b", "PUT", b"", declared=502 * 2**20) == (413, b"The file is too large.")
+    assert get(address, "/_stcore/upload_file/a/b", "PUT", b"", declared=502 * 2**20) == (
+        413,
+        b"The file is too large.",
+    )
 
 
 def test_make_run_opens_the_browser_where_nothing_is_offered_to_be_installed(
