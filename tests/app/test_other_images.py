@@ -98,7 +98,7 @@ def said(visitor: AppTest) -> str:
 
 
 def test_no_page_is_forgotten() -> None:
-    assert {name for name, *_ in MEETINGS} == set(PAGES)
+    assert {name for name, *_ in MEETINGS} == set(PAGES) - {"data"}  # which shows images of data sets, not of runs
 
 
 @pytest.mark.parametrize(("name", "query", "run"), MEETINGS)

@@ -30,7 +30,9 @@ def test_a_step_says_what_to_see_between_the_steps_before_and_after_it(visit: Vi
     assert not visitor.error
     assert step_of(visitor) == number
     here = not step.images or datasets.on_disk(step.images)
-    words = step.words if here else f"This step needs the images of {step.images}. *Home* has a button that downloads them."
+    words = (
+        step.words if here else f"This step needs the images of {step.images}. *Home* has a button that downloads them."
+    )
     assert words in [text.value for text in visitor.sidebar.markdown]
     others = {"Back": number - 1, "Next": number + 1}
     expected = {label: other for label, other in others.items() if 1 <= other <= len(STEPS)}
