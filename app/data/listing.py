@@ -229,10 +229,11 @@ def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
     notes = formats.read_tensors(path)[1]
     if "accuracy" not in notes:
         return ""
+    words = f"{float(notes['accuracy']):.1%} of the test images correctly"
     if not notes.keys() >= {"chance", "tested"}:
-        return f"{float(notes['accuracy']):.1%} of the test images correctly"
-    beside = f"; always choosing the most frequent class would be right for {float(notes['chance']):.1%}"
-    return f"{float(notes['accuracy']):.1%} of {int(notes['tested']):,} test images correctly{beside}"
+        return words
+    usual = f"always choosing the most frequent class would be right for {float(notes['chance']):.1%}"
+    return f"{words} ({int(notes['tested']):,} images; {usual})"
 
 
 def _removal(name: str) -> None:
