@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -364,16 +365,16 @@ class Death(BaseException):
 def test_a_training_that_dies_between_two_files_resumes_to_the_same_result(
     every: int, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, write, written, limit = tiny("label", epochs=2), files.write, 0, 1000
+    config, replaced, written, limit = tiny("label", epochs=2), files.replaced, 0, 1000
 
-    def mortal(path: Path, content: bytes) -> None:
+    def mortal(path: Path) -> AbstractContextManager[BinaryIO]:
         nonlocal written
         if written == limit:
             raise Death
         written += 1
-        write(path, content)
+        return replaced(path)
 
-    monkeypatch.setattr(files, "write", mortal)
+    monkeypatch.setattr(files, "replaced", mortal)  # every file is written by it
     whole = left(finish(config, tmp_path / "whole"))
     total, faults = written, []
     assert total > 12
