@@ -94,13 +94,13 @@ def offered(key: RunKey) -> bool:
     return data.drawn and data.channels == 1
 
 
-def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
-    """Show the test image (values,) uint8 with a number; a click shows or hides a quadrant."""
+def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants, name: str = "") -> None:
+    """Show an image (values,) uint8, by default the test image with this number; a click shows or hides a quadrant."""
     _pad(
         key=QUADRANT_BUTTONS,
         data={
             **_sheet(quadrants.key, image, number, quadrants),
-            "fixed": f"Test image {number}, whose quadrants can be shown and hidden",
+            "fixed": f"{name or f'Test image {number}'}, whose quadrants can be shown and hidden",
         },
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(live_decoder.news(QUADRANT_BUTTONS, "visible")),
