@@ -209,7 +209,7 @@ class Figure extends Component {
     if (found) shown.means = [found.means, given];
     if (found?.guess) shown.guess = shown.generation = [found.guess, given];
     for (const [name, [values, paper]] of Object.entries(shown)) if (thumbs[name]) paint(thumbs[name], values, 0, paper);
-    this.labels.forEach((chip) => { chip.textContent = `label ${data.name}`; });
+    this.labels.forEach((chip) => { chip.title = chip.textContent = `label ${data.name}`; });
     this.doors.forEach((door, i) => {
       door.setAttribute("aria-pressed", Boolean(visible?.[i]));
       door.setAttribute("aria-label", `${QUADRANTS[i]}: ${visible?.[i] ? "visible" : "hidden"}`);
