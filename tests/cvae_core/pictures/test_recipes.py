@@ -283,9 +283,14 @@ def test_samples_of_pixels_are_those_of_the_likelihood_and_given_pixels_stay(
 
 def test_unused_cells_of_colour_pictures_are_blank() -> None:
     model, test = of_own_data("discretised-logistic", 3, "1")
+    labelled_model = build(configure("label", data=own_data.description(channels=3), width=8, latent=2))
     for sheet, unused in (
+        (recipes.one_z(labelled_model, (0.0, 1.0), range(3), 2), [[0, 0], [0, 1]]),
+        (recipes.one_z(labelled_model, (0.0, 1.0), range(2), 5), None),
         (recipes.reconstructions(model, test, (0, 1, 2), 2), [[0, 0], [0, 0], [0, 1], [0, 1]]),
         (recipes.point(model, test, 3, (1, 2, 4, 5)), [[0, 0, 1, 1], [0] * 4, [0] * 4, [0] * 4]),
     ):
-        assert sheet.papers is not None
+        if unused is None or sheet.papers is None:
+            assert (sheet.images.shape[:2], sheet.papers, unused) == ((1, 2), None, None)
+            continue
         assert ((sheet.papers == BLANK).all(-1) == np.array(unused, bool)).all()
