@@ -57,7 +57,7 @@ def fitted(content: bytes, data: Description) -> np.ndarray:
     try:
         values: np.ndarray = pictures.read(content, data.shape, "pad").values
     except pictures.Unreadable as error:
-        raise SourceRefused(f"The picture {error}.") from error
+        raise SourceRefused(f"This file {error}: choose another.") from error
     if data.channels == 1 and data.drawn:
         edge = pictures.border(values.reshape(data.side, data.side))
         values = 255 - values if np.median(edge) > _LIGHT else values

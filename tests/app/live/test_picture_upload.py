@@ -46,5 +46,5 @@ CUT = saved(np.random.default_rng(1).integers(0, 256, (40, 40), np.uint8), "PNG"
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"<svg></svg>", CUT])
 def test_a_file_that_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(SourceRefused, match=r"The picture (is not a picture|is damaged)"):
+    with pytest.raises(SourceRefused, match=r"This file (is not a picture|is damaged)"):
         fitted(content, own_data.description())
