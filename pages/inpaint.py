@@ -34,12 +34,7 @@ with st.sidebar:
 with first:
     subject = controls.choice("Complete", inpaint_digits.subjects(key), "of")
 with picture, elements.sentences():
-    if subject == inpaint_digits.DRAWING:
-        inpaint_digits.drawing_completed(key, opened, shown_as, seed)
-    elif subject == inpaint_digits.PICTURE:
-        inpaint_digits.picture_completed(key, opened, shown_as, seed, place)
-    else:
-        inpaint_digits.digits_completed(key, opened, shown_as, seed, place)
+    inpaint_digits.completed(subject, key, opened, shown_as, seed, place)
     if not presenter.is_on():
         inpaint_digits.quality(key, opened.visible)
 elements.explanation(

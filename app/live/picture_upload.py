@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.cached.runs import RunKey
+from app.text.plain_text import plain
 from cvae_core.config.descriptions import Description, Shape
 from cvae_core.errors import SourceRefused
 
@@ -35,7 +36,7 @@ def uploaded(key: RunKey) -> np.ndarray | None:
         TYPES,
         key=UPLOAD,
         max_upload_size=MOST_MEGABYTES,
-        help=f"PNG, JPEG, WebP or GIF. It is fitted into {data.shape} and kept only while this page is open.",
+        help=f"PNG, JPEG, WebP or GIF. It is fitted into {plain(str(data.shape))} and kept only while this page is open.",
     )
     if file is None:
         st.session_state.pop(_READ, None)

@@ -88,6 +88,16 @@ def subjects(key: RunKey) -> Sequence[str]:
     return DIGITS, *((DRAWING,) if drawing_pad.offered(key) else ()), PICTURE
 
 
+def completed(subject: str, key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
+    """Show completions of one of the `subjects`; `place`, in the sidebar, gets a control of the quadrants of an image."""
+    if subject == DRAWING:
+        drawing_completed(key, opened, shown_as, seed)
+    elif subject == PICTURE:
+        picture_completed(key, opened, shown_as, seed, place)
+    else:
+        digits_completed(key, opened, shown_as, seed, place)
+
+
 def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
     """Let the visitor upload a picture, and show completions; `place`, in the sidebar, gets a control of its quadrants."""
     words, values = described(opened.visible), picture_upload.uploaded(key)
