@@ -143,11 +143,10 @@ def chosen_label(key: RunKey) -> int:
 def source_of_digits(key: RunKey) -> str:
     """Return the name of the data set whose test images can be drawn on or encoded with a run.
 
-    This is the run's data set, or the embedded one if the run's is not on this machine and both have the same shape and number
-    of classes.
+    This is the run's data set, or the embedded one if the run's is not on this machine and both have the same shape and classes.
     """
     own, embedded = runs.description(key), BUILT_IN[datasets.EMBEDDED]
-    alike = (own.shape, len(own.classes)) == (embedded.shape, len(embedded.classes))
+    alike = (own.shape, own.classes) == (embedded.shape, embedded.classes)
     return own.name if datasets.on_disk(own.name) or not alike else embedded.name
 
 
