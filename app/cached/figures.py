@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.cached import histories, runs
 from app.cached.runs import RunKey
+from cvae_core.config.descriptions import MNIST
 from cvae_core.config.flavours import Config
 from cvae_core.data import masks
 from cvae_core.data.batches import held_out, shown_rows
@@ -49,11 +50,11 @@ class Figure:
         return made.only(self.only) if self.only else made
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw the picture; a pixel of an image is `scale` pixels wide."""
+        """Draw the picture; a pixel of an image of MNIST would be `scale` pixels wide."""
         images, papers = self.sheet
         return grid.grid(
-            images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption,
-            **_look(self.key),
+            images, papers=papers, scale=_fitting(scale, self.key), rows=self.rows, columns=self.columns,
+            caption=self.caption, **_look(self.key),
         )  # fmt: skip
 
     @property
@@ -63,7 +64,12 @@ class Figure:
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
-        words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
+        words = {
+            "scale": _fitting(scale, self.key),
+            "rows": self.rows,
+            "columns": self.columns,
+            "caption": self.caption,
+        }
         options = "".join(f", {name}={value!r}" for name, value in words.items() if value) + _look_in_words(self.key)
         return self.code("grid", f"grid(sheet{options}).save({file!r})")
 
@@ -103,6 +109,11 @@ class Walk:
         """Return Python code that writes the animation."""
         options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}{_look_in_words(self.figure.key)}"
         return self.figure.code("gif", _written(f"gif(sheet, {options})", file))
+
+
+def _fitting(scale: int, key: RunKey) -> int:
+    """Return the scale at which a run's images are about as wide as MNIST's at the given one."""
+    return max(1, round(scale * MNIST.side / runs.config(key).side))
 
 
 def _look(key: RunKey) -> dict[str, Any]:
@@ -202,9 +213,7 @@ class Animation:
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = (
-        3  # ten images of 28×28 pixels and the words beside them are at least grid.SLIDE_WIDTH pixels wide
-    )
+    scale: ClassVar[int] = 3  # ten images and the words beside them are at least grid.SLIDE_WIDTH pixels wide
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""
@@ -223,13 +232,14 @@ def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: i
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
     """Return the arguments with which pictures of a run's stages are drawn."""
-    return histories.stages(key), runs.config(key), runs.label(key.name), scale, runs.test_images(key)
+    fitting = _fitting(scale, key)
+    return histories.stages(key), runs.config(key), runs.label(key.name), fitting, runs.test_images(key)
 
 
 def _stages_in_words(key: RunKey, scale: int) -> str:
     """Return the arguments from `_stages` as Python code."""
     test = ", run.images().test" if runs.test_images(key) else ""
-    return f"run.stages(), run.card().config, {runs.label(key.name)!r}, {scale}{test}"
+    return f"run.stages(), run.card().config, {runs.label(key.name)!r}, {_fitting(scale, key)}{test}"
 
 
 def _code(key: RunKey, names: str, *lines: str) -> str:

@@ -143,7 +143,7 @@ def chosen_label(key: RunKey) -> int:
 def source_of_digits(key: RunKey) -> str:
     """Return the name of the data set whose test images can be drawn on or encoded with a run.
 
-    This is the run's data set, or the embedded one if the run's is not on this machine and both have the same shape and classes.
+    This is the run's data set, or the embedded one if the run's is not on this machine and has the same shape and classes.
     """
     own, embedded = runs.description(key), BUILT_IN[datasets.EMBEDDED]
     alike = (own.shape, own.classes) == (embedded.shape, embedded.classes)

@@ -1,4 +1,4 @@
-"""A visitor's own picture, brought to the shape of a run's images. It is kept in the session only, and never in the address."""
+"""A visitor's own picture, brought to the shape of a run's images. It is kept in the session only, not in the address."""
 
 from typing import NamedTuple
 
