@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,14 @@ from cvae_core.config.presets import configure
 from cvae_core.models.build import build
 from cvae_core.models.flat import VAE
 from tests import own_data
+from tests.app.conftest import Visit
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    fits_in_the_browser.cache_clear()
+    yield
+    fits_in_the_browser.cache_clear()
 
 
 def test_the_header_describes_the_images_and_the_likelihood() -> None:
@@ -30,10 +39,11 @@ def test_the_header_describes_the_images_and_the_likelihood() -> None:
     assert len(content) >= 4 + length + header["bytes"] * (start + count)
 
 
-def test_networks_that_are_too_large_and_ladders_stay_on_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_that_are_too_large_and_ladders_stay_on_the_server(
+    monkeypatch: pytest.MonkeyPatch, forgotten: None
+) -> None:
     data = own_data.description(channels=3, side=64)
     config = configure("label", data=data, width=400)
-    fits_in_the_browser.cache_clear()
     assert fits_in_the_browser(configure("label"))
     assert fits_in_the_browser(configure("quadrant", visible="any"))
     assert not fits_in_the_browser(config)
@@ -41,7 +51,16 @@ def test_networks_that_are_too_large_and_ladders_stay_on_the_server(monkeypatch:
     monkeypatch.setattr(live_decoder, "MOST_BYTES", 2 * sum(each.numel() for each in build(config).parameters()))
     fits_in_the_browser.cache_clear()
     assert fits_in_the_browser(config)
-    fits_in_the_browser.cache_clear()
+
+
+def test_pages_of_networks_that_are_too_large_use_the_servers_pictures(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, forgotten: None
+) -> None:
+    monkeypatch.setattr(live_decoder, "MOST_BYTES", 0)
+    page = visit("generate", run="digits-label")
+    assert [slider.label for slider in page.select_slider if slider.label.startswith("ε")]
+    page = visit("how", run="digits-label")
+    assert ["too large for the browser" in info.value for info in page.info] == [True]
 
 
 @pytest.mark.parametrize(
