@@ -15,12 +15,16 @@ if str(ROOT) not in sys.path:  # `streamlit run` adds only app/ to the path
 
 from app.server import preload  # noqa: E402
 from app.server.asset_order import SmallFilesFirst  # noqa: E402
+from app.server.upload_gate import UploadGate  # noqa: E402
 
 if __name__ != "__main__":
-    app = st.App(__file__, lifespan=preload.while_serving, middleware=[Middleware(SmallFilesFirst)])
+    app = st.App(
+        __file__, lifespan=preload.while_serving, middleware=[Middleware(SmallFilesFirst), Middleware(UploadGate)]
+    )
 else:
     preload.wait()
     from app.cached import runs
+    from app.data import uploads
     from app.display import elements, page_scripts, presenter, url_state
     from app.display.navigation import PAGES
     from app.server import no_ip_lookup, uncaught_errors
@@ -34,6 +38,7 @@ else:
     logs.to_stderr(st.get_option("logger.level"))
     with elements.sentences():  # last resort: show an error that no page handles as a message
         runs.tidy_once()
+        uploads.tidy_once()
         chosen = st.navigation([page.streamlit_page() for page in PAGES.values()])
         with url_state.of_page(chosen.url_path):
             presenter.show_bar(chosen.url_path or next(iter(PAGES)), tour_control.in_the_bar)

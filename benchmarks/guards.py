@@ -109,6 +109,12 @@ GUARDS = {  # by promise
         "return True",
         "tests/promises/test_images.py",
     ),
+    "sources": Guard(
+        "cvae_core/sources/kinds/folders.py",
+        '        or {".", ".."} & set(parts)\n',
+        "",
+        "tests/promises/test_sources.py",
+    ),
     "sweeps": Guard(
         "cvae_core/jobs/sweep.py", "if len(text) > MOST_BYTES:", "if False:", "tests/promises/test_images.py"
     ),

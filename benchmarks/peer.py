@@ -14,10 +14,11 @@ from pyro.infer import SVI, Trace_ELBO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from cvae_core.config.descriptions import MNIST
 from cvae_core.data import download
 from cvae_core.data.datasets import folder
 from cvae_core.data.fingerprints import HELD_OUT
-from cvae_core.data.masks import PIXELS, flags, pixel_mask
+from cvae_core.data.masks import flags, visible_values
 
 WIDTH, LATENT, BATCH, LEARNING_RATE = 500, 200, 128, 1e-3
 HIDDEN = -1.0  # the tutorial's value for hidden pixels
@@ -33,7 +34,7 @@ class Pictures(Dataset[tuple[Tensor, Tensor]]):
         from torchvision.transforms import ToTensor
 
         self.pictures = download.datasets().MNIST(str(folder()), train=train, transform=ToTensor())
-        self.seen = pixel_mask(flags(VISIBLE))
+        self.seen = visible_values(flags(VISIBLE))
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -64,7 +65,7 @@ class Baseline(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = layers(PIXELS, PIXELS)
+        self.network = layers(MNIST.values, MNIST.values)
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return the probability of every pixel."""
@@ -76,7 +77,7 @@ class Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = layers(PIXELS, 2 * LATENT)
+        self.network = layers(MNIST.values, 2 * LATENT)
 
     def forward(self, seen: Tensor, rest: Tensor) -> Normal:
         """Return the distribution of z given the visible pixels and values for the hidden ones."""
@@ -90,7 +91,7 @@ class CVAE(nn.Module):
     def __init__(self, baseline: Baseline):
         super().__init__()
         self.baseline = baseline.requires_grad_(False)
-        self.prior, self.recognition, self.generation = Encoder(), Encoder(), layers(LATENT, PIXELS)
+        self.prior, self.recognition, self.generation = Encoder(), Encoder(), layers(LATENT, MNIST.values)
 
     def model(self, seen: Tensor, whole: Tensor) -> None:
         """Define p(z | visible) and the likelihood of the hidden pixels."""

@@ -84,6 +84,11 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # the case, and the result to reach
         "a cache of digests with a false entry",
         "reported as images that differ from the published ones; no training on them without `--other-images`",
     ),
+    "sources": (
+        "hostile and clumsy sources of images: folders, zips, arrays, IDX files and tables with damaged or false content, "
+        "bombs, links, pipes, paths that lead outside, names of any characters",
+        "≥ 200: one sentence of refusal, or the fault is in the report; no file outside the source is read, none is written",
+    ),
     "sweeps": (
         "sweep files that take long to parse: 200,000 dots, brackets or digits",
         "files above 8 kB are refused unread",

@@ -19,6 +19,7 @@ from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
 from cvae_core.data import datasets, intensities, noise
 from cvae_core.data.batches import held_out
+from cvae_core.data.catalogue import configured as configure  # noqa: F401
 from cvae_core.data.conditions import Condition, chosen, condition
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import flags

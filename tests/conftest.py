@@ -100,7 +100,8 @@ def trained_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str, tiny:
         if not root.exists():
             unfinished = tmp_path_factory.mktemp("unfinished")
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("cvae_core.config.presets.SMALL", 0)  # the baseline then trains only 100 steps
+                for limit in ("SMALL", "STEPS_PER_EPOCH"):  # the baseline then trains only 100 steps
+                    patch.setattr(f"cvae_core.config.presets.{limit}", 0)
                 for config in (tiny("vae"), tiny("label"), tiny("quadrant")):
                     for _ in train_run(config, Launch(run=config.run_name, root=unfinished)):
                         pass

@@ -39,6 +39,7 @@ PAGES = {
         Page("inpaint", "Inpaint", "draw", "What can the rest of the digit be?"),
         Page("latent", "Latent space", "scatter_plot", "How is z arranged?"),
         Page("why", "Why?", "help", "Why is it done like that?"),
+        Page("data", "Data", "photo_library", "Which images does a model learn?"),
         Page("training", "Training", "show_chart", "How does a model learn?"),
         Page("cll", "CLL table", "table_chart", "How good is each model?"),
     )

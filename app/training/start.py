@@ -18,7 +18,7 @@ from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
-from cvae_core.config.presets import PRESETS, warm_up_caution
+from cvae_core.config.presets import PRESETS, cautions
 from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
 from cvae_core.data import catalogue, datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse
@@ -78,7 +78,7 @@ def show() -> None:
     if config is None or job is None:
         return
     with place, elements.sentences():
-        if caution := warm_up_caution(config):
+        for caution in cautions(config):
             st.warning(plain(caution), icon=":material/warning:")
         elements.caption(_estimate(config, baseline))
         st.code(job.command(root), language="bash", wrap_lines=True)

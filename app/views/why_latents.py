@@ -150,7 +150,7 @@ def without_the_label() -> None:
     own, other = costs.of_label(key, label)
     compared = findings.wrong_label(label, own.total, other.total)
     elements.caption(f"{costs.first_images(key)}, except every {label}: {compared}")
-    vae = run_pickers.vae_of(key, pixels=config.pixels, groups=0)
+    vae = run_pickers.vae_of(key, pixels=config.pixels, likelihood=config.likelihood, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
     elements.explanation(

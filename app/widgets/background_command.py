@@ -3,6 +3,10 @@
 Commands write into the lab's folders and use the processor, so they need the same permission as training.
 """
 
+import contextlib
+import os
+import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -17,10 +21,13 @@ from app.display import elements
 from app.text.plain_text import Markdown, plain
 from app.widgets import permission
 from cvae_core.data import datasets
-from cvae_core.errors import NotWritable
+from cvae_core.errors import NotStarted, NotWritable
 from cvae_core.system import processes
 
 POLL = "1s"
+BUSY = "Another command is running for a visitor. Try again when it has finished."
+LAST = 4096  # bytes of the output that are read while a command runs
+_PROGRESS = re.compile(r"^(?:.*: |epoch +)(\d[\d,]*)(?: of |/)(\d[\d,]*)", re.MULTILINE)  # as commands report it
 _ONE_AT_A_TIME = threading.Lock()  # held while a command is started
 
 
@@ -31,6 +38,7 @@ class Work:
     process: subprocess.Popen[bytes]
     said: IO[bytes]  # the output, in a file: a full pipe would block the process
     started: float = field(default_factory=time.monotonic)
+    cancelled: bool = False
 
     @property
     def running(self) -> bool:
@@ -43,13 +51,32 @@ class Work:
         return time.monotonic() - self.started
 
     @property
+    def progress(self) -> tuple[float, str]:
+        """Return the completed fraction by the last line of the output that reports it, and this line; else 0 and no text."""
+        size = os.fstat(self.said.fileno()).st_size
+        end = os.pread(self.said.fileno(), LAST, max(0, size - LAST))  # the process writes at the position of the file
+        share, line = 0.0, ""
+        for found in _PROGRESS.finditer(end.decode(errors="replace")):
+            done, whole = (int(number.replace(",", "")) for number in found.groups())
+            share, line = min(1.0, done / max(1, whole)), found[0]
+        return share, line
+
+    @property
     def fault(self) -> str | None:
         """Return the error message, the last line of the output, or None if the command succeeded."""
         if self.process.returncode == 0:
             return None
+        if self.cancelled:
+            return "It was cancelled."
         self.said.seek(0)
         lines = self.said.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "The command failed without a message."
+
+    def cancel(self) -> None:
+        """End the process and those that it has started."""
+        self.cancelled = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
 
 
 @st.cache_resource
@@ -71,9 +98,7 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
             st.progress(min(0.99, share), text=plain(text))
             return
         if work:
-            _works().pop(purpose, None)
-            fault = work.fault
-            work.said.close()
+            fault = outcome(purpose)
             if fault is None:
                 st.rerun()
             st.error(plain(fault), icon=":material/error:")
@@ -83,10 +108,76 @@ def offer(purpose: str, label: Markdown, progress: Callable[[float], tuple[float
             with elements.sentences():
                 if _begun(purpose, arguments):
                     st.rerun()
-                st.info("Another command is running for a visitor. Try again when it has finished.")
+                st.info(BUSY)
 
     work = _works().get(purpose)
     st.fragment(panel, run_every=POLL if work and work.running else None)()
+
+
+def start(purpose: str, *arguments: str) -> None:
+    """Run `python -m cvae_core` with `arguments`; raise NotStarted if that is not permitted or another command is running."""
+    if not permission.may_train():
+        raise NotStarted(f"Commands are disabled on this server. Enable them with {permission.VARIABLE}=on.")
+    if not _begun(purpose, arguments):
+        raise NotStarted(BUSY)
+
+
+def is_known(purpose: str) -> bool:
+    """Return whether a command runs, or has ended and its outcome was not asked for."""
+    return purpose in _works()
+
+
+def outcome(purpose: str) -> str | None:
+    """Forget a command that has ended; return its error message, or None if it succeeded."""
+    work = _works().pop(purpose)
+    fault = work.fault
+    work.said.close()
+    return fault
+
+
+def cancel(purpose: str) -> None:
+    """End a command, if it is running, and forget it."""
+    if permission.may_train() and (work := _works().pop(purpose, None)):
+        work.cancel()
+        work.said.close()
+
+
+def follow(purpose: str, words: Markdown) -> bool:
+    """Show the progress of a running command with a button that cancels it, and rerun the page at its end.
+
+    Return whether the command is running.
+    """
+
+    def panel() -> None:
+        work = _works().get(purpose)
+        if work is None or not work.running:
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            share, line = work.progress
+            st.progress(share, text=f"{words} … {plain(line)}", width="stretch")
+            if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
+                work.cancel()
+                st.rerun()
+
+    if (work := _works().get(purpose)) is None or not work.running:
+        return False
+    st.fragment(panel, run_every=POLL)()
+    return True
+
+
+def carried_out(purpose: str, words: Markdown, asked: bool, *arguments: str) -> bool:
+    """Run `python -m cvae_core` with `arguments` if asked to; show its progress, or why it has failed.
+
+    Return true once it has succeeded, to the first page that asks. Raises NotStarted.
+    """
+    if asked:
+        start(purpose, *arguments)
+        st.rerun()
+    if follow(purpose, words) or not is_known(purpose):
+        return False
+    if fault := outcome(purpose):
+        st.error(plain(fault), icon=":material/error:")
+    return fault is None
 
 
 def _begun(purpose: str, arguments: tuple[str, ...]) -> bool:

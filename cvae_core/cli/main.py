@@ -93,7 +93,7 @@ def _parsed(words: list[str]) -> Callable[[], None]:
         return _parsed_data(rest)
     known = LIGHT if name in LIGHT else {**_heavy(), **LIGHT}
     if name not in known:
-        raise ConfigError(f"Unknown command {name!r}: choose train, data, {', '.join(known)}, or --help.")
+        raise ConfigError(f"Unknown command {name!r}: choose train, {', '.join(known)}, data, or --help.")
     return _arguments(known[name], rest, f"{PROGRAM} {name}")
 
 

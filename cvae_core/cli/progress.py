@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cvae_core.config.presets import warm_up_caution
+from cvae_core.config.presets import cautions
 from cvae_core.jobs.recorder import Finishing
 from cvae_core.jobs.session import Finished, Reused, SessionReport, Skipped, Started
 from cvae_core.runs.card import Card
@@ -55,7 +55,7 @@ class Bar:
                 print(
                     f"Run {run.name!r} " + (f"resumes after epoch {epoch}, step {step}" if epoch or step else "starts")
                 )
-                if caution := warm_up_caution(run.card().config):
+                for caution in cautions(run.card().config):
                     print(caution, file=sys.stderr, flush=True)
             case Stepped(epoch=epoch, step=step, steps=steps, bound=bound):
                 self.advance(f"epoch {epoch}", step, steps)

@@ -151,7 +151,14 @@ def header(name: str) -> Header:
 
 
 def configured(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
-    """Return the configuration that `configure` makes for any data set of this machine. Raises ConfigError, DataDamaged."""
+    """Return the preset configuration of a flavour for a data set on this machine, with some settings changed.
+
+    The preset is adapted to the data set that `dataset` names, by default mnist. Raises ConfigError with the existing
+    settings or names, and DataDamaged.
+
+    >>> configured("label", dataset="digits", latent=2).latents
+    2
+    """
     return configure(flavour, preset, data=described(changes.get("dataset", Config.dataset)), **changes)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import MNIST
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import ANY, NAMES, described
 from cvae_core.data.conditions import Condition
@@ -35,7 +35,7 @@ class ConditionalVAE(nn.Module, ABC):
     """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
     pixels: Tensor  # (P,) indices of the values that the model generates
-    chunk = 4096  # draws × images of MNIST per chunk: enough for fast matrix products, small enough for the CPU cache
+    chunk = 4096  # draws × images per chunk for MNIST: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):
         super().__init__()
@@ -44,6 +44,8 @@ class ConditionalVAE(nn.Module, ABC):
         hidden = None if config.any_set else config.visible_set
         shown = torch.zeros(len(NAMES), dtype=torch.bool, device="cpu") if hidden is None else flags(hidden)
         generated = ~visible_values(shown, config.shape)
+        larger = config.shape.values * LIKELIHOODS[config.likelihood].parameters / MNIST.values
+        self.image_draws = max(1, round(self.chunk / max(1.0, larger)))  # draws × images per chunk: bounds the memory
         self.register_buffer("pixels", generated.nonzero().squeeze(-1), persistent=False)
 
     @abstractmethod
@@ -66,12 +68,6 @@ class ConditionalVAE(nn.Module, ABC):
     def outputs_count(self) -> int:
         """Return the number of outputs of the generation network: those of each generated value's distribution."""
         return LIKELIHOODS[self.config.likelihood].parameters * len(self.pixels)
-
-    @property
-    def image_draws(self) -> int:
-        """Return the number of draws × images per chunk. It is smaller for larger images, so that memory is bounded."""
-        larger = self.config.shape.values * LIKELIHOODS[self.config.likelihood].parameters / Shape().values
-        return max(1, round(self.chunk / max(1.0, larger)))
 
     @property
     def device(self) -> torch.device:

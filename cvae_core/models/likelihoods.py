@@ -17,8 +17,10 @@ from cvae_core.data.intensities import require_intensities
 STEP = 1 / (LEVELS - 1)  # between two levels
 MARGIN, DENSITY_MARGIN = 1e-3, 1e-2  # of fitted means from 0 and from 1; a density gains from being closer for ever
 MAX_LOGIT = float(LEVELS)  # the highest density of the continuous Bernoulli: that of one level out of 256
+LOGITS = 8.0  # η per unit of output: networks reach the large η of black and white within the steps of a preset
 NEAR_ZERO = 0.3  # where the formulas of the continuous Bernoulli are replaced by their series
 MIN_LOG_SCALE, MAX_LOG_SCALE, USUAL_LOG_SCALE = -7.0, 2.0, -2.0  # of the logistic: a quarter of a level to 7.4
+_START = NEAR_ZERO / 2 + math.log(-math.expm1(-NEAR_ZERO)) - math.log(NEAR_ZERO)
 LEAST_UNIFORM = 2.0**-25  # between 0 and the next float32 number of `noise.uniform`
 FAR = 100.0  # a logistic this far from [0, 1] has its mean at the end, with any scale
 
@@ -138,8 +140,8 @@ class Bernoulli(_Natural):
 class ContinuousBernoulli(_Natural):
     """Represent values in [0, 1] with the density exp(η x) η / (exp η − 1) (Loaiza-Ganem & Cunningham 2019).
 
-    η is limited to ± `MAX_LOGIT`. Without a limit the density at 0 and at 1 would grow for ever on images of pure black and
-    white. With it no level of an 8-bit image has a probability above 1.
+    η is `LOGITS` times the output, limited to ± `MAX_LOGIT`. Without the limit, the density of pure black and white would
+    grow without end. With it, no level of an 8-bit image has a probability above 1.
     """
 
     name = "continuous-bernoulli"
@@ -147,7 +149,7 @@ class ContinuousBernoulli(_Natural):
 
     @staticmethod
     def fitted(mean: Tensor, deviation: Tensor) -> Tensor:
-        """Return η with these means by bisection, because the mean has no closed inverse.
+        """Return the outputs with these means by bisection, because the mean has no closed inverse.
 
         The means are at least `DENSITY_MARGIN` from 0 and from 1.
         """
@@ -162,15 +164,18 @@ class ContinuousBernoulli(_Natural):
     @property
     def natural(self) -> Tensor:
         """Return η, within its limits."""
-        return self.outputs.clamp(-MAX_LOGIT, MAX_LOGIT)
+        return (LOGITS * self.outputs).clamp(-MAX_LOGIT, MAX_LOGIT)
 
     def log_normaliser(self) -> Tensor:
-        """Return log((exp η − 1) / η), which is 0 at η = 0."""
+        """Return log((exp η − 1) / η), which is 0 at η = 0.
+
+        Without η / 2, it is a function of |η|: the sum of its series up to `NEAR_ZERO` and its increase beyond. Each part is
+        constant where the other one varies, so that no gradient is NaN.
+        """
         eta = self.natural
-        near = eta.abs() < NEAR_ZERO
-        size = torch.where(near, 1.0, eta.abs())  # never 0, since torch.where passes NaN gradients on
-        exact = F.relu(eta) + (-torch.expm1(-size)).log() - size.log()
-        return torch.where(near, eta / 2 + eta**2 / 24 - eta**4 / 2880, exact)
+        near, size = eta.clamp(-NEAR_ZERO, NEAR_ZERO).square(), eta.abs().clamp(min=NEAR_ZERO)
+        beyond = (-torch.expm1(-size)).log() - size.log() - _START
+        return (eta + size) / 2 + beyond + near / 24 - near.square() / 2880
 
     @property
     def mean(self) -> Tensor:
@@ -214,7 +219,11 @@ class DiscretisedLogistic(Likelihood):
     @property
     def scale(self) -> Tensor:
         """Return s, (..., N, P)."""
-        return (self.outputs.chunk(2, -1)[1] + USUAL_LOG_SCALE).clamp(MIN_LOG_SCALE, MAX_LOG_SCALE).exp()
+        return self._log_scale.exp()
+
+    @property
+    def _log_scale(self) -> Tensor:
+        return (self.outputs.chunk(2, -1)[1] + USUAL_LOG_SCALE).clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x), summed over the counted values, in nats per image, (..., N), for whole images x (N, values).
@@ -225,13 +234,12 @@ class DiscretisedLogistic(Likelihood):
         """
         require_intensities(x)
         level = (x[..., self.pixels] * (LEVELS - 1)).round()
-        scale = self.scale
-        centre = level * STEP - self.location
-        below = torch.where(level == LEVELS - 1, 0.0, F.logsigmoid((centre + STEP / 2) / scale))
-        above = torch.where(level == 0, 0.0, F.logsigmoid((STEP / 2 - centre) / scale))
-        inside = (level > 0) & (level < LEVELS - 1)
-        width = torch.where(inside, (-torch.expm1(-STEP / scale)).log(), 0.0)
-        return self._sum(below + above + width)
+        centre, steepness = level * STEP - self.location, (-self._log_scale).exp()
+        not_lowest, not_highest = level.clamp(max=1), (LEVELS - 1 - level).clamp(max=1)  # 0 or 1; torch.where is slow
+        lower_end = F.softplus((centre - STEP / 2) * steepness) * not_lowest
+        upper_end = F.softplus((-STEP / 2 - centre) * steepness) * not_highest
+        width = (-torch.expm1(-STEP * steepness)).log() * (not_lowest * not_highest)
+        return self._sum(width - lower_end - upper_end)
 
     @property
     def mean(self) -> Tensor:

@@ -47,7 +47,8 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
     names = [field.name for field in fields(one.config) if field.name not in FACTS]
     settings = [name for name in names if hasattr(other.config, name)]
     found = [name for name in ("flavour", *settings) if getattr(one.config, name) != getattr(other.config, name)]
-    same = one.images is not None and one.images == other.images and one.config.facts == other.config.facts
+    alike = all(getattr(one.config, name) == getattr(other.config, name) for name in FACTS)
+    same = alike and one.images is not None and one.images == other.images
     return found if same else [*found, "images"]
 
 

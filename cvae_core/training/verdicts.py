@@ -37,7 +37,7 @@ def reached(config: Config, metrics: Mapping[str, float], rates: Sequence[float]
             return "collapsed"
         if 2 * active < len(rates) and sum(rates) < LITTLE * scored:
             return "mostly collapsed"
-    return "sound" if metrics["elbo"] > metrics["guess"] else "worse than a trivial guess"
+    return "sound" if metrics["elbo"] > max(metrics["guess"], metrics["chance"]) else "worse than a trivial guess"
 
 
 def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], rates: Sequence[float]) -> str:
@@ -56,6 +56,8 @@ def told(verdict: Verdict | None, config: Config, metrics: Mapping[str, float], 
         )
     elif verdict == "diverged":
         found = f"−ELBO {loss} on validation images is worse than {chance}, that of {facts.chance_words}"
+    elif metrics["chance"] > metrics["guess"]:  # a fitted logistic can be worse than the uniform distribution
+        found = f"−ELBO {loss} on validation images is no better than {chance}, that of {facts.chance_words}"
     else:
         found = f"−ELBO {loss} on validation images is no better than {guess}, that of {facts.guess_words}"
         found += " of each label" if "label" in config.given else ""

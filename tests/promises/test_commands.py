@@ -89,7 +89,11 @@ def test_other_options_than_there_are_make_no_card(options: object, tiny: Tiny, 
 HOSTILE_JOBS: list[dict[str, Any]] = [
     *({"run": command} for command in COMMANDS if not NAME.fullmatch(command)),
     *({"options": {**a_job("mine").to_json()["options"], "device": command}} for command in COMMANDS),
-    *({"config": {**a_job("mine").to_json()["config"], "dataset": command}} for command in COMMANDS),
+    *(
+        {"config": {**a_job("mine").to_json()["config"], "dataset": command}}
+        for command in COMMANDS
+        if not NAME.fullmatch(command)
+    ),
     *({"config": {**a_job("mine").to_json()["config"], "width": command}} for command in COMMANDS),
     *({"command": command} for command in COMMANDS),
     {"root": "/elsewhere"}, {"force": True}, {"resume": "yes"}, {"processes": "2; ls"}, {"config": None}, {"options": None},

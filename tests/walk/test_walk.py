@@ -31,6 +31,7 @@ EXPORTS = {
     "inpaint": ".html .png .svg",
     "latent": ".csv .csv .html .html .png .png .svg .svg",
     "why": ".html .png .png .svg",
+    "data": ".png",
     "training": ".csv .gif .gif .html .png .png .png .png .svg",
     "cll": ".csv .html .md .svg .tex",
 }
@@ -93,7 +94,7 @@ def opened_png(path: Path) -> None:
         picture.load()
         assert picture.format == "PNG"
         assert picture.text["Software"] == "CVAE lab"
-        assert picture.text["run"]
+        assert picture.text.get("run") or picture.text["data set"]
         assert picture.width > 200
 
 

@@ -1,5 +1,7 @@
 """The page of conditional log-likelihoods: what it opens on, old addresses, and clicks on numbers."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -86,6 +88,17 @@ def test_other_missing_numbers_are_a_dash(glance: Glance) -> None:
     first, second = numbers.styled().to_string().split("\n")[1:3]
     assert first.endswith(f"{EMPTY} {entry.nats:.2f} ± {entry.standard_error:.2f}")
     assert second.endswith(f"1,000 {EMPTY}")
+
+
+def test_proper_likelihoods_have_wider_columns_with_bits_and_their_source_names_them(glance: Glance) -> None:
+    grey = glance.best[glance.columns[0]]
+    levels = replace(grey, likelihood="discretised-logistic", nats=588 * math.log(2) * 3)
+    cells = [{"x": grey, "y": levels}]
+    numbers = Numbers(name="n", frame=pd.DataFrame({"m": [1]}), first=[], columns={"x": "", "y": ""}, cells=cells)
+    assert numbers.width("x") < numbers.width("y")
+    assert "(3.00 bits/dim)" in numbers.styled().to_string()
+    assert "nats per image (3.00 bits per dimension): " in provenance(levels)
+    assert "bits" not in provenance(grey)
 
 
 def test_the_chart_has_a_dot_for_every_number_of_a_model_and_a_line_for_every_floor(glance: Glance) -> None:

@@ -119,8 +119,8 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
         _, out, _ = command("train", "label", "--preset", preset, "--help")
         told = " ".join(out.replace("│", " ").split())
         assert (
-            f"--width INT units of each hidden layer; in a ladder, channels at 14×14 (default: {defaults['label'].width})"
-            in told
+            "--width INT units of each hidden layer; in a ladder, channels at half the side length "
+            f"(default: {defaults['label'].width})" in told
         )
         assert f"--batch-size INT images per step (default: {defaults['label'].batch_size})" in told
 

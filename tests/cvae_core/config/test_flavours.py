@@ -10,7 +10,7 @@ import pytest
 
 from cvae_core.cli import main
 from cvae_core.config.command import train_command
-from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.config.flavours import (
     DEFAULT_PRESET,
     BaselineConfig,
@@ -21,7 +21,7 @@ from cvae_core.config.flavours import (
     QuadrantConfig,
     from_json,
 )
-from cvae_core.config.of_data_set import facts_of
+from cvae_core.config.of_data_set import FACTS, facts_of
 from cvae_core.config.presets import (
     PRESETS,
     baseline_for,
@@ -58,6 +58,7 @@ OTHERS: dict[str, Any] = {  # values that no preset has
     "draws": 4,
     "clip": 7.5,
     "alpha": 0.25,
+    "likelihood": "continuous-bernoulli",
     "seed": 2**62 + 1,
     "latent": 5,
     "beta": 2.5,
@@ -72,12 +73,14 @@ def changed(config: Config, name: str) -> Config:
     value = getattr(config, name)
     if name == "alpha":  # one objective excludes the other
         config = replace(config, draws=1)
+    if name == "likelihood":  # binary pixels have one likelihood
+        config = replace(config, pixels="grey")
     return replace(config, **{name: not value if isinstance(value, bool) else OTHERS[name]})
 
 
 def changeable(config: Config) -> list[str]:
     fixed = FIXED_IN_A_LADDER if getattr(config, "groups", 0) else {"groups"}
-    return [field.name for field in fields(config) if field.name not in {"preset", *fixed}]
+    return [field.name for field in fields(config) if field.name not in {"preset", *FACTS, *fixed}]
 
 
 def parsed(command: str) -> tuple[Config, str | None]:
@@ -165,16 +168,50 @@ def test_a_number_out_of_bounds_is_named_with_its_bounds(name: str, value: float
 @pytest.mark.parametrize(
     ("name", "value", "choices"),
     [
-        ("dataset", "emnist", "mnist, fashion, kmnist, digits"),
         ("pixels", "gray", "grey, binarised"),
         ("prior", "flat", "standard, learned"),
-        ("dataset", None, "mnist, fashion, kmnist, digits"),
+        ("likelihood", "gaussian", "bernoulli, continuous-bernoulli, discretised-logistic"),
     ],
 )
 def test_a_choice_that_is_none_is_named_with_those_that_are(name: str, value: object, choices: str) -> None:
     with pytest.raises(ConfigError) as caught:
         configure("label", **{name: value})
     assert str(caught.value) == f"{name.capitalize()} cannot be {value!r}: it must be one of {choices}."
+
+
+@pytest.mark.parametrize("name", ["emnist", "", None, 3, "../mnist"])
+def test_an_unknown_data_set_is_named_with_those_that_exist(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"No data set is called '.*': choose one of mnist, fashion, kmnist, digits"):
+        configure("label", dataset=name)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_of_the_data_set_is_no_setting(fact: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{fact}' cannot be set: it follows from the data set"):
+        configure("label", **{fact: 3})
+    with pytest.raises(ConfigError, match="nrecognized"):
+        parsed(f"python -m cvae_core train label --{fact.replace('_', '-')} 3")
+    assert getattr(replace(configure("label", dataset="digits"), **{fact: 16}), fact) == getattr(
+        configure("label", dataset="digits"), fact
+    )
+
+
+def test_a_data_set_decides_the_shape_and_the_default_likelihood() -> None:
+    photos = Description(name="photos", channels=3, side=32, classes=("cat", "dog"), train=900, validation=50, test=50)
+    config = configure("label", data=photos, width=8)
+    assert (config.shape, config.classes, config.likelihood) == ((3, 32), 2, "discretised-logistic")
+    assert config.run_name == "photos-label"
+    assert from_json(config.to_json()) == config
+    assert replace(config, likelihood="bernoulli").run_name == "photos-label-bernoulli"
+    with pytest.raises(ConfigError, match="Binarised pixels need grey images"):
+        replace(config, pixels="binarised")
+    (needed,) = {baseline_for(configure("quadrant", data=photos))}
+    assert needed is not None
+    assert (needed.facts, needed.likelihood) == (config.facts, config.likelihood)
+    with pytest.raises(ConfigError, match="one class: there is no label"):
+        configure("label", data=replace(photos, classes=("all",)))
+    ladder = configure("vae", "ladder", data=photos)
+    assert ladder.latents == 4 * 2 * (8**2 + 16**2)
 
 
 def test_a_baseline_has_no_ladder() -> None:

@@ -140,7 +140,7 @@ def test_a_label_that_no_digit_has_is_refused(label: int) -> None:
 @pytest.mark.parametrize("flagged", [True, False])
 def test_a_model_of_any_set_completes_neither_whole_images_nor_nothing(flagged: bool, tiny: Tiny) -> None:
     model, visible = build(tiny("quadrant", visible="any")), torch.full((4,), flagged)
-    with pytest.raises(ConfigError, match="can complete a digit only if one to three quadrants are visible"):
+    with pytest.raises(ConfigError, match="can complete an image only if one to three quadrants are visible"):
         model.draw(quadrants_of(torch.zeros(2, 784), visible), torch.zeros(1, 1, model.latent))
 
 

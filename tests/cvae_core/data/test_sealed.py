@@ -109,7 +109,7 @@ def test_what_cannot_be_a_name_is_answered_with_the_names(name: Any) -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "digits", "x" * 41, "-a", "ä"])
 def test_names_that_are_taken_or_no_names_are_refused(name: str, folder: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be called|There is a data set"):
+    with pytest.raises(ConfigError, match=r"cannot be called|There is a data set"):
         sealed.store(own_data.sealed(own_data.description(name)))
     assert left(folder) == []
 
@@ -178,11 +178,16 @@ def _rewrite(**changes: Any) -> Callable[[Path], None]:
     return rewrite
 
 
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 HEADERS: dict[str, Callable[[Path], None]] = {
     "a flipped bit": _flip,
     "empty": lambda path: path.write_bytes(b""),
     "foreign JSON": lambda path: path.write_text("[1, 2]"),
-    "a folder": lambda path: (path.unlink(), path.mkdir()) and None,  # type: ignore[func-returns-value]
+    "a folder": _to_folder,
     "another version": _rewrite(format=2),
     "another field": _rewrite(more=1),
     "no description": _rewrite(description=None),

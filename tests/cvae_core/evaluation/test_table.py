@@ -610,6 +610,8 @@ def test_likelihoods_never_share_a_table(of_all_likelihoods: list[Run]) -> None:
         assert published == (pivot.title == QUADRANTS)
     assert sorted(differences(rows).values()) == [30.0, 30.0, 30.0]
     assert above_floors(rows)["images"].tolist() == ["mnist"]
+    others = entries(of_all_likelihoods[2:])
+    assert all(entry.trained for entry in others)  # no published figures
 
 
 def test_proper_likelihoods_have_bits_per_dimension_beside_nats(of_all_likelihoods: list[Run]) -> None:

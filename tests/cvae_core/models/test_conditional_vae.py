@@ -303,7 +303,7 @@ def test_a_model_completes_the_sets_it_has_learned_and_refuses_the_others(flavou
         try:
             model.draw(c, base_noise(latent=model.latent))
         except ConfigError as error:
-            assert "can complete a digit only if the" in str(error)
+            assert "can complete an image only if the" in str(error)
             refused += 1
     assert refused == (0 if visible == "any" else 13)
 
@@ -312,7 +312,7 @@ def test_one_image_of_another_set_among_many_is_refused_too() -> None:
     model = build(configured("quadrant 1"))
     shown = flags("1").repeat(N, 1)
     shown[2] = flags("2")
-    with pytest.raises(ConfigError, match="can complete a digit only if the bottom left is visible"):
+    with pytest.raises(ConfigError, match="can complete an image only if the bottom left is visible"):
         model.draw(quadrants_of(images(), shown), base_noise())
 
 

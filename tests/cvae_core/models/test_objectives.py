@@ -16,6 +16,7 @@ from cvae_core.data.conditions import Condition, labelled
 from cvae_core.models.conditional_vae import ConditionalVAE, Latents
 from cvae_core.models.distributions import Gaussian
 from cvae_core.models.flat import FlatVAE
+from cvae_core.models.likelihoods import LOGITS
 from cvae_core.models.objectives import (
     Elbo,
     LogMeanExp,
@@ -98,6 +99,9 @@ class Densities(OneDimensional):
 
     def __init__(self) -> None:
         super().__init__("continuous-bernoulli")
+
+    def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+        return super().decoded(z, context) / LOGITS
 
     @staticmethod
     def log_density(x: Tensor, logits: Tensor) -> Tensor:
@@ -353,7 +357,7 @@ def test_chunks_change_nothing(image_draws: int, model: OneDimensional, monkeypa
     sizes = []
     infer = model.infer
     monkeypatch.setattr(model, "infer", lambda x, c, chunk: (sizes.append(len(chunk)), infer(x, c, chunk))[1])
-    monkeypatch.setattr(model, "chunk", image_draws)
+    monkeypatch.setattr(model, "image_draws", image_draws)
     after = (*from_posterior(model, IMAGES, given(1), epsilon), prior_monte_carlo(model, IMAGES, given(1), epsilon))
     assert sum(sizes) == 101
     assert max(sizes) == max(1, min(101, image_draws // 16))

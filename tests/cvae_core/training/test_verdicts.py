@@ -14,6 +14,7 @@ from cvae_core.config.presets import configure
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.masks import flags, visible_values
+from cvae_core.models.likelihoods import LIKELIHOODS
 from cvae_core.runs.run import readable
 from cvae_core.training import verdicts
 from cvae_core.training.validation import trivial
@@ -125,6 +126,15 @@ def test_the_limits_of_the_shipped_cards_are_multiples_of_chance() -> None:
                 assert (found == "mostly collapsed") == (little and len(rates) > 2)
 
 
+def test_a_model_must_beat_the_uniform_distribution_too() -> None:
+    config = configure("label", likelihood="discretised-logistic")
+    metrics = {"elbo": -4400.0, "guess": -4500.0, "chance": -4347.4, "scored": 784.0}
+    verdict = verdicts.reached(config, metrics, [1.0] * 16)
+    assert verdict == "worse than a trivial guess"
+    words = "no better than 4347.4, that of 256 equally likely levels. Train for more epochs"
+    assert words in verdicts.told(verdict, config, metrics, [1.0] * 16)
+
+
 @pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "discretised-logistic"])
 @pytest.mark.parametrize("flavour", ["label", "quadrant"])
 def test_trivial_models_have_the_likelihood_of_the_model(
@@ -134,7 +144,15 @@ def test_trivial_models_have_the_likelihood_of_the_model(
     values = {"label": 784, "quadrant": 588}[flavour]
     assert found["scored"] == values
     assert found["chance"] == pytest.approx({"c": 0.0, "d": -values * math.log(256)}[likelihood[0]])
-    assert found["chance"] < found["guess"] < -values * (math.log(256) if likelihood[0] == "d" else 0) + values * 5.6
+    images, held = digits.train.intensities().double(), digits.validation
+    fits = []
+    for label in held.labels:
+        alike = images[digits.train.labels == label] if flavour == "label" else images
+        fits.append(LIKELIHOODS[likelihood].fitted(alike.mean(0), alike.std(0, correction=0)))
+    hidden = ~visible_values(flags("1")) if flavour == "quadrant" else torch.ones(784, dtype=torch.bool)
+    fit = LIKELIHOODS[likelihood](torch.stack(fits), torch.arange(784), hidden.expand(len(held), -1))
+    assert found["guess"] == pytest.approx(float(fit.log_prob(held.intensities().double()).mean()), rel=1e-6)
+    assert found["guess"] > found["chance"]
 
 
 DENSE = {"guess": 900.0, "chance": 0.0, "scored": 784.0}

@@ -1,0 +1,1 @@
+"""The kinds of sources: folders and zips, tables of files, arrays, IDX files."""

@@ -1,0 +1,1 @@
+"""Make data sets on this machine: characters and emoji drawn with installed fonts."""
