@@ -10,6 +10,7 @@ from app.cached.runs import RunKey
 from app.text.plain_text import plain
 from cvae_core.config.descriptions import Description, Shape
 from cvae_core.errors import SourceRefused
+from cvae_core.sources.pictures import Unreadable, border, read
 
 UPLOAD = "picture"  # the uploader's key
 TYPES = ("png", "jpg", "jpeg", "webp", "gif")
@@ -42,10 +43,10 @@ def uploaded(key: RunKey) -> np.ndarray | None:
         st.session_state.pop(_READ, None)
         return None
     of = (file.file_id, data.shape, data.drawn)
-    read: _Read | None = st.session_state.get(_READ)
-    if read is None or read.of != of:
-        read = st.session_state[_READ] = _Read(of, fitted(file.getvalue(), data))
-    return read.values
+    last: _Read | None = st.session_state.get(_READ)
+    if last is None or last.of != of:
+        last = st.session_state[_READ] = _Read(of, fitted(file.getvalue(), data))
+    return last.values
 
 
 def fitted(content: bytes, data: Description) -> np.ndarray:
@@ -53,13 +54,11 @@ def fitted(content: bytes, data: Description) -> np.ndarray:
 
     Raises SourceRefused.
     """
-    from cvae_core.sources import pictures
-
     try:
-        values: np.ndarray = pictures.read(content, data.shape, "pad").values
-    except pictures.Unreadable as error:
+        values: np.ndarray = read(content, data.shape, "pad").values
+    except Unreadable as error:
         raise SourceRefused(f"This file {error}: choose another.") from error
     if data.channels == 1 and data.drawn:
-        edge = pictures.border(values.reshape(data.side, data.side))
+        edge = border(values.reshape(data.side, data.side))
         values = 255 - values if np.median(edge) > _LIGHT else values
     return values

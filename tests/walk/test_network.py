@@ -1,4 +1,4 @@
-"""The browser's networks compute what torch does, for every likelihood, for colour images and any side. No server is needed."""
+"""The browser's networks compute what torch does, for every likelihood and any shape. No server is needed."""
 
 import base64
 from dataclasses import replace

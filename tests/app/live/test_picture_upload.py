@@ -10,8 +10,6 @@ from app.live.picture_upload import fitted
 from cvae_core.errors import SourceRefused
 from tests import own_data
 
-pytest.importorskip("cvae_core.sources.pictures")
-
 
 def saved(pixels: np.ndarray, kind: str) -> bytes:
     buffer = io.BytesIO()
