@@ -52,10 +52,12 @@ class Figure:
     def draw(self, scale: int) -> Image.Image:
         """Draw the picture; a pixel of an image of MNIST would be `scale` pixels wide."""
         images, papers = self.sheet
-        return grid.grid(
-            images, papers=papers, scale=_fitting(scale, self.key), rows=self.rows, columns=self.columns,
-            caption=self.caption, **_look(self.key),
-        )  # fmt: skip
+        return grid.grid(images, papers=papers, **self._options(scale))
+
+    def _options(self, scale: int) -> dict[str, Any]:
+        words = {"rows": self.rows, "columns": self.columns, "caption": self.caption}
+        given = {name: value for name, value in words.items() if value}
+        return {"scale": _fitting(scale, self.key), **given, **_look(self.key)}
 
     @property
     def facts(self) -> dict[str, object]:
@@ -64,18 +66,11 @@ class Figure:
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
-        words = {
-            "scale": _fitting(scale, self.key),
-            "rows": self.rows,
-            "columns": self.columns,
-            "caption": self.caption,
-        }
-        options = "".join(f", {name}={value!r}" for name, value in words.items() if value) + _look_in_words(self.key)
-        return self.code("grid", f"grid(sheet{options}).save({file!r})")
+        return self.code("grid", f"grid(sheet{_in_words(self._options(scale))}).save({file!r})")
 
     def code(self, drawn_by: str, draw: str) -> str:
         """Return Python code that computes the pixels as `sheet` and draws them with a function of the interface."""
-        given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        given = _in_words(self.settings)
         test = ", run.images().test" if self.recipe in recipes.OF_TEST_IMAGES else ""
         only = f".only({list(self.only)})" if self.only else ""
         sheet = f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given}){only}"
@@ -102,13 +97,14 @@ class Walk:
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF."""
         images, papers = self.figure.sheet
-        drawn = grid.columns(images, papers, self.first, scale, self.figure.caption, **_look(self.figure.key))
-        return grid.gif(drawn)
+        return grid.gif(grid.columns(images, papers, **self._options(scale)))
+
+    def _options(self, scale: int) -> dict[str, Any]:
+        return {"first": self.first, "scale": scale, "caption": self.figure.caption, **_look(self.figure.key)}
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the animation."""
-        options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}{_look_in_words(self.figure.key)}"
-        return self.figure.code("gif", _written(f"gif(sheet, {options})", file))
+        return self.figure.code("gif", _written(f"gif(sheet{_in_words(self._options(scale))})", file))
 
 
 def _fitting(scale: int, key: RunKey) -> int:
@@ -121,8 +117,9 @@ def _look(key: RunKey) -> dict[str, Any]:
     return {} if runs.description(key).drawn else {"drawn": False}
 
 
-def _look_in_words(key: RunKey) -> str:
-    return "".join(f", {name}={value!r}" for name, value in _look(key).items())
+def _in_words(options: Mapping[str, object]) -> str:
+    """Return options as Python code that follows other arguments."""
+    return "".join(f", {name}={value!r}" for name, value in options.items())
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -213,7 +210,7 @@ class Animation:
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = 3  # ten images and the words beside them are at least grid.SLIDE_WIDTH pixels wide
+    scale: ClassVar[int] = 3  # ten digits and the words beside them are at least grid.SLIDE_WIDTH pixels wide
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""
@@ -232,8 +229,8 @@ def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: i
 
 def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
     """Return the arguments with which pictures of a run's stages are drawn."""
-    fitting = _fitting(scale, key)
-    return histories.stages(key), runs.config(key), runs.label(key.name), fitting, runs.test_images(key)
+    stages, test = histories.stages(key), runs.test_images(key)
+    return stages, runs.config(key), runs.label(key.name), _fitting(scale, key), test
 
 
 def _stages_in_words(key: RunKey, scale: int) -> str:
