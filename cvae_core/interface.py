@@ -4,11 +4,9 @@ Images are float32 tensors (…, values) of intensities in [0, 1], where 1 is in
 image. Every mistake raises a `LabError` whose message says what was wrong and what to do.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from functools import wraps
-from inspect import signature
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar, get_type_hints
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
@@ -16,11 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from cvae_core.config.descriptions import Shape
-from cvae_core.config.flavours import Config
-from cvae_core.data import datasets, intensities, noise
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName
+from cvae_core.data import catalogue, datasets, intensities, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.catalogue import configured as configure  # noqa: F401
-from cvae_core.data.conditions import Condition, chosen, condition
+from cvae_core.data.conditions import Condition, chosen, condition, numbered
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
@@ -46,30 +43,15 @@ from cvae_core.pictures import recipes, stages  # noqa: F401
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import Run, default_root, readable
 from cvae_core.runs.run import find as find_run
-from cvae_core.system.type_checks import Between, require
+from cvae_core.system.type_checks import Between, checked
 from cvae_core.training.loop import EpochEnded as EpochEnded
 
 Folder = str | Path
 Positive = Annotated[int, Between(1, results.MAX_SAMPLES)]
 Scale = Annotated[int, Between(1, 64)]  # pixels of a picture per pixel of an image
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
-def _checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Make a function raise ConfigError if an argument does not fit its annotation."""
-    kinds = get_type_hints(function, include_extras=True)
-
-    @wraps(function)
-    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        for name, value in signature(function).bind(*args, **kwargs).arguments.items():
-            require(name, value, kinds[name])
-        return function(*args, **kwargs)
-
-    return call
-
-
-@_checked
+@checked
 def find(name: str, root: Folder | None = None) -> Run:
     """Return a run, with methods to read its `card()`, `curves()`, `stages()`, `images()` and `model()`.
 
@@ -82,7 +64,7 @@ def find(name: str, root: Folder | None = None) -> Run:
     return find_run(name, _root(root))
 
 
-@_checked
+@checked
 def load(name: str, root: Folder | None = None) -> ConditionalVAE:
     """Return the model of a run, in evaluation mode, after checking its weights against their SHA-256.
 
@@ -95,10 +77,10 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 
 
 def load_data(name: str) -> DataSet:
-    """Return a data set on this machine: "digits", "mnist", "fashion" or "kmnist". Only digits needs no download.
+    """Return a data set on this machine: "digits", "mnist", "fashion", "kmnist", or one that you have added.
 
-    It has the splits `train`, `validation` and `test`. A split has `labels` (N,) and `intensities(rows)` (n, values). Raises
-    ConfigError, DataMissing, DataDamaged.
+    It has the splits `train`, `validation` and `test`, and a `description` with its shape and the names of its classes. A
+    split has `labels` (N,) and `intensities(rows)` (n, values). Raises ConfigError, DataMissing, DataDamaged.
 
     >>> load_data("digits").test.intensities([0, 1, 2]).shape
     torch.Size([3, 784])
@@ -106,7 +88,18 @@ def load_data(name: str) -> DataSet:
     return datasets.load(name)
 
 
-@_checked
+def configure(flavour: Flavour, preset: PresetName = DEFAULT_PRESET, **changes: Any) -> Config:
+    """Return a preset's configuration of a flavour, adapted to its `dataset`, with some settings changed. Raises ConfigError.
+
+    `dataset` is the name of a data set on this machine, by default "mnist".
+
+    >>> configure("label", dataset="digits", latent=2).latents
+    2
+    """
+    return catalogue.configured(flavour, preset, **changes)
+
+
+@checked
 def train(
     config: Config, run: str | None = None, root: Folder | None = None, *, resume: bool = False, force: bool = False
 ) -> Generator[SessionReport, None, None]:
@@ -121,7 +114,7 @@ def train(
     return session.train_run(config, launch)
 
 
-@_checked
+@checked
 def evaluate(
     model: ConditionalVAE,
     split: Split,
@@ -144,7 +137,7 @@ def evaluate(
     return list(scored.cells)
 
 
-@_checked
+@checked
 def score(
     model: ConditionalVAE,
     split: Split,
@@ -173,26 +166,30 @@ def score(
     return PosteriorEstimates(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-@_checked
+@checked
 def draw(
-    model: ConditionalVAE, labels: Sequence[int] | Tensor | None = None, count: Positive = 8, seed: int = 0
+    model: ConditionalVAE,
+    labels: Sequence[int] | Sequence[str] | Tensor | None = None,
+    count: Positive = 8,
+    seed: int = 0,
 ) -> Tensor:
     """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, values).
 
-    N is the number of labels, by default all classes; a VAE takes no labels, and its N is 1. Row i has the same base noise
-    under every label: the same style. Raises ConfigError for a model conditioned on pixels, and for labels that do not exist.
+    N is the number of labels, by default all classes; a VAE takes no labels, and its N is 1. Labels are numbers from 0, or
+    names of classes. Row i has the same base noise under every label: the same style. Raises ConfigError for a model
+    conditioned on pixels, and for labels that do not exist.
+
+    >>> draw(load("digits-label"), labels=["3", "7"], count=2).shape
+    torch.Size([2, 2, 784])
     """
     if not model.config.given and labels is not None:
         raise ConfigError("This model is not conditioned on labels: leave them out.")
-    classes = model.config.classes
-    usual = torch.arange(classes if model.config.given else 1)
-    given = usual if labels is None else torch.as_tensor(labels).reshape(-1)
-    if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= classes)).any()):
-        raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {classes - 1}.")
-    return _means(model, chosen(model.config, given.long()), noise.normal((count, 1, model.latent), seed, "samples"))
+    names = range(model.config.classes if model.config.given else 1) if labels is None else labels
+    given = numbered(names, model.config.classes, model.class_names)
+    return _means(model, chosen(model.config, given), noise.normal((count, 1, model.latent), seed, "samples"))
 
 
-@_checked
+@checked
 def complete(
     model: ConditionalVAE, images: Tensor, count: Positive = 5, seed: int = 0, visible: str | None = None
 ) -> Tensor:
@@ -214,7 +211,7 @@ def complete(
     return _means(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
-@_checked
+@checked
 def grid(
     images: Tensor | Sheet,
     *,
@@ -234,8 +231,7 @@ def grid(
         ink, papers = images
     else:
         table = images[None] if images.ndim == 2 else images
-        shape = Shape.of_values(table.shape[-1])
-        if table.ndim != 3 or shape is None:
+        if table.ndim != 3 or Shape.of_values(table.shape[-1]) is None:
             raise ConfigError(
                 f"Images cannot have the shape {tuple(images.shape)}: give (N, values) or (R, C, values), with as "
                 "many values as an image of a data set has."
@@ -247,14 +243,12 @@ def grid(
     for name, words, count in (("Rows", rows, len(ink)), ("Columns", columns, ink.shape[1])):
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
-    if visible is not None:
-        shape = Shape.of_values(ink.shape[-1])
-        assert shape is not None
+    if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
         papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1), shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 
 
-@_checked
+@checked
 def gif(
     frames: Sequence[Image.Image] | Sheet, *, first: int = 0, scale: Scale = 3, caption: str = "", drawn: bool = True
 ) -> bytes:
@@ -267,7 +261,7 @@ def gif(
     return figures.gif(figures.columns(*frames, first, scale, caption, drawn) if isinstance(frames, Sheet) else frames)
 
 
-@_checked
+@checked
 def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.DataFrame:
     """Return the stored test results of some runs, by default of all readable runs, with one row per number.
 

@@ -131,7 +131,7 @@ def untrained(tmp_path: Path, digits: datasets.DataSet) -> Untrained:
             dtype="float32",
             threads=1,
             parameters=0,
-            data=catalogue.described(config.dataset),
+            data=news.pop("data", None) or catalogue.described(config.dataset),
             metrics={"bound": -100.0, "reconstruction": -90.0, "rate": 10.0, "elbo": -100.0},
         )
         run.write_weights(card, build(config).state_dict(), torch.float32)

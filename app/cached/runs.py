@@ -16,7 +16,7 @@ from app.text.plain_text import Markdown, code, plain
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
-from cvae_core.data import datasets
+from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
@@ -202,6 +202,13 @@ def lacks_images(key: RunKey) -> Markdown:
         command = code(f"python -m cvae_core download {name}")
         return f"The {plain(name)} images are not on this machine: download them with {command}."
     return other_images(key)
+
+
+def own_images(key: RunKey) -> str:
+    """Return the name of the data set of a run if its images may not be public, else an empty text."""
+    found = card(key)
+    name = found.config.dataset
+    return "" if catalogue.is_public(name, found.data_fingerprint) else name
 
 
 def test_images(key: RunKey) -> Split | None:

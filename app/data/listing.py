@@ -62,6 +62,12 @@ class Examples:
         """Return the metadata of an exported picture."""
         return {"data set": self.description.name, "fingerprint": self.data.fingerprint}
 
+    @property
+    def own_images(self) -> str:
+        """Return the name of the data set, or an empty text if it is public."""
+        name = self.description.name
+        return "" if catalogue.is_public(name, self.data.fingerprint) else name
+
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
         options = f"scale={scale}, rows={list(self.rows)!r}, caption={self.caption!r}"
@@ -206,7 +212,7 @@ def _classifier(name: str) -> None:
         accuracy = _accuracy(path, files.version(path)) if path.exists() else ""
     working = background_command.is_known(purpose)
     if accuracy and not working:
-        elements.caption(f"{words} is trained: it reads {plain(accuracy)} of the test images correctly.")
+        elements.caption(f"{words} is trained: it reads {plain(accuracy)}.")
         return
     place = st.container()
     if permission.may_train():
@@ -219,9 +225,15 @@ def _classifier(name: str) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
-    """Return the test accuracy that is stored with a classifier, or an empty text."""
-    stored = formats.read_tensors(path)[1].get("accuracy", "")
-    return f"{float(stored):.1%}" if stored else ""
+    """Return in words the test accuracy that is stored with a classifier, or an empty text. Older files have no chance."""
+    notes = formats.read_tensors(path)[1]
+    if "accuracy" not in notes:
+        return ""
+    words = f"{float(notes['accuracy']):.1%} of the test images correctly"
+    if not notes.keys() >= {"chance", "tested"}:
+        return words
+    usual = f"always choosing the most frequent class would be right for {float(notes['chance']):.1%}"
+    return f"{words} ({int(notes['tested']):,} images; {usual})"
 
 
 def _removal(name: str) -> None:

@@ -40,6 +40,10 @@ class Copied(Protocol):
     def recipe(self) -> Callable[..., object]:
         """Return the function of the core that computes the output."""
 
+    @property
+    def own_images(self) -> str:
+        """Return the name of the data set whose images the output shows; an empty text for none, or if it is public."""
+
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the output to a file; images are as wide as those of MNIST at `scale`."""
 
@@ -97,7 +101,7 @@ def png_button(figure: Picture, name: str, scale: int, label: Markdown = "PNG") 
         f"{name}.png",
         mime="image/png",
         key=f"png-{name}",
-        words="Download a larger version, with the settings in its caption and metadata",
+        words=_with_own_images("Download a larger version, with the settings in its caption and metadata", figure),
     )
     _python(figure.python(large, f"{name}.png"), f"{_DRAW} PNG", name, figure.recipe)
 
@@ -113,7 +117,7 @@ def gif_button(animation: Animation, name: str) -> None:
             mime="image/gif",
             icon=":material/movie:",
             key=f"gif-{name}",
-            words="Download as an animation",
+            words=_with_own_images("Download as an animation", animation),
         )
         _python(animation.python(scale, f"{name}.gif"), f"{_DRAW} GIF", name, animation.recipe)
 
@@ -173,6 +177,11 @@ def file_button(
         return data
 
     st.download_button(label, data=made, file_name=file, mime=mime, on_click="ignore", icon=icon, key=key, help=words)
+
+
+def _with_own_images(words: Markdown, output: Copied) -> Markdown:
+    """Add to the help text of a download that the file shows images that may not be public."""
+    return f"{words}. It shows images of the data set {code(output.own_images)}." if output.own_images else words
 
 
 def _python(lines: str, words: Markdown, name: str, recipe: Callable[..., object] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -208,7 +209,7 @@ class Embed(InRoot):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnClassifier(InRoot):
-    """Train the small classifier that judges generated digits, and store it with the runs."""
+    """Train the small classifier that judges the images that runs of a data set generate, and store it with the runs."""
 
     dataset: Annotated[Positional[str], Doc("data set to train on")] = "mnist"
     other_images: OtherImages = False
@@ -217,24 +218,30 @@ class LearnClassifier(InRoot):
         """Train, print one line per epoch, and store the classifier."""
         ensure_data(self.dataset)
         dataset = datasets.load(self.dataset)
+        classifier.require_classes(dataset.description)
         if not self.other_images:
             require_published(self.dataset, dataset.fingerprint)
         files.require_writable(classifier.classifier_path(self.dataset, self.root))
         for learned in classifier.learn(dataset.train, dataset.description):
-            right = classifier.accuracy(learned.classifier, dataset.validation)
-            print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
+            if learned.epoch % math.ceil(learned.epochs / classifier.EPOCHS) == 0:
+                right = classifier.accuracy(learned.classifier, dataset.validation)
+                print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
         path = classifier.store_classifier(learned.classifier, dataset, self.root)
-        print(f"test accuracy {classifier.accuracy(learned.classifier, dataset.test):.2%}, in {path}")
+        right, chance = classifier.accuracy(learned.classifier, dataset.test), classifier.chance(dataset)
+        print(
+            f"test accuracy {right:.2%} of {len(dataset.test):,} images ({chance:.2%} by always choosing the most frequent "
+            f"class), in {path}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(InRoot):
-    """Let the classifier judge whether a run's digits match their condition and vary as much as real digits."""
+    """Let the classifier judge whether a run's images match their condition and vary as much as real images."""
 
     run: RunName
 
     def __call__(self) -> None:
-        """Judge the digits, then store and print the findings."""
+        """Judge the images, then store and print the findings."""
         run = find(self.run, self.root)
         with housekeeping.held(run, "judgement"):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
@@ -244,8 +251,8 @@ class Judge(InRoot):
                 findings = sample_quality.judge(model, dataset, reader)
             sample_quality.store_judgement(run, findings, weights)
         for finding in findings:
-            beside = "" if finding.reference is None else f"  (real digits or chance: {finding.reference:.4f})"
-            print(f"{finding.name:62} {finding.value:.4f} of {finding.of:,}{beside}")
+            beside = "" if finding.reference is None else f"  (real images or chance: {finding.reference:.4f})"
+            print(f"{finding.named(dataset.description):62} {finding.value:.4f} of {finding.of:,}{beside}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +270,13 @@ class Import(InRoot):
             f"Run {run.name!r} is in {run.folder}, imported {run.card().imported}. Its files are complete. To "
             f"verify its figures, evaluate it again: {again}"
         )
+        data = run.card().description
+        if not catalogue.exists(data.name):
+            print(
+                f"It was trained on the data set {data.name!r} ({data.shape}, {len(data.classes)} classes), which is not on "
+                "this machine. Without it, the run cannot be evaluated and its images cannot be completed; samples, stages, "
+                f"the table and exports work. Add the same images with: python -m cvae_core data add {data.name} SOURCE"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@
     evaluate RUN                        estimate its conditional log-likelihood and store the results
     table [RUN …]                       print the table of stored results
     embed RUN                           compute a map of its latent space
-    classifier [DATASET]                train the classifier that judges generated digits
-    judge RUN                           let the classifier judge whether a run's digits match their condition
+    classifier [DATASET]                train the classifier that judges generated images
+    judge RUN                           let the classifier judge whether a run's images match their condition
     export RUN                          write samples, stages, an archive, an ONNX graph or a TensorBoard log
     import FILE                         import a run from an archive
     rename RUN NEW                      rename a run

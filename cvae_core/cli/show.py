@@ -71,7 +71,10 @@ class Table(InRoot):
 
 @dataclass(frozen=True, kw_only=True)
 class Export(InRoot):
-    """Export a run as pictures, as an archive, or for other tools."""
+    """Export a run as pictures, as an archive, or for other tools.
+
+    For a data set of your own, the command says which of the files hold its images before it writes them.
+    """
 
     run: RunName
     grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
@@ -80,7 +83,7 @@ class Export(InRoot):
     onnx: Annotated[Path | None, Doc("write its decoder, or a quadrant model's completion, to FILE.onnx")] = None
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
-    scale: Annotated[int, Between(1, 16), Doc("width of a digit's pixel in pixels of the picture")] = 3
+    scale: Annotated[int, Between(1, 16), Doc("width of an image's pixel in pixels of the picture")] = 3
 
     def __call__(self) -> None:
         """Write the requested files."""
@@ -93,7 +96,21 @@ class Export(InRoot):
         require_seed(self.seed)
         require_fitting(self)
         with housekeeping.held(run, "export"):
+            self._tell_images(run)
             self._export(run)
+
+    def _tell_images(self, run: Run) -> None:
+        """Say on standard error which of the requested files hold images of a data set of one's own."""
+        held, config = archive.holds_images(run), run.card().config
+        pictures = (self.stages, self.tensorboard, self.grid if config.reads_images else None)
+        written = [str(path) for path in pictures if path is not None]
+        written += [f"{self.zip} ({', '.join(held)})"] if self.zip is not None else []
+        if held and written:
+            print(
+                f"These files hold images of the data set {config.dataset!r}, as they are or as the model reconstructs "
+                f"them: {', '.join(written)}. Share them only if the images may be shared.",
+                file=sys.stderr,
+            )
 
     def _export(self, run: Run) -> None:
         if self.grid is not None:
@@ -171,10 +188,16 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
     )
     with torch.no_grad():
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
-    rows = [card.description.classes[label] for label in labels] if config.given else []
+    data = card.description
+    rows = figures.class_labels(data.classes, labels.tolist()) if config.given else ()
     caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
     return figures.grid(
-        intensities.as_bytes(images.transpose(0, 1)), papers=papers, scale=scale, rows=rows, caption=caption
+        intensities.as_bytes(images.transpose(0, 1)),
+        papers=papers,
+        scale=scale,
+        rows=rows,
+        caption=caption,
+        drawn=data.drawn,
     )
 
 

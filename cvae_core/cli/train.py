@@ -35,7 +35,7 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 @dataclass(frozen=True, kw_only=True)
 class Train(InRoot, Generic[AnyConfig]):
-    """Train a run, or resume one. The data set is downloaded if it is missing."""
+    """Train a run, or resume one. A built-in data set is downloaded if it is missing."""
 
     config: OmitArgPrefixes[AnyConfig]
     run: Annotated[str | None, Doc("name of the run; None: made from flavour, quadrants, preset and pixels")] = None

@@ -1,6 +1,6 @@
 """Conditions: the information about each image on which a model is conditioned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -13,6 +13,8 @@ from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
+
+LISTED = 12  # names of classes that a message repeats at most
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,24 @@ def labelled(labels: Tensor, classes: int = Config.classes) -> Condition:
         low, high = labels.min(), labels.max()
         raise ConfigError(f"Labels cannot range from {low} to {high}: they must lie between 0 and {classes - 1}.")
     return Condition(len(labels), labels=labels)
+
+
+def numbered(labels: Sequence[int] | Sequence[str] | Tensor, classes: int, names: Sequence[str]) -> Tensor:
+    """Return labels, given as numbers or by the names of their classes, as numbers, (N,) int64.
+
+    Raises ConfigError if there are none or if one does not exist.
+    """
+    if isinstance(labels, Sequence) and labels and isinstance(labels[0], str):
+        if unknown := [label for label in labels if label not in names]:
+            have = ", ".join(map(repr, names[:LISTED])) + (" …" if len(names) > LISTED else "")
+            raise ConfigError(
+                f"Labels cannot be {unknown[:LISTED]}: choose from the classes {have}, or give their numbers."
+            )
+        return torch.tensor([names.index(str(label)) for label in labels])
+    given = torch.as_tensor(labels).reshape(-1)
+    if len(given) == 0 or given.is_floating_point() or bool(((given < 0) | (given >= classes)).any()):
+        raise ConfigError(f"Labels cannot be {given.tolist()}: give at least one, each from 0 to {classes - 1}.")
+    return given.long()
 
 
 def quadrants_of(images: Tensor, visible: Tensor, shape: Shape = MNIST) -> Condition:

@@ -1,4 +1,4 @@
-"""A small classifier that judges generated digits. It is trained on real images only, independently of all models."""
+"""A small classifier that judges generated images. It is trained on real images only, independently of all models."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from cvae_core.config.descriptions import Description
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.data import noise
 from cvae_core.data.batches import shifted
 from cvae_core.data.datasets import DataSet, Split
@@ -21,8 +21,9 @@ from cvae_core.system import files, formats
 from cvae_core.system.folders import in_root
 from cvae_core.training.optimiser import AdamW
 
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 10, 250, 2e-3, 0.01
-SHIFTS = 0.8  # share of training images that are shifted, since generated digits are not always centred
+BATCH, LEARNING_RATE, WEIGHT_DECAY = 250, 2e-3, 0.01
+EPOCHS, LEAST_STEPS = 10, 300  # few images are seen in more epochs
+SHIFTS = 0.8  # share of training images that are shifted, since generated images are not always centred
 AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 
 
@@ -56,12 +57,18 @@ class Learned(NamedTuple):
     classifier: Classifier
 
 
-def learn(train: Split, data: Description, *, epochs: int = EPOCHS, seed: int = 0) -> Iterator[Learned]:
-    """Train a classifier on a split of images as described, and yield it after every epoch."""
+def learn(train: Split, data: Description, *, epochs: int | None = None, seed: int = 0) -> Iterator[Learned]:
+    """Train a classifier on a split of images as described, and yield it after every epoch.
+
+    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS steps. Raises ConfigError
+    for a data set of one class.
+    """
+    require_classes(data)
     classifier = Classifier(data)
     initialise(classifier, seed)
     optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
     steps = math.ceil(len(train) / BATCH)
+    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / steps)) if epochs is None else epochs
     for epoch in range(epochs):
         classifier.train()
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
@@ -80,32 +87,67 @@ def classified(classifier: Classifier, images: Tensor) -> Tensor:
     return torch.cat([classifier(some).argmax(-1) for some in images.split(AT_ONCE)])
 
 
+def hits(classifier: Classifier, split: Split) -> Tensor:
+    """Return whether each image of a split is classified correctly, as 1 or 0, (N,) float64."""
+    rows = torch.arange(len(split)).split(AT_ONCE)
+    predicted = torch.cat([classified(classifier, split.intensities(some)) for some in rows])
+    return (predicted == split.labels).double()
+
+
 def accuracy(classifier: Classifier, split: Split) -> float:
     """Return the share of a split's images that are classified correctly."""
-    return float((classified(classifier, split.intensities()) == split.labels).double().mean())
+    return float(hits(classifier, split).mean())
+
+
+def chance(data: DataSet) -> float:
+    """Return the test accuracy of always choosing the most frequent class of the training images."""
+    return float((data.test.labels == data.train.labels.bincount().argmax()).double().mean())
+
+
+def require_classes(data: Description) -> None:
+    """Raise ConfigError unless a data set has classes to tell apart."""
+    if not data.labelled:
+        raise ConfigError(
+            f"The data set {data.name!r} has one class only: a classifier, and judging with it, need at least two classes."
+        )
 
 
 def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
-    """Save a classifier to a folder of runs, in half precision, with its test accuracy and its images' fingerprint."""
+    """Save a classifier to a folder of runs, in half precision, with its test accuracy and facts of its data set."""
     weights = {name: weight.half() for name, weight in classifier.state_dict().items()}
     path = classifier_path(data.name, root)
-    notes = {"dataset": data.name, "images": data.fingerprint, "accuracy": f"{accuracy(classifier, data.test):.4f}"}
-    formats.write_tensors(path, weights, **notes)
+    measured = {
+        "accuracy": f"{accuracy(classifier, data.test):.4f}",
+        "chance": f"{chance(data):.4f}",
+        "tested": f"{len(data.test)}",
+    }
+    formats.write_tensors(
+        path, weights, dataset=data.name, images=data.fingerprint, **_seen_by(data.description), **measured
+    )
     return path
+
+
+def _seen_by(data: Description) -> dict[str, str]:
+    """Return the shape and the number of classes of a data set as notes. Older files of classifiers lack these notes."""
+    return {"channels": f"{data.channels}", "side": f"{data.side}", "classes": f"{len(data.classes)}"}
 
 
 def load_classifier(data: Description, root: Path, images: str | None = None) -> Classifier:
     """Load the classifier of a data set. If a fingerprint `images` is given, it must be that of the training images.
 
-    Raises RunNotFound if there is no classifier, ConfigError if the fingerprint differs, RunDamaged if the file is damaged.
+    Raises RunNotFound if there is no classifier, ConfigError if it is for other images or if the data set has one class
+    only, and RunDamaged if the file is damaged.
     """
+    require_classes(data)
     dataset = data.name
     path, command = classifier_path(dataset, root), in_root(f"python -m cvae_core classifier {dataset}", root)
     if not path.exists():
         raise RunNotFound(f"There is no classifier for {dataset} in {root}: train it with {command}")
     tensors, notes = formats.read_tensors(path)
     files.require(notes.get("dataset", dataset) == dataset, path)  # the file of another classifier may have replaced it
-    if images is not None and notes.get("images") != images:
+    older = _seen_by(BUILT_IN["mnist"])
+    other_facts = any(notes.get(name, older[name]) != value for name, value in _seen_by(data).items())
+    if other_facts or (images is not None and notes.get("images") != images):
         raise ConfigError(
             f"The classifier for {dataset} in {root} was trained on other images than the run to be judged: train it again "
             f"with {command}"

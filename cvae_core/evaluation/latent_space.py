@@ -191,14 +191,14 @@ def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
 
 
 class Agreement(NamedTuple):
-    """Hold the share of pairs of neighbours that show the same digit, and this share for random pairs."""
+    """Hold the share of pairs of neighbours that have the same label, and this share for random pairs."""
 
     share: float
     chance: float
 
 
 def agreement(embedding: Embedding, count: int = 10) -> Agreement:
-    """Return how often a point and its `count` nearest neighbours in z show the same digit.
+    """Return how often a point and its `count` nearest neighbours in z have the same label.
 
     >>> z = np.array([0, 1, 3, 4.5], dtype=np.float32)[:, None]
     >>> agreement(Embedding(np.arange(4), np.array([0, 0, 1, 1]), z, z), count=1)
@@ -211,8 +211,8 @@ def agreement(embedding: Embedding, count: int = 10) -> Agreement:
         distances[torch.arange(len(rows)), rows] = torch.inf
         near = distances.topk(min(count, len(z) - 1), largest=False).indices
         alike.append(labels[near] == labels[rows, None])
-    digits = torch.bincount(labels).double()
-    chance = (digits * (digits - 1)).sum() / (len(z) * (len(z) - 1))
+    counts = torch.bincount(labels).double()
+    chance = (counts * (counts - 1)).sum() / (len(z) * (len(z) - 1))
     return Agreement(float(torch.cat(alike).double().mean()), float(chance))
 
 

@@ -1,4 +1,4 @@
-"""Judge generated digits with an independent classifier: do they show the given label, and vary as much as real ones?"""
+"""Judge generated images with an independent classifier: do they show the given class, and vary as much as real images?"""
 
 import logging
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvae_core.config.descriptions import MOST_CLASSES, Description
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
-from cvae_core.evaluation.classifier import Classifier, accuracy, classified, learn
+from cvae_core.evaluation.classifier import Classifier, accuracy, classified, hits, learn
 from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.runs.run import Run
@@ -27,20 +28,31 @@ LOG = logging.getLogger(__name__)
 RESULTS = "judgement.json"
 PER_LABEL = 1000  # samples to judge
 TAUGHT_PER_LABEL = 5000  # samples to train a second classifier on
+USUAL_CLASSES = 10  # of a data set with more classes, each label gets fewer samples
 COMPLETED, COMPLETIONS = 2000, 5  # number of test images, and completions of each
 PROBED = 5000  # test images for the linear probe of z; half of them train it
 AT_ONCE = 250
+OF_A_CLASS = "samples read as the class that was asked for"
 Share = Annotated[float, Between(0, 1e6)]  # a share or a ratio
+Label = Annotated[int, Between(0, MOST_CLASSES - 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Hold one measure of a run's digits: a share between 0 and 1, or a ratio."""
+    """Hold one measure of a run's images: a share between 0 and 1, or a ratio."""
 
     name: str
     value: Share
     of: Images  # number of images measured
     reference: Share | None = None  # the same measure for real images, or the value of chance
+    label: Label | None = (
+        None  # the label of the images, if they are of one class; older findings have it in their name
+    )
+
+    def named(self, data: Description) -> str:
+        """Return the name of the measure, followed by the class of the images if they are of one class."""
+        known = self.label is not None and self.label < len(data.classes)
+        return f"{self.name}: {data.classes[self.label]}" if known and self.label is not None else self.name
 
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:
@@ -49,45 +61,45 @@ def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: in
         return _judged_labels(model, data, classifier, seed)
     if model.config.has_baseline:
         return _judged_completions(model, data, classifier, seed)
-    raise ConfigError("Only label and quadrant models are judged: other models are not given a digit.")
+    raise ConfigError("Only label and quadrant models are judged: the images of other models have no label.")
 
 
 def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Split:
-    """Draw `per_label` digits of every label with z ~ p(z | c), as pixel means in bytes."""
-    images = []
-    classes = model.config.classes
-    for label in range(classes):
-        c = labelled(torch.tensor([label]), classes)
-        for part, size in enumerate(torch.arange(per_label).split(AT_ONCE)):
-            epsilon = noise.normal((len(size), 1, model.latent), seed, use, label, part)
+    """Draw `per_label` images of every label with z ~ p(z | c), as pixel means in bytes."""
+    config = model.config
+    images = torch.empty(config.classes, per_label, config.shape.values, dtype=torch.uint8)
+    for label in range(config.classes):
+        c = labelled(torch.tensor([label]), config.classes)
+        for part, rows in enumerate(torch.arange(per_label).split(AT_ONCE)):
+            epsilon = noise.normal((len(rows), 1, model.latent), seed, use, label, part)
             with torch.no_grad():
                 drawn = completed(model.likelihood(model.draw(c, epsilon), c), c)
-            images.append(torch.from_numpy(as_bytes(drawn[:, 0])))
-    return Split(torch.cat(images), torch.arange(classes).repeat_interleave(per_label))
+            images[label, rows] = torch.from_numpy(as_bytes(drawn[:, 0]))
+    return Split(images.flatten(0, 1), torch.arange(config.classes).repeat_interleave(per_label))
 
 
 def readings(classifier: Classifier, completions: np.ndarray) -> np.ndarray:
     """Return the shares (N, classes) of predicted labels among completions (count, N, values) uint8 of N conditions."""
     predicted = classified(classifier, torch.from_numpy(completions).float().flatten(0, 1) / 255)
-    return (
-        F.one_hot(predicted.unflatten(0, completions.shape[:2]), classifier.output.out_features)
-        .double()
-        .mean(0)
-        .numpy()
-    )
+    said = F.one_hot(predicted.unflatten(0, completions.shape[:2]), classifier.output.out_features)
+    return said.double().mean(0).numpy()
 
 
 def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:
-    drawn = generated(model, PER_LABEL, seed, "judged")
-    hits = (classified(classifier, drawn.intensities()) == drawn.labels).double()
+    classes = model.config.classes
+    judged, taught_on = (count * min(classes, USUAL_CLASSES) // classes for count in (PER_LABEL, TAUGHT_PER_LABEL))
+    drawn = generated(model, judged, seed, "judged")
+    right = hits(classifier, drawn)
     real = accuracy(classifier, data.test)
     found = [
-        Finding(name="samples of the digit that was asked for", value=float(hits.mean()), of=len(hits), reference=real)
+        Finding(
+            name="samples of the class that was asked for", value=float(right.mean()), of=len(right), reference=real
+        )
     ]
-    for label in range(model.config.classes):
-        own = hits[drawn.labels == label]
-        found.append(Finding(name=f"samples of {label} read as {label}", value=float(own.mean()), of=len(own)))
-    *_, taught = learn(generated(model, TAUGHT_PER_LABEL, seed, "taught"), data.description)
+    for label in range(classes):
+        own = right[drawn.labels == label]
+        found.append(Finding(name=OF_A_CLASS, value=float(own.mean()), of=len(own), label=label))
+    *_, taught = learn(generated(model, taught_on, seed, "taught"), data.description)
     found.append(
         Finding(
             name="test accuracy of a classifier that learned from samples alone",
@@ -96,10 +108,14 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
             reference=real,
         )
     )
-    value, of = _probe(model, data.test, seed)
-    found.append(Finding(name="linear probe of the label in z", value=value, of=of, reference=1 / model.config.classes))
-    ratio = float(_spread(drawn) / _spread(data.test))
-    found.append(Finding(name="spread within a label, against real digits", value=ratio, of=len(drawn), reference=1.0))
+    if probed := _probe(model, data.test, seed):
+        value, of = probed
+        found.append(Finding(name="linear probe of the label in z", value=value, of=of, reference=1 / classes))
+    if spread := _spread(data.test):
+        ratio = _spread(drawn) / spread
+        found.append(
+            Finding(name="spread within a class, against real images", value=ratio, of=len(drawn), reference=1.0)
+        )
     return found
 
 
@@ -122,14 +138,15 @@ def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classi
             kept[name].append((predicted == labels).flatten().double())
     real = accuracy(classifier, data.test.part(slice(0, count)))
     return [
-        Finding(name=f"completions that keep the digit: {name}", value=float(torch.cat(hits).mean()), of=len(torch.cat(hits)),
-                reference=real)
-        for name, hits in kept.items()
-    ]  # fmt: skip
+        Finding(name=f"completions that keep the class: {name}", value=float(hit.mean()), of=len(hit), reference=real)
+        for name, hit in ((name, torch.cat(parts)) for name, parts in kept.items())
+    ]
 
 
-def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int]:
+def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int] | None:
     """Return the accuracy of a logistic regression that predicts the label from z, and its number of test images.
+
+    Returns None if there are too few test images: the regression needs two classes, and on average two images of each.
 
     Its input is a draw from q(z | x, c) in base noise. z itself would reveal the label through the mean of a learned prior,
     and posterior means might reveal it through small differences in dimensions that carry no information.
@@ -143,15 +160,19 @@ def _probe(model: ConditionalVAE, test: Split, seed: int) -> tuple[float, int]:
             drawn.append(model.infer(x, c, noise.normal((1, len(x), model.latent), seed, "probed", part)).noise[0])
     z = torch.cat(drawn).numpy()
     labels, half = test.labels[rows].numpy(), len(rows) // 2
+    if not 2 <= len(np.unique(labels[:half])) <= half / 2:
+        return None
     probe = LogisticRegression(max_iter=1000).fit(z[:half], labels[:half])
     return float(probe.score(z[half:], labels[half:])), len(rows) - half
 
 
-def _spread(split: Split) -> Tensor:
+def _spread(split: Split) -> float:
     """Return the mean squared distance of images from the mean image of their label, averaged over labels."""
-    x = split.intensities().double()
-    groups = [x[split.labels == label] for label in split.labels.unique()]
-    return torch.stack([(group - group.mean(0)).square().sum(-1).mean() for group in groups]).mean()
+    spreads = []
+    for label in split.labels.unique():
+        x = split.intensities(split.labels == label).double()
+        spreads.append((x - x.mean(0)).square().sum(-1).mean())
+    return float(torch.stack(spreads).mean())
 
 
 def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None:

@@ -18,10 +18,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cvae_core.data import catalogue
 from cvae_core.errors import ArchiveRefused, LabError, NotWritable
 from cvae_core.jobs.archive_checks import require_sound
 from cvae_core.jobs.housekeeping import changing, vacant
-from cvae_core.runs.run import Run, run_at
+from cvae_core.runs.run import STAGES, Run, run_at
 from cvae_core.system import files
 from cvae_core.system.files import MEGABYTE
 from cvae_core.system.folders import NAME, name_of
@@ -60,6 +61,16 @@ def packed(run: Run) -> bytes:
     _unpacked(buffer.getvalue())
     LOG.info("run %s: packed, %d bytes", run.name, len(buffer.getvalue()))
     return buffer.getvalue()
+
+
+def holds_images(run: Run) -> tuple[str, ...]:
+    """Return the names of a run's files with pictures of its data set's images; none if the data set is public.
+
+    Data sets that are built in or part of the lab are public. The stages show test images as the model reconstructs or
+    completes them; the other files hold no images.
+    """
+    card = run.card()
+    return () if catalogue.is_public(card.config.dataset, card.data_fingerprint) else (STAGES,)
 
 
 def unpack(archive: Path, root: Path, name: str | None = None) -> Run:

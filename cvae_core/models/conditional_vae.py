@@ -6,6 +6,7 @@ point under any prior. Bounds, estimates, training and pictures are free functio
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ class ConditionalVAE(nn.Module, ABC):
     """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
     pixels: Tensor  # (P,) indices of the values that the model generates
+    class_names: Sequence[str] = ()  # of the labels, if the model was loaded from a run
     chunk = 4096  # draws × images per chunk for MNIST: enough for fast matrix products, small enough for the CPU cache
 
     def __init__(self, config: Config):

@@ -59,11 +59,16 @@ class VAE(FlatVAE):
     def __init__(self, config: VAEConfig):
         super().__init__(config)
         shape = (config.width, config.depth, config.residual)
-        given = (config.classes,) if "label" in config.given else ()
+        given = self.condition_sizes(config)
         self.recognition = Body((config.shape.values, *given), *shape)
         self.recognition_head = GaussianHead(config.width, config.latent)
         self.generation = Body((config.latent, *given), *shape)
         self.output = nn.Linear(config.width, self.outputs_count)
+
+    @staticmethod
+    def condition_sizes(config: VAEConfig) -> tuple[int, ...]:
+        """Return the sizes of the encoded condition: see `context`."""
+        return ()
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
         """Return no inputs: a VAE has no condition."""
@@ -87,6 +92,11 @@ class LabelCVAE(VAE):
     def __init__(self, config: LabelConfig):
         super().__init__(config)
         self.prior_table = nn.Embedding(config.classes, 2 * config.latent) if config.prior == "learned" else None
+
+    @staticmethod
+    def condition_sizes(config: VAEConfig) -> tuple[int, ...]:
+        """Return the number of classes."""
+        return (config.classes,)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
         """Return the one-hot labels, (N, classes)."""

@@ -40,7 +40,7 @@ def to_tensorboard(run: Run, folder: Path) -> Path:
     """Write a run's curves and stages for TensorBoard to `folder` / the run's name, and return this path.
 
     A step is a step of the optimiser, so that stages within an epoch have a step too. A text in the log explains this. The
-    wall time is the start of the run plus the seconds of training. Stages show the model's digits without the test images,
+    wall time is the start of the run plus the seconds of training. Stages show the model's images without the test images,
     with at most STAGES_PER_TAG in a tag. Raises ConfigError if the path already contains a log.
     """
     _require_extra("tensorboard", "A log for TensorBoard")

@@ -155,6 +155,7 @@ class Run:
         card = self.card()
         weights = self.weights(card)  # first, because a card may describe a model that is too large for memory
         model = build(card.config)
+        model.class_names = card.description.classes
         load_weights(model, weights, self.name)
         return model.eval().requires_grad_(False)
 
@@ -170,7 +171,7 @@ class Run:
         formats.write_table(self.folder / CURVES, table)
 
     def stages(self) -> dict[str, np.ndarray]:
-        """Read the stages: epoch (T,), samples (T, rows, columns, 784), reconstructions (T, rows, 784), indices."""
+        """Read the stages: epoch (T,), samples (T, rows, columns, values), reconstructions (T, rows, values), indices."""
         path = self._part(STAGES)
         arrays = formats.read_arrays(path)
         files.require(are_stages(arrays, self.card().description), path)

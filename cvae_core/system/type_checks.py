@@ -4,16 +4,30 @@ The range of a number is given beside its type: `Annotated[float, Between(0, 1)]
 """
 
 import sys
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, partial, wraps
+from inspect import signature
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from cvae_core.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -131,6 +145,19 @@ def require(name: str, value: object, kind: Any) -> None:
     else:
         fitting = f"it must be {_words(kind)}"
     raise ConfigError(f"{spoken(name)} cannot be {given}: {fitting}.")
+
+
+def checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Make a function raise ConfigError if an argument does not fit its annotation."""
+    kinds = get_type_hints(function, include_extras=True)
+
+    @wraps(function)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        for name, value in signature(function).bind(*args, **kwargs).arguments.items():
+            require(name, value, kinds[name])
+        return function(*args, **kwargs)
+
+    return call
 
 
 def spoken(name: str) -> str:

@@ -971,7 +971,9 @@ class TestLatent:
 
     @pytest.mark.mnist
     def test_thumbnails_of_5000_digits_are_half_a_megabyte(self) -> None:
-        assert len(map_thumbnails.sprite(datasets.load("mnist").test.images[:5000].numpy(), BUILT_IN["mnist"])) < 600_000
+        assert (
+            len(map_thumbnails.sprite(datasets.load("mnist").test.images[:5000].numpy(), BUILT_IN["mnist"])) < 600_000
+        )
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()

@@ -202,6 +202,7 @@ def test_its_classifier_is_trained_from_the_page(
     press(visitor, "Train its classifier")
     assert commands == [["classifier", mine]]
     assert "of the test images correctly" in said(visitor)
+    assert "(4 images; always choosing the most frequent class would be right for" in said(visitor)
 
 
 def test_glyphs_are_made_from_the_page(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Exports for other tools contain the values that the lab computes and stores."""
 
+import io
 import math
 import time
 import warnings
@@ -15,6 +16,7 @@ import onnxruntime
 import pytest
 import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from werkzeug.test import Client
 
@@ -26,15 +28,28 @@ from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
 from cvae_core.runs.run import Run, run_at
+from tests import own_data
 
 ROOT = Path(__file__).resolve().parents[3]
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
+COLOUR = own_data.description("colour", channels=3, drawn=False)  # data sets that are not on this machine
+LARGE = own_data.description("large", side=20)
 KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "VAE": ("vae", {}, {"epsilon"}),
     "label CVAE": ("label", {"prior": "learned"}, {"epsilon", "label"}),
     "quadrant CVAE": ("quadrant", {"visible": "top-left+bottom-right"}, {"image", "epsilon"}),
     "CVAE for any set": ("quadrant", {"visible": "any"}, {"image", "epsilon", "visible"}),
     "baseline": ("baseline", {"visible": "3"}, {"image"}),
+    "colour": (
+        "quadrant",
+        {"data": COLOUR, "dataset": "colour", "likelihood": "discretised-logistic"},
+        {"image", "epsilon"},
+    ),
+    "continuous": (
+        "label",
+        {"data": LARGE, "dataset": "large", "likelihood": "continuous-bernoulli"},
+        {"epsilon", "label"},
+    ),
     "ladder": (
         "quadrant",
         {"preset": "ladder", "width": 8, "latent": 1, "groups": 1, "visible": "2"},
@@ -42,7 +57,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     ),
 }
 OUTSIDE: dict[str, list[Any]] = {  # inputs that a graph must refuse
-    "label": [10, -1, -10, 2**40, -(2**63)],
+    "label": [200, -1, -10, 2**40, -(2**63)],
     "image": [255.0, 1.0001, -0.0001, np.nan, np.inf],
     "visible": [True, False],
     "epsilon": [np.nan, np.inf, -np.inf],
@@ -58,8 +73,8 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
     kind: str, tiny: Tiny, untrained: Untrained
 ) -> None:
     flavour, changes, inputs = KINDS[kind]
-    run = untrained(tiny(flavour, **changes), "run")
-    model = run.model()
+    run = untrained(tiny(flavour, **changes), "run", data=changes.get("data"))
+    model, classes = run.model(), run.card().config.classes
     for name, weight in model.named_parameters():  # weights that start at zero would hide errors
         weight += 0.1 * noise.normal(weight.shape, 0, name)
     run.write_weights(run.card(), model.state_dict(), torch.float32)
@@ -68,23 +83,28 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
     onnx.checker.check_model(written)
     facts = {fact.key: fact.value for fact in written.metadata_props}
     assert (facts.pop("run"), facts.pop("weights")) == ("run", run.weights_digest())
-    assert facts.pop("labels", None) == ("10" if "label" in inputs else None)
+    assert facts.pop("labels", None) == (str(classes) if "label" in inputs else None)
     assert set(facts) == inputs
     session = onnxruntime.InferenceSession(content)
     assert {given.name for given in session.get_inputs()} == inputs
+    values = model.config.shape.values
     for count in (1, 5):
-        epsilon, x = noise.normal((count, model.latent), 1, "epsilon"), noise.uniform((count, 784), 1, "image")
-        label, visible = torch.arange(count), PROPER_SETS[:count]
+        epsilon, x = noise.normal((count, model.latent), 1, "epsilon"), noise.uniform((count, values), 1, "image")
+        label, visible = torch.arange(count) % classes, PROPER_SETS[:count]
         c = condition(model.config, x, label, visible if "visible" in inputs else None)
         expected = completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
         assert float(expected.std()) > 0.01
-        hidden = torch.zeros_like(x, dtype=torch.bool) if c.visible is None else ~visible_values(c.visible)
+        hidden = (
+            torch.zeros_like(x, dtype=torch.bool)
+            if c.visible is None
+            else ~visible_values(c.visible, model.config.shape)
+        )
         for image in (x, torch.where(hidden, 1 - x, x)):
             given = {"epsilon": epsilon, "label": label, "image": image, "visible": visible}
             (means,) = session.run(["means"], {name: given[name].numpy() for name in inputs})
             np.testing.assert_allclose(means, expected.numpy(), atol=1e-4)
-    epsilon, x = noise.normal((3, model.latent), 1, "epsilon"), noise.uniform((3, 784), 1, "image")
-    right = {"epsilon": epsilon, "label": torch.tensor([0, 5, 9]), "image": x, "visible": PROPER_SETS[:3]}
+    epsilon, x = noise.normal((3, model.latent), 1, "epsilon"), noise.uniform((3, values), 1, "image")
+    right = {"epsilon": epsilon, "label": torch.tensor([0, 1, classes - 1]), "image": x, "visible": PROPER_SETS[:3]}
     assert session.run(None, {name: right[name].numpy() for name in inputs})
     for name in inputs:
         for value in OUTSIDE[name]:
@@ -132,6 +152,16 @@ def test_tensorboard_has_a_picture_of_every_stage_at_its_step(log: EventAccumula
     assert times[-1] == log.Scalars("bound/train")[-1].wall_time
     assert all(picture.encoded_image_string.startswith(b"\x89PNG") for picture in pictures)
     assert len({picture.encoded_image_string for picture in pictures}) == len(pictures)
+
+
+def test_tensorboard_has_stages_in_colour(tiny: Tiny, untrained: Untrained, tmp_path: Path) -> None:
+    run = untrained(tiny("label", data=COLOUR, dataset="colour"), "run", data=COLOUR, epochs=1)
+    own_data.trained(run)
+    log = EventAccumulator(str(export.to_tensorboard(run, tmp_path / "logs")), size_guidance={"images": 0}).Reload()
+    pictures = log.Images("stages/1-to-epoch-1")
+    assert [picture.step for picture in pictures] == [0, 1]
+    pixels = np.asarray(Image.open(io.BytesIO(pictures[0].encoded_image_string)))
+    assert pixels.ndim == 3 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a leaked process and folder
