@@ -254,8 +254,7 @@ def gif(
 ) -> bytes:
     """Encode pictures of one size, or the columns of a sheet of `recipes` from column `first` on, as a looping GIF.
 
-    `scale` is the width of an image's pixel in a sheet, `caption` is drawn below its columns, and `drawn` is as in `grid`.
-    They do not apply to pictures.
+    For a sheet, `scale` and `drawn` are as in `grid`, and `caption` is drawn below its columns.
     """
     if not frames:
         raise ConfigError("Frames cannot be empty: give at least one picture.")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements, presenter
-from app.live import latent_sliders
+from app.live import latent_sliders, live_decoder
 from app.views import generate_digits, generate_samples
 from app.widgets import controls, run_pickers
 from cvae_core.data import noise
@@ -29,7 +29,7 @@ with side:
     digit = controls.digit((*map(str, runs.labels(chosen)), generate_digits.ALL))
 with st.sidebar:
     noise_seed = controls.seed()
-    slides_live = not runs.config(chosen).hierarchical and latent_sliders.live_wanted()
+    slides_live = live_decoder.fits_in_the_browser(runs.config(chosen)) and latent_sliders.live_wanted()
 label = generate_digits.label_of(digit)
 views = {
     "Samples": lambda: generate_samples.samples(chosen, digit, noise_seed),

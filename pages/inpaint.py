@@ -11,8 +11,6 @@ from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
 
-DIGITS, DRAWING = "Test digits", "My drawing"
-
 elements.title(
     "Complete a digit",
     "The visible quadrants are the condition $c$; the model does not see the others. The baseline (NN) predicts "
@@ -28,17 +26,15 @@ if not families:
     st.stop()
 side, picture = presenter.stage()
 with side:
-    subject = controls.choice("Complete", (DIGITS, DRAWING), "of")
-    place = st.container()
+    first, place = st.container(), st.container()
 with st.sidebar:
     key, opened = quadrant_controls.quadrant_run(families)
     shown_as = controls.pixels()
     seed = controls.seed()
+with first:
+    subject = controls.choice("Complete", inpaint_digits.subjects(key), "of")
 with picture, elements.sentences():
-    if subject == DRAWING:
-        inpaint_digits.drawing_completed(key, opened, shown_as, seed)
-    else:
-        inpaint_digits.digits_completed(key, opened, shown_as, seed, place)
+    inpaint_digits.completed(subject, key, opened, shown_as, seed, place)
     if not presenter.is_on():
         inpaint_digits.quality(key, opened.visible)
 elements.explanation(

@@ -86,8 +86,8 @@ class Figure extends Component {
     this.boxes = {};
     const thumb = (name, words) => (this.thumbs[name] = imageCanvas(words, this.data));
     const sees = (...parts) => element("div", { class: "sees" }, "sees", ...parts);
-    const chip = (words) => element("span", { class: "chip" }, words);
-    const label = () => (this.labels.push(chip("")), this.labels.at(-1));
+    const chip = (words, kind = "chip") => element("span", { class: kind }, words);
+    const label = () => (this.labels.push(chip("", "chip name")), this.labels.at(-1));
     this.labels = [];
     const ofC = (name, words) => (pixels ? [thumb(name, words)] : model.condition ? [label()] : []);
     this.doors = quadrantButtons((which) => this.open(which));
@@ -209,7 +209,7 @@ class Figure extends Component {
     if (found) shown.means = [found.means, given];
     if (found?.guess) shown.guess = shown.generation = [found.guess, given];
     for (const [name, [values, paper]] of Object.entries(shown)) if (thumbs[name]) paint(thumbs[name], values, 0, paper);
-    this.labels.forEach((chip) => { chip.textContent = `label ${data.name}`; });
+    this.labels.forEach((chip) => { chip.title = chip.textContent = `label ${data.name}`; });
     this.doors.forEach((door, i) => {
       door.setAttribute("aria-pressed", Boolean(visible?.[i]));
       door.setAttribute("aria-label", `${QUADRANTS[i]}: ${visible?.[i] ? "visible" : "hidden"}`);

@@ -5,7 +5,7 @@ const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
 const softplus = (logit) => Math.max(logit, 0) + Math.log1p(Math.exp(-Math.abs(logit)));
 const limited = (value, least, most) => Math.min(most, Math.max(least, value));
 
-const LEVELS = 256, LEVEL = 1 / (LEVELS - 1), NEAR_ZERO = 0.3, FAR = 100;
+const LEVELS = 256, LEVEL = 1 / (LEVELS - 1), LOGITS = 8, NEAR_ZERO = 0.3, FAR = 100;
 const LIKELIHOODS = {
   bernoulli: {
     mean: (outputs, at) => sigmoid(outputs[at]),
@@ -14,7 +14,7 @@ const LIKELIHOODS = {
     sample: (outputs, at, count, u) => Number(Math.round(255 * sigmoid(outputs[at])) > Math.round(255 * u - 0.5)),
   },
   "continuous-bernoulli": {
-    eta: (outputs, at) => limited(outputs[at], -LEVELS, LEVELS),
+    eta: (outputs, at) => limited(LOGITS * outputs[at], -LEVELS, LEVELS),
     mean(outputs, at) {
       const eta = this.eta(outputs, at);
       return Math.abs(eta) < NEAR_ZERO ? 0.5 + eta / 12 - eta ** 3 / 720 : -1 / Math.expm1(-eta) - 1 / eta;

@@ -1,4 +1,5 @@
-// A thumbnail of the image under the pointer. Python sends a data set's name, a line break and one PNG of its images, once.
+// A thumbnail of the image under the pointer. Python sends once a line of JSON, with a data set's name (`images`), the names of its
+// classes and the label of each image, and then one PNG of its images.
 //
 // `layout.meta.images` of a map names its data set, and `customdata` of a point its image. Plotly reports which point is under
 // the pointer, but not its position in three dimensions, so the thumbnail follows the pointer. The map still receives all
@@ -29,7 +30,7 @@ class Thumbnail {
 
   take(data) {
     const end = data.indexOf(10);
-    this.images = new TextDecoder().decode(data.subarray(0, end));
+    Object.assign(this, JSON.parse(new TextDecoder().decode(data.subarray(0, end))));
     this.packed = new Blob([data.subarray(end + 1)], { type: "image/png" });
   }
 
@@ -75,7 +76,7 @@ class Thumbnail {
     if (!known) return;
     const { side } = this;
     this.pen.drawImage(this.sprite, side * (index % COLUMNS), side * row, side, side, 0, 0, side, side);
-    this.root.querySelector("span").textContent = point.data.name;
+    this.root.querySelector("span").textContent = this.names[this.labels[index]];
     this.root.dataset.index = index;
     this.place();
   }

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import streamlit as st
 import torch
 from PIL import Image
 
-from app.cached import histories, runs
+from app.cached import runs
 from app.cached.runs import RunKey
-from cvae_core.config.flavours import Config
+from cvae_core.config.descriptions import MNIST
 from cvae_core.data import masks
 from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.data.conditions import Condition
@@ -21,11 +21,9 @@ from cvae_core.evaluation import sample_quality
 from cvae_core.evaluation.classifier import Classifier
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.pictures import grid, recipes
-from cvae_core.pictures import stages as replay
 from cvae_core.pictures.recipes import Sheet
 
 KEPT = 100  # cached pictures, as pixels: up to 100 kB each of 28×28 grey images, 2 MB of 64×64 colour images
-DESCRIBED = ", data=run.card().description"  # in Python code of pictures of stages
 KEPT_OFTEN = 20  # cached sets of many completions: up to 600 kB, or 10 MB of 64×64 colour images
 
 
@@ -49,12 +47,14 @@ class Figure:
         return made.only(self.only) if self.only else made
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw the picture; a pixel of an image is `scale` pixels wide."""
+        """Draw the picture; a pixel of an image of MNIST would be `scale` pixels wide."""
         images, papers = self.sheet
-        return grid.grid(
-            images, papers=papers, scale=scale, rows=self.rows, columns=self.columns, caption=self.caption,
-            **_look(self.key),
-        )  # fmt: skip
+        return grid.grid(images, papers=papers, **self._options(scale))
+
+    def _options(self, scale: int) -> dict[str, Any]:
+        words = {"rows": self.rows, "columns": self.columns, "caption": self.caption}
+        given = {name: value for name, value in words.items() if value}
+        return {"scale": fitting(scale, self.key), **given, **_look(self.key)}
 
     @property
     def facts(self) -> dict[str, object]:
@@ -68,17 +68,15 @@ class Figure:
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
-        words = {"scale": scale, "rows": self.rows, "columns": self.columns, "caption": self.caption}
-        options = "".join(f", {name}={value!r}" for name, value in words.items() if value) + _look_in_words(self.key)
-        return self.code("grid", f"grid(sheet{options}).save({file!r})")
+        return self.code("grid", f"grid(sheet{in_words(self._options(scale))}).save({file!r})")
 
     def code(self, drawn_by: str, draw: str) -> str:
         """Return Python code that computes the pixels as `sheet` and draws them with a function of the interface."""
-        given = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        given = in_words(self.settings)
         test = ", run.images().test" if self.recipe in recipes.OF_TEST_IMAGES else ""
         only = f".only({list(self.only)})" if self.only else ""
         sheet = f"sheet = recipes.{self.recipe.__name__}(run.model(){test}{given}){only}"
-        return _code(self.key, f"find, {drawn_by}, recipes", sheet, draw)
+        return code_of(self.key, f"find, {drawn_by}, recipes", sheet, draw)
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,10 @@ class Walk:
     def gif(self, scale: int) -> bytes:
         """Draw the animation as a GIF."""
         images, papers = self.figure.sheet
-        drawn = grid.columns(images, papers, self.first, scale, self.figure.caption, **_look(self.figure.key))
-        return grid.gif(drawn)
+        return grid.gif(grid.columns(images, papers, **self._options(scale)))
+
+    def _options(self, scale: int) -> dict[str, Any]:
+        return {"first": self.first, "scale": scale, "caption": self.figure.caption, **_look(self.figure.key)}
 
     @property
     def own_images(self) -> str:
@@ -111,8 +111,12 @@ class Walk:
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that writes the animation."""
-        options = f"first={self.first}, scale={scale}, caption={self.figure.caption!r}{_look_in_words(self.figure.key)}"
-        return self.figure.code("gif", _written(f"gif(sheet, {options})", file))
+        return self.figure.code("gif", written(f"gif(sheet{in_words(self._options(scale))})", file))
+
+
+def fitting(scale: int, key: RunKey) -> int:
+    """Return the scale at which a run's images are about as wide as MNIST's at the given one."""
+    return max(1, round(scale * MNIST.side / runs.config(key).side))
 
 
 def _look(key: RunKey) -> dict[str, Any]:
@@ -120,8 +124,9 @@ def _look(key: RunKey) -> dict[str, Any]:
     return {} if runs.description(key).drawn else {"drawn": False}
 
 
-def _look_in_words(key: RunKey) -> str:
-    return "".join(f", {name}={value!r}" for name, value in _look(key).items())
+def in_words(options: Mapping[str, object]) -> str:
+    """Return options as Python code that follows other arguments."""
+    return "".join(f", {name}={value!r}" for name, value in options.items())
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
@@ -152,111 +157,12 @@ def style(key: RunKey, ink: bytes, label: int) -> list[float]:
     return recipes.encoded(runs.model(key), ink, label).noise[0, 0].tolist()
 
 
-class OfStages:
-    """A picture of the stages of a run's training, which show test images."""
-
-    key: RunKey
-
-    @property
-    def own_images(self) -> str:
-        """Return the name of the data set whose images are shown; an empty text for none, or if it is public."""
-        return runs.own_images(self.key)
-
-
-@dataclass(frozen=True)
-class Stage(OfStages):
-    """A picture of one stage of a run's training."""
-
-    key: RunKey
-    index: int
-    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frame)
-
-    def draw(self, scale: int) -> Image.Image:
-        """Draw reconstructions and samples, below the test images if they are on this machine."""
-        has_truth = runs.test_images(self.key) is not None
-        return _stage(self.key, histories.stages_version(self.key), has_truth, self.index, scale)
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """Return the metadata of an exported picture."""
-        return {"run": self.key.name, "epochs": float(histories.stages(self.key)["epoch"][self.index])}
-
-    def python(self, scale: int, file: str) -> str:
-        """Return Python code that draws exactly this picture."""
-        given = _stages_in_words(self.key, scale)
-        return _code(self.key, "find, stages", f"stages.frame({given}, index={self.index}{DESCRIBED}).save({file!r})")
-
-
-@dataclass(frozen=True)
-class Strip(OfStages):
-    """A picture of some stages of a run's training, side by side."""
-
-    key: RunKey
-    part: replay.Part
-    shown: Sequence[int] | None = None
-    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.strip)
-
-    def draw(self, scale: int) -> Image.Image:
-        """Draw a row per image and a column per stage."""
-        data = runs.description(self.key)
-        return replay.strip(*_stages(self.key, scale), part=self.part, shown=self.shown, data=data)
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """Return the metadata of an exported picture."""
-        stages = histories.stages(self.key)
-        epochs = stages["epoch"][replay.strip_moments(stages)].tolist()
-        return {"run": self.key.name, "part": self.part, "epochs": epochs}
-
-    def python(self, scale: int, file: str) -> str:
-        """Return Python code that draws exactly this picture."""
-        given = _stages_in_words(self.key, scale)
-        shown = "" if self.shown is None else f", shown={self.shown!r}"
-        return _code(
-            self.key, "find, stages", f"stages.strip({given}, part={self.part!r}{shown}{DESCRIBED}).save({file!r})"
-        )
-
-
-@dataclass(frozen=True)
-class Animation(OfStages):
-    """An animation of all stages of a run's training."""
-
-    key: RunKey
-    recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = 3  # ten images of 28×28 pixels and the words beside them are grid.SLIDE_WIDTH pixels wide
-
-    def gif(self, scale: int) -> bytes:
-        """Draw the stages as a GIF."""
-        return grid.gif(replay.frames(*_stages(self.key, scale), data=runs.description(self.key)))
-
-    def python(self, scale: int, file: str) -> str:
-        """Return Python code that writes exactly this GIF."""
-        given = _stages_in_words(self.key, scale)
-        return _code(self.key, "find, gif, stages", _written(f"gif(stages.frames({given}{DESCRIBED}))", file))
-
-
-@st.cache_data(max_entries=KEPT, show_spinner=False)
-def _stage(key: RunKey, version: tuple[int, int, int], has_truth: bool, index: int, scale: int) -> Image.Image:
-    return replay.frame(*_stages(key, scale), index=index, data=runs.description(key))
-
-
-def _stages(key: RunKey, scale: int) -> tuple[replay.Stages, Config, str, int, Split | None]:
-    """Return the arguments with which pictures of a run's stages are drawn."""
-    return histories.stages(key), runs.config(key), runs.label(key.name), scale, runs.test_images(key)
-
-
-def _stages_in_words(key: RunKey, scale: int) -> str:
-    """Return the arguments from `_stages` as Python code."""
-    test = ", run.images().test" if runs.test_images(key) else ""
-    return f"run.stages(), run.card().config, {runs.label(key.name)!r}, {scale}{test}"
-
-
-def _code(key: RunKey, names: str, *lines: str) -> str:
+def code_of(key: RunKey, names: str, *lines: str) -> str:
     """Return Python code: an import of `names` from the public interface, a search for the run, then `lines`."""
     return "\n".join([f"from cvae_core import {names}", "", f"run = find({key.name!r})", *lines, ""])
 
 
-def _written(gif: str, file: str) -> str:
+def written(gif: str, file: str) -> str:
     """Return Python code that writes a GIF to a file."""
     return f"with open({file!r}, 'wb') as file:\n    file.write({gif})"
 

@@ -45,14 +45,14 @@ class Copied(Protocol):
         """Return the name of the data set whose images the output shows; an empty text for none, or if it is public."""
 
     def python(self, scale: int, file: str) -> str:
-        """Return Python code that writes the output to a file; a pixel of an image is `scale` pixels wide."""
+        """Return Python code that writes the output to a file; images are as wide as those of MNIST at `scale`."""
 
 
 class Picture(Copied, Protocol):
     """A picture that can be shown and exported, with facts for its metadata."""
 
     def draw(self, scale: int) -> Image.Image:
-        """Draw the picture; a pixel of an image is `scale` pixels wide."""
+        """Draw the picture; images are as wide as those of MNIST at `scale`."""
 
     @property
     def facts(self) -> dict[str, object]:
@@ -67,7 +67,7 @@ class Animation(Copied, Protocol):
         """Return the scale at which the animation is wide enough for slides."""
 
     def gif(self, scale: int) -> bytes:
-        """Draw the animation as a GIF; a pixel of an image is `scale` pixels wide."""
+        """Draw the animation as a GIF; images are as wide as those of MNIST at `scale`."""
 
 
 WIDE = 500  # pixels: scaled to a phone, the text of a wider picture would be too small to read

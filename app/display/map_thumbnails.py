@@ -1,6 +1,7 @@
 """Thumbnails of the image under the pointer: the browser receives a map's images once and then needs no server."""
 
 import io
+import json
 
 import numpy as np
 import streamlit as st
@@ -71,8 +72,9 @@ def _in_shades(picture: Image.Image, drawn: bool) -> Image.Image:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _packed(name: str, count: int, fingerprint: str, _data: Description, _test: Split) -> bytes:
-    """Return the data set's name, a line break, and the sprite of its first test images."""
-    return name.encode() + b"\n" + sprite(_test.images[:count].numpy(), _data)
+    """Return a line of JSON, with names and labels, and the sprite of a data set's first test images."""
+    header = {"images": name, "names": _data.classes, "labels": _test.labels[:count].tolist()}
+    return json.dumps(header).encode() + b"\n" + sprite(_test.images[:count].numpy(), _data)
 
 
 def follow_the_pointer(dataset: DataSet, count: int) -> None:

@@ -94,13 +94,13 @@ def offered(key: RunKey) -> bool:
     return data.drawn and data.channels == 1
 
 
-def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants) -> None:
-    """Show the test image (values,) uint8 with a number; a click shows or hides a quadrant."""
+def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants, name: str = "") -> None:
+    """Show an image (values,) uint8, by default the test image with this number; a click shows or hides a quadrant."""
     _pad(
         key=QUADRANT_BUTTONS,
         data={
             **_sheet(quadrants.key, image, number, quadrants),
-            "fixed": f"Test image {number}, whose quadrants can be shown and hidden",
+            "fixed": f"{name or f'Test image {number}'}, whose quadrants can be shown and hidden",
         },
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(live_decoder.news(QUADRANT_BUTTONS, "visible")),
@@ -143,11 +143,10 @@ def chosen_label(key: RunKey) -> int:
 def source_of_digits(key: RunKey) -> str:
     """Return the name of the data set whose test images can be drawn on or encoded with a run.
 
-    This is the run's data set, or the embedded one if the run's is not on this machine and both have the same shape and number
-    of classes.
+    This is the run's data set, or the embedded one if the run's is not on this machine and has the same shape and classes.
     """
     own, embedded = runs.description(key), BUILT_IN[datasets.EMBEDDED]
-    alike = (own.shape, len(own.classes)) == (embedded.shape, len(embedded.classes))
+    alike = (own.shape, own.classes) == (embedded.shape, embedded.classes)
     return own.name if datasets.on_disk(own.name) or not alike else embedded.name
 
 

@@ -31,12 +31,20 @@ _figure = st.components.v2.component(
 
 
 def figure(key: RunKey, index: int) -> str | None:
-    """Show the figure for a test image; return the set of visible quadrants, or None if the condition has no pixels."""
+    """Show the figure for a test image; return the set of visible quadrants, or None if the condition has no pixels.
+
+    The figure is left out if the browser cannot run the networks: a ladder's values are computed on the server.
+    """
     config, given = runs.config(key), flow.given(key, index)
     model, ladder = _described(config), config.hierarchical
     state = _checked({part: url_state.kept(*how) for part, how in _KEPT.items()}, config)
     visible = state["visible"] or given.visible
     shown = None if visible is None else tuple(visible)
+    if not ladder and not live_decoder.fits_in_the_browser(config):
+        st.info(
+            "The networks of this run are too large for the browser, so the figure is left out.", icon=":material/info:"
+        )
+        return None if visible is None else name_of(visible)
     _figure(
         key=FIGURE,
         data={

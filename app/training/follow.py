@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.cached import histories
 from app.cached import runs as library
-from app.cached.figures import Stage
+from app.cached.stage_figures import Stage
 from app.charts import growing_charts
 from app.display import elements, url_state
 from app.text.plain_text import Markdown, code, plain

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from app.cached import histories, runs
-from app.cached.figures import Animation, Stage, Strip
 from app.cached.runs import RunKey
+from app.cached.stage_figures import Animation, Stage, Strip
 from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import switch

@@ -198,7 +198,7 @@ def digit_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str)
         shown.append(recipes.one_z(runs.model(key), there.epsilon, [label], 1).images[0, 0])
         words = f"{words}, and its reconstruction from this z"
     with st.container(width="content"):
-        elements.thumbnail(grid.grid(np.array([shown]), scale=3), words)
+        elements.thumbnail(grid.grid(np.array([shown]), scale=3, drawn=runs.description(key).drawn), words)
         elements.caption(plain(words))
 
 

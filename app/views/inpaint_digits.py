@@ -1,5 +1,6 @@
 """Completions of test digits or of a drawing: a classifier's readings, walks through z, and the run's scores."""
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.cached.runs import RunKey
 from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
-from app.live import drawing_pad, quadrant_controls
+from app.live import drawing_pad, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.text import findings
 from app.text.plain_text import Markdown, plain
@@ -24,6 +25,7 @@ from cvae_core.evaluation.results import stored_cells
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Sheet, Shown
 
+DIGITS, DRAWING, PICTURE = "Test digits", "My drawing", "My picture"  # what can be completed
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS = 3, 12
 SPREAD = f"Spread: twice the pixels' standard deviation over {recipes.MANY} samples."
@@ -79,6 +81,46 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
             drawing_read(key, ink, opened.visible, seed)
         given = {"ink": ink, "visible": opened.visible, "seed": seed}
         walk("Walk through z with this drawing", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
+
+
+def subjects(key: RunKey) -> Sequence[str]:
+    """Return what a run can complete: test images, a picture of the visitor's, and a drawing if its images are drawings."""
+    return DIGITS, *((DRAWING,) if drawing_pad.offered(key) else ()), PICTURE
+
+
+def completed(subject: str, key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
+    """Show completions of one of the `subjects`; `place`, in the sidebar, gets a control of the quadrants of an image."""
+    if subject == DRAWING:
+        drawing_completed(key, opened, shown_as, seed)
+    elif subject == PICTURE:
+        picture_completed(key, opened, shown_as, seed, place)
+    else:
+        digits_completed(key, opened, shown_as, seed, place)
+
+
+def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
+    """Let the visitor upload a picture, and show completions; `place`, in the sidebar, gets a control of its quadrants."""
+    words, values = described(opened.visible), picture_upload.uploaded(key)
+    if values is None:
+        elements.caption(f"Upload a picture. The model sees its {plain(words)} and completes the rest.")
+        return
+    content = values.tobytes()
+    with place:
+        elements.caption("Click a quadrant to show or hide it:")
+        drawing_pad.quadrant_buttons(values, zlib.crc32(content), opened, "Your picture")
+    run_pictures.show(
+        key,
+        recipes.drawing,
+        {"ink": content, "visible": opened.visible, "count": ANSWERS, "seed": seed, "pixels": shown_as},
+        f"a picture with the {words} visible, seed {seed}. {SPREAD}",
+        "picture",
+        "Your picture, its completions and their spread",
+        columns=("picture", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
+    )
+    if presenter.is_on():
+        return
+    given = {"ink": content, "visible": opened.visible, "seed": seed}
+    walk("Walk through z with this picture", lambda: walks(key, recipes.drawing_walks, "a picture", given))
 
 
 def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:

@@ -38,9 +38,15 @@ FRESH = 0.1  # share of the variance that is resampled around a chosen z
 
 
 def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
-    """Decode one base noise under each label, with `columns` images in a row. A VAE ignores the labels."""
+    """Decode one base noise under each label, with `columns` images in a row. A VAE ignores the labels.
+
+    Unused cells of the last row stay blank.
+    """
     drawn = decoded(model, _labels(model, labels), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1))
-    return Sheet(drawn.reshape(-1, columns, drawn.shape[-1]))
+    images = drawn.reshape(-1, drawn.shape[-1])
+    columns = min(columns, len(images))
+    shown, under = (each.reshape(-1, columns, images.shape[-1]) for each in _whole_rows(images, columns))
+    return Sheet(shown, under if BLANK in under else None)
 
 
 def around(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int, seed: int) -> Sheet:
@@ -116,13 +122,8 @@ def reconstructions(model: ConditionalVAE, test: Split, indices: Sequence[int], 
     """Show test images, `columns` in a row, with each reconstruction below its image. Unused cells stay blank."""
     x, c = held_out(model.config, test, torch.tensor(indices))
     pairs = np.stack([as_bytes(x), reconstructed(model, x, c)], axis=1)  # (N, 2, values)
-    rows = -(-len(pairs) // columns)
-    places = np.zeros((rows * columns, *pairs.shape[1:]), np.uint8)
-    places[: len(pairs)] = pairs
-    under = np.full_like(places, BLANK)
-    under[: len(pairs)] = PLAIN
-    shown = (each.reshape(rows, columns, 2, -1).transpose(0, 2, 1, 3) for each in (places, under))
-    return Sheet(*(each.reshape(2 * rows, columns, -1) for each in shown))
+    parts = (each.reshape(-1, columns, 2, x.shape[-1]).transpose(0, 2, 1, 3) for each in _whole_rows(pairs, columns))
+    return Sheet(*(each.reshape(-1, columns, x.shape[-1]) for each in parts))
 
 
 def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visible: str | None = None) -> Sheet:
@@ -155,6 +156,12 @@ def encoded(model: ConditionalVAE, ink: bytes, label: int) -> Latents:
     visible = masks.flags("1") if model.config.any_set else None
     x = from_bytes(ink, model.config.shape)
     return inferred(model, x, condition(model.config, x, torch.tensor([label]), visible))
+
+
+def _whole_rows(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Append blank images to images (N, …, values) until the last row is full; return them with their backgrounds."""
+    unused = [(0, -len(images) % columns), *[(0, 0)] * (images.ndim - 1)]
+    return np.pad(images, unused), np.pad(np.full_like(images, PLAIN), unused, constant_values=BLANK)
 
 
 def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:

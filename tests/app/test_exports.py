@@ -16,7 +16,8 @@ from streamlit import runtime
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
-from app.cached import figures, runs
+from app.cached import runs
+from app.cached.stage_figures import Animation, Strip
 from app.display import elements
 from cvae_core.pictures import grid
 from cvae_core.runs.run import run_at
@@ -95,7 +96,7 @@ def test_the_csvs_of_pages_are_for_spreadsheets(
     ],
 )
 def test_the_stages_of_every_pretrained_run_are_an_animation_for_slides(name: str) -> None:
-    animation = figures.Animation(runs.run_keys()[name])
+    animation = Animation(runs.run_keys()[name])
     content = animation.gif(animation.scale)
     with Image.open(io.BytesIO(content)) as read:
         assert read.width >= grid.SLIDE_WIDTH
@@ -112,7 +113,7 @@ def test_the_help_of_a_download_says_that_it_shows_images_of_ones_own(
     for config, about in ((tiny("label", data=data, dataset="mine"), data), (tiny("label"), None)):
         key = runs.any_key(untrained(config, data=about).name)
         assert key
-        elements.png_button(figures.Strip(key, "samples"), "strip", 1)
-        elements.gif_button(figures.Animation(key), "stages")
+        elements.png_button(Strip(key, "samples"), "strip", 1)
+        elements.gif_button(Animation(key), "stages")
     said = " It shows images of the data set `mine`."
     assert [help.endswith(said) for help in helps] == [True, True, False, False]

@@ -48,7 +48,7 @@ from cvae_core.evaluation.results import CURVE, Interim, Scored, store, stored_c
 from cvae_core.evaluation.sample_quality import Finding, store_judgement
 from cvae_core.jobs import housekeeping
 from cvae_core.models.conditional_vae import ConditionalVAE
-from cvae_core.pictures import recipes
+from cvae_core.pictures import completions, recipes
 from cvae_core.runs.run import Run, find
 from tests.app.conftest import ROOT, Visit, go_on
 
@@ -599,7 +599,7 @@ class TestInpaint:
             drawn.append(epsilon.shape[:2])
             return decoded(model, c, epsilon)
 
-        monkeypatch.setattr(recipes, "decoded", noted)
+        monkeypatch.setattr(completions, "decoded", noted)
         assert visit("inpaint", digits="3", seed="4711").get("plotly_chart")
         assert drawn.count((recipes.MANY, 3)) == 1
 
@@ -960,8 +960,9 @@ class TestLatent:
             return [part.proto.bytes for part in parts if part.proto.component_name == "cvae_thumbnail"]
 
         (packed,) = sent("digits-label")
-        name, _, png = packed.partition(b"\n")
-        assert name == b"digits"
+        header, _, png = packed.partition(b"\n")
+        labels = datasets.load("digits").test.labels.tolist()
+        assert json.loads(header) == {"images": "digits", "names": list("0123456789"), "labels": labels}
         images = datasets.load("digits").test.images[:360].numpy()
         places = np.asarray(Image.open(io.BytesIO(png)).convert("L")).reshape(6, 28, 64, 28).swapaxes(1, 2)
         paper_to_ink = 255 - (places.reshape(-1, 784)[:360].astype(float) - 29) / (255 - 29) * 255
@@ -970,7 +971,9 @@ class TestLatent:
 
     @pytest.mark.mnist
     def test_thumbnails_of_5000_digits_are_half_a_megabyte(self) -> None:
-        assert len(map_thumbnails.sprite(datasets.load("mnist").test.images[:5000].numpy())) < 600_000
+        assert (
+            len(map_thumbnails.sprite(datasets.load("mnist").test.images[:5000].numpy(), BUILT_IN["mnist"])) < 600_000
+        )
 
     def test_a_run_without_a_map_says_so(self, visit: Visit, without_mnist: None, own_runs: Path) -> None:
         (own_runs / "digits-label" / "embedding-tsne.npz").unlink()

@@ -226,7 +226,7 @@ def test_the_digit_under_the_pointer_stands_beside_it(visit: Open) -> None:
     test = datasets.load("digits").test
     ink = 255 - (255 - 22) * (test.images[shown].numpy() / 255)  # from white paper to dark ink
     np.testing.assert_allclose(red, ink, atol=9)  # sixteen shades
-    assert thumbnail.inner_text() == f"a {test.labels[shown]}"
+    assert thumbnail.inner_text() == str(int(test.labels[shown]))
     box, map_box = thumbnail.bounding_box(), page.locator(".js-plotly-plot").first.bounding_box()
     assert box is not None
     assert map_box is not None

@@ -16,7 +16,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.cached import figures, histories, maps, runs, scores
-from app.cached.figures import Animation, Figure, Stage, Strip, Walk
+from app.cached.figures import Figure, Walk
+from app.cached.stage_figures import Animation, Stage, Strip
 from app.charts import map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets

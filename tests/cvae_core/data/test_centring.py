@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cvae_core.config.descriptions import SIDES
 from cvae_core.data.centring import framed
 
 
@@ -39,3 +40,14 @@ def test_the_centre_of_mass_comes_to_the_middle() -> None:
 def test_nothing_drawn_stays_nothing() -> None:
     empty = np.zeros((28, 28), np.uint8)
     assert (framed(empty) == 0).all()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_images_of_any_side_are_framed_alike(side: int) -> None:
+    picture = np.zeros((side, side), np.uint8)
+    picture[: side // 4, 1 : side // 8 + 2] = 255
+    shown = framed(picture)
+    assert (shown.shape, shown.dtype) == ((side, side), np.uint8)
+    assert max(extent(shown)) == round(5 / 7 * side)
+    rows, columns = np.nonzero(shown)
+    assert (rows.mean(), columns.mean()) == pytest.approx((side / 2 - 0.5,) * 2, abs=1)

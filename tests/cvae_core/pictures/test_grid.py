@@ -7,11 +7,27 @@ import pytest
 import torch
 from PIL import Image
 
+from cvae_core.config.descriptions import Shape
 from cvae_core.data import noise
 from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import PROPER_SETS, flags, visible_values
 from cvae_core.pictures import grid as figures
-from cvae_core.pictures.grid import BORDER, INK, MARGIN, PAGE, PAPERS, UNKNOWN, VISIBLE, gif, grid, png
+from cvae_core.pictures.grid import (
+    BLANK,
+    BORDER,
+    CHECKS,
+    EDGE,
+    INK,
+    MARGIN,
+    PAGE,
+    PAPERS,
+    UNKNOWN,
+    VISIBLE,
+    class_labels,
+    gif,
+    grid,
+    png,
+)  # fmt: skip
 
 
 def images(rows: int = 2, columns: int = 3, seed: int = 1) -> np.ndarray:
@@ -186,3 +202,76 @@ def test_pictures_of_different_heights_make_one_gif_with_empty_strips_below_the_
 def test_a_gif_of_one_frame_is_a_picture_that_rests() -> None:
     with Image.open(io.BytesIO(gif([grid(images())]))) as read:
         assert getattr(read, "n_frames", 1) == 1
+
+
+def coloured(rows: int = 1, columns: int = 1, side: int = 16, channels: int = 3) -> np.ndarray:
+    return as_bytes(noise.uniform((rows, columns, channels * side**2), 2, "colours"))
+
+
+@pytest.mark.parametrize(("channels", "scale"), [(3, 1), (3, 3), (1, 2)])
+def test_colour_images_and_photographs_are_drawn_as_they_are_channel_by_channel(channels: int, scale: int) -> None:
+    given = coloured(2, 3, channels=channels)
+    picture = np.asarray(grid(given, scale=scale, drawn=False))
+    line, size = max(1, scale // 3), 16 * scale
+    for row in range(2):
+        for column in range(3):
+            top, left = (MARGIN + line + index * (size + line) for index in (row, column))
+            shown = picture[top : top + size, left : left + size]
+            expected = given[row, column].reshape(channels, 16, 16).transpose(1, 2, 0)
+            assert (shown[::scale, ::scale] == expected).all()
+            assert (shown[scale - 1 :: scale, scale - 1 :: scale] == expected).all()
+
+
+def test_colour_has_an_edge_around_what_was_given_and_checks_in_place_of_what_was_hidden() -> None:
+    given, shape = coloured(1, 2), Shape(3, 16)
+    papers = np.stack([figures.papers(flags("1"), shape, hidden=UNKNOWN), figures.papers(flags("1"), shape)])[None]
+    scale = 3
+    pixels = np.asarray(grid(given, papers=papers, scale=scale))[MARGIN + 1 :, MARGIN + 1 :]
+    first, second = (pixels[: 16 * scale, left : left + 16 * scale] for left in (0, 16 * scale + 1))
+    for shown in (first, second):
+        edge = (shown == EDGE).all(-1)
+        quadrant = edge[8 * scale :, : 8 * scale]  # the lower left one
+        assert quadrant[0].all() and quadrant[-1].all() and quadrant[:, 0].all() and quadrant[:, -1].all()
+        assert not quadrant[1:-1, 1:-1].any()
+        assert edge.sum() == quadrant.sum()
+    expected = given[0].reshape(2, 3, 16, 16).transpose(0, 2, 3, 1)
+    assert (second[: 8 * scale : scale, ::scale] == expected[1, :8]).all()
+    hidden = first[: 8 * scale].reshape(-1, 3)
+    assert {tuple(colour) for colour in hidden.tolist()} == {tuple(colour) for colour in CHECKS.tolist()}
+
+
+def test_unused_cells_are_white_in_every_kind_of_picture() -> None:
+    for values in (784, 3 * 256):
+        blank = np.full((1, 1, values), BLANK, np.uint8)
+        picture = np.asarray(grid(np.zeros((1, 1, values), np.uint8), papers=blank, scale=1))
+        assert (picture[MARGIN + 2 : -MARGIN - 2, MARGIN + 2 : -MARGIN - 2] == 255).all()
+
+
+def test_a_gif_of_colour_images_keeps_more_colours_than_one_of_drawings() -> None:
+    frames = [grid(coloured(8, 12), scale=2) for _ in range(2)]
+    colours = Image.open(io.BytesIO(gif(frames))).convert("RGB").getcolors(1000)
+    assert colours is not None
+    assert len(colours) > 64
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("T-shirt/top", "T-shirt/top"), ("Käse", "Kase"), ("Straße", "Strasse"), ("a\u0301", "a"), ("naïve?", "naive?"),
+        ("コート", "class 0"), ("cat 🐈", "class 0"), ("Жук", "class 0"),
+    ],
+)  # fmt: skip
+def test_names_of_classes_have_no_character_that_the_font_lacks(name: str, shown: str) -> None:
+    (label,) = class_labels((name,), (0,))
+    assert figures._spelled(label) == shown
+
+
+def test_long_names_are_cut_so_that_rows_and_columns_stay_legible() -> None:
+    name = "a class whose name is much longer than its pictures are wide" * 2
+    rows = grid(images(2, 2), scale=2, rows=[name, "b"])
+    assert rows.width < 400
+    columns = grid(images(1, 2), scale=2, columns=[name[:100], "b"])
+    assert columns.width == grid(images(1, 2), scale=2).width
+    top = np.array(columns)[MARGIN : MARGIN + figures.FONT_SIZE] != PAGE
+    assert top[:, : MARGIN + 58].any()
+    assert not np.array(columns)[:, -MARGIN:].min() < 255

@@ -7,18 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from cvae_core.config.descriptions import LikelihoodName
+from cvae_core.config.presets import configure
 from cvae_core.data import noise
+from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import labelled
-from cvae_core.data.datasets import DataSet
+from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
+from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures import recipes
-from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE
+from cvae_core.pictures.grid import BLANK, PLAIN, UNKNOWN, VISIBLE
 from cvae_core.pictures.recipes import Sheet
 from cvae_core.runs.run import default_root, find
+from tests import own_data
 
 EPSILON = tuple(np.linspace(-1, 1, 16))
 
@@ -237,3 +242,55 @@ def test_what_a_recipe_takes_is_listed(parameter: str, listed: Collection[Callab
     signatures = {f: inspect.signature(f) for f in vars(recipes).values() if inspect.isfunction(f)}
     made = {f for f, signature in signatures.items() if signature.return_annotation is Sheet and f.__name__[0] != "_"}
     assert set(listed) == {f for f in made if parameter in signatures[f].parameters}
+
+
+def of_own_data(likelihood: LikelihoodName, channels: int, visible: str) -> tuple[ConditionalVAE, Split]:
+    """Return an untrained quadrant model for small images of one's own, and some of them."""
+    data = own_data.description(channels=channels, drawn=False)
+    config = configure("quadrant", data=data, width=8, latent=2, visible=visible, likelihood=likelihood)
+    model = build(config)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3, generator=generator)
+    images, labels = own_data.sealed(data).splits["test"]
+    return model, Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+
+
+@pytest.mark.parametrize("visible", ["1", "any"])
+@pytest.mark.parametrize(
+    ("likelihood", "channels"), [("continuous-bernoulli", 1), ("discretised-logistic", 3), ("continuous-bernoulli", 3)]
+)
+def test_samples_of_pixels_are_those_of_the_likelihood_and_given_pixels_stay(
+    likelihood: LikelihoodName, channels: int, visible: str
+) -> None:
+    model, test = of_own_data(likelihood, channels, visible)
+    shown = "1" if visible == "1" else "top-left"
+    means = recipes.completions(model, test, (0, 4), shown, 2, 3).images
+    sampled = recipes.completions(model, test, (0, 4), shown, 2, 3, "ink").images
+    given = visible_values(flags(shown), model.config.shape).numpy()
+    assert (sampled[:, :, given] == means[:, :, given]).all()
+    assert (sampled[[0, 1, -1]] == means[[0, 1, -1]]).all()  # input, truth and spread
+    x, c = held_out(model.config, test, torch.tensor((0, 4)), flags(shown))
+    uniform = (torch.from_numpy(recipes.thresholds(model.config.shape, 4, 3)) + 0.5) / 255
+    epsilon = noise.normal((2, 2, model.latent), 3, "completions")
+    with torch.inference_mode():
+        likely = model.likelihood(model.draw(c, epsilon), c)
+        expected = likely.paste(likely.sample(uniform[2:, None][..., likely.pixels]), x)
+    assert (sampled[4:6] == as_bytes(expected)).all()
+    assert (sampled[2:6][..., ~given] != means[2:6][..., ~given]).mean() > 0.5
+
+
+def test_unused_cells_of_colour_pictures_are_blank() -> None:
+    model, test = of_own_data("discretised-logistic", 3, "1")
+    labelled_model = build(configure("label", data=own_data.description(channels=3), width=8, latent=2))
+    for sheet, unused in (
+        (recipes.one_z(labelled_model, (0.0, 1.0), range(3), 2), [[0, 0], [0, 1]]),
+        (recipes.one_z(labelled_model, (0.0, 1.0), range(2), 5), None),
+        (recipes.reconstructions(model, test, (0, 1, 2), 2), [[0, 0], [0, 0], [0, 1], [0, 1]]),
+        (recipes.point(model, test, 3, (1, 2, 4, 5)), [[0, 0, 1, 1], [0] * 4, [0] * 4, [0] * 4]),
+    ):
+        if unused is None or sheet.papers is None:
+            assert (sheet.images.shape[:2], sheet.papers, unused) == ((1, 2), None, None)
+            continue
+        assert ((sheet.papers == BLANK).all(-1) == np.array(unused, bool)).all()

@@ -5,14 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from cvae_core.config.descriptions import Description
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import configure
+from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import flags
 from cvae_core.pictures import grid as figures
 from cvae_core.pictures import stages as replay
 from cvae_core.pictures.grid import PLAIN, UNKNOWN, VISIBLE
 from cvae_core.runs.run import Run, default_root, find
+from tests import own_data
 
 
 @pytest.fixture
@@ -115,3 +121,38 @@ def test_an_epoch_is_said_in_four_characters() -> None:
     assert [replay.said(epoch) for epoch in (0, 0.06122449, 0.25, 1.5, 9, 10, 12.6, 150)] == [
         "0", "0.061", "0.25", "1.5", "9", "10", "13", "150"
     ]  # fmt: skip
+
+
+def of_own_data(data: Description, test_indices: list[int]) -> tuple[replay.Stages, Config, Split]:
+    """Return two stages of a label run, its configuration, and test images whose labels go round."""
+    images, labels = own_data.sealed(data).splits["test"]
+    rows = len(test_indices)
+    stages = {
+        "epoch": np.array([0.0, 1.0]),
+        "samples": np.zeros((2, rows, 8, data.shape.values), np.uint8),
+        "reconstructions": np.zeros((2, rows, data.shape.values), np.uint8),
+        "test_indices": np.array(test_indices),
+    }
+    split = Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+    return stages, configure("label", data=data, width=8, latent=2), split
+
+
+def test_rows_of_a_strip_have_the_names_of_their_classes(tables: list[dict[str, Any]]) -> None:
+    data = own_data.description(channels=3, drawn=False)
+    stages, config, test = of_own_data(data, [0, 1, 2, 3, 4])
+    for here in (None, test):
+        replay.strip(stages, config, "mine", 1, here, "reconstructions", data=data)
+    assert tables[0]["rows"] == ["Öl", "a/b", "zwei Wörter", "", ""]
+    assert tables[1]["rows"] == ["Öl", "a/b", "zwei Wörter", "Öl", "a/b"]
+    assert tables[1]["columns"] == ["truth", "0", "1"]
+    replay.strip(stages, config, "mine", 1, test, "reconstructions", [4, 1], data)
+    assert tables[2]["rows"] == ["a/b", "a/b"]
+
+
+def test_photographs_are_no_ink_in_pictures_of_stages(tables: list[dict[str, Any]]) -> None:
+    for drawn in (True, False):
+        data = own_data.description(drawn=drawn)
+        stages, config, test = of_own_data(data, [0, 1, 2])
+        replay.frames(stages, config, "mine", 1, test, data)
+        replay.strip(stages, config, "mine", 1, test, data=data)
+    assert [table["drawn"] for table in tables] == [True] * 3 + [False] * 3
