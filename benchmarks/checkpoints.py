@@ -6,11 +6,8 @@ checkpoints/README.md is written from the cards and results of the runs.
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from cvae_core.cli import main as cli
 from cvae_core.config.command import train_command
@@ -40,9 +37,9 @@ RUNS = {
     "label-2d": "label --latent 2 --width 256",
     "baseline-any": "baseline --visible any",
     "quadrant-any": "quadrant --visible any --epochs 60",
-    # Small networks, and few stages (`SPARSE`): the two runs have less than 3 MB. `benchmarks.letters` makes the data sets.
+    # Small networks: the two runs have less than 2 MB. `benchmarks.letters` makes their data set.
     "letters-label": "label --dataset letters --width 64",
-    "letters-colour-label": "label --dataset letters-colour --width 64 --epochs 800 --learning-rate 0.006",
+    "letters-label-discretised-logistic": "label --dataset letters --width 64 --likelihood discretised-logistic",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
     "quadrant-2-ladder": "quadrant --visible 2 --preset ladder --epochs 30",
     "quadrant-3-ladder": "quadrant --visible 3 --preset ladder --epochs 20",
@@ -71,10 +68,6 @@ SCORED = {
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of β: no map, no row in docs/results.md
-SPARSE = {
-    "letters-label": (0, 0.25, 1, 4, 16),
-    "letters-colour-label": (0, 1, 8),
-}  # epochs of the stages beside the last one
 CURVES = ("quadrant-1", "label", "label-2d")  # with estimates for a growing number of draws
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
 FIRST = 1000  # test images, if scoring all would take too long
@@ -126,8 +119,6 @@ def make(name: str, root: Path) -> None:
     tasks = missing(name, run)
     if run.has_weights():
         run.write_card(replace(run.card(), read_only=False))
-        if name in SPARSE:
-            thin(run, SPARSE[name])
         for task in tasks:
             command([*task, *place])
         if name in SCORED:
@@ -137,15 +128,6 @@ def make(name: str, root: Path) -> None:
     elif tasks:
         print(f"{name} has no weights: delete its folder to train it again and compute all its scores")
     run.write_card(replace(with_verdict(run.card()), read_only=True))
-
-
-def thin(run: Run, epochs: Sequence[float]) -> None:
-    """Keep the last stage of a run and those of some epochs, each the nearest one; the others are deleted."""
-    stages = run.stages()
-    moments = stages["epoch"]
-    kept = sorted({int(np.abs(moments - epoch).argmin()) for epoch in (*epochs, moments[-1])})
-    run.write_stages(**{name: values if name == "test_indices" else values[kept] for name, values in stages.items()})
-    run.write_card(replace(run.card(), parts={}))  # stores the new digest
 
 
 def with_verdict(card: Card) -> Card:

@@ -1,7 +1,7 @@
-"""Make the shipped data sets of letters: `python -m benchmarks.letters FONTS …`, with fonts whose licences allow it.
+"""Make the shipped data set of letters: `python -m benchmarks.letters FONTS …`, with fonts whose licences allow it.
 
-The shipped sets were drawn with DejaVu Sans, Sans Mono and Serif (Debian: fonts-dejavu, the files DejaVuS*.ttf) and with
-Inter (fonts-inter-variable). The sets are stored in cvae_core/data/sets/. The same versions of the fonts and of FreeType give
+The shipped set was drawn with DejaVu Sans, Sans Mono and Serif (Debian: fonts-dejavu, the files DejaVuS*.ttf) and with
+Inter (fonts-inter-variable). It is stored in cvae_core/data/sets/. The same versions of the fonts and of FreeType give
 the same images. NOTICE names the fonts.
 """
 
@@ -16,22 +16,18 @@ from pathlib import Path
 from cvae_core.cli.make import Glyphs
 from cvae_core.data import catalogue
 
-SETS = {  # number of images: both sets together have less than 2 MB
-    "letters": Glyphs(name="letters", images=26 * 150),
-    "letters-colour": Glyphs(name="letters-colour", images=26 * 80, colour=True),
-}
+LETTERS = Glyphs(name="letters", images=26 * 150)  # less than 1 MB
 
 
 def main(places: Sequence[str]) -> None:
-    """Replace the shipped sets."""
+    """Replace the shipped set."""
     if not places:
         sys.exit(__doc__)
-    for name, usual in SETS.items():
-        shutil.rmtree(catalogue.SHIPPED / name, ignore_errors=True)
-        with tempfile.TemporaryDirectory() as empty:
-            os.environ["CVAE_DATA"] = empty
-            replace(usual, fonts=tuple(map(Path, places)))()
-            shutil.move(catalogue.added_folder() / name, catalogue.SHIPPED / name)
+    shutil.rmtree(catalogue.SHIPPED / LETTERS.name, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["CVAE_DATA"] = empty
+        replace(LETTERS, fonts=tuple(map(Path, places)))()
+        shutil.move(catalogue.added_folder() / LETTERS.name, catalogue.SHIPPED / LETTERS.name)
 
 
 if __name__ == "__main__":
