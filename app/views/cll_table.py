@@ -1,4 +1,4 @@
-"""All figures of the table, their exports, estimates by number of draws, and judged digits."""
+"""All figures of the table, their exports, estimates by number of draws, and judged images."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -158,15 +158,15 @@ def settling() -> None:
 
 
 def judged() -> None:
-    """Show how an independent classifier reads generated digits."""
-    elements.heading("Does a classifier recognise the generated digits?")
+    """Show how an independent classifier reads generated images."""
+    elements.heading("Does a classifier recognise the generated images?")
     found = scores.judgements()
     if not found:
-        st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
+        st.info("No run's images are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
         return
     elements.explained(
-        "A small classifier, trained on real digits only, reads the digits that models generate. The column *real or chance* "
-        "gives the value for real digits, or by chance."
+        "A small classifier, trained on real images only, reads the images that models generate. The column *real or chance* "
+        "gives the value for real images, or by chance."
     )
     rows = [
         {
@@ -186,7 +186,7 @@ def judged() -> None:
         hide_index=True,
         height="content",
         placeholder="–",
-        alt="How a classifier reads generated digits",
+        alt="How a classifier reads generated images",
         column_config={
             "value": share,
             "real or chance": share,

@@ -9,8 +9,9 @@ from app.display import elements, url_state
 from app.display.url_forms import number
 from app.text import findings, glossary
 from app.views import code_snippets
-from app.widgets import controls, run_pickers, run_pictures
+from app.widgets import controls, labels, run_pickers, run_pictures
 from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.config.flavours import Config
 from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import cross_entropy
@@ -19,8 +20,7 @@ from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import validate
 
-VALUES = BUILT_IN["mnist"].shape.values
-BETAS = (0.1, 0.4, 1, 4, VALUES)  # of the runs that the first answer compares
+BETAS = (0.1, 0.4, 1, 4)  # of the runs that the first answer compares, beside one for each value of an image
 COLUMNS, SEED = 7, 0
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
@@ -45,21 +45,23 @@ def preview() -> None:
 
 def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
+    family = runs.by_beta()
+    data = runs.description(next(iter(family.values()))) if family else BUILT_IN[Config.dataset]
+    values = data.shape.values
     elements.heading("Sum or mean over the pixels? And what is β?")
     elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
-        f"log-likelihood is averaged over {VALUES} pixels but the rate is summed, the rate has {VALUES} times its weight: "
-        "all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion falls by at "
-        "least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be no bound."
+        f"log-likelihood is averaged over {values:,d} values but the rate is summed, the rate has {values:,d} times its "
+        "weight: all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion "
+        "falls by at least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be "
+        "no bound."
     )
-    family = runs.by_beta()
     if not family:
         st.info("No label run is finished yet. Train one with: `python -m cvae_core train label`")
         return
     if len(family) == 1:
-        lines = [
-            f"python -m cvae_core train label --width 128 --epochs 20 --beta {b} --run label-beta-{b}" for b in BETAS
-        ]
+        train = f"python -m cvae_core train label --dataset {data.name} --width 128 --epochs 20"
+        lines = [f"{train} --beta {b} --run {data.name}-label-beta-{b}" for b in (*BETAS, values)]
         st.info("The curve needs runs that differ in β alone. Train some with:")
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
@@ -87,20 +89,22 @@ def sum_or_mean() -> None:
         "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
         "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
         "prior draws. A large β usually blurs both; at collapse, all samples of a label are usually alike.",
-        r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
-        r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
+        rf"\frac{{1}}{{{values:d}}} \sum_{{i=1}}^{{{values:d}}} \log p(x_i \mid z, c) - \mathrm{{KL}} = "
+        rf"\frac{{1}}{{{values:d}}} \Big( \sum_{{i=1}}^{{{values:d}}} \log p(x_i \mid z, c) - {values:d} \, "
+        r"\mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],
     )
 
 
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples and reconstructions of a run."""
-    labels = {"labels": runs.labels(key)[::3], "columns": COLUMNS, "seed": SEED}
+    every = labels.of_run(key)
+    settings = {"labels": every[:: max(1, len(every) // 3)], "columns": COLUMNS, "seed": SEED}
     elements.explained("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,
         recipes.samples,
-        labels,
+        settings,
         f"samples, beta {beta:g}, seed {SEED}",
         "samples",
         f"Samples of the run whose β is {beta:g}",
@@ -108,15 +112,15 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     if why := runs.lacks_images(key):
         elements.caption(f"Reconstructions need the images. {why}")
         return
-    elements.explained("**Test digits** above their reconstructions")
+    elements.explained("**Test images** above their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     run_pictures.show(
         key,
         recipes.reconstructions,
         settings,
-        f"test digits above their reconstructions, beta {beta:g}",
+        f"test images above their reconstructions, beta {beta:g}",
         "reconstructions",
-        f"Test digits and their reconstructions by the run whose β is {beta:g}",
+        f"Test images and their reconstructions by the run whose β is {beta:g}",
     )
 
 
@@ -172,9 +176,9 @@ def not_zero() -> None:
     """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
     elements.heading("Why is the best possible figure not zero?")
     elements.explained(
-        "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
-        "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
-        "Summed over the pixels, this entropy is the floor: no model scores lower."
+        "Because the pixels are grey and the likelihood is Bernoulli. If a model predicts the probability $p$ of ink for a "
+        "pixel of intensity $x$, the cost is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: "
+        "0 only for pure black or white. Summed over the pixels, this entropy is the floor: no model scores lower."
     )
     key_of_grey = url_state.bound("grey", number(0, 1), 0.3)
     grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, step=0.05, key=key_of_grey))

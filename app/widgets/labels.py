@@ -15,6 +15,7 @@ from cvae_core.config.descriptions import Description
 LABEL = "digit"  # key of the label in sessions and addresses
 DEFAULT = 3
 EVERY, ALL, FORMERLY = -1, "all", "all ten"  # the option of all labels, its name, and its name in older addresses
+HIGHLIGHTED, NONE = "highlighted", "none"
 MOST_BUTTONS = 12  # of more classes, one is chosen from a list, which can be searched
 MOST_ROWS = 20  # of a picture with a row for each label
 
@@ -27,6 +28,12 @@ def label(description: Description, key: str = LABEL, default: int = DEFAULT, ti
 def label_or_all(description: Description, key: str = LABEL, default: int = DEFAULT) -> int | None:
     """Let the visitor choose a label, or all labels: None."""
     chosen = _chosen(description, key, default, "Label", {EVERY: ALL})
+    return None if chosen == EVERY else chosen
+
+
+def label_or_none(description: Description) -> int | None:
+    """Let the visitor choose a label to highlight, by default none: None."""
+    chosen = _chosen(description, HIGHLIGHTED, EVERY, "Highlighted class", {EVERY: NONE})
     return None if chosen == EVERY else chosen
 
 
@@ -52,7 +59,7 @@ def of_run(key: RunKey) -> tuple[int, ...]:
 
 
 def _chosen(description: Description, key: str, default: int, title: Markdown, more: Mapping[int, str]) -> int:
-    names = dict(enumerate(description.classes)) | more
+    names = {**dict(enumerate(description.classes)), **more}
     first, known = min(default, len(description.classes) - 1), one_of(names)
 
     def read(texts: Sequence[str]) -> int | None:
