@@ -13,7 +13,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.text.plain_text import Markdown, code, plain
-from cvae_core.config.descriptions import Description
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
 from cvae_core.data import catalogue, datasets
@@ -198,10 +198,17 @@ def other_images(key: RunKey) -> Markdown:
 def lacks_images(key: RunKey) -> Markdown:
     """Return why a run's images are not on this machine and how to get them, or an empty text if they are."""
     name = config(key).dataset
-    if not datasets.on_disk(name):
+    if datasets.on_disk(name):
+        return other_images(key)
+    if name in BUILT_IN:
         command = code(f"python -m cvae_core download {name}")
         return f"The {plain(name)} images are not on this machine: download them with {command}."
-    return other_images(key)
+    data, command = description(key), code(f"python -m cvae_core data add {name} SOURCE")
+    return (
+        f"The data set {plain(name)} is not on this machine ({plain(data.shape)}, {len(data.classes):,} "
+        f"{'class' if len(data.classes) == 1 else 'classes'}): add the same images with {command}, or ask whoever sent the "
+        "run for the data set's folder."
+    )
 
 
 def own_images(key: RunKey) -> str:

@@ -67,6 +67,8 @@ def compare(chosen: Sequence[RunKey]) -> None:
         log = st.toggle("Log axis", key=url_state.bound("log", switch(), False))
         words = "Download these runs' curves"
         elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
+    if len({runs.config(key).likelihood for key in chosen}) > 1 and quantity != "rate":
+        elements.caption("These runs have different likelihoods: their values cannot be compared.")
     shown = {runs.label(name): table for name, table in tables.items()}
     stars = {runs.label(name): epoch for name, epoch in best.items()}
     lines = code_snippets.curves(tables, quantity, log)

@@ -69,7 +69,9 @@ def tell_unscored(runs: Sequence[Run], damaged: Sequence[RunDamaged]) -> None:
 
 
 def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
-    """Let the visitor filter rows by estimator and by scored pixels. Baselines and floors are shown for any estimator."""
+    """Let the visitor filter rows by images, estimator and scored pixels. Any estimator shows baselines and floors."""
+    sets = list(dict.fromkeys(row.images_name for row in rows))
+    images = _filter("Images", sets, "of-images") if len(sets) > 1 else []
     there = {each for row in rows if row.kind != "floor" for each in row.estimators}
     estimators = _filter("Estimators", [name for each, name in ESTIMATORS.items() if each in there], "only")
     columns = _filter("Visible", list(dict.fromkeys(map(table_formats.scored, rows))), "scored")
@@ -79,6 +81,7 @@ def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
         for row in rows
         if (row.estimators[-1] in always or not estimators or ESTIMATORS[row.estimators[-1]] in estimators)
         and (not columns or table_formats.scored(row) in columns)
+        and (not images or row.images_name in images)
     ]
 
 
