@@ -19,11 +19,7 @@ elements.title(
 )
 families = quadrant_controls.quadrant_families()
 if not families:
-    st.info(
-        "No quadrant run fits the images on this machine. Train one with: "
-        "`python -m cvae_core train quadrant --dataset digits`",
-        icon=":material/info:",
-    )
+    inpaint_digits.tell_missing()
     st.stop()
 side, picture = presenter.stage()
 with side:

@@ -28,9 +28,9 @@ def show() -> None:
     glance = _chosen(runs)
     if glance is None:
         st.info(
-            "No sound run of this machine with a Bernoulli likelihood is scored yet. Train a run with `python -m cvae_core train "
-            "label`, then score it with `python -m cvae_core evaluate label`. Figures of imported runs and of other "
-            "likelihoods are under *All figures*.",
+            "No sound run of this machine with a Bernoulli likelihood is scored yet. Train a run with "
+            "`python -m cvae_core train label`, then score it with `python -m cvae_core evaluate label`. Figures of imported "
+            "runs and of other likelihoods are under *All figures*.",
             icon=":material/info:",
         )
     else:

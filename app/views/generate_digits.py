@@ -16,7 +16,7 @@ from app.text import findings
 from app.text import labels as names
 from app.text.plain_text import plain
 from app.widgets import controls, labels, run_pictures
-from cvae_core.data import noise
+from cvae_core.data import datasets, noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import grid, recipes
 
@@ -174,10 +174,11 @@ def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
 
 def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
     """Show a test image, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
-    if why := runs.other_images(key):
+    source = drawing_pad.source_of_digits(key)
+    if why := runs.other_images(key) if datasets.on_disk(source) else runs.lacks_images(key):
         elements.caption(f"A test image cannot be encoded. {why}")
         return
-    test = runs.dataset(drawing_pad.source_of_digits(key)).test
+    test = runs.dataset(source).test
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = controls.whole_number("Test image", 0, len(test) - 1, default=0, key="encode")
 
@@ -207,7 +208,7 @@ def image_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str)
 
 def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to set the sliders to the z of the visitor's drawing; then show all labels in its style."""
-    if not runs.description(key).drawn:
+    if not drawing_pad.offered(key):
         return
 
     def show() -> None:

@@ -56,6 +56,18 @@ def preview() -> None:
     elements.link("inpaint", "Complete images")
 
 
+def tell_missing() -> None:
+    """Say how to train a quadrant run, and which images the runs of this machine need."""
+    st.info(
+        "No quadrant run fits the images on this machine. Train one with: "
+        "`python -m cvae_core train quadrant --dataset digits`",
+        icon=":material/info:",
+    )
+    lacking = {runs.config(key).dataset: key for key in runs.run_keys(has_baseline=True).values()}
+    for key in lacking.values():
+        elements.caption(f"{runs.named(key.name)}: {runs.lacks_images(key)}")
+
+
 @url_state.fragment
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
     """Let the visitor draw an image, and show completions of the drawing."""

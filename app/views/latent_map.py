@@ -117,7 +117,7 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
         if selected:
             latent_points.selected_images(key, seen, selected)
         pad = partial(latent_points.draw, found[MAP], near)
-        if runs.description(key).drawn:
+        if drawing_pad.offered(key):
             elements.folded("Draw an image and find it on the map", pad, "draw", ":material/gesture:")
     return found
 
@@ -149,7 +149,7 @@ def drawing_placed(mapped: Mapped) -> tuple[np.ndarray | None, list[int]]:
     """
     shape = runs.config(mapped.key).shape
     drawn = drawing_pad.ink(shape)
-    if not drawn.any() or not runs.description(mapped.key).drawn:
+    if not drawn.any() or not drawing_pad.offered(mapped.key):
         return None, []
     label = drawing_pad.chosen_label(mapped.key) if "label" in runs.config(mapped.key).given else 0
     ink = framed(drawn.reshape(shape.side, shape.side)).tobytes()

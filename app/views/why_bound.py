@@ -1,5 +1,8 @@
 """Questions about the numbers: sum or mean and β, ELBO or importance sampling, and the floor of grey pixels."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from app.cached import figures, runs
@@ -8,11 +11,14 @@ from app.charts import plotly_charts
 from app.display import elements, url_state
 from app.display.url_forms import number
 from app.text import findings, glossary
+from app.text.plain_text import plain
 from app.views import code_snippets
 from app.widgets import controls, labels, run_pickers, run_pictures
 from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.evaluation import table, table_formats
+from cvae_core.evaluation.table import Entry
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.models.likelihoods import Bernoulli
@@ -22,6 +28,8 @@ from cvae_core.training.validation import validate
 
 BETAS = (0.1, 0.4, 1, 4)  # of the runs that the first answer compares, beside one for each value of an image
 COLUMNS, SEED = 7, 0
+QUOTED = ("importance", "baseline", "floor")  # estimators of the figures beside which a proper density is shown
+SAMPLED_LABELS = 3
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
@@ -189,7 +197,8 @@ def not_zero() -> None:
         f"The cost of a pixel of intensity {grey:g} against the probability of ink, lowest at {grey:g}",
     )
     scored, _ = table.with_readable_results([runs.run_named(name) for name in runs.cards()[0]])
-    floors = table_formats.above_floors(table.entries(scored))
+    rows = table.entries(scored)
+    floors = table_formats.above_floors(rows)
     if floors.empty:
         st.info(
             "No floor is stored yet. Train a run with `python -m cvae_core train label`, then score it: `… evaluate label`"
@@ -202,6 +211,7 @@ def not_zero() -> None:
             "Test images, nats per image: the entropy of the scored pixels, the lowest stored figure, and their difference."
         )
         elements.link("cll", "See the whole table")
+    proper_densities(rows)
     elements.explanation(
         "The score of a grey pixel is the expected score of its binarisation, ink with probability $x$. Even a perfect "
         "prediction costs the entropy, so only differences between models are meaningful. Figures for binarised pixels have "
@@ -209,3 +219,70 @@ def not_zero() -> None:
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
         [cross_entropy, Bernoulli.log_prob],
     )
+
+
+def proper_densities(rows: Sequence[Entry]) -> None:
+    """Say what a proper density changes, if a run has one: its best figures beside those of Bernoulli pixels, and samples."""
+    kinds = [name for name, facts in LIKELIHOOD_FACTS.items() if facts.proper]
+    keys = [key for kind in kinds for key in runs.run_keys(given=("label",), likelihood=kind).values()]
+    best = _best_of_likelihoods(rows)
+    if not keys and not best:
+        return
+    elements.heading("What does a proper density change?")
+    elements.explained(
+        "A *discretised logistic* gives each of the 256 levels of a pixel a probability, and these sum to 1. A *continuous "
+        "Bernoulli* is a density that integrates to 1 over the intensities from 0 to 1. With both, $-\\log p(x \\mid c)$ is "
+        "the code length of the grey image itself, so no floor is known: the best possible figure is the entropy of the "
+        "images, which nobody knows. A density can exceed 1, so its figure can be negative. Likelihoods cannot be compared "
+        "in nats. *Bits per dimension* compare proper ones: without a model, a value of an image costs 8 bits."
+    )
+    if best:
+        formats = {name: "%.2f" if "bits" in name else "%.1f" for row in best for name in row}
+        columns = {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()}
+        texts = dict.fromkeys(("images", "scored"), None)
+        st.dataframe(
+            pd.DataFrame(best), hide_index=True, height="content", placeholder="–",
+            column_config={name: column for name, column in columns.items() if name not in texts},
+        )  # fmt: skip
+        elements.caption("The lowest stored figures on test images, by importance sampling or of a baseline.")
+    for key in keys:
+        apart = runs.alike(key, runs.run_keys(given=("label",), likelihood="bernoulli"))
+        if partner := min(apart, key=lambda other: len(apart[other]), default=None):
+            _sampled_side_by_side(runs.run_keys()[partner], key)
+            break
+
+
+def _best_of_likelihoods(rows: Sequence[Entry]) -> list[dict[str, object]]:
+    """Return the lowest figure of each likelihood, in its unit, for images that a run with a proper density is scored on."""
+    sets = {row.images_name for row in rows if row.bits is not None}
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in rows:
+        if row.images_name not in sets or row.pixels != "grey" or row.estimators[0] not in QUOTED:
+            continue
+        words = LIKELIHOOD_FACTS[row.likelihood].words
+        name = f"{words}, nats" if row.bits is None else f"{words}, bits per dimension"
+        if row.kind == "floor":
+            name = "floor, nats"
+        elif row.kind != "score":
+            continue
+        numbers = found.setdefault((row.images_name, table_formats.scored(row)), {})
+        number = row.nats if row.bits is None else row.bits
+        numbers[name] = min(number, numbers.get(name, number))
+    return [{"images": images, "scored": scored, **numbers} for (images, scored), numbers in found.items()]
+
+
+def _sampled_side_by_side(bernoulli: RunKey, proper: RunKey) -> None:
+    """Show samples of two runs on the same images with the same noise."""
+    settings = {"labels": labels.of_run(proper)[:SAMPLED_LABELS], "columns": COLUMNS, "seed": SEED}
+    for column, key in zip(st.columns(2, gap="large"), (bernoulli, proper), strict=True):
+        with column:
+            words = LIKELIHOOD_FACTS[runs.config(key).likelihood].words
+            elements.explained(f"**{plain(words)}**: {runs.named(key.name)}")
+            run_pictures.show(
+                key,
+                recipes.samples,
+                settings,
+                f"samples, means of {words} pixels, seed {SEED}",
+                "of-likelihood",
+                f"Samples of the run whose pixels are {words}",
+            )
