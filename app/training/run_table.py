@@ -120,7 +120,7 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "data set": card.image_set,
         "preset": config.preset,
         "best epoch": card.best_epoch,
-        "pixels": config.pixels,
+        "pixels": config.pixels if config.channels == 1 else "colour",
         "likelihood": LIKELIHOOD_FACTS[config.likelihood].words,
         "verdict": card.trouble or card.verdict or "",
         "note": card.note,

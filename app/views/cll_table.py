@@ -15,7 +15,7 @@ from app.text import findings
 from app.text.plain_text import Markdown, plain
 from app.views import cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
-from app.widgets import run_pickers
+from app.widgets import judging, run_pickers
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import by_model, table_formats
 from cvae_core.evaluation import table as tables
@@ -163,6 +163,7 @@ def settling() -> None:
 def judged() -> None:
     """Show how an independent classifier reads generated images."""
     elements.heading("Does a classifier recognise the generated images?")
+    judging.offer()
     found = scores.judgements()
     if not found:
         st.info("No run's images are judged yet. Judge a run with: `python -m cvae_core judge RUN`")

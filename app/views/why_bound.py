@@ -30,6 +30,7 @@ BETAS = (0.1, 0.4, 1, 4)  # of the runs that the first answer compares, beside o
 COLUMNS, SEED = 7, 0
 QUOTED = ("importance", "baseline", "floor")  # estimators of the figures beside which a proper density is shown
 SAMPLED_LABELS = 3
+TEXTS = ("images", "scored")  # columns of a table that are no numbers
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
@@ -239,10 +240,10 @@ def proper_densities(rows: Sequence[Entry]) -> None:
     if best:
         formats = {name: "%.2f" if "bits" in name else "%.1f" for row in best for name in row}
         columns = {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()}
-        texts = dict.fromkeys(("images", "scored"), None)
+        order = [*TEXTS, *sorted(columns.keys() - set(TEXTS), key=lambda name: ("bits" in name, name))]
         st.dataframe(
-            pd.DataFrame(best), hide_index=True, height="content", placeholder="–",
-            column_config={name: column for name, column in columns.items() if name not in texts},
+            pd.DataFrame(best)[order], hide_index=True, height="content", placeholder="–",
+            column_config={name: column for name, column in columns.items() if name not in TEXTS},
         )  # fmt: skip
         elements.caption("The lowest stored figures on test images, by importance sampling or of a baseline.")
     for key in keys:
@@ -268,7 +269,7 @@ def _best_of_likelihoods(rows: Sequence[Entry]) -> list[dict[str, object]]:
         numbers = found.setdefault((row.images_name, table_formats.scored(row)), {})
         number = row.nats if row.bits is None else row.bits
         numbers[name] = min(number, numbers.get(name, number))
-    return [{"images": images, "scored": scored, **numbers} for (images, scored), numbers in found.items()]
+    return [{**dict(zip(TEXTS, place, strict=True)), **numbers} for place, numbers in found.items()]
 
 
 def _sampled_side_by_side(bernoulli: RunKey, proper: RunKey) -> None:
