@@ -69,8 +69,9 @@ def sum_or_mean() -> None:
         st.info("No label run is finished yet. Train one with: `python -m cvae_core train label`")
         return
     if len(family) == 1:
-        train = f"python -m cvae_core train label --dataset {data.name} --width 128 --epochs 20"
-        lines = [f"{train} --beta {b} --run {data.name}-label-beta-{b}" for b in (*BETAS, values)]
+        of, prefix = (f" --dataset {data.name}", f"{data.name}-") if data.name != Config.dataset else ("", "")
+        train = f"python -m cvae_core train label{of} --width 128 --epochs 20"
+        lines = [f"{train} --beta {b} --run {prefix}label-beta-{b}" for b in (*BETAS, values)]
         st.info("The curve needs runs that differ in β alone. Train some with:")
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
