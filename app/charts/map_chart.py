@@ -41,8 +41,8 @@ def embedding_map(
     `drawn` (2 or 3,) is the position of the visitor's drawing. `prior` (N, 2 or 3) are draws from the prior, shown behind the
     points. `meta` is for scripts of the browser: "images" names the data set of the thumbnails, "map" the map.
 
-    In two dimensions, each class's name is at the median of its points, for readers who cannot tell the colours apart. The
-    mouse pans the map. The wheel scrolls the page, as do fingers (browser/touch.js) until a tool above the map is selected.
+    In two dimensions, each class's name is at the median of its points, for readers who cannot tell the colours apart; names
+    of many classes would hide the points. The mouse pans the map. The wheel scrolls the page, as do fingers (browser/touch.js) until a tool above the map is selected.
     """
     solid = embedding.coordinates.shape[1] == 3
     traces = []
@@ -81,7 +81,8 @@ def embedding_map(
     if solid:
         layout["scene"] = _scene(pointers)
     else:
-        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, named)}
+        glyphs = named if len(description.classes) <= MOST_TRACES else [] if picked is None else [picked]
+        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, glyphs)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
     return go.Figure(traces, layout)  # plain dictionaries take less than half the time
 
@@ -154,8 +155,10 @@ def thumbnail(embedding: Embedding, count: int) -> Image.Image:
 
 
 def _glyphs(embedding: Embedding, description: Description, named: Sequence[int]) -> list[dict[str, Any]]:
-    """Return an annotation with the name of each class that has a trace, at the median of its points or next to it."""
+    """Return an annotation with the name of each of some classes, at the median of its points or next to it."""
     present = np.intersect1d(embedding.labels, named).tolist()
+    if not present:
+        return []
     every = colours(len(description.classes))
     medians = np.array([np.median(embedding.coordinates[embedding.labels == label], axis=0) for label in present])
     places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))

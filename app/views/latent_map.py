@@ -32,8 +32,9 @@ MARKS = (
     "square the end of a walk."
 )
 TSNE_CAUTION = "In t-SNE, near neighbours are meaningful; distances between clusters and cluster sizes are not."
+GLYPHS = "A name marks the centre of each class's points, shifted where centres overlap."
 PLANE_TOOLS = (
-    "A name marks the centre of each class's points, shifted where centres overlap. Click a point to see it on every map; "
+    "Click a point to see it on every map; "
     "*Shift*-click another to walk to it. Click a class in the legend to hide it. The lasso selects several."
 )
 SOLID_TOOLS = (
@@ -237,6 +238,8 @@ def follow_the_pointer(found: Mapping[str, Mapped]) -> None:
 def words(mapped: Mapped, layout: Layout, drawn: int | None) -> Markdown:
     """Return a map's caption: what it shows, `drawn` draws or (if None) the means, and how to use it."""
     tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
+    if layout.dimensions == 2 and len(runs.description(mapped.key).classes) <= map_chart.MOST_TRACES:
+        tools = f"{GLYPHS} {tools}"
     if layout.method == "tsne":
         return f"t-SNE of {len(mapped.embedding.indices):,} posterior means. {tools} {TSNE_CAUTION}"
     number = "three" if layout.dimensions == 3 else "two"

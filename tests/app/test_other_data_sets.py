@@ -163,6 +163,8 @@ def test_many_classes_are_chosen_from_a_list_and_pictures_show_some(
     traces = figures_named(visitor, "map")[0]["data"]
     assert (traces[-1]["name"], traces[-1]["opacity"]) == ("sort 150", 1)
     assert {trace["opacity"] for trace in traces[:-1]} == {map_chart.PALE}
+    (glyph,) = figures_named(visitor, "map")[0]["layout"]["annotations"]
+    assert glyph["text"] == "<b>sort 150</b>"
 
 
 def test_colour_images_are_generated_and_completed_without_a_pad(

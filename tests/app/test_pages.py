@@ -593,7 +593,7 @@ class TestInpaint:
         self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
-        drawn, decoded = [], recipes.decoded
+        drawn, decoded = [], completions.decoded
 
         def noted(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
             drawn.append(epsilon.shape[:2])
