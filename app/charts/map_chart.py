@@ -42,7 +42,8 @@ def embedding_map(
     points. `meta` is for scripts of the browser: "images" names the data set of the thumbnails, "map" the map.
 
     In two dimensions, each class's name is at the median of its points, for readers who cannot tell the colours apart; names
-    of many classes would hide the points. The mouse pans the map. The wheel scrolls the page, as do fingers (browser/touch.js) until a tool above the map is selected.
+    of many classes would hide the points. The mouse pans the map. The wheel scrolls the page, as do fingers
+    (browser/touch.js) until a tool above the map is selected.
     """
     solid = embedding.coordinates.shape[1] == 3
     traces = []
