@@ -54,12 +54,12 @@ def embedding_map(
     every, named = colours(len(description.classes)), _named(embedding, len(description.classes), picked)
     for label in named:
         rows = embedding.labels == label
-        words = {"name": labels.short(description.classes[label]), "meta": labels.one(description, label)}
-        traces.append(_of_class(embedding, rows, solid, {"size": size, "color": every[label]}, words))
+        words = labels.short(description.classes[label]), labels.one(description, label)
+        traces.append(_of_class(embedding, rows, solid, {"size": size, "color": every[label]}, *words))
     if len(named) < len(description.classes):
         rows = ~np.isin(embedding.labels, named)
-        words = {"name": OTHERS, "meta": "another class"}
-        traces.insert(len(traces) - len(named), _of_class(embedding, rows, solid, {"size": size, "color": GREY}, words))
+        others = _of_class(embedding, rows, solid, {"size": size, "color": GREY}, OTHERS, "another class")
+        traces.insert(len(traces) - len(named), others)
     if picked is not None:
         for trace in traces:
             trace["opacity"] = 1 if trace["name"] == labels.short(description.classes[picked]) else PALE
@@ -126,9 +126,9 @@ def _named(embedding: Embedding, count: int, picked: int | None) -> list[int]:
 
 
 def _of_class(
-    embedding: Embedding, rows: np.ndarray, solid: bool, marker: Mapping[str, Any], words: Mapping[str, str]
+    embedding: Embedding, rows: np.ndarray, solid: bool, marker: Mapping[str, Any], name: str, one: str
 ) -> dict[str, Any]:
-    """Return the trace of some points; `words` are its name and, for thumbnail.js, the words for one point."""
+    """Return the trace of some points; `one` stands for one of them."""
     same: dict[str, Any] = {}
     if not solid:  # map_marks.js marks points on all maps, Plotly only on the one that was clicked
         same = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
@@ -136,8 +136,8 @@ def _of_class(
         embedding.coordinates[rows],
         customdata=embedding.indices[rows],
         marker=marker,
-        hovertemplate=f"{charted(words['meta'])}, test image %{{customdata}}<extra></extra>",
-        **words,
+        name=name,
+        hovertemplate=f"{charted(one)}, test image %{{customdata}}<extra></extra>",
         **same,
     )
 

@@ -108,7 +108,7 @@ def completed(subject: str, key: RunKey, opened: Quadrants, shown_as: Shown, see
     elif subject == PICTURE:
         picture_completed(key, opened, shown_as, seed, place)
     else:
-        digits_completed(key, opened, shown_as, seed, place)
+        images_completed(key, opened, shown_as, seed, place)
 
 
 def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
