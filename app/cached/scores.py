@@ -1,21 +1,13 @@
 """Stored scores of runs that pages quote, and what the classifier has found."""
 
-from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
-import streamlit as st
-
-from app.cached.runs import RunKey, card, cards, cells_of, config, run_keys, run_named
+from app.cached.runs import card, cards, cells_of, run_keys, run_named
 from cvae_core.data.fingerprints import is_genuine
 from cvae_core.errors import RunDamaged
-from cvae_core.evaluation.classifier import classifier_path
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.sample_quality import Finding, stored_judgement
-from cvae_core.system import formats
-from cvae_core.system.folders import default_root
 
-KEPT = 20  # classifiers
 HEADLINE = (("importance", "test", 100), ("baseline", "test", 0))  # estimator, split and draws of the scores to quote
 
 
@@ -56,15 +48,3 @@ def judgements() -> dict[str, list[Finding]]:
             if findings := stored_judgement(run_named(name)):
                 found[name] = findings
     return found
-
-
-def classifier_notes(key: RunKey) -> Mapping[str, str] | None:
-    """Return the notes in the file of the classifier of a run's data set, such as its accuracy; None if there is none."""
-    path = classifier_path(config(key).dataset, default_root())
-    return _notes(path, path.stat().st_mtime_ns) if path.exists() else None
-
-
-@st.cache_data(max_entries=KEPT, show_spinner=False)
-def _notes(path: Path, changed: int) -> Mapping[str, str]:
-    _, notes = formats.read_tensors(path)
-    return notes

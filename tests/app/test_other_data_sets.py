@@ -19,6 +19,7 @@ from cvae_core.config import presets
 from cvae_core.config.descriptions import Description
 from cvae_core.data import catalogue, datasets
 from cvae_core.data.sealed import SPLITS, Sealed, store
+from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import Embedding, Layout, embed, store_embedding
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.results import store as store_cells
@@ -280,9 +281,12 @@ def test_a_proper_density_is_explained_beside_a_bernoulli_run(visit: Visit, plac
     assert row["discretised logistic, bits per dimension"] == pytest.approx(90 / (256 * np.log(2)))
 
 
-def test_a_classifier_is_trained_from_the_page_before_it_judges(visit: Visit, place: Path) -> None:
+def test_a_run_is_judged_from_the_page_once_there_is_a_classifier(visit: Visit, place: Path) -> None:
     visitor = visit("cll", figures="Judged images")
-    assert "Train a classifier of three" in [button.label for button in visitor.button]
+    assert "There is no classifier of three yet." in texts(visitor)
+    store_classifier(Classifier(own_data.description("three", classes=NAMES)), datasets.load("three"), place)
+    visitor = visit("cll", figures="Judged images")
+    assert any(button.label.startswith("Judge CVAE, label, 3 latents, three") for button in visitor.button)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12, 13, 200])
