@@ -141,11 +141,6 @@ def description(key: RunKey) -> Description:
     return card(key).description
 
 
-def labels(key: RunKey) -> tuple[int, ...]:
-    """Return all labels of a run's data set."""
-    return tuple(range(config(key).classes))
-
-
 def rates(key: RunKey) -> Sequence[float]:
     """Return the mean rate of each unit of z in nats; zeros while a run is still training."""
     found = card(key)
