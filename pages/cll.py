@@ -11,7 +11,7 @@ FIGURES = {
     "All figures": cll_table.all_figures,
     ESTIMATE: cll_estimate.show,
     "Number of draws": cll_table.settling,
-    "Judged digits": cll_table.judged,
+    "Judged images": cll_table.judged,
 }
 
 elements.title(

@@ -1,4 +1,4 @@
-"""What does z do when the digit is fixed?"""
+"""What does z do when the label is fixed?"""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from app.cached import runs
 from app.display import elements, presenter
 from app.live import latent_sliders, live_decoder
 from app.views import generate_digits, generate_samples
-from app.widgets import controls, run_pickers
+from app.widgets import controls, labels, run_pickers
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -14,9 +14,9 @@ from cvae_core.models.flat import LabelCVAE
 from cvae_core.pictures import recipes
 
 elements.title(
-    "Generate a digit",
+    "Generate an image",
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples usually differ only in *style*. "
-    "Moving a slider changes $z$ for all ten digits.",
+    "Moving a slider changes $z$ for all labels.",
 )
 choices = runs.run_keys(given=("label",))
 if not choices:
@@ -26,13 +26,13 @@ with st.sidebar:
     chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
 side, picture = presenter.stage()
 with side:
-    digit = controls.digit((*map(str, runs.labels(chosen)), generate_digits.ALL))
+    wanted = labels.label_or_all(runs.description(chosen))
 with st.sidebar:
     noise_seed = controls.seed()
     slides_live = live_decoder.fits_in_the_browser(runs.config(chosen)) and latent_sliders.live_wanted()
-label = generate_digits.label_of(digit)
+label = generate_digits.label_of(wanted, chosen)
 views = {
-    "Samples": lambda: generate_samples.samples(chosen, digit, noise_seed),
+    "Samples": lambda: generate_samples.samples(chosen, wanted, noise_seed),
     "VAE beside CVAE": lambda: generate_samples.beside_the_vae(chosen, label, noise_seed),
     "Interpolation": lambda: generate_samples.interpolation(chosen, label, noise_seed),
     "Manifold of a 2-D z": lambda: generate_samples.manifold(chosen, label),
@@ -42,15 +42,15 @@ if presenter.is_on():
     with side:
         view = controls.choice("Picture", {"Samples": "Sliders"} | {name: name for name in [*views][1:]}, "view")
 with picture, elements.sentences():
-    views[view]() if view != "Samples" else generate_digits.styles(chosen, digit, noise_seed, slides_live)
+    views[view]() if view != "Samples" else generate_digits.styles(chosen, wanted, noise_seed, slides_live)
 if not presenter.is_on():
     elements.tabs(views, "view")
 elements.explanation(
-    "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the digit, so "
-    "$z$ usually encodes style: slant, weight, width, loops. The sliders set the base noise $\\varepsilon$, and $z = "
-    "\\mu(c) + \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation "
+    "A label CVAE models $p(x \\mid z, c)$ for a one-hot label $c$ and a latent vector $z$. The label gives the class, so "
+    "$z$ usually encodes style, such as the slant and weight of digits. The sliders set the base noise $\\varepsilon$, and "
+    "$z = \\mu(c) + \\sigma(c)\\,\\varepsilon$. They are ordered by the *rate* of their dimension, in nats per validation "
     "image. A dimension with a rate below 0.01 has collapsed: its slider usually changes almost nothing. Pictures "
-    "show the mean of each pixel, not sampled ink.",
+    "show the mean of each pixel, not sampled pixels.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
     [recipes.samples, recipes.decoded, noise.normal, ConditionalVAE.draw, LabelCVAE.context,

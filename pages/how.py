@@ -9,7 +9,7 @@ from cvae_core.models.objectives import Elbo, elbo
 
 elements.title(
     "How it works",
-    "One test digit on its way through the networks of a run, in training and in prediction.",
+    "One test image on its way through the networks of a run, in training and in prediction.",
 )
 choices = how_it_works.choices()
 if not choices:

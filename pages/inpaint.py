@@ -1,7 +1,8 @@
-"""What can the rest of the digit be?"""
+"""What can the rest of the image be?"""
 
 import streamlit as st
 
+from app.cached import runs
 from app.display import elements, presenter
 from app.live import quadrant_controls
 from app.views import inpaint_digits
@@ -12,24 +13,20 @@ from cvae_core.models.flat import QuadrantCVAE
 from cvae_core.pictures import recipes
 
 elements.title(
-    "Complete a digit",
+    "Complete an image",
     "The visible quadrants are the condition $c$; the model does not see the others. The baseline (NN) predicts "
     "one mean completion, usually blurred where several are possible. Each sample of the CVAE is one completion.",
 )
 families = quadrant_controls.quadrant_families()
 if not families:
-    st.info(
-        "No quadrant run fits the images on this machine. Train one with: "
-        "`python -m cvae_core train quadrant --dataset digits`",
-        icon=":material/info:",
-    )
+    inpaint_digits.tell_missing()
     st.stop()
 side, picture = presenter.stage()
 with side:
     first, place = st.container(), st.container()
 with st.sidebar:
     key, opened = quadrant_controls.quadrant_run(families)
-    shown_as = controls.pixels()
+    shown_as = controls.pixels(runs.config(key))
     seed = controls.seed()
 with first:
     subject = controls.choice("Complete", inpaint_digits.subjects(key), "of")
@@ -39,10 +36,11 @@ with picture, elements.sentences():
         inpaint_digits.quality(key, opened.visible)
 elements.explanation(
     "The **baseline** of Sohn, Lee & Yan (2015) is a network trained to predict every hidden pixel from the visible "
-    "ones. If both a 3 and a 5 are possible, its best prediction is a grey mixture. The **CVAE** has a prior network $p(z "
-    "\\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network $p(x \\mid z, c)$. "
-    "Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** is dark where "
-    "samples differ. Pictures show pixel means, or ink drawn from them (Bernoulli pixels: black or white).",
+    "ones. If several completions are possible, its best prediction is their mean, which is blurred. The **CVAE** has a "
+    "prior network $p(z \\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network "
+    "$p(x \\mid z, c)$. Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** "
+    "is dark where samples differ. Pictures show pixel means, or pixels sampled from the likelihood, such as ink drawn from "
+    "Bernoulli pixels: black or white.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
     [

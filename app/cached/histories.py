@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.cached.runs import RunKey, card, cells_of, config, model_of, other_images, run_keys, run_named
+from app.cached.runs import RunKey, card, cells_of, config, description, model_of, other_images, run_keys, run_named
 from app.text.plain_text import Markdown, plain
 from cvae_core.evaluation.results import CURVE, Cell
 from cvae_core.system import files
+from cvae_core.training.validation import STAGE_ROWS
 
 KEPT_TABLES = 40
 SAME_MOMENT = 0.02  # of an epoch: early stages fall on whole steps, whose length depends on the batch size
@@ -59,13 +60,13 @@ def latest(stages: Mapping[str, np.ndarray], epoch: float) -> int:
 
 def stage_words(key: RunKey) -> Markdown:
     """Describe a run's stages; if this machine has other images, explain why the true images are missing."""
-    found = config(key)
+    found, count = config(key), min(STAGE_ROWS, description(key).test)
     if not found.latents:
-        return f"One completion for each of ten test digits, {plain(found.given_words)}. {other_images(key)}"
-    below = "eight $z$ for each label" if found.given else "eighty $z$ from the prior"
+        return f"One completion for each of {count:d} test images, {plain(found.given_words)}. {other_images(key)}"
+    below = "eight $z$ for the label of each" if found.given else f"{8 * count:d} $z$ from the prior"
     if found.reads_images:
         below = f"eight completions of each, {plain(found.given_words)}"
-    return f"Top: reconstructions of ten test digits. Below: {below}. {other_images(key)}"
+    return f"Top: reconstructions of {count:d} test images. Below: {below}. {other_images(key)}"
 
 
 def curves_by_draws() -> dict[str, list[Cell]]:

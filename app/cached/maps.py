@@ -121,7 +121,7 @@ def partner(key: RunKey, choices: Mapping[str, RunKey]) -> str | None:
 
 
 def agreement(key: RunKey, embedding: Embedding) -> Agreement:
-    """Return how often near points in a run's z show the same digit."""
+    """Return how often near points in a run's z are of the same class."""
     return _agreement(key, len(embedding.indices), embedding)
 
 

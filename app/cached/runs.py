@@ -13,7 +13,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.text.plain_text import Markdown, code, plain
-from cvae_core.config.descriptions import Description
+from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
 from cvae_core.data import catalogue, datasets
@@ -114,13 +114,21 @@ def model_of(name: str) -> str:
     with suppress(LabError):  # no run, or a damaged one without a readable card
         run = run_named(name)
         found = run.card()
-        images = found.image_set if found.image_set != found.config.dataset else ""
         marks = (
-            images, found.trouble and found.verdict, found.imported and "imported",
+            found.trouble and found.verdict, found.imported and "imported",
             "" if run.has_weights(found) else "no weights",
         )  # fmt: skip
-        return ", ".join(filter(None, (model_name(found.config), *marks)))
+        return ", ".join(filter(None, (_with_images(found), *marks)))
     return ""
+
+
+def _with_images(found: Card) -> str:
+    """Return the name of a run's model, with the name of its images if they are not the published ones."""
+    words, name, images = model_name(found.config), found.config.dataset, found.image_set
+    if images == name:
+        return words
+    head, named, tail = f"{words}, ".rpartition(f", {name}, ")
+    return f"{head}, {images}, {tail}".removesuffix(", ") if named else f"{words}, {images}"
 
 
 def config(key: RunKey) -> Config:
@@ -131,11 +139,6 @@ def config(key: RunKey) -> Config:
 def description(key: RunKey) -> Description:
     """Return the description of a run's data set, which need not be on this machine."""
     return card(key).description
-
-
-def labels(key: RunKey) -> tuple[int, ...]:
-    """Return all labels of a run's data set."""
-    return tuple(range(config(key).classes))
 
 
 def rates(key: RunKey) -> Sequence[float]:
@@ -198,10 +201,17 @@ def other_images(key: RunKey) -> Markdown:
 def lacks_images(key: RunKey) -> Markdown:
     """Return why a run's images are not on this machine and how to get them, or an empty text if they are."""
     name = config(key).dataset
-    if not datasets.on_disk(name):
+    if datasets.on_disk(name):
+        return other_images(key)
+    if name in BUILT_IN:
         command = code(f"python -m cvae_core download {name}")
         return f"The {plain(name)} images are not on this machine: download them with {command}."
-    return other_images(key)
+    data, command = description(key), code(f"python -m cvae_core data add {name} SOURCE")
+    return (
+        f"The data set {plain(name)} is not on this machine ({plain(data.shape)}, {len(data.classes):,} "
+        f"{'class' if len(data.classes) == 1 else 'classes'}): add the same images with {command}, or ask whoever sent the "
+        "run for the data set's folder."
+    )
 
 
 def own_images(key: RunKey) -> str:

@@ -7,11 +7,17 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw
 
-from app.charts.plotly_charts import CONFIG, DIGIT_COLOURS, GREY, INK, MAP_HEIGHT, PRIOR, RED, SHOVE, SHOVES, framed
+from app.charts.class_colours import colours
+from app.charts.plotly_charts import CONFIG, GREY, INK, MAP_HEIGHT, PRIOR, RED, SHOVE, SHOVES, framed
+from app.text import labels
+from app.text.plain_text import charted
+from cvae_core.config.descriptions import Description
 from cvae_core.evaluation.latent_space import Embedding
 
 THUMBNAIL = (300, 220)  # pixels
 PALE = 0.3  # opacity of a solid map's points, among which marks would otherwise be hidden
+MOST_TRACES = 20  # of more classes, the largest have a trace each, and the others one together
+OTHERS = "others"
 APART = 0.1  # the least distance of two glyphs, as a share of the map's extent: legible on a phone
 # Without a graphics card, Plotly's default of twice the resolution takes 0.3 s longer to start. Discs look almost the same on
 # standard screens; on high-resolution screens and in pictures saved from the map, their edges are softer.
@@ -21,18 +27,23 @@ SOLID_CONFIG = {**CONFIG, "scrollZoom": False}  # the wheel scrolls the page
 
 def embedding_map(
     embedding: Embedding,
+    description: Description,
     ringed: int | None,
     drawn: np.ndarray | None = None,
     prior: np.ndarray | None = None,
     meta: Mapping[str, str] | None = None,
+    picked: int | None = None,
 ) -> go.Figure:
-    """Draw an embedding, one trace per digit so that the legend toggles digits; one test index can be ringed.
+    """Draw an embedding, one trace per class so that the legend toggles classes; one test index can be ringed.
+
+    Of more than `MOST_TRACES` classes, the largest have a trace each. `picked` is a label to show among paler points.
 
     `drawn` (2 or 3,) is the position of the visitor's drawing. `prior` (N, 2 or 3) are draws from the prior, shown behind the
-    digits. `meta` is for scripts of the browser: "images" names the data set of the thumbnails, "map" the map.
+    points. `meta` is for scripts of the browser: "images" names the data set of the thumbnails, "map" the map.
 
-    In two dimensions, each digit's glyph is at the median of its points, for readers who cannot tell ten colours apart. The
-    mouse pans the map. The wheel scrolls the page, as do fingers (browser/touch.js) until a tool above the map is selected.
+    In two dimensions, each class's name is at the median of its points, for readers who cannot tell the colours apart; names
+    of many classes would hide the points. The mouse pans the map. The wheel scrolls the page, as do fingers
+    (browser/touch.js) until a tool above the map is selected.
     """
     solid = embedding.coordinates.shape[1] == 3
     traces = []
@@ -40,21 +51,18 @@ def embedding_map(
         crosses = {"size": 2 if solid else 4, "color": PRIOR, "symbol": "cross"}
         traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
     size = 3 if solid else 5 if prior is None else 4
-    for digit in range(10):
-        rows = embedding.labels == digit
-        picked: dict[str, Any] = {}
-        if not solid:  # map_marks.js marks points on all maps, Plotly only on the one that was clicked
-            picked = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
-        traces.append(
-            _points(
-                embedding.coordinates[rows],
-                customdata=embedding.indices[rows],
-                marker={"size": size, "color": DIGIT_COLOURS[digit]},
-                name=str(digit),
-                hovertemplate=f"a {digit}, test image %{{customdata}}<extra></extra>",
-                **picked,
-            )
-        )
+    every, named = colours(len(description.classes)), _named(embedding, len(description.classes), picked)
+    for label in named:
+        rows = embedding.labels == label
+        words = labels.short(description.classes[label]), labels.one(description, label)
+        traces.append(_of_class(embedding, rows, solid, {"size": size, "color": every[label]}, *words))
+    if len(named) < len(description.classes):
+        rows = ~np.isin(embedding.labels, named)
+        others = _of_class(embedding, rows, solid, {"size": size, "color": GREY}, OTHERS, "another class")
+        traces.insert(len(traces) - len(named), others)
+    if picked is not None:
+        for trace in traces:
+            trace["opacity"] = 1 if trace["name"] == labels.short(description.classes[picked]) else PALE
     pointers = []
     position = np.flatnonzero(embedding.indices == ringed)
     if len(position):
@@ -74,7 +82,8 @@ def embedding_map(
     if solid:
         layout["scene"] = _scene(pointers)
     else:
-        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding)}
+        glyphs = named if len(description.classes) <= MOST_TRACES else [] if picked is None else [picked]
+        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, glyphs)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
     return go.Figure(traces, layout)  # plain dictionaries take less than half the time
 
@@ -107,27 +116,63 @@ def mark_solid(
         figure.layout.scene.annotations += (_arrow(place, f"end: test image {end}") | {"ax": -40, "ay": 60},)
 
 
-def thumbnail(embedding: Embedding) -> Image.Image:
-    """Draw a small picture of an embedding: a dot per image, a colour per digit."""
+def _named(embedding: Embedding, count: int, picked: int | None) -> list[int]:
+    """Return the labels that have a trace each: all, or those with most points; the picked one is last, in front."""
+    if count <= MOST_TRACES and picked is None:
+        return list(range(count))
+    order = np.argsort(-np.bincount(embedding.labels, minlength=count), kind="stable").tolist()
+    largest = sorted(order if count <= MOST_TRACES else order[: MOST_TRACES - 1])
+    return largest if picked is None else [*(label for label in largest if label != picked), picked]
+
+
+def _of_class(
+    embedding: Embedding, rows: np.ndarray, solid: bool, marker: Mapping[str, Any], name: str, one: str
+) -> dict[str, Any]:
+    """Return the trace of some points; `one` stands for one of them."""
+    same: dict[str, Any] = {}
+    if not solid:  # map_marks.js marks points on all maps, Plotly only on the one that was clicked
+        same = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+    return _points(
+        embedding.coordinates[rows],
+        customdata=embedding.indices[rows],
+        marker=marker,
+        name=name,
+        hovertemplate=f"{charted(one)}, test image %{{customdata}}<extra></extra>",
+        **same,
+    )
+
+
+def thumbnail(embedding: Embedding, count: int) -> Image.Image:
+    """Draw a small picture of an embedding: a dot per image, and a colour for each of `count` labels."""
+    every = colours(count)
     upright = embedding.coordinates * (1, -1)  # a picture's y grows downwards
     low, high = upright.min(axis=0), upright.max(axis=0)
     places = ((upright - low) / np.maximum(high - low, 1e-6) * (np.array(THUMBNAIL) - 6) + 2).astype(int)
     picture = Image.new("RGB", THUMBNAIL, "white")
     pen = ImageDraw.Draw(picture)
     for (x, y), label in zip(places.tolist(), embedding.labels.tolist(), strict=True):
-        pen.rectangle((x, y, x + 2, y + 2), fill=DIGIT_COLOURS[label])
+        pen.rectangle((x, y, x + 2, y + 2), fill=every[label])
     return picture
 
 
-def _glyphs(embedding: Embedding) -> list[dict[str, Any]]:
-    """Return an annotation with the glyph of each digit, at the median of its points or next to it."""
-    present = np.unique(embedding.labels).tolist()
-    medians = np.array([np.median(embedding.coordinates[embedding.labels == digit], axis=0) for digit in present])
+def _glyphs(embedding: Embedding, description: Description, named: Sequence[int]) -> list[dict[str, Any]]:
+    """Return an annotation with the name of each of some classes, at the median of its points or next to it."""
+    present = np.intersect1d(embedding.labels, named).tolist()
+    if not present:
+        return []
+    every = colours(len(description.classes))
+    medians = np.array([np.median(embedding.coordinates[embedding.labels == label], axis=0) for label in present])
     places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
     look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
     return [
-        {"x": x, "y": y, "text": f"<b>{digit}</b>", "bordercolor": DIGIT_COLOURS[digit], **look}
-        for digit, (x, y) in zip(present, places.tolist(), strict=True)
+        {
+            "x": x,
+            "y": y,
+            "text": f"<b>{labels.short(description.classes[label])}</b>",
+            "bordercolor": every[label],
+            **look,
+        }
+        for label, (x, y) in zip(present, places.tolist(), strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Plotly charts of the pages: one style, one colour per digit, axes with units."""
+"""Plotly charts of the pages: one style, one colour per class, axes with units."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import torch
 
-from app.text import findings
+from app.charts.class_colours import colours, luminance
+from app.text import findings, labels
 from app.text.plain_text import charted
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import ESTIMATORS
@@ -18,14 +19,13 @@ from cvae_core.models.distributions import cross_entropy
 from cvae_core.training.verdicts import DEAD_RATE
 
 LEAST_RATE = 0.1  # nats: an axis of rates ends no lower, so that bars of collapsed units look low
-LEGIBLE = 0.12  # the least share of a bar that can hold a glyph
+LEGIBLE = 0.12  # the least share of a bar that can hold a class's name
+MOST_READ = 20  # classes with a colour of their own in a chart of readings
 
-# Colour-blind safe (after Paul Tol's schemes), with a contrast of at least 3 on light and dark backgrounds; as in the theme.
-DIGIT_COLOURS = (
-    "#4477AA", "#EE6677", "#228833", "#AA8800", "#117799", "#AA3377", "#777777", "#7755CC", "#CC5500", "#2E9E8F",
-)  # fmt: skip
 RED = "#d00000"  # marks what the visitor has chosen or drawn
-PRIOR = "#E000E0"  # draws from the prior: far from every digit's colour, visible on light and dark backgrounds
+PRIOR = (
+    "#E000E0"  # draws from the prior: far from the first ten classes' colours, visible on light and dark backgrounds
+)
 INK = "#1b2130"  # text on white labels, in every theme
 GREY = "#888888"  # secondary marks; visible on light and dark backgrounds, unlike lighter or transparent ones
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
@@ -43,25 +43,47 @@ COST = "−log p(x | c), nats per image"
 BARE_CONFIG = {**CONFIG, "displayModeBar": True}  # hidden by buttons.css
 
 
-def readings(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
-    """Draw the digits that completions are classified as, a stacked bar with glyphs for each name; shares (N, 10)."""
+def readings(shares: np.ndarray, names: Sequence[str], classes: Sequence[str]) -> go.Figure:
+    """Draw the classes that completions are read as, a stacked bar with their names for each of `names`; shares (N, K)."""
+    return _stacked(shares, names, classes, _most_read(shares.sum(axis=0)))
+
+
+def reading(share: np.ndarray, classes: Sequence[str]) -> go.Figure:
+    """Draw the classes that completions of one drawing are read as, a bar for each class; share (K,).
+
+    If there are more than `MOST_READ` classes, those that no completion is read as are left out.
+    """
+    drawn = _most_read(share)
+    if len(drawn) < len(classes):
+        drawn = drawn[share[drawn] > 0]
+    return _stacked(np.diag(share)[drawn], [labels.short(classes[label]) for label in drawn], classes, drawn)
+
+
+def _most_read(shares: np.ndarray) -> np.ndarray:
+    """Return all labels, or of more than `MOST_READ` the most frequent, in their order."""
+    return (
+        np.arange(len(shares)) if len(shares) <= MOST_READ else np.sort(np.argsort(-shares, kind="stable")[:MOST_READ])
+    )
+
+
+def _stacked(shares: np.ndarray, names: Sequence[str], classes: Sequence[str], drawn: np.ndarray) -> go.Figure:
+    """Draw stacked bars of some labels, and of all others together in grey."""
+    every = colours(len(classes))
+    parts = [(shares[:, label], labels.short(classes[label]), every[label]) for label in drawn.tolist()]
+    if len(drawn) < len(classes):
+        parts.append((shares.sum(axis=-1) - shares[:, drawn].sum(axis=-1), "another class", GREY))
     bars = [
         {
-            "type": "bar", "x": list(names), "y": shares[:, digit], "name": str(digit), "marker": {"color": colour},
-            "text": [str(digit) if share >= LEGIBLE else "" for share in shares[:, digit]], "textposition": "inside",
+            "type": "bar", "x": list(names), "y": share, "name": word, "marker": {"color": colour},
+            "text": [word if each >= LEGIBLE else "" for each in share], "textposition": "inside",
             "textangle": 0, "insidetextfont": {"color": legible_on(colour)},
-            "hovertemplate": f"read as {digit}: %{{y:.0%}}<extra></extra>",
+            "hovertemplate": f"read as {word}: %{{y:.0%}}<extra></extra>",
         }
-        for digit, colour in enumerate(DIGIT_COLOURS)
+        for share, word, colour in parts
     ]  # fmt: skip
     axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
     layout = {**framed(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
     return go.Figure(bars, layout)  # plain dictionaries are three times as fast, and the visitor waits
-
-
-def reading(share: np.ndarray) -> go.Figure:
-    """Draw the digits that completions of one drawing are classified as, a bar for each digit; share (10,)."""
-    return readings(np.diag(share), list(map(str, range(len(share)))))
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
@@ -267,6 +289,4 @@ def framed(height: int) -> dict[str, Any]:
 
 def legible_on(colour: str) -> str:
     """Return black or white, whichever contrasts more with a colour: at least 4.5, by the luminance of WCAG 2."""
-    shades = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    red, green, blue = (shade / 12.92 if shade <= 0.04045 else ((shade + 0.055) / 1.055) ** 2.4 for shade in shades)
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
+    return "black" if luminance(colour) > 0.179 else "white"

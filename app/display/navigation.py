@@ -34,9 +34,9 @@ PAGES = {
     page.file: page
     for page in (
         Page("home", "Home", "home", "What is a conditional VAE?", default=True),
-        Page("how", "How it works", "account_tree", "What do the networks do with one digit?"),
-        Page("generate", "Generate", "grid_on", "What does z do when the digit is fixed?"),
-        Page("inpaint", "Inpaint", "draw", "What can the rest of the digit be?"),
+        Page("how", "How it works", "account_tree", "What do the networks do with one image?"),
+        Page("generate", "Generate", "grid_on", "What does z do when the label is fixed?"),
+        Page("inpaint", "Inpaint", "draw", "What can the rest of the image be?"),
         Page("latent", "Latent space", "scatter_plot", "How is z arranged?"),
         Page("why", "Why?", "help", "Why is it done like that?"),
         Page("data", "Data", "photo_library", "Which images does a model learn?"),

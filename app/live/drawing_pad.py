@@ -14,9 +14,9 @@ from app.cached import runs
 from app.cached.flow import encoded
 from app.cached.runs import RunKey
 from app.display import url_state
-from app.display.url_forms import Form, one_of, packed, unpacked
+from app.display.url_forms import Form, packed, unpacked
 from app.live import live_decoder
-from app.widgets import controls
+from app.widgets import controls, labels
 from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
 from cvae_core.data import datasets, noise
 from cvae_core.data.centring import framed
@@ -130,14 +130,15 @@ _DRAWING = Form(_read, lambda drawn: [packed(drawn.tobytes())])
 
 def label(key: RunKey, default: int = 0) -> int:
     """Let the visitor choose the label of the drawing."""
-    labels = range(runs.config(key).classes)
-    bound = url_state.bound(LABEL, one_of(labels), default)
-    return controls.or_default(st.selectbox("Its label", labels, key=bound), default)
+    classes = runs.description(key).classes
+    bound = url_state.bound(LABEL, labels.form(runs.description(key)), default)
+    chosen = st.selectbox("Its label", range(len(classes)), format_func=classes.__getitem__, key=bound)
+    return controls.or_default(chosen, default)
 
 
 def chosen_label(key: RunKey) -> int:
     """Return the label of the drawing, also where its control is hidden."""
-    return url_state.kept(LABEL, one_of(range(runs.config(key).classes)), 0)
+    return url_state.kept(LABEL, labels.form(runs.description(key)), 0)
 
 
 def source_of_digits(key: RunKey) -> str:

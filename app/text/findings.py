@@ -35,11 +35,11 @@ def without_unit(name: str, distortion: float, rate: float, collapsed: bool) -> 
     )
 
 
-def wrong_label(label: int, own: float, other: float) -> Markdown:
+def wrong_label(label: Markdown, own: float, other: float) -> Markdown:
     """Compare −ELBO of images with their own label and with another one."""
     lost = _difference(other, own)
     return (
-        f"−ELBO {own:.1f} nats with their own label, {other:.1f} with the label {label:d}. The wrong label "
+        f"−ELBO {own:.1f} nats with their own label, {other:.1f} with the label {label}. The wrong label "
         f"{'costs' if lost >= 0 else 'saves'} **{abs(lost):.1f} nats** per image."
     )
 
@@ -91,19 +91,19 @@ def training_rate(epochs: Sequence[int], rates: Sequence[float], saved: int | No
 
 
 def readings(shares: np.ndarray, labels: Sequence[int]) -> Markdown:
-    """Say how many images' completions are read most often as another digit than the label; shares (N, 10)."""
+    """Say how many images' completions are read most often as another class than their own; shares (N, K)."""
     changed = int((shares.argmax(-1) != labels).sum())
     if not changed:
-        return f"All {len(labels)} read most often as the digit itself."
-    why = "usually because the visible part fits several digits"
-    return f"{changed:,} of {len(labels)} read most often as another digit, {why}."
+        return f"All {len(labels)} read most often as their own class."
+    why = "usually because the visible part fits several classes"
+    return f"{changed:,} of {len(labels)} read most often as another class, {why}."
 
 
-def reading(share: np.ndarray, least: float) -> Markdown:
-    """List the digits that completions of one drawing are read as, the most frequent first; share (10,)."""
+def reading(share: np.ndarray, classes: Sequence[str], least: float) -> Markdown:
+    """List the classes that completions of one drawing are read as, the most frequent first; share (K,)."""
     percent, _ = rounded_sum(share.tolist(), digits=2)
-    order = [digit for digit in share.argsort()[::-1].tolist() if share[digit] >= least]
-    return ", ".join([f"**{digit:d}** {percent[digit]:.0%}" for digit in order])
+    order = [label for label in share.argsort()[::-1].tolist() if share[label] >= least]
+    return ", ".join([f"**{plain(classes[label])}** {percent[label]:.0%}" for label in order])
 
 
 def sliders(rates: Sequence[float]) -> Markdown:

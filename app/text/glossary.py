@@ -8,7 +8,7 @@ from app.text.plain_text import Markdown, plain
 from cvae_core.system.files import REPOSITORY
 
 LINK = "#glossary"  # marks the terms for glossary.js and glossary.css; nothing has this address
-# In "Draw a digit" and "a grey quadrant" they are no terms. Nearly every text has the word "run".
+# In "Draw an image" and "a grey quadrant" they are no terms. Nearly every text has the word "run".
 EVERYDAY = r"Draw\b|[Rr]uns?\b|grey(?! pixel)"
 # Formulas, code, links and icons have no marked terms.
 _SKIPPED = r"\$[^$]*\$|(?<!\\)(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`)|\[[^\]]*\]\([^)]*\)|:material/\w+:"

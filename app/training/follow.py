@@ -37,7 +37,7 @@ WORDS = {
     "failed": (":material/error:", "failed"),
     "finished": (":material/check_circle:", "finished"),
 }
-USES = {"inpaint": "Complete digits", "generate": "Generate digits", "latent": "See its latent space"}  # by page
+USES = {"inpaint": "Complete images", "generate": "Generate images", "latent": "See its latent space"}  # by page
 GOING_ON = ("waiting", "training", "stalled")
 
 

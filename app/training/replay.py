@@ -19,13 +19,13 @@ from cvae_core.models.objectives import elbo
 from cvae_core.pictures.stages import Part, Stages, epochs
 from cvae_core.system import formats
 from cvae_core.training.loop import Learner
-from cvae_core.training.validation import stage, validate
+from cvae_core.training.validation import STAGE_ROWS, stage, validate
 
 PARTS: tuple[Part, ...] = ("samples", "reconstructions")
 QUANTITIES = ("bound", "reconstruction", "rate")
 FIRST_RUNS = ("label", "quadrant-1")
 MOST_RUNS = 3  # side by side
-STRIP_DIGITS = (0, 3, 5, 8)
+STRIP_ROWS = (0, 3, 5, 8)
 REPLAYED, CURVES = "replay", "curves"  # keys of their choice and of the chart
 
 
@@ -36,8 +36,10 @@ def preview() -> None:
     if key is None:
         st.info("No run is trained yet: `python -m cvae_core train label`")
         return
+    rows = min(STAGE_ROWS, runs.description(key).test)
+    shown = [row for row in STRIP_ROWS if row < rows]
     alt = f"Samples of {runs.label(key.name)} from the first steps of training to the last"
-    elements.picture(Strip(key, "samples", STRIP_DIGITS), f"{key.name}-strip", alt, scale=1)
+    elements.picture(Strip(key, "samples", shown), f"{key.name}-strip", alt, scale=1)
     elements.link("training", "Replay the training")
 
 
@@ -65,6 +67,8 @@ def compare(chosen: Sequence[RunKey]) -> None:
         log = st.toggle("Log axis", key=url_state.bound("log", switch(), False))
         words = "Download these runs' curves"
         elements.file_button("CSV", lambda: formats.spreadsheet(histories.joined(tables)), "curves.csv", words=words)
+    if len({runs.config(key).likelihood for key in chosen}) > 1 and quantity != "rate":
+        elements.caption("These runs have different likelihoods: their values cannot be compared.")
     shown = {runs.label(name): table for name, table in tables.items()}
     stars = {runs.label(name): epoch for name, epoch in best.items()}
     lines = code_snippets.curves(tables, quantity, log)
@@ -111,7 +115,7 @@ def side_by_side(replayed: Sequence[RunKey]) -> None:
     scale = 2 if len(replayed) == 1 else 1  # unscaled, several fit side by side
     for column, key in zip(st.columns(len(replayed)), replayed, strict=True):
         with column, elements.sentences():
-            alt = f"{part.capitalize()} of {runs.label(key.name)} at eight stages of its training, one row per digit"
+            alt = f"{part.capitalize()} of {runs.label(key.name)} at eight stages of its training, one row per image"
             elements.picture(Strip(key, part), f"{key.name}-{part}", alt, scale=scale)
             elements.gif_button(Animation(key), f"{key.name}-stages")
 
@@ -152,7 +156,7 @@ def show() -> None:
         "Solid lines are validation images, dashed lines training images. A star marks the epoch whose weights were saved: "
         "the best validation bound at the full weight of the rate. The red line is the slider's epoch; every run shows its "
         "latest stage up to it. Curves use the averaged weights if the preset averages. Stages use the current weights. The "
-        "last stage uses the saved weights. All stages decode the same base noise and reconstruct the same ten test digits "
+        "last stage uses the saved weights. All stages decode the same base noise and reconstruct the same ten test images "
         "from their posterior means, so only the weights differ.",
         r"\text{bound} = \underbrace{\mathbb{E}_{q(z \mid x, c)} \log p(x \mid z, c)}_{\text{reconstruction}} - \beta\,"
         r"\underbrace{\mathrm{KL}\big(q(z \mid x, c) \,\|\, p(z \mid c)\big)}_{\text{rate}}",

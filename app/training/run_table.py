@@ -15,8 +15,9 @@ from app.text.plain_text import code, plain
 from app.training import replay
 from app.training.follow import WORDS, uses
 from app.widgets import background_command, permission, run_pickers
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.model_names import model_name
-from cvae_core.data import datasets
+from cvae_core.data import catalogue, datasets
 from cvae_core.data.fingerprints import named_here
 from cvae_core.errors import LabError
 from cvae_core.jobs import control, housekeeping
@@ -58,7 +59,8 @@ def show() -> None:
 
 def models_here() -> None:
     """Show links to the models that pages can use, warnings about damaged runs, and the data sets on this machine."""
-    here = {name for name in datasets.NAMES if datasets.on_disk(name)}
+    sets = catalogue.names()
+    here = {name for name in sets if datasets.on_disk(name)}
     if "mnist" not in here:
         st.info(
             "MNIST is not on this machine. Generation works without it; completions use the small embedded digits. "
@@ -72,9 +74,9 @@ def models_here() -> None:
         for name, (page, query) in itertools.islice(_models(here).items(), LISTED):
             elements.link(page, library.named(name), **query)
         elements.link("training", "All runs, with their results", task="Runs")
-    sets = [f"{named_here(name)} {'here' if name in here else 'not here'}" for name in datasets.NAMES]
+    states = [f"{named_here(name)} {'here' if name in here else 'not here'}" for name in sets]
     elements.caption(
-        f"Image sets: {plain(', '.join(sets))}. To train a run from the command line, see `python -m cvae_core --help`."
+        f"Image sets: {plain(', '.join(states))}. To train a run from the command line, see `python -m cvae_core --help`."
     )
 
 
@@ -118,7 +120,8 @@ def _row(root: Path, name: str, card: Card) -> dict[str, object]:
         "data set": card.image_set,
         "preset": config.preset,
         "best epoch": card.best_epoch,
-        "pixels": config.pixels,
+        "pixels": config.pixels if config.channels == 1 else "colour",
+        "likelihood": LIKELIHOOD_FACTS[config.likelihood].words,
         "verdict": card.trouble or card.verdict or "",
         "note": card.note,
     }

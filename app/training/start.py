@@ -16,8 +16,10 @@ from app.text import glossary
 from app.text.plain_text import Markdown, plain
 from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
+from cvae_core.config.descriptions import LikelihoodName
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.presets import PRESETS, cautions
 from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
 from cvae_core.data import catalogue, datasets, fingerprints
@@ -119,10 +121,17 @@ def _underway(root: Path, name: str) -> None:
 def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | None, str]:
     """Show the fields of the form, with the preset's defaults; return the configuration, or why there is none."""
     with fields:
+        sets = catalogue.names()
+        _tell_gone(sets, below)
+        dataset = _choice("Data set", sets, "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
+        try:
+            data = catalogue.described(dataset)
+        except LabError as error:  # its folder is damaged
+            return None, str(error)
         # Conditional models first, then the VAE, then the baseline.
-        flavours = sorted(KINDS, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
+        kinds = [flavour for flavour, config in KINDS.items() if data.labelled or "label" not in config.given]
+        flavours = sorted(kinds, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
         flavour = _choice("Model", flavours, "flavour", called=_offered, width=WIDE_FIELD)
-        dataset = _choice("Data set", catalogue.names(), "dataset", called=fingerprints.named_here, width=WIDE_FIELD)
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
         preset = _choice("Preset", presets, "preset", default=DEFAULT_PRESET, help=glossary.explained("preset"))
         defaults, changes = catalogue.configured(flavour, preset, dataset=dataset), dict[str, Any](dataset=dataset)
@@ -149,7 +158,13 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
             for field in MORE:
                 words = field.replace("_", " ").capitalize()
                 changes[field] = _number(plain(words), field.replace("_", "-"), getattr(defaults, field))
-            changes["pixels"] = _choice("Pixels", get_args(Pixels), "pixels")
+            if data.channels == 1:
+                changes["pixels"] = _choice("Pixels", get_args(Pixels), "pixels")
+            kinds_of_pixels = get_args(LikelihoodName)
+            changes["likelihood"] = _choice(
+                "Likelihood", kinds_of_pixels, "likelihood", default=defaults.likelihood, width=WIDE_FIELD,
+                called=lambda likelihood: LIKELIHOOD_FACTS[likelihood].words,
+            )  # fmt: skip
         elements.caption("All other settings are on the command line: `python -m cvae_core train label --help`")
     try:
         return catalogue.configured(flavour, preset, **changes), ""
@@ -161,8 +176,9 @@ def _choice(
     label: Markdown, options: Sequence[Option], name: str, *, default: Option | None = None,
     called: Callable[[Any], str] = str, width: int = FIELD, **settings: Any,
 ) -> Option:  # fmt: skip
-    """Show a field with options; the address keeps the chosen one as `new-` and the name of the field."""
+    """Show a field with options; another default replaces its value. The address keeps it as `new-` and the field's name."""
     first = options[0] if default is None else default
+    _follow(f"new-{name}", first)
     key = url_state.bound(f"new-{name}", one_of(options), first)
     chosen = st.selectbox(
         label, options, format_func=lambda option: plain(called(option)), key=key, width=width, **settings
@@ -172,14 +188,25 @@ def _choice(
 
 def _number(label: Markdown, name: str, default: float, **settings: Any) -> Any:
     """Show a field for a number; another default replaces its value. The address keeps it, as in `_choice`."""
-    key, before = f"new-{name}", f"new-{name}-default"
-    if st.session_state.setdefault(before, default) != default:
-        st.session_state[before] = st.session_state[key] = default
+    key = f"new-{name}"
+    _follow(key, default)
     most = controls.MAX_SEED
     form: AnyForm = number(-most, most)
     if isinstance(default, int):
         form, settings = whole(-most, most), {"step": 1, **settings}
     return st.number_input(label, key=url_state.bound(key, form, default), width=FIELD, **settings)
+
+
+def _follow(key: str, default: object) -> None:
+    """Replace a field's value if its default has changed."""
+    if st.session_state.setdefault(before := f"{key}-default", default) != default:
+        st.session_state[before] = st.session_state[key] = default
+
+
+def _tell_gone(sets: Sequence[str], place: DeltaGenerator) -> None:
+    """Say that the chosen data set is not on this machine any more."""
+    if (held := st.session_state.get("new-dataset")) and held not in sets:
+        place.info(f"The data set {plain(held)} is no longer on this machine.", icon=":material/info:")
 
 
 def _offered(flavour: Flavour) -> str:

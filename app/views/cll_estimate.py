@@ -121,12 +121,14 @@ def _form() -> None:
         key=lambda item: (bool(library.other_images(item[1])), item[0] != cll_table.FIRST_RUN, item[0]),
     )
     here = {name: key for name, key in everything if datasets.on_disk(library.config(key).dataset)}
-    for missing in sorted({library.config(key).dataset for name, key in everything if name not in here}):
+    lacking = {library.config(key).dataset: key for name, key in everything if name not in here}
+    for missing, key in sorted(lacking.items()):
         st.info(
-            f"New estimates of {plain(missing)} runs need its images, which are not on this machine.",
+            f"New estimates of {plain(missing)} runs need its images. {library.lacks_images(key)}",
             icon=":material/info:",
         )
-        background_command.offer_download(missing)
+        if missing in datasets.DOWNLOAD_BYTES:
+            background_command.offer_download(missing)
     if not here:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -7,31 +7,46 @@ import streamlit as st
 
 from app.charts.glance_chart import glance_chart
 from app.charts.plotly_charts import BARE_CONFIG
-from app.display import elements
+from app.display import elements, url_state
+from app.display.url_forms import one_of
 from app.text.plain_text import plain
 from app.views import cll_numbers, cll_table, code_snippets
 from app.views.cll_numbers import Numbers
+from app.widgets import controls
 from cvae_core.evaluation.glance import SAMPLES, Glance, at_a_glance
 from cvae_core.evaluation.table import entries
 from cvae_core.evaluation.table_formats import PYRO_NOTE, WHOLE, briefly
 from cvae_core.runs.run import Run
 
+IMAGES = "scored-images"  # key of the chosen images
 ROW_HEIGHT = 22  # pixels, so that twelve rows and the chart fit into a window 720 pixels high
 
 
 def show() -> None:
     """Show the view."""
     runs, damaged = cll_table.readable_runs()
-    glance = at_a_glance(runs)
+    glance = _chosen(runs)
     if glance is None:
         st.info(
-            "No sound run of this machine is scored yet. Train a run with `python -m cvae_core train label`, then score it "
-            "with `python -m cvae_core evaluate label`. Figures of imported runs are under *All figures*.",
+            "No sound run of this machine with a Bernoulli likelihood is scored yet. Train a run with "
+            "`python -m cvae_core train label`, then score it with `python -m cvae_core evaluate label`. Figures of imported "
+            "runs and of other likelihoods are under *All figures*.",
             icon=":material/info:",
         )
     else:
         _show(glance, runs)
     cll_table.tell_unscored(runs, damaged)
+
+
+def _chosen(runs: Sequence[Run]) -> Glance | None:
+    """Return the table of the images that the visitor chooses in the sidebar, if there are several."""
+    glance = at_a_glance(runs)
+    if glance is None or len(glance.sets) == 1:
+        return glance
+    key = url_state.bound(IMAGES, one_of(glance.sets), glance.sets[0])
+    with st.sidebar:
+        images = controls.or_default(st.selectbox("Images", glance.sets, key=key), glance.sets[0])
+    return glance if images == glance.sets[0] else at_a_glance(runs, images)
 
 
 def _show(glance: Glance, runs: Sequence[Run]) -> None:

@@ -134,6 +134,8 @@ def follow_old_addresses() -> None:
     given = url_state.opened_with()
     if given.get(TABS) == ["Table"]:
         given[TABS] = ["All figures"]
+    elif given.get(TABS) == ["Judged digits"]:
+        given[TABS] = ["Judged images"]
     elif RUN in given and TABS not in given:
         given[TABS] = [ESTIMATE]
 

@@ -1,4 +1,4 @@
-"""All figures of the table, their exports, estimates by number of draws, and judged digits."""
+"""All figures of the table, their exports, estimates by number of draws, and judged images."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from app.text import findings
 from app.text.plain_text import Markdown, plain
 from app.views import cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
-from app.widgets import run_pickers
+from app.widgets import judging, run_pickers
 from cvae_core.errors import RunDamaged
 from cvae_core.evaluation import by_model, table_formats
 from cvae_core.evaluation import table as tables
@@ -69,7 +69,9 @@ def tell_unscored(runs: Sequence[Run], damaged: Sequence[RunDamaged]) -> None:
 
 
 def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
-    """Let the visitor filter rows by estimator and by scored pixels. Baselines and floors are shown for any estimator."""
+    """Let the visitor filter rows by images, estimator and scored pixels. Any estimator shows baselines and floors."""
+    sets = list(dict.fromkeys(row.images_name for row in rows))
+    images = _filter("Images", sets, "of-images") if len(sets) > 1 else []
     there = {each for row in rows if row.kind != "floor" for each in row.estimators}
     estimators = _filter("Estimators", [name for each, name in ESTIMATORS.items() if each in there], "only")
     columns = _filter("Visible", list(dict.fromkeys(map(table_formats.scored, rows))), "scored")
@@ -79,6 +81,7 @@ def chosen_rows(rows: Sequence[Entry]) -> list[Entry]:
         for row in rows
         if (row.estimators[-1] in always or not estimators or ESTIMATORS[row.estimators[-1]] in estimators)
         and (not columns or table_formats.scored(row) in columns)
+        and (not images or row.images_name in images)
     ]
 
 
@@ -158,15 +161,16 @@ def settling() -> None:
 
 
 def judged() -> None:
-    """Show how an independent classifier reads generated digits."""
-    elements.heading("Does a classifier recognise the generated digits?")
+    """Show how an independent classifier reads generated images."""
+    elements.heading("Does a classifier recognise the generated images?")
+    judging.offer()
     found = scores.judgements()
     if not found:
-        st.info("No run's digits are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
+        st.info("No run's images are judged yet. Judge a run with: `python -m cvae_core judge RUN`")
         return
     elements.explained(
-        "A small classifier, trained on real digits only, reads the digits that models generate. The column *real or chance* "
-        "gives the value for real digits, or by chance."
+        "A small classifier, trained on real images only, reads the images that models generate. The column *real or chance* "
+        "gives the value for real images, or by chance."
     )
     rows = [
         {
@@ -186,7 +190,7 @@ def judged() -> None:
         hide_index=True,
         height="content",
         placeholder="–",
-        alt="How a classifier reads generated digits",
+        alt="How a classifier reads generated images",
         column_config={
             "value": share,
             "real or chance": share,

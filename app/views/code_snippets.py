@@ -110,19 +110,17 @@ def grey_cost(ink: float) -> str:
     )
 
 
-def readings(
-    key: RunKey, dataset: str, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()
-) -> str:
-    """Return code that classifies completions of test digits (with `names`) or of a drawing (bytes)."""
+def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()) -> str:
+    """Return code that classifies completions of test images (with `names`) or of a drawing (bytes)."""
     settings = f"visible={visible!r}, count=recipes.MANY, seed={seed}"
     if isinstance(given, bytes):
-        chart = "reading(shown[0])"
+        chart = "reading(shown[0], run.card().description.classes)"
         sheet = f"sheet = recipes.drawing(run.model(), {given!r}, {settings})"
         completions = (
             "completions = sheet.images[0, 3:-1, None]  # after the drawing and two guesses, before the spread"
         )
     else:
-        chart = f"readings(shown, {list(names)!r})"
+        chart = f"readings(shown, {list(names)!r}, run.card().description.classes)"
         sheet = f"sheet = recipes.completions(run.model(), run.images().test, {list(given)!r}, {settings})"
         completions = "completions = sheet.images[4:-1]  # below input, truth and two guesses, above the spread"
     return _code(
@@ -130,7 +128,7 @@ def readings(
         f"{key.name}-readings",
         "classifier, find, recipes, sample_quality",
         f"run = find({key.name!r})",
-        f"reader = classifier.load_classifier({dataset!r}, run.folder.parent, run.card().data_fingerprint)",
+        "reader = classifier.load_classifier(run.card().description, run.folder.parent, run.card().data_fingerprint)",
         sheet,
         completions,
         "shown = sample_quality.readings(reader, completions)",
@@ -138,15 +136,24 @@ def readings(
 
 
 def places(
-    key: RunKey, layout: Layout, drawn: int | None = None, seed: int | None = None, ringed: int | None = None
+    key: RunKey,
+    layout: Layout,
+    drawn: int | None = None,
+    seed: int | None = None,
+    ringed: int | None = None,
+    picked: int | None = None,
 ) -> str:
     """Return code that computes a map's points, or projects `drawn` draws each from the posteriors and the prior."""
-    kept = maps.kept_as(key, layout)
-    file, chart = f"{key.name}-{layout.method}", f"embedding_map(embedding, {ringed})"
-    lines = [f"run = find({key.name!r})", f"embedding = latent_space.stored_embedding(run, latent_space.{kept!r})"]
+    kept, marked = maps.kept_as(key, layout), "" if picked is None else f", picked={picked}"
+    file, chart = f"{key.name}-{layout.method}", f"embedding_map(embedding, data, {ringed}{marked})"
+    lines = [
+        f"run = find({key.name!r})",
+        "data = run.card().description",
+        f"embedding = latent_space.stored_embedding(run, latent_space.{kept!r})",
+    ]
     project = f"project = latent_space.projection(embedding.z, {layout.dimensions})"
     if drawn is not None:
-        file, chart = f"{file}-draws-{seed}", f"embedding_map(means, {ringed}, prior=shown[1])"
+        file, chart = f"{file}-draws-{seed}", f"embedding_map(means, data, {ringed}, prior=shown[1]{marked})"
         rows = f"embedding.indices[:{drawn}], embedding.labels[:{drawn}]"
         lines += [
             project,

@@ -1,4 +1,4 @@
-"""Digits generated for a label: z set by sliders, a walk or a drawing, and decoded with each label."""
+"""Images generated for a label: z set by sliders, a walk or a drawing, and decoded with each label."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,17 +13,17 @@ from app.display import elements, presenter, url_state
 from app.display.url_forms import number
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.text import findings
+from app.text import labels as names
 from app.text.plain_text import plain
-from app.widgets import controls, run_pictures
-from cvae_core.data import noise
+from app.widgets import controls, labels, run_pictures
+from cvae_core.data import datasets, noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import grid, recipes
 
 COLUMNS, ROWS = 10, 3
 WALK_STEPS = 20
 FEW_SLIDERS = 5  # ordinary sliders that fit into a presenter's window
-ALL = "all ten"
-DEFAULT_DIGIT = 3
+LEAST_COLUMNS = 5  # of one z with all labels, if there are more
 STYLES, PREVIEW_SEED = 7, 7
 MEAN_OF_POSTERIOR = "Sets the sliders to the mean of q(z | x, c) of the {}"
 
@@ -35,10 +35,12 @@ def preview() -> None:
     if key is None:
         st.info("No label run is trained yet: `python -m cvae_core train label`")
         return
-    elements.explained(f"Each column decodes one $z$ with all ten labels, drawn live from {runs.named(key.name)}.")
-    settings = {"labels": runs.labels(key), "columns": STYLES, "seed": PREVIEW_SEED}
-    caption = f"{STYLES} z with ten labels, seed {PREVIEW_SEED}"
-    alt = f"{STYLES} z, each decoded with the labels 0 to 9"
+    every = labels.of_run(key)
+    which = labels.counted(every, runs.description(key))
+    elements.explained(f"Each column decodes one $z$ with {which}, drawn live from {runs.named(key.name)}.")
+    settings = {"labels": every, "columns": STYLES, "seed": PREVIEW_SEED}
+    caption = f"{STYLES} z with {which}, seed {PREVIEW_SEED}"
+    alt = f"{STYLES} z, each decoded with {which}"
     run_pictures.show(key, recipes.samples, settings, caption, "styles", alt)
     elements.link("generate", "Change z with sliders")
 
@@ -50,27 +52,27 @@ class Place(NamedTuple):
     words: str
 
 
-def label_of(digit: str) -> int:
-    """Return the label of a digit, or DEFAULT_DIGIT if all ten are chosen and one is needed."""
-    return DEFAULT_DIGIT if digit == ALL else int(digit)
+def label_of(chosen: int | None, key: RunKey) -> int:
+    """Return the chosen label, or the default if all are chosen (None) and one is needed."""
+    return min(labels.DEFAULT, runs.config(key).classes - 1) if chosen is None else chosen
 
 
-def styles(key: RunKey, digit: str, seed: int, slides_live: bool) -> None:
+def styles(key: RunKey, chosen: int | None, seed: int, slides_live: bool) -> None:
     """Let the visitor choose z: with sliders, decoded in the browser if live, or on a walk if the model is a ladder."""
     ladder = runs.config(key).hierarchical
     if not ladder:
         tell_collapsed(key)
     if slides_live:
-        live(key, digit, seed)
+        live(key, chosen, seed)
         return
     picture, hand = st.columns([3, 2], gap="large")
     with hand:
         there = walk(key, seed) if ladder else sliders(key, seed)
     with picture:
-        under_all_labels(key, there, digit)
+        under_all_labels(key, there, chosen)
     if not ladder and not presenter.is_on():
-        style_of_a_test_digit(key, there, latent_sliders.place_sliders)
-        style_of_a_drawing(key, there, label_of(digit), latent_sliders.place_sliders)
+        style_of_a_test_image(key, there, latent_sliders.place_sliders)
+        style_of_a_drawing(key, there, label_of(chosen, key), latent_sliders.place_sliders)
 
 
 def tell_collapsed(key: RunKey) -> None:
@@ -131,31 +133,31 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 
 
 @url_state.fragment
-def live(key: RunKey, digit: str, seed: int) -> None:
+def live(key: RunKey, chosen: int | None, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and pictures that the server draws on their release."""
     elements.heading("Change z with sliders")
     with elements.sentences():
         there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
-        shown = live_decoder.sliders(key, None if digit == ALL else label_of(digit), label_of(digit), there.epsilon)
+        shown = live_decoder.sliders(key, chosen, label_of(chosen, key), there.epsilon)
         latent_sliders.watch_for_the_browser(shown)
         if presenter.is_on():
             return
-        style_of_a_test_digit(key, there, live_decoder.move_sliders)
-        around(key, there, digit, seed)
-        style_of_a_drawing(key, there, label_of(digit), live_decoder.move_sliders)
+        style_of_a_test_image(key, there, live_decoder.move_sliders)
+        around(key, there, chosen, seed)
+        style_of_a_drawing(key, there, label_of(chosen, key), live_decoder.move_sliders)
 
 
-def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
-    """Show digits whose z are close to the chosen one."""
+def around(key: RunKey, there: Place, chosen: int | None, seed: int) -> None:
+    """Show images whose z are close to the chosen one."""
     elements.explained(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
-    labels = runs.labels(key) if digit == ALL else (label_of(digit),)
+    rows = labels.labels(runs.description(key), chosen)
     run_pictures.show(
         key,
         recipes.around,
-        {"epsilon": there.epsilon, "labels": labels, "columns": COLUMNS, "seed": seed},
+        {"epsilon": there.epsilon, "labels": rows, "columns": COLUMNS, "seed": seed},
         f"around one z, {there.words}, seed {seed}",
         "around",
-        "Digits for z close to the one that the sliders set",
+        "Images for z close to the one that the sliders set",
     )
     with st.container(horizontal=True):
         settings, caption = all_labels(key, there)
@@ -164,19 +166,21 @@ def around(key: RunKey, there: Place, digit: str, seed: int) -> None:
 
 
 def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
-    """Return the settings and the caption of one z with all ten labels."""
-    settings = {"epsilon": there.epsilon, "labels": runs.labels(key), "columns": 5}
-    return settings, f"one z with all labels, {there.words}"
+    """Return the settings and the caption of one z with all labels, or the first ones if they are many."""
+    every = labels.of_run(key)
+    columns = next((number for number in range(LEAST_COLUMNS, len(every)) if len(every) % number == 0), len(every))
+    return {"epsilon": there.epsilon, "labels": every, "columns": columns}, f"one z with all labels, {there.words}"
 
 
-def style_of_a_test_digit(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
-    """Show a test digit, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
-    if why := runs.other_images(key):
-        elements.caption(f"A test digit cannot be encoded. {why}")
+def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
+    """Show a test image, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
+    source = drawing_pad.source_of_digits(key)
+    if why := runs.other_images(key) if datasets.on_disk(source) else runs.lacks_images(key):
+        elements.caption(f"A test image cannot be encoded. {why}")
         return
-    test = runs.dataset(drawing_pad.source_of_digits(key)).test
+    test = runs.dataset(source).test
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        index = controls.whole_number("Test digit", 0, len(test) - 1, default=0, key="encode")
+        index = controls.whole_number("Test image", 0, len(test) - 1, default=0, key="encode")
 
         def encoded() -> tuple[bytes, int]:
             chosen = min(max(int(st.session_state["encode"] or 0), 0), len(test) - 1)  # the current value of the field
@@ -186,13 +190,13 @@ def style_of_a_test_digit(key: RunKey, there: Place, move: Callable[[Sequence[fl
             with elements.sentences():
                 move(figures.style(key, *encoded()))
 
-        st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("digit"))
+        st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("image"))
         ink, label = encoded()
-        digit_encoded(key, there, ink, label, f"Test digit {index}, a {label}")
+        image_encoded(key, there, ink, label, f"Test image {index}, {names.one(runs.description(key), label)}")
 
 
-def digit_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str) -> None:
-    """Show a digit, and beside it its reconstruction if the sliders are at its z."""
+def image_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str) -> None:
+    """Show an image, and beside it its reconstruction if the sliders are at its z."""
     shown = [np.frombuffer(ink, np.uint8)]
     if there.epsilon == latent_sliders.on_sliders(figures.style(key, ink, label)):
         shown.append(recipes.one_z(runs.model(key), there.epsilon, [label], 1).images[0, 0])
@@ -203,7 +207,9 @@ def digit_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str)
 
 
 def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Sequence[float]], None]) -> None:
-    """Offer to set the sliders to the z of the visitor's drawing; then show all ten digits in its style."""
+    """Offer to set the sliders to the z of the visitor's drawing; then show all labels in its style."""
+    if not drawing_pad.offered(key):
+        return
 
     def show() -> None:
         drawn = drawing_pad.pad(key)
@@ -221,21 +227,24 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         if not drawn.any():
             elements.caption("Nothing is drawn yet, so there is no style to use.")
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
-            ten = recipes.one_z(runs.model(key), there.epsilon, runs.labels(key), runs.config(key).classes)
-            elements.thumbnail(grid.grid(ten.images, scale=2), "The ten digits in the style of your drawing")
-            elements.caption("All ten digits in its style. The sliders at the top of the page are set to its z.")
+            every = labels.of_run(key)
+            sheet = recipes.one_z(runs.model(key), there.epsilon, every, len(every))
+            elements.thumbnail(grid.grid(sheet.images, scale=2), "All labels in the style of your drawing")
+            elements.caption("All labels in its style. The sliders at the top of the page are set to its z.")
 
-    elements.folded("Draw a digit and generate all ten in its style", show, "draw", ":material/gesture:")
+    elements.folded("Draw an image and generate all labels in its style", show, "draw", ":material/gesture:")
 
 
-def under_all_labels(key: RunKey, there: Place, digit: str) -> None:
-    """Show the chosen digit large, and the same z with all ten labels."""
-    if digit != ALL:
-        elements.heading(f"This z as a {plain(digit)}")
-        one = {"epsilon": there.epsilon, "labels": (label_of(digit),), "columns": 1}
-        caption, alt = f"digit {digit}, {there.words}", f"The digit {digit} for the z of the sliders"
-        run_pictures.show(key, recipes.one_z, one, caption, digit, alt, scale=9)
-    elements.heading("The same z with all ten labels")
-    run_pictures.show(
-        key, recipes.one_z, *all_labels(key, there), "same-z", "One z decoded with all ten labels", scale=3
-    )
+def under_all_labels(key: RunKey, there: Place, chosen: int | None) -> None:
+    """Show the image of the chosen label large, and the same z with all labels."""
+    if chosen is not None:
+        data = runs.description(key)
+        elements.heading(f"This z as {names.a(data, chosen)}")
+        one = {"epsilon": there.epsilon, "labels": (chosen,), "columns": 1}
+        caption = f"label {data.classes[chosen]}, {there.words}"
+        alt = f"The label {data.classes[chosen]} for the z of the sliders"
+        run_pictures.show(key, recipes.one_z, one, caption, str(chosen), alt, scale=9)
+    settings, caption = all_labels(key, there)
+    which = labels.counted(settings["labels"], runs.description(key))
+    elements.heading(f"The same z with {which}")
+    run_pictures.show(key, recipes.one_z, settings, caption, "same-z", f"One z decoded with {which}", scale=3)

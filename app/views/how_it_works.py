@@ -1,4 +1,4 @@
-"""One test digit on its way through a model: the live figure, and ten draws of the same digit."""
+"""One test image on its way through a model: the live figure, and ten draws of the same image."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def choices() -> Mapping[str, RunKey]:
 
 
 def show(found: Mapping[str, RunKey]) -> None:
-    """Let the visitor choose a run and a test digit, and show the digit's way through the run's networks."""
+    """Let the visitor choose a run and a test image, and show its way through the run's networks."""
     with st.sidebar:
         key = run_pickers.run("Run", found)
     if why := runs.lacks_images(key):
@@ -35,7 +35,7 @@ def show(found: Mapping[str, RunKey]) -> None:
         return
     with st.sidebar:
         last = len(runs.images(key).test) - 1
-        index = controls.whole_number("Test digit", 0, last, default=0, key="index")
+        index = controls.whole_number("Test image", 0, last, default=0, key="index")
         _tell_training(runs.config(key))
     _flow(key, index)
 
@@ -47,12 +47,12 @@ def _flow(key: RunKey, index: int) -> None:
         return
     seen = f", {described(visible)} visible" if visible else ""
     elements.explained(
-        f"**Ten draws of this digit{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "
+        f"**Ten draws of this image{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "
         "(above) and from the prior network (below), with the same base noise."
     )
     settings = {"index": index, "count": COUNT, **({"visible": visible} if runs.config(key).any_set else {})}
-    caption = f"test digit {index}{seen}, z from recognition and prior network"
-    alt = f"Test digit {index}, and ten reconstructions above ten predictions of it"
+    caption = f"test image {index}{seen}, z from recognition and prior network"
+    alt = f"Test image {index}, and ten reconstructions above ten predictions of it"
     run_pictures.show(key, recipes.both_ways, settings, caption, f"both-ways-{index}", alt)
 
 

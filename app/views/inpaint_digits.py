@@ -1,4 +1,4 @@
-"""Completions of test digits or of a drawing: a classifier's readings, walks through z, and the run's scores."""
+"""Completions of test images or of a drawing: a classifier's readings, walks through z, and the run's scores."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
 from app.live import drawing_pad, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
-from app.text import findings
+from app.text import findings, labels
 from app.text.plain_text import Markdown, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pictures
@@ -25,16 +25,16 @@ from cvae_core.evaluation.results import stored_cells
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Sheet, Shown
 
-DIGITS, DRAWING, PICTURE = "Test digits", "My drawing", "My picture"  # what can be completed
+IMAGES, DRAWING, PICTURE = "Test images", "My drawing", "My picture"  # what can be completed
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS = 3, 12
 SPREAD = f"Spread: twice the pixels' standard deviation over {recipes.MANY} samples."
-ROOMY = 10  # digits that fit side by side on a laptop at scale 3
+ROOMY = 10  # images that fit side by side on a laptop at scale 3
 PREVIEWED, PREVIEW_SAMPLES, PREVIEW_SEED = (2, 4, 17, 61, 15, 8), 6, 7
 
 
 def preview() -> None:
-    """Show some test digits completed by the first run, and link to the page."""
+    """Show some test images completed by the first run, and link to the page."""
     families = quadrant_controls.quadrant_families()
     if not families:
         st.info("No quadrant run is trained yet: `python -m cvae_core train quadrant`")
@@ -45,23 +45,36 @@ def preview() -> None:
         f"The model sees the {plain(described(visible))} only. The baseline (NN) predicts one mean completion; "
         f"each sample of {runs.named(key.name)} is one possible completion."
     )
-    settings = {"indices": PREVIEWED, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
-    caption = f"{named_here(dataset)} test digits {', '.join(map(str, PREVIEWED))}, seed {PREVIEW_SEED}"
+    indices = [index for index in PREVIEWED if index < runs.description(key).test] or [0]
+    settings = {"indices": indices, "visible": visible, "count": PREVIEW_SAMPLES, "seed": PREVIEW_SEED}
+    caption = f"{named_here(dataset)} test images {', '.join(map(str, indices))}, seed {PREVIEW_SEED}"
     rows = {"input": 0, "truth": 1, "NN": 2} | {f"CVAE, {n}": 3 + n for n in range(1, PREVIEW_SAMPLES + 1)}
     run_pictures.show(
         key, recipes.completions, settings, caption, "completed",
-        "Quarters of digits, completed by the baseline and the CVAE", rows=tuple(rows), only=tuple(rows.values()),
+        "Quarters of images, completed by the baseline and the CVAE", rows=tuple(rows), only=tuple(rows.values()),
     )  # fmt: skip
-    elements.link("inpaint", "Complete digits")
+    elements.link("inpaint", "Complete images")
+
+
+def tell_missing() -> None:
+    """Say how to train a quadrant run, and which images the runs of this machine need."""
+    st.info(
+        "No quadrant run fits the images on this machine. Train one with: "
+        "`python -m cvae_core train quadrant --dataset digits`",
+        icon=":material/info:",
+    )
+    lacking = {runs.config(key).dataset: key for key in runs.run_keys(has_baseline=True).values()}
+    for key in lacking.values():
+        elements.caption(f"{runs.named(key.name)}: {runs.lacks_images(key)}")
 
 
 @url_state.fragment
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
-    """Let the visitor draw a digit, and show completions of the drawing."""
+    """Let the visitor draw an image, and show completions of the drawing."""
     words = described(opened.visible)
     with elements.sentences():
         elements.explained(
-            f"Draw a digit. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. The buttons "
+            f"Draw an image. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. The buttons "
             "in the corners show and hide quadrants."
         )
         drawn = drawing_pad.pad(key, opened, seed, shown_as, live=not runs.config(key).hierarchical)
@@ -85,7 +98,7 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
 
 def subjects(key: RunKey) -> Sequence[str]:
     """Return what a run can complete: test images, a picture of the visitor's, and a drawing if its images are drawings."""
-    return DIGITS, *((DRAWING,) if drawing_pad.offered(key) else ()), PICTURE
+    return IMAGES, *((DRAWING,) if drawing_pad.offered(key) else ()), PICTURE
 
 
 def completed(subject: str, key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
@@ -95,7 +108,7 @@ def completed(subject: str, key: RunKey, opened: Quadrants, shown_as: Shown, see
     elif subject == PICTURE:
         picture_completed(key, opened, shown_as, seed, place)
     else:
-        digits_completed(key, opened, shown_as, seed, place)
+        images_completed(key, opened, shown_as, seed, place)
 
 
 def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
@@ -124,60 +137,60 @@ def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
 
 
 def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
-    """Show which digits a classifier reads in the completions of a drawing."""
+    """Show which classes a classifier reads in the completions of a drawing."""
     found = figures.readings(key, ink, visible, seed)
     if found is None:
         return
-    (shares,) = found
-    lines = code_snippets.readings(key, runs.config(key).dataset, ink, visible, seed)
-    alt = "The digits that a classifier reads in the completions of your drawing"
-    elements.chart(plotly_charts.reading(shares), lines, "reading", alt)
-    read = findings.reading(shares, WORTH_SAYING)
-    elements.caption(f"A classifier trained on real digits only reads {recipes.MANY} completions of it as {read}.")
+    (shares,), data = found, runs.description(key)
+    lines = code_snippets.readings(key, ink, visible, seed)
+    alt = "The classes that a classifier reads in the completions of your drawing"
+    elements.chart(plotly_charts.reading(shares, data.classes), lines, "reading", alt)
+    read = findings.reading(shares, data.classes, WORTH_SAYING)
+    elements.caption(f"A classifier trained on real images only reads {recipes.MANY} completions of it as {read}.")
 
 
-def digits_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
-    """Show completions of test digits; `place`, in the sidebar, gets a control of the quadrants on the first digit."""
+def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
+    """Show completions of test images; `place`, in the sidebar, gets a control of the quadrants on the first image."""
     visible, words, test = opened.visible, described(opened.visible), runs.images(key).test
     with st.sidebar:
-        count = int(st.slider("Samples per digit", 1, 10, key=url_state.bound("samples", whole(1, 10), 5)))
-        indices = controls.test_digits(test, seed)
+        count = int(st.slider("Samples per image", 1, 10, key=url_state.bound("samples", whole(1, 10), 5)))
+        indices = controls.test_images(test, seed)
     with place:
         elements.caption("Click a quadrant to show or hide it:")
         drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
-    if not datasets.on_disk("mnist"):
+    if runs.config(key).dataset == datasets.EMBEDDED and not datasets.on_disk("mnist"):
         elements.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(
         key,
         recipes.completions,
         {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as},
-        f"{words} visible, {named_here(runs.config(key).dataset)} test digits {', '.join(map(str, indices))}, "
+        f"{words} visible, {named_here(runs.config(key).dataset)} test images {', '.join(map(str, indices))}, "
         f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
         f"seed{seed}",
-        f"Test digits with the {words} visible, completed by the baseline and the CVAE",
+        f"Test images with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
         rows=("input", "truth", "NN", "best guess", *(f"sample {n + 1}" for n in range(count)), "spread"),
     )
     if presenter.is_on():
         return
     with elements.sentences():
-        digits_read(key, indices, visible, seed)
-    walk("Walk through z with one of these digits", lambda: walks_of_one(key, indices, visible, seed))
+        images_read(key, indices, visible, seed)
+    walk("Walk through z with one of these images", lambda: walks_of_one(key, indices, visible, seed))
 
 
-def digits_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Show which digits a classifier reads in the completions of test digits."""
+def images_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+    """Show which classes a classifier reads in the completions of test images."""
     shares = figures.readings(key, indices, visible, seed)
     if shares is None:
         return
-    labels = runs.images(key).test.labels[list(indices)].tolist()
-    names = [f"{position}<br>a {label}" for position, label in enumerate(labels, 1)]
-    lines = code_snippets.readings(key, runs.config(key).dataset, indices, visible, seed, names)
-    alt = "The digits that a classifier reads in the completions of each column"
-    elements.chart(plotly_charts.readings(shares, names), lines, "readings", alt)
+    data, true = runs.description(key), runs.images(key).test.labels[list(indices)].tolist()
+    names = [f"{position}<br>{labels.short(labels.one(data, label))}" for position, label in enumerate(true, 1)]
+    lines = code_snippets.readings(key, indices, visible, seed, names)
+    alt = "The classes that a classifier reads in the completions of each column"
+    elements.chart(plotly_charts.readings(shares, names, data.classes), lines, "readings", alt)
     elements.caption(
-        f"Readings of {recipes.MANY} completions per column by a classifier trained on real digits only. "
-        f"{findings.readings(shares, labels)}"
+        f"Readings of {recipes.MANY} completions per column by a classifier trained on real images only. "
+        f"{findings.readings(shares, true)}"
     )
 
 
@@ -187,11 +200,11 @@ def walk(title: Markdown, show: Callable[[], None]) -> None:
 
 
 def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
-    """Let the visitor choose one of the test digits, and show walks with it."""
+    """Let the visitor choose one of the test images, and show walks with it."""
     columns = [str(position + 1) for position in range(len(indices))]
     index = indices[int(controls.choice("Column", columns, "column")) - 1]
     settings = {"index": index, "visible": visible, "seed": seed}
-    walks(key, recipes.completion_walks, f"test digit {index}", settings)
+    walks(key, recipes.completion_walks, f"test image {index}", settings)
 
 
 def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mapping[str, Any]) -> None:
@@ -202,7 +215,7 @@ def walks(key: RunKey, recipe: Callable[..., Sheet], words: str, settings: Mappi
     )
     name, alt = (
         f"walk-{settings.get('index', 'drawing')}-seed{settings['seed']}",
-        "Completions of one digit along walks through z",
+        "Completions of one image along walks through z",
     )
     figure = run_pictures.show(key, recipe, {**settings, "rows": WALKS, "steps": WALK_STEPS}, caption, name, alt)
     run_pictures.animation(figure, name, first=1)

@@ -32,22 +32,24 @@ MARKS = (
     "square the end of a walk."
 )
 TSNE_CAUTION = "In t-SNE, near neighbours are meaningful; distances between clusters and cluster sizes are not."
+GLYPHS = "A name marks the centre of each class's points, shifted where centres overlap."
 PLANE_TOOLS = (
-    "A numeral marks the centre of each digit's points, shifted where centres overlap. Click a point to see it on every map; "
-    "*Shift*-click another to walk to it. Click a digit in the legend to hide it. The lasso selects several."
+    "Click a point to see it on every map; "
+    "*Shift*-click another to walk to it. Click a class in the legend to hide it. The lasso selects several."
 )
 SOLID_TOOLS = (
-    "Drag to rotate. Click a digit in the legend to hide it. Points cannot be clicked or selected here, because Streamlit "
+    "Drag to rotate. Click a class in the legend to hide it. Points cannot be clicked or selected here, because Streamlit "
     "reports no selection from charts in three dimensions. Enter a test image's index instead: an arrow points to its ring, "
     "and the view is reset."
 )
 
 
 class Settings(NamedTuple):
-    """The layout of maps, and the seed of draws that they show instead of the means, or None."""
+    """The layout of maps, the seed of draws that they show instead of the means, or None, and a label to highlight."""
 
     layout: Layout
     seed: int | None
+    picked: int | None
 
 
 def preview() -> None:
@@ -57,7 +59,8 @@ def preview() -> None:
         st.info("No map of a latent space is computed yet: `python -m cvae_core embed RUN`")
         return
     key, embedding = mapped
-    elements.thumbnail(map_chart.thumbnail(embedding), f"t-SNE of {runs.label(key.name)}, one colour per digit")
+    picture = map_chart.thumbnail(embedding, len(runs.description(key).classes))
+    elements.thumbnail(picture, f"t-SNE of {runs.label(key.name)}, one colour per class")
     elements.numbers(code_snippets.places(key, USUAL), "map")
     elements.link("latent", f"Explore the space of {runs.named(key.name)}")
 
@@ -110,12 +113,13 @@ def show(key: RunKey, settings: Settings, other: RunKey | None, fields: DeltaGen
             latent_points.detail(mapped, walk.start, marks[place].near)
     with elements.sentences():
         seen, prior = maps.drawn(key, embedding, settings.seed)
-        hover = " Hover over a point to see its digit." if images_under_the_pointer(key) else ""
+        hover = " Hover over a point to see its image." if images_under_the_pointer(key) else ""
         elements.caption(f"{words(found[MAP], settings.layout, None if prior is None else len(prior))} {MARKS}{hover}")
         if selected:
-            latent_points.selected_digits(key, seen, selected)
+            latent_points.selected_images(key, seen, selected)
         pad = partial(latent_points.draw, found[MAP], near)
-        elements.folded("Draw a digit and find it on the map", pad, "draw", ":material/gesture:")
+        if drawing_pad.offered(key):
+            elements.folded("Draw an image and find it on the map", pad, "draw", ":material/gesture:")
     return found
 
 
@@ -146,7 +150,7 @@ def drawing_placed(mapped: Mapped) -> tuple[np.ndarray | None, list[int]]:
     """
     shape = runs.config(mapped.key).shape
     drawn = drawing_pad.ink(shape)
-    if not drawn.any():
+    if not drawn.any() or not drawing_pad.offered(mapped.key):
         return None, []
     label = drawing_pad.chosen_label(mapped.key) if "label" in runs.config(mapped.key).given else 0
     ink = framed(drawn.reshape(shape.side, shape.side)).tobytes()
@@ -169,22 +173,23 @@ def chart(
 
     Without marks, its images are not those of the chosen points.
     """
-    key, (layout, seed) = mapped.key, settings
-    shown, prior = maps.drawn(key, mapped.embedding, seed)
+    key, (layout, seed, picked) = mapped.key, settings
+    picked = picked if marks else None
+    data, shown, prior = runs.description(key), *maps.drawn(key, mapped.embedding, seed)
     found = maps.agreement(key, mapped.embedding)
     elements.caption(
-        f"**{runs.named(key.name)}**: In $z$, {found.share:.0%} of the ten nearest neighbours of a point show the "
-        f"same digit ({found.chance:.0%} by chance)."
+        f"**{runs.named(key.name)}**: In $z$, {found.share:.0%} of the ten nearest neighbours of a point are of "
+        f"the same class ({found.chance:.0%} by chance)."
     )
-    alt = f"The latent space of {runs.label(key.name)}, one colour per digit"
+    alt = f"The latent space of {runs.label(key.name)}, one colour per class"
     meta = {"images": images_under_the_pointer(key), "map": place}
     if layout.dimensions == 3:
-        figure = map_chart.embedding_map(shown, walk.start if marks else None, star, prior, meta)
+        figure = map_chart.embedding_map(shown, data, walk.start if marks else None, star, prior, meta, picked)
         if marks:
             map_chart.mark_solid(figure, shown, walk.end, marks.near, marks.paths, selected)
         st.plotly_chart(figure, config=map_chart.SOLID_CONFIG, key=f"{place}-3d", alt=alt)
     else:
-        figure = map_chart.embedding_map(shown, None, star, prior, meta)
+        figure = map_chart.embedding_map(shown, data, None, star, prior, meta, picked)
         figure.update_layout(selectionrevision=map_selection.clearings())
         if presenter.is_on() and walk.end is not None:
             figure.update_layout(height=LOW)
@@ -203,7 +208,7 @@ def chart(
 
 def files(place: str, mapped: Mapped, settings: Settings, ringed: int | None, figure: go.Figure) -> None:
     """Show buttons for a map as SVG and HTML, for its points as CSV, and for Python code that computes them."""
-    key, (layout, seed) = mapped.key, settings
+    key, (layout, seed, picked) = mapped.key, settings
     shown, prior = maps.drawn(key, mapped.embedding, seed)
     with st.container(horizontal=True):
         drawn = "" if prior is None else f"-draws-{seed}"
@@ -212,16 +217,16 @@ def files(place: str, mapped: Mapped, settings: Settings, ringed: int | None, fi
         solid = settings.layout.dimensions == 3
         elements.chart_files(figure, f"{place}-3d" if solid else place, f"The latent space of {runs.label(key.name)}")
         count = None if prior is None else len(prior)
-        elements.numbers(code_snippets.places(key, layout, count, seed, ringed), place)
+        elements.numbers(code_snippets.places(key, layout, count, seed, ringed, picked), place)
 
 
 def images_under_the_pointer(key: RunKey) -> str:
-    """Return the data set whose digits a map shows on hover, or "" if this machine lacks the run's images."""
+    """Return the data set whose images a map shows on hover, or "" if this machine lacks the run's images."""
     return "" if runs.lacks_images(key) else runs.config(key).dataset
 
 
 def follow_the_pointer(found: Mapping[str, Mapped]) -> None:
-    """Show digits on hover if the images are on this machine; called last, so that the page does not wait for them."""
+    """Show images on hover if the images are on this machine; called last, so that the page does not wait for them."""
     counts: dict[str, int] = {}
     for key, embedding in found.values():
         if name := images_under_the_pointer(key):
@@ -233,6 +238,8 @@ def follow_the_pointer(found: Mapping[str, Mapped]) -> None:
 def words(mapped: Mapped, layout: Layout, drawn: int | None) -> Markdown:
     """Return a map's caption: what it shows, `drawn` draws or (if None) the means, and how to use it."""
     tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
+    if layout.dimensions == 2 and len(runs.description(mapped.key).classes) <= map_chart.MOST_TRACES:
+        tools = f"{GLYPHS} {tools}"
     if layout.method == "tsne":
         return f"t-SNE of {len(mapped.embedding.indices):,} posterior means. {tools} {TSNE_CAUTION}"
     number = "three" if layout.dimensions == 3 else "two"

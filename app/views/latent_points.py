@@ -12,6 +12,7 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, presenter
 from app.live import drawing_pad
+from app.text import labels
 from app.text.plain_text import Markdown, plain
 from app.widgets import map_selection, run_pictures
 from app.widgets.map_selection import Walk
@@ -33,9 +34,16 @@ class Mapped(NamedTuple):
     embedding: Embedding
 
 
-def named(embedding: Embedding, indices: Sequence[int]) -> Markdown:
-    """Return the indices of test images with their labels."""
-    return ", ".join([f"{index:d} (a {maps.label(embedding, index):d})" for index in indices])
+def named(mapped: Mapped, indices: Sequence[int]) -> Markdown:
+    """Return the indices of test images with their classes."""
+    data = runs.description(mapped.key)
+    return ", ".join([f"{index:d} ({labels.a(data, maps.label(mapped.embedding, index))})" for index in indices])
+
+
+def given(mapped: Mapped, index: int) -> str:
+    """Describe the condition of a test image, with the name of its class if the label is given."""
+    label = maps.label(mapped.embedding, index)
+    return runs.config(mapped.key).given_of(runs.description(mapped.key).classes[label])
 
 
 def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
@@ -44,9 +52,9 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     if index not in embedding.indices:
         st.info("Click a point, or enter the index of a test image that is on the map.")
         return
-    elements.heading(f"Test image {index}, a {maps.label(embedding, index):d}")
+    elements.heading(f"Test image {index}, {labels.a(runs.description(key), maps.label(embedding, index))}")
     if why := runs.lacks_images(key):
-        st.info(f"Its nearest neighbours in z: {named(embedding, close)}. Their pictures need the images. {why}")
+        st.info(f"Its nearest neighbours in z: {named(mapped, close)}. Their pictures need the images. {why}")
         return
     rate = figures.rate(key, index)
     figure = Figure(
@@ -58,13 +66,13 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     )
     alt = f"Test image {index}, its reconstruction, its neighbours in z and samples for the same condition"
     elements.picture(figure, f"{key.name}-point-{index}", alt)
-    given = runs.config(key).given_of(maps.label(embedding, index))
-    elements.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {plain(given)}.")
+    condition = plain(given(mapped, index))
+    elements.caption(f"Rate: **{rate:.1f} nats**. The samples use $z$ from the prior; their condition: {condition}.")
 
 
 def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Method) -> None:
     """Show the frames of a walk between two images, and say what its line on the map is."""
-    key, embedding = mapped
+    key = mapped.key
     if why := runs.lacks_images(key):
         elements.caption(f"The interpolation needs the images. {why}")
         return
@@ -74,13 +82,13 @@ def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Meth
     start, end = walk
     settings = {"start": start, "end": end, "steps": maps.WALK_STEPS}
     caption = f"from test image {start} to {end} along the sphere in {maps.WALK_STEPS} frames"
-    name, alt = f"from-{start}-to-{end}", f"Digits decoded between test image {start} and {end}"
+    name, alt = f"from-{start}-to-{end}", f"Images decoded between test image {start} and {end}"
     run_pictures.animation(run_pictures.show(key, recipes.traversal, settings, caption, name, alt), name)
     if presenter.is_on():
         return
     rows = ""
     if runs.config(key).given:
-        first, second = (runs.config(key).given_of(maps.label(embedding, index)) for index in (start, end or 0))
+        first, second = (given(mapped, index) for index in (start, end or 0))
         dashed = ", whose path is dashed" if len(paths) > 1 else ""
         rows = (
             f" Condition of the upper row: {plain(first)}, from the first image. Lower row{dashed}: {plain(second)}, from "
@@ -90,33 +98,33 @@ def frames(mapped: Mapped, walk: Walk, paths: Sequence[np.ndarray], method: Meth
 
 
 def draw(mapped: Mapped, near: Sequence[int]) -> None:
-    """Let the visitor draw a digit, and list its nearest neighbours."""
-    key, embedding = mapped
+    """Let the visitor draw an image, and list its nearest neighbours."""
+    key = mapped.key
     elements.caption("The drawing is centred as MNIST's digits are before the model encodes it.")
     drawing_pad.pad(key)
     if "label" in runs.config(key).given:
         drawing_pad.label(mapped.key)
     if near:
-        labels = named(embedding, near)
-        elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {labels}.")
+        words = named(mapped, near)
+        elements.caption(f"The red mark is your drawing, placed by its nearest neighbours in z: {words}.")
 
 
-def selected_digits(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
-    """Show the selected digits that are on the map, each above its reconstruction, and offer a CSV of them."""
+def selected_images(key: RunKey, embedding: Embedding, selected: Sequence[int]) -> None:
+    """Show the selected images that are on the map, each above its reconstruction, and offer a CSV of them."""
     rows = np.flatnonzero(np.isin(embedding.indices, selected))
-    by_digit = rows[np.argsort(embedding.labels[rows], kind="stable")]
-    indices = tuple(embedding.indices[by_digit].tolist())
+    by_class = rows[np.argsort(embedding.labels[rows], kind="stable")]
+    indices = tuple(embedding.indices[by_class].tolist())
     elements.heading(f"{len(indices):,} selected")
     if len(indices) < len(selected):
         elements.caption(f"Not on this map: {len(selected) - len(indices):,} more.")
-    shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # evenly spaced, because they are sorted by digit
+    shown = indices[:: -(-len(indices) // MOST_SHOWN) or 1]  # evenly spaced, because they are sorted by class
     if why := runs.lacks_images(key):
         elements.caption(f"Their pictures need the images. {why}")
     elif shown:
         more = f", {len(shown)} of {len(indices):,}" if len(indices) > MOST_SHOWN else ""
         settings = {"indices": shown, "columns": min(len(shown), SELECTED_COLUMNS)}
-        caption = f"selected test digits above their reconstructions{more}"
-        alt = "The selected digits and reconstructions"
+        caption = f"selected test images above their reconstructions{more}"
+        alt = "The selected images and reconstructions"
         run_pictures.show(key, recipes.reconstructions, settings, caption, "selected", alt)
     with st.container(horizontal=True):
         if shown:

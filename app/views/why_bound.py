@@ -1,5 +1,8 @@
 """Questions about the numbers: sum or mean and β, ELBO or importance sampling, and the floor of grey pixels."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
 from app.cached import figures, runs
@@ -8,10 +11,14 @@ from app.charts import plotly_charts
 from app.display import elements, url_state
 from app.display.url_forms import number
 from app.text import findings, glossary
+from app.text.plain_text import plain
 from app.views import code_snippets
-from app.widgets import controls, run_pickers, run_pictures
+from app.widgets import controls, labels, run_pickers, run_pictures
 from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.config.flavours import Config
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.evaluation import table, table_formats
+from cvae_core.evaluation.table import Entry
 from cvae_core.evaluation.toy_model import REPEATS, X, settling
 from cvae_core.models.distributions import cross_entropy
 from cvae_core.models.likelihoods import Bernoulli
@@ -19,9 +26,11 @@ from cvae_core.models.objectives import Elbo, LogMeanExp, elbo, from_posterior
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import validate
 
-VALUES = BUILT_IN["mnist"].shape.values
-BETAS = (0.1, 0.4, 1, 4, VALUES)  # of the runs that the first answer compares
+BETAS = (0.1, 0.4, 1, 4)  # of the runs that the first answer compares, beside one for each value of an image
 COLUMNS, SEED = 7, 0
+QUOTED = ("importance", "baseline", "floor")  # estimators of the figures beside which a proper density is shown
+SAMPLED_LABELS = 3
+TEXTS = ("images", "scored")  # columns of a table that are no numbers
 DRAWS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
@@ -45,21 +54,24 @@ def preview() -> None:
 
 def sum_or_mean() -> None:
     """Show rate and distortion by β, and samples and reconstructions of the model of one β."""
+    family = runs.by_beta()
+    data = runs.description(next(iter(family.values()))) if family else BUILT_IN[Config.dataset]
+    values = data.shape.values
     elements.heading("Sum or mean over the pixels? And what is β?")
     elements.explained(
         "Sum. An image's log-likelihood is a *sum* over its pixels, and the rate is a sum over the dimensions of $z$. If the "
-        f"log-likelihood is averaged over {VALUES} pixels but the rate is summed, the rate has {VALUES} times its weight: "
-        "all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion falls by at "
-        "least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be no bound."
+        f"log-likelihood is averaged over {values:,d} values but the rate is summed, the rate has {values:,d} times its "
+        "weight: all units of $z$ usually collapse. With the weight β, one more nat of rate pays only if the distortion "
+        "falls by at least β nats. β = 1 gives the ELBO, β > 1 a looser bound on $\\log p(x \\mid c)$. With β < 1 it may be "
+        "no bound."
     )
-    family = runs.by_beta()
     if not family:
         st.info("No label run is finished yet. Train one with: `python -m cvae_core train label`")
         return
     if len(family) == 1:
-        lines = [
-            f"python -m cvae_core train label --width 128 --epochs 20 --beta {b} --run label-beta-{b}" for b in BETAS
-        ]
+        of, prefix = (f" --dataset {data.name}", f"{data.name}-") if data.name != Config.dataset else ("", "")
+        train = f"python -m cvae_core train label{of} --width 128 --epochs 20"
+        lines = [f"{train} --beta {b} --run {prefix}label-beta-{b}" for b in (*BETAS, values)]
         st.info("The curve needs runs that differ in β alone. Train some with:")
         st.code("\n".join(lines), language=None)
     names = {f"{beta:g}": beta for beta in family}
@@ -87,20 +99,22 @@ def sum_or_mean() -> None:
         "*rate* is the nats for $z$. Training minimises distortion + β · rate, so β = 1 usually lies on the lowest dotted "
         "line. A small β usually gives sharp reconstructions and poor samples, because the $z$ of images are not where the "
         "prior draws. A large β usually blurs both; at collapse, all samples of a label are usually alike.",
-        r"\frac{1}{784} \sum_{i=1}^{784} \log p(x_i \mid z, c) - \mathrm{KL} = \frac{1}{784} \Big( \sum_{i=1}^{784} "
-        r"\log p(x_i \mid z, c) - 784 \, \mathrm{KL} \Big)",
+        rf"\frac{{1}}{{{values:d}}} \sum_{{i=1}}^{{{values:d}}} \log p(x_i \mid z, c) - \mathrm{{KL}} = "
+        rf"\frac{{1}}{{{values:d}}} \Big( \sum_{{i=1}}^{{{values:d}}} \log p(x_i \mid z, c) - {values:d} \, "
+        r"\mathrm{KL} \Big)",
         [Elbo.value, elbo, validate],
     )
 
 
 def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     """Show samples and reconstructions of a run."""
-    labels = {"labels": runs.labels(key)[::3], "columns": COLUMNS, "seed": SEED}
+    every = labels.of_run(key)
+    settings = {"labels": every[:: max(1, len(every) // 3)], "columns": COLUMNS, "seed": SEED}
     elements.explained("**Samples** from the prior, one label per row")
     run_pictures.show(
         key,
         recipes.samples,
-        labels,
+        settings,
         f"samples, beta {beta:g}, seed {SEED}",
         "samples",
         f"Samples of the run whose β is {beta:g}",
@@ -108,15 +122,15 @@ def drawn_and_reconstructed(key: RunKey, beta: float) -> None:
     if why := runs.lacks_images(key):
         elements.caption(f"Reconstructions need the images. {why}")
         return
-    elements.explained("**Test digits** above their reconstructions")
+    elements.explained("**Test images** above their reconstructions")
     settings = {"indices": figures.one_of_each(key)[:COLUMNS], "columns": COLUMNS}
     run_pictures.show(
         key,
         recipes.reconstructions,
         settings,
-        f"test digits above their reconstructions, beta {beta:g}",
+        f"test images above their reconstructions, beta {beta:g}",
         "reconstructions",
-        f"Test digits and their reconstructions by the run whose β is {beta:g}",
+        f"Test images and their reconstructions by the run whose β is {beta:g}",
     )
 
 
@@ -172,9 +186,9 @@ def not_zero() -> None:
     """Show the cross-entropy of a grey pixel by the predicted probability, and the floors of the table."""
     elements.heading("Why is the best possible figure not zero?")
     elements.explained(
-        "Because the pixels are grey. If a model predicts the probability $p$ of ink for a pixel of intensity $x$, the cost "
-        "is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: 0 only for pure black or white. "
-        "Summed over the pixels, this entropy is the floor: no model scores lower."
+        "Because the pixels are grey and the likelihood is Bernoulli. If a model predicts the probability $p$ of ink for a "
+        "pixel of intensity $x$, the cost is their cross-entropy. It is lowest at $p = x$, where it is the entropy of $x$: "
+        "0 only for pure black or white. Summed over the pixels, this entropy is the floor: no model scores lower."
     )
     key_of_grey = url_state.bound("grey", number(0, 1), 0.3)
     grey = float(st.slider("Intensity x of a pixel", 0.0, 1.0, step=0.05, key=key_of_grey))
@@ -185,7 +199,8 @@ def not_zero() -> None:
         f"The cost of a pixel of intensity {grey:g} against the probability of ink, lowest at {grey:g}",
     )
     scored, _ = table.with_readable_results([runs.run_named(name) for name in runs.cards()[0]])
-    floors = table_formats.above_floors(table.entries(scored))
+    rows = table.entries(scored)
+    floors = table_formats.above_floors(rows)
     if floors.empty:
         st.info(
             "No floor is stored yet. Train a run with `python -m cvae_core train label`, then score it: `… evaluate label`"
@@ -198,6 +213,7 @@ def not_zero() -> None:
             "Test images, nats per image: the entropy of the scored pixels, the lowest stored figure, and their difference."
         )
         elements.link("cll", "See the whole table")
+    proper_densities(rows)
     elements.explanation(
         "The score of a grey pixel is the expected score of its binarisation, ink with probability $x$. Even a perfect "
         "prediction costs the entropy, so only differences between models are meaningful. Figures for binarised pixels have "
@@ -205,3 +221,70 @@ def not_zero() -> None:
         r"-x \log p - (1 - x) \log(1 - p) = H(x) + \mathrm{KL}(x \,\|\, p) \ge H(x)",
         [cross_entropy, Bernoulli.log_prob],
     )
+
+
+def proper_densities(rows: Sequence[Entry]) -> None:
+    """Say what a proper density changes, if a run has one: its best figures beside those of Bernoulli pixels, and samples."""
+    kinds = [name for name, facts in LIKELIHOOD_FACTS.items() if facts.proper]
+    keys = [key for kind in kinds for key in runs.run_keys(given=("label",), likelihood=kind).values()]
+    best = _best_of_likelihoods(rows)
+    if not keys and not best:
+        return
+    elements.heading("What does a proper density change?")
+    elements.explained(
+        "A *discretised logistic* gives each of the 256 levels of a pixel a probability, and these sum to 1. A *continuous "
+        "Bernoulli* is a density that integrates to 1 over the intensities from 0 to 1. With both, $-\\log p(x \\mid c)$ is "
+        "the code length of the grey image itself, so no floor is known: the best possible figure is the entropy of the "
+        "images, which nobody knows. A density can exceed 1, so its figure can be negative. Likelihoods cannot be compared "
+        "in nats. *Bits per dimension* compare proper ones: without a model, a value of an image costs 8 bits."
+    )
+    if best:
+        formats = {name: "%.2f" if "bits" in name else "%.1f" for row in best for name in row}
+        columns = {name: st.column_config.NumberColumn(format=each) for name, each in formats.items()}
+        order = [*TEXTS, *sorted(columns.keys() - set(TEXTS), key=lambda name: ("bits" in name, name))]
+        st.dataframe(
+            pd.DataFrame(best)[order], hide_index=True, height="content", placeholder="–",
+            column_config={name: column for name, column in columns.items() if name not in TEXTS},
+        )  # fmt: skip
+        elements.caption("The lowest stored figures on test images, by importance sampling or of a baseline.")
+    for key in keys:
+        apart = runs.alike(key, runs.run_keys(given=("label",), likelihood="bernoulli"))
+        if partner := min(apart, key=lambda other: len(apart[other]), default=None):
+            _sampled_side_by_side(runs.run_keys()[partner], key)
+            break
+
+
+def _best_of_likelihoods(rows: Sequence[Entry]) -> list[dict[str, object]]:
+    """Return the lowest figure of each likelihood, in its unit, for images that a run with a proper density is scored on."""
+    sets = {row.images_name for row in rows if row.bits is not None}
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in rows:
+        if row.images_name not in sets or row.pixels != "grey" or row.estimators[0] not in QUOTED:
+            continue
+        words = LIKELIHOOD_FACTS[row.likelihood].words
+        name = f"{words}, nats" if row.bits is None else f"{words}, bits per dimension"
+        if row.kind == "floor":
+            name = "floor, nats"
+        elif row.kind != "score":
+            continue
+        numbers = found.setdefault((row.images_name, table_formats.scored(row)), {})
+        number = row.nats if row.bits is None else row.bits
+        numbers[name] = min(number, numbers.get(name, number))
+    return [{**dict(zip(TEXTS, place, strict=True)), **numbers} for place, numbers in found.items()]
+
+
+def _sampled_side_by_side(bernoulli: RunKey, proper: RunKey) -> None:
+    """Show samples of two runs on the same images with the same noise."""
+    settings = {"labels": labels.of_run(proper)[:SAMPLED_LABELS], "columns": COLUMNS, "seed": SEED}
+    for column, key in zip(st.columns(2, gap="large"), (bernoulli, proper), strict=True):
+        with column:
+            words = LIKELIHOOD_FACTS[runs.config(key).likelihood].words
+            elements.explained(f"**{plain(words)}**: {runs.named(key.name)}")
+            run_pictures.show(
+                key,
+                recipes.samples,
+                settings,
+                f"samples, means of {words} pixels, seed {SEED}",
+                "of-likelihood",
+                f"Samples of the run whose pixels are {words}",
+            )

@@ -1,5 +1,7 @@
 """Questions about z: why it is drawn from the prior, posterior collapse, the effect of the label, and blur."""
 
+import math
+
 import streamlit as st
 
 from app.cached import costs, figures, runs
@@ -9,8 +11,9 @@ from app.display import elements, url_state
 from app.display.url_forms import one_of
 from app.live import latent_sliders
 from app.text import findings, glossary
+from app.text import labels as names
 from app.views import code_snippets
-from app.widgets import controls, run_pickers, run_pictures
+from app.widgets import controls, labels, run_pickers, run_pictures
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_fixing, with_unit_fixed
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import LabelCVAE
@@ -44,7 +47,7 @@ def why_the_prior() -> None:
         settings,
         f"z from three distributions, the same base noise, seed {seed}",
         f"sources-seed{seed}",
-        "Digits completed with z from the posterior, from the prior, and from a standard normal distribution",
+        "Images completed with z from the posterior, from the prior, and from a standard normal distribution",
         rows=("input", "truth", *(word for source in SOURCES for word in (source, ""))),
     )
     posterior, prior, ignorant = costs.by_source(key)
@@ -102,9 +105,9 @@ def collapsed() -> None:
             key,
             recipes.without_unit,
             {"indices": indices, "unit": unit},
-            f"test digits reconstructed, with {name} and without",
+            f"test images reconstructed, with {name} and without",
             f"without-{name}",
-            f"Test digits, their reconstructions, and reconstructions with {name} fixed to its prior mean",
+            f"Test images, their reconstructions, and reconstructions with {name} fixed to its prior mean",
             rows=("image", "all units", f"without {name}"),
         )
         whole, less = costs.of_fixing(key, unit)
@@ -126,53 +129,56 @@ def without_the_label() -> None:
     """Show reconstructions of images and their −ELBO with another label, and without a label."""
     elements.heading("What does the decoder lose without the label?")
     elements.explained(
-        "The label gives the digit, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
-        "into another digit of similar style. If $z$ is inferred with the wrong label, the reconstruction is usually "
-        "closer to the image, but not equal to it, and the rate is usually higher. The VAE has no label: its $z$ must "
-        "encode the digit too."
+        "The label gives the class, so $z$ need not encode it. With another label, the decoder usually turns the same $z$ "
+        "into an image of another class in a similar style. If $z$ is inferred with the wrong label, the reconstruction is "
+        "usually closer to the image, but not equal to it, and the rate is usually higher. The VAE has no label: its $z$ "
+        "must encode the class too."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("label", "label", "label")
         if key is None:
             return
-        label = int(controls.digit([str(digit) for digit in runs.labels(key)]))
-    config = runs.config(key)
+        data = runs.description(key)
+        label = labels.label(data)
+    config, word = runs.config(key), data.classes[label]
     indices = figures.one_of_each(key)
     run_pictures.show(
         key,
         recipes.relabelled,
         {"indices": indices, "label": label},
-        f"test digits reconstructed with their own label and with the label {label}",
+        f"test images reconstructed with their own label and with the label {word}",
         f"label-{label}",
-        f"Test digits and their reconstructions with their own label and with the label {label}",
-        rows=("image", "own label", f"same z, label {label}", f"inferred, label {label}"),
+        f"Test images and their reconstructions with their own label and with the label {word}",
+        rows=("image", "own label", f"same z, label {word}", f"inferred, label {word}"),
     )
     own, other = costs.of_label(key, label)
-    compared = findings.wrong_label(label, own.total, other.total)
-    elements.caption(f"{costs.first_images(key)}, except every {label}: {compared}")
+    name = names.name(data, label)
+    compared = findings.wrong_label(name, own.total, other.total)
+    elements.caption(f"{costs.first_images(key)}, except those of class {name}: {compared}")
     vae = run_pickers.vae_of(key, pixels=config.pixels, likelihood=config.likelihood, groups=0)
     if vae is not None:
         beside_the_vae(key, vae, indices)
     elements.explanation(
-        "Reconstructions show pixel means at the posterior mean. *Same z*: inferred with the digit's own label, decoded with "
+        "Reconstructions show pixel means at the posterior mean. *Same z*: inferred with the image's own label, decoded with "
         "the other. *Inferred*: encoder and decoder both use the other label. If all labels are equally frequent, the label "
         "with the largest $\\log p(x \\mid c)$ is the most probable. For true distributions a label saves on average at most "
-        "its entropy, which is then $\\log 10 = 2.3$ nats. If the CVAE saves more than that, it is a better model than the "
-        "VAE or has a tighter bound.",
-        r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) \approx \log 10",
+        f"its entropy, which is then $\\log {len(data.classes)} = {math.log(len(data.classes)):.1f}$ nats. If the CVAE saves "
+        "more than that, it is a better model than the VAE or has a tighter bound.",
+        r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) "
+        rf"\approx \log {len(data.classes)}",
         [recipes.relabelled, LabelCVAE.context, elbo],
     )
 
 
 def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
-    """Show a VAE's reconstructions of the same digits, and compare the −ELBO of both models."""
+    """Show a VAE's reconstructions of the same images, and compare the −ELBO of both models."""
     run_pictures.show(
         vae,
         recipes.reconstructions,
         {"indices": indices, "columns": len(indices)},
-        "the same test digits reconstructed without a label",
+        "the same test images reconstructed without a label",
         "no-label",
-        "The same test digits reconstructed by a VAE, which has no label as input",
+        "The same test images reconstructed by a VAE, which has no label as input",
         rows=("image", "VAE, no label"),
     )
     without, given = costs.of_all(vae), costs.of_all(key)
@@ -184,12 +190,13 @@ def beside_the_vae(key: RunKey, vae: RunKey, indices: tuple[int, ...]) -> None:
 
 
 def blurred() -> None:
-    """Show that the mean of many samples resembles the baseline's prediction, and ink drawn from pixel means."""
+    """Show that the mean of many samples resembles the baseline's prediction, and pixels sampled given z."""
     elements.heading("Why are completions blurred?")
     elements.explained(
-        "Because the mean of sharp digits is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
-        "over all completions, which is grey where they differ. Each sample of the CVAE is one completion; the mean of many "
-        "usually resembles the baseline's. A single sample is usually still smooth, because it shows pixel means given $z$."
+        "Because the mean of sharp images is not sharp. The best prediction of the baseline (NN) is the mean of each pixel "
+        "over all completions, which is blurred where they differ. Each sample of the CVAE is one completion; the mean of "
+        "many usually resembles the baseline's. A single sample is usually still smooth, because it shows pixel means "
+        "given $z$."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = run_pickers.flat_run("blur", "quadrant-1", "pixels")
@@ -199,19 +206,21 @@ def blurred() -> None:
         chosen = st.select_slider("Samples averaged", counts, key=url_state.bound("averaged", one_of(counts), "8"))
     count, config = int(controls.or_default(chosen, "8")), runs.config(key)
     many = "1 sample" if count == 1 else f"mean of {count}"
+    sampled = "ink drawn" if config.likelihood == "bernoulli" else "pixels sampled"
     figure = run_pictures.show(
         key,
         recipes.averages,
         {"indices": figures.one_of_each(key), "visible": config.visible_set, "count": count, "seed": SEED},
-        f"the baseline's prediction, the mean of CVAE samples, one sample, and ink drawn from it; seed {SEED}",
+        f"the baseline's prediction, the mean of CVAE samples, one sample, and {sampled} from it; seed {SEED}",
         f"mean-of-{count}",
-        f"Digits completed by the baseline, by the mean of {count} samples, by one sample, and as drawn ink",
-        rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", "ink drawn"),
+        f"Images completed by the baseline, by the mean of {count} samples, by one sample, and with {sampled} from it",
+        rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", sampled),
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
+    of, what = ("the ink of", "pixels") if config.channels == 1 else ("the difference of", "values from 0 to 1")
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
     elements.caption(
-        f"Per digit, the mean of {count} differs from the baseline's prediction by the ink of **{apart:.1f} pixels**, one "
+        f"Per image, the mean of {count} differs from the baseline's prediction by {of} **{apart:.1f} {what}**, one "
         f"sample by {one_apart:.1f}."
     )
     elements.explanation(

@@ -9,15 +9,16 @@ import streamlit as st
 from app.display import url_state
 from app.display.url_forms import line, one_of, switch, whole
 from app.text.plain_text import Markdown, plain
+from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.datasets import Split
 from cvae_core.pictures.recipes import Shown
 
 Option = TypeVar("Option")
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers represent exactly
-MAX_INDEX = 9999  # the largest index of a test image
-MAX_DIGITS = 12  # in one figure
-LONGEST_LIST = 200  # characters of a list of test digits
+MAX_INDEX = 9999  # the largest index of a test image on a map
+MAX_SHOWN, USUAL_SHOWN = 12, 10  # test images in one figure
+LONGEST_LIST = 200  # characters of a list of test images
 
 
 def or_default(chosen: Option | None, default: Option) -> Option:
@@ -57,39 +58,41 @@ def seed() -> int:
     return whole_number("Seed", 0, MAX_SEED, default=0, key="seed", words=words)
 
 
-def digit(options: Sequence[str]) -> str:
-    """Let the visitor choose a label, or all labels."""
-    key = url_state.bound("digit", one_of(options), options[3])
-    chosen = st.pills("Digit", options, required=True, format_func=plain, key=key, selection_mode="single")
-    return or_default(chosen, options[3])
+_SHOWN: Mapping[bool, Mapping[Shown, str]] = {
+    True: {"means": "means", "ink": "drawn ink"},
+    False: {"means": "means", "ink": "sampled pixels"},
+}
+_SHOWN_WORDS: Mapping[bool, Markdown] = {
+    True: "The model predicts a probability of ink per pixel: shown as grey (means), or drawn as black or white (ink)",
+    False: "The model predicts a distribution of each pixel value: its mean is shown, or a value sampled from it",
+}
 
 
-_PIXELS: Mapping[Shown, str] = {"means": "means", "ink": "drawn ink"}
+def pixels(config: Config) -> Shown:
+    """Let the visitor choose how generated pixels are shown: as means, or as a sample of the likelihood."""
+    binary = config.likelihood == "bernoulli"
+    return choice("Generated pixels", _SHOWN[binary], "pixels", words=_SHOWN_WORDS[binary])
 
 
-def pixels() -> Shown:
-    """Let the visitor choose how generated pixels are shown: as means, or as ink drawn from them."""
-    words = "The model predicts a probability of ink per pixel: shown as grey (means), or drawn as black or white (ink)"
-    return choice("Generated pixels", _PIXELS, "pixels", words=words)
-
-
-def test_digits(test: Split, seed: int) -> tuple[int, ...]:
-    """Let the visitor choose test digits: at random from the seed, or by their numbers in the test set."""
+def test_images(test: Split, seed: int) -> tuple[int, ...]:
+    """Let the visitor choose test images: at random from the seed, or by their numbers in the test set."""
+    most = min(MAX_SHOWN, len(test))
     key = url_state.bound("random", switch(), True)
-    if st.toggle("Random test digits", key=key, help="Set by the seed"):
-        count = st.slider("Digits", 1, MAX_DIGITS, key=url_state.bound("digits", whole(1, MAX_DIGITS), 10))
+    if st.toggle("Random test images", key=key, help="Set by the seed"):
+        bound = url_state.bound("digits", whole(1, most), min(USUAL_SHOWN, most))
+        count = st.slider("Images", 1, most, key=bound) if most > 1 else 1
         return tuple(noise.permutation(len(test), seed, "digits")[:count].tolist())
     text = st.text_input(
-        "Numbers of test digits",
+        "Numbers of test images",
         key=url_state.bound("indices", line(LONGEST_LIST), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
         max_chars=LONGEST_LIST,
-        help=f"Up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, separated by commas",
+        help=f"Up to {MAX_SHOWN} numbers from 0 to {len(test) - 1}, separated by commas",
     )
     words = [word.strip() for word in (text or "").split(",") if word.strip()]
     numbers = [int(word) for word in words if re.fullmatch("[0-9]{1,6}", word)]
-    good = [number for number in numbers if number < len(test)][:MAX_DIGITS]
+    good = [number for number in numbers if number < len(test)][:MAX_SHOWN]
     if len(good) != len(words) or not good:
         st.warning(
-            f"Enter up to {MAX_DIGITS} numbers from 0 to {len(test) - 1}, separated by commas. Others are ignored."
+            f"Enter up to {MAX_SHOWN} numbers from 0 to {len(test) - 1}, separated by commas. Others are ignored."
         )
     return tuple(good) or (0,)

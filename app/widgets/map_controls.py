@@ -8,9 +8,10 @@ import streamlit as st
 from app.cached import runs as library
 from app.cached.maps import METHODS, drawable, has_three, partner
 from app.cached.runs import RunKey
+from app.charts.map_chart import MOST_TRACES
 from app.display import elements, url_state
 from app.display.url_forms import switch
-from app.widgets import background_command, controls, run_pickers
+from app.widgets import background_command, controls, labels, run_pickers
 from cvae_core.evaluation.latent_space import MIN_POINTS, USUAL, Dimensions, Layout
 from cvae_core.runs import run as runs
 
@@ -42,6 +43,13 @@ def layout(key: RunKey) -> Layout:
         if points == usual:
             points = USUAL.points
     return Layout(method=method, points=points, perplexity=perplexity, dimensions=dimensions)
+
+
+def highlighted(key: RunKey) -> int | None:
+    """Let the visitor choose one of many classes, whose points are shown among paler ones; return its label, or None."""
+    if len(library.description(key).classes) <= MOST_TRACES:
+        return None
+    return labels.label_or_none(library.description(key))
 
 
 def overlay(key: RunKey, layout: Layout) -> int | None:

@@ -41,7 +41,7 @@ def choose(embedding: Embedding, tests: int) -> Walk:
 def take(dataset: str, place: str) -> None:
     """Apply the points selected on a map: one is chosen, two are the ends of a walk, and two or more are a selection.
 
-    The map reports points by digit, not in the order of clicks. Of two, the one clicked before is the start of the walk.
+    The map reports points by class, not in the order of clicks. Of two, the one clicked before is the start of the walk.
     """
     points = sorted(_points(st.session_state[place]), key=lambda index: index != st.session_state.get(_CLICKED))
     if 0 < len(points) <= 2:

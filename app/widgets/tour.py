@@ -36,7 +36,7 @@ STEPS = (
         "The ten digits have different labels and the same $z$. The slider ε2 is far to the right, and nearly all are "
         "wide. Drag it to the far left: they become narrow and lean to the right.",
         "generate",
-        {"run": "label", "digit": "all ten", "e2": "2.5"},
+        {"run": "label", "digit": "all", "e2": "2.5"},
         runs=("label",),
     ),
     Step(

@@ -96,8 +96,8 @@ class Config(OfDataSet):
         """Describe the condition, for example "label given". The text is empty for a model without condition."""
         return f"{' and '.join(self.given)} given" if self.given else ""
 
-    def given_of(self, label: int) -> str:
-        """Describe the condition of one image that has the given label."""
+    def given_of(self, label: int | str) -> str:
+        """Describe the condition of one image that has the given label, as its number or the name of its class."""
         return f"its {' and '.join(self.given)}" if self.given else "nothing"
 
     @property
@@ -199,7 +199,7 @@ class VisibleConfig(Config):
         """Name the number of visible quadrants, or the quadrants of a set that is not in the protocol."""
         return counted(self.visible)
 
-    def given_of(self, label: int) -> str:
+    def given_of(self, label: int | str) -> str:
         """Name the visible quadrants of one image."""
         return f"its {described(self.visible)}"
 
@@ -258,8 +258,8 @@ class LabelConfig(VAEConfig):
     family = "CVAE"
     prior: Annotated[LabelPrior, Doc("N(0, I), or a Gaussian learned per label")] = "standard"
 
-    def given_of(self, label: int) -> str:
-        """Describe the condition of one image that has the given label."""
+    def given_of(self, label: int | str) -> str:
+        """Describe the condition of one image that has the given label, as its number or the name of its class."""
         return f"the label {label}"
 
 

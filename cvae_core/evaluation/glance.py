@@ -52,6 +52,7 @@ class Glance:
     floors: Mapping[str, Entry]
     images: int
     left_out: int  # models without a row
+    sets: Sequence[str]  # names of all sets of images that have such a table
 
     @property
     def runs(self) -> list[str]:
@@ -60,20 +61,24 @@ class Glance:
         return sorted({*scored_runs, *(run for row in self.rows for run in row.unscored.values())})
 
 
-def at_a_glance(runs: Sequence[Run]) -> Glance | None:
+def at_a_glance(runs: Sequence[Run], images: str = "") -> Glance | None:
     """Return the rows for the first images and pixels of the table that a run is scored on, or None if there are none.
+
+    With the name of images, return the rows for these.
 
     Imported, unfinished and collapsed runs, and runs on other images, have no row. A model has a row if its runs cover all
     columns, or if it was trained on this machine.
     """
     rows, cards = entries(runs), {run.name: run.card() for run in runs}
+    shown: dict[str, Pivot] = {}
     for pivot in pivots(rows):
-        if any(_is_shown(entry) for entry in _numbers(pivot)):
-            return _of(pivot, rows, cards)
-    return None
+        if first := next((entry for entry in _numbers(pivot) if _is_shown(entry)), None):
+            shown.setdefault(first.images_name, pivot)
+    name = images if images in shown else next(iter(shown), None)
+    return None if name is None else _of(shown[name], rows, cards, list(shown))
 
 
-def _of(pivot: Pivot, rows: Sequence[Entry], cards: Mapping[str, Card]) -> Glance:
+def _of(pivot: Pivot, rows: Sequence[Entry], cards: Mapping[str, Card], sets: Sequence[str]) -> Glance:
     numbers = _numbers(pivot)
     images = max(entry.images for entry in numbers if _is_shown(entry))
     full = [entry for entry in numbers if entry.images == images]
@@ -93,7 +98,8 @@ def _of(pivot: Pivot, rows: Sequence[Entry], cards: Mapping[str, Card]) -> Glanc
     unscored = [(name, card) for name, card in cards.items() if name not in known and _is_missing(card, scores[0])]
     standing = _by_model([*baselines, *models], unscored, columns, cards)
     room = LARGEST - len(others)
-    return Glance(pivot.title, columns, [*standing[:room], *others], best, floors, images, len(standing[room:]))
+    left_out = len(standing[room:])
+    return Glance(pivot.title, columns, [*standing[:room], *others], best, floors, images, left_out, sets)
 
 
 def _numbers(pivot: Pivot) -> list[Entry]:

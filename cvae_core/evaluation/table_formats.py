@@ -86,7 +86,7 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
     """
     tables = []
     averaged = {(run, e.question) for e in rows if e.kind == "mean" for run in e.runs[1:]}
-    order = {(e.dataset == "digits", e.images_name, *_order(e)): (e.images_name, e.pixels, e.likelihood) for e in rows}
+    order = {(*_images_order(e), *_order(e)): (e.images_name, e.pixels, e.likelihood) for e in rows}
     for _, protocol in sorted(order.items()):
         here = [e for e in rows if (e.images_name, e.pixels, e.likelihood) == protocol]
         chosen = [e for e in here if (*e.runs, e.question) not in averaged]
@@ -94,6 +94,11 @@ def pivots(rows: Sequence[Entry]) -> list[Pivot]:
             if part := [e for e in chosen if (e.visible is None) == whole]:
                 tables.append(_pivot(f"{protocol[0]}, {_protocol(part[0])}, {title}", part))
     return tables
+
+
+def _images_order(entry: Entry) -> tuple[bool, bool, str]:
+    """Return a sort key of the images of a number: MNIST first, the embedded digits last."""
+    return entry.dataset != "mnist", entry.dataset == "digits", entry.images_name
 
 
 def _order(entry: Entry) -> tuple[int, bool]:

@@ -37,7 +37,7 @@ VIEWS = [  # a page, its query parameters, and the texts that it shows
     ("latent", {"run": "digits-label"}, ["origin"]),
     ("why", {"question": "Collapse"}, []),
     *(("cll", {"figures": tab}, []) for tab in ("At a glance", "All figures", "Estimate")),
-    ("cll", {"figures": "Judged digits"}, ["finding"]),
+    ("cll", {"figures": "Judged images"}, ["finding"]),
 ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ OTHERS: Sequence[tuple[str, dict[str, str]]] = [
     ("cll", {}),
     ("cll", {"figures": "All figures"}),
     ("cll", {"figures": "Number of draws"}),
-    ("cll", {"figures": "Judged digits"}),
+    ("cll", {"figures": "Judged images"}),
     ("why", {"question": "ELBO or sampling"}),
     ("why", {"question": "Not zero"}),
 ]

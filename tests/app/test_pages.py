@@ -193,7 +193,7 @@ def all_imported(own_runs: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "query"),
     [*((name, {}) for name in PAGES), ("training", {"task": "Runs"}), ("why", {"question": "No label"})]
-    + [("cll", {"figures": figures}) for figures in ("All figures", "Estimate", "Number of draws", "Judged digits")],
+    + [("cll", {"figures": figures}) for figures in ("All figures", "Estimate", "Number of draws", "Judged images")],
 )
 def test_an_imported_run_is_called_so_in_every_selector_and_table(
     visit: Visit, without_mnist: None, all_imported: Path, name: str, query: dict[str, str]
@@ -281,7 +281,7 @@ class TestGenerate:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
-        assert "of 4 read most often as another digit" in said(visitor)
+        assert "of 4 read most often as another class" in said(visitor)
 
     def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
         settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
@@ -366,11 +366,11 @@ class TestGenerate:
         z = style(library.run_keys()["digits-label"], test.images[5].numpy().tobytes(), int(test.labels[5]))
         for dimension, value in enumerate(z):
             assert float(visitor.query_params.get(f"e{dimension + 1}", 0)) == latent_sliders.on_slider(value)
-        beside = f"Test digit 5, a {int(test.labels[5])}"
+        beside = f"Test image 5, a {int(test.labels[5])}"
         said = f"{beside}, and its reconstruction from this z"
         assert said in [caption.value for caption in visitor.caption]
         visitor.number_input(key="encode").set_value(6).run()
-        assert f"Test digit 6, a {int(test.labels[6])}" in [caption.value for caption in visitor.caption]
+        assert f"Test image 6, a {int(test.labels[6])}" in [caption.value for caption in visitor.caption]
 
     @pytest.mark.mnist
     def test_a_test_digit_lends_its_style(self, visit: Visit) -> None:
@@ -587,13 +587,13 @@ class TestInpaint:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
-        assert "of 4 read most often as another digit" in said(visitor)
+        assert "of 4 read most often as another class" in said(visitor)
 
     def test_what_is_read_is_what_is_shown_and_drawn_once(
         self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
-        drawn, decoded = [], recipes.decoded
+        drawn, decoded = [], completions.decoded
 
         def noted(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> np.ndarray:
             drawn.append(epsilon.shape[:2])
@@ -622,7 +622,7 @@ class TestInpaint:
         visitor.run()
         assert [image.alt for element in visitor.get("image") for image in element.proto.imgs] == [
             "Your drawing, its completions and their spread",
-            "Completions of one digit along walks through z",
+            "Completions of one image along walks through z",
         ]
         (figure,) = figures_named(visitor, "reading")
         assert figure["data"][0]["x"] == list("0123456789")
@@ -829,8 +829,8 @@ class TestLatent:
         assert [visitor.selectbox(key=key).value for key in ("run", "beside")] == ["vae", "label"]
         assert figures_named(visitor, "map")
         assert figures_named(visitor, "map-beside")
-        assert "83% of the ten nearest neighbours of a point show the same digit (10% by chance)" in said(visitor)
-        assert "38% of the ten nearest neighbours of a point show the same digit (10% by chance)" in said(visitor)
+        assert "83% of the ten nearest neighbours of a point are of the same class (10% by chance)" in said(visitor)
+        assert "38% of the ten nearest neighbours of a point are of the same class (10% by chance)" in said(visitor)
         assert "numbered from 0 to 9,999. The map shows the first 5,000." in said(visitor)
         assert not figures_named(visit("latent", beside="no other run"), "map-beside")
 
@@ -1046,7 +1046,8 @@ class TestWhy:
     ) -> None:
         visitor = visit("why")
         assert "runs that differ in β alone" in said(visitor)
-        assert "train label --width 128 --epochs 20 --beta 784 --run label-beta-784" in visitor.code[0].value
+        settings = "--width 128 --epochs 20 --beta 784"  # on the images of the one run
+        assert f"train label --dataset digits {settings} --run digits-label-beta-784" in visitor.code[0].value
         assert visitor.get("plotly_chart")
 
     @pytest.mark.parametrize("question", QUESTIONS)
@@ -1329,11 +1330,11 @@ class TestTable:
     def test_what_a_classifier_found_is_shown_beside_real_digits(
         self, visit: Visit, without_mnist: None, own_runs: Path
     ) -> None:
-        assert "No run's digits are judged yet" in said(visit("cll", figures="Judged digits"))
+        assert "No run's images are judged yet" in said(visit("cll", figures="Judged images"))
         run = find("digits-label", own_runs)
         found = [Finding(name="samples", value=0.75, of=1000, reference=0.5), Finding(name="alone", value=0.5, of=10)]
         store_judgement(run, found, run.weights_digest())
-        visitor = visit("cll", figures="Judged digits")
+        visitor = visit("cll", figures="Judged images")
         samples, alone = visitor.dataframe[0].value.to_numpy().tolist()
         assert samples == [library.label("digits-label"), "samples", 0.75, 0.5, 1000]
         assert alone[:3] + alone[4:] == [library.label("digits-label"), "alone", 0.5, 10]

@@ -425,7 +425,7 @@ def test_a_run_that_has_finished_leads_to_the_pages_that_use_it(
     visitor = visit("training", task="Train", follow="mine")
     links = [(link.proto.label, link.proto.query_string) for link in visitor.get("page_link")]
     assert links == [
-        ("Complete digits", "images=digits&visible-digits=1&run-1=mine"),
+        ("Complete images", "images=digits&visible-digits=1&run-1=mine"),
         ("See its latent space", "run=mine"),
         ("Score it", "figures=Estimate&estimate=mine&draws=100&over=360"),
     ]

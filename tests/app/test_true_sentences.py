@@ -15,6 +15,7 @@ from app.display import elements
 from app.text import findings
 from app.training import replay
 from app.views import why_bound
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.evaluation import table, table_formats
 from cvae_core.evaluation.toy_model import settling
 from cvae_core.runs.card import Card
@@ -141,7 +142,7 @@ class TestSums:
     @given(st.lists(st.integers(0, 64), min_size=10, max_size=10).filter(any))
     def test_shares_of_all_digits_add_up_to_a_hundred_percent(self, counts: list[int]) -> None:
         shares = np.array(counts) / sum(counts)
-        words = findings.reading(shares, least=0)
+        words = findings.reading(shares, BUILT_IN["mnist"].classes, least=0)
         assert sum(map(int, re.findall(r"(\d+)%", words))) == 100
 
 
@@ -218,10 +219,10 @@ class TestWhy:
 class TestDigits:
     def test_readings_say_how_many_are_another_digit_and_why_only_if_some_are(self) -> None:
         shares = np.eye(10)[[1, 2, 3]]
-        assert findings.readings(shares, [1, 2, 3]) == "All 3 read most often as the digit itself."
+        assert findings.readings(shares, [1, 2, 3]) == "All 3 read most often as their own class."
         for labels, changed in (([1, 2, 4], 1), ([0, 0, 0], 3)):
             words = findings.readings(shares, labels)
-            assert words.startswith(f"{changed} of 3 read most often as another digit, usually because")
+            assert words.startswith(f"{changed} of 3 read most often as another class, usually because")
 
     @pytest.mark.parametrize("name", sorted(set(runs.run_keys(given=("label",), groups=0))))
     def test_sliders_of_a_run_that_has_mostly_collapsed_are_said_to_change_almost_nothing(

@@ -153,7 +153,7 @@ def test_a_drawing_is_undone_erased_cleared_framed_and_kept_on_every_page(visit:
     assert (framed != rubbed).any()
     page.get_by_role("link", name="Latent space").first.click()
     settle(page)
-    page.get_by_text("Draw a digit and find it on the map").click()
+    page.get_by_text("Draw an image and find it on the map").click()
     page.wait_for_selector(SHEET)
     np.testing.assert_allclose(ink(page), framed, atol=1 / 255)
 
@@ -247,20 +247,20 @@ def test_all_ten_digits_are_written_in_the_hand_of_a_drawing(visit: Open) -> Non
     page = visit("generate?digit=0")
     page.wait_for_selector(".row canvas")
     before = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
-    page.get_by_text("Draw a digit and generate all ten").click()
+    page.get_by_text("Draw an image and generate all labels").click()
     draw(page)
     lift(page)
     page.get_by_role("button", name="Use its style").click()
     page.wait_for_function("() => /[?&]e[0-9]+=/.test(location.search)")
     settle(page)
-    expect(page.get_by_text("All ten digits in its style.")).to_be_in_viewport()  # where the button was pressed
+    expect(page.get_by_text("All labels in its style.")).to_be_in_viewport()  # where the button was pressed
     after = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
     assert all(one != other for one, other in zip(before, after, strict=True))
 
 
 def test_a_drawing_has_a_place_on_the_map(visit: Open) -> None:
     page = visit("latent")
-    page.get_by_text("Draw a digit and find it on the map").click()
+    page.get_by_text("Draw an image and find it on the map").click()
     draw(page)
     lift(page)
     page.wait_for_function("() => document.querySelector('.js-plotly-plot')._fullData.some(t => t.name === 'drawing')")

@@ -71,7 +71,7 @@ def test_a_clicked_point_shows_its_digit_and_a_second_one_is_the_end_of_a_walk(v
     page.keyboard.down("Shift")
     click_on_a_point(page, digit=6, number=20)
     page.keyboard.up("Shift")
-    page.get_by_alt_text(re.compile(r"Digits decoded between test image \d+ and \d+")).first.wait_for()
+    page.get_by_alt_text(re.compile(r"Images decoded between test image \d+ and \d+")).first.wait_for()
     page.wait_for_function('() => location.search.includes("to=")')
     start, end = (int(re.search(rf"{name}=(\d+)", page.url)[1]) for name in ("point", "to"))
     labels = datasets.load("mnist").test.labels
@@ -208,7 +208,7 @@ def test_a_walk_is_drawn_on_both_maps(visit: Open) -> None:
     for chart, each in enumerate(marks(page)):
         assert (each["start"], each["end"]) == ([3], [5])
         assert red_at(page, 5, chart) > 60
-    if page.get_by_alt_text("Digits decoded between test image 3 and 5").count():  # only with the images
+    if page.get_by_alt_text("Images decoded between test image 3 and 5").count():  # only with the images
         lines = "() => [...document.querySelectorAll('canvas.map-marks.below')].map(canvas => canvas.dataset.paths)"
         assert page.evaluate(lines) == ["1", "1"]
 
@@ -365,7 +365,7 @@ def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:
 def test_a_walk_between_two_points_can_be_saved_as_an_animation(visit: Open) -> None:
     page = visit("latent?point=3&to=5")
     page.get_by_text("Walk to another image").click()
-    page.get_by_alt_text("Digits decoded between test image 3 and 5").first.wait_for()
+    page.get_by_alt_text("Images decoded between test image 3 and 5").first.wait_for()
     settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="GIF", exact=True).first.click()
@@ -377,7 +377,7 @@ def test_another_runs_map_stands_beside(visit: Open, page: Page) -> None:
     page.set_viewport_size({"width": 1000, "height": 900})
     visit("latent?beside=label")
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length === 2")
-    assert page.get_by_text("of the ten nearest neighbours of a point show the same digit").count() == 2
+    assert page.get_by_text("of the ten nearest neighbours of a point are of the same class").count() == 2
     first, second = (page.locator(".js-plotly-plot").nth(number).bounding_box() for number in (0, 1))
     assert first is not None
     assert second is not None

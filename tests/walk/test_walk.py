@@ -296,7 +296,7 @@ def test_a_new_browser_gets_small_scripts_at_once_and_what_draws_charts_after_th
 def test_more_samples_make_a_taller_figure(visit: Open) -> None:
     page = visit("inpaint")
     before = Image.open(io.BytesIO(content(page))).height
-    press(page, "Samples per digit", "ArrowRight")
+    press(page, "Samples per image", "ArrowRight")
     assert Image.open(io.BytesIO(content(page))).height > before
 
 
@@ -318,7 +318,7 @@ def test_a_clicked_number_shows_its_source_also_after_a_visit_of_another_page(vi
 
     words = words_of(0, 55)
     assert "python -m cvae_core evaluate baseline-1" in words
-    page.get_by_role("tab", name="Judged digits").click()
+    page.get_by_role("tab", name="Judged images").click()
     told.wait_for(state="detached")
     page.get_by_role("tab", name="All figures").click()
     told.wait_for()

@@ -1,4 +1,4 @@
-"""Charts distinguish digits: one colour per digit on all pages, with legible glyphs on it."""
+"""Charts distinguish classes: one colour per class on all pages, with legible glyphs on it."""
 
 import tomllib
 
@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from app.cached import histories, maps, runs
-from app.charts import growing_charts, map_chart, plotly_charts
+from app.charts import class_colours, growing_charts, map_chart, plotly_charts
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.latent_space import Embedding
 from cvae_core.evaluation.results import CURVE, stored_cells
 from cvae_core.runs.run import default_root, find
 from cvae_core.training.verdicts import DEAD_RATE
 from tests.app.conftest import ROOT
+
+MNIST = BUILT_IN["mnist"]
 
 
 def luminance(colour: str) -> float:
@@ -29,8 +32,8 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("colour", plotly_charts.DIGIT_COLOURS)
-def test_a_digits_colour_stands_out_from_both_papers_and_its_glyph_from_it(colour: str) -> None:
+@pytest.mark.parametrize("colour", class_colours.colours(200))
+def test_a_classes_colour_stands_out_from_both_papers_and_its_glyph_from_it(colour: str) -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     for look in ("light", "dark"):
         assert contrast(colour, theme[look]["backgroundColor"]) >= 3
@@ -41,7 +44,7 @@ def test_what_stands_back_stands_out_from_both_papers_too() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
     embedding = maps.stored(runs.run_keys()["vae"])
     assert embedding is not None
-    prior = map_chart.embedding_map(embedding, None, prior=embedding.coordinates).data[0].marker
+    prior = map_chart.embedding_map(embedding, MNIST, None, prior=embedding.coordinates).data[0].marker
     assert prior.opacity is None
     assert prior.symbol == "cross"  # the symbol of no digit
     dead = plotly_charts.rate_bars([1.0, 0.0], "latent dimension").data[0].marker.color[1]
@@ -94,13 +97,36 @@ def lab(colour: str) -> np.ndarray:
 
 
 def test_the_priors_colour_is_far_from_every_digits() -> None:
-    apart = [np.linalg.norm(lab(plotly_charts.PRIOR) - lab(colour)) for colour in plotly_charts.DIGIT_COLOURS]
+    apart = [np.linalg.norm(lab(plotly_charts.PRIOR) - lab(colour)) for colour in class_colours.FIRST]
     assert min(apart) > 40  # the two nearest digits are 15 apart
+
+
+def test_every_class_has_a_colour_of_its_own() -> None:
+    assert class_colours.colours(10) == class_colours.FIRST
+    for count in (1, 3, 11, 200):
+        colours = class_colours.colours(count)
+        assert len(set(colours)) == len(colours) == count
+        assert colours[:10] == class_colours.FIRST[:count]
+
+
+def test_readings_of_many_classes_show_the_most_frequent_and_the_rest_together() -> None:
+    shares = np.zeros((2, 200))
+    shares[:, :40] = np.linspace(2, 1, 40) / 60
+    classes = [f"c{number}" for number in range(200)]
+    bars = plotly_charts.readings(shares, ["1", "2"], classes).data
+    assert [bar.name for bar in bars] == [*classes[: plotly_charts.MOST_READ], "another class"]
+    assert sum(float(bar.y[0]) for bar in bars) == pytest.approx(1)
+    share = np.zeros(200)
+    share[[150, 3]] = 0.25, 0.75
+    one = plotly_charts.reading(share, classes)
+    assert [bar.name for bar in one.data] == ["c3", "c150", "another class"]
+    assert one.data[1].marker.color == class_colours.colours(200)[150]
+    assert [len(plotly_charts.reading(np.ones(count) / count, classes[:count]).data) for count in (1, 3)] == [1, 3]
 
 
 def test_the_theme_has_the_digits_colours() -> None:
     theme = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())["theme"]
-    assert tuple(theme["chartCategoricalColors"]) == plotly_charts.DIGIT_COLOURS
+    assert tuple(theme["chartCategoricalColors"]) == class_colours.FIRST
 
 
 def test_every_bar_of_the_headline_has_room_for_its_number() -> None:
@@ -140,9 +166,9 @@ def test_estimates_that_grow_are_drawn_as_they_are_once_settled() -> None:
 def test_a_digits_glyph_stands_at_the_median_of_its_points_where_it_can_be_read(name: str) -> None:
     embedding = maps.stored(runs.run_keys()[name])
     assert embedding is not None
-    glyphs = map_chart.embedding_map(embedding, None).layout.annotations
+    glyphs = map_chart.embedding_map(embedding, MNIST, None).layout.annotations
     assert [glyph.text for glyph in glyphs] == [f"<b>{digit}</b>" for digit in range(10)]
-    assert [glyph.bordercolor for glyph in glyphs] == list(plotly_charts.DIGIT_COLOURS)
+    assert [glyph.bordercolor for glyph in glyphs] == list(class_colours.FIRST)
     assert all(contrast(glyph.font.color, glyph.bgcolor) >= 4.5 for glyph in glyphs)
     places = np.array([(glyph.x, glyph.y) for glyph in glyphs])
     extent = np.ptp(embedding.coordinates, axis=0).max()
@@ -160,7 +186,7 @@ def test_a_map_of_some_digits_has_no_other_glyphs() -> None:
     assert embedding is not None
     some = embedding.labels < 3
     few = Embedding(*(part[some] for part in (embedding.indices, embedding.labels, embedding.z, embedding.coordinates)))
-    assert len(map_chart.embedding_map(few, None).layout.annotations) == 3
+    assert len(map_chart.embedding_map(few, MNIST, None).layout.annotations) == 3
 
 
 def test_curves_of_many_runs_have_a_legend_of_one_entry_for_each() -> None:

@@ -43,7 +43,7 @@ def test_the_page_opens_on_one_chart_over_one_table(visit: Visit, without_mnist:
     [
         ({"figures": "Table"}, "All figures"),
         ({"estimate": "digits-label", "draws": "100"}, "Estimate"),
-        ({"figures": "Judged digits", "estimate": "digits-label"}, "Judged digits"),
+        ({"figures": "Judged digits", "estimate": "digits-label"}, "Judged images"),
         ({}, "At a glance"),
     ],
 )

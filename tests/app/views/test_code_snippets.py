@@ -263,7 +263,7 @@ def placed(layout: Layout, seed: int | None = None) -> Any:
 
 def mapped(layout: Layout, seed: int | None = None, ringed: int | None = None) -> go.Figure:
     shown, prior = shown_on(layout, seed)
-    return map_chart.embedding_map(shown, ringed, prior=prior)
+    return map_chart.embedding_map(shown, BUILT_IN["digits"], ringed, prior=prior)
 
 
 @pytest.fixture
@@ -298,13 +298,14 @@ def test_the_lines_read_completions_as_the_page_does(
 ) -> None:
     store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
     key, names = runs.run_keys()["digits-quadrant-1"], ["one", "two"]
-    lines = code_snippets.readings(key, "digits", given, "1", seed=4, names=names)
+    lines = code_snippets.readings(key, given, "1", seed=4, names=names)
     require_public(lines)
     found = run(lines)
     shares = figures.readings(key, given, "1", seed=4)
     assert shares is not None
     np.testing.assert_equal(found["shown"], shares)
-    expected = plotly_charts.reading(shares[0]) if isinstance(given, bytes) else plotly_charts.readings(shares, names)
+    classes, drawn = BUILT_IN["digits"].classes, isinstance(given, bytes)
+    expected = plotly_charts.reading(shares[0], classes) if drawn else plotly_charts.readings(shares, names, classes)
     assert found["figure"].to_json() == expected.to_json()
 
 
