@@ -6,8 +6,11 @@ checkpoints/README.md is written from the cards and results of the runs.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from cvae_core.cli import main as cli
 from cvae_core.config.command import train_command
@@ -37,7 +40,7 @@ RUNS = {
     "label-2d": "label --latent 2 --width 256",
     "baseline-any": "baseline --visible any",
     "quadrant-any": "quadrant --visible any --epochs 60",
-    # The two runs have less than 3 MB. `benchmarks.letters` makes their data set.
+    # With few stages (`SPARSE`), the two runs have less than 3 MB. `benchmarks.letters` makes their data set.
     "letters-label": "label --dataset letters",
     "letters-label-discretised-logistic": "label --dataset letters --likelihood discretised-logistic",
     "quadrant-1-ladder": "quadrant --visible 1 --preset ladder",
@@ -68,6 +71,8 @@ SCORED = {
     "label-binarised": "label --pixels binarised --latent 32 --prior learned",
 }
 ILLUSTRATIONS = tuple(name for name in RUNS if "beta" in name)  # of β: no map, no row in docs/results.md
+SPARSE = ("letters-label", "letters-label-discretised-logistic")
+KEPT = (0, 0.25, 1, 4, 8, 16, 32)  # epochs of their stages beside the last one
 CURVES = ("quadrant-1", "label", "label-2d")  # with estimates for a growing number of draws
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
 FIRST = 1000  # test images, if scoring all would take too long
@@ -119,6 +124,8 @@ def make(name: str, root: Path) -> None:
     tasks = missing(name, run)
     if run.has_weights():
         run.write_card(replace(run.card(), read_only=False))
+        if name in SPARSE:
+            thin(run, KEPT)
         for task in tasks:
             command([*task, *place])
         if name in SCORED:
@@ -128,6 +135,15 @@ def make(name: str, root: Path) -> None:
     elif tasks:
         print(f"{name} has no weights: delete its folder to train it again and compute all its scores")
     run.write_card(replace(with_verdict(run.card()), read_only=True))
+
+
+def thin(run: Run, epochs: Sequence[float]) -> None:
+    """Keep the last stage of a run and those of some epochs, each the nearest one; the others are deleted."""
+    stages = run.stages()
+    moments = stages["epoch"]
+    kept = sorted({int(np.abs(moments - epoch).argmin()) for epoch in (*epochs, moments[-1])})
+    run.write_stages(**{name: values if name == "test_indices" else values[kept] for name, values in stages.items()})
+    run.write_card(replace(run.card(), parts={}))  # stores the new digest
 
 
 def with_verdict(card: Card) -> Card:
