@@ -18,6 +18,7 @@ from app.display.url_forms import one_of
 from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, controls, permission
 from cvae_core.config.descriptions import Description
+from cvae_core.config.flavours import Flavour
 from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import DataDamaged, LabError
@@ -31,7 +32,6 @@ from cvae_core.system.folders import default_root
 EACH, MOST_ROWS = 12, 20  # example pictures of a class, and classes with pictures
 LISTED = 6  # names of runs in a sentence
 PREFERRED = "mnist", "digits"
-_COMMAND = "On the command line: `python -m cvae_core train label --dataset NAME`."
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,14 @@ class Examples:
     def draw(self, scale: int) -> Image.Image:
         """Draw the pictures; a pixel of an image is `scale` pixels wide."""
         sheet = examples(self.data.train, len(self.rows), EACH)
-        return grid.grid(sheet.images, scale=scale, rows=self.rows, caption=self.caption)
+        return grid.grid(
+            sheet.images,
+            papers=sheet.papers,
+            scale=scale,
+            rows=self.rows,
+            caption=self.caption,
+            drawn=self.description.drawn,
+        )
 
     @property
     def caption(self) -> str:
@@ -70,7 +77,7 @@ class Examples:
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""
-        options = f"scale={scale}, rows={list(self.rows)!r}, caption={self.caption!r}"
+        options = f"scale={scale}, rows={list(self.rows)!r}, caption={self.caption!r}, drawn={self.description.drawn}"
         return "\n".join(
             [
                 "from cvae_core import grid, load_data",
@@ -111,9 +118,12 @@ def next_steps(name: str) -> None:
 
 
 def _train(name: str, about: Description) -> None:
-    flavour = "label" if about.labelled else "vae"
-    query = {"task": "Train", "new-dataset": name, "new-flavour": flavour}
+    query = {"task": "Train", "new-dataset": name, "new-flavour": _flavour(about)}
     elements.link("training", "Train a model on it", symbol="model_training", **query)
+
+
+def _flavour(about: Description) -> Flavour:
+    return "label" if about.labelled else "vae"
 
 
 def _users() -> Mapping[str, Sequence[str]]:
@@ -179,7 +189,8 @@ def _in_words(name: str, about: Description, used: Sequence[str]) -> Markdown:
         words += f"Made from {code(header.source)} on {plain(header.created[:10])}. "
         words += f"Licence: {plain(header.licence)}. " if header.licence else ""
     if not used:
-        return f"{words}No run was trained on it. {_COMMAND}"
+        command = f"python -m cvae_core train {_flavour(about)} --dataset {name}"
+        return f"{words}No run was trained on it. On the command line: {code(command)}."
     return f"{words}Runs trained on it: {_runs(used)}."
 
 

@@ -16,6 +16,7 @@ from app.text.plain_text import plain
 from cvae_core.config.descriptions import Description, description_from_json
 from cvae_core.config.reports import Report, report_from_json
 from cvae_core.pictures import grid
+from cvae_core.pictures.grid import Sheet
 
 IN_A_ROW, MOST_ROWS = (
     14,
@@ -26,11 +27,11 @@ SCALE = 2  # pixels of the page per pixel of an image
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """A data set that is not stored: its description, its report, and some images as a sheet (R, C, values)."""
+    """A data set that is not stored: its description, its report, and some images."""
 
     description: Description
     report: Report
-    images: np.ndarray
+    sheet: Sheet
     rows: Sequence[str]  # names of the rows; empty if a row has images of several classes
 
 
@@ -41,11 +42,15 @@ def show(path: Path) -> None:
     classes = f"in {len(about.classes)} classes" if about.labelled else "without labels"
     elements.explained(
         f"{plain(about.shape)} images {classes}: {about.train:,} for "
-        f"training, {about.validation:,} for validation and {about.test:,} for the test. Nothing is stored yet."
+        f"training, {about.validation:,} for validation and {about.test:,} for the test. Nothing is stored yet. Check the "
+        "report, then store it at the end of the page."
     )
     alt = "Images of the file, as they would be stored"
     with st.container(key="wide-preview"):
-        elements.thumbnail(grid.grid(found.images, scale=SCALE, rows=found.rows), f"{alt}: {', '.join(found.rows)}")
+        picture = grid.grid(
+            found.sheet.images, papers=found.sheet.papers, scale=SCALE, rows=found.rows, drawn=about.drawn
+        )
+        elements.thumbnail(picture, f"{alt}: {', '.join(found.rows)}")
     report.show(found.report)
 
 
@@ -60,7 +65,4 @@ def read(path: Path) -> Preview:
     if not names:
         images = [image for row in rows for image in row]
         rows = [images[first : first + IN_A_ROW] for first in range(0, len(images), IN_A_ROW)]
-    sheet = np.zeros((len(rows), min(IN_A_ROW, max(map(len, rows))), about.shape.values), np.uint8)
-    for place, row in zip(sheet, rows, strict=True):
-        place[: len(row)] = row[: len(place)]
-    return Preview(about, report_from_json(content["report"]), sheet, names)
+    return Preview(about, report_from_json(content["report"]), grid.ragged(rows, IN_A_ROW), names)

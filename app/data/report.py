@@ -20,7 +20,8 @@ def show(report: Report) -> None:
     _table("Classes", [vars(one) for one in report.classes])
     _table("Decisions", [vars(one) for one in report.decisions])
     if report.left_out_count:
-        with st.expander(f"Left out: {report.left_out_count:,} files", icon=":material/block:"):
+        files = f"{report.left_out_count:,} {'file' if report.left_out_count == 1 else 'files'}"
+        with st.expander(f"Left out: {files}", icon=":material/block:"):
             _table("", [vars(one) for one in report.left_out])
             if report.left_out_count > len(report.left_out):
                 st.caption(f"The first {len(report.left_out):,} are shown.")

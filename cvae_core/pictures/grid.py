@@ -91,6 +91,21 @@ def grid(
     return _framed(picture, pitch, rows, columns, caption, font_size)
 
 
+def ragged(rows: Sequence[Sequence[np.ndarray]], most: int) -> Sheet:
+    """Arrange rows of images (values,) in a sheet of at most `most` columns. Shorter rows end blank.
+
+    >>> ragged([[np.ones(256, np.uint8)], []], 9).papers[:, 0, 0].tolist()
+    [0, 3]
+    """
+    (values,) = next(row[0].shape for row in rows if len(row))
+    images = np.zeros((len(rows), min(most, max(map(len, rows))), values), np.uint8)
+    under = np.full_like(images, BLANK)
+    for number, row in enumerate(rows):
+        for place, image in enumerate(row[:most]):
+            images[number, place], under[number, place] = image, PLAIN
+    return Sheet(images, under)
+
+
 def class_labels(classes: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
     """Return names of classes for rows and columns: "class 17" if the font lacks a character of the name.
 

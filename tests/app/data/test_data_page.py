@@ -69,7 +69,7 @@ def said(visitor: AppTest) -> str:
     return " ".join(str(element.value) for kind in kinds for element in visitor.get(kind))
 
 
-def uploaded(visit: Visit, name: str = "letters.zip", content: bytes | None = None) -> AppTest:
+def uploaded(visit: Visit, name: str = "shapes.zip", content: bytes | None = None) -> AppTest:
     visitor = visit("data", view="Upload")
     visitor.file_uploader[0].upload(name, pictures() if content is None else content).run()
     assert not visitor.exception
@@ -107,8 +107,8 @@ def test_an_upload_is_reported_decided_on_and_stored(visit: Visit, commands: Com
     assert datasets.load("mine").train.images.shape == (22, 256)
     assert dict(visitor.query_params) == {"view": "Upload"}
     listed = visit("data", set="mine")
-    assert list(listed.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits", "mine"]
-    assert "Made from `letters.zip`" in said(listed)
+    assert list(listed.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits", "letters", "mine"]
+    assert "Made from `shapes.zip`" in said(listed)
     links = [link.proto for link in listed.get("page_link")]
     assert any(link.label == "Train a model on it" and "new-dataset=mine" in link.query_string for link in links)
 
@@ -179,7 +179,7 @@ def test_a_data_set_is_removed_with_a_confirmation_if_runs_stand_on_it(
     visitor.checkbox(key="force mine").check().run()
     press(visitor, "Remove data set")
     assert not catalogue.exists(mine)
-    assert list(visitor.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits"]
+    assert list(visitor.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits", "letters"]
 
 
 def test_a_damaged_data_set_is_named_and_can_be_removed(visit: Visit, mine: str, own_data: Path) -> None:
