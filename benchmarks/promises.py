@@ -89,6 +89,11 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # the case, and the result to reach
         "bombs, links, pipes, paths that lead outside, names of any characters",
         "≥ 200: one sentence of refusal, or the fault is in the report; no file outside the source is read, none is written",
     ),
+    "uploads": (
+        "large uploads without the permission to train: of a declared, a false or no size; two at the same time; files "
+        "above the limit",
+        "refused after at most 11 MB without the permission, and at the limit with it; one at a time; none is kept",
+    ),
     "sweeps": (
         "sweep files that take long to parse: 200,000 dots, brackets or digits",
         "files above 8 kB are refused unread",

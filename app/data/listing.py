@@ -218,19 +218,23 @@ def _counts(about: Description, data: DataSet) -> None:
 def _classifier(name: str) -> None:
     """Say how good the classifier of a data set is, or offer to train it."""
     path, purpose = classifier_path(name, default_root()), f"classifier {name}"
-    accuracy, asked, words = "", False, "The classifier that judges generated images"
+    accuracy, asked = "", False
     with suppress(LabError):  # a damaged one: train it again
         accuracy = _accuracy(path, files.version(path)) if path.exists() else ""
     working = background_command.is_known(purpose)
     if accuracy and not working:
-        elements.caption(f"{words} is trained: it reads {plain(accuracy)}.")
+        elements.caption(
+            f"The classifier that judges generated images is trained: it reads {plain(accuracy)}. Judge a run with it on the "
+            "page CLL table."
+        )
         return
     place = st.container()
     if permission.may_train():
         icon = ":material/school:"
-        asked = place.button("Train its classifier", icon=icon, key=f"train {purpose}", disabled=working)
+        help = "It reads the class of an image. With it, the images that a run generates are judged."
+        asked = place.button("Train its classifier", icon=icon, key=f"train {purpose}", disabled=working, help=help)
     with place, elements.sentences():
-        if background_command.carried_out(purpose, words, asked, "classifier", name):
+        if background_command.carried_out(purpose, "Training the classifier", asked, "classifier", name):
             st.rerun()
 
 

@@ -155,7 +155,7 @@ def follow(purpose: str, words: Markdown) -> bool:
         with st.container(horizontal=True, vertical_alignment="center"):
             share, line = work.progress
             st.progress(share, text=f"{words} … {plain(line)}", width="stretch")
-            if st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
+            if permission.may_train() and st.button("Cancel", icon=":material/close:", key=f"cancel {purpose}"):
                 work.cancel()
                 st.rerun()
 

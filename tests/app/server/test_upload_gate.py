@@ -16,6 +16,7 @@ from streamlit import config
 
 from app.server.upload_gate import ADDRESS, MEGABYTE, OVERHEAD, SMALL, UploadGate
 from app.widgets import permission
+from tests.measuring import Measured
 
 MOST = 12  # MB, in place of 500
 PIECE = bytes(MEGABYTE)
@@ -99,14 +100,16 @@ def test_a_large_file_needs_the_permission_to_train(monkeypatch: pytest.MonkeyPa
     assert sentence == "Files of more than 10 MB need the permission to train."
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("declared", [None, "0", "5", "-1", "1e3", "²"])
 def test_a_large_file_that_declares_no_size_or_a_wrong_one_is_cut(
-    monkeypatch: pytest.MonkeyPatch, declared: str | None
+    monkeypatch: pytest.MonkeyPatch, declared: str | None, measured: Measured
 ) -> None:
     allow(monkeypatch, "off")
     assert answers(lambda app: ask(app, [PIECE] * 30, declared=declared))[::2] == (403, 12)
     allow(monkeypatch, "on")
     assert answers(lambda app: ask(app, [PIECE] * 30, declared=declared)) == (413, "The file is too large.", 14)
+    measured("uploads", requests=2, kept=0)
 
 
 @pytest.mark.parametrize("declared", [(MOST + 1) * MEGABYTE + 1, 10**18])
