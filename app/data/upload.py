@@ -63,8 +63,9 @@ def _receive() -> None:
         key=f"upload-{serial}",
     )
     elements.explained(
-        "Pictures may be PNG, JPEG, WebP or GIF files of any size. Nothing is stored before you have seen the report. For a "
-        "larger source, or for a folder on this machine, use the command:"
+        "Pictures may be PNG, JPEG, WebP or GIF files of any size. An .npz file holds arrays `x` and `y`, or `images` and "
+        "`labels`. Nothing is stored before you have seen the report. For a larger source, or for a folder on this machine, "
+        "use the command:"
     )
     st.code("python -m cvae_core data add NAME SOURCE", language="bash", wrap_lines=True)
     if file is not None:

@@ -158,6 +158,9 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
     with place:
         elements.caption("Click a quadrant to show or hide it:")
         drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
+    about = runs.description(key)
+    drawn = about.drawn and about.channels == 1
+    marked = "Tinted: given; grey: hidden" if drawn else "With a blue edge: given; chequered: hidden"
     if runs.config(key).dataset == datasets.EMBEDDED and not datasets.on_disk("mnist"):
         elements.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(
@@ -165,7 +168,7 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         recipes.completions,
         {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as},
         f"{words} visible, {named_here(runs.config(key).dataset)} test images {', '.join(map(str, indices))}, "
-        f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
+        f"seed {seed}. {marked}. {SPREAD}",
         f"seed{seed}",
         f"Test images with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,

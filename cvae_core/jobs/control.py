@@ -13,13 +13,14 @@ from typing import Literal
 
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import USUAL, Job, Options
-from cvae_core.config.presets import calmer
+from cvae_core.config.presets import baseline_for, calmer
 from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNotFound
 from cvae_core.jobs import heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.heartbeat import Heartbeat
 from cvae_core.jobs.queue import WAITS, Queue, cancel, look, readable
 from cvae_core.runs.card import CARD, Card, read_card, write_card
+from cvae_core.runs.sameness import baseline_name
 from cvae_core.system import processes
 from cvae_core.system.folders import folder_of, in_root
 from cvae_core.system.locks import locked
@@ -114,8 +115,7 @@ def state_of(root: Path, run: str) -> RunState:
     if card is None or card.status != "running":
         if queue.trains(run) and (card is None or card.status != "finished"):
             entry = next(entry for entry in queue.entries if entry.run == run)
-            why = "it starts, or its baseline trains first" if entry.job.config.has_baseline else "it starts"
-            return _stalled(root, queue, run) or RunState("training", why)
+            return _stalled(root, queue, run) or RunState("training", _beginning(root, entry.job.config))
         if card is None:
             if damage:
                 raise damage
@@ -129,6 +129,16 @@ def state_of(root: Path, run: str) -> RunState:
         return _ended(card, run)
     cause = found.cause() if found else "it ended without an error message"
     return RunState("died", cause, card.job(run, resume=True))
+
+
+def _beginning(root: Path, config: Config) -> str:
+    """Return what a training does whose run has no card yet: it starts, or trains its baseline, with the progress of that."""
+    if needed := baseline_for(config):
+        name = baseline_name(needed, root)
+        found = heartbeat.read(folder_of(name, root))
+        if found and found.continues:
+            return f"its baseline {name} trains first: {found.progress.doing}"
+    return "it starts"
 
 
 def begun_with(root: Path, run: str) -> Options:

@@ -14,4 +14,4 @@ def examples(split: Split, classes: int, each: int) -> Sheet:
     (10, 3, 784)
     """
     images, labels = split.images.numpy(), split.labels.numpy()
-    return ragged([images[np.flatnonzero(labels == label)[:each]] for label in range(classes)], each)
+    return ragged([list(images[np.flatnonzero(labels == label)[:each]]) for label in range(classes)], each)

@@ -245,12 +245,17 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def test_reading_shows_its_progress_and_can_be_cancelled(
-    visit: Visit, running: SimpleNamespace, own_data: Path
+    visit: Visit, running: SimpleNamespace, own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     visitor = uploaded(visit)
     assert [bar.proto.value for bar in visitor.get("progress")] == [25]
     other = uploaded(visit)
     assert "Another command is running" in other.error[0].value
+    with monkeypatch.context() as closed:
+        closed.setenv(permission.VARIABLE, "off")
+        press(visitor, "Cancel")  # a page that was opened before
+        assert running.cancelled == 0
+    visitor.run()
     press(visitor, "Cancel")
     assert visitor.error[0].value == "It was cancelled."
     press(visitor, "Try again")

@@ -19,7 +19,7 @@ from cvae_core.cli import main, train
 from cvae_core.config.command import train_command
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job, Options
-from cvae_core.config.presets import configure
+from cvae_core.config.presets import baseline_for, configure
 from cvae_core.errors import NotStarted, NotWritable, RunDamaged, RunInUse, RunNotFound
 from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
@@ -429,3 +429,13 @@ def test_the_queue_is_printed_re_ordered_and_emptied(tmp_path: Path, capsys: pyt
         assert queue("--cancel", "b") == (0, ["trains first", "1 c"], "")
         assert queue("--cancel", "b") == (2, [], "No run 'b' waits in the queue. There are: c.\n")
         queueing.cancel(tmp_path, "c")
+
+
+def test_a_run_without_a_card_says_how_far_its_baseline_is(tmp_path: Path) -> None:
+    config = configure("quadrant", dataset="digits")
+    assert control._beginning(tmp_path, config) == "it starts"
+    needed = baseline_for(config)
+    assert needed is not None
+    (tmp_path / needed.run_name).mkdir()
+    with heartbeat.beating(tmp_path / needed.run_name):
+        assert control._beginning(tmp_path, config) == f"its baseline {needed.run_name} trains first: begins"
