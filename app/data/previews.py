@@ -12,15 +12,12 @@ import streamlit as st
 
 from app.data import report
 from app.display import elements
-from app.text.plain_text import plain
 from cvae_core.config.descriptions import Description, description_from_json
 from cvae_core.config.reports import Report, report_from_json
 from cvae_core.pictures import grid
 
-IN_A_ROW, MOST_ROWS = (
-    14,
-    16,
-)  # images in a row, and classes with a row each; with more classes, rows have images of several
+IN_A_ROW = 14  # images
+MOST_ROWS = 16  # classes with a row each; if there are more, rows have images of several
 SCALE = 2  # pixels of the page per pixel of an image
 
 
@@ -37,12 +34,7 @@ class Preview:
 def show(path: Path) -> None:
     """Show a preview."""
     found = read(path)
-    about = found.description
-    classes = f"in {len(about.classes)} classes" if about.labelled else "without labels"
-    elements.explained(
-        f"{plain(about.shape)} images {classes}: {about.train:,} for "
-        f"training, {about.validation:,} for validation and {about.test:,} for the test. Nothing is stored yet."
-    )
+    elements.explained(f"{report.sizes(found.description)} Nothing is stored yet.")
     alt = "Images of the file, as they would be stored"
     with st.container(key="wide-preview"):
         elements.thumbnail(grid.grid(found.images, scale=SCALE, rows=found.rows), f"{alt}: {', '.join(found.rows)}")
