@@ -180,7 +180,7 @@ def test_a_data_set_is_removed_with_a_confirmation_if_runs_use_it(
     visitor.checkbox(key="force mine").check().run()
     press(visitor, "Remove data set")
     assert not catalogue.exists(mine)
-    assert list(visitor.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits"]
+    assert list(visitor.dataframe[0].value["data set"]) == list(catalogue.names())
 
 
 def test_a_damaged_data_set_is_named_and_can_be_removed(visit: Visit, mine: str, own_data: Path) -> None:
