@@ -87,7 +87,8 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # the case, and the result to reach
     "sources": (
         "hostile and clumsy sources of images: folders, zips, arrays, IDX files and tables with damaged or false content, "
         "bombs, links, pipes, paths that lead outside, names of any characters",
-        "each ends in one sentence of refusal, or the report names the fault; no file outside the source is read, and none is written",
+        "each ends in one sentence of refusal, or the report names the fault; "
+        "no file outside the source is read, and none is written",
     ),
     "sweeps": (
         "sweep files that take long to parse: 200,000 dots, brackets or digits",

@@ -133,8 +133,14 @@ def test_the_report_is_shown(command: Command, untrained: Untrained, stored: Pat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show", "nothing"], "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine."),
-        (["remove", "nothing"], "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine."),
+        (
+            ["show", "nothing"],
+            "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine.",
+        ),
+        (
+            ["remove", "nothing"],
+            "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine.",
+        ),
         (["remove", "mnist"], "The data set 'mnist' is built-in and cannot be removed"),
         (["empty"], "Unknown command 'data empty': choose add, make, list, show, remove, or --help."),
         (["show"], "required"),
