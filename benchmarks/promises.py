@@ -87,7 +87,8 @@ PROMISES: Mapping[str, tuple[str, str]] = {  # the case, and the result to reach
     "sources": (
         "hostile and clumsy sources of images: folders, zips, arrays, IDX files and tables with damaged or false content, "
         "bombs, links, pipes, paths that lead outside, names of any characters",
-        "≥ 200: one sentence of refusal, or the fault is in the report; no file outside the source is read, none is written",
+        "each ends in one sentence of refusal, or the report names the fault; "
+        "no file outside the source is read, and none is written",
     ),
     "uploads": (
         "large uploads without the permission to train: of a declared, a false or no size; two at the same time; files "

@@ -77,7 +77,7 @@ def load(name: str, root: Folder | None = None) -> ConditionalVAE:
 
 
 def load_data(name: str) -> DataSet:
-    """Return a data set on this machine: "digits", "mnist", "fashion", "kmnist", or one that you have added.
+    """Return a data set on this machine: "digits", "letters", "mnist", "fashion", "kmnist", or one that you have added.
 
     It has the splits `train`, `validation` and `test`, and a `description` with its shape and the names of its classes. A
     split has `labels` (N,) and `intensities(rows)` (n, values). Raises ConfigError, DataMissing, DataDamaged.

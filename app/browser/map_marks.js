@@ -1,5 +1,5 @@
 // Marks on flat maps of latent spaces: the chosen test image, its nearest neighbours, the end of a walk and its path, and the
-// selected points. They lie on canvases over the chart, so that a click redraws no chart and keeps its zoom and hidden digits.
+// selected points. They lie on canvases over the chart, so that a click redraws no chart and keeps its zoom and hidden classes.
 //
 // `layout.meta.map` names a map. Python sends indices of test images; `customdata` of the chart's points gives their places.
 

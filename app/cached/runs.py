@@ -114,21 +114,13 @@ def model_of(name: str) -> str:
     with suppress(LabError):  # no run, or a damaged one without a readable card
         run = run_named(name)
         found = run.card()
+        images = found.image_set if found.image_set != found.config.dataset else ""
         marks = (
             found.trouble and found.verdict, found.imported and "imported",
             "" if run.has_weights(found) else "no weights",
         )  # fmt: skip
-        return ", ".join(filter(None, (_with_images(found), *marks)))
+        return ", ".join(filter(None, (model_name(found.config, images), *marks)))
     return ""
-
-
-def _with_images(found: Card) -> str:
-    """Return the name of a run's model, with the name of its images if they are not the published ones."""
-    words, name, images = model_name(found.config), found.config.dataset, found.image_set
-    if images == name:
-        return words
-    head, named, tail = f"{words}, ".rpartition(f", {name}, ")
-    return f"{head}, {images}, {tail}".removesuffix(", ") if named else f"{words}, {images}"
 
 
 def config(key: RunKey) -> Config:

@@ -89,7 +89,7 @@ class Animation(OfStages):
 
     key: RunKey
     recipe: ClassVar[Callable[..., object]] = staticmethod(replay.frames)
-    scale: ClassVar[int] = 3  # ten digits and the words beside them are at least grid.SLIDE_WIDTH pixels wide
+    scale: ClassVar[int] = 3  # ten images and the words beside them are at least grid.SLIDE_WIDTH pixels wide
 
     def gif(self, scale: int) -> bytes:
         """Draw the stages as a GIF."""

@@ -23,9 +23,7 @@ LEGIBLE = 0.12  # the least share of a bar that can hold a class's name
 MOST_READ = 20  # classes with a colour of their own in a chart of readings
 
 RED = "#d00000"  # marks what the visitor has chosen or drawn
-PRIOR = (
-    "#E000E0"  # draws from the prior: far from the first ten classes' colours, visible on light and dark backgrounds
-)
+PRIOR = "#E000E0"  # draws from the prior: unlike the first ten classes' colours, visible on light and dark backgrounds
 INK = "#1b2130"  # text on white labels, in every theme
 GREY = "#888888"  # secondary marks; visible on light and dark backgrounds, unlike lighter or transparent ones
 LINE_COLOURS = ("#2563a8", "#CC5500", "#228833", "#AA3377", "#777777", "#117799", "#AA8800", "#7755CC")
@@ -60,10 +58,8 @@ def reading(share: np.ndarray, classes: Sequence[str]) -> go.Figure:
 
 
 def _most_read(shares: np.ndarray) -> np.ndarray:
-    """Return all labels, or of more than `MOST_READ` the most frequent, in their order."""
-    return (
-        np.arange(len(shares)) if len(shares) <= MOST_READ else np.sort(np.argsort(-shares, kind="stable")[:MOST_READ])
-    )
+    """Return the `MOST_READ` most frequent labels, or all if there are fewer, in ascending order."""
+    return np.sort(np.argsort(-shares, kind="stable")[:MOST_READ])
 
 
 def _stacked(shares: np.ndarray, names: Sequence[str], classes: Sequence[str], drawn: np.ndarray) -> go.Figure:

@@ -1,6 +1,6 @@
 """The data sets of this machine, and one of them: its images, its report, and what can be done with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -92,8 +92,9 @@ class Examples:
 
 def show() -> None:
     """Show the list of data sets, and the chosen one."""
-    names, used = catalogue.names(), _users()
-    rows = [_row(name, used.get(name, ())) for name in names]
+    names = catalogue.names()
+    used = {name: data_sets.runs_using(name, default_root()) for name in names}
+    rows = [_row(name, used[name]) for name in names]
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -104,7 +105,8 @@ def show() -> None:
     key = url_state.bound("set", one_of(names), here)
     chosen = st.selectbox("Data set", names, format_func=plain, key=key)
     with elements.sentences():
-        _one(controls.or_default(chosen, here), used)
+        name = controls.or_default(chosen, here)
+        _one(name, used[name])
 
 
 def next_steps(name: str) -> None:
@@ -126,14 +128,6 @@ def _flavour(about: Description) -> Flavour:
     return "label" if about.labelled else "vae"
 
 
-def _users() -> Mapping[str, Sequence[str]]:
-    """Return the names of the runs of each data set."""
-    found: dict[str, list[str]] = {}
-    for name, card in runs.cards()[0].items():
-        found.setdefault(card.config.dataset, []).append(name)
-    return found
-
-
 def _row(name: str, used: Sequence[str]) -> dict[str, object]:
     row: dict[str, object] = {"data set": name}
     try:
@@ -152,7 +146,7 @@ def _row(name: str, used: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _one(name: str, used: Mapping[str, Sequence[str]]) -> None:
+def _one(name: str, used: Sequence[str]) -> None:
     """Show a data set; if it is damaged, offer its removal only."""
     try:
         about = catalogue.described(name)
@@ -160,10 +154,9 @@ def _one(name: str, used: Mapping[str, Sequence[str]]) -> None:
         st.error(plain(error), icon=":material/broken_image:")
         _removal(name)
         return
-    elements.caption(_in_words(name, about, used.get(name, ())))
+    elements.caption(_in_words(name, about, used))
     if datasets.on_disk(name):
-        data = runs.dataset(name)
-        elements.picture(Examples(data, about), f"examples-{name}", _alternative(about))
+        elements.picture(Examples(runs.dataset(name), about), f"examples-{name}", _alternative(about))
         if len(about.classes) > MOST_ROWS:
             elements.caption(f"The first {MOST_ROWS} of {len(about.classes)} classes are shown.")
         _train(name, about)
@@ -171,19 +164,16 @@ def _one(name: str, used: Mapping[str, Sequence[str]]) -> None:
             _classifier(name)
     elif name in datasets.DOWNLOAD_BYTES:
         background_command.offer_download(name)
-    if catalogue.origin(name) == "built-in":
-        if datasets.on_disk(name):
-            _counts(about, data)
-    else:
+    if catalogue.origin(name) != "built-in":
         report.show(catalogue.header(name).report)
+    elif datasets.on_disk(name):
+        _counts(about, runs.dataset(name))
     _removal(name)
 
 
 def _in_words(name: str, about: Description, used: Sequence[str]) -> Markdown:
-    """Return what a data set is, where it comes from, and which runs stand on it."""
-    words = f"{plain(about.shape)} images, {about.train:,} for training, {about.validation:,} for validation and "
-    words += f"{about.test:,} for the test, "
-    words += f"in {len(about.classes)} classes. " if about.labelled else "without labels. "
+    """Return what a data set is, where it comes from, and which runs use it."""
+    words = f"{report.sizes(about)} "
     if catalogue.origin(name) != "built-in":
         header = catalogue.header(name)
         words += f"Made from {code(header.source)} on {plain(header.created[:10])}. "
@@ -240,7 +230,10 @@ def _classifier(name: str) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
-    """Return in words the test accuracy that is stored with a classifier, or an empty text. Older files have no chance."""
+    """Return the test accuracy that is stored with a classifier, as words; an empty text if there is none.
+
+    Files of earlier versions have no number of test images and no accuracy of the most frequent class.
+    """
     notes = formats.read_tensors(path)[1]
     if "accuracy" not in notes:
         return ""
@@ -252,14 +245,14 @@ def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
 
 
 def _removal(name: str) -> None:
-    """Offer to remove an added data set; if runs stand on it, the visitor has to say so."""
+    """Offer to remove an added data set; if runs use it, the visitor has to confirm it."""
     if catalogue.origin(name) != "added":
         return
     if not permission.may_train():
         permission.tell("Changes to data sets are disabled")
         return
     with st.popover("Remove", icon=":material/delete:"):
-        standing = data_sets.standing_on(name, default_root())
+        standing = data_sets.runs_using(name, default_root())
         force = False
         elements.explained("The images will be deleted permanently.")
         if standing:

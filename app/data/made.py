@@ -2,18 +2,17 @@
 
 import streamlit as st
 
-from app.data import listing
+from app.data import listing, naming
 from app.display import elements, url_state
 from app.display.url_forms import line, one_of, switch, whole
 from app.text.plain_text import plain
 from app.widgets import background_command, permission
+from app.widgets.controls import WIDE_FIELD
 from cvae_core.config.descriptions import SIDES
 from cvae_core.data import catalogue
-from cvae_core.errors import LabError
 
 PURPOSE, MADE = "make glyphs", "made"  # of the command, and in the session
 LONGEST, FEWEST, MOST = 200, 500, 50_000  # characters of the field, and images
-FIELD = 209  # pixels: a field in a row
 
 
 def show() -> None:
@@ -28,19 +27,14 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = "Each character is a class; X-Y stands for all characters from X to Y"
         key = url_state.bound("make-characters", line(LONGEST), "A-Z")
-        characters = st.text_input("Characters", key=key, max_chars=LONGEST, help=words, width=FIELD)
+        characters = st.text_input("Characters", key=key, max_chars=LONGEST, help=words, width=WIDE_FIELD)
         key = url_state.bound("make-size", one_of(list(SIDES)), 32)
-        size = st.selectbox("Side in pixels", list(SIDES), key=key, width=FIELD)
+        size = st.selectbox("Side in pixels", list(SIDES), key=key, width=WIDE_FIELD)
         key = url_state.bound("make-images", whole(FEWEST, MOST), 10_000)
-        images = st.number_input("Images", FEWEST, MOST, step=500, key=key, width=FIELD)
+        images = st.number_input("Images", FEWEST, MOST, step=500, key=key, width=WIDE_FIELD)
         colour = st.toggle("Colour", key=url_state.bound("make-colour", switch(), False))
-        key = url_state.bound("make-name", line(80), "glyphs")
-        name = st.text_input("Name of the data set", key=key, width=FIELD).strip()
-        working, why = background_command.is_known(PURPOSE), ""
-        try:
-            catalogue.require_free(name)
-        except LabError as error:
-            why = str(error)
+        name, why = naming.field(url_state.bound("make-name", line(80), "glyphs"))
+        working = background_command.is_known(PURPOSE)
         asked = st.button("Make", icon=":material/text_fields:", type="primary", disabled=bool(why) or working)
     if why and not working and st.session_state.get(MADE) != name:
         st.warning(plain(why), icon=":material/edit:")

@@ -12,16 +12,13 @@ import streamlit as st
 
 from app.data import report
 from app.display import elements
-from app.text.plain_text import plain
 from cvae_core.config.descriptions import Description, description_from_json
 from cvae_core.config.reports import Report, report_from_json
 from cvae_core.pictures import grid
 from cvae_core.pictures.grid import Sheet
 
-IN_A_ROW, MOST_ROWS = (
-    14,
-    16,
-)  # images in a row, and classes with a row each; with more classes, rows have images of several
+IN_A_ROW = 14  # images
+MOST_ROWS = 16  # classes with a row each; if there are more, rows have images of several
 SCALE = 2  # pixels of the page per pixel of an image
 
 
@@ -38,17 +35,13 @@ class Preview:
 def show(path: Path) -> None:
     """Show a preview."""
     found = read(path)
-    about = found.description
-    classes = f"in {len(about.classes)} classes" if about.labelled else "without labels"
     elements.explained(
-        f"{plain(about.shape)} images {classes}: {about.train:,} for "
-        f"training, {about.validation:,} for validation and {about.test:,} for the test. Nothing is stored yet. Check the "
-        "report, then store it at the end of the page."
+        f"{report.sizes(found.description)} Nothing is stored yet. Check the report, then store it at the end of the page."
     )
     alt = "Images of the file, as they would be stored"
     with st.container(key="wide-preview"):
         picture = grid.grid(
-            found.sheet.images, papers=found.sheet.papers, scale=SCALE, rows=found.rows, drawn=about.drawn
+            found.sheet.images, papers=found.sheet.papers, scale=SCALE, rows=found.rows, drawn=found.description.drawn
         )
         elements.thumbnail(picture, f"{alt}: {', '.join(found.rows)}")
     report.show(found.report)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.display import elements
 from app.text.plain_text import Markdown, plain
+from cvae_core.config.descriptions import Description
 from cvae_core.config.reports import Report
 
 FEW_ROWS = 250  # pixels: the height of a table that scrolls
@@ -25,6 +26,15 @@ def show(report: Report) -> None:
             _table("", [vars(one) for one in report.left_out])
             if report.left_out_count > len(report.left_out):
                 st.caption(f"The first {len(report.left_out):,} are shown.")
+
+
+def sizes(about: Description) -> Markdown:
+    """Return the shape, the number of classes and the sizes of the splits of a data set as a sentence."""
+    classes = f"in {len(about.classes)} classes" if about.labelled else "without labels"
+    return (
+        f"{plain(about.shape)} images {classes}: {about.train:,} for training, {about.validation:,} for validation and "
+        f"{about.test:,} for the test."
+    )
 
 
 def _in_words(report: Report) -> Markdown:

@@ -6,13 +6,13 @@ from typing import Any, get_args, get_type_hints
 import streamlit as st
 from typing_extensions import Doc
 
-from app.data import listing, previews, uploads
+from app.data import listing, naming, previews, uploads
 from app.data.uploads import KINDS, MEGABYTES, Upload
 from app.display import elements
 from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, permission
+from app.widgets.controls import WIDE_FIELD
 from cvae_core.config.descriptions import SIDES
-from cvae_core.data import catalogue
 from cvae_core.errors import LabError
 from cvae_core.sources.wishes import Wishes
 from cvae_core.system.files import MEGABYTE
@@ -28,7 +28,6 @@ DECISIONS: Mapping[str, Markdown] = {
     "conflicts": "Equal images of different classes",
 }
 AUTOMATIC = "auto"
-FIELD = 209  # pixels: a field in a row
 
 
 def show() -> None:
@@ -140,7 +139,7 @@ def _decision(name: str, label: Markdown, hint: Any, now: object, upload: Upload
         format_func=lambda option: plain(AUTOMATIC if option is None else option),
         key=_key(name, upload),
         help=plain(words),
-        width=FIELD,
+        width=WIDE_FIELD,
     )
 
 
@@ -148,12 +147,7 @@ def _store(upload: Upload, flags: Sequence[str]) -> None:
     """Ask for the name of the data set, and store it."""
     purpose = _purpose("store", upload)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name of the data set", upload.stem, key=_key("name", upload), width=FIELD).strip()
-        why = ""
-        try:
-            catalogue.require_free(name)
-        except LabError as error:
-            why = str(error)
+        name, why = naming.field(_key("name", upload), upload.stem)
         working = background_command.is_known(purpose)
         asked = st.button(
             "Store", icon=":material/save:", type="primary", key="store-upload", disabled=bool(why) or working

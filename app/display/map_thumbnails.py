@@ -13,15 +13,14 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.pictures.grid import INK, PAPERS, PLAIN
 
 COLUMNS = 64  # images per row of the sprite, as in thumbnail.js
-SHADES = 16  # grey levels, enough for a thumbnail: 5,000 digits take half a megabyte
+SHADES = 16  # grey levels, enough for a thumbnail: 5,000 images of MNIST take half a megabyte
 COLOURS = 64  # of the palette for colour images
 MOST_SIDE = 32  # pixels: larger images are reduced
 MOST_BYTES = 4 * 1024**2  # of a sprite; more images than it holds have no thumbnail
 
 _thumbnail = st.components.v2.component(
     "cvae_thumbnail",
-    html="""<div class="thumbnail" aria-hidden="true" hidden>
-        <canvas></canvas><span></span></div>""",
+    html='<div class="thumbnail" aria-hidden="true" hidden><canvas></canvas><span></span></div>',
     css=source("common.css", "thumbnail.css"),
     js=source("component.js", "thumbnail.js"),
 )
@@ -40,9 +39,7 @@ def _png(images: np.ndarray, data: Description) -> bytes:
     rows, (channels, side, _) = -(-len(images) // COLUMNS), data.shape.maps
     places = np.zeros((rows * COLUMNS, *data.shape.maps), np.uint8)
     places[: len(images)] = images.reshape(-1, *data.shape.maps)
-    table = places.reshape(rows, COLUMNS, *data.shape.maps).transpose(
-        0, 3, 1, 4, 2
-    )  # (rows, side, columns, side, channels)
+    table = places.reshape(rows, COLUMNS, *data.shape.maps).transpose(0, 3, 1, 4, 2)  # rows, y, columns, x, channels
     pixels = table.reshape(rows * side, COLUMNS * side, channels)
     reduced = min(side, MOST_SIDE)
     if channels == 1:

@@ -31,7 +31,7 @@ _SCRIPTS = f"<script>{_PROGRAMS}</script>"
 
 
 def add_styles() -> None:
-    """Style the page before its content: terms are no links, and browsers do not smooth enlarged pictures of digits."""
+    """Style the page before its content: terms are no links, and browsers do not smooth enlarged images."""
     st.html(f"{_CRISP}<style>{_STYLES}</style>")
 
 

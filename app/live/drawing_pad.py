@@ -16,6 +16,7 @@ from app.cached.runs import RunKey
 from app.display import url_state
 from app.display.url_forms import Form, packed, unpacked
 from app.live import live_decoder
+from app.text.plain_text import Markdown
 from app.widgets import controls, labels
 from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
 from cvae_core.data import datasets, noise
@@ -64,7 +65,8 @@ def pad(
             quadrants.choose(live_decoder.news(PAD, "visible"))
             st.session_state[_REOPENED] = True
 
-    shape, epsilons = runs.config(key).shape, list[list[float]]()
+    shape = runs.config(key).shape
+    epsilons: list[list[float]] = []
     live = live and live_decoder.fits_in_the_browser(runs.config(key))
     if live:
         live_decoder.send(key)
@@ -120,7 +122,7 @@ def ink(shape: Shape) -> np.ndarray:
 
 
 def _read(texts: Sequence[str]) -> np.ndarray | None:
-    """Return the drawing in an address, (side², ) uint8 with any side of a data set, or None if it is invalid."""
+    """Return the drawing in an address, (side²,) uint8 with any side of a data set, or None if it is invalid."""
     found = (unpacked(texts[-1], Shape(1, side).values) for side in SIDES)
     return next((np.frombuffer(raw, np.uint8) for raw in found if raw is not None), None)
 
@@ -141,7 +143,7 @@ def chosen_label(key: RunKey) -> int:
     return url_state.kept(LABEL, labels.form(runs.description(key)), 0)
 
 
-def source_of_digits(key: RunKey) -> str:
+def source_of_images(key: RunKey) -> str:
     """Return the name of the data set whose test images can be drawn on or encoded with a run.
 
     This is the run's data set, or the embedded one if the run's is not on this machine and has the same shape and classes.
@@ -149,6 +151,11 @@ def source_of_digits(key: RunKey) -> str:
     own, embedded = runs.description(key), BUILT_IN[datasets.EMBEDDED]
     alike = (own.shape, own.classes) == (embedded.shape, embedded.classes)
     return own.name if datasets.on_disk(own.name) or not alike else embedded.name
+
+
+def lacks_test_images(key: RunKey) -> Markdown:
+    """Return why no test image can be drawn on or encoded with a run, or an empty text if one can."""
+    return runs.other_images(key) if datasets.on_disk(source_of_images(key)) else runs.lacks_images(key)
 
 
 def take(text: object, shape: Shape) -> None:
@@ -190,11 +197,10 @@ def _tools(key: RunKey) -> None:
         width="stretch",
         help="Scale and move as in MNIST: longer side 5/7 of the image's, centre of mass in the middle",
     )
-    source = source_of_digits(key)
-    if why := runs.other_images(key) if datasets.on_disk(source) else runs.lacks_images(key):
+    if why := lacks_test_images(key):
         middle.caption(why)
         return
-    images = runs.dataset(source).test
+    images = runs.dataset(source_of_images(key)).test
     with middle:
         index = controls.whole_number("Test image", 0, len(images) - 1, default=0, key="index")
 

@@ -28,10 +28,9 @@ from cvae_core.models.likelihoods import LIKELIHOODS
 from cvae_core.models.mlp import Body, ResidualBlock
 
 LIVE = "live-sliders"  # the component's key
-MOST_BYTES = (
-    16 * 1024**2
-)  # of a run's networks in the browser, all of them in float16: Streamlit sends at most 32 MB at once
-MOST_CLASSES, SHOWN_CLASSES = 12, 10  # with more classes than the first, only the second number of them is shown
+MOST_BYTES = 16 * 1024**2  # of a run's networks in float16 in the browser: Streamlit sends at most 32 MB at once
+MOST_CLASSES = 12  # that are all shown; of more classes, SHOWN_CLASSES are
+SHOWN_CLASSES = 10
 _GIVEN = "epsilon-given"  # in the session: how often Python, not the visitor, has moved the sliders
 
 _weights = st.components.v2.component("cvae_weights", js=source("likelihoods.js", "network.js", "weights.js"))

@@ -20,7 +20,7 @@ _LIGHT = 127  # a drawing whose border is lighter is dark ink on light paper
 
 
 class _Read(NamedTuple):
-    """The values of a picture, and of what: an upload, a shape, and whether images are drawings."""
+    """The values of a picture; `of` names the upload and the shape, and says whether the images are drawings."""
 
     of: tuple[str, Shape, bool]
     values: np.ndarray
@@ -33,11 +33,11 @@ def uploaded(key: RunKey) -> np.ndarray | None:
     """
     data = runs.description(key)
     file = st.file_uploader(
-        "A picture of yours",
+        "Your picture",
         TYPES,
         key=UPLOAD,
         max_upload_size=MOST_MEGABYTES,
-        help=f"PNG, JPEG, WebP or GIF. It is fitted into {plain(str(data.shape))} and kept only while this page is open.",
+        help=f"PNG, JPEG, WebP or GIF. It is scaled to {plain(data.shape)}. It is kept only while this page is open.",
     )
     if file is None:
         st.session_state.pop(_READ, None)

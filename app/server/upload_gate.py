@@ -10,9 +10,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.widgets import permission
+from cvae_core.system.files import MEGABYTE
 
 ADDRESS = "/_stcore/upload_file/"
-MEGABYTE = 2**20
 SMALL = 10 * MEGABYTE  # a larger upload needs the permission to train; one picture is smaller
 OVERHEAD = MEGABYTE  # a request is larger than its file by the headers of the form, as in Streamlit's own check
 

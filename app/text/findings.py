@@ -94,9 +94,9 @@ def readings(shares: np.ndarray, labels: Sequence[int]) -> Markdown:
     """Say how many images' completions are read most often as another class than their own; shares (N, K)."""
     changed = int((shares.argmax(-1) != labels).sum())
     if not changed:
-        return f"All {len(labels)} read most often as their own class."
+        return f"The completions of all {len(labels)} images are read most often as their own class."
     why = "usually because the visible part fits several classes"
-    return f"{changed:,} of {len(labels)} read most often as another class, {why}."
+    return f"The completions of {changed:,} of {len(labels)} images are read most often as another class, {why}."
 
 
 def reading(share: np.ndarray, classes: Sequence[str], least: float) -> Markdown:

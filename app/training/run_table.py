@@ -76,7 +76,7 @@ def models_here() -> None:
         elements.link("training", "All runs, with their results", task="Runs")
     states = [f"{named_here(name)} {'here' if name in here else 'not here'}" for name in sets]
     elements.caption(
-        f"Image sets: {plain(', '.join(states))}. To train a run from the command line, see `python -m cvae_core --help`."
+        f"Data sets: {plain(', '.join(states))}. To train a run from the command line, see `python -m cvae_core --help`."
     )
 
 

@@ -16,6 +16,7 @@ from app.text import glossary
 from app.text.plain_text import Markdown, plain
 from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
+from app.widgets.controls import FIELD, WIDE_FIELD
 from cvae_core.config.descriptions import LikelihoodName
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, PresetName
 from cvae_core.config.job import Job, Options
@@ -45,7 +46,6 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
 }
 LONGEST_NAME = 80  # characters of a name in the address; a longer one than 64 is refused with the reason
 MORE = ("width", "depth", "batch_size")
-FIELD, WIDE_FIELD = 134, 209  # pixels: three or two side by side in a window of 1,280 pixels
 
 
 def show() -> None:

@@ -16,7 +16,7 @@ from app.text import findings
 from app.text import labels as names
 from app.text.plain_text import plain
 from app.widgets import controls, labels, run_pictures
-from cvae_core.data import datasets, noise
+from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.pictures import grid, recipes
 
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 def label_of(chosen: int | None, key: RunKey) -> int:
     """Return the chosen label, or the default if all are chosen (None) and one is needed."""
-    return min(labels.DEFAULT, runs.config(key).classes - 1) if chosen is None else chosen
+    return labels.usual(runs.description(key)) if chosen is None else chosen
 
 
 def styles(key: RunKey, chosen: int | None, seed: int, slides_live: bool) -> None:
@@ -150,7 +150,7 @@ def live(key: RunKey, chosen: int | None, seed: int) -> None:
 def around(key: RunKey, there: Place, chosen: int | None, seed: int) -> None:
     """Show images whose z are close to the chosen one."""
     elements.explained(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
-    rows = labels.labels(runs.description(key), chosen)
+    rows = labels.of_run(key) if chosen is None else (chosen,)
     run_pictures.show(
         key,
         recipes.around,
@@ -174,11 +174,10 @@ def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
 
 def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
     """Show a test image, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
-    source = drawing_pad.source_of_digits(key)
-    if why := runs.other_images(key) if datasets.on_disk(source) else runs.lacks_images(key):
+    if why := drawing_pad.lacks_test_images(key):
         elements.caption(f"A test image cannot be encoded. {why}")
         return
-    test = runs.dataset(source).test
+    test = runs.dataset(drawing_pad.source_of_images(key)).test
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = controls.whole_number("Test image", 0, len(test) - 1, default=0, key="encode")
 

@@ -18,13 +18,11 @@ def samples(key: RunKey, chosen: int | None, seed: int) -> None:
     """Show draws from the prior."""
     data = runs.description(key)
     word = labels.ALL if chosen is None else data.classes[chosen]
-    caption, name = (
-        f"samples, label {word}, seed {seed}",
-        f"samples-{labels.ALL if chosen is None else chosen}-seed{seed}",
-    )
+    caption = f"samples, label {word}, seed {seed}"
+    name = f"samples-{labels.ALL if chosen is None else chosen}-seed{seed}"
     alt = f"Samples of the label CVAE, label {word}, seed {seed}"
     if chosen is None:
-        every = labels.labels(data)
+        every = labels.of_run(key)
         which = "One row per label" if len(every) == len(data.classes) else f"A row for {labels.counted(every, data)}"
         elements.explained(f"{which}. Each column has one base noise $\\varepsilon$, so usually a similar style.")
         settings = {"labels": every, "columns": COLUMNS, "seed": seed}

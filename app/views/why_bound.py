@@ -232,11 +232,11 @@ def proper_densities(rows: Sequence[Entry]) -> None:
         return
     elements.heading("What does a proper density change?")
     elements.explained(
-        "A *discretised logistic* gives each of the 256 levels of a pixel a probability, and these sum to 1. A *continuous "
-        "Bernoulli* is a density that integrates to 1 over the intensities from 0 to 1. With both, $-\\log p(x \\mid c)$ is "
-        "the code length of the grey image itself, so no floor is known: the best possible figure is the entropy of the "
-        "images, which nobody knows. A density can exceed 1, so its figure can be negative. Likelihoods cannot be compared "
-        "in nats. *Bits per dimension* compare proper ones: without a model, a value of an image costs 8 bits."
+        "A *discretised logistic* gives each of the 256 levels of a value a probability, and these sum to 1. A *continuous "
+        "Bernoulli* is a density that integrates to 1 over the intensities from 0 to 1. With both, $-\\log p(x \\mid c)$ "
+        "scores the intensities themselves. The lowest possible mean is the entropy of the images, which is unknown, so "
+        "there is no floor. A density can exceed 1, so its figure can be negative. Figures in nats of different likelihoods "
+        "cannot be compared. *Bits per dimension* can be compared between proper ones. Without a model, a value costs 8 bits."
     )
     if best:
         formats = {name: "%.2f" if "bits" in name else "%.1f" for row in best for name in row}

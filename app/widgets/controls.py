@@ -18,6 +18,7 @@ Option = TypeVar("Option")
 MAX_SEED = 2**53 - 1  # the largest integer that JavaScript's numbers represent exactly
 MAX_INDEX = 9999  # the largest index of a test image on a map
 MAX_SHOWN, USUAL_SHOWN = 12, 10  # test images in one figure
+FIELD, WIDE_FIELD = 134, 209  # pixels: three or two side by side in a window of 1,280 pixels
 LONGEST_LIST = 200  # characters of a list of test images
 
 

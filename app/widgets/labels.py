@@ -20,14 +20,19 @@ MOST_BUTTONS = 12  # of more classes, one is chosen from a list, which can be se
 MOST_ROWS = 20  # of a picture with a row for each label
 
 
-def label(description: Description, key: str = LABEL, default: int = DEFAULT, title: Markdown = "Label") -> int:
+def usual(description: Description) -> int:
+    """Return the default label: `DEFAULT`, or the last one if there are fewer."""
+    return min(DEFAULT, len(description.classes) - 1)
+
+
+def label(description: Description) -> int:
     """Let the visitor choose a label; with another data set, a label that it does not have becomes the default."""
-    return _chosen(description, key, default, title, {})
+    return _chosen(description, LABEL, usual(description), "Label", {})
 
 
-def label_or_all(description: Description, key: str = LABEL, default: int = DEFAULT) -> int | None:
+def label_or_all(description: Description) -> int | None:
     """Let the visitor choose a label, or all labels: None."""
-    chosen = _chosen(description, key, default, "Label", {EVERY: ALL})
+    chosen = _chosen(description, LABEL, usual(description), "Label", {EVERY: ALL})
     return None if chosen == EVERY else chosen
 
 
@@ -35,11 +40,6 @@ def label_or_none(description: Description) -> int | None:
     """Let the visitor choose a label to highlight, by default none: None."""
     chosen = _chosen(description, HIGHLIGHTED, EVERY, "Highlighted class", {EVERY: NONE})
     return None if chosen == EVERY else chosen
-
-
-def labels(description: Description, chosen: int | None = None) -> tuple[int, ...]:
-    """Return the label that was chosen or, of all labels, as many as a picture shows: the first `MOST_ROWS`."""
-    return tuple(range(len(description.classes))[:MOST_ROWS]) if chosen is None else (chosen,)
 
 
 def form(description: Description) -> Form[int]:
@@ -54,18 +54,18 @@ def counted(chosen: tuple[int, ...], description: Description) -> Markdown:
 
 
 def of_run(key: RunKey) -> tuple[int, ...]:
-    """Return `labels` for the data set of a run."""
-    return labels(runs.description(key))
+    """Return the labels of a run's data set, as many as a picture shows: the first `MOST_ROWS`."""
+    return tuple(range(runs.config(key).classes)[:MOST_ROWS])
 
 
 def _chosen(description: Description, key: str, default: int, title: Markdown, more: Mapping[int, str]) -> int:
     names = {**dict(enumerate(description.classes)), **more}
-    first, known = min(default, len(description.classes) - 1), one_of(names)
+    known = one_of(names)
 
     def read(texts: Sequence[str]) -> int | None:
         return EVERY if more and texts[-1] == FORMERLY else known.read(texts)
 
-    key = url_state.bound(key, Form(read, known.texts), first)
+    key = url_state.bound(key, Form(read, known.texts), default)
 
     def called(option: int) -> Markdown:
         return plain(names[option])
@@ -75,4 +75,4 @@ def _chosen(description: Description, key: str, default: int, title: Markdown, m
     else:
         order = [*more, *range(len(description.classes))]
         chosen = st.selectbox(title, order, format_func=names.__getitem__, key=key)
-    return or_default(chosen, first)
+    return or_default(chosen, default)

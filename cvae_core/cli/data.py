@@ -34,7 +34,7 @@ Add --help to a command to show its flags."""
 
 @dataclass(frozen=True, kw_only=True)
 class List(InRoot):
-    """List the data sets, with the runs in --root that stand on them."""
+    """List the data sets, with the runs in --root that use them."""
 
     def __call__(self) -> None:
         """Print a line for each data set; report damaged ones on standard error."""
@@ -49,7 +49,7 @@ class List(InRoot):
                 print(error, file=sys.stderr)
 
     def _line(self, name: str) -> str:
-        data, runs = catalogue.described(name), data_sets.standing_on(name, self.root)
+        data, runs = catalogue.described(name), data_sets.runs_using(name, self.root)
         size = f"{raw_files.bytes_on_disk(name) / MEGABYTE:7.2f}" if raw_files.on_disk(name) else "missing"
         shown = f"{len(runs)}: {', '.join(runs[:LISTED])}{' …' if len(runs) > LISTED else ''}" if runs else "none"
         return (
@@ -60,7 +60,7 @@ class List(InRoot):
 
 @dataclass(frozen=True, kw_only=True)
 class Show(InRoot):
-    """Show a data set, the runs in --root that stand on it, and the report that was made when it was added."""
+    """Show a data set, the runs in --root that use it, and the report that was made when it was added."""
 
     name: DataSetName
 
@@ -83,7 +83,7 @@ class Show(InRoot):
             print(header.licence and f"licence: {header.licence}\n", end="")
         for attribute in data.attributes:
             print(f"attribute {attribute.name}: {', '.join(attribute.categories) or 'a number'}")
-        runs = data_sets.standing_on(self.name, self.root)
+        runs = data_sets.runs_using(self.name, self.root)
         print(f"runs: {', '.join(runs) or 'none'}")
         if report := sealed.report_of(self.name):
             print("\n".join(report_lines(report)))
@@ -91,10 +91,10 @@ class Show(InRoot):
 
 @dataclass(frozen=True, kw_only=True)
 class Remove(InRoot):
-    """Delete an added data set, unless runs in --root stand on it."""
+    """Delete an added data set, unless runs in --root use it."""
 
     name: DataSetName
-    force: Annotated[bool, Doc("delete it even if runs stand on it; they cannot be resumed or evaluated then")] = False
+    force: Annotated[bool, Doc("delete it even if runs use it; they cannot be resumed or evaluated then")] = False
 
     def __call__(self) -> None:
         """Delete the data set."""

@@ -9,17 +9,17 @@ from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.presets import usual
 
 
-def model_name(config: Config) -> str:
+def model_name(config: Config, images: str = "") -> str:
     """Return the name of a model: its kind, its condition, and the main settings that differ from the preset's.
 
     Configurations that differ in other settings, such as the width, have the same name. The default preset is named only if
-    no setting is.
+    no setting is. `images` replaces the name of the data set, for images that are not the published ones.
 
     >>> from cvae_core.config.presets import configure
     >>> model_name(configure("quadrant")), model_name(configure("label", beta=4.0, dataset="digits"))
     ('CVAE, 1 quadrant (mlp)', 'CVAE, label, β = 4, digits')
     """
-    return _joined(config, config.condition_words, _different(config))
+    return _joined(config, config.condition_words, _different(config, images))
 
 
 def row_name(config: Config) -> str:
@@ -45,7 +45,7 @@ def _joined(config: Config, condition: str, different: Sequence[str]) -> str:
     return ", ".join(filter(None, (kind, condition, *different))) + ("" if implied else f" ({config.preset})")
 
 
-def _different(config: Config) -> list[str]:
+def _different(config: Config, images: str = "") -> list[str]:
     """Return words for the settings that differ from those of the preset."""
     objective, preset = config.objective, usual(config)
     return [
@@ -58,7 +58,7 @@ def _different(config: Config) -> list[str]:
             f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != preset.latents,
             config.pixels: config.pixels != preset.pixels,
             config.likelihood: config.likelihood != config.shape.usual_likelihood,
-            config.dataset: config.dataset != Config.dataset,
+            images or config.dataset: images or config.dataset != Config.dataset,
             f"seed {config.seed}": config.seed != preset.seed,
         }.items()
         if wanted

@@ -126,7 +126,7 @@ def report_of(name: str) -> Report | None:
 
 
 def remove(name: str) -> None:
-    """Delete an added data set, damaged or not. `jobs.data_sets.remove` first checks that no run stands on it.
+    """Delete an added data set, damaged or not. `jobs.data_sets.remove` first checks that no run uses it.
 
     Raises ConfigError if it is part of the lab or if its folder holds other files, and NotWritable.
     """

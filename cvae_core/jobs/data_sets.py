@@ -1,4 +1,4 @@
-"""Which runs stand on a data set, and the removal of a data set on which none stands. Nothing here imports torch."""
+"""The runs that use a data set, and the removal of a data set that no run uses. Nothing here imports torch."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cvae_core.runs import card as cards
 LISTED = 10  # runs that a message names at most
 
 
-def standing_on(name: str, root: Path) -> tuple[str, ...]:
+def runs_using(name: str, root: Path) -> tuple[str, ...]:
     """Return the names of the runs in a root that were trained on a data set of this machine, or train or wait to train.
 
     A run on other images of the same name does not count. If the header of the data set is damaged, its images are unknown
@@ -27,17 +27,17 @@ def standing_on(name: str, root: Path) -> tuple[str, ...]:
 
 
 def remove(name: str, root: Path, *, force: bool = False) -> None:
-    """Delete an added data set. Raises RunInUse with the runs that stand on it, unless forced.
+    """Delete an added data set. Raises RunInUse with the runs that use it, unless forced.
 
     Also raises ConfigError if the data set is part of the lab or does not exist, RunDamaged if the queue cannot be read,
     and NotWritable.
     """
     if not force and catalogue.origin(name) == "added":
         queue.look(root)
-        if runs := standing_on(name, root):
+        if runs := runs_using(name, root):
             more = f" and {len(runs) - LISTED} more" if len(runs) > LISTED else ""
             raise RunInUse(
-                f"The data set {name!r} is not removed, because runs stand on it: {', '.join(runs[:LISTED])}{more}. Discard "
+                f"The data set {name!r} is not removed, because runs use it: {', '.join(runs[:LISTED])}{more}. Discard "
                 "these runs first. With --force it is removed, and they can be neither resumed nor evaluated."
             )
     sealed.remove(name)

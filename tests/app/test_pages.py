@@ -149,7 +149,7 @@ def test_other_images_than_the_published_ones_are_called_so_wherever_they_are_na
     for flavour in ("label", "quadrant"):
         untrained(configure(flavour, width=16, latent=2), f"black-{flavour}", root=own_runs, data_fingerprint=here)
     home = visit("home")
-    assert f"Image sets: {named} here, fashion not here, kmnist not here, digits here." in said(home)
+    assert f"Data sets: {named} here, fashion not here, kmnist not here, digits here, letters here." in said(home)
     assert [line for line in listed(home) if "black" in line] == [
         f"CVAE, label, 2 latents, {plain(named)} :small[· black-label]",
         f"CVAE, 1 quadrant, 2 latents, {plain(named)} :small[· black-quadrant]",
@@ -281,7 +281,7 @@ class TestGenerate:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
-        assert "of 4 read most often as another class" in said(visitor)
+        assert "of 4 images are read most often as another class" in said(visitor)
 
     def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
         settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}
@@ -587,7 +587,7 @@ class TestInpaint:
         store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
         visitor = visit("inpaint", digits="4")
         assert len(visitor.get("plotly_chart")) == 1
-        assert "of 4 read most often as another class" in said(visitor)
+        assert "of 4 images are read most often as another class" in said(visitor)
 
     def test_what_is_read_is_what_is_shown_and_drawn_once(
         self, visit: Visit, without_mnist: None, own_runs: Path, monkeypatch: pytest.MonkeyPatch

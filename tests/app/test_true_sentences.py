@@ -217,12 +217,15 @@ class TestWhy:
 
 
 class TestDigits:
-    def test_readings_say_how_many_are_another_digit_and_why_only_if_some_are(self) -> None:
+    def test_readings_say_how_many_are_of_another_class_and_why_only_if_some_are(self) -> None:
         shares = np.eye(10)[[1, 2, 3]]
-        assert findings.readings(shares, [1, 2, 3]) == "All 3 read most often as their own class."
+        same = "The completions of all 3 images are read most often as their own class."
+        assert findings.readings(shares, [1, 2, 3]) == same
         for labels, changed in (([1, 2, 4], 1), ([0, 0, 0], 3)):
             words = findings.readings(shares, labels)
-            assert words.startswith(f"{changed} of 3 read most often as another class, usually because")
+            assert words.startswith(
+                f"The completions of {changed} of 3 images are read most often as another class, usually"
+            )
 
     @pytest.mark.parametrize("name", sorted(set(runs.run_keys(given=("label",), groups=0))))
     def test_sliders_of_a_run_that_has_mostly_collapsed_are_said_to_change_almost_nothing(

@@ -107,8 +107,9 @@ def test_an_upload_is_reported_decided_on_and_stored(visit: Visit, commands: Com
     assert datasets.load("mine").train.images.shape == (22, 256)
     assert dict(visitor.query_params) == {"view": "Upload"}
     listed = visit("data", set="mine")
-    assert list(listed.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits", "letters", "mine"]
-    assert "Made from `shapes.zip`" in said(listed)
+    assert list(listed.dataframe[0].value["data set"]) == list(catalogue.names())
+    assert catalogue.names()[-1] == "mine"
+    assert "Made from `letters.zip`" in said(listed)
     links = [link.proto for link in listed.get("page_link")]
     assert any(link.label == "Train a model on it" and "new-dataset=mine" in link.query_string for link in links)
 
@@ -167,19 +168,19 @@ def press(visitor: AppTest, label: str) -> None:
     next(button for button in visitor.button if button.label == label).click().run()
 
 
-def test_a_data_set_is_removed_with_a_confirmation_if_runs_stand_on_it(
+def test_a_data_set_is_removed_with_a_confirmation_if_runs_use_it(
     visit: Visit, mine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_sets, "standing_on", lambda name, _: ("one-run",) if name == mine else ())
+    monkeypatch.setattr(data_sets, "runs_using", lambda name, _: ("one-run",) if name == mine else ())
     visitor = visit("data", set=mine)
     assert "one-run" in said(visitor)
     press(visitor, "Remove data set")
-    assert "runs stand on it" in visitor.toast[0].value
+    assert "runs use it" in visitor.toast[0].value
     assert catalogue.exists(mine)
     visitor.checkbox(key="force mine").check().run()
     press(visitor, "Remove data set")
     assert not catalogue.exists(mine)
-    assert list(visitor.dataframe[0].value["data set"]) == ["mnist", "fashion", "kmnist", "digits", "letters"]
+    assert list(visitor.dataframe[0].value["data set"]) == list(catalogue.names())
 
 
 def test_a_damaged_data_set_is_named_and_can_be_removed(visit: Visit, mine: str, own_data: Path) -> None:

@@ -42,9 +42,9 @@ def test_the_embedded_digits_stand_in_for_images_of_the_same_shape_and_classes_o
 ) -> None:
     described(monkeypatch, data)
     monkeypatch.setattr(datasets, "on_disk", lambda name: False)
-    assert drawing_pad.source_of_digits(KEY) == source
+    assert drawing_pad.source_of_images(KEY) == source
     monkeypatch.setattr(datasets, "on_disk", lambda name: True)
-    assert drawing_pad.source_of_digits(KEY) == data.name
+    assert drawing_pad.source_of_images(KEY) == data.name
 
 
 @pytest.mark.parametrize("side", [16, 28, 64])

@@ -14,8 +14,9 @@ from starlette.routing import Route
 from starlette.types import Message
 from streamlit import config
 
-from app.server.upload_gate import ADDRESS, MEGABYTE, OVERHEAD, SMALL, UploadGate
+from app.server.upload_gate import ADDRESS, OVERHEAD, SMALL, UploadGate
 from app.widgets import permission
+from cvae_core.system.files import MEGABYTE
 from tests.measuring import Measured
 
 MOST = 12  # MB, in place of 500

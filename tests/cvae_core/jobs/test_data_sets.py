@@ -1,4 +1,4 @@
-"""A data set is not removed while runs stand on it: finished ones, and those that train or wait to train."""
+"""A data set is not removed while runs use it: finished ones, and those that train or wait to train."""
 
 import os
 from collections.abc import Callable
@@ -51,17 +51,17 @@ def run_on(untrained: Untrained, fingerprint: str = "") -> Run:
     return untrained(configured(), data_fingerprint=fingerprint or own_data.sealed().fingerprint)
 
 
-def test_runs_that_stand_on_a_data_set_are_named_and_keep_it(
+def test_a_data_set_that_runs_use_is_not_removed_and_they_are_named(
     tmp_path: Path, untrained: Untrained, command: Command, stored: Path
 ) -> None:
-    assert data_sets.standing_on("mine", tmp_path) == ()
+    assert data_sets.runs_using("mine", tmp_path) == ()
     run_on(untrained)
     with queue.turn(tmp_path, Job(run="waiting", config=configured("vae"))):
-        assert data_sets.standing_on("mine", tmp_path) == ("mine-label", "waiting")
+        assert data_sets.runs_using("mine", tmp_path) == ("mine-label", "waiting")
         code, _, error = command("data", "remove", "mine")
-        assert code == 2 and "runs stand on it: mine-label, waiting. Discard these runs" in error
-    assert data_sets.standing_on("mine", tmp_path) == ("mine-label",)
-    with pytest.raises(RunInUse, match=r"stand on it: mine-label\. "):
+        assert code == 2 and "runs use it: mine-label, waiting. Discard these runs" in error
+    assert data_sets.runs_using("mine", tmp_path) == ("mine-label",)
+    with pytest.raises(RunInUse, match=r"use it: mine-label\. "):
         data_sets.remove("mine", tmp_path)
     assert stored.exists()
     assert command("data", "remove", "mine", "--force")[:2] == (0, "The data set 'mine' is removed.\n")
@@ -73,9 +73,9 @@ def test_runs_that_stand_on_a_data_set_are_named_and_keep_it(
 
 def test_runs_on_other_images_of_the_name_do_not_keep_it(tmp_path: Path, untrained: Untrained, stored: Path) -> None:
     run_on(untrained, "0" * 64)
-    assert data_sets.standing_on("mine", tmp_path) == ()
+    assert data_sets.runs_using("mine", tmp_path) == ()
     (stored / "data.json").write_text("damaged")  # which images these are is unknown now
-    assert data_sets.standing_on("mine", tmp_path) == ("mine-label",)
+    assert data_sets.runs_using("mine", tmp_path) == ("mine-label",)
 
 
 def test_a_long_list_of_runs_is_cut(tmp_path: Path, untrained: Untrained) -> None:
@@ -133,8 +133,14 @@ def test_the_report_is_shown(command: Command, untrained: Untrained, stored: Pat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show", "nothing"], "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, mine."),
-        (["remove", "nothing"], "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, mine."),
+        (
+            ["show", "nothing"],
+            "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine.",
+        ),
+        (
+            ["remove", "nothing"],
+            "No data set is called 'nothing': choose one of mnist, fashion, kmnist, digits, letters, mine.",
+        ),
         (["remove", "mnist"], "The data set 'mnist' is built-in and cannot be removed"),
         (["empty"], "Unknown command 'data empty': choose add, make, list, show, remove, or --help."),
         (["show"], "required"),
