@@ -16,7 +16,7 @@ from app.text.plain_text import Markdown, code, plain
 from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.model_names import model_name
-from cvae_core.data import catalogue, datasets
+from cvae_core.data import datasets, fingerprints
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.fingerprints import fingerprint_here
 from cvae_core.errors import LabError, RunDamaged, RunNotFound
@@ -179,7 +179,7 @@ def classifier(key: RunKey) -> Classifier | None:
 def images(key: RunKey) -> DataSet:
     """Return the images that a run was trained on; raise ConfigError if this machine has others, or DataMissing."""
     here = dataset(config(key).dataset)
-    run_named(key.name).require_images(here.fingerprint)
+    run_named(key.name).require_images(here)
     return here
 
 
@@ -210,7 +210,7 @@ def own_images(key: RunKey) -> str:
     """Return the name of the data set of a run if its images may not be public, else an empty text."""
     found = card(key)
     name = found.config.dataset
-    return "" if catalogue.is_public(name, found.data_fingerprint) else name
+    return "" if fingerprints.is_public(name, found.data_fingerprint) else name
 
 
 def test_images(key: RunKey) -> Split | None:

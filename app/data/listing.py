@@ -19,7 +19,7 @@ from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, controls, permission
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Flavour
-from cvae_core.data import catalogue, datasets
+from cvae_core.data import catalogue, datasets, fingerprints
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import DataDamaged, LabError
 from cvae_core.evaluation.classifier import classifier_path
@@ -73,7 +73,7 @@ class Examples:
     def own_images(self) -> str:
         """Return the name of the data set, or an empty text if it is public."""
         name = self.description.name
-        return "" if catalogue.is_public(name, self.data.fingerprint) else name
+        return "" if fingerprints.is_public(name, self.data.fingerprint) else name
 
     def python(self, scale: int, file: str) -> str:
         """Return Python code that draws exactly this picture."""

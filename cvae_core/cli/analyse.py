@@ -126,9 +126,12 @@ class Evaluate(InRoot):
             return
         for cell in cells:
             draws = f"S = {cell.samples:,}, " if cell.samples else ""
+            bits = table.bits_of(cell, model.config)
+            beside = "" if bits is None else f"{bits:.3f} bits/dim, "
+            mean = f"{cell.mean:8.3f}".replace("-", "−")
             print(
-                f"{table.ESTIMATORS[cell.estimator]:28} {cell.mean:8.3f} ± {cell.standard_error:.3f} nats per image "
-                f"({draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
+                f"{table.ESTIMATORS[cell.estimator]:28} {mean} ± {cell.standard_error:.3f} nats per image "
+                f"({beside}{draws}N = {cell.images:,} {cell.split}, seed {cell.seed})"
             )
 
     def _interim(self, run: Run, samples: int) -> Interim:

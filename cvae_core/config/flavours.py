@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from typing_extensions import Doc
 
 from cvae_core.config.descriptions import LikelihoodName
-from cvae_core.config.objective_settings import ObjectiveSettings as ObjectiveSettings  # re-exported
+from cvae_core.config.objective_settings import ObjectiveSettings
 from cvae_core.config.of_data_set import OfDataSet
 from cvae_core.config.quadrant_names import ANY, abbreviated, canonical, counted, described
 from cvae_core.errors import ConfigError

@@ -108,14 +108,8 @@ PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
 # so few images unless they are narrow and the images are shifted. The classic networks keep their width, and so does the
 # baseline, which is part of other models.
 STEPS_PER_EPOCH = 75  # at least, for each epoch of the preset: 3,000 for the 40 epochs of mlp
-
-
 SMALL = 10_000  # a data set with fewer training images is small
-
-
 SMALL_BATCH, SMALL_WIDTH, SMALL_SHIFTS = 64, 128, 0.5
-
-
 FEW = 350  # training images, those of a data set of 500: with fewer, the defaults may not give a useful model
 
 

@@ -121,13 +121,6 @@ def origin(name: str) -> Origin:
     return "shipped" if _is_sealed(SHIPPED / name) else "added"
 
 
-def is_public(name: str, fingerprint: str) -> bool:
-    """Return whether images are those of a data set that is built in or part of the lab. Raises DataDamaged."""
-    if name in BUILT_IN:
-        return True
-    return exists(name) and origin(name) == "shipped" and header(name).fingerprint == fingerprint
-
-
 def sealed_folder(name: str) -> Path:
     """Return the folder of a shipped or added data set. Raises ConfigError with the existing names."""
     for place in _places(known(name)):

@@ -1,10 +1,11 @@
 """Fingerprints: identify the images on this machine and compare them with the published ones; no torch.
 
 The fingerprint of a data set is the SHA-256 of its three splits. It is cached in FOLDER/.fingerprints.json by path, size,
-times and inode of the files, so that unchanged files are not read again. The cache is used for plans and display only:
-training and evaluation compute the fingerprint of the images that they have read. For a shipped or added data set, plans use
-the fingerprint in its header. The key contains the change time of the
-inode, which archives and copies cannot preserve. A copy of the cache is ignored: its files have another change time.
+times and inode of the files, so that unchanged files are not read again. The key contains the change time of the inode, which
+archives and copies cannot preserve. A copy of the cache is ignored: its files have another change time.
+
+The cache is used for plans and display only: training and evaluation compute the fingerprint of the images that they have
+read. For a shipped or added data set, plans use the fingerprint in its header.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import catalogue, idx, raw_files
 from cvae_core.data.raw_files import CLASS, EMBEDDED, SHAPES
 from cvae_core.errors import DataDamaged, LabError, NotWritable, RunDamaged
@@ -112,6 +114,15 @@ def is_genuine(dataset: str, fingerprint: str) -> bool | None:
         if here.fingerprint == fingerprint:
             return here.published
     return None
+
+
+def is_public(dataset: str, fingerprint: str) -> bool:
+    """Return whether images are those of a data set that is built in or part of the lab.
+
+    Other images under the name of a built-in data set are not public.
+    """
+    genuine = is_genuine(dataset, fingerprint)
+    return genuine is not False if dataset in BUILT_IN else genuine is True
 
 
 def named(dataset: str, fingerprint: str | None) -> str:

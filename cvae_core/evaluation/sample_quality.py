@@ -45,14 +45,13 @@ class Finding:
     value: Share
     of: Images  # number of images measured
     reference: Share | None = None  # the same measure for real images, or the value of chance
-    label: Label | None = (
-        None  # the label of the images, if they are of one class; older findings have it in their name
-    )
+    label: Label | None = None  # if the images are of one class; older findings have it in their name
 
     def named(self, data: Description) -> str:
         """Return the name of the measure, followed by the class of the images if they are of one class."""
-        known = self.label is not None and self.label < len(data.classes)
-        return f"{self.name}: {data.classes[self.label]}" if known and self.label is not None else self.name
+        if self.label is None or self.label >= len(data.classes):
+            return self.name
+        return f"{self.name}: {data.classes[self.label]}"
 
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:

@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Literal, NamedTuple
 
 from cvae_core.config.descriptions import BUILT_IN, LikelihoodName, Shape
+from cvae_core.config.flavours import Config
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.model_names import row_name
 from cvae_core.config.quadrant_names import ANY, NAMES, shown
@@ -78,9 +79,7 @@ class Entry:
 
         None also for a difference, and if a set of quadrants is drawn for each image: the number of values then varies.
         """
-        if self.kind == "difference" or self.visible == ANY:
-            return None
-        return LIKELIHOOD_FACTS[self.likelihood].bits(self.nats, self.values)
+        return None if self.kind == "difference" else _bits(self.likelihood, self.nats, self.values, self.visible)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -179,6 +178,15 @@ class _Score:
     def apart(self, other: "_Score") -> Sequence[str]:
         """Return the names of the settings in which two runs differ."""
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
+
+
+def bits_of(cell: Cell, config: Config) -> float | None:
+    """Return a model's score in bits per dimension, None under the same conditions as `Entry.bits`."""
+    return _bits(config.likelihood, cell.mean, _values(config.shape, cell.visible), cell.visible)
+
+
+def _bits(likelihood: LikelihoodName, nats: float, values: int, visible: str | None) -> float | None:
+    return None if visible == ANY else LIKELIHOOD_FACTS[likelihood].bits(nats, values)
 
 
 def _values(shape: Shape, visible: str | None) -> int:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cvae_core.data import catalogue
+from cvae_core.data import fingerprints
 from cvae_core.errors import ArchiveRefused, LabError, NotWritable
 from cvae_core.jobs.archive_checks import require_sound
 from cvae_core.jobs.housekeeping import changing, vacant
@@ -70,7 +70,7 @@ def holds_images(run: Run) -> tuple[str, ...]:
     completes them; the other files hold no images.
     """
     card = run.card()
-    return () if catalogue.is_public(card.config.dataset, card.data_fingerprint) else (STAGES,)
+    return () if fingerprints.is_public(card.config.dataset, card.data_fingerprint) else (STAGES,)
 
 
 def unpack(archive: Path, root: Path, name: str | None = None) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvae_core.config.command import train_command
-from cvae_core.config.descriptions import Description, description_from_json
+from cvae_core.config.descriptions import BUILT_IN, Description, description_from_json
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.job import USUAL, Job, Options, options_of
 from cvae_core.config.of_data_set import facts_of
@@ -119,7 +119,8 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
         weights = Weights(**content["weights"]) if content.get("weights") else None
         data = description_from_json(content["data"]) if content.get("data") else None
         card = Card(**{**values, "config": from_json(content["config"]), "weights": weights, "data": data})
-        if facts_of(card.description) != card.config.facts:
+        described = card.description
+        if facts_of(described) != card.config.facts or described != BUILT_IN.get(described.name, described):
             raise TypeError("another data set")
         if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")

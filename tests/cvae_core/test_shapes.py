@@ -1,5 +1,6 @@
 """Data sets of several shapes are used in one process: trained, evaluated, drawn, completed, exported and imported."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,9 @@ def test_an_imported_run_works_without_its_images_as_far_as_possible(
     images = cvae_core.draw(cvae_core.load("colour-label", elsewhere), ["zwei Wörter"], count=2)
     assert torch.equal(images, cvae_core.draw(cvae_core.load("colour-label", home / "runs"), [2], count=2))
     shutil.copytree(home / "sets", tmp_path / "data" / "sets")
+    capsys.readouterr()
     assert main(["evaluate", "colour-label", "--images", "4", *there]) == 0
+    assert re.search(r"nats per image \([0-9.]+ bits/dim, S = 100, N = 4 test", capsys.readouterr().out)
 
 
 def test_it_is_said_which_files_hold_images_of_ones_own_before_they_are_written(

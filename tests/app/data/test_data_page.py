@@ -109,7 +109,7 @@ def test_an_upload_is_reported_decided_on_and_stored(visit: Visit, commands: Com
     listed = visit("data", set="mine")
     assert list(listed.dataframe[0].value["data set"]) == list(catalogue.names())
     assert catalogue.names()[-1] == "mine"
-    assert "Made from `letters.zip`" in said(listed)
+    assert "Made from `shapes.zip`" in said(listed)
     links = [link.proto for link in listed.get("page_link")]
     assert any(link.label == "Train a model on it" and "new-dataset=mine" in link.query_string for link in links)
 

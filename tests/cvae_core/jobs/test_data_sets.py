@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from cvae_core.cli import main
+from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Job
-from cvae_core.data import catalogue, sealed
+from cvae_core.data import catalogue, fingerprints, sealed
 from cvae_core.errors import ConfigError, DataMissing, RunDamaged, RunInUse
 from cvae_core.jobs import data_sets, queue
 from cvae_core.jobs.session import Finished, Launch, train_run
-from cvae_core.runs.card import card_from_json
+from cvae_core.runs.card import card_from_json, write_card
 from cvae_core.runs.run import Run, find
 from cvae_core.system.folders import QUEUE
 from tests import own_data
@@ -187,3 +188,25 @@ def test_a_card_whose_data_set_contradicts_its_configuration_is_refused(untraine
     for data in (other, None, {**content["data"], "side": 17}, {**content["data"], "name": "other"}, 5):
         with pytest.raises(ConfigError, match="The card is not of this version of the lab"):
             card_from_json({**content, "data": data})
+
+
+def test_a_card_of_a_built_in_data_set_cannot_describe_it_otherwise(untrained: Untrained) -> None:
+    content = untrained(catalogue.configured("label", dataset="digits", width=8)).card().to_json()
+    for change in ({"test": 200_000}, {"classes": list("abcdefghij")}):
+        with pytest.raises(ConfigError, match="The card is not of this version of the lab"):
+            card_from_json({**content, "data": {**BUILT_IN["digits"].to_json(), **change}})
+
+
+def test_a_card_with_more_test_images_than_the_data_set_has_is_of_other_images(untrained: Untrained) -> None:
+    run = run_on(untrained)
+    card = run.card()
+    assert run.images().name == "mine"
+    write_card(run.folder, replace(card, data=replace(card.description, test=100_000)))
+    with pytest.raises(ConfigError, match="are not those that run"):
+        run.images()
+
+
+def test_other_images_under_the_name_of_a_built_in_data_set_are_not_public() -> None:
+    assert fingerprints.is_public("digits", fingerprints.PUBLISHED["digits"])
+    assert not fingerprints.is_public("digits", "0" * 64)
+    assert not fingerprints.is_public("nowhere", "0" * 64)
