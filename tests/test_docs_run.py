@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,17 @@ import cvae_core
 from benchmarks import docs, machine
 from cvae_core import load
 from cvae_core.cli import main
+from cvae_core.config.flavours import Config
+from cvae_core.config.presets import baseline_for
 from cvae_core.data import datasets
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.data.masks import flags
-from cvae_core.errors import ImagesRefused
+from cvae_core.errors import ImagesRefused, SourceRefused
+from cvae_core.evaluation import classifier, sample_quality
+from cvae_core.jobs import session
+from cvae_core.runs.run import Run
+from cvae_core.sources.made import emoji, fonts
+from tests.sources import pictures, zipped
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = {
@@ -31,6 +39,11 @@ README, NOTEBOOKS = DOCUMENTS["README.md"], DOCUMENTS["docs/notebooks.md"]
 COMMAND = re.compile(r"^(?:python -m|torchrun .* -m --) cvae_core ([^#\n]+)", flags=re.MULTILINE)
 COMMANDS = {  # those of docs/extending.md need its example: test_extending.py runs them
     name: COMMAND.findall(text) for name, text in DOCUMENTS.items() if name != "docs/extending.md"
+}
+TINY = {  # flags that make the commands of docs/data.md quick
+    "data make": "--images 130 --size 16",
+    "train": "--epochs 1 --width 8 --no-embed",
+    "evaluate": "--samples 2 --images 4",
 }
 RECIPES = dict(re.findall(r"^\*\*(\w+)\*\*:[^\n]*\n\n```python\n(.*?)^```", NOTEBOOKS, flags=re.MULTILINE | re.DOTALL))
 [EXAMPLE] = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
@@ -46,7 +59,9 @@ def test_there_are_commands() -> None:
     assert len(COMMANDS["README.md"]) == 5
 
 
-@pytest.mark.parametrize("command", sorted({command for found in COMMANDS.values() for command in found}))
+@pytest.mark.parametrize(  # some of docs/data.md need the data set that an earlier one makes
+    "command", sorted({one for name, found in COMMANDS.items() if name != "docs/data.md" for one in found})
+)
 def test_every_command_parses(command: str) -> None:
     assert callable(main._parsed(shlex.split(command)))
 
@@ -77,6 +92,56 @@ def test_the_five_commands_run(more: str, tmp_path: Path, monkeypatch: pytest.Mo
     for command in (f"{training} {more}", *others):
         assert main.main(shlex.split(command)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "mine.zip"}
+
+
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_the_commands_for_images_of_ones_own_run(full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"CVAE_DATA": tmp_path / "data", "CVAE_RUNS": tmp_path / "runs"}
+    elsewhere = {name: path.with_name(f"other-{path.name}") for name, path in places.items()}
+    for name, path in places.items():
+        monkeypatch.setenv(name, str(path))
+    monkeypatch.chdir(tmp_path)
+    zipped(tmp_path / "shapes.zip", pictures({"round": 20, "square": 20}))
+    if not full:
+        monkeypatch.setattr(classifier, "EPOCHS", 1)
+        monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
+        monkeypatch.setattr(session, "baseline_for", tiny_baseline)
+        monkeypatch.setattr(sample_quality, "PER_LABEL", 10)
+        monkeypatch.setattr(sample_quality, "TAUGHT_PER_LABEL", 10)
+    for command in COMMANDS["docs/data.md"]:
+        words = shlex.split(command)
+        tiny = [] if full else next((more for start, more in TINY.items() if command.startswith(start)), "").split()
+        if words[:3] == ["data", "make", "emoji"] and not has_emoji():
+            assert main.main(words) == 2
+        elif words[0] == "import":
+            with monkeypatch.context() as other:
+                for name, path in elsewhere.items():
+                    other.setenv(name, str(path))
+                assert main.main(words) == 0
+                score = ["evaluate", "glyphs-label", *TINY["evaluate"].split()]
+                assert main.main(score) == 2  # its data set is missing
+                shutil.copytree(places["CVAE_DATA"] / "sets" / "glyphs", elsewhere["CVAE_DATA"] / "sets" / "glyphs")
+                assert main.main(score) == 0
+        else:
+            assert main.main([*words, *tiny]) == 0, command
+        if full and words[0] == "train":
+            [trained] = (run for run in ("glyphs-label", "glyphs-quadrant-1") if words[1] in run)
+            assert Run(places["CVAE_RUNS"] / trained).card().verdict == "sound"
+    left = {path.name for path in (places["CVAE_DATA"] / "sets").iterdir()}
+    assert left - {"emoji"} == {"numbers"}
+    assert {path.name for path in tmp_path.glob("*.*")} == {"shapes.zip", "report.json", "glyphs-label.zip"}
+
+
+def tiny_baseline(config: Config) -> Config | None:
+    needed = baseline_for(config)
+    return needed and replace(needed, epochs=1)
+
+
+def has_emoji() -> bool:
+    try:
+        return bool(fonts.coloured(emoji.EXAMPLE))
+    except SourceRefused:
+        return False
 
 
 def test_the_sweep_that_is_shown_makes_twelve_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

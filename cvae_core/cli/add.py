@@ -13,9 +13,10 @@ from tqdm import tqdm
 from typing_extensions import Doc
 from tyro.conf import Positional
 
-from cvae_core.cli.reports import report_lines
+from cvae_core.cli.reports import attribute_lines, report_lines
 from cvae_core.data import catalogue, sealed
 from cvae_core.data.sealed import Sealed
+from cvae_core.errors import ConfigError
 from cvae_core.sources.gather import Progress, Wishes, gather
 from cvae_core.system import files
 from cvae_core.system.printable import unfiltered
@@ -38,13 +39,15 @@ class Add(Wishes):
         """Read the source, print the report, then store the data set or write the preview."""
         if self.preview is None:
             catalogue.require_free(self.name)
+        elif self.preview.suffix.lower() != ".json":
+            raise ConfigError(f"--preview cannot be {str(self.preview)!r}: give a file whose name ends with .json.")
         found = self._gathered()
         about = found.description
         print(
             f"{self.name}: {about.shape}, {about.train:,} images for training, {about.validation:,} for validation and "
             f"{about.test:,} for test"
         )
-        print("\n".join(report_lines(found.report)), flush=True)
+        print("\n".join([*attribute_lines(about.attributes), *report_lines(found.report)]), flush=True)
         if self.preview is not None:
             files.write(self.preview, json.dumps(preview_of(found)).encode())
             print(f"Nothing is stored. The preview is in {self.preview}.")

@@ -10,7 +10,7 @@ from typing_extensions import Doc
 from tyro.conf import Positional
 
 from cvae_core.cli.options import InRoot
-from cvae_core.cli.reports import report_lines
+from cvae_core.cli.reports import attribute_lines, report_lines
 from cvae_core.data import catalogue, raw_files, sealed
 from cvae_core.data.fingerprints import named_here
 from cvae_core.errors import ConfigError, LabError
@@ -81,8 +81,8 @@ class Show(InRoot):
             print(f"{origin} on {header.created[:10]} from {header.source}{flags and f' with{flags}'}")
             print(f"in {catalogue.sealed_folder(self.name)}, fingerprint {header.fingerprint}")
             print(header.licence and f"licence: {header.licence}\n", end="")
-        for attribute in data.attributes:
-            print(f"attribute {attribute.name}: {', '.join(attribute.categories) or 'a number'}")
+        for line in attribute_lines(data.attributes):
+            print(line)
         runs = data_sets.runs_using(self.name, self.root)
         print(f"runs: {', '.join(runs) or 'none'}")
         if report := sealed.report_of(self.name):

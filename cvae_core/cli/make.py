@@ -34,8 +34,9 @@ class _Made:
         found = made.description
         print(
             f"The data set {name!r} has {found.train:,} images for training, {found.validation:,} for validation and "
-            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} classes.\n"
-            f"Fonts and licences: {pictures.licence}\nTrain a model on it: python -m cvae_core train label --dataset {name}"
+            f"{found.test:,} for the test: {found.shape}, {len(found.classes)} class{'es' * found.labelled}.\n"
+            f"Fonts and licences: {pictures.licence}\nTrain a model on it: python -m cvae_core train "
+            f"{'label' if found.labelled else 'vae'} --dataset {name}"
         )
 
     def flags(self) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """The report of a data set as lines of text. Nothing here imports torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from cvae_core.config.descriptions import Attribute
 from cvae_core.config.reports import Report
 from cvae_core.system.printable import one_line
 
@@ -31,6 +32,12 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"left out: {one_line(left_out.file)}  ({one_line(left_out.reason)})"
     if report.left_out_count > LISTED:
         yield f"left out: {report.left_out_count - min(LISTED, len(report.left_out)):,} more"
+
+
+def attribute_lines(attributes: Sequence[Attribute]) -> Iterator[str]:
+    """Yield a line for each attribute of a data set."""
+    for one in attributes:
+        yield f"attribute {one.name}: {', '.join(one.categories) or 'a number'}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

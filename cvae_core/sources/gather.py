@@ -74,7 +74,7 @@ def _pictures(source: Path, wishes: Wishes) -> Generator[Progress, None, Picture
 
 def _arrays(source: Path, kind: str, wishes: Wishes) -> Generator[Progress, None, Pictures]:
     findings = Findings(kind=kind)
-    parts = parts_of_npz(source) if kind == "npz" else parts_of_idx(source, findings)
+    parts = parts_of_npz(source, findings) if kind == "npz" else parts_of_idx(source, findings)
     pictures = yield from pictures_of_parts(parts, wishes, findings)
     return with_ink(pictures, wishes)
 

@@ -20,7 +20,7 @@ from cvae_core.config.descriptions import MOST_IMAGES
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.kinds.folders import Zip
 from cvae_core.sources.limits import FILE_BYTES, LABEL_BYTES, SOURCE_BYTES, require_count, shown
-from cvae_core.sources.wishes import Split
+from cvae_core.sources.wishes import Findings, Split
 from cvae_core.system.files import MEGABYTE
 
 PIECE = 16 * MEGABYTE
@@ -63,7 +63,7 @@ class Part(NamedTuple):
     split: Split | Literal[""]
 
 
-def parts_of_npz(path: Path) -> list[Part]:
+def parts_of_npz(path: Path, findings: Findings) -> list[Part]:
     """Return what a .npz contains, without reading images. Raises SourceRefused."""
     reader = Zip(path)
     reader.require_few_entries()
@@ -76,7 +76,10 @@ def parts_of_npz(path: Path) -> list[Part]:
             arrays = {
                 entry.filename.removesuffix(".npy"): entry for entry in entries if entry.filename.endswith(".npy")
             }
-            return [_part(path, arrays, *keys) for keys in _chosen(arrays)]
+            chosen = _chosen(arrays)
+            for name in sorted(arrays.keys() - {name for *pair, _ in chosen for name in pair}):
+                findings.cautions.append(f"The array {shown(name)!r} is not used.")
+            return [_part(path, arrays, *keys) for keys in chosen]
     finally:
         reader.close()
 

@@ -45,6 +45,7 @@ def read_table(content: bytes, folder: str, reader: Files, labels: str | None, f
         (name for name in table if name.strip().casefold() in ("split", "set", "subset") and name != chosen), None
     )
     if split is not None and not set(table[split].str.strip().str.casefold()) <= SPLIT_WORDS.keys():
+        findings.cautions.append(f"The column {shown(split)!r} gives no splits: not all its texts are names of splits.")
         split = None
     files, kept, total = [], [], 0
     names = table[column].str.strip().tolist()
@@ -149,6 +150,8 @@ def _attributes(
         except SourceRefused as error:
             findings.cautions.append(f"The column {shown(column)!r} is not used. {error}")
             continue
+        if missing := int(np.isnan(numbers).sum()):
+            findings.cautions.append(f"The attribute {shown(column)!r} has no value for {missing:,} images.")
         attributes.append(attribute)
         values.append(numbers)
     return tuple(attributes), np.stack(values, 1) if values else None

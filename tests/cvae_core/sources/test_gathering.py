@@ -386,27 +386,48 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_preview_stores_nothing(own_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = folder(tmp_path / "s", pictures({"a": 50, "b": 50}))
-    words = ["data", "add", "letters", str(source), "--preview", str(tmp_path / "p.json")]
+    words = ["data", "add", "mine", str(source), "--preview", str(tmp_path / "p.json")]
     assert main.main(words) == 0, capsys.readouterr().err
     assert not own_data.exists()
     found = json.loads((tmp_path / "p.json").read_text())
     assert found["description"]["classes"] == ["a", "b"]
     assert [one["label"] for one in found["pictures"]].count(0) == 32
     assert report_from_json(found["report"]).read == 100
+    source = arrays(tmp_path / "s.npz")
+    before = source.read_bytes()
+    assert main.main(["data", "add", "mine", str(source), "--preview", str(source)]) == 2
+    assert source.read_bytes() == before
+    assert "give a file whose name ends with .json" in capsys.readouterr().err
+
+
+def arrays(path: Path, **more: np.ndarray) -> Path:
+    np.savez(path, x=np.stack([pixels(seed) for seed in range(20)]), y=np.arange(20) % 2, **more)
+    return path
+
+
+def test_nothing_is_ignored_silently(tmp_path: Path) -> None:
+    found = read(arrays(tmp_path / "s.npz", x_test=np.zeros((3, 16, 16), np.uint8)))
+    assert "The array 'x_test' is not used." in found.report.cautions
+    place = folder(tmp_path / "s", pictures({"a": 20}))
+    rows = [f"a/{row}.png,{row % 2},{'train' if row else '?'},{row if row > 2 else ''}" for row in range(20)]
+    (place / "t.csv").write_text("\n".join(["file,label,split,weight", *rows]))
+    said = read(place / "t.csv").report.cautions
+    assert "The column 'split' gives no splits: not all its texts are names of splits." in said
+    assert "The attribute 'weight' has no value for 3 images." in said
 
 
 def test_a_data_set_is_stored_after_its_report(
     own_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = folder(tmp_path / "s", pictures(TWENTY))
-    assert main.main(["data", "add", "letters", str(source), "--size", "28"]) == 0
+    assert main.main(["data", "add", "mine", str(source), "--size", "28"]) == 0
     out = capsys.readouterr().out
     assert out.index("decided: --size 28") < out.index("is stored in")
-    assert catalogue.described("letters").classes == ("a", "b")
-    assert catalogue.header("letters").flags == {"size": "28"}
-    assert main.main(["data", "add", "letters", str(source)]) == 2  # the name is taken
+    assert catalogue.described("mine").classes == ("a", "b")
+    assert catalogue.header("mine").flags == {"size": "28"}
+    assert main.main(["data", "add", "mine", str(source)]) == 2  # the name is taken
     assert main.main(["data", "add", "numbers", str(tmp_path / "nowhere")]) == 2
     assert "There is no" in capsys.readouterr().err
-    assert [path.name for path in (own_data / "sets").iterdir()] == ["letters"]
+    assert [path.name for path in (own_data / "sets").iterdir()] == ["mine"]
     (source / "a" / "link.png").symlink_to("/etc/passwd")
     assert "a/link.png is a link" in told(read(source))
