@@ -39,8 +39,8 @@ elements.explanation(
     "ones. If several completions are possible, its best prediction is their mean, which is blurred. The **CVAE** has a "
     "prior network $p(z \\mid c)$, which sees the visible pixels and the baseline's prediction, and a generation network "
     "$p(x \\mid z, c)$. Each sample uses one $z$; the *best guess* uses the prior mean, $\\varepsilon = 0$. The **spread** "
-    "is dark where samples differ. Pictures show pixel means, or pixels sampled from the likelihood, such as ink drawn from "
-    "Bernoulli pixels: black or white.",
+    "is dark where samples of drawings differ, and bright where those of other images differ. Pictures show pixel means, "
+    "or pixels sampled from the likelihood, such as ink drawn from Bernoulli pixels: black or white.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
     [

@@ -165,7 +165,7 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         recipes.completions,
         {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as},
         f"{words} visible, {named_here(runs.config(key).dataset)} test images {', '.join(map(str, indices))}, "
-        f"seed {seed}. Tinted: given; grey: hidden. {SPREAD}",
+        f"seed {seed}. {'Tinted: given; grey' if as_ink(key) else 'Blue edge: given; chequered'}: hidden. {SPREAD}",
         f"seed{seed}",
         f"Test images with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
@@ -176,6 +176,12 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
     with elements.sentences():
         images_read(key, indices, visible, seed)
     walk("Walk through z with one of these images", lambda: walks_of_one(key, indices, visible, seed))
+
+
+def as_ink(key: RunKey) -> bool:
+    """Return whether images of a run are drawn as ink on paper, which is tinted where they are given."""
+    data = runs.description(key)
+    return data.drawn and data.channels == 1
 
 
 def images_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:

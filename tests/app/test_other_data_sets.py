@@ -153,12 +153,15 @@ def test_many_classes_are_chosen_from_a_list_and_pictures_show_some(
     field.select("all").run()
     assert not visitor.error
     assert "A row for the first 20 of 200 labels" in texts(visitor)
+    assert "with all labels" not in texts(visitor)
     spread = np.random.default_rng(0).normal(size=(400, 2))
     mapped = Embedding(np.arange(400), np.arange(400) % 200, spread.astype(np.float16), spread.astype(np.float32))
     store_embedding(run, PCA, mapped, run.weights_digest())
     visitor = visit("latent", run="many-label", method="pca", beside="no other run")
     traces = figures_named(visitor, "map")[0]["data"]
     assert [trace["name"] for trace in traces[:2]] == ["others", "sort 0"]
+    assert traces[0]["text"][-1] == "a sort 199"
+    assert "(0.3% by chance)" in texts(visitor)
     assert len(traces) == map_chart.MOST_TRACES
     visitor.selectbox(key=labels.HIGHLIGHTED).select("sort 150").run()
     traces = figures_named(visitor, "map")[0]["data"]
@@ -183,6 +186,7 @@ def test_colour_images_are_generated_and_completed_without_a_pad(
     assert visitor.get("button_group")
     assert "My drawing" not in texts(visitor)
     assert not visitor.toast  # the likelihood has samples, not ink
+    assert "Blue edge: given; chequered: hidden." in texts(visitor)
 
 
 @pytest.fixture
