@@ -14,7 +14,7 @@ from app.display.url_forms import number
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.text import findings
 from app.text import labels as names
-from app.text.plain_text import plain
+from app.text.plain_text import Markdown, plain
 from app.widgets import controls, labels, run_pictures
 from cvae_core.data import datasets, noise
 from cvae_core.evaluation.latent_space import slerp
@@ -173,7 +173,7 @@ def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
     return {"epsilon": there.epsilon, "labels": every, "columns": columns}, words
 
 
-def which_labels(key: RunKey) -> str:
+def which_labels(key: RunKey) -> Markdown:
     """Return "all labels", or which of them a picture shows if they are many."""
     every, data = labels.of_run(key), runs.description(key)
     return "all labels" if len(every) == len(data.classes) else labels.counted(every, data)
@@ -238,9 +238,8 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
             every = labels.of_run(key)
             sheet = recipes.one_z(runs.model(key), there.epsilon, every, len(every))
-            words = f"{which.capitalize()} in"
-            elements.thumbnail(grid.grid(sheet.images, scale=2), f"{words} the style of your drawing")
-            elements.caption(f"{words} its style. The sliders at the top of the page are set to its z.")
+            elements.thumbnail(grid.grid(sheet.images, scale=2), f"In the style of your drawing: {which}")
+            elements.caption(f"In its style: {which}. The sliders at the top of the page are set to its z.")
 
     elements.folded(f"Draw an image and generate {which} in its style", show, "draw", ":material/gesture:")
 

@@ -57,7 +57,8 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     if index not in embedding.indices:
         st.info("Click a point, or enter the index of a test image that is on the map.")
         return
-    elements.heading(", ".join(filter(None, (f"Test image {index}", one(mapped, index)))))
+    words = one(mapped, index)
+    elements.heading(f"Test image {index}, {words}" if words else f"Test image {index}")
     if why := runs.lacks_images(key):
         st.info(f"Its nearest neighbours in z: {named(mapped, close)}. Their pictures need the images. {why}")
         return
