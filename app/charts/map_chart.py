@@ -54,11 +54,11 @@ def embedding_map(
     every, named = colours(len(description.classes)), _named(embedding, len(description.classes), picked)
     for label in named:
         rows = embedding.labels == label
-        words = labels.short(description.classes[label]), labels.one(description, label)
-        traces.append(_of_class(embedding, rows, solid, {"size": size, "color": every[label]}, *words))
+        marker = {"size": size, "color": every[label]}
+        traces.append(_of_class(embedding, rows, solid, marker, labels.short(description.classes[label]), description))
     if len(named) < len(description.classes):
         rows = ~np.isin(embedding.labels, named)
-        others = _of_class(embedding, rows, solid, {"size": size, "color": GREY}, OTHERS, "another class")
+        others = _of_class(embedding, rows, solid, {"size": size, "color": GREY}, OTHERS, description)
         traces.insert(len(traces) - len(named), others)
     if picked is not None:
         for trace in traces:
@@ -82,7 +82,7 @@ def embedding_map(
     if solid:
         layout["scene"] = _scene(pointers)
     else:
-        glyphs = named if len(description.classes) <= MOST_TRACES else [] if picked is None else [picked]
+        glyphs = named if 1 < len(description.classes) <= MOST_TRACES else [] if picked is None else [picked]
         layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, glyphs)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
     return go.Figure(traces, layout)  # plain dictionaries take less than half the time
@@ -126,18 +126,24 @@ def _named(embedding: Embedding, count: int, picked: int | None) -> list[int]:
 
 
 def _of_class(
-    embedding: Embedding, rows: np.ndarray, solid: bool, marker: Mapping[str, Any], name: str, one: str
+    embedding: Embedding, rows: np.ndarray, solid: bool, marker: Mapping[str, Any], name: str, data: Description
 ) -> dict[str, Any]:
-    """Return the trace of some points; `one` stands for one of them."""
+    """Return the trace of some points. The pointer shows the class of a point, if the images have labels."""
     same: dict[str, Any] = {}
+    one = ""
+    if name == OTHERS:
+        same["text"] = [charted(labels.one(data, label)) for label in embedding.labels[rows].tolist()]
+        one = "%{text}, "
+    elif data.labelled and rows.any():
+        one = f"{charted(labels.one(data, int(embedding.labels[rows][0])))}, "
     if not solid:  # map_marks.js marks points on all maps, Plotly only on the one that was clicked
-        same = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+        same |= {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
     return _points(
         embedding.coordinates[rows],
         customdata=embedding.indices[rows],
         marker=marker,
         name=name,
-        hovertemplate=f"{charted(one)}, test image %{{customdata}}<extra></extra>",
+        hovertemplate=f"{one}test image %{{customdata}}<extra></extra>",
         **same,
     )
 

@@ -14,7 +14,7 @@ from app.display.url_forms import number
 from app.live import drawing_pad, latent_sliders, live_decoder
 from app.text import findings
 from app.text import labels as names
-from app.text.plain_text import plain
+from app.text.plain_text import Markdown, plain
 from app.widgets import controls, labels, run_pictures
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
@@ -162,14 +162,21 @@ def around(key: RunKey, there: Place, chosen: int | None, seed: int) -> None:
     with st.container(horizontal=True):
         settings, caption = all_labels(key, there)
         figure = Figure(key, recipes.one_z, settings, f"{runs.label(key.name)}: {caption}")
-        elements.png_button(figure, f"{key.name}-same-z", 3, "PNG of this z with all labels")
+        elements.png_button(figure, f"{key.name}-same-z", 3, f"PNG of this z with {which_labels(key)}")
 
 
 def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
     """Return the settings and the caption of one z with all labels, or the first ones if they are many."""
     every = labels.of_run(key)
     columns = next((number for number in range(LEAST_COLUMNS, len(every)) if len(every) % number == 0), len(every))
-    return {"epsilon": there.epsilon, "labels": every, "columns": columns}, f"one z with all labels, {there.words}"
+    words = f"one z with {which_labels(key)}, {there.words}"
+    return {"epsilon": there.epsilon, "labels": every, "columns": columns}, words
+
+
+def which_labels(key: RunKey) -> Markdown:
+    """Return "all labels", or which of them a picture shows if they are many."""
+    every, data = labels.of_run(key), runs.description(key)
+    return "all labels" if len(every) == len(data.classes) else labels.counted(every, data)
 
 
 def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
@@ -210,6 +217,8 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
     if not drawing_pad.offered(key):
         return
 
+    which = which_labels(key)
+
     def show() -> None:
         drawn = drawing_pad.pad(key)
         left, right = st.columns(2, vertical_alignment="bottom")
@@ -228,10 +237,10 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
             every = labels.of_run(key)
             sheet = recipes.one_z(runs.model(key), there.epsilon, every, len(every))
-            elements.thumbnail(grid.grid(sheet.images, scale=2), "All labels in the style of your drawing")
-            elements.caption("All labels in its style. The sliders at the top of the page are set to its z.")
+            elements.thumbnail(grid.grid(sheet.images, scale=2), f"In the style of your drawing: {which}")
+            elements.caption(f"In its style: {which}. The sliders at the top of the page are set to its z.")
 
-    elements.folded("Draw an image and generate all labels in its style", show, "draw", ":material/gesture:")
+    elements.folded(f"Draw an image and generate {which} in its style", show, "draw", ":material/gesture:")
 
 
 def under_all_labels(key: RunKey, there: Place, chosen: int | None) -> None:

@@ -177,10 +177,9 @@ def chart(
     picked = picked if marks else None
     data, shown, prior = runs.description(key), *maps.drawn(key, mapped.embedding, seed)
     found = maps.agreement(key, mapped.embedding)
-    elements.caption(
-        f"**{runs.named(key.name)}**: In $z$, {found.share:.0%} of the ten nearest neighbours of a point are of "
-        f"the same class ({found.chance:.0%} by chance)."
-    )
+    chance = f"{found.chance:.0%}" if found.chance >= 0.01 else f"{found.chance:.1%}"  # of 200 classes it is 0.5%
+    alike = f"In $z$, {found.share:.0%} of the ten nearest neighbours of a point are of the same class ({chance} by chance)."
+    elements.caption(f"**{runs.named(key.name)}**: {alike if data.labelled else 'The images have no labels.'}")
     alt = f"The latent space of {runs.label(key.name)}, one colour per class"
     meta = {"images": images_under_the_pointer(key), "map": place}
     if layout.dimensions == 3:
@@ -238,7 +237,10 @@ def follow_the_pointer(found: Mapping[str, Mapped]) -> None:
 def words(mapped: Mapped, layout: Layout, drawn: int | None) -> Markdown:
     """Return a map's caption: what it shows, `drawn` draws or (if None) the means, and how to use it."""
     tools = SOLID_TOOLS if layout.dimensions == 3 else PLANE_TOOLS
-    if layout.dimensions == 2 and len(runs.description(mapped.key).classes) <= map_chart.MOST_TRACES:
+    count = len(runs.description(mapped.key).classes)
+    if count > map_chart.MOST_TRACES:
+        tools = f"The {map_chart.MOST_TRACES - 1} largest classes have colours; points of the others are grey. {tools}"
+    elif layout.dimensions == 2 and count > 1:
         tools = f"{GLYPHS} {tools}"
     if layout.method == "tsne":
         return f"t-SNE of {len(mapped.embedding.indices):,} posterior means. {tools} {TSNE_CAUTION}"

@@ -36,8 +36,13 @@ class Mapped(NamedTuple):
 
 def named(mapped: Mapped, indices: Sequence[int]) -> Markdown:
     """Return the indices of test images with their classes."""
+    return ", ".join([f"{index:d} ({words})" if (words := one(mapped, index)) else f"{index:d}" for index in indices])
+
+
+def one(mapped: Mapped, index: int) -> Markdown:
+    """Return the class of a test image with an article, or nothing if the images have no labels."""
     data = runs.description(mapped.key)
-    return ", ".join([f"{index:d} ({labels.a(data, maps.label(mapped.embedding, index))})" for index in indices])
+    return labels.a(data, maps.label(mapped.embedding, index)) if data.labelled else ""
 
 
 def given(mapped: Mapped, index: int) -> str:
@@ -52,7 +57,8 @@ def detail(mapped: Mapped, index: int, close: Sequence[int]) -> None:
     if index not in embedding.indices:
         st.info("Click a point, or enter the index of a test image that is on the map.")
         return
-    elements.heading(f"Test image {index}, {labels.a(runs.description(key), maps.label(embedding, index))}")
+    words = one(mapped, index)
+    elements.heading(f"Test image {index}, {words}" if words else f"Test image {index}")
     if why := runs.lacks_images(key):
         st.info(f"Its nearest neighbours in z: {named(mapped, close)}. Their pictures need the images. {why}")
         return

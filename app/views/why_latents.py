@@ -217,18 +217,25 @@ def blurred() -> None:
         rows=("input", "truth", "NN", f"CVAE, {many}", "CVAE, 1 sample", sampled),
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
-    of, what = ("the ink of", "pixels") if config.channels == 1 else ("the difference of", "values from 0 to 1")
+    data = runs.description(key)
+    ink = data.drawn and data.channels == 1
+    of, what = ("the ink of ", "pixels") if ink else ("", f"in total over {data.shape.values:,d} values from 0 to 1")
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
     elements.caption(
-        f"Per image, the mean of {count} differs from the baseline's prediction by {of} **{apart:.1f} {what}**, one "
+        f"Per image, the mean of {count} differs from the baseline's prediction by {of}**{apart:.1f} {what}**, one "
         f"sample by {one_apart:.1f}."
     )
+    best = (
+        "The expected cross-entropy is lowest at $p_i = \\mathbb E[x_i \\mid c]$ for each pixel separately."
+        if config.likelihood == "bernoulli"
+        else "The baseline predicts a distribution of each value separately, whose mean is usually close to "
+        "$\\mathbb E[x_i \\mid c]$."
+    )
     elements.explanation(
-        "The expected cross-entropy is lowest at $p_i = \\mathbb E[x_i \\mid c]$ for each pixel separately. The mean of the "
-        "CVAE's samples estimates the same expectation. The better both models are, the closer the two means are. Pictures "
-        "in this lab show pixel *means* given $z$, which are usually smooth. The last row draws each pixel from its mean. "
-        "Given $z$ the pixels are independent, hence the speckle.",
-        r"\mathbb{E}[x_i \mid c] = \int p(x_i = 1 \mid z, c)\, p(z \mid c)\, \mathrm{d}z \approx "
-        r"\frac{1}{S} \sum_{s=1}^{S} p(x_i = 1 \mid z_s, c), \qquad z_s \sim p(z \mid c)",
+        f"{best} The mean of the CVAE's samples estimates the same expectation. The better both models are, the closer the "
+        "two means are. Pictures in this lab show pixel *means* given $z$, which are usually smooth. The last row draws each "
+        "pixel from the likelihood. Given $z$ the pixels are independent, hence the speckle.",
+        r"\mathbb{E}[x_i \mid c] = \int \mathbb{E}[x_i \mid z, c]\, p(z \mid c)\, \mathrm{d}z \approx "
+        r"\frac{1}{S} \sum_{s=1}^{S} \mathbb{E}[x_i \mid z_s, c], \qquad z_s \sim p(z \mid c)",
         [recipes.averages, recipes.thresholds],
     )

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.cached import runs as library
 from app.charts import map_chart
 from app.text.plain_text import plain
-from app.widgets import labels
+from app.widgets import labels, run_pictures
 from cvae_core.config import presets
 from cvae_core.config.descriptions import Description
 from cvae_core.data import catalogue, datasets
@@ -153,12 +153,15 @@ def test_many_classes_are_chosen_from_a_list_and_pictures_show_some(
     field.select("all").run()
     assert not visitor.error
     assert "A row for the first 20 of 200 labels" in texts(visitor)
+    assert "with all labels" not in texts(visitor)
     spread = np.random.default_rng(0).normal(size=(400, 2))
     mapped = Embedding(np.arange(400), np.arange(400) % 200, spread.astype(np.float16), spread.astype(np.float32))
     store_embedding(run, PCA, mapped, run.weights_digest())
     visitor = visit("latent", run="many-label", method="pca", beside="no other run")
     traces = figures_named(visitor, "map")[0]["data"]
     assert [trace["name"] for trace in traces[:2]] == ["others", "sort 0"]
+    assert traces[0]["text"][-1] == "a sort 199"
+    assert "(0.3% by chance)" in texts(visitor)
     assert len(traces) == map_chart.MOST_TRACES
     visitor.selectbox(key=labels.HIGHLIGHTED).select("sort 150").run()
     traces = figures_named(visitor, "map")[0]["data"]
@@ -169,7 +172,7 @@ def test_many_classes_are_chosen_from_a_list_and_pictures_show_some(
 
 
 def test_colour_images_are_generated_and_completed_without_a_pad(
-    visit: Visit, place: Path, untrained: Untrained
+    visit: Visit, place: Path, untrained: Untrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = datasets.load("colour").fingerprint
     for flavour in ("label", "quadrant"):
@@ -178,11 +181,15 @@ def test_colour_images_are_generated_and_completed_without_a_pad(
     visitor = visit("generate", run="colour-label")
     assert not visitor.error
     assert "Draw an image" not in "".join(box.label for box in visitor.expander)
+    captions: list[str] = []
+    show = run_pictures.show
+    monkeypatch.setattr(run_pictures, "show", lambda *args, **more: captions.append(args[3]) or show(*args, **more))
     visitor = visit("inpaint", images="colour", pixels="sampled pixels")
     assert not visitor.error
     assert visitor.get("button_group")
     assert "My drawing" not in texts(visitor)
     assert not visitor.toast  # the likelihood has samples, not ink
+    assert "Blue edge: given; chequered: hidden." in captions[-1]
 
 
 @pytest.fixture

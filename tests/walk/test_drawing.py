@@ -253,7 +253,7 @@ def test_all_ten_digits_are_written_in_the_hand_of_a_drawing(visit: Open) -> Non
     page.get_by_role("button", name="Use its style").click()
     page.wait_for_function("() => /[?&]e[0-9]+=/.test(location.search)")
     settle(page)
-    expect(page.get_by_text("All labels in its style.")).to_be_in_viewport()  # where the button was pressed
+    expect(page.get_by_text("In its style: all labels.")).to_be_in_viewport()  # where the button was pressed
     after = page.eval_on_selector_all(".row canvas", "all => all.map(canvas => canvas.toDataURL())")
     assert all(one != other for one, other in zip(before, after, strict=True))
 
