@@ -84,10 +84,13 @@ def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
 
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:
     """Return the VAE with a run's images, the `wanted` settings and fewest other differences, or show how to train one."""
-    dataset = library.config(key).dataset
+    config = library.config(key)
+    dataset = config.dataset
     vaes = library.run_keys(given=(), dataset=dataset, **wanted)
     if apart := library.alike(key, vaes):
         return vaes[min(apart, key=lambda name: len(apart[name]))]
     command = f"python -m cvae_core train vae --dataset {dataset}"
+    if config.likelihood != config.shape.usual_likelihood:
+        command += f" --likelihood {config.likelihood}"
     st.info(f"No VAE has been trained on {plain(dataset)}. Train one with: {code(command)}")
     return None

@@ -6,6 +6,7 @@ A row of the table contains several sets of quadrants, and its name leaves them 
 from collections.abc import Sequence
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
+from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.presets import usual
 
 
@@ -35,7 +36,7 @@ def row_name(config: Config) -> str:
     return _joined(
         config,
         condition,
-        [words for words in _different(config) if words not in (config.pixels, config.likelihood, config.dataset)],
+        [words for words in _different(config) if words not in (config.pixels, _likelihood(config), config.dataset)],
     )
 
 
@@ -57,9 +58,13 @@ def _different(config: Config, images: str = "") -> list[str]:
             f"β = {objective.beta:g}": objective.beta != 1,
             f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != preset.latents,
             config.pixels: config.pixels != preset.pixels,
-            config.likelihood: config.likelihood != config.shape.usual_likelihood,
+            _likelihood(config): config.likelihood != config.shape.usual_likelihood,
             images or config.dataset: images or config.dataset != Config.dataset,
             f"seed {config.seed}": config.seed != preset.seed,
         }.items()
         if wanted
     ]
+
+
+def _likelihood(config: Config) -> str:
+    return LIKELIHOOD_FACTS[config.likelihood].words

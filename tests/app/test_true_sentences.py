@@ -50,7 +50,8 @@ def require_sum(text: str) -> int:
         assert distortion + rate == total, text
         found += 1
     for own, other, verb, lost in re.findall(
-        r"−ELBO ([\d.]+) nats with their own label, ([\d.]+) with the label \d\. The wrong label (\w+) \*\*([\d.]+) nats",
+        r"−ELBO ([\d.]+) nats with their own label, ([\d.]+) with the label [0-9A-Z]\. "
+        r"The wrong label (\w+) \*\*([\d.]+) nats",
         text,
     ):
         assert number(other) - number(own) == {"costs": 1, "saves": -1}[verb] * number(lost), text

@@ -157,7 +157,7 @@ def test_a_split_is_asked_for_by_name() -> None:
 
 @pytest.mark.parametrize("function", [datasets.download, datasets.downloaded_bytes])
 def test_an_unknown_name_is_answered_with_the_known_ones(function: Callable[[str], object]) -> None:
-    with pytest.raises(ConfigError, match=r"'emnist': choose one of mnist, fashion, kmnist, digits\."):
+    with pytest.raises(ConfigError, match=r"'emnist': choose one of mnist, fashion, kmnist, digits, letters\."):
         function("emnist")
 
 

@@ -33,6 +33,8 @@ SETS = {
     ),
 }
 
+SHIPPED = (*BUILT_IN, "letters")
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -74,19 +76,19 @@ def test_what_is_stored_is_what_is_read_and_loaded(data: Description, folder: Pa
 
 
 def test_a_data_set_is_known_by_its_name_only_while_it_is_there(folder: Path) -> None:
-    assert catalogue.names() == tuple(BUILT_IN)
+    assert catalogue.names() == SHIPPED
     assert not datasets.on_disk("mine")
-    with pytest.raises(ConfigError, match=r"called 'mine': choose one of mnist, .*digits\. .*data add"):
+    with pytest.raises(ConfigError, match=r"called 'mine': choose one of mnist, .*letters\. .*data add"):
         catalogue.configured("label", dataset="mine")
     sealed.store(own_data.sealed())
-    assert catalogue.names() == (*BUILT_IN, "mine")
+    assert catalogue.names() == (*SHIPPED, "mine")
     assert (catalogue.origin("mine"), datasets.on_disk("mine")) == ("added", True)
     assert raw_files.bytes_on_disk("mine") == sum(path.stat().st_size for path in (folder / "mine").iterdir())
     config = catalogue.configured("label", dataset="mine", latent=2)
     assert (config.shape, config.classes, config.train_images) == ((1, 16), 3, 12)
     datasets.download("mine")  # nothing to download
     sealed.remove("mine")
-    assert catalogue.names() == tuple(BUILT_IN)
+    assert catalogue.names() == SHIPPED
     assert left(folder) == []
 
 
@@ -126,7 +128,7 @@ def test_a_foreign_folder_is_no_data_set_and_is_left_alone(folder: Path) -> None
     (folder / "mine" / "holiday.png").write_bytes(b"a picture")
     (folder / "Other").mkdir()
     (folder / "text").write_text("no folder")
-    assert catalogue.names() == tuple(BUILT_IN)
+    assert catalogue.names() == SHIPPED
     with pytest.raises(ConfigError, match="exists and is not a data set: move it"):
         sealed.store(own_data.sealed())
     with pytest.raises(ConfigError, match="No data set is called 'mine'"):
@@ -137,7 +139,7 @@ def test_a_foreign_folder_is_no_data_set_and_is_left_alone(folder: Path) -> None
 def test_a_file_in_the_place_of_the_folder_is_said_in_a_sentence(folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_text("no folder")
-    assert catalogue.names() == tuple(BUILT_IN)
+    assert catalogue.names() == SHIPPED
     with pytest.raises(NotWritable, match="could not be written"):
         sealed.store(own_data.sealed())
 
@@ -146,7 +148,7 @@ def test_links_are_not_followed(stored: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     stored.rename(elsewhere)
     stored.symlink_to(elsewhere)
-    assert catalogue.names() == tuple(BUILT_IN)
+    assert catalogue.names() == SHIPPED
     with pytest.raises(DataMissing):
         datasets.load("mine")
     with pytest.raises(ConfigError, match="exists and is not a data set"):
