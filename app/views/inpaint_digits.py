@@ -160,7 +160,7 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
     about = runs.description(key)
     drawn = about.drawn and about.channels == 1
-    marked = "Tinted: given; grey: hidden" if drawn else "With a blue edge: given; chequered: hidden"
+    marked = "Tinted: given; grey: hidden" if drawn else "Blue edge: given; chequered: hidden"
     if runs.config(key).dataset == datasets.EMBEDDED and not datasets.on_disk("mnist"):
         elements.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")
     run_pictures.show(

@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("other-sets")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CVAE_DATA", str(place / "data"))
-        patch.setattr(presets, "SMALL", 0)  # no more epochs than asked for
+        patch.setattr(presets, "STEPS_PER_EPOCH", 0)  # no more epochs than asked for
         patch.setattr(session, "fast_dtype", lambda _: torch.float32)
         for name, changes in {
             "three": {"classes": NAMES},
