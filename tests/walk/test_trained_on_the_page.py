@@ -94,7 +94,7 @@ def test_a_run_is_started_followed_stopped_resumed_and_used(
         with dashboard(tmp_path) as address:
             page.goto(f"{address}/training?task=Train")
             grown(page, epochs)
-            page.get_by_role("link", name="Generate digits").click(timeout=3000 * WAIT)  # once it has finished
+            page.get_by_role("link", name="Generate images").click(timeout=3000 * WAIT)  # once it has finished
             settle(page)
             assert "run=mine" in page.url
             expect(page.get_by_role("combobox", name="Run")).to_have_value(
