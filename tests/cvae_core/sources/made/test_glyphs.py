@@ -1,10 +1,12 @@
 """Characters and emoji that are drawn with the fonts of this machine."""
 
+import io
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from cvae_core.config.descriptions import Shape
 from cvae_core.errors import SourceRefused
@@ -15,12 +17,16 @@ GREY = Shape(1, 28)
 
 
 @pytest.fixture(scope="module")
-def found() -> tuple[fonts.Font, ...]:
-    """Return fonts of the system or of matplotlib: at most four, among them one with serifs and one without."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[fonts.Font, ...]:
+    """Return at most four fonts of the system, among them one with serifs and one without, or the font in Pillow."""
     try:
         there = fonts.outlines("ABC")
     except SourceRefused:
-        pytest.skip("needs a font: install fonts-dejavu, fonts-liberation, or the Python package matplotlib")
+        embedded = ImageFont.load_default(20).path  # type: ignore[union-attr]
+        assert isinstance(embedded, io.BytesIO)
+        file = tmp_path_factory.mktemp("font") / "embedded.ttf"
+        file.write_bytes(embedded.getvalue())
+        there = fonts.outlines("ABC", [file])
     return tuple({(font.serif, font.slant > 0): font for font in there}.values())[:4]
 
 
