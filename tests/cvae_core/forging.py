@@ -20,7 +20,7 @@ def signed_arrays(**arrays: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     digest = hashlib.sha256()
     for name in sorted(arrays):  # also of objects, which the lab does not store
-        array = arrays[name]
+        array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     np.savez_compressed(buffer, **{**arrays, "sha256": np.array(digest.hexdigest())})  # type: ignore[arg-type]
