@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cvae_core.config.flavours import DEFAULT_PRESET, Config
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
-from cvae_core.config.presets import usual
+from cvae_core.config.presets import PRESETS
 
 
 def model_name(config: Config, images: str = "") -> str:
@@ -48,7 +48,7 @@ def _joined(config: Config, condition: str, different: Sequence[str]) -> str:
 
 def _different(config: Config, images: str = "") -> list[str]:
     """Return words for the settings that differ from those of the preset."""
-    objective, preset = config.objective, usual(config)
+    objective, preset = config.objective, PRESETS[config.preset].get(config.flavour, config)
     return [
         words
         for words, wanted in {
@@ -56,7 +56,7 @@ def _different(config: Config, images: str = "") -> list[str]:
             f"hybrid α = {objective.alpha:g}": 0 < objective.alpha < 1,
             f"IWAE of {objective.draws}": objective.draws > 1,
             f"β = {objective.beta:g}": objective.beta != 1,
-            f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.latents != preset.latents,
+            f"{config.latents:,} latent{'s' * (config.latents > 1)}": config.units != preset.units,
             config.pixels: config.pixels != preset.pixels,
             _likelihood(config): config.likelihood != config.shape.usual_likelihood,
             images or config.dataset: images or config.dataset != Config.dataset,
