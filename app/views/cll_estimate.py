@@ -115,7 +115,8 @@ def show() -> None:
 
 def _form() -> None:
     """Let the visitor start an estimate."""
-    cll_table.tell_unscored(*cll_table.readable_runs())
+    runs, damaged = cll_table.readable_runs()
+    cll_table.tell_unscored(runs, damaged, table.entries(runs))
     everything = sorted(
         library.run_keys().items(),
         key=lambda item: (bool(library.other_images(item[1])), item[0] != cll_table.FIRST_RUN, item[0]),

@@ -34,8 +34,8 @@ def show() -> None:
             icon=":material/info:",
         )
     else:
-        _show(glance, runs)
-    cll_table.tell_unscored(runs, damaged)
+        _show(glance)
+    cll_table.tell_unscored(runs, damaged, entries(runs) if glance is None else glance.entries)
 
 
 def _chosen(runs: Sequence[Run]) -> Glance | None:
@@ -49,7 +49,7 @@ def _chosen(runs: Sequence[Run]) -> Glance | None:
     return glance if images == glance.sets[0] else at_a_glance(runs, images)
 
 
-def _show(glance: Glance, runs: Sequence[Run]) -> None:
+def _show(glance: Glance) -> None:
     alt = f"The figures of the table below as dots, a column each for {', '.join(glance.columns)}"
     chart = glance_chart(glance)
     with st.container(key="bare-glance"):
@@ -81,7 +81,7 @@ def _show(glance: Glance, runs: Sequence[Run]) -> None:
     with st.container(horizontal=True):
         elements.chart_files(chart, "glance", alt)
         elements.numbers(code_snippets.glance(glance.runs), "glance")
-        cll_table.exports(entries(runs))
+        cll_table.exports(glance.entries)
 
 
 def _is_published(glance: Glance) -> bool:

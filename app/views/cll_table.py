@@ -56,12 +56,12 @@ def readable_runs() -> tuple[list[Run], list[RunDamaged]]:
     return tables.with_readable_results([library.run_named(name) for name in library.cards()[0]])
 
 
-def tell_unscored(runs: Sequence[Run], damaged: Sequence[RunDamaged]) -> None:
-    """Name finished runs without results, and damaged results."""
+def tell_unscored(runs: Sequence[Run], damaged: Sequence[RunDamaged], entries: Sequence[Entry]) -> None:
+    """Name finished runs without results among all entries of the runs, and damaged results."""
     for fault in damaged:
         st.warning(plain(fault), icon=":material/broken_image:")
     finished = {run.name for run in runs if run.card().status == "finished"}
-    if unscored := sorted(finished - {run for entry in tables.entries(runs) for run in entry.runs}):
+    if unscored := sorted(finished - {run for entry in entries for run in entry.runs}):
         st.info(
             f"Not scored yet: {plain(', '.join(map(library.label, unscored)))}. Score them under *Estimate*.",
             icon=":material/info:",
@@ -122,8 +122,8 @@ def exports(rows: Sequence[Entry]) -> None:
 def all_figures() -> None:
     """Show all numbers, grouped by model."""
     runs, damaged = readable_runs()
-    tell_unscored(runs, damaged)
     entries = tables.entries(runs)
+    tell_unscored(runs, damaged, entries)
     if not any(entry.runs for entry in entries):
         st.info(
             "No run is scored yet. Train a run with `python -m cvae_core train label`, then score it with "

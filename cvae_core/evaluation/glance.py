@@ -53,6 +53,7 @@ class Glance:
     images: int
     left_out: int  # models without a row
     sets: Sequence[str]  # names of all sets of images that have such a table
+    entries: Sequence[Entry]  # all numbers of the runs
 
     @property
     def runs(self) -> list[str]:
@@ -99,7 +100,7 @@ def _of(pivot: Pivot, rows: Sequence[Entry], cards: Mapping[str, Card], sets: Se
     standing = _by_model([*baselines, *models], unscored, columns, cards)
     room = LARGEST - len(others)
     left_out = len(standing[room:])
-    return Glance(pivot.title, columns, [*standing[:room], *others], best, floors, images, left_out, sets)
+    return Glance(pivot.title, columns, [*standing[:room], *others], best, floors, images, left_out, sets, rows)
 
 
 def _numbers(pivot: Pivot) -> list[Entry]:
