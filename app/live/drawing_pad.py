@@ -93,7 +93,7 @@ def pad(
 def offered(key: RunKey) -> bool:
     """Return whether images of a run can be drawn: they are grey drawings."""
     data = runs.description(key)
-    return data.drawn and data.channels == 1
+    return data.drawn
 
 
 def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants, name: str = "") -> None:

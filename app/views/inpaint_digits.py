@@ -159,7 +159,7 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         elements.caption("Click a quadrant to show or hide it:")
         drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
     about = runs.description(key)
-    drawn = about.drawn and about.channels == 1
+    drawn = about.drawn
     marked = "Tinted: given; grey: hidden" if drawn else "Blue edge: given; chequered: hidden"
     if runs.config(key).dataset == datasets.EMBEDDED and not datasets.on_disk("mnist"):
         elements.caption("MNIST is not on this machine, so these are the embedded digits. Download it on *Home*.")

@@ -218,7 +218,7 @@ def blurred() -> None:
     )
     _, _, network, mean, one, _ = figure.sheet.images.astype(float) / 255
     data = runs.description(key)
-    ink = data.drawn and data.channels == 1
+    ink = data.drawn
     of, what = ("the ink of ", "pixels") if ink else ("", f"in total over {data.shape.values:,d} values from 0 to 1")
     apart, one_apart = (abs(row - network).sum(-1).mean() for row in (mean, one))
     elements.caption(

@@ -98,6 +98,7 @@ class Description:
         object.__setattr__(self, "attributes", tuple(self.attributes))
         if fault := self._fault():
             raise ConfigError(f"The description of the data set {self.name[:LONGEST_NAME]!r} is not valid: {fault}.")
+        object.__setattr__(self, "drawn", self.drawn and self.channels == 1)
 
     def _fault(self) -> str:
         """Return what is wrong with the description, or an empty text."""

@@ -158,7 +158,7 @@ def _sealed(name: str) -> DataSet:
 
 
 def _data_set(name: str, train: Split, validation: Split, test: Split) -> DataSet:
-    held = {
+    held: dict[str, fingerprints.Split] = {
         split: (part.images.numpy().reshape(-1).data, part.labels.to(torch.uint8).numpy().data)
         for split, part in zip(SPLITS, (train, validation, test), strict=True)
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from cvae_core.system.arrays import read_arrays, write_arrays
 from cvae_core.system.type_checks import fits
 
 LOG = logging.getLogger(__name__)
-SPLITS = ("train", "validation", "test")
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 MOST_BYTES = 2048 * files.MEGABYTE  # of all images together
 _MOST_BESIDE = 64 * files.MEGABYTE  # of labels, attributes and headers inside a file of arrays
 

@@ -50,7 +50,7 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
         channels=pictures.shape.channels,
         side=pictures.shape.side,
         classes=classes,
-        drawn=pictures.drawn and pictures.shape.channels == 1,
+        drawn=pictures.drawn,
         attributes=pictures.attributes,
         **{split: len(order[place]) for place, split in enumerate(SPLITS)},
     )

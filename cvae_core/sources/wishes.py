@@ -10,13 +10,12 @@ from typing_extensions import Doc
 
 from cvae_core.config.descriptions import SIDES, Attribute, Shape
 from cvae_core.config.reports import MOST_LISTED, Decision, LeftOut
+from cvae_core.data.sealed import SPLITS as SPLITS
+from cvae_core.data.sealed import Split as Split
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.limits import shown
 from cvae_core.sources.pictures import Fit
 from cvae_core.system.seeds import require_seed
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,6 +200,7 @@ def test_a_data_set_decides_the_shape_and_the_default_likelihood() -> None:
     photos = Description(name="photos", channels=3, side=32, classes=("cat", "dog"), train=900, validation=50, test=50)
     config = configure("label", data=photos, width=8)
     assert (config.shape, config.classes, config.likelihood) == ((3, 32), 2, "discretised-logistic")
+    assert not photos.drawn  # colour images are no drawings
     assert config.run_name == "photos-label"
     assert from_json(config.to_json()) == config
     assert replace(config, likelihood="bernoulli").run_name == "photos-label-bernoulli"
