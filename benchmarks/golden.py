@@ -59,7 +59,8 @@ def initial_weights() -> Mapping[str, Entry]:
         f"{dataset} {preset} {flavour}": configure(flavour, preset, dataset=dataset)
         for dataset in ("mnist", "digits")
         for preset, flavours in PRESETS.items()
-        for flavour in flavours
+        for flavour, usual in flavours.items()
+        if len(usual.given) <= 1 and not usual.attributes
     }
     return {name: _weights(build(config)) for name, config in configs.items()}
 

@@ -10,7 +10,7 @@ from app.widgets import controls, labels, run_pickers
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
-from cvae_core.models.flat import LabelCVAE
+from cvae_core.models.flat import CVAE
 from cvae_core.pictures import recipes
 
 elements.title(
@@ -53,6 +53,6 @@ elements.explanation(
     "show the mean of each pixel, not sampled pixels.",
     r"p(x \mid c) = \int p(x \mid z, c)\, p(z \mid c)\, \mathrm{d}z, \qquad z = \mu(c) + \sigma(c)\,\varepsilon, \quad "
     r"\varepsilon \sim \mathcal{N}(0, I)",
-    [recipes.samples, recipes.decoded, noise.normal, ConditionalVAE.draw, LabelCVAE.context,
+    [recipes.samples, recipes.decoded, noise.normal, ConditionalVAE.draw, CVAE.context,
      ConditionalVAE.likelihood, completed, slerp],
 )  # fmt: skip

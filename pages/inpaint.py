@@ -9,7 +9,7 @@ from app.views import inpaint_digits
 from app.widgets import controls
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
-from cvae_core.models.flat import QuadrantCVAE
+from cvae_core.models.flat import CVAE
 from cvae_core.pictures import recipes
 
 elements.title(
@@ -46,7 +46,7 @@ elements.explanation(
     [
         recipes.completions,
         quadrants_of,
-        QuadrantCVAE.context,
+        CVAE.context,
         ConditionalVAE.draw,
         ConditionalVAE.likelihood,
         completed,

@@ -201,7 +201,7 @@ class Figure extends Component {
   draw() {
     this.dirty = false;
     const { data, x, visible, mode, thumbs, state } = this, pixels = data.model.condition === "pixels";
-    const open = (i) => !pixels || visible[quadrant(i, data.shape)];
+    const open = (i) => !pixels || isVisible(visible, i, data.shape);
     const part = x.map((ink, i) => (open(i) ? ink : 0)), given = (i) => (pixels && open(i) ? GIVEN : WHITE);
     const shown = { x: [x, given], recognition: [x, given], c: [part, (i) => (open(i) ? GIVEN : HIDDEN)] };
     shown.baseline = shown.c;

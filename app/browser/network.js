@@ -114,12 +114,16 @@ class Network {
     return { loc: code.slice(0, latent), scale };
   }
 
-  // Return the condition as inputs of the networks: the one-hot label, or the visible pixels completed by the baseline.
-  condition({ label, image, visible }) {
+  // Return the condition as inputs of the networks: the one-hot label, the attributes (null where a value is not given), and the
+  // visible pixels completed by the baseline. `visible` are flags of the quadrants, or of the pixels.
+  condition({ label, attributes = [], image, visible }) {
     const c = { label: Float32Array.from({ length: this.labels }, (_, i) => Number(i === label)), of: label };
+    c.attributes = Float32Array.from(this.attributes.flatMap((one, i) => encoded(one, attributes[i] ?? null)));
     if (!this.inputs.baseline) return c;
-    c.visible = Float32Array.from(visible);
-    c.pixels = Float32Array.from(image, (ink, i) => (c.visible[quadrant(i, this.shape)] ? ink : 0));
+    const open = (i) => Number(isVisible(visible, i, this.shape));
+    c.flags = visible;
+    c.visible = Float32Array.from(this.regions === visible.length ? visible : Array.from({ length: this.regions }, (_, i) => open(i)));
+    c.pixels = Float32Array.from(image, (ink, i) => (open(i) ? ink : 0));
     c.guess = this.paste(this.feed("baseline", c), c, 1);
     return c;
   }
@@ -150,7 +154,7 @@ class Network {
   }
 
   hidden(pixel, c) {
-    return !c.visible?.[quadrant(pixel, this.shape)];
+    return !c.flags || !isVisible(c.flags, pixel, this.shape);
   }
 
   // Combine the visible values with the means of the hidden ones, or with samples for numbers `uniform` (rows, values) between
@@ -176,28 +180,40 @@ class Network {
   }
 
   // Decode one base noise with several labels; return a row of pixel means for each label.
-  decode(epsilon, labels) {
+  decode(epsilon, labels, attributes) {
     const out = new Float32Array(labels.length * this.size);
-    labels.forEach((label, r) => out.set(this.decodeAll([epsilon], label), r * this.size));
+    labels.forEach((label, r) => out.set(this.decodeAll([epsilon], label, attributes), r * this.size));
     return out;
   }
 
-  // Decode many base noises with one label.
-  decodeAll(epsilons, label) {
-    const c = this.condition({ label }), prior = this.priorOf(c);
+  // Decode many base noises with one label, and attributes if the model has them.
+  decodeAll(epsilons, label, attributes) {
+    const c = this.condition({ label, attributes }), prior = this.priorOf(c);
     return this.means(epsilons.map((epsilon) => at(prior, epsilon)), c);
   }
 
-  // Complete an image with visible quadrants, flags (4); return the baseline's guess, then a row per base noise: means, or
-  // samples for the numbers `uniform`, a row of values for each answer.
-  complete(image, visible, epsilons, uniform = null) {
-    const c = this.condition({ image, visible }), prior = this.priorOf(c), count = epsilons.length;
+  // Complete an image given its visible quadrants or pixels, and the rest of the condition; return the baseline's guess, then a row
+  // per base noise: means, or samples for the numbers `uniform`, a row of values for each answer.
+  complete(given, epsilons, uniform = null) {
+    const c = this.condition(given), prior = this.priorOf(c), count = epsilons.length;
     const out = new Float32Array((count + 1) * this.size);
     out.set(uniform ? this.paste(this.feed("baseline", c), c, 1, uniform) : c.guess);
     const outputs = this.outputs(epsilons.map((epsilon) => at(prior, epsilon)), c);
     out.set(this.paste(outputs, c, count, uniform?.subarray(this.size)), this.size);
     return out;
   }
+}
+
+// Return the inputs of an attribute: its standardised number or one-hot category, and whether it is given.
+function encoded({ categories, mean, scale }, value) {
+  const given = Number(value !== null);
+  if (categories) return [...Array.from({ length: categories }, (_, i) => Number(given && i === value)), given];
+  return [given && (value - mean) / scale, given];
+}
+
+// Return whether a value of an image is visible, from flags of the quadrants or of the pixels.
+function isVisible(flags, i, shape) {
+  return Boolean(flags[flags.length === 4 ? quadrant(i, shape) : i % (shape[1] * shape[2])]);
 }
 
 // Return the quadrant of a value of an image with a shape (channels, height, width): top left, top right, bottom left, bottom right.

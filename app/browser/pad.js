@@ -148,7 +148,7 @@ class Pad extends Component {
 
   draw() {
     this.dirty = false;
-    const conditional = this.data.visible !== null, open = (i) => this.visible[quadrant(i, this.data.shape)];
+    const conditional = this.data.visible !== null, open = (i) => isVisible(this.visible, i, this.data.shape);
     const paper = (i) => (!conditional ? WHITE : open(i) ? GIVEN : DIMMED);
     paint(this.canvas, this.ink, 0, paper);
     this.toggles.forEach((toggle, i) => {
@@ -156,7 +156,7 @@ class Pad extends Component {
       toggle.textContent = this.visible[i] ? "visible" : "hidden";
     });
     if (!this.network) return;
-    const rows = this.network.complete(this.ink, this.visible.map(Number), this.data.epsilons, this.uniform);
+    const rows = this.network.complete({ image: this.ink, visible: this.visible.map(Number) }, this.data.epsilons, this.uniform);
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * this.ink.length, (i) => (open(i) ? GIVEN : WHITE)));
     this.frames += 1;
   }

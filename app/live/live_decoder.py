@@ -23,7 +23,7 @@ from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config
 from cvae_core.models import build
 from cvae_core.models.distributions import MAX_LOG_SCALE, MIN_LOG_SCALE
-from cvae_core.models.flat import VAE, LabelCVAE, QuadrantCVAE
+from cvae_core.models.flat import CVAE, Baseline
 from cvae_core.models.likelihoods import LIKELIHOODS
 from cvae_core.models.mlp import Body, ResidualBlock
 
@@ -42,14 +42,15 @@ _latent = st.components.v2.component(
 )
 
 
-def packed(model: VAE | QuadrantCVAE, data: Description, name: str, recognition: bool = False) -> bytes:
+def packed(model: CVAE, data: Description, name: str, recognition: bool = False) -> bytes:
     """Pack a model's networks for network.js, with or without the recognition network: a length, a JSON header, weights.
 
     The weights are float16 if that represents them exactly, as those of finished runs, else float32.
     """
     bodies: dict[str, tuple[Body, nn.Linear, str]] = {"generation": (model.generation, model.output, "output")}
-    if isinstance(model, QuadrantCVAE):
+    if isinstance(model.baseline, Baseline):
         bodies["baseline"] = model.baseline.body, model.baseline.output, "baseline.output"
+    if model.config.prior_kind == "network":
         bodies["prior_network"] = model.prior_network, model.prior_head.linear, "prior_head"
     if recognition:
         bodies["recognition"] = model.recognition, model.recognition_head.linear, "recognition_head"
@@ -60,12 +61,16 @@ def packed(model: VAE | QuadrantCVAE, data: Description, name: str, recognition:
         "names": data.classes,
         "latent": model.latent,
         "labels": model.config.classes if "label" in model.config.given else 0,
+        "attributes": [
+            {"categories": len(one.categories), "mean": one.mean, "scale": one.scale} for one in model.config.attributes
+        ],
+        "regions": model.config.regions,
         "pixels": model.pixels.tolist(),
         "likelihood": model.config.likelihood,
         "parameters": LIKELIHOODS[model.config.likelihood].parameters,
         "prior": _prior(model),
         "logScale": (MIN_LOG_SCALE, MAX_LOG_SCALE),
-        "inputs": _inputs(model),
+        "inputs": _inputs(model.config),
     }
     header["bodies"] = {title: [*_steps(body, title), ("linear", last)] for title, (body, _, last) in bodies.items()}
     tensors: dict[str, Tensor] = {}
@@ -110,25 +115,21 @@ def _steps(body: Body, title: str) -> Iterator[tuple[str, ...]]:
                 raise AssertionError(f"network.js has no step for {part}")
 
 
-def _inputs(model: VAE | QuadrantCVAE) -> dict[str, Sequence[str]]:
+def _inputs(config: Config) -> dict[str, Sequence[str]]:
     """Return the names of each network's inputs, in their order."""
-    if isinstance(model, QuadrantCVAE):
-        seen = ("guess", "visible")
-        return {
-            "baseline": ("pixels", "visible"),
-            "prior_network": seen,
-            "recognition": ("x", "visible"),
-            "generation": ("z", *(seen if model.sees_condition else ())),
-        }
-    return {"recognition": ("x", *model.config.given), "generation": ("z", *model.config.given)}
+    seen = ("guess", "visible") if config.reads_images else ()
+    return {
+        **({"baseline": ("pixels", "visible")} if config.has_baseline else {}),
+        "prior_network": (*config.beside_pixels, *seen),
+        "recognition": ("x", *config.beside_pixels, *seen[1:]),
+        "generation": ("z", *((*config.beside_pixels, *seen) if config.decoder_reads_condition else ())),
+    }
 
 
-def _prior(model: VAE | QuadrantCVAE) -> dict[str, object]:
+def _prior(model: CVAE) -> dict[str, object]:
     """Return the kind of the prior, with its mean and scale for each label if they are learned."""
-    if isinstance(model, QuadrantCVAE):
-        return {"kind": "network"}
-    if not isinstance(model, LabelCVAE) or model.prior_table is None:
-        return {"kind": "standard"}
+    if model.prior_table is None:
+        return {"kind": model.config.prior_kind}
     with torch.inference_mode():
         prior = model.prior((torch.eye(model.config.classes),))
     return {"kind": "table", "loc": prior.loc.tolist(), "scale": prior.scale.tolist()}
@@ -138,7 +139,7 @@ def _prior(model: VAE | QuadrantCVAE) -> dict[str, object]:
 def weights(key: RunKey, recognition: bool) -> bytes:
     """Return a run's packed networks."""
     model = runs.model(key)
-    assert isinstance(model, VAE | QuadrantCVAE)
+    assert isinstance(model, CVAE)
     return packed(model, runs.description(key), network_name(key, recognition), recognition)
 
 

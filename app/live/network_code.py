@@ -10,7 +10,7 @@ from cvae_core.data.conditions import quadrants_of
 from cvae_core.models import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.convolutions import LatentGroup
-from cvae_core.models.flat import FlatVAE, LabelCVAE, first_guess
+from cvae_core.models.flat import CVAE, FlatVAE, first_guess
 from cvae_core.models.ladder import Ladder
 from cvae_core.models.objectives import Elbo, elbo
 from cvae_core.system.files import REPOSITORY
@@ -58,7 +58,7 @@ def _prior(model: type[ConditionalVAE], kind: str, ladder: bool) -> Code:
         return LatentGroup.prior, "return"
     if kind == "network":
         return _method(model, "prior"), "self.prior_network("
-    return (LabelCVAE.prior, "self.prior_table.weight)") if kind == "learned" else (FlatVAE.prior, "standard_gaussian(")
+    return (CVAE.prior, "self.prior_table.weight)") if kind == "learned" else (FlatVAE.prior, "standard_gaussian(")
 
 
 def _method(model: type[ConditionalVAE], name: str) -> Callable[..., object]:

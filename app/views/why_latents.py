@@ -16,7 +16,7 @@ from app.views import code_snippets
 from app.widgets import controls, labels, run_pickers, run_pictures
 from cvae_core.evaluation.ablations import SOURCES, by_source, cost_by_source, cost_of_fixing, with_unit_fixed
 from cvae_core.models.conditional_vae import ConditionalVAE
-from cvae_core.models.flat import LabelCVAE
+from cvae_core.models.flat import CVAE
 from cvae_core.models.objectives import elbo
 from cvae_core.pictures import recipes
 from cvae_core.training.validation import rates as rates_of_units
@@ -166,7 +166,7 @@ def without_the_label() -> None:
         "more than that, it is a better model than the VAE or has a tighter bound.",
         r"\mathbb{E}\big[\log p(x \mid c) - \log p(x)\big] = I(x; c) \le H(c) "
         rf"\approx \log {len(data.classes)}",
-        [recipes.relabelled, LabelCVAE.context, elbo],
+        [recipes.relabelled, CVAE.context, elbo],
     )
 
 

@@ -20,6 +20,7 @@ MOST_CLASSES = 200
 MOST_IMAGES = 200_000  # in all splits together
 MOST_ATTRIBUTES = 64
 LONGEST_NAME = 100  # characters of the name of a class, an attribute or a category
+MEASURED = ("slant", "thickness")  # attributes of handwritten digits: degrees to the right, and pixels
 UNLABELLED = ("all",)  # the classes of a data set without labels
 
 
@@ -71,9 +72,16 @@ class Attribute:
 
     name: str
     categories: Sequence[str] = ()
+    mean: float = 0.0  # over the training images with a value; models read (value − mean) / scale
+    scale: Annotated[float, Between(1e-12, 1e30)] = 1.0  # standard deviation over the same images
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", tuple(self.categories))
+
+    @property
+    def inputs(self) -> int:
+        """Return the number of inputs of a network: a number, or one per category, and whether the value is given."""
+        return max(1, len(self.categories)) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +155,14 @@ def description_from_json(content: Mapping[str, Any]) -> Description:
         raise ConfigError("The description of the data set is not of this version of the lab.") from error
 
 
-def _of_mnist(name: str, *classes: str) -> Description:
-    return Description(name=name, classes=classes, train=50_000, validation=10_000, test=10_000)
+def _of_mnist(name: str, *classes: str, attributes: Sequence[Attribute] = ()) -> Description:
+    return Description(name=name, classes=classes, attributes=attributes, train=50_000, validation=10_000, test=10_000)
+
+
+def _measured(*moments: tuple[float, float]) -> tuple[Attribute, ...]:
+    """Return the attributes that `cvae_core.data.measures` measures, with mean and scale over the training images."""
+    named = zip(MEASURED, moments, strict=True)
+    return tuple(Attribute(name=name, mean=mean, scale=scale) for name, (mean, scale) in named)
 
 
 _DIGITS = tuple("0123456789")
@@ -157,14 +171,21 @@ BUILT_IN: Mapping[str, Description] = MappingProxyType(
     {
         one.name: one
         for one in (
-            _of_mnist("mnist", *_DIGITS),
+            _of_mnist("mnist", *_DIGITS, attributes=_measured((5.836, 14.739), (3.637, 0.712))),
             _of_mnist(
                 "fashion",
                 *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
                 *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
             ),
             _of_mnist("kmnist", "o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
-            Description(name="digits", classes=_DIGITS, train=1_257, validation=180, test=360),
+            Description(
+                name="digits",
+                classes=_DIGITS,
+                train=1_257,
+                validation=180,
+                test=360,
+                attributes=_measured((-2.425, 6.869), (4.884, 0.816)),
+            ),
         )
     }
 )

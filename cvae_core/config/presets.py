@@ -7,13 +7,12 @@ from typing import Any, get_args
 
 from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, Description
 from cvae_core.config.flavours import (
+    CLASSES,
     DEFAULT_PRESET,
     BaselineConfig,
     Config,
     Flavour,
-    LabelConfig,
     PresetName,
-    QuadrantConfig,
     VAEConfig,
 )
 from cvae_core.config.of_data_set import FACTS, facts_of
@@ -79,26 +78,33 @@ BASELINE_BODY: Mapping[str, Any] = {"residual": False, "width": 500, "depth": 2}
 _BASELINE: Mapping[str, Any] = {**_RESIDUAL, **BASELINE_BODY, "epochs": 20, "learning_rate": 1e-3, "weight_decay": 0.01}
 
 
+def _of_each(common: Mapping[str, Any], of_pixels: Mapping[str, Any]) -> dict[Flavour, Config]:
+    """Return the configuration of each flavour with z, without settings that it does not have.
+
+    `of_pixels` are further settings of the flavours that are given visible pixels.
+    """
+    found: dict[Flavour, Config] = {}
+    for flavour, kind in CLASSES.items():
+        if issubclass(kind, VAEConfig):
+            settings = {**common, **(of_pixels if "pixels" in kind.given else {})}
+            known = {field.name for field in fields(kind)}
+            found[flavour] = kind(**{name: value for name, value in settings.items() if name in known})
+    return found
+
+
 PRESETS: Mapping[PresetName, Mapping[Flavour, Config]] = {
     "classic": {
-        "vae": VAEConfig(**_ANCESTOR, width=400, depth=1, latent=20, warm_up=0),
-        "label": LabelConfig(**_ANCESTOR, width=400, depth=1, latent=20, warm_up=0),
-        "quadrant": QuadrantConfig(
-            **_ANCESTOR, width=500, depth=2, latent=200, warm_up=0, decoder_sees_condition=False
+        **_of_each(
+            {**_ANCESTOR, "width": 400, "depth": 1, "latent": 20, "warm_up": 0},
+            {"width": 500, "depth": 2, "latent": 200, "decoder_sees_condition": False},
         ),
         "baseline": BaselineConfig(**{**_ANCESTOR, **BASELINE_BODY}),
     },
     "mlp": {
-        "vae": VAEConfig(**_RESIDUAL, latent=16, warm_up=5),
-        "label": LabelConfig(**_RESIDUAL, latent=16, warm_up=5),
-        "quadrant": QuadrantConfig(**_RESIDUAL, latent=64, warm_up=5, decoder_sees_condition=True),
+        **_of_each({**_RESIDUAL, "latent": 16, "warm_up": 5}, {"latent": 64, "decoder_sees_condition": True}),
         "baseline": BaselineConfig(**_BASELINE),
     },
-    "ladder": {
-        "vae": VAEConfig(**_LADDER),
-        "label": LabelConfig(**_LADDER, prior="learned"),
-        "quadrant": QuadrantConfig(**_LADDER, decoder_sees_condition=True),
-    },
+    "ladder": _of_each({**_LADDER, "prior": "learned"}, {"decoder_sees_condition": True}),
 }
 
 

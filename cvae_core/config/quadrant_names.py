@@ -1,4 +1,4 @@
-"""Names of sets of visible quadrants, for the command line, configurations and text.
+"""Names of sets of visible pixels, most of them sets of quadrants, for the command line, configurations and text.
 
 Sohn, Lee & Yan (2015) and the Pyro tutorial condition on one quadrant (bottom left), two (the left half) or three (all but
 bottom right): see `PROTOCOL`. This module does not import torch, so that the command line can be parsed without it.
@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from cvae_core.errors import ConfigError
 
 NAMES = ("top-left", "top-right", "bottom-left", "bottom-right")
-ANY = "any"
+ANY = "any"  # a set of quadrants for each image
+BRUSH = "brush"  # a mask for each image: see `masks.brushed`
+SCATTERED = {f"scattered-{percent}": percent for percent in (25, 50, 75)}  # hidden pixels of each image, in percent
 PROTOCOL = {
     "1": ("bottom-left",),
     "2": ("top-left", "bottom-left"),
@@ -39,7 +41,7 @@ def canonical(visible: str) -> str:
     >>> canonical("bottom-left+top-left"), canonical("bottom-right+top-right"), canonical("any")
     ('2', 'top-right+bottom-right', 'any')
     """
-    return ANY if visible == ANY else name_of(shown(visible))
+    return visible if visible in (ANY, BRUSH, *SCATTERED) else name_of(shown(visible))
 
 
 def name_of(flags: Iterable[object]) -> str:
@@ -67,7 +69,8 @@ def described(visible: str) -> str:
     >>> described("1"), described("2"), described("3"), described("top-left+bottom-right")
     ('bottom left', 'left half', 'all but bottom right', 'top left and bottom right')
     """
-    words = {"2": "left half", "3": "all but bottom right", ANY: "any set"}
+    words = {"2": "left half", "3": "all but bottom right", ANY: "any set", BRUSH: "any part"}
+    words |= {scattered: f"scattered {100 - percent} %" for scattered, percent in SCATTERED.items()}
     name = canonical(visible)
     plain = "+".join(PROTOCOL.get(name, (name,)))
     return words.get(name) or plain.replace("-", " ").replace("+", " and ")
@@ -79,8 +82,6 @@ def counted(visible: str) -> str:
     >>> counted("1"), counted("2"), counted("any"), counted("top-right")
     ('1 quadrant', '2 quadrants', 'any set', 'top right')
     """
-    if visible == ANY:
-        return "any set"
     if visible in PROTOCOL:
         return f"{visible} quadrant{'' if visible == '1' else 's'}"
     return described(visible)

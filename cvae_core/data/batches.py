@@ -1,15 +1,18 @@
 """Batches of images and conditions: sampled anew at each training step, fixed for validation and test."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import Config
-from cvae_core.data import noise
+from cvae_core.config.quadrant_names import ANY, BRUSH, SCATTERED
+from cvae_core.data import masks, noise
 from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import Split
-from cvae_core.data.masks import PROPER_SETS
+from cvae_core.data.masks import flags
 from cvae_core.system.distributed import CPU
 
 HELD_OUT_SEED = 2015  # fixes the binary pixels of validation and test images, and their visible sets under `any`
@@ -22,10 +25,21 @@ def training_batch(config: Config, split: Split, rows: Tensor, epoch: int, step:
         x = shifted(x, config.shape, config.shifts, config.seed, epoch, step)
     if config.pixels == "binarised":
         x = noise.binarise(x, config.seed, "pixels", epoch, step)
-    visible = None
-    if config.any_set:
-        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(rows), config.seed, "visible", epoch, step)]
-    return x, condition(config, x, split.labels[rows], visible)
+    visible = attributes = None
+    if config.visible_set and config.any_set:
+        visible = masks.drawn(config.visible_set, config.shape, len(rows), config.seed, "visible", epoch, step)
+    if config.attributes:
+        attributes = partly(split.attributes[rows], config.seed, "attributes", epoch, step)
+    return x, condition(config, x, split.labels[rows], visible, attributes)
+
+
+def partly(attributes: Tensor, seed: int, *stream: int | str) -> Tensor:
+    """Return attributes (N, A) without some values, so that a model learns to work without any of them.
+
+    Half of the images keep all values. Of the others, each loses every value with the same probability, uniform in [0, 1].
+    """
+    lost = (2 * noise.uniform((len(attributes), 1), seed, *stream, "share") - 1).clamp(min=0)
+    return attributes.masked_fill(noise.uniform(attributes.shape, seed, *stream, "values") < lost, math.nan)
 
 
 def guess_is_fixed(config: Config) -> bool:
@@ -34,16 +48,26 @@ def guess_is_fixed(config: Config) -> bool:
 
 
 def held_out(
-    config: Config, split: Split, rows: Tensor, visible: Tensor | None = None, *, device: torch.device = CPU
+    config: Config, split: Split, rows: Tensor, visible: Tensor | str | None = None, *, device: torch.device = CPU
 ) -> tuple[Tensor, Condition]:
-    """Return images (N, values) and conditions of a validation or test split. They depend on the images' indices only."""
+    """Return images (N, values) and conditions of a validation or test split. They depend on the images' indices only.
+
+    `visible` tells what is visible, as flags or by the name of a set, if the model accepts any set. By default, a model for
+    any set of quadrants is shown a set for each image, and a model for any mask a mask for each.
+    """
     x = split.intensities(rows)
     if config.pixels == "binarised":
         drawn = [noise.uniform(x.shape[1:], HELD_OUT_SEED, "pixels", int(row)) for row in rows]
         x = (torch.stack(drawn) < x).float()
-    if config.any_set and visible is None:
-        visible = PROPER_SETS[noise.integers(len(PROPER_SETS), len(split), HELD_OUT_SEED, "visible")[rows]]
-    return x.to(device), condition(config, x, split.labels[rows], visible).to(device)
+    if visible is None and config.any_set:
+        visible = config.visible_set
+    if isinstance(visible, str):
+        varies = visible in (ANY, BRUSH, *SCATTERED)
+        visible = (
+            masks.held_out_masks(visible, config.shape, len(split), HELD_OUT_SEED)[rows] if varies else flags(visible)
+        )
+    attributes = split.attributes[rows] if config.attributes else None
+    return x.to(device), condition(config, x, split.labels[rows], visible, attributes).to(device)
 
 
 def shifted(x: Tensor, shape: Shape, share: float, seed: int, *stream: int | str) -> Tensor:

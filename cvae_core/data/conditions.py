@@ -1,5 +1,6 @@
 """Conditions: the information about each image on which a model is conditioned."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -9,7 +10,6 @@ from torch import Tensor
 
 from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.config.flavours import Config
-from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
@@ -19,14 +19,16 @@ LISTED = 12  # names of classes that a message repeats at most
 
 @dataclass(frozen=True)
 class Condition:
-    """Hold the condition of N images: nothing, their labels, or the pixels of their visible quadrants.
+    """Hold the condition of N images: nothing, or some of their labels, their attributes and their visible pixels.
 
-    `labels` (N,) int64; `visible` (N, 4) booleans; `pixels` (N, values) intensities, zero in hidden quadrants.
+    `labels` (N,) int64; `attributes` (N, A) float32, NaN where a value is not given; `visible` (N, 4) or (N, side²) booleans
+    for quadrants or pixels; `pixels` (N, values) intensities, zero where they are hidden.
     `guess` (N, values) is the completion by a baseline if it has already been computed, else None.
     """
 
     count: int
     labels: Tensor | None = None
+    attributes: Tensor | None = None
     visible: Tensor | None = None
     pixels: Tensor | None = None
     guess: Tensor | None = None
@@ -47,11 +49,17 @@ class Condition:
         return Condition(count, **changed)
 
 
-def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor | None = None) -> Condition:
-    """Return the condition that a configuration uses, from images x (N, values) and their labels (N,).
+def condition(
+    config: Config,
+    x: Tensor,
+    labels: Tensor | None = None,
+    visible: Tensor | None = None,
+    attributes: Tensor | None = None,
+) -> Condition:
+    """Return the condition that a configuration uses, from images x (N, values), labels (N,) and attributes (N, A).
 
-    `visible`, flags (4,) or (N, 4), gives the visible quadrants if the model accepts any set. By default the
-    configuration's own set is used.
+    `visible`, flags (4,) or (N, 4) of quadrants or (side²,) or (N, side²) of pixels, tells what is visible if the model
+    accepts any set. By default the configuration's own set is used. Attributes are in the units of the data set; NaN is not given.
     """
     c = nothing(len(x))
     for part in config.given:
@@ -60,6 +68,9 @@ def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor 
                 if labels is None:
                     raise ConfigError("This model needs the labels of the images: pass labels, one per image.")
                 c = replace(c, labels=labelled(labels, config.classes).labels)
+            case "attributes":
+                none = torch.full((len(x), len(config.attributes)), math.nan, device=x.device)
+                c = replace(c, attributes=none if attributes is None else _described(attributes, len(x), config))
             case "pixels":
                 shown = flags(config.visible_set or "") if visible is None else visible
                 seen = quadrants_of(x, shown, config.shape)
@@ -69,11 +80,34 @@ def condition(config: Config, x: Tensor, labels: Tensor | None, visible: Tensor 
     return c
 
 
-def chosen(config: Config, labels: Tensor) -> Condition:
-    """Return the condition of N chosen labels (empty if the model has none); raise ConfigError if the model needs images."""
+def chosen(config: Config, labels: Tensor, attributes: Tensor | None = None) -> Condition:
+    """Return the condition of N chosen labels and attributes (N, A), as far as the model is given them.
+
+    Raises ConfigError if the model needs images.
+    """
     if config.reads_images:
         raise ConfigError(f"This {config.flavour} model is conditioned on images: use complete instead of draw.")
-    return condition(config, torch.empty(len(labels), config.shape.values, device="cpu"), labels)
+    return condition(config, torch.empty(len(labels), config.shape.values, device="cpu"), labels, attributes=attributes)
+
+
+def _described(attributes: Tensor, count: int, config: Config) -> Tensor:
+    """Return attributes (N, A) as float32; raise ConfigError for another shape, or for a value that no attribute has."""
+    given = attributes.float()
+    if given.shape != (count, len(config.attributes)):
+        names = ", ".join(one.name for one in config.attributes)
+        raise ConfigError(
+            f"Attributes cannot have the shape {tuple(given.shape)}: give {count} rows with a value for each of {names}. "
+            "NaN is a value that is not given."
+        )
+    if not torch.compiler.is_compiling():
+        for one, values in zip(config.attributes, given.unbind(-1), strict=True):
+            known = values[~values.isnan()]
+            last = len(one.categories) - 1
+            if one.categories and not bool(((known >= 0) & (known <= last) & (known == known.round())).all()):
+                raise ConfigError(f"The attribute {one.name!r} cannot be {known.tolist()[:LISTED]}: give 0 to {last}.")
+            if bool(known.isinf().any()):
+                raise ConfigError(f"The attribute {one.name!r} cannot be infinite.")
+    return given
 
 
 def nothing(count: int) -> Condition:
@@ -111,10 +145,11 @@ def numbered(labels: Sequence[int] | Sequence[str] | Tensor, classes: int, names
 
 
 def quadrants_of(images: Tensor, visible: Tensor, shape: Shape = MNIST) -> Condition:
-    """Return the condition for images (N, values) and flags of visible quadrants, (4,) or (N, 4). Hidden pixels are set to 0.
+    """Return the condition for images (N, values) and flags of visible quadrants or pixels. Hidden pixels are set to 0.
 
+    Flags are booleans (4,) or (N, 4) of quadrants, or (side²,) or (N, side²) of pixels.
     Raise ImagesRefused if a pixel, visible or hidden, is not an intensity in [0, 1].
     """
     require_images(images, shape)
-    visible = visible.to(images.device).expand(len(images), len(NAMES))
+    visible = visible.to(images.device).expand(len(images), -1)
     return Condition(len(images), visible=visible, pixels=images * visible_values(visible, shape))

@@ -9,14 +9,14 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core.config.descriptions import BUILT_IN, Description
-from cvae_core.data import catalogue, fingerprints, raw_files, sealed
+from cvae_core.config.descriptions import BUILT_IN, Description, Shape
+from cvae_core.data import catalogue, fingerprints, measures, raw_files, sealed
 from cvae_core.data import download as vision
 from cvae_core.data.catalogue import known
 from cvae_core.data.raw_files import CLASS, DIGITS, raw
@@ -40,10 +40,14 @@ Rows = slice | Tensor | Sequence[int]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Hold images, uint8 (N, values), and labels, int64 (N,). In grey drawings, 255 is ink."""
+    """Hold images, uint8 (N, values), and labels, int64 (N,). In grey drawings, 255 is ink.
+
+    `stored` holds the attributes, float32 (N, attributes), if the data set brings them with it.
+    """
 
     images: Tensor
     labels: Tensor
+    stored: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,9 +56,18 @@ class Split:
         """Return the images of some rows as float32 (n, values) in [0, 1]."""
         return self.images[rows].to(torch.float32).div_(255)
 
+    @cached_property
+    def attributes(self) -> Tensor:
+        """Return the attributes, float32 (N, attributes); NaN is missing. Those of digits are measured when needed."""
+        if self.stored is not None:
+            return self.stored
+        shape = Shape.of_values(self.images.shape[-1])
+        assert shape is not None
+        return torch.from_numpy(measures.measured(self.images.numpy(), shape))
+
     def part(self, rows: Rows) -> "Split":
         """Return some rows as a new split."""
-        return Split(self.images[rows], self.labels[rows])
+        return Split(self.images[rows], self.labels[rows], None if self.stored is None else self.stored[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +164,10 @@ def _digits() -> DataSet:
 
 def _sealed(name: str) -> DataSet:
     stored = sealed.read(name)
+    attributes = {split: torch.from_numpy(values) for split, values in stored.attributes.items()}
     train, validation, test = (
-        Split(torch.from_numpy(images), torch.from_numpy(labels).long()) for images, labels in stored.splits.values()
+        Split(torch.from_numpy(images), torch.from_numpy(labels).long(), attributes.get(split))
+        for split, (images, labels) in stored.splits.items()
     )
     return DataSet(stored.description, train, validation, test, stored.fingerprint)
 

@@ -1,13 +1,14 @@
-"""Masks of visible values, from flags for the quadrants in the order of `quadrant_names.NAMES`."""
+"""Masks of visible values, from flags of the quadrants in the order of `quadrant_names.NAMES`, or of the pixels."""
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import torch
 from torch import Tensor
 
 from cvae_core.config.descriptions import MNIST, Shape
-from cvae_core.config.quadrant_names import shown
+from cvae_core.config.quadrant_names import ANY, BRUSH, NAMES, SCATTERED, shown
+from cvae_core.data import noise
 
 PROPER_SETS = torch.tensor([flags for flags in product([False, True], repeat=4) if 0 < sum(flags) < 4])  # (14, 4)
 
@@ -30,5 +31,69 @@ def quadrant_of_value(shape: Shape) -> Tensor:
 
 
 def visible_values(visible: Tensor, shape: Shape = MNIST) -> Tensor:
-    """Return the mask of visible values, booleans (..., values), from flags of shape (..., 4)."""
-    return visible[..., quadrant_of_value(shape).to(visible.device)]
+    """Return the mask of visible values, booleans (..., values), from flags of quadrants (..., 4) or pixels (..., side²)."""
+    if visible.shape[-1] == len(NAMES):
+        return visible[..., quadrant_of_value(shape).to(visible.device)]
+    return visible.repeat(*[1] * (visible.ndim - 1), shape.channels)
+
+
+def regions_of(visible: Tensor, regions: int, shape: Shape) -> Tensor:
+    """Return flags of `regions` regions, the quadrants or the pixels, from flags of either, except quadrants from pixels."""
+    if visible.shape[-1] == regions or regions == len(NAMES):
+        return visible
+    return visible_values(visible, Shape(1, shape.side))
+
+
+def drawn(visible: str, shape: Shape, count: int, seed: int, *stream: int | str) -> Tensor:
+    """Draw a mask for each of `count` images: a set of quadrants (count, 4) for "any", else flags of pixels (count, side²).
+
+    `visible` is "any", "brush" or a name of `SCATTERED`. The stream determines the result: see `noise`.
+    """
+    if visible == ANY:
+        return PROPER_SETS[noise.integers(len(PROPER_SETS), count, seed, *stream)]
+    if visible == BRUSH:
+        return brushed(shape, count, seed, *stream)
+    order = noise.uniform((count, shape.pixels), seed, *stream).argsort(-1).argsort(-1)
+    return order >= round(shape.pixels * SCATTERED[visible] / 100)
+
+
+@lru_cache(maxsize=8)
+def held_out_masks(visible: str, shape: Shape, count: int, seed: int) -> Tensor:
+    """Return the mask of each image of a split of `count` images, the same in every evaluation."""
+    return drawn(visible, shape, count, seed, "visible")
+
+
+def brushed(shape: Shape, count: int, seed: int, *stream: int | str) -> Tensor:
+    """Draw masks of visible pixels for training with a brush, (count, side²) booleans.
+
+    A fifth of the masks each are a rectangle, a half, a set of one to three quadrants, a stroke of a brush, and scattered
+    pixels. Sides, places, widths and the share of scattered pixels are uniform. What is inside a rectangle or a stroke is
+    visible or hidden with equal probability.
+    """
+    side = shape.side
+    numbers = noise.uniform((count, 16), seed, *stream, "numbers")
+    kind, inverted = (5 * numbers[:, 0]).long(), numbers[:, 1:2] < 0.5
+    steps = (torch.arange(side) + 0.5) / side
+    down, right = (place.flatten() for place in torch.meshgrid(steps, steps, indexing="ij"))  # (side²,)
+    top, bottom = numbers[:, 2:4].sort(-1).values.split(1, -1)
+    left, far = numbers[:, 4:6].sort(-1).values.split(1, -1)
+    rectangle = (down >= top) & (down <= bottom) & (right >= left) & (right <= far)
+    half = torch.stack([down < 0.5, down > 0.5, right < 0.5, right > 0.5])[(4 * numbers[:, 6]).long()]
+    quadrants = visible_values(PROPER_SETS[(len(PROPER_SETS) * numbers[:, 6]).long()], Shape(1, side))
+    scattered = noise.uniform((count, side**2), seed, *stream, "scattered") < numbers[:, 6:7]
+    masks = torch.stack([rectangle ^ inverted, half, quadrants, half, scattered])[kind, torch.arange(count)]
+    strokes = kind == 3
+    masks[strokes] = _stroke(down, right, numbers[strokes]) ^ inverted[strokes]
+    return masks
+
+
+def _stroke(down: Tensor, right: Tensor, numbers: Tensor) -> Tensor:
+    """Return the pixels (N, side²) near a line through four random points, from random numbers (N, 16)."""
+    points, radius = numbers[:, 7:15].unflatten(-1, (4, 2)), 0.05 + 0.15 * numbers[:, 15:16]
+    nearest = torch.full((len(numbers), len(down)), torch.inf)
+    for start, end in zip(points[:, :-1].unbind(1), points[:, 1:].unbind(1), strict=True):
+        (y, x), (dy, dx) = ((each[:, :1], each[:, 1:]) for each in (start, end - start))
+        along = ((down - y) * dy + (right - x) * dx) / (dy**2 + dx**2).clamp(min=1e-9)
+        along = along.clamp(0, 1)
+        nearest = nearest.minimum((down - y - along * dy) ** 2 + (right - x - along * dx) ** 2)
+    return nearest <= radius**2

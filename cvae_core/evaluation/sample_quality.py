@@ -18,7 +18,6 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation.classifier import Classifier, accuracy, classified, hits, learn
-from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.runs.run import Run
 from cvae_core.system import files
@@ -56,7 +55,7 @@ class Finding:
 
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:
     """Judge a label or quadrant model. Raise ConfigError for other models."""
-    if model.config.given == ("label",):
+    if "label" in model.config.given and not model.config.reads_images:
         return _judged_labels(model, data, classifier, seed)
     if model.config.has_baseline:
         return _judged_completions(model, data, classifier, seed)
@@ -119,7 +118,7 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
 
 
 def _judged_completions(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int) -> list[Finding]:
-    assert isinstance(model, Completer)
+    assert model.baseline
     kept: dict[str, list[Tensor]] = {"samples": [], "best guess (ε = 0)": [], "NN baseline": []}
     count = min(COMPLETED, len(data.test))
     for rows in torch.arange(count).split(AT_ONCE):

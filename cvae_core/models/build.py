@@ -1,24 +1,12 @@
 """Build a model from its configuration."""
 
-from collections.abc import Mapping
-
 import torch
 
-from cvae_core.config.flavours import Config, Flavour
-from cvae_core.errors import ConfigError
+from cvae_core.config.flavours import Config
 from cvae_core.models.conditional_vae import ConditionalVAE
-from cvae_core.models.flat import VAE, Baseline, LabelCVAE, QuadrantCVAE
-from cvae_core.models.ladder import LabelLadder, Ladder, QuadrantLadder
+from cvae_core.models.flat import CVAE, Baseline
+from cvae_core.models.ladder import Ladder
 from cvae_core.models.mlp import initialise
-
-Completer = QuadrantCVAE | QuadrantLadder  # models that contain a baseline
-_FLAT: Mapping[Flavour, type[ConditionalVAE]] = {
-    "vae": VAE,
-    "label": LabelCVAE,
-    "quadrant": QuadrantCVAE,
-    "baseline": Baseline,
-}
-_LADDERS: Mapping[Flavour, type[ConditionalVAE]] = {"vae": Ladder, "label": LabelLadder, "quadrant": QuadrantLadder}
 
 
 def build(config: Config) -> ConditionalVAE:
@@ -40,13 +28,7 @@ def shapes(config: Config) -> dict[str, torch.Size]:
 
 
 def kind(config: Config) -> type[ConditionalVAE]:
-    """Return the class of a configuration's model; raise ConfigError if there is none."""
-    kinds = _LADDERS if config.hierarchical else _FLAT
-    if config.flavour not in kinds:
-        hint = (
-            "hierarchical model: set groups to 0"
-            if config.hierarchical
-            else "model: add it to cvae_core/models/build.py"
-        )
-        raise ConfigError(f"The flavour {config.flavour} has no {hint}.")
-    return kinds[config.flavour]
+    """Return the class of a configuration's model."""
+    if config.hierarchical:
+        return Ladder
+    return CVAE if config.latents else Baseline

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvae_core.config.descriptions import MNIST
+from cvae_core.config.descriptions import MNIST, Attribute
 from cvae_core.config.flavours import Config
-from cvae_core.config.quadrant_names import ANY, NAMES, described
+from cvae_core.config.quadrant_names import ANY, BRUSH, NAMES, described
 from cvae_core.data.conditions import Condition
-from cvae_core.data.masks import flags, visible_values
+from cvae_core.data.masks import flags, regions_of, visible_values
 from cvae_core.errors import ConfigError
 from cvae_core.models.likelihoods import LIKELIHOODS, Likelihood
 
@@ -36,6 +37,7 @@ class ConditionalVAE(nn.Module, ABC):
     """Define how z is inferred and drawn, and the likelihood p(x | z, c)."""
 
     pixels: Tensor  # (P,) indices of the values that the model generates
+    baseline: "ConditionalVAE | None"  # the frozen baseline, if the condition contains pixels
     class_names: Sequence[str] = ()  # of the labels, if the model was loaded from a run
     chunk = 4096  # draws × images per chunk for MNIST: enough for fast matrix products, small enough for the CPU cache
 
@@ -43,6 +45,7 @@ class ConditionalVAE(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.latent = config.latents
+        self.baseline = None
         hidden = None if config.any_set else config.visible_set
         shown = torch.zeros(len(NAMES), dtype=torch.bool, device="cpu") if hidden is None else flags(hidden)
         generated = ~visible_values(shown, config.shape)
@@ -103,15 +106,36 @@ def completed(likelihood: Likelihood, c: Condition) -> Tensor:
     return likelihood.paste(mean, background)
 
 
-def seen(visible: str, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return visible pixels (N, values) and flags (N, 4) as network inputs. Raise ConfigError for untrained sets."""
-    assert c.pixels is not None and c.visible is not None
-    if not torch.compiler.is_compiling() and not bool(_learned(visible, c.visible).all()):
-        sets = "one to three quadrants are" if visible == ANY else f"the {described(visible)} is"
+def seen(config: Config, c: Condition) -> tuple[Tensor, Tensor]:
+    """Return visible pixels (N, values) and flags (N, regions) as network inputs. Raise ConfigError for untrained sets."""
+    assert c.pixels is not None and c.visible is not None and config.visible_set
+    flagged = regions_of(c.visible, config.regions, config.shape)
+    if not torch.compiler.is_compiling() and not _learned(config.visible_set, flagged):
+        sets = "one to three quadrants are" if config.any_set else f"the {described(config.visible_set)} is"
         raise ConfigError(f"This model can complete an image only if {sets} visible.")
-    return c.pixels, c.visible.to(c.pixels.dtype)
+    return c.pixels, flagged.to(c.pixels.dtype)
 
 
-def _learned(visible: str, flagged: Tensor) -> Tensor:
-    """Return for each row of flags (N, 4) whether a model with the setting `visible` was trained on its set, (N,)."""
-    return flagged.any(-1) & ~flagged.all(-1) if visible == ANY else flagged == flags(visible).to(flagged.device)
+def _learned(visible: str, flagged: Tensor) -> bool:
+    """Return whether a model with the setting `visible` was trained on each of the sets in the rows of flags."""
+    if visible == BRUSH:
+        return True
+    if flagged.shape[-1] != len(NAMES):
+        return False
+    fits = flagged.any(-1) & ~flagged.all(-1) if visible == ANY else flagged == flags(visible).to(flagged.device)
+    return bool(fits.all())
+
+
+def encoded(attributes: Sequence[Attribute], values: Tensor) -> Tensor:
+    """Return attributes (N, A) as inputs of a network, (N, inputs): for each its value, and whether it is given.
+
+    Numbers are standardised, categories are one-hot. Inputs of a value that is not given, NaN, are zero.
+    """
+    columns: list[Tensor] = []
+    for one, column in zip(attributes, values.unbind(-1), strict=True):
+        given, value = ~column.isnan(), column.nan_to_num()
+        read = (
+            F.one_hot(value.long(), len(one.categories)) if one.categories else (value - one.mean)[:, None] / one.scale
+        )
+        columns += [read * given[:, None], given[:, None]]
+    return torch.cat([column.float() for column in columns], dim=-1)

@@ -1,4 +1,4 @@
-"""Models without a hierarchy: the VAE, the label CVAE, the quadrant CVAE of Sohn, Lee & Yan (2015) and its baseline."""
+"""Models without a hierarchy: the CVAE with any condition, or none, and the baseline of Sohn, Lee & Yan (2015)."""
 
 from abc import abstractmethod
 
@@ -7,12 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from cvae_core.config.flavours import BaselineConfig, LabelConfig, QuadrantConfig, VAEConfig
+from cvae_core.config.flavours import BaselineConfig, Config, VAEConfig
 from cvae_core.config.presets import baseline_for
-from cvae_core.config.quadrant_names import NAMES
 from cvae_core.data.conditions import Condition
 from cvae_core.data.intensities import require_images
-from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed, seen
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents, completed, encoded, seen
 from cvae_core.models.distributions import Gaussian, standard_gaussian
 from cvae_core.models.mlp import Body, GaussianHead
 
@@ -53,62 +52,70 @@ class FlatVAE(ConditionalVAE):
         return self.decoded(latents.z, latents.context)
 
 
-class VAE(FlatVAE):
-    """Model p(x) with z ~ N(0, I) (Kingma & Welling 2014)."""
+class CVAE(FlatVAE):
+    """Model p(x | c) for any condition c. Without one, it is the VAE of Kingma & Welling (2014).
+
+    c has some of these parts: the one-hot label, the attributes (see `encoded`), and the visible pixels, with the hidden ones
+    predicted by the frozen baseline, and flags of what is visible. The prior is N(0, I), a Gaussian for each label, or the
+    output of a network of c, as in Sohn, Lee & Yan (2015). The recognition network receives the image instead of the visible
+    pixels. In the preset `classic`, the generation network of a model that is given pixels receives z alone, as in the Pyro
+    tutorial.
+    """
 
     def __init__(self, config: VAEConfig):
         super().__init__(config)
         shape = (config.width, config.depth, config.residual)
-        given = self.condition_sizes(config)
-        self.recognition = Body((config.shape.values, *given), *shape)
+        parts = {
+            "label": (config.classes,),
+            "attributes": (sum(one.inputs for one in config.attributes),),
+            "pixels": (config.shape.values, config.regions),
+        }
+        given = tuple(size for part in config.given for size in parts[part])
+        if config.has_baseline:
+            self.baseline = frozen_baseline(config)
+        beside_image = (*given[:-2], given[-1]) if "pixels" in config.given else given
+        self.recognition = Body((config.shape.values, *beside_image), *shape)
         self.recognition_head = GaussianHead(config.width, config.latent)
-        self.generation = Body((config.latent, *given), *shape)
+        if config.prior_kind == "network":
+            self.prior_network, self.prior_head = Body(given, *shape), GaussianHead(config.width, config.latent)
+        self.generation = Body((config.latent, *(given if config.decoder_reads_condition else ())), *shape)
         self.output = nn.Linear(config.width, self.outputs_count)
-
-    @staticmethod
-    def condition_sizes(config: VAEConfig) -> tuple[int, ...]:
-        """Return the sizes of the encoded condition: see `context`."""
-        return ()
+        self.prior_table = nn.Embedding(given[0], 2 * config.latent) if config.prior_kind == "learned" else None
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return no inputs: a VAE has no condition."""
-        return ()
+        """Return the parts of the condition, (N, size) each; the last two are pixels, visible or predicted, and flags."""
+        parts: list[Tensor] = []
+        if "label" in self.config.given:
+            assert c.labels is not None
+            parts.append(F.one_hot(c.labels, self.config.classes).float())
+        if "attributes" in self.config.given:
+            assert c.attributes is not None
+            parts.append(encoded(self.config.attributes, c.attributes))
+        if "pixels" in self.config.given:
+            parts += first_guess(self.baseline, c)
+        return tuple(parts)
+
+    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
+        """Return p(z | c)."""
+        if self.prior_table is not None:
+            loc, log_scale = (context[0] @ self.prior_table.weight).float().chunk(2, dim=-1)
+            return Gaussian(loc, log_scale)
+        if self.config.prior_kind == "standard":
+            return super().prior(context)
+        head: Gaussian = self.prior_head(self.prior_network(*context))
+        return head
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return q(z | x, c) from the image and the encoded condition."""
+        """Return q(z | x, c)."""
         require_images(x, self.config.shape)
-        head: Gaussian = self.recognition_head(self.recognition(x, *context))
+        beside_image = (*context[:-2], context[-1]) if "pixels" in self.config.given else context
+        head: Gaussian = self.recognition_head(self.recognition(x, *beside_image))
         return head
 
     def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for all values from z and the encoded condition."""
-        out: Tensor = self.output(self.generation(z, *context))
+        """Return the outputs for the generated values."""
+        out: Tensor = self.output(self.generation(z, *(context if self.config.decoder_reads_condition else ())))
         return out
-
-
-class LabelCVAE(VAE):
-    """Model p(x | label). The one-hot label is an input of encoder and decoder. The prior is N(0, I) or learned per label."""
-
-    def __init__(self, config: LabelConfig):
-        super().__init__(config)
-        self.prior_table = nn.Embedding(config.classes, 2 * config.latent) if config.prior == "learned" else None
-
-    @staticmethod
-    def condition_sizes(config: VAEConfig) -> tuple[int, ...]:
-        """Return the number of classes."""
-        return (config.classes,)
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the one-hot labels, (N, classes)."""
-        assert c.labels is not None
-        return (F.one_hot(c.labels, self.config.classes).float(),)
-
-    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | label). Unless the prior is learned, it is the same for all labels."""
-        if self.prior_table is None:
-            return super().prior(context)
-        loc, log_scale = (context[0] @ self.prior_table.weight).float().chunk(2, dim=-1)
-        return Gaussian(loc, log_scale)
 
 
 class Baseline(FlatVAE):
@@ -116,16 +123,12 @@ class Baseline(FlatVAE):
 
     def __init__(self, config: BaselineConfig):
         super().__init__(config)
-        self.visible = config.visible
-        shape = (config.width, config.depth, config.residual)
-        self.body, self.output = (
-            Body((config.shape.values, len(NAMES)), *shape),
-            nn.Linear(config.width, self.outputs_count),
-        )
+        self.body = Body((config.shape.values, config.regions), config.width, config.depth, config.residual)
+        self.output = nn.Linear(config.width, self.outputs_count)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the visible pixels (N, values), and flags of the visible quadrants (N, 4)."""
-        return seen(self.visible, c)
+        """Return the visible pixels (N, values), and flags of what is visible (N, regions)."""
+        return seen(self.config, c)
 
     def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
         """Return a distribution over zero dimensions."""
@@ -137,58 +140,18 @@ class Baseline(FlatVAE):
         return out.expand(*z.shape[:-2], *out.shape)
 
 
-class QuadrantCVAE(FlatVAE):
-    """Model p(hidden | visible) with recognition, prior and generation networks (Sohn, Lee & Yan 2015).
-
-    The input of the prior network is the visible pixels, with the hidden ones predicted by the frozen baseline. The input of
-    the recognition network is the whole image. In the preset `classic`, the input of the generation network is z alone, as in
-    the Pyro tutorial.
-    """
-
-    def __init__(self, config: QuadrantConfig):
-        super().__init__(config)
-        self.visible = config.visible
-        shape = (config.width, config.depth, config.residual)
-        image = (config.shape.values, len(NAMES))
-        self.sees_condition = config.decoder_sees_condition
-        self.baseline = frozen_baseline(config)
-        self.recognition, self.recognition_head = Body(image, *shape), GaussianHead(config.width, config.latent)
-        self.prior_network, self.prior_head = Body(image, *shape), GaussianHead(config.width, config.latent)
-        self.generation = Body((config.latent, *(image if self.sees_condition else ())), *shape)
-        self.output = nn.Linear(config.width, self.outputs_count)
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the visible pixels with the baseline's prediction of the hidden ones (N, values), and the flags (N, 4)."""
-        return first_guess(self.baseline, c)
-
-    def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return p(z | c)."""
-        head: Gaussian = self.prior_head(self.prior_network(*context))
-        return head
-
-    def posterior(self, x: Tensor, context: tuple[Tensor, ...]) -> Gaussian:
-        """Return q(z | x, c)."""
-        require_images(x, self.config.shape)
-        head: Gaussian = self.recognition_head(self.recognition(x, context[1]))
-        return head
-
-    def decoded(self, z: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """Return the outputs for the hidden values."""
-        out: Tensor = self.output(self.generation(z, *(context if self.sees_condition else ())))
-        return out
-
-
-def frozen_baseline(config: QuadrantConfig) -> Baseline:
-    """Return the frozen baseline of a quadrant model. Its weights are loaded later, from a baseline's run."""
+def frozen_baseline(config: Config) -> Baseline:
+    """Return the frozen baseline of a model that is given pixels. Its weights are loaded later, from a baseline's run."""
     needed = baseline_for(config)
     assert needed is not None
     return Baseline(needed).requires_grad_(False)
 
 
 @torch.no_grad()
-def first_guess(baseline: Baseline, c: Condition) -> tuple[Tensor, Tensor]:
-    """Return the visible pixels with a baseline's prediction of the hidden ones (N, values), and the flags (N, 4)."""
-    pixels, visible = seen(baseline.visible, c)
+def first_guess(baseline: ConditionalVAE | None, c: Condition) -> tuple[Tensor, Tensor]:
+    """Return the visible pixels with a baseline's prediction of the hidden ones (N, values), and the flags (N, regions)."""
+    assert baseline is not None
+    pixels, visible = seen(baseline.config, c)
     if c.guess is not None:
         return c.guess, visible
     guess = baseline.likelihood(baseline.draw(c, pixels.new_zeros(1, 1, 0)), c)

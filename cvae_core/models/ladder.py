@@ -10,18 +10,23 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from cvae_core.config.descriptions import Shape
-from cvae_core.config.flavours import LabelConfig, QuadrantConfig, VAEConfig
+from cvae_core.config.flavours import VAEConfig
 from cvae_core.data.conditions import Condition
 from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import visible_values
-from cvae_core.models.conditional_vae import ConditionalVAE, Latents
+from cvae_core.models.conditional_vae import ConditionalVAE, Latents, encoded
 from cvae_core.models.convolutions import LatentGroup, PixelHead, Pyramid, coarse_channels, over_samples
 from cvae_core.models.flat import first_guess, frozen_baseline
 from cvae_core.models.likelihoods import LIKELIHOODS
+from cvae_core.models.mlp import ZeroLinear
 
 
 class Ladder(ConditionalVAE):
-    """Model p(x) with a hierarchy of latents. Subclasses define what the condition adds to the features at each size."""
+    """Model p(x | c) with a hierarchy of latents. Each part of the condition adds features at each size.
+
+    These are learned vectors of the label, projections of the attributes, and convolutions of the visible pixels, with the
+    hidden ones predicted by the frozen baseline, and their mask. Pixels and mask are also inputs of the last layers.
+    """
 
     chunk = 256
 
@@ -35,11 +40,19 @@ class Ladder(ConditionalVAE):
         self.up = nn.Conv2d(coarse, fine, 1)
         self.fine = nn.ModuleList(LatentGroup(fine, config.latent, config.fine) for _ in range(config.groups))
         self.head = PixelHead(fine, self.seen, parameters * channels)
+        if "label" in config.given:
+            self.coarse_label, self.fine_label = (nn.Embedding(config.classes, size) for size in (coarse, fine))
+        if "attributes" in config.given:
+            inputs = sum(one.inputs for one in config.attributes)
+            self.coarse_attributes, self.fine_attributes = (ZeroLinear(inputs, size) for size in (coarse, fine))
+        if "pixels" in config.given:
+            self.baseline = frozen_baseline(config)
+            self.vision = Pyramid(self.seen, fine, config.depth)
 
     @property
     def seen(self) -> int:
         """Return the number of channels of the conditioning images: visible pixels or prediction, and the mask."""
-        return self.config.channels + 1 if self.config.reads_images else 0
+        return self.config.channels + 1 if "pixels" in self.config.given else 0
 
     @property
     def mapped(self) -> int:
@@ -58,9 +71,33 @@ class Ladder(ConditionalVAE):
         return torch.cat([part.unflatten(-1, (group.latent, -1)).sum(-1) for group, part in mapped], -1)
 
     def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return zeros to add to the coarse and fine features: p(x) has no condition."""
-        zeros = self.top.new_zeros(len(c), 1, 1, 1)
-        return zeros, zeros
+        """Return what is added to coarse and fine features, (N, channels, side, side) or (N, channels, 1, 1).
+
+        If pixels are given, return these images and their mask too, (N, channels + 1, side, side).
+        """
+        given, shape = self.config.given, self.config.shape
+        coarse, fine = [], []
+        images: tuple[Tensor, ...] = ()
+        if "label" in given:
+            assert c.labels is not None
+            coarse.append(self.coarse_label(c.labels)[..., None, None])
+            fine.append(self.fine_label(c.labels)[..., None, None])
+        if "attributes" in given:
+            assert c.attributes is not None
+            inputs = encoded(self.config.attributes, c.attributes)
+            coarse.append(self.coarse_attributes(inputs)[..., None, None])
+            fine.append(self.fine_attributes(inputs)[..., None, None])
+        if "pixels" in given:
+            guess, _ = first_guess(self.baseline, c)
+            assert c.visible is not None
+            mask = visible_values(c.visible, Shape(1, shape.side)).to(guess.dtype)
+            images = (torch.cat([guess, mask], dim=-1).unflatten(-1, (self.seen, shape.side, shape.side)),)
+            features = self.vision(*images)
+            coarse.append(features[self.config.coarse])
+            fine.append(features[self.config.fine])
+        nothing = self.top.new_zeros(len(c), 1, 1, 1)
+        sums = (sum(parts[1:], start=parts[0]) if parts else nothing for parts in (coarse, fine))
+        return *sums, *images
 
     def infer(self, x: Tensor, c: Condition, noise: Tensor) -> Latents:
         """Turn base noise into z ~ q(z | x, c), the posterior of images x (N, values), group by group."""
@@ -112,39 +149,6 @@ class Ladder(ConditionalVAE):
             part.unflatten(-1, (group.latent, group.side, group.side))
             for group, part in zip(self.groups, parts, strict=True)
         ]
-
-
-class LabelLadder(Ladder):
-    """Model p(x | label). A learned vector for the label is added to the features at each size."""
-
-    def __init__(self, config: LabelConfig):
-        super().__init__(config)
-        self.coarse_label = nn.Embedding(config.classes, coarse_channels(config.width))
-        self.fine_label = nn.Embedding(config.classes, config.width)
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return the learned vectors of the labels, (N, channels, 1, 1), for coarse and fine features."""
-        assert c.labels is not None
-        return self.coarse_label(c.labels)[..., None, None], self.fine_label(c.labels)[..., None, None]
-
-
-class QuadrantLadder(Ladder):
-    """Model p(hidden | visible). Visible pixels, the baseline's prediction and the mask are inputs at every size."""
-
-    def __init__(self, config: QuadrantConfig):
-        super().__init__(config)
-        self.baseline = frozen_baseline(config)
-        self.vision = Pyramid(self.seen, config.width, config.depth)
-
-    def context(self, c: Condition) -> tuple[Tensor, ...]:
-        """Return coarse and fine features of visible pixels, prediction and mask, and these images."""
-        guess, _ = first_guess(self.baseline, c)
-        assert c.visible is not None
-        shape = self.config.shape
-        mask = visible_values(c.visible, Shape(1, shape.side)).to(guess.dtype)
-        images = torch.cat([guess, mask], dim=-1).unflatten(-1, (self.seen, shape.side, shape.side))
-        features = self.vision(images)
-        return features[self.config.coarse], features[self.config.fine], images
 
 
 def _alike(parts: tuple[Tensor, ...]) -> list[Tensor]:

@@ -18,7 +18,6 @@ from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source
 from cvae_core.evaluation.latent_space import slerp
-from cvae_core.models.build import Completer
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import FlatVAE
 from cvae_core.pictures.decoding import decoded
@@ -131,7 +130,7 @@ def _answers(
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
     answers = np.stack([*_guesses(model, c), *drawn[:count]])
     if pixels == "ink":
-        assert isinstance(model, Completer)
+        assert model.baseline
         epsilon = noise.normal((count, len(c), model.latent), seed, "completions")
         best = [(each, torch.zeros(1, 1, each.latent)) for each in (model.baseline, model)]
         answers = _sampled(c, visible, seed, [*best, (model, epsilon)], answers)
@@ -162,7 +161,7 @@ def _sampled(
 
 def _guesses(model: ConditionalVAE, c: Condition) -> list[np.ndarray]:
     """Return the baseline's prediction and the model's best guess (ε = 0), (N, values) each."""
-    assert isinstance(model, Completer)
+    assert model.baseline
     return [decoded(each, c, torch.zeros(1, 1, each.latent))[0] for each in (model.baseline, model)]
 
 

@@ -6,7 +6,7 @@ All code reads here how a run was trained, how far it is and which weights it ha
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,6 @@ from cvae_core.config.command import train_command
 from cvae_core.config.descriptions import BUILT_IN, Description, description_from_json
 from cvae_core.config.flavours import Config, from_json
 from cvae_core.config.job import USUAL, Job, Options, options_of
-from cvae_core.config.of_data_set import facts_of
 from cvae_core.config.presets import built_in
 from cvae_core.data.fingerprints import named
 from cvae_core.errors import ConfigError, RunDamaged
@@ -118,9 +117,11 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
         data = description_from_json(content["data"]) if content.get("data") else None
+        if data and not data.attributes and data.name in BUILT_IN:  # a card from before the attributes of MNIST
+            data = replace(data, attributes=BUILT_IN[data.name].attributes)
         card = Card(**{**values, "config": from_json(content["config"]), "weights": weights, "data": data})
         described = card.description
-        if facts_of(described) != card.config.facts or described != BUILT_IN.get(described.name, described):
+        if not card.config.made_for(described) or described != BUILT_IN.get(described.name, described):
             raise TypeError("another data set")
         if weights and not set(card.metrics) >= METRICS:
             raise TypeError("other values")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cvae_core.config.command import train_command
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config
-from cvae_core.config.of_data_set import FACTS, facts_of
+from cvae_core.config.of_data_set import FACTS
 from cvae_core.config.presets import baseline_for
 from cvae_core.data import fingerprints
 from cvae_core.errors import ConfigError, RunInUse
@@ -137,7 +137,7 @@ def other_images(name: str, card: Card, fingerprint: str | None) -> str:
 
 def require_described(config: Config, data: Description) -> None:
     """Raise ConfigError unless a configuration was made for a data set of this shape, these classes and this size."""
-    if facts_of(data) != config.facts:
+    if not config.made_for(data):
         raise ConfigError(
             f"The data set {data.name!r} on this machine has {data.train:,} training images, {data.shape}, in "
             f"{len(data.classes)} classes, but the configuration was made for {config.train_images:,}, {config.shape}, in "

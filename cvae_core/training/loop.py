@@ -201,7 +201,7 @@ class Learner:
             with torch.autocast(self.model.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 for rows in torch.arange(len(split)).split(GUESSES_AT_ONCE):
                     c = condition(self.config, split.intensities(rows), split.labels[rows]).to(self.model.device)
-                    parts.append(first_guess(self.model.baseline, c)[0].to(CPU, self.dtype))  # type: ignore[arg-type]
+                    parts.append(first_guess(self.model.baseline, c)[0].to(CPU, self.dtype))
             self.guesses = torch.cat(parts)
         return self.guesses
 
