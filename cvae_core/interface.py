@@ -15,9 +15,10 @@ from torch import Tensor
 
 from cvae_core.config.descriptions import Shape
 from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, PresetName
+from cvae_core.config.quadrant_names import canonical
 from cvae_core.data import catalogue, datasets, intensities, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import Condition, chosen, condition, numbered
+from cvae_core.data.conditions import Asked, Condition, asked, chosen, condition, numbered
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
@@ -156,10 +157,10 @@ def score(
         raise ConfigError("This model has no trained recognition network to draw z from: use evaluate.")
     if visible is not None and not model.config.any_set:
         raise ConfigError("The visible quadrants of this model cannot be chosen: leave out visible.")
-    shown = None if visible is None else flags(visible)
+    shown = None if visible is None else canonical(visible)
     at_once = max(1, min(likelihood.IMAGES_AT_ONCE, likelihood.NOISE_FLOATS // (samples * model.latent)))
     parts = []
-    for some in _indices(split, rows).split(at_once):
+    for some in datasets.indices(split, rows).split(at_once):
         x, c = held_out(model.config, split, some, shown, device=model.device)
         epsilon = noise.per_image(some, samples, model.latent, seed, "evaluation", "posterior").to(model.device)
         parts.append(from_posterior(model, x, c, epsilon))
@@ -172,32 +173,41 @@ def draw(
     labels: Sequence[int] | Sequence[str] | Tensor | None = None,
     count: Positive = 8,
     seed: int = 0,
+    attributes: Asked | None = None,
 ) -> Tensor:
-    """Draw samples from a VAE or a label model: pixel means of p(x | z, c) with z ~ p(z | c), (count, N, values).
+    """Draw samples from a model without visible pixels: means of p(x | z, c) with z ~ p(z | c), (count, N, values).
 
-    N is the number of labels, by default all classes; a VAE takes no labels, and its N is 1. Labels are numbers from 0, or
-    names of classes. Row i has the same base noise under every label: the same style. Raises ConfigError for a model
-    conditioned on pixels, and for labels that do not exist.
+    N is the number of labels, by default all classes; without labels as condition, N is 1. Labels are numbers from 0, or
+    names of classes. `attributes` has numbers or names of categories by the name of the attribute; one that it lacks is not
+    given.
+    Row i has the same base noise under every label: the same style. Raises ConfigError for a model conditioned on pixels, and
+    for labels or attributes that do not exist.
 
     >>> draw(load("digits-label"), labels=["3", "7"], count=2).shape
     torch.Size([2, 2, 784])
     """
-    if not model.config.given and labels is not None:
-        raise ConfigError("This model is not conditioned on labels: leave them out.")
-    names = range(model.config.classes if model.config.given else 1) if labels is None else labels
-    given = numbered(names, model.config.classes, model.class_names)
-    return _means(model, chosen(model.config, given), noise.normal((count, 1, model.latent), seed, "samples"))
+    usual = range(model.config.classes if "label" in model.config.given else 1)
+    given = numbered(usual if labels is None else labels, model.config, model.class_names)
+    values = asked(model.config, attributes or {}, len(given))
+    return _means(model, chosen(model.config, given, values), noise.normal((count, 1, model.latent), seed, "samples"))
 
 
 @checked
 def complete(
-    model: ConditionalVAE, images: Tensor, count: Positive = 5, seed: int = 0, visible: str | None = None
+    model: ConditionalVAE,
+    images: Tensor,
+    count: Positive = 5,
+    seed: int = 0,
+    visible: str | Tensor | None = None,
+    labels: Sequence[int] | Sequence[str] | Tensor | None = None,
+    attributes: Asked | None = None,
 ) -> Tensor:
     """Draw samples from a model that is conditioned on images (N, values), such as a quadrant model: (count, N, values).
 
-    A quadrant model reads only the visible quadrants. They are copied; hidden pixels are means of p(x | z, c) with
-    z ~ p(z | c). `visible` is needed for a model trained on any set of quadrants: "1", "2", "3" or names
-    such as "top-left+bottom-left". A baseline gives the same completion `count` times. Raises ConfigError.
+    The model reads only visible pixels. They are copied; hidden pixels are means of p(x | z, c) with z ~ p(z | c). `visible`
+    is needed for a model trained on any set of quadrants: "1", "2", "3" or names such as "top-left+bottom-left". A model
+    trained with a brush also takes booleans (side²,) or (N, side²). A model that is given labels needs one for each image;
+    `attributes` are as in `draw`. A baseline gives the same completion `count` times. Raises ConfigError.
 
     >>> complete(load("digits-quadrant-1"), load_data("digits").test.intensities([0, 1])).shape
     torch.Size([5, 2, 784])
@@ -207,7 +217,9 @@ def complete(
     if visible is None and model.config.any_set:
         raise ConfigError("This model completes any set of quadrants: say which are visible, for example visible='1'.")
     intensities.require_images(images, model.config.shape)
-    c = condition(model.config, images, None, None if visible is None else flags(visible))
+    given = None if labels is None else numbered(labels, model.config, model.class_names)
+    shown = flags(visible) if isinstance(visible, str) else visible
+    c = condition(model.config, images, given, shown, asked(model.config, attributes or {}, len(images)))
     return _means(model, c, noise.normal((count, len(c), model.latent), seed, "completions"))
 
 
@@ -281,17 +293,6 @@ def table(runs: Sequence[str] | None = None, root: Folder | None = None) -> pd.D
 def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
     c = c.to(model.device)
     return completed(model.likelihood(model.draw(c, epsilon.to(model.device)), c), c)
-
-
-def _indices(split: Split, rows: Rows) -> Tensor:
-    """Return the indices of some rows of a split; raise ConfigError if there are none or one does not exist."""
-    try:
-        chosen = torch.arange(len(split))[list(rows) if isinstance(rows, Sequence) else rows].reshape(-1)
-    except (IndexError, ValueError, TypeError) as error:
-        raise ConfigError(f"Rows cannot be {rows!r}: choose some of 0 to {len(split) - 1}.") from error
-    if not len(chosen):
-        raise ConfigError("Rows cannot be empty: choose at least one image.")
-    return chosen
 
 
 def _root(root: Folder | None) -> Path:

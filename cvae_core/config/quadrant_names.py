@@ -50,6 +50,19 @@ def name_of(flags: Iterable[object]) -> str:
     return next((number for number, protocol in PROTOCOL.items() if protocol == names), "+".join(names))
 
 
+def hidden_share(visible: str | None) -> float:
+    """Return the share of an image that is hidden, on average if a mask is drawn for each image. None: the whole image.
+
+    >>> [hidden_share(visible) for visible in (None, "1", "3", "any", "scattered-75")]
+    [1.0, 0.75, 0.25, 0.5, 0.75]
+    """
+    if visible is None:
+        return 1.0
+    if visible in SCATTERED:
+        return SCATTERED[visible] / 100
+    return 0.5 if visible in (ANY, BRUSH) else 1 - sum(shown(visible)) / len(NAMES)
+
+
 class _Sets:
     """The set of all names that `canonical` returns."""
 

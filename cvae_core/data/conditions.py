@@ -1,7 +1,7 @@
 """Conditions: the information about each image on which a model is conditioned."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -14,7 +14,10 @@ from cvae_core.data.intensities import require_images
 from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
 
-LISTED = 12  # names of classes that a message repeats at most
+Asked = Mapping[
+    str, float | str | None
+]  # attributes by name: a number, the name of a category, or None if it is not given
+LISTED = 12  # names or values that a message repeats at most
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,14 @@ def condition(
     """Return the condition that a configuration uses, from images x (N, values), labels (N,) and attributes (N, A).
 
     `visible`, flags (4,) or (N, 4) of quadrants or (side²,) or (N, side²) of pixels, tells what is visible if the model
-    accepts any set. By default the configuration's own set is used. Attributes are in the units of the data set; NaN is not given.
+    accepts any set. By default the configuration's own set is used. Attributes are in the units of the data set; NaN is
+    not given.
     """
     c = nothing(len(x))
     for part in config.given:
         match part:
             case "label":
-                if labels is None:
+                if labels is None or len(labels) != len(x):
                     raise ConfigError("This model needs the labels of the images: pass labels, one per image.")
                 c = replace(c, labels=labelled(labels, config.classes).labels)
             case "attributes":
@@ -110,6 +114,26 @@ def _described(attributes: Tensor, count: int, config: Config) -> Tensor:
     return given
 
 
+def asked(config: Config, values: Asked, count: int) -> Tensor:
+    """Return the attributes of `count` images with the same given values, (count, A) float32; NaN where none is given.
+
+    Raises ConfigError for an attribute or a category that does not exist.
+    """
+    if unknown := [name for name in values if name not in {one.name for one in config.attributes}]:
+        have = ", ".join(repr(one.name) for one in config.attributes) or "none"
+        raise ConfigError(f"Attributes cannot be {unknown[:LISTED]}: this model is given {have}.")
+    row = []
+    for one in config.attributes:
+        value = values.get(one.name)
+        if isinstance(value, str):
+            if value not in one.categories:
+                have = ", ".join(map(repr, one.categories[:LISTED])) or "a number"
+                raise ConfigError(f"The attribute {one.name!r} cannot be {value!r}: choose {have}.")
+            value = one.categories.index(value)
+        row.append(math.nan if value is None else float(value))
+    return torch.tensor(row).expand(count, -1)
+
+
 def nothing(count: int) -> Condition:
     """Return an empty condition for `count` images."""
     return Condition(count)
@@ -126,11 +150,14 @@ def labelled(labels: Tensor, classes: int = Config.classes) -> Condition:
     return Condition(len(labels), labels=labels)
 
 
-def numbered(labels: Sequence[int] | Sequence[str] | Tensor, classes: int, names: Sequence[str]) -> Tensor:
+def numbered(labels: Sequence[int] | Sequence[str] | Tensor, config: Config, names: Sequence[str] = ()) -> Tensor:
     """Return labels, given as numbers or by the names of their classes, as numbers, (N,) int64.
 
-    Raises ConfigError if there are none or if one does not exist.
+    Raises ConfigError if there are none, if one does not exist, or if the model is not given labels.
     """
+    if "label" not in config.given and labels != range(1):
+        raise ConfigError("This model is not conditioned on labels: leave them out.")
+    classes = config.classes
     if isinstance(labels, Sequence) and labels and isinstance(labels[0], str):
         if unknown := [label for label in labels if label not in names]:
             have = ", ".join(map(repr, names[:LISTED])) + (" …" if len(names) > LISTED else "")

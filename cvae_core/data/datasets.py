@@ -93,6 +93,17 @@ class DataSet:
         raise ConfigError(f"No split is called {name!r}: choose one of {', '.join(SPLITS)}.")
 
 
+def indices(split: Split, rows: Rows) -> Tensor:
+    """Return the indices of some rows of a split; raise ConfigError if there are none or one does not exist."""
+    try:
+        chosen = torch.arange(len(split))[list(rows) if isinstance(rows, Sequence) else rows].reshape(-1)
+    except (IndexError, ValueError, TypeError) as error:
+        raise ConfigError(f"Rows cannot be {rows!r}: choose some of 0 to {len(split) - 1}.") from error
+    if not len(chosen):
+        raise ConfigError("Rows cannot be empty: choose at least one image.")
+    return chosen
+
+
 def load(name: str) -> DataSet:
     """Read a data set from disk, never from the network.
 

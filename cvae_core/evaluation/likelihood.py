@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
-from cvae_core.config.quadrant_names import ANY, canonical
+from cvae_core.config.quadrant_names import BRUSH, SCATTERED, canonical
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
-from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.results import MAX_SAMPLES, Cell, Estimator, Moments, Scored
 from cvae_core.models.conditional_vae import ConditionalVAE
@@ -47,9 +46,9 @@ def evaluate(
 ) -> Iterator[Scored]:
     """Score the first `images` images of a split with every estimator that fits the model, and yield results so far.
 
-    `samples` is the number of draws per image. `images` None means all. `visible` is the set that a model for any set is
-    shown, or None for a set drawn per image. Cells in `so_far` with the same settings and at most as many images are
-    resumed; others are ignored. Raises ConfigError for invalid arguments.
+    `samples` is the number of draws per image. `images` None means all. `visible` names what is visible, if the model accepts
+    any set; None is what it was trained on. Cells in `so_far` with the same settings and at most as many images are resumed;
+    others are ignored. Raises ConfigError for invalid arguments.
     """
     total = len(split) if images is None else images
     if not 1 <= total <= len(split):
@@ -61,9 +60,9 @@ def evaluate(
         raise ConfigError(f"{total} images are too few for {distributed.processes()} processes: start fewer.")
     if visible is not None and not model.config.any_set:
         raise ConfigError("The visible quadrants of this model are fixed: leave out --visible.")
-    visible = None if visible is None else canonical(visible)
-    shown = None if visible in (None, ANY) else flags(visible)
-    visible = visible or model.config.visible_set
+    visible = model.config.visible_set if visible is None else canonical(visible)
+    if visible != model.config.visible_set and visible in (BRUSH, *SCATTERED) and model.config.visible_set != BRUSH:
+        raise ConfigError(f"Only a model that was trained with --visible {BRUSH} completes masks such as {visible}.")
     fitting = _estimators(model)
     before = {
         cell.estimator: cell
@@ -102,7 +101,7 @@ def evaluate(
     if first == total:
         return
     for rows in torch.arange(first, total).split(at_once)[distributed.rank() :: distributed.processes()]:
-        x, c = held_out(model.config, split, rows, shown, device=model.device)
+        x, c = held_out(model.config, split, rows, visible, device=model.device)
         scores: dict[Estimator, Tensor] = {}
         if "elbo" in fitting:
             drawn = from_posterior(model, x, c, _noise(model, rows, samples, seed, "posterior"))

@@ -14,7 +14,7 @@ from cvae_core.config.descriptions import BUILT_IN, LikelihoodName, Shape
 from cvae_core.config.flavours import Config
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.model_names import row_name
-from cvae_core.config.quadrant_names import ANY, NAMES, shown
+from cvae_core.config.quadrant_names import ANY, BRUSH, hidden_share
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
 from cvae_core.errors import ConfigError, RunDamaged
@@ -170,7 +170,7 @@ class _Score:
         return Entry(
             "floor" if floor else "score", config.dataset, config.pixels, cell.visible, model, (cell.estimator,),
             cell.samples, cell.images, cell.mean, cell.standard_error, (Trained(self.run, card.epochs, card.parameters),),
-            cell.seed, cell.visible if config.any_set and cell.visible != ANY else None, imported=card.imported,
+            cell.seed, cell.visible if cell.visible != config.visible_set else None, imported=card.imported,
             fingerprint=card.data_fingerprint, trouble=trouble, likelihood=config.likelihood,
             values=_values(config.shape, cell.visible),
         )  # fmt: skip
@@ -186,13 +186,12 @@ def bits_of(cell: Cell, config: Config) -> float | None:
 
 
 def _bits(likelihood: LikelihoodName, nats: float, values: int, visible: str | None) -> float | None:
-    return None if visible == ANY else LIKELIHOOD_FACTS[likelihood].bits(nats, values)
+    return None if visible in (ANY, BRUSH) else LIKELIHOOD_FACTS[likelihood].bits(nats, values)
 
 
 def _values(shape: Shape, visible: str | None) -> int:
-    """Return the number of scored values of an image whose visible quadrants are given. Any set: two on average."""
-    quadrants = 2 if visible == ANY else sum(shown(visible)) if visible else 0
-    return shape.values * (len(NAMES) - quadrants) // len(NAMES)
+    """Return the number of scored values of an image whose visible pixels are given, on average if they are drawn."""
+    return shape.channels * round(shape.pixels * hidden_share(visible))
 
 
 def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:

@@ -43,7 +43,7 @@ def completions(
     Rows: input, truth, the baseline's prediction, the model's best guess (ε = 0), `count` samples, and twice the standard
     deviation of each value over many samples. Values in [0, 1] have a standard deviation of at most ½, shown as 255.
     """
-    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    x, c = held_out(model.config, test, torch.tensor(indices), visible)
     return _columns(x, c, visible, _answers(model, c, visible, count, seed, pixels, often))
 
 
@@ -52,7 +52,7 @@ def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, c
 
     Rows: input, truth, then `count` samples from each of `ablations.SOURCES`.
     """
-    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    x, c = held_out(model.config, test, torch.tensor(indices), visible)
     epsilon = noise.normal((count, len(x), model.latent), seed, "sources")
     with torch.inference_mode():
         drawn = [as_bytes(completed(model.likelihood(z, c), c)) for z in by_source(model, x, c, epsilon)]
@@ -64,7 +64,7 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
 
     Rows: input, truth, the baseline's prediction, the mean of `count` samples, the first sample, a sample of its pixels.
     """
-    x, c = held_out(model.config, test, torch.tensor(indices), masks.flags(visible))
+    x, c = held_out(model.config, test, torch.tensor(indices), visible)
     epsilon = noise.normal((count, len(x), model.latent), seed, "averages")
     drawn = decoded(model, c, epsilon)
     (ink,) = _sampled(c, visible, seed, [(model, epsilon[:1])], drawn[:1])
@@ -86,7 +86,7 @@ def completion_walks(
     model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int
 ) -> Sheet:
     """Interpolate along the sphere between completions of a test image, a row per pair, with the input first."""
-    _, c = held_out(model.config, test, torch.tensor([index]), masks.flags(visible))
+    _, c = held_out(model.config, test, torch.tensor([index]), visible)
     return _walks(model, c, visible, rows, steps, seed)
 
 

@@ -5,13 +5,14 @@ Functions in `OF_TEST_IMAGES` take the test images as the second.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import Condition, chosen, condition, labelled
+from cvae_core.data.conditions import Condition, chosen, condition
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import with_unit_fixed
@@ -100,7 +101,7 @@ def relabelled(model: ConditionalVAE, test: Split, indices: Sequence[int], label
     under the other label too.
     """
     x, c = held_out(model.config, test, torch.tensor(indices))
-    other = labelled(torch.full((len(x),), label), model.config.classes)
+    other = replace(c, labels=torch.full((len(x),), label))
     own = inferred(model, x, c).noise
     rows = [as_bytes(x), reconstructed(model, x, c), decoded(model, other, own)[0], reconstructed(model, x, other)]
     return Sheet(np.stack(rows))
@@ -131,7 +132,7 @@ def both_ways(model: ConditionalVAE, test: Split, index: int, count: int, visibl
 
     Both use the base noises of the image's evaluation with seed 0. `visible` is for a model of any set of quadrants.
     """
-    x, c = held_out(model.config, test, torch.tensor([index]), None if visible is None else masks.flags(visible))
+    x, c = held_out(model.config, test, torch.tensor([index]), visible)
     epsilon = noise.per_image(torch.tensor([index]), count, model.latent, 0, "evaluation", "posterior")
     with torch.inference_mode():
         ways = [model.likelihood(latents, c) for latents in (model.infer(x, c, epsilon), model.draw(c, epsilon))]
