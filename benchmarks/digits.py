@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from cvae_core.data.centring import centred
 from cvae_core.data.datasets import DIGITS
+from cvae_core.data.ink import centred
 
 BOX, SIDE = 20, 28  # as in MNIST
 

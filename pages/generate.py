@@ -4,8 +4,8 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements, presenter
+from app.generate import samples, styles
 from app.live import latent_sliders, live_decoder
-from app.views import generate_digits, generate_samples
 from app.widgets import controls, labels, run_pickers
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
@@ -30,19 +30,19 @@ with side:
 with st.sidebar:
     noise_seed = controls.seed()
     slides_live = live_decoder.fits_in_the_browser(runs.config(chosen)) and latent_sliders.live_wanted()
-label = generate_digits.label_of(wanted, chosen)
+label = styles.label_of(wanted, chosen)
 views = {
-    "Samples": lambda: generate_samples.samples(chosen, wanted, noise_seed),
-    "VAE beside CVAE": lambda: generate_samples.beside_the_vae(chosen, label, noise_seed),
-    "Interpolation": lambda: generate_samples.interpolation(chosen, label, noise_seed),
-    "Manifold of a 2-D z": lambda: generate_samples.manifold(chosen, label),
+    "Samples": lambda: samples.samples(chosen, wanted, noise_seed),
+    "VAE beside CVAE": lambda: samples.beside_the_vae(chosen, label, noise_seed),
+    "Interpolation": lambda: samples.interpolation(chosen, label, noise_seed),
+    "Manifold of a 2-D z": lambda: samples.manifold(chosen, label),
 }
 view = "Samples"
 if presenter.is_on():
     with side:
         view = controls.choice("Picture", {"Samples": "Sliders"} | {name: name for name in [*views][1:]}, "view")
 with picture, elements.sentences():
-    views[view]() if view != "Samples" else generate_digits.styles(chosen, wanted, noise_seed, slides_live)
+    views[view]() if view != "Samples" else styles.styles(chosen, wanted, noise_seed, slides_live)
 if not presenter.is_on():
     elements.tabs(views, "view")
 elements.explanation(

@@ -4,16 +4,18 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements
+from app.generate import styles
+from app.inpaint import completed
 from app.text.plain_text import plain
 from app.training import replay, run_table
-from app.views import cll_table, generate_digits, inpaint_digits, latent_map, why_bound
+from app.views import cll_table, latent_map, why_bound
 from app.widgets import tour_control
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.objectives import elbo
 
 CARDS = {
-    "c is the label": generate_digits.preview,
-    "c is a quarter of the image": inpaint_digits.preview,
+    "c is the label": styles.preview,
+    "c is a quarter of the image": completed.preview,
     "How is z arranged?": latent_map.preview,
     "Why is it done like that?": why_bound.preview,
     "How did it learn?": replay.preview,

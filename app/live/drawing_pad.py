@@ -20,7 +20,7 @@ from app.text.plain_text import Markdown
 from app.widgets import controls, labels
 from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
 from cvae_core.data import datasets, noise
-from cvae_core.data.centring import framed
+from cvae_core.data.ink import framed
 from cvae_core.data.masks import flags
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown

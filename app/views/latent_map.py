@@ -20,7 +20,7 @@ from app.views import code_snippets, latent_points
 from app.views.latent_points import Mapped
 from app.widgets import map_controls, map_selection, run_pickers
 from app.widgets.map_selection import BESIDE, MAP, Walk
-from cvae_core.data.centring import framed
+from cvae_core.data.ink import framed
 from cvae_core.evaluation.latent_space import USUAL, Layout, neighbours, placed
 from cvae_core.pictures import recipes
 from cvae_core.training.verdicts import DEAD_RATE

@@ -160,7 +160,7 @@ def _of_mnist(name: str, *classes: str, attributes: Sequence[Attribute] = ()) ->
 
 
 def _measured(*moments: tuple[float, float]) -> tuple[Attribute, ...]:
-    """Return the attributes that `cvae_core.data.measures` measures, with mean and scale over the training images."""
+    """Return the attributes that `cvae_core.data.ink` measures, with mean and scale over the training images."""
     named = zip(MEASURED, moments, strict=True)
     return tuple(Attribute(name=name, mean=mean, scale=scale) for name, (mean, scale) in named)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from cvae_core.config.descriptions import BUILT_IN, Description, Shape
-from cvae_core.data import catalogue, fingerprints, measures, raw_files, sealed
+from cvae_core.data import catalogue, fingerprints, ink, raw_files, sealed
 from cvae_core.data import download as vision
 from cvae_core.data.catalogue import known
 from cvae_core.data.raw_files import CLASS, DIGITS, raw
@@ -63,7 +63,7 @@ class Split:
             return self.stored
         shape = Shape.of_values(self.images.shape[-1])
         assert shape is not None
-        return torch.from_numpy(measures.measured(self.images.numpy(), shape))
+        return torch.from_numpy(ink.measured(self.images.numpy(), shape))
 
     def part(self, rows: Rows) -> "Split":
         """Return some rows as a new split."""

@@ -37,8 +37,8 @@ from benchmarks.checkpoints import RUNS
 from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.config.presets import configure
 from cvae_core.data import datasets
-from cvae_core.data.centring import framed
 from cvae_core.data.conditions import Condition
+from cvae_core.data.ink import framed
 from cvae_core.errors import NotWritable, RunInUse
 from cvae_core.evaluation import latent_space, table_formats
 from cvae_core.evaluation import table as tables

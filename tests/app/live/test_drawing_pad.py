@@ -8,8 +8,8 @@ import pytest
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.display.url_forms import packed
+from app.inpaint import completed
 from app.live import drawing_pad
-from app.views import inpaint_digits
 from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.data import datasets
 from tests import own_data
@@ -29,8 +29,8 @@ def test_grey_drawings_can_be_drawn_and_every_picture_can_be_uploaded(
 ) -> None:
     described(monkeypatch, own_data.description(**changes))
     assert drawing_pad.offered(KEY) is drawable
-    assert (inpaint_digits.DRAWING in inpaint_digits.subjects(KEY)) is drawable
-    assert inpaint_digits.PICTURE in inpaint_digits.subjects(KEY)
+    assert (completed.DRAWING in completed.subjects(KEY)) is drawable
+    assert completed.PICTURE in completed.subjects(KEY)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cvae_core.config.descriptions import SIDES
-from cvae_core.data.centring import framed
+from cvae_core.data.ink import framed
 
 
 def drawing(top: int, left: int, height: int, width: int) -> np.ndarray:

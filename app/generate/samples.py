@@ -5,9 +5,9 @@ import streamlit as st
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.display import elements
+from app.generate.styles import COLUMNS, ROWS
 from app.text import labels as names
 from app.text.plain_text import plain
-from app.views.generate_digits import COLUMNS, ROWS
 from app.widgets import labels, run_pickers, run_pictures
 from cvae_core.pictures import recipes
 

@@ -1,17 +1,43 @@
-"""Attributes of handwritten digits, measured from their ink: slant and stroke thickness.
+"""The ink of drawings: their centring as in MNIST, and two measured attributes, slant and thickness of strokes.
 
-The same functions measure real images and samples, so that what was asked for can be compared with what was drawn.
+In MNIST, the ink fills a box of 20×20 of 28×28 pixels, centred by its centre of mass (LeCun et al. 1998). The same functions
+measure real images and samples, so that what was asked for can be compared with what was drawn.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
+from PIL import Image
 
 from cvae_core.config.descriptions import MEASURED, Shape
 
+BOX = 5 / 7  # side length of the box, as a share of the image's
 DETAIL = 2  # images are enlarged by this factor before distances are measured
 INK = 0.5  # share of the brightest pixel from which on a pixel counts as ink
+
+
+def centred(ink: np.ndarray, side: int) -> np.ndarray:
+    """Place ink (box, box), integers from 0 to 255, in a frame (side, side) uint8 with its centre of mass in the middle."""
+    box, frame = len(ink), np.zeros((side, side), np.uint8)
+    centres = (mass @ np.arange(box) / max(mass.sum(), 1) for mass in (ink.sum(1), ink.sum(0)))
+    top, left = (min(max(round(side / 2 - centre), 0), side - box) for centre in centres)
+    frame[top : top + box, left : left + box] = ink
+    return frame
+
+
+def framed(picture: np.ndarray) -> np.ndarray:
+    """Scale a drawing (side, side) uint8 until its longer side fills the box, then centre it. An empty one is unchanged."""
+    rows, columns = (np.flatnonzero(picture.max(axis)) for axis in (1, 0))
+    if not len(rows):
+        return picture
+    drawn = Image.fromarray(picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    length = round(BOX * len(picture))
+    scale = length / max(drawn.size)
+    width, height = (max(1, round(side * scale)) for side in drawn.size)
+    box = np.zeros((length, length), np.int64)
+    top, left = (length - height) // 2, (length - width) // 2
+    box[top : top + height, left : left + width] = np.asarray(drawn.resize((width, height), Image.Resampling.LANCZOS))
+    return centred(box, len(picture))
 
 
 def measured(images: np.ndarray, shape: Shape) -> np.ndarray:
@@ -41,6 +67,8 @@ def _slant(ink: np.ndarray) -> np.ndarray:
 
 
 def _thickness(ink: np.ndarray) -> np.ndarray:
+    from scipy import ndimage
+
     found = np.full(len(ink), np.nan, np.float32)
     large = F.interpolate(torch.from_numpy(ink)[:, None], scale_factor=DETAIL, mode="bilinear")
     for index, picture in enumerate(large[:, 0].numpy()):

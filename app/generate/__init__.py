@@ -1,0 +1,1 @@
+"""Page Generate: styles of a label, and pictures of samples."""

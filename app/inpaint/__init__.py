@@ -1,0 +1,1 @@
+"""Page Inpaint: what is completed, and the pictures of completions."""
