@@ -5,7 +5,7 @@ import streamlit as st
 from app.cached import runs
 from app.display import elements
 from app.generate import styles
-from app.inpaint import completed
+from app.inpaint import subjects
 from app.text.plain_text import plain
 from app.training import replay, run_table
 from app.views import cll_table, latent_map, why_bound
@@ -15,7 +15,7 @@ from cvae_core.models.objectives import elbo
 
 CARDS = {
     "c is the label": styles.preview,
-    "c is a quarter of the image": completed.preview,
+    "c is a quarter of the image": subjects.preview,
     "How is z arranged?": latent_map.preview,
     "Why is it done like that?": why_bound.preview,
     "How did it learn?": replay.preview,

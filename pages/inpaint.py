@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements, presenter
-from app.inpaint import completed as completing
+from app.inpaint import subjects
 from app.live import quadrant_controls
 from app.widgets import controls
 from cvae_core.data.conditions import quadrants_of
@@ -19,7 +19,7 @@ elements.title(
 )
 families = quadrant_controls.quadrant_families()
 if not families:
-    completing.tell_missing()
+    subjects.tell_missing()
     st.stop()
 side, picture = presenter.stage()
 with side:
@@ -29,11 +29,11 @@ with st.sidebar:
     shown_as = controls.pixels(runs.config(key))
     seed = controls.seed()
 with first:
-    subject = controls.choice("Complete", completing.subjects(key), "of")
+    subject = controls.choice("Complete", subjects.subjects(key), "of")
 with picture, elements.sentences():
-    completing.completed(subject, key, opened, shown_as, seed, place)
+    subjects.completed(subject, key, opened, shown_as, seed, place)
     if not presenter.is_on():
-        completing.quality(key, opened.visible)
+        subjects.quality(key, opened.visible)
 elements.explanation(
     "The **baseline** of Sohn, Lee & Yan (2015) is a network trained to predict every hidden pixel from the visible "
     "ones. If several completions are possible, its best prediction is their mean, which is blurred. The **CVAE** has a "

@@ -23,7 +23,10 @@ ORDER = {
         "cli", "jobs", "pictures", "evaluation", "runs", "training", "models", "sources", "data", "config", "system",
         "errors",
     ],
-    "app": ["server", "training", "data", "generate", "inpaint", "views", "live", "widgets", "cached", "display", "charts", "text", "browser"],
+    "app": [
+        "server", "training", "data", "generate", "inpaint", "views", "live", "widgets", "cached", "display", "charts", "text",
+        "browser",
+    ],
 }  # fmt: skip
 LARGEST_FOLDER = 13  # modules, without __init__
 LONGEST_MODULE, LONGEST_PAGE = 300, 60  # lines

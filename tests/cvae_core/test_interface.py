@@ -35,7 +35,7 @@ from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, LabError, RunInUse, RunNotFound
 from cvae_core.evaluation import likelihood, results, table_formats
 from cvae_core.jobs.session import Finished, Reused
-from cvae_core.models.flat import LabelCVAE
+from cvae_core.models.flat import CVAE
 from cvae_core.pictures import grid as figures
 from cvae_core.training.loop import EpochEnded
 from tests.conftest import Tiny, Untrained
@@ -70,7 +70,7 @@ def test_the_package_says_that_it_is_typed_and_its_wheel_has_the_mark() -> None:
 
 
 def test_a_run_is_loaded_from_a_root_given_as_text(root: Path) -> None:
-    assert isinstance(load("digits-label", str(root)), LabelCVAE)
+    assert isinstance(load("digits-label", str(root)), CVAE)
     with pytest.raises(RunNotFound, match="No run named 'nobody'"):
         load("nobody", root)
 

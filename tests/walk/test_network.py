@@ -20,7 +20,7 @@ from cvae_core.data.intensities import as_bytes
 from cvae_core.data.masks import flags
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
-from cvae_core.models.flat import VAE, Baseline, QuadrantCVAE
+from cvae_core.models.flat import CVAE, Baseline
 from cvae_core.pictures import recipes
 from tests import own_data
 
@@ -48,7 +48,7 @@ def of_own_data(
     data = own_data.description(channels=channels, side=20, drawn=False)
     config = configure(flavour, data=data, width=8, latent=3, likelihood=likelihood, **settings)  # type: ignore[arg-type]
     model, generator = build(config), torch.Generator().manual_seed(1)
-    if isinstance(model, QuadrantCVAE):
+    if model.config.has_baseline:
         model.baseline = Baseline(replace(model.baseline.config, width=8))  # type: ignore[arg-type]
     with torch.no_grad():
         for weight in model.parameters():
@@ -58,7 +58,7 @@ def of_own_data(
 
 
 def run(page: Page, model: ConditionalVAE, data: Description, act: str, *values: Any) -> Any:
-    assert isinstance(model, VAE | QuadrantCVAE)
+    assert isinstance(model, CVAE)
     packed = base64.b64encode(live_decoder.packed(model, data, "mine", recognition=True)).decode()
     unpack = "new Network(Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)))"
     return page.evaluate(

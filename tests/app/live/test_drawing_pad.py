@@ -8,7 +8,7 @@ import pytest
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.display.url_forms import packed
-from app.inpaint import completed
+from app.inpaint import subjects
 from app.live import drawing_pad
 from cvae_core.config.descriptions import BUILT_IN, Description
 from cvae_core.data import datasets
@@ -29,8 +29,8 @@ def test_grey_drawings_can_be_drawn_and_every_picture_can_be_uploaded(
 ) -> None:
     described(monkeypatch, own_data.description(**changes))
     assert drawing_pad.offered(KEY) is drawable
-    assert (completed.DRAWING in completed.subjects(KEY)) is drawable
-    assert completed.PICTURE in completed.subjects(KEY)
+    assert (subjects.DRAWING in subjects.subjects(KEY)) is drawable
+    assert subjects.PICTURE in subjects.subjects(KEY)
 
 
 @pytest.mark.parametrize(

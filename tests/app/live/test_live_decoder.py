@@ -10,7 +10,6 @@ from app.live import live_decoder
 from app.live.live_decoder import fits_in_the_browser, packed, shown_labels
 from cvae_core.config.presets import configure
 from cvae_core.models.build import build
-from cvae_core.models.flat import VAE
 from tests import own_data
 from tests.app.conftest import Visit
 

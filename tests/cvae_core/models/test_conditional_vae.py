@@ -16,7 +16,7 @@ from cvae_core.data.masks import PROPER_SETS, flags, visible_values
 from cvae_core.errors import ConfigError
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
-from cvae_core.models.flat import FlatVAE, QuadrantCVAE
+from cvae_core.models.flat import CVAE, FlatVAE
 from cvae_core.models.objectives import elbo
 
 N, S, LATENT = 4, 3, 3
@@ -367,7 +367,7 @@ def test_a_learned_prior_starts_standard_and_differs_from_label_to_label_once_le
 @in_both_presets
 def test_the_prior_sees_the_baselines_guess(visible: str, preset: str) -> None:
     model = shaken(configured(f"quadrant {visible}", preset))
-    assert isinstance(model, QuadrantCVAE)
+    assert isinstance(model, CVAE)
     c = given(model.config, images())
     before, image = model.prior(model.context(c)).loc, model.context(c)[0]
     guess = completed(model.baseline.likelihood(model.baseline.draw(c, torch.zeros(1, 1, 0)), c), c)[0]
