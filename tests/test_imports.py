@@ -24,8 +24,8 @@ ORDER = {
         "errors",
     ],
     "app": [
-        "server", "training", "data", "generate", "inpaint", "views", "live", "widgets", "cached", "display", "charts", "text",
-        "browser",
+        "server", "training", "data", "generate", "inpaint", "views", "live", "widgets", "cached", "display", "charts",
+        "text", "browser",
     ],
 }  # fmt: skip
 LARGEST_FOLDER = 13  # modules, without __init__

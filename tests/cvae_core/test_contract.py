@@ -24,7 +24,6 @@ from cvae_core.data.conditions import chosen, condition
 from cvae_core.data.datasets import DataSet, load
 from cvae_core.errors import ConfigError
 from cvae_core.evaluation.likelihood import evaluate
-from cvae_core.models import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.pictures import stages as replay
 from cvae_core.system import folders
@@ -35,7 +34,7 @@ from tests import own_data
 from tests.conftest import Tiny
 
 IMAGES, DRAWS = 4, 2
-PARTS = {"label": "labels", "pixels": "pixels"}  # parts of a condition and their tensors
+PARTS = {"label": "labels", "attributes": "attributes", "pixels": "pixels"}  # parts of a condition and their tensors
 CASES = [
     (flavour, preset, pixels, "bernoulli", "digits")
     for preset, flavours in PRESETS.items()
@@ -100,7 +99,8 @@ def test_a_configuration_answers_for_itself(config: Config) -> None:
     assert set(config.given) <= set(get_args(Given))
     assert config.family and model_name(config).startswith(config.family)
     assert bool(config.given) == bool(config.given_words) == (config.given_of(3) != "nothing")
-    assert config.reads_images == bool(set(config.given) - {"label"})
+    assert config.reads_images == ("pixels" in config.given)
+    assert bool(config.attributes) == ("attributes" in config.given)
     assert (config.visible_set is not None) == ("pixels" in config.given)
     assert bool(config.latents) == bool(config.units)
     assert config.hierarchical == (config.preset == "ladder")
@@ -161,11 +161,12 @@ def test_a_model_is_validated_judged_and_shown(model: ConditionalVAE, data: Data
 def test_the_public_interface_draws_or_completes(model: ConditionalVAE, data: DataSet) -> None:
     images = data.test.intensities(slice(IMAGES))
     if model.config.reads_images:
-        assert cvae_core.complete(model, images, count=DRAWS).shape == (DRAWS, *images.shape)
+        labels = data.test.labels[:IMAGES] if "label" in model.config.given else None
+        assert cvae_core.complete(model, images, count=DRAWS, labels=labels).shape == (DRAWS, *images.shape)
         with pytest.raises(ConfigError, match="use complete instead of draw"):
             cvae_core.draw(model)
     else:
-        count = model.config.classes if model.config.given else 1
+        count = model.config.classes if "label" in model.config.given else 1
         assert cvae_core.draw(model, count=DRAWS).shape == (DRAWS, count, images.shape[1])
         with pytest.raises(ConfigError, match="use draw instead of complete"):
             cvae_core.complete(model, images)
@@ -196,10 +197,3 @@ def test_several_parts_can_be_given_at_once(digits: DataSet) -> None:
 def test_a_part_that_nothing_computes_is_an_error_and_not_left_out(digits: DataSet) -> None:
     with pytest.raises(AssertionError, match="weather"):
         held_out(with_given("weather"), digits.test, torch.arange(IMAGES))
-
-
-def test_a_flavour_without_a_hierarchy_says_so(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(build._LADDERS, "vae")  # type: ignore[arg-type]
-    assert build.build(tiny("vae"))
-    with pytest.raises(ConfigError, match="vae has no hierarchical model: set groups to 0"):
-        build.build(tiny("vae", preset="ladder"))

@@ -23,7 +23,8 @@ SHEET = ".sheet canvas"
 RUN_OF = {"mnist": "quadrant-1", "digits": "digits-quadrant-1"}  # the run that completes a drawing, by data set
 STEPS = 12  # steps of the pen along an arc
 COMPLETE = """(root, [ink, visible, epsilons]) =>
-    [...root.pad.network.complete(Float32Array.from(ink), visible, epsilons.map((each) => Float32Array.from(each)))]"""
+    [...root.pad.network.complete(
+        { image: Float32Array.from(ink), visible }, epsilons.map((each) => Float32Array.from(each)))]"""
 TIMED = """root => Array.from({ length: 9 }, () => {
     const since = performance.now();
     root.pad.draw();

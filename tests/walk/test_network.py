@@ -32,7 +32,8 @@ FLOW = """(network, x, label, visible, epsilon) => {
     return { ...parts, means: [...network.paste(outputs, c, 1)], distortion: -network.logProb(outputs, image, c) };
 }"""
 COMPLETE = """(network, x, visible, epsilons, numbers) => [...network.complete(
-    Float32Array.from(x, (byte) => byte / 255), visible, epsilons, Float32Array.from(numbers, (t) => (t + 0.5) / 255))]"""
+    { image: Float32Array.from(x, (byte) => byte / 255), visible }, epsilons,
+    Float32Array.from(numbers, (t) => (t + 0.5) / 255))]"""
 PAINT = f"""([shape, drawn, values, papers]) => {{
     {SCRIPTS}
     const canvas = imageCanvas("", {{ shape, drawn }}), paper = [WHITE, GIVEN, HIDDEN, DIMMED];

@@ -10,6 +10,7 @@ from app.live import live_decoder
 from app.live.live_decoder import fits_in_the_browser, packed, shown_labels
 from cvae_core.config.presets import configure
 from cvae_core.models.build import build
+from cvae_core.models.flat import CVAE
 from tests import own_data
 from tests.app.conftest import Visit
 
@@ -24,7 +25,7 @@ def forgotten() -> Iterator[None]:
 def test_the_header_describes_the_images_and_the_likelihood() -> None:
     data = own_data.description(channels=3, drawn=False)
     model = build(configure("label", data=data, width=8, latent=2))
-    assert isinstance(model, VAE)
+    assert isinstance(model, CVAE)
     content = packed(model, data, "mine")
     (length,) = struct.unpack_from("<I", content)
     header = json.loads(content[4 : 4 + length])
