@@ -110,9 +110,14 @@ def grey_cost(ink: float) -> str:
     )
 
 
-def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()) -> str:
-    """Return code that classifies completions of test images (with `names`) or of a drawing (bytes)."""
-    settings = f"visible={visible!r}, count=recipes.MANY, seed={seed}"
+def readings(
+    key: RunKey, given: Sequence[int] | bytes, seen: Mapping[str, object], seed: int, names: Sequence[str] = ()
+) -> str:
+    """Return code that classifies completions of test images (with `names`) or of a drawing (bytes).
+
+    `seen` has the setting `visible` of a recipe, and the `label` if one is chosen.
+    """
+    settings = ", ".join(f"{name}={value!r}" for name, value in seen.items()) + f", count=recipes.MANY, seed={seed}"
     if isinstance(given, bytes):
         chart = "reading(shown[0], run.card().description.classes)"
         sheet = f"sheet = recipes.drawing(run.model(), {given!r}, {settings})"
