@@ -26,6 +26,7 @@ from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import (  # noqa: F401
     classifier,
     glance,
+    label_posterior,
     latent_space,
     likelihood,
     results,
@@ -236,8 +237,9 @@ def grid(
 ) -> Image.Image:
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part, by its name
-    or by flags of quadrants or pixels (a sheet has its own marks), `scale` is the width of an image's pixel. Grey images are ink on paper if `drawn`. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part, by its
+    name or by flags of quadrants or pixels (a sheet has its own marks), `scale` is the width of an image's pixel. Grey
+    images are ink on paper if `drawn`. Raises ConfigError.
     """
     if isinstance(images, Sheet):
         ink, papers = images

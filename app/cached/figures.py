@@ -144,7 +144,9 @@ def _sheet(
 @st.cache_data(
     max_entries=KEPT_OFTEN,
     show_spinner=False,
-    hash_funcs={Condition: lambda c: tuple(p.numpy().tobytes() for p in (c.pixels, c.visible, c.labels) if p is not None)},
+    hash_funcs={
+        Condition: lambda c: tuple(p.numpy().tobytes() for p in (c.pixels, c.visible, c.labels) if p is not None)
+    },
 )
 def _completed_often(key: RunKey, _model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
     """Return `recipes.completed_often`, cached for both the picture and the classifier."""
@@ -191,7 +193,12 @@ def readings(key: RunKey, given: Sequence[int] | bytes, seen: Mapping[str, Any],
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _readings(
-    key: RunKey, given: Sequence[int] | bytes, seen: dict[str, Any], seed: int, _classifier: Classifier, _test: Split | None
+    key: RunKey,
+    given: Sequence[int] | bytes,
+    seen: dict[str, Any],
+    seed: int,
+    _classifier: Classifier,
+    _test: Split | None,
 ) -> np.ndarray:
     model = runs.model(key)
     if isinstance(given, bytes):

@@ -74,7 +74,9 @@ def tell_missing() -> None:
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
     """Let the visitor draw an image, and show completions of the drawing."""
     words = described(opened.visible)
-    how = "*Hide* and *Show* change its pixels" if opened.brush else "The buttons in the corners show and hide quadrants"
+    how = (
+        "*Hide* and *Show* change its pixels" if opened.brush else "The buttons in the corners show and hide quadrants"
+    )
     with elements.sentences():
         elements.explained(
             f"Draw an image. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. {how}."
@@ -193,8 +195,8 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
         key,
         recipes.completions,
         {"indices": indices, **opened.given, "count": count, "seed": seed, "pixels": shown_as},
-        f"{words} visible{_as_label(opened)}, {named_here(runs.config(key).dataset)} test images {', '.join(map(str, indices))}, "
-        f"seed {seed}. {marked}. {SPREAD}",
+        f"{words} visible{_as_label(opened)}, {named_here(runs.config(key).dataset)} test images "
+        f"{', '.join(map(str, indices))}, seed {seed}. {marked}. {SPREAD}",
         f"seed{seed}",
         f"Test images with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,

@@ -44,8 +44,8 @@ _pad = st.components.v2.component(
 class Quadrants(NamedTuple):
     """A run's visible part by name, the possible sets of quadrants, and the callback that selects another part by its flags.
 
-    With `brush`, any pixels can be visible. `label` is what the image is completed as: None if the run is not given labels, or
-    for a test image's own label.
+    With `brush`, any pixels can be visible. `label` is what the image is completed as: None if the run is not given labels,
+    or for a test image's own label.
     """
 
     key: RunKey

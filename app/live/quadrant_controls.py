@@ -62,7 +62,7 @@ def quadrant_run(families: Families) -> tuple[RunKey, Quadrants]:
         key = run("Model", keys, key=f"run-{family}")
     if family == BRUSH:
         return key, Quadrants(key, shown, (), lambda given: paint(given, side), brush=True)
-    possible = list(families[dataset])
+    possible = [each for each in families[dataset] if each != BRUSH]
     every = list(map(name_of, PROPER_SETS.tolist())) if ANY in possible else possible
     return key, Quadrants(key, shown, every, lambda given: open_quadrants(given, possible, dataset))
 

@@ -8,6 +8,8 @@ from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
 from cvae_core.evaluation.table import ESTIMATORS
 
+P_LABEL, P_HIDDEN = "p(label | visible)", "log p(hidden | visible, label)"  # titles of axes
+
 
 def rates(key: RunKey, unit: str, chosen: int | None = None) -> str:
     """Return code that computes the mean rate of each unit of z, in nats per image."""
@@ -137,6 +139,31 @@ def readings(
         sheet,
         completions,
         "shown = sample_quality.readings(reader, completions)",
+    )
+
+
+def could_become(reader: RunKey, given: int | bytes, visible: str, seed: int, own: int | None) -> str:
+    """Return code that computes p(label | visible) of a test image, or of a drawing (bytes), by a label run."""
+    image = repr(given) if isinstance(given, bytes) else f"images.test.intensities([{given}])"
+    return _code(
+        f"by_label(*(part[0].numpy() for part in shown[:2]), data.classes, {P_LABEL!r}, {own!r})",
+        f"{reader.name}-could-become",
+        "find, label_posterior",
+        f"run = find({reader.name!r})",
+        "data, images = run.card().description, run.images()",
+        f"image = {image}",
+        f"shown = label_posterior.could_become(run.model(), image, {visible!r}, images.train, seed={seed})",
+    )
+
+
+def hidden_by_label(key: RunKey, index: int, visible: str, seed: int, own: int) -> str:
+    """Return code that estimates log p(hidden | visible, label) of a test image for each label."""
+    return _code(
+        f"by_label(shown.log_p.numpy(), shown.error.numpy(), run.card().description.classes, {P_HIDDEN!r}, {own})",
+        f"{key.name}-hidden-by-label",
+        "find, label_posterior",
+        f"run = find({key.name!r})",
+        f"shown = label_posterior.hidden_by_label(run.model(), run.images().test, {index}, {visible!r}, seed={seed})",
     )
 
 

@@ -24,6 +24,7 @@ from cvae_core.data.datasets import Split
 from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
 from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, table
+from cvae_core.evaluation.label_posterior import SAMPLES
 from cvae_core.evaluation.results import Cell, Interim
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import housekeeping
@@ -34,6 +35,7 @@ from cvae_core.system import distributed, files
 from cvae_core.system.folders import in_root
 from cvae_core.system.printable import printable, unfiltered
 from cvae_core.system.seeds import require_seed
+from cvae_core.system.type_checks import Between
 from cvae_core.training.loop import Stepped
 
 KEEP_EVERY = 30.0  # seconds between two saves of an evaluation's partial results
@@ -239,9 +241,19 @@ class LearnClassifier(InRoot):
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(InRoot):
-    """Let the classifier judge whether a run's images match their condition and vary as much as real images."""
+    """Let the classifier judge whether a run's images match their condition and vary as much as real images.
+
+    With --visible, judge a label run as a classifier: how often it finds the label of the visible part of a test image.
+    """
 
     run: RunName
+    visible: Annotated[str | None, Doc("quadrants from which a label run reads the label; None: judge its images")] = (
+        None
+    )
+    samples: Annotated[int, Between(1, results.MAX_SAMPLES), Doc("draws of z per label, with --visible")] = SAMPLES
+    images: Annotated[int, Between(1, 200_000), Doc("score only the first N test images, with --visible")] = (
+        sample_quality.PARTS
+    )
 
     def __call__(self) -> None:
         """Judge the images, then store and print the findings."""
@@ -251,7 +263,11 @@ class Judge(InRoot):
             reader = classifier.load_classifier(dataset.description, self.root, dataset.fingerprint)
             files.require_writable(run.result_path(sample_quality.RESULTS))
             with ticking(f"judging {run.name}"):
-                findings = sample_quality.judge(model, dataset, reader)
+                if self.visible is None:
+                    findings = sample_quality.judge(model, dataset, reader)
+                else:
+                    settings = (self.visible, self.samples, self.images)
+                    findings = sample_quality.judge_part(model, dataset, reader, *settings)
             sample_quality.store_judgement(run, findings, weights)
         for finding in findings:
             beside = "" if finding.reference is None else f"  (real images or chance: {finding.reference:.4f})"

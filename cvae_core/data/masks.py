@@ -54,7 +54,9 @@ def _unpacked(text: str) -> Tensor:
     except (ValueError, zlib.error):
         bits = np.empty(0, np.uint8)
     if len(bits) not in {side**2 for side in SIDES}:
-        raise ConfigError(f"{PAINTED}{text[:LONGEST]} is no mask of pixels: use a name that masks.painted has returned.")
+        raise ConfigError(
+            f"{PAINTED}{text[:LONGEST]} is no mask of pixels: use a name that masks.painted has returned."
+        )
     return torch.from_numpy(bits.astype(bool))
 
 

@@ -1,11 +1,12 @@
 """Which label does the visible part of an image have? p(label | visible) ∝ p(label) p(visible | label), from a label model.
 
-A label model p(x | label) = ∫ p(x | z, label) p(z | label) dz has independent values given z. Without the hidden values in its
-likelihood, it is a model of the visible ones. Their likelihood is estimated by importance sampling. The draws of z come from a
-mixture: nine tenths from `CHAINS` Gaussians, a tenth from the prior. Every weight is therefore at most ten times the likelihood,
-and the estimate is unbiased for any Gaussians. Each Gaussian starts as the model's posterior of a completion by the model itself:
-the hidden values are drawn, then z and the hidden values are inferred in turn (Rezende, Mohamed & Wierstra 2014, appendix F).
-Steps of Adam then raise its lower bound on log p(visible | label), because a posterior of whole images is too narrow.
+A label model p(x | label) = ∫ p(x | z, label) p(z | label) dz has independent values given z. Without the hidden values in
+its likelihood, it is a model of the visible ones. Their likelihood is estimated by importance sampling. The draws of z come
+from a mixture: nine tenths from `CHAINS` Gaussians, a tenth from the prior. Every weight is therefore at most ten times the
+likelihood, and the estimate is unbiased for any Gaussians. Each Gaussian starts as the model's posterior of a completion by
+the model itself: the hidden values are drawn, then z and the hidden values are inferred in turn (Rezende, Mohamed &
+Wierstra 2014, appendix F). Steps of Adam then raise its lower bound on log p(visible | label), because a posterior of whole
+images is too narrow.
 """
 
 import math
@@ -16,8 +17,11 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from cvae_core.data import noise
-from cvae_core.data.conditions import Condition, labelled
+from cvae_core.data.batches import held_out
+from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import Split
+from cvae_core.data.intensities import from_bytes
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.errors import ConfigError
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import FlatVAE
@@ -71,15 +75,42 @@ def log_frequencies(train: Split, classes: int) -> Tensor:
     return (counts / counts.sum()).log()
 
 
-@torch.no_grad()
-def hidden_by_label(model: ConditionalVAE, x: Tensor, c: Condition, samples: int = SAMPLES, seed: int = 0) -> Evidence:
-    """Estimate log p(hidden | visible, label) of an image x (1, values) for each label, (L,), by importance sampling.
+class CouldBecome(NamedTuple):
+    """Hold p(label | visible) for images and labels (N, L), float64, and the estimates that it is made of."""
 
-    `c` has the visible part of the image. Every label uses the same base noise.
+    probabilities: Tensor
+    error: Tensor
+    visible: Evidence
+
+
+def could_become(
+    model: ConditionalVAE, images: Tensor | bytes, visible: str, train: Split, samples: int = SAMPLES, seed: int = 0,
+    rows: Tensor | None = None,
+) -> CouldBecome:  # fmt: skip
+    """Return p(label | visible) of images (N, values), or of a drawing of a byte per value, by a label model.
+
+    `visible` names the visible part, and `train` gives p(label). `rows` are as in `visible_by_label`, by default 0 to N − 1.
+    """
+    x = from_bytes(images, model.config.shape) if isinstance(images, bytes) else images
+    seen = visible_values(flags(visible), model.config.shape).expand(len(x), -1)
+    found = visible_by_label(model, x, seen, torch.arange(len(x)) if rows is None else rows, samples, seed)
+    return CouldBecome(*label_posterior(found, log_frequencies(train, model.config.classes)), found)
+
+
+@torch.no_grad()
+def hidden_by_label(
+    model: ConditionalVAE, test: Split, index: int, visible: str, samples: int = SAMPLES, seed: int = 0
+) -> Evidence:
+    """Estimate log p(hidden | visible, label) of a test image for each label, (L,), by importance sampling.
+
+    Every label uses the same base noise. Raises ConfigError for a model that is not given labels and visible pixels.
     """
     if not {"label", "pixels"} <= set(model.config.given):
-        raise ConfigError(f"A {model.config.flavour} model is not given a label and visible pixels: choose label+quadrant.")
+        raise ConfigError(
+            f"A {model.config.flavour} model is not given a label and visible pixels: choose label+quadrant."
+        )
     classes = model.config.classes
+    x, c = held_out(model.config, test, torch.tensor([index]), visible if model.config.any_set else None)
     each, images = c.with_labels(torch.arange(classes)), x.expand(classes, -1)
     parts = []
     for epsilon in noise.normal((samples, 1, model.latent), seed, "labels").split(max(1, model.image_draws // classes)):
@@ -93,8 +124,8 @@ def visible_by_label(
 ) -> Evidence:
     """Estimate log p(visible | label) of images x (N, values) for each label, (N, L), by a label model.
 
-    `seen` (N, values) marks the visible values; others are never read. `rows` (N,) are the indices of the images: the noise of
-    an image depends on its index and the seed only. Raises ConfigError for other models.
+    `seen` (N, values) marks the visible values; others are never read. `rows` (N,) are the indices of the images: the noise
+    of an image depends on its index and the seed only. Raises ConfigError for other models.
     """
     if model.config.given != ("label",) or not isinstance(model, FlatVAE):
         raise ConfigError("Only a label model with a flat z can read the label of a part of an image.")
@@ -109,7 +140,11 @@ def _of_all_labels(model: FlatVAE, x: Tensor, seen: Tensor, rows: Tensor, sample
     """Estimate log p(visible | label), (N · L,): the labels of the first image, then those of the next."""
     classes = model.config.classes
     drawn = noise.per_image(rows, CHAINS * (TURNS + STEPS * DRAWS) + samples, model.latent, seed, "label posterior")
-    drawn, x, seen = drawn.repeat_interleave(classes, 1), x.repeat_interleave(classes, 0), seen.repeat_interleave(classes, 0)
+    drawn, x, seen = (
+        drawn.repeat_interleave(classes, 1),
+        x.repeat_interleave(classes, 0),
+        seen.repeat_interleave(classes, 0),
+    )
     labels = torch.arange(classes).repeat(len(rows))
     turns, steps, last = drawn.split([CHAINS * TURNS, CHAINS * STEPS * DRAWS, samples])
     with torch.no_grad():
@@ -133,7 +168,10 @@ def _completed(model: FlatVAE, x: Tensor, seen: Tensor, labels: Tensor, drawn: T
 
 
 def _raised(model: FlatVAE, x: Tensor, seen: Tensor, labels: Tensor, q: Normal, drawn: Tensor) -> Normal:
-    """Return Gaussians with a higher E_q log p(visible | z, label) − KL(q ‖ p), from noise (steps, draws, chains · N, latent)."""
+    """Return Gaussians with a higher E_q log p(visible | z, label) − KL(q ‖ p).
+
+    The base noise is (steps, draws, chains · N, latent).
+    """
     with torch.enable_grad():
         context = model.context(labelled(labels.repeat(CHAINS), model.config.classes))
         prior = model.prior(context)
@@ -167,7 +205,9 @@ def _weighted(
     for some in torch.arange(samples).split(max(1, model.image_draws // count)):
         z = loc[component[some]] + scale[component[some]] * drawn[some]
         components = zip(loc, scale, shares.log(), strict=True)
-        density = [Normal(mean, width, validate_args=False).log_prob(z).sum(-1) + share for mean, width, share in components]
+        density = [
+            Normal(mean, width, validate_args=False).log_prob(z).sum(-1) + share for mean, width, share in components
+        ]
         ratio = prior.log_prob(z).sum(-1) - torch.stack(density).logsumexp(0)
         parts.append(_likelihood(model, z, context, seen).log_prob(x) + ratio)
     return evidence(torch.cat(parts))
@@ -175,4 +215,6 @@ def _weighted(
 
 def _likelihood(model: FlatVAE, z: Tensor, context: tuple[Tensor, ...], counted: Tensor) -> Likelihood:
     """Return p(x | z, label) of the counted values (N, values)."""
-    return LIKELIHOODS[model.config.likelihood](model.decoded(z, context).float(), model.pixels, counted[:, model.pixels])
+    return LIKELIHOODS[model.config.likelihood](
+        model.decoded(z, context).float(), model.pixels, counted[:, model.pixels]
+    )

@@ -110,7 +110,13 @@ def completions_as(
 
 
 def drawing_as(
-    model: ConditionalVAE, ink: bytes, visible: str, labels: Sequence[int], count: int, seed: int, pixels: Shown = "means"
+    model: ConditionalVAE,
+    ink: bytes,
+    visible: str,
+    labels: Sequence[int],
+    count: int,
+    seed: int,
+    pixels: Shown = "means",
 ) -> Sheet:
     """Complete a drawing of a byte per value as each label, as `completions_as` does with a test image."""
     return _as_each(model, drawn_condition(model, ink, visible), visible, labels, count, seed, pixels)

@@ -173,6 +173,7 @@ def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
 
 
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
-    completions, completions_as, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, both_ways, traversal,
+    completions, completions_as, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions,
+    both_ways, traversal,
 )  # fmt: skip
 DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # recipes with the argument `often`
