@@ -10,7 +10,7 @@
 const RADIUS = 2, CORE = 1.7; // the pen: full ink near its centre, none two pixels away
 const WIDTH = 5, WIDEST = 15; // the brush, in pixels of a 28×28 image
 const PAUSE = 200; // milliseconds between masks sent to a server that completes the image itself
-const encoded = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
+const inBase64 = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 
 class Pad extends Component {
   constructor(root, setStateValue) {
@@ -207,7 +207,7 @@ class Pad extends Component {
   tell(what = this.masks ? "visible" : "ink") {
     this.sent = performance.now();
     if (what === "visible") this.told = [...this.visible];
-    this.news(what, what === "visible" ? this.told : encoded(this.ink));
+    this.news(what, what === "visible" ? this.told : inBase64(this.ink));
   }
 }
 
