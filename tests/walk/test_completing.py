@@ -17,6 +17,8 @@ from tests.walk.test_drawing import SHEET, answers, draw, lift
 
 PAINTED = {"mnist": "quadrant-brush", "digits": "digits-quadrant-brush"}  # the run for any mask, by data set
 LABELLED = {"mnist": "label-quadrant-1", "digits": "digits-label-quadrant-1"}  # the run that is given a label too
+COMPLETE = """({ pad: { network, data, ink, visible } }) => [...network.complete(
+    { image: ink, visible: visible.map(Number), label: data.label }, data.epsilons)]"""
 SEVERAL = (3, 5, 8)  # what the lower half of an arc may become
 
 
@@ -98,7 +100,7 @@ def test_half_a_digit_is_completed_as_each_label_while_it_is_drawn(visit: Open) 
     looks = page.eval_on_selector_all(".each canvas", "all => all.map(canvas => canvas.toDataURL())")
     assert len(set(looks)) == 10
     lift(page)
-    page.get_by_test_id("stPills").get_by_role("button", name="5", exact=True).first.click()
+    page.get_by_role("radio", name="5", exact=True).click()
     settle(page)
     assert "as=5" in page.url
     each = page.eval_on_selector_all(".each canvas", "all => all.map(canvas => canvas.toDataURL())")
@@ -122,16 +124,12 @@ def test_half_a_digit_becomes_what_is_asked_for(visit: Open) -> None:
     draw(page, turns=0.55)
     lift(page)
     for label in SEVERAL:
-        page.get_by_test_id("stPills").get_by_role("button", name=str(label), exact=True).first.click()
+        page.get_by_role("radio", name=str(label), exact=True).click()
         settle(page)
         visible, rows = page.eval_on_selector(".drawing", "root => [root.pad.visible, root.pad.data.label]")
         assert rows == label
         assert visible == [False, False, True, False]
-        shown = page.eval_on_selector(
-            ".drawing",
-            """root => { const { pad } = root, { network, data, ink, visible } = pad;
-            return [...network.complete({ image: ink, visible: visible.map(Number), label: data.label }, data.epsilons)]; }""",
-        )
+        shown = page.eval_on_selector(".drawing", COMPLETE)
         completions = torch.tensor(shown).reshape(-1, 784)[2:]  # after both guesses
         right.append((classifier.classified(reader, completions) == label).double().mean())
     assert min(right) >= 0.9, right
