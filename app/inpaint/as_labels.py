@@ -11,7 +11,7 @@ from app.text import labels
 from app.text.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pictures
-from cvae_core.config.quadrant_names import described
+from cvae_core.config.quadrant_names import SETS, described
 from cvae_core.evaluation.label_posterior import SAMPLES
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
@@ -124,7 +124,8 @@ def _could_become(opened: Quadrants, reader: runs.RunKey, given: int | bytes, se
     )
     stored = label_readings.findings_of(reader, opened.visible)
     told = [f"{plain(one.name)} {one.value:.3f}, the classifier on whole images {one.reference:.3f}" for one in stored]
-    ask = code(f"python -m cvae_core judge {reader.name} --visible {opened.visible}")
-    elements.caption(
-        f"{'; '.join(told)} (N = {stored[0].of:,} test images)." if stored else f"How often it is right: {ask}"
-    )
+    if stored:
+        elements.caption(f"{'; '.join(told)} (N = {stored[0].of:,} test images).")
+    elif opened.visible in SETS:
+        ask = code(f"python -m cvae_core judge {reader.name} --visible {opened.visible}")
+        elements.caption(f"To measure how often the most probable label is right: {ask}")
