@@ -29,6 +29,8 @@ RUNS = {
     "digits-label": "label --dataset digits --shifts 0 --warm-up 5",
     "digits-baseline-1": "baseline --dataset digits",
     "digits-quadrant-1": "quadrant --dataset digits --latent 16",
+    "digits-label-quadrant-1": "label+quadrant --dataset digits --latent 16",
+    "digits-quadrant-brush": "quadrant --visible brush --dataset digits --latent 16",  # also trains its baseline
     "baseline-1": "baseline --visible 1",
     "quadrant-1": "quadrant --visible 1",
     "label": "label",

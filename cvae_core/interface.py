@@ -237,9 +237,8 @@ def grid(
 ) -> Image.Image:
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part, by its
-    name or by flags of quadrants or pixels (a sheet has its own marks), `scale` is the width of an image's pixel. Grey
-    images are ink on paper if `drawn`. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part by its name or
+    by flags (a sheet has its own marks). An image's pixel is `scale` wide, and grey images are ink on paper if `drawn`.
     """
     if isinstance(images, Sheet):
         ink, papers = images
@@ -258,8 +257,8 @@ def grid(
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
     if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
-        shown = flags(visible) if isinstance(visible, str) else visible.bool()
-        papers = figures.papers(shown.expand(*ink.shape[:2], -1), shape)
+        shown = (flags(visible) if isinstance(visible, str) else visible).expand(*ink.shape[:2], -1)
+        papers = figures.papers(shown, shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.cached import label_readings, runs
-from app.charts import plotly_charts
+from app.charts import label_charts
 from app.display import elements, presenter
 from app.live import live_decoder
 from app.live.drawing_pad import Quadrants
@@ -76,7 +76,7 @@ def _hidden(opened: Quadrants, index: int, own: int, seed: int) -> None:
     data, key = runs.description(opened.key), opened.key
     found = label_readings.hidden_by_label(key, index, opened.visible, seed)
     title = code_snippets.P_HIDDEN
-    chart = plotly_charts.by_label(found.log_p.numpy(), found.error.numpy(), data.classes, title, own)
+    chart = label_charts.by_label(found.log_p.numpy(), found.error.numpy(), data.classes, title, own)
     lines = code_snippets.hidden_by_label(key, index, opened.visible, seed, own)
     elements.chart(chart, lines, "hidden-by-label", f"{title} of a test image for each label")
     best = int(found.log_p.argmax())
@@ -111,7 +111,7 @@ def _could_become(opened: Quadrants, reader: runs.RunKey, given: int | bytes, se
     data = runs.description(reader)
     found = label_readings.could_become(reader, given, opened.visible, seed)
     p, error = found.probabilities[0].numpy(), found.error[0].numpy()
-    chart = plotly_charts.by_label(p, error, data.classes, code_snippets.P_LABEL, own)
+    chart = label_charts.by_label(p, error, data.classes, code_snippets.P_LABEL, own)
     lines = code_snippets.could_become(reader, given, opened.visible, seed, own)
     elements.chart(chart, lines, "could-become", "The probability of each label, given the visible part")
     likely = [label for label in p.argsort()[::-1].tolist() if p[label] >= WORTH_SAYING]
