@@ -14,10 +14,11 @@ import numpy as np
 
 from cvae_core.cli import main as cli
 from cvae_core.config.command import train_command
+from cvae_core.config.quadrant_names import BRUSH, PROTOCOL, SCATTERED
 from cvae_core.data.datasets import load
 from cvae_core.evaluation.classifier import classifier_path
 from cvae_core.evaluation.results import CURVE, RESULTS, Cell, Estimator, stored_cells
-from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.evaluation.sample_quality import OF_PARTS, stored_judgement
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run, default_root, find, readable, run_at
 from cvae_core.training import verdicts
@@ -77,6 +78,7 @@ SPARSE = ("letters-label", "letters-label-discretised-logistic")
 KEPT = (0, 0.25, 1, 4, 8, 16, 32)  # epochs of their stages beside the last one
 CURVES = ("quadrant-1", "label", "label-2d")  # with estimates for a growing number of draws
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
+READER = "label"  # that Inpaint asks for the labels of parts of images
 FIRST = 1000  # test images, if scoring all would take too long
 DRAWS = ((100, None), (1000, FIRST))  # draws of z per image, and the number of images (None: all)
 KEPT_OF_SCORED = ("card.json", RESULTS)
@@ -163,7 +165,8 @@ def missing(name: str, run: Run) -> list[list[str]]:
     """Return the commands that compute the missing results of a run."""
     card, tasks = run.card(), []
     known = {(cell.samples, cell.visible) for cell in table_cells(run)}
-    shown = ("1", "2", "3") if card.config.any_set else (card.config.visible_set,)
+    shown = tuple(PROTOCOL) if card.config.any_set else (card.config.visible_set,)
+    shown += tuple(SCATTERED) if card.config.visible_set == BRUSH else ()
     draws = DRAWS if card.config.latents else ((0, None),)
     in_short = name in SCORED or name in ILLUSTRATIONS or card.config.any_set
     for samples, images in draws[:1] if in_short else draws:
@@ -178,6 +181,8 @@ def missing(name: str, run: Run) -> list[list[str]]:
         if not classifier_path(card.config.dataset, run.folder.parent).exists():
             tasks.append(["classifier", card.config.dataset])
         tasks.append(["judge", name])
+    if name == READER and not any(finding.name.startswith(OF_PARTS) for finding in stored_judgement(run)):
+        tasks += [["judge", name, "--visible", visible] for visible in PROTOCOL]
     return tasks
 
 

@@ -128,7 +128,10 @@ def require_public(lines: str) -> None:
     places = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported]
     assert len(places) == len(set(places)), "a line for each place"
     for place, names in zip(places, [{alias.name for alias in node.names} for node in imported], strict=True):
-        allowed = {"cvae_core": set(interface), "app.charts": {"glance_chart", "label_charts", "map_chart", "plotly_charts"}}
+        allowed = {
+            "cvae_core": set(interface),
+            "app.charts": {"glance_chart", "label_charts", "map_chart", "plotly_charts"},
+        }
         assert names <= allowed.get(place or "", {"numpy", "torch"}), f"from {place} import {names}"
 
 
