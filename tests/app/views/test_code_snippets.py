@@ -173,7 +173,9 @@ def test_every_recipe_of_the_gallery_is_cached_by_its_settings() -> None:
 
 
 def untimed(shown: Any) -> Any:
-    """Remove the seconds from cells, because they differ at every run."""
+    """Remove the seconds from cells, because they differ at every run. Tensors become arrays."""
+    if isinstance(shown, torch.Tensor):
+        return shown.numpy()
     if isinstance(shown, list | tuple):
         return [untimed(part) for part in shown]
     return replace(shown, seconds=0.0) if isinstance(shown, Cell) else shown
