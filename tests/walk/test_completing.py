@@ -1,6 +1,7 @@
 """Completing in a browser: a mask is painted, and half a digit is asked for as each label."""
 
 import io
+import math
 import re
 
 import numpy as np
@@ -19,7 +20,7 @@ PAINTED = {"mnist": "quadrant-brush", "digits": "digits-quadrant-brush"}  # the 
 LABELLED = {"mnist": "label-quadrant-1", "digits": "digits-label-quadrant-1"}  # the run that is given a label too
 COMPLETE = """({ pad: { network, data, ink, visible } }) => [...network.complete(
     { image: ink, visible: visible.map(Number), label: data.label }, data.epsilons)]"""
-SEVERAL = (3, 5, 8)  # what the lower half of an arc may become
+SEVERAL = (3, 5, 8)  # what `hook` may become
 
 
 def first_of(runs: dict[str, str]) -> str:
@@ -28,6 +29,20 @@ def first_of(runs: dict[str, str]) -> str:
     if not found:
         pytest.skip(f"none of these runs is here: {', '.join(runs.values())}")
     return found[0]
+
+
+def hook(page: Page) -> None:
+    """Draw the lower left of a 3, a 5 or an 8: a piece of an ellipse."""
+    box = page.locator(SHEET).bounding_box()
+    assert box is not None
+    pixel = box["width"] / 28
+    for step in range(13):
+        angle = 2.5 + 2.4 * step / 12
+        page.mouse.move(
+            box["x"] + pixel * (13.5 + 4.4 * math.cos(angle)), box["y"] + pixel * (19.7 - 4.3 * math.sin(angle))
+        )
+        if step == 0:
+            page.mouse.down()
 
 
 def mask(page: Page, pad: str = ".fixed") -> np.ndarray:
@@ -121,7 +136,7 @@ def test_half_a_digit_becomes_what_is_asked_for(visit: Open) -> None:
     right = []
     page = visit(f"inpaint?images=mnist&visible-mnist=1&run-1={run.name}&of=My+drawing&as={SEVERAL[0]}")
     page.wait_for_selector(".each canvas")
-    draw(page, turns=0.55)
+    hook(page)
     lift(page)
     for label in SEVERAL:
         page.get_by_role("radio", name=str(label), exact=True).click()
