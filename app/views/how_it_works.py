@@ -48,8 +48,8 @@ def _flow(key: RunKey, index: int) -> None:
             return
         seen = f", {described(visible)} visible" if visible else ""
         elements.explained(
-            f"**Ten draws of this image{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "
-            "(above) and from the prior network (below), with the same base noise."
+            f"**Ten draws of this image{plain(seen)}**: first the image, then pixel means for $z$ from the recognition "
+            "network (above) and from the prior network (below), with the same base noise."
         )
         settings = {"index": index, "count": COUNT, **({"visible": visible} if runs.config(key).any_set else {})}
         caption = f"test image {index}{seen}, z from recognition and prior network"
