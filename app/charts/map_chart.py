@@ -19,6 +19,7 @@ PALE = 0.3  # opacity of a solid map's points, among which marks would otherwise
 MOST_TRACES = 20  # of more classes, the largest have a trace each, and the others one together
 OTHERS = "others"
 LEGEND_HEIGHT = 84  # pixels: four rows, and it scrolls: longer legends would leave no room for the points
+LETTERS_PER_LINE = 5  # letters of a glyph that are as wide as its line is high, with its border
 APART = 0.1  # the least distance of two glyphs, as a share of the map's extent: legible on a phone
 # Without a graphics card, Plotly's default of twice the resolution takes 0.3 s longer to start. Discs look almost the same on
 # standard screens; on high-resolution screens and in pictures saved from the map, their edges are softer.
@@ -171,7 +172,9 @@ def _glyphs(
     if not present:
         return []
     medians = np.array([np.median(embedding.coordinates[embedding.labels == label], axis=0) for label in present])
-    places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
+    longest = max(len(labels.short(description.classes[label])) for label in present)
+    stretch = (max(1.0, longest / LETTERS_PER_LINE), 1.0)  # words are wider than high
+    places = apart(medians / stretch, APART * float(np.ptp(embedding.coordinates, axis=0).max())) * stretch
     look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
     return [
         {

@@ -47,7 +47,7 @@ def photographs() -> dict[str, bytes]:
     for index in range(30):
         seen = np.stack([pixels(index, 30, 40) // (1 if channel == index % 3 else 3) for channel in range(3)], axis=-1)
         upright = Image.fromarray(seen).resize(PHOTOGRAPH, Image.Resampling.BICUBIC)
-        files[f"Urlaub/{'Äpfel Birnen Meer'.split()[index % 3]}/{index}.jpg"] = photographed(upright, index % 8 + 1)
+        files[f"Urlaub/{('Äpfel', 'Birnen', 'Meer')[index % 3]}/{index}.jpg"] = photographed(upright, index % 8 + 1)
     return files
 
 
