@@ -30,6 +30,7 @@ WRONG = """async (selector) => {
         if (!fits || !told || term.tabIndex !== 0) wrong.push([term.textContent, said, fits, told]);
         term.blur();
     }
+    document.querySelector("[data-testid=stMain]").scrollTo(0, 0);
     return [terms.length, wrong];
 }"""
 
