@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from cvae_core.sources import workers
 from cvae_core.sources.gather import Findings, Progress, Wishes, gather
 from cvae_core.sources.layout import arranged
 from tests.sources import encoded, folder, images, pictures, pixels, read, told, zipped
+from tests.waiting import until
 
 TWENTY = {"a": 10, "b": 10}
 
@@ -346,12 +350,22 @@ def test_worker_processes_read_the_same_images(tmp_path: Path, monkeypatch: pyte
     source = folder(tmp_path / "s", {**pictures({"a": 70, "b": 70}), "a/broken.png": b"x"})
     here = read(source)
     monkeypatch.setattr(workers, "SMALL_FILES", 0)
-    packed = read(
-        zipped(
-            tmp_path / "s.zip",
-            {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.png")},
+
+    def interrupt() -> None:  # as Ctrl-C in a terminal does, which reaches workers before they are ready
+        until(multiprocessing.active_children)
+        for worker in multiprocessing.active_children():
+            assert worker.pid
+            os.kill(worker.pid, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as apart:
+        interrupted = apart.submit(interrupt)
+        packed = read(
+            zipped(
+                tmp_path / "s.zip",
+                {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.png")},
+            )
         )
-    )
+    interrupted.result()
     assert packed.fingerprint == here.fingerprint
     assert packed.report.left_out == here.report.left_out
 
