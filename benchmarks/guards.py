@@ -70,7 +70,7 @@ GUARDS = {  # by promise
         f"{VISITORS}::test_every_visitor_sees_the_same_pictures_as_a_single_visitor",
     ),
     "endurance": Guard(
-        "app/cached/figures.py", "KEPT = 100 ", "KEPT = None ",
+        "app/.streamlit/config.toml", "disconnectedSessionTTL = 60", "disconnectedSessionTTL = 6000",
         f"{VISITORS}::test_many_visitors_and_reruns_leave_memory_and_open_files_constant", long=True,
     ),
     "misfortune": Guard(

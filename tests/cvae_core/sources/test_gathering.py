@@ -62,10 +62,10 @@ def test_an_empty_class_folder_is_no_class(tmp_path: Path) -> None:
 
 def test_the_time_to_list_folders_grows_with_their_number_and_not_with_its_square() -> None:
     findings, began = Findings(kind="folder"), time.process_time()
-    empty = [f"empty {index}" for index in range(20_000)]
-    assert len(arranged([f"{index}/x.png" for index in range(20_000)], empty, findings)) == 20_000
-    assert time.process_time() - began < 10
-    assert findings.cautions[-1] == "19,980 more folders contain no picture and are no classes."
+    empty = [f"empty {index}" for index in range(5_000)]
+    assert len(arranged([f"{index}/x.png" for index in range(5_000)], empty, findings)) == 5_000
+    assert time.process_time() - began < 2
+    assert findings.cautions[-1] == "4,980 more folders contain no picture and are no classes."
 
 
 def test_without_splits_each_class_is_divided_in_the_same_shares(tmp_path: Path) -> None:
