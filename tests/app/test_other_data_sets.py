@@ -344,3 +344,11 @@ def test_a_label_is_chosen_of_any_number_of_classes(count: int) -> None:
     kind = visitor.pills if count <= labels.MOST_BUTTONS else visitor.selectbox
     assert kind(key="digit").value == min(labels.DEFAULT, count - 1)
     assert len(kind(key="digit").options) == count
+
+
+def test_words_on_a_map_do_not_hide_each_other() -> None:
+    words = ("an aeroplane", "a motor car")
+    places = np.array([[0, 0], [0.15, 0], [0, 1], [0.15, 1]], np.float32)
+    mapped = Embedding(np.arange(4), np.array([0, 1, 0, 1]), places.astype(np.float16), places)
+    first, second = map_chart.embedding_map(mapped, own_data.description(classes=words), None).layout.annotations
+    assert abs(first.x - second.x) > 2 * map_chart.APART or abs(first.y - second.y) >= map_chart.APART - 1e-3
