@@ -25,6 +25,7 @@ import sys, time
 from pathlib import Path
 from cvae_core.jobs import queue as queueing
 from tests.jobs import a_job
+queueing.BEAT_EVERY = 0.2
 with queueing.turn(Path(sys.argv[1]), a_job("mine")):
     time.sleep(600)
 """
