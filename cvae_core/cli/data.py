@@ -110,6 +110,8 @@ def chosen(words: Sequence[str]) -> tuple[Command, list[str], str]:
     name, rest = words[0], list(words[1:])
     commands: Mapping[str, Command] = {"list": List, "show": Show, "remove": Remove}
     if name == "add":
+        if "" in rest:  # as a path it would be the current folder
+            raise ConfigError("An argument of data add is empty: give a name and the path of a source.")
         from cvae_core.cli.add import Add  # type: ignore[import-not-found,unused-ignore]
 
         return Add, rest, "data add"
