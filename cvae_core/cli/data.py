@@ -77,7 +77,10 @@ class Show(InRoot):
             print(f"classes: {', '.join(data.classes)}")
         else:
             header = catalogue.header(self.name)
-            flags = "".join(f" {flag} {shlex.quote(value)}" for flag, value in header.flags.items())
+            flags = "".join(
+                f" --{flag}{'' if value == 'True' else f' {shlex.quote(value)}'}"
+                for flag, value in header.flags.items()
+            )
             print(f"{origin} on {header.created[:10]} from {header.source}{flags and f' with{flags}'}")
             print(f"in {catalogue.sealed_folder(self.name)}, fingerprint {header.fingerprint}")
             print(header.licence and f"licence: {header.licence}\n", end="")

@@ -325,6 +325,9 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "npz: infinite": (arrays(x=np.full((12, 16, 16), np.inf)), "not finite"),
     "npz: negative": (arrays(x=IMAGES.astype(int) - 300), "values from -300"),
     "npz: too bright": (arrays(x=IMAGES * 300.0), "values from 0 to"),
+    "npz: different ranges": (
+        arrays(train_images=IMAGES / 1.0, test_images=IMAGES[:3] / 255), "images.npy 0 … 255, test_images.npy 0 … 1): convert"
+    ),
     "npz: labels too few": (arrays(x=IMAGES, y=LABELS[:3]), "need one label each"),
     "npz: labels of many classes": (arrays(x=IMAGES, y=np.zeros((12, 14))), "need one label each"),
     "npz: broken labels": (arrays(x=IMAGES, y=LABELS + 0.5), "no whole numbers"),

@@ -313,6 +313,14 @@ def test_arrays_of_every_layout_are_read(case: str, tmp_path: Path) -> None:
         assert {image.tobytes() for image in images(found)} == {pixels(seed, 3, 16, 16).tobytes() for seed in range(12)}
 
 
+@pytest.mark.parametrize(("kind", "scale"), [(np.uint8, 1), (np.uint16, 200)])
+def test_arrays_of_one_file_are_scaled_alike(kind: type, scale: int, tmp_path: Path) -> None:
+    train = np.stack([pixels(seed) for seed in range(12)]) * kind(scale)
+    dark = np.eye(256, dtype=kind).reshape(-1, 16, 16)[:3] * kind(scale)  # alone, it would be scaled by another factor
+    np.savez(tmp_path / "s.npz", train_images=train, test_images=dark)
+    assert read(tmp_path / "s.npz").splits["test"][0].max() == 1
+
+
 def test_dark_ink_on_light_paper_is_inverted_and_photographs_are_not(tmp_path: Path) -> None:
     dark = {f"a/{seed}.png": encoded(255 - pixels(seed)) for seed in range(12)}
     found = read(folder(tmp_path / "dark", dark))
