@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cvae_core.config.flavours import from_json
 from cvae_core.data.batches import shown_rows
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.intensities import as_bytes
@@ -72,7 +73,7 @@ class Recorder:
             self._clear()
             return
         tensors, notes = formats.read_tensors(self.run.state_file)
-        if json.loads(notes.get("config", "null")) != self.card.config.to_json():
+        if from_json(json.loads(notes.get("config", "{}"))) != self.card.config:
             raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start over with --force.")
         if not formats.are_finite(tensors.values()):
             raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start over with --force.")

@@ -127,7 +127,11 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
 
 BAD: dict[str, tuple[list[str], str]] = {
     "unknown command": (["frobnicate"], "Unknown command 'frobnicate': choose train, evaluate"),
-    "nothing to train": (["train"], "The first argument of train must be a flavour: vae, label, quadrant, baseline."),
+    "nothing to train": (
+        ["train"],
+        "The first argument of train must be a flavour: vae, label, attributes, quadrant, label+attributes, "
+        "label+quadrant, attributes+quadrant, label+attributes+quadrant, baseline.",
+    ),
     "something else to train": (["train", "gan"], "not 'gan'"),
     "unknown flag": (["list", "--frobnicate"], "--frobnicate"),
     "flag of another flavour": (["train", "vae", "--visible", "1"], "--visible"),
