@@ -42,12 +42,11 @@ class Pad extends Component {
 
   begin() {
     this.network = window.cvaeNetworks?.get(this.data.network) ?? null;
-    const names = this.network ? [...this.data.names, ...this.data.each.map(([, name]) => name)] : [];
+    const { names: first = [], each = [] } = this.data, names = this.network ? [...first, ...each.map(([, name]) => name)] : [];
     this.answers = names.map((name) => imageCanvas(`Completion: ${name}`, this.data));
     const figures = this.answers.map((canvas, i) => element("figure", {}, canvas, element("figcaption", {}, names[i])));
-    const each = figures.splice(this.data.names.length);
-    this.root.querySelector(".answers").replaceChildren(...figures);
-    this.root.querySelector(".each").replaceChildren(...each);
+    this.root.querySelector(".answers").replaceChildren(...figures.slice(0, first.length));
+    this.root.querySelector(".each").replaceChildren(...figures.slice(first.length));
     this.doors.hidden = !this.data.sets.length;
     this.root.classList.toggle("fixed", Boolean(this.data.fixed));
     this.root.classList.toggle("brush", this.data.brush);
@@ -150,7 +149,7 @@ class Pad extends Component {
         if (row < 0 || row >= this.side || column < 0 || column >= this.side) continue;
         const near = Math.min(1, Math.max(0, CORE - Math.hypot(column + 0.5 - x, row + 0.5 - y)));
         const strength = Math.round(255 * near) / 255, at = row * this.side + column; // rounded to a byte, as in Python
-        this.ink[at] = this.erases ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
+        this.ink[at] = this.mode === "erase" ? Math.min(this.ink[at], 1 - strength) : Math.max(this.ink[at], strength);
       }
     }
   }
