@@ -31,8 +31,11 @@ def row_name(config: Config) -> str:
     >>> from cvae_core.config.presets import configure
     >>> [row_name(configure("quadrant", **more)) for more in ({"dataset": "digits"}, {"visible": "any"}, {"seed": 1})]
     ['CVAE (mlp)', 'CVAE, any set (mlp)', 'CVAE, seed 1']
+    >>> row_name(configure("label+quadrant"))
+    'CVAE, label (mlp)'
     """
-    condition = "" if config.visible_set and not config.any_set else config.condition_words
+    one_set = config.visible_set and not config.any_set
+    condition = " and ".join(config.beside_pixels) if one_set else config.condition_words
     return _joined(
         config,
         condition,
