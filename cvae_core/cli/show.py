@@ -172,11 +172,15 @@ class List(InRoot):
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
-    """Draw a row of samples per label, or a row of completions of each label's first test image."""
+    """Draw a row of samples per label, or a row of completions of each label's first test image.
+
+    If attributes are given, a row has those of a label's first test image.
+    """
     card, model = run.card(), run.model()
     config = card.config
     labels = torch.arange(min(config.classes, STAGE_ROWS) if config.given else STAGE_ROWS)
-    if config.reads_images:
+    measured = "attributes" in config.given
+    if config.reads_images or measured:
         test = run.images().test
         shown = shown_rows(test, config.classes, STAGE_ROWS)
         c, labels = held_out(config, test, shown)[1], test.labels[shown]
@@ -190,7 +194,7 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
     data = card.description
     rows = figures.class_labels(data.classes, labels.tolist()) if config.given else ()
-    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
+    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}{', attributes of test images' * measured}"
     return figures.grid(
         intensities.as_bytes(images.transpose(0, 1)),
         papers=papers,

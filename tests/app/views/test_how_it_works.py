@@ -77,7 +77,10 @@ def test_a_state_is_kept_as_far_as_it_fits_the_run() -> None:
     assert network_figure._checked(told, LABEL) == {**told, "moved": {"1": 1.5}, "visible": None}
 
 
-@pytest.mark.parametrize("config", [LABEL, ANY, configure("vae"), configure("label", prior="learned")])
+@pytest.mark.parametrize(
+    "config",
+    [LABEL, ANY, configure("vae"), configure("label", prior="learned"), configure("label+attributes+quadrant")],
+)
 @pytest.mark.parametrize("preset", ["mlp", "ladder"])
 def test_every_box_has_a_line_of_code(config: Config, preset: PresetName) -> None:
     settings = {name: getattr(config, name) for name in ("visible",) if hasattr(config, name)}
