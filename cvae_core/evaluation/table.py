@@ -227,8 +227,7 @@ def _over_seeds(scores: Sequence[_Score]) -> list[Entry]:
 def _differences(scores: Sequence[_Score]) -> list[Entry]:
     """Return the difference of scores for each pair of runs that may be compared."""
     sampled = [score for score in scores if score.cell.estimator == "importance"]
-    least_given = sorted(scores, key=lambda score: (score.cell.estimator != "baseline", len(score.card.config.given)))
-    return [_difference(other, score) for score in sampled for other in least_given if _may_be_compared(other, score)]
+    return [_difference(other, score) for score in sampled for other in scores if _may_be_compared(other, score)]
 
 
 def _may_be_compared(other: _Score, score: _Score) -> bool:
