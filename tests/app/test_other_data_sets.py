@@ -110,6 +110,7 @@ PAGES_OF_THREE = [
     ("why", {"question": "No label", "run-label": "three-label"}),
     ("why", {"question": "Collapse", "run-collapse": "three-label"}),
     ("why", {"question": "Blur", "run-blur": "three-quadrant"}),
+    ("why", {"question": "Condition", "run-given": "three-label"}),
     ("why", {"question": "Sum or mean"}),
 ]
 
