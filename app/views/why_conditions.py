@@ -50,8 +50,8 @@ def what_it_saves() -> None:
         "The table has differences of stored scores: importance sampling with the same draws on the same test images. They "
         "have no standard error, because the two scores are correlated over the images. For the chart, a model scores the "
         "same images with the same base noise twice: under their own condition, and with one part from another image. What "
-        "is visible stays the same set of pixels. Another image may have the same label, so exchanging labels usually changes "
-        "less than wrong labels do.",
+        "is visible stays the same set of pixels. Another image may have the same label, so exchanging labels usually "
+        "changes less than wrong labels do.",
         r"\mathbb{E}\big[\log p(x \mid a, b) - \log p(x \mid b)\big] = I(x; a \mid b) \le H(a), \qquad "
         r"\Delta = \mathbb{E}\big[\log p(x \mid a, b) - \log p(x \mid a', b)\big]",
         [savings, exchanged, changes, from_posterior],
