@@ -49,8 +49,8 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "baseline": ("baseline", {"visible": "3"}, {"image"}),
     "colour": (
         "quadrant",
-        {"data": COLOUR, "dataset": "colour", "likelihood": "discretised-logistic"},
-        {"image", "epsilon"},
+        {"data": COLOUR, "dataset": "colour", "likelihood": "discretised-logistic", "visible": "any"},
+        {"image", "epsilon", "visible"},
     ),
     "continuous": (
         "label",
@@ -77,7 +77,14 @@ OUTSIDE: dict[str, list[Any]] = {  # inputs that a graph must refuse
     "visible": [True, False],
     "epsilon": [np.nan, np.inf, -np.inf],
 }
-LONG = ("VAE", "label CVAE", "quadrant CVAE", "label and pixels", "ladder")  # the others cover all of these except maps
+LONG = (
+    "VAE",
+    "label CVAE",
+    "quadrant CVAE",
+    "label and pixels",
+    "CVAE for any set",
+    "ladder",
+)  # others cover all but maps
 
 
 @pytest.mark.parametrize(
