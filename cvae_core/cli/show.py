@@ -81,7 +81,7 @@ class Export(InRoot):
     grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
     stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
     zip: Annotated[Path | None, Doc("pack the whole run into FILE.zip, which `import` reads")] = None
-    onnx: Annotated[Path | None, Doc("write its decoder, or a quadrant model's completion, to FILE.onnx")] = None
+    onnx: Annotated[Path | None, Doc("write its networks, with inputs for all that it is given, to FILE.onnx")] = None
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
     scale: Annotated[int, Between(1, 16), Doc("width of an image's pixel in pixels of the picture")] = 3
@@ -155,11 +155,12 @@ class List(InRoot):
         if not cards:
             first = in_root("python -m cvae_core train label", self.root)
             print(f"There are no runs in {self.root}. Train one with: {first}")
+        width = max((len(card.config.flavour) for card in cards.values()), default=0)
         for name, card in cards.items():
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
             now = control.state_of(self.root, name)
             print(
-                f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
+                f"{name:24} {now.state:9} {card.config.flavour:{width}} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s  "
                 f"{model_name(card.config):36}"
                 f"{'  sound' if card.verdict == 'sound' else ''}"
