@@ -104,10 +104,10 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
 
 def changes(found: Mapping[Given, Change]) -> go.Figure:
     """Draw the change of −log p(x | c) by part of the condition, with standard errors."""
-    bars = {"x": list(found), "y": [one.nats for one in found.values()], "marker_color": LINE_COLOURS[0], "width": 0.5}
-    errors, hover = [one.standard_error for one in found.values()], "%{x}: %{y:.2f} nats<extra></extra>"
-    trace = go.Bar(**bars, error_y={"array": errors}, hovertemplate=hover)
-    return _drawn([trace], THUMBNAIL_HEIGHT, "part of another image", "change, nats per image")
+    values, errors = zip(*((one.nats, one.standard_error) for one in found.values()), strict=True)
+    look = {"orientation": "h", "width": 0.5, "marker_color": LINE_COLOURS[0], "error_x": {"array": errors}}
+    trace = go.Bar(x=values, y=list(found), hovertemplate="%{y}: %{x:.2f} nats<extra></extra>", **look)
+    return _drawn([trace], READINGS_HEIGHT, "change, nats per image", "part of another image")
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:

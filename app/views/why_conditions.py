@@ -63,7 +63,7 @@ def saved(found: Sequence[Saving]) -> None:
     rows = [
         {
             "images": one.less.images_name,
-            "scored": table_formats.briefly(table_formats.scored(one.more)),
+            "scored": table_formats.scored(one.more),
             "given": _words(one.parts),
             "beside": _words(one.beside) or "nothing",
             "without": one.less.nats,
@@ -77,14 +77,13 @@ def saved(found: Sequence[Saving]) -> None:
     numbers = {name: st.column_config.NumberColumn(format="%.1f") for name in ("without", "with", "saves")}
     numbers["at most"] = st.column_config.NumberColumn(format="%.2f", help="ln of the number of classes")
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=numbers)
-    large = [one for one in found if one.information is not None and one.nats > one.information]
+    larger = any(one.information is not None and one.nats > one.information for one in found)
     elements.caption(
         "Test images, −log p(x | c) in nats per image. *At most* is the highest entropy of the labels, the logarithm of the "
         "number of classes."
         + (
-            f" {len(large)} of the labels' savings are larger: with the label, the model also fits better or its estimate is "
-            "tighter."
-            if large
+            " Where a label saves more, the model with it also fits better, or its estimate is tighter."
+            if larger
             else ""
         )
     )
