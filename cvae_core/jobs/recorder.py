@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -123,8 +123,9 @@ class Recorder:
     def fail(self, error: BaseException) -> None:
         """Record in the card why training ended; the last saved state stays."""
         verdict: Verdict | None = "diverged" if isinstance(error, Diverged) else None
-        try:
+        with suppress(NotWritable):  # on a full disk there may still be room for the card
             self._write()
+        try:
             self._commit(status="failed", reason=heartbeat.reason_of(error), verdict=verdict)
         except NotWritable:
             return  # the original error reaches the caller anyway
