@@ -217,7 +217,7 @@ def test_only_what_is_given_changes_a_prediction(model: ConditionalVAE, data: Da
     """Hidden pixels, labels and attributes of other flavours, and attributes that are not given, change nothing."""
     model, config = copy.deepcopy(model), model.config
     for index, weight in enumerate(model.parameters()):  # weights that start at zero would hide dependencies
-        weight += 0.3 * noise.normal(weight.shape, 0, "shaken", index)
+        weight += 0.1 * noise.normal(weight.shape, 0, "shaken", index)
     x, c = held_out(config, data.test, torch.arange(IMAGES))
     epsilon = noise.normal((DRAWS, 1, model.latent), 0, "test")
     hidden = torch.ones_like(x).bool() if c.visible is None else ~visible_values(c.visible, config.shape)
