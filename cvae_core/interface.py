@@ -31,6 +31,7 @@ from cvae_core.evaluation import (  # noqa: F401
     likelihood,
     results,
     sample_quality,
+    savings,
     table_formats,
     toy_model,
 )
@@ -179,9 +180,8 @@ def draw(
     """Draw samples from a model without visible pixels: means of p(x | z, c) with z ~ p(z | c), (count, N, values).
 
     N is the number of labels, by default all classes; without labels as condition, N is 1. Labels are numbers from 0, or
-    names of classes. `attributes` has numbers or names of categories by the name of the attribute; one that it lacks is not
-    given. Row i has the same base noise under every label: the same style. Raises ConfigError for a model conditioned on
-    pixels, and for labels or attributes that do not exist.
+    names of classes. `attributes` has numbers or names of categories by name; one that it lacks is not given. Row i has the
+    same base noise under every label. Raises ConfigError for a model conditioned on pixels, and for unknown labels or names.
 
     >>> draw(load("digits-label"), labels=["3", "7"], count=2).shape
     torch.Size([2, 2, 784])
@@ -255,8 +255,8 @@ def grid(
     for name, words, count in (("Rows", rows, len(ink)), ("Columns", columns, ink.shape[1])):
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
-    if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
-        shown = flags(visible) if isinstance(visible, str) else visible
+    shown = flags(visible) if isinstance(visible, str) else visible
+    if shown is not None and (shape := Shape.of_values(ink.shape[-1])):
         papers = figures.papers(shown.expand(*ink.shape[:2], -1), shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 

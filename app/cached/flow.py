@@ -1,6 +1,7 @@
 """What flows through a run's networks for one test image: its inputs, the evaluation's noise, and the values of a ladder."""
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,6 @@ import torch
 
 from app.cached import runs
 from app.cached.runs import RunKey
-from cvae_core.config.quadrant_names import BRUSH, PROTOCOL
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
@@ -28,18 +28,21 @@ class Given(NamedTuple):
 
     x: np.ndarray  # (values,) uint8
     label: int
-    visible: Sequence[bool] | None  # quadrants
+    attributes: Sequence[float | None]  # None if it is not given
+    visible: Sequence[bool] | None  # quadrants or pixels
 
 
 def given(key: RunKey, index: int) -> Given:
-    """Return a test image of a run; the binary pixels and the visible set are those of the evaluation.
-
-    A run for any mask is shown one quadrant, because the figure has buttons for quadrants.
-    """
-    config, test = runs.config(key), runs.images(key).test
-    visible = next(iter(PROTOCOL)) if config.visible_set == BRUSH else None
-    x, c = held_out(config, test, torch.tensor([index]), visible)
-    return Given(as_bytes(x)[0], int(test.labels[index]), None if c.visible is None else c.visible[0].tolist())
+    """Return a test image of a run; the binary pixels and the visible set are those of the evaluation."""
+    test = runs.images(key).test
+    x, c = held_out(runs.config(key), test, torch.tensor([index]))
+    values = [] if c.attributes is None else c.attributes[0].tolist()
+    return Given(
+        x=as_bytes(x)[0],
+        label=int(test.labels[index]),
+        attributes=[None if math.isnan(value) else value for value in values],
+        visible=None if c.visible is None else c.visible[0].tolist(),
+    )
 
 
 def draws(key: RunKey, index: int, count: int = DRAWS) -> torch.Tensor:
