@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
@@ -19,7 +20,7 @@ from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, controls, permission
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Flavour
-from cvae_core.data import catalogue, datasets, fingerprints
+from cvae_core.data import catalogue, datasets, fingerprints, sealed
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import DataDamaged, LabError
 from cvae_core.evaluation.classifier import classifier_path
@@ -164,6 +165,8 @@ def _one(name: str, used: Sequence[str]) -> None:
             _classifier(name)
     elif name in datasets.DOWNLOAD_BYTES:
         background_command.offer_download(name)
+    if datasets.on_disk(name):
+        report.attributes(sealed.columns(about.attributes, _values(runs.dataset(name))))
     if catalogue.origin(name) != "built-in":
         report.show(catalogue.header(name).report)
     elif datasets.on_disk(name):
@@ -192,6 +195,12 @@ def _runs(names: Sequence[str]) -> Markdown:
 
 def _alternative(about: Description) -> str:
     return f"Images of the data set {about.name}, a row per class: {', '.join(about.classes[:MOST_ROWS])}"
+
+
+def _values(data: DataSet) -> dict[str, np.ndarray]:
+    """Return the attributes of each split that are stored with a data set."""
+    stored = {name: data.split(name).stored for name in datasets.SPLITS}
+    return {name: values.numpy() for name, values in stored.items() if values is not None}
 
 
 def _counts(about: Description, data: DataSet) -> None:
