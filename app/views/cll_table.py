@@ -175,7 +175,7 @@ def judged() -> None:
     rows = [
         {
             "run": library.label(name),
-            "measure": finding.name,
+            "measure": finding.named(library.cards()[0][name].description),
             "value": finding.value,
             "real or chance": finding.reference,
             "of": finding.of,

@@ -47,7 +47,9 @@ class Add(Wishes):
             f"{self.name}: {about.shape}, {about.train:,} images for training, {about.validation:,} for validation and "
             f"{about.test:,} for test"
         )
-        print("\n".join([*attribute_lines(about.attributes, found.attributes), *report_lines(found.report)]), flush=True)
+        print(
+            "\n".join([*attribute_lines(about.attributes, found.attributes), *report_lines(found.report)]), flush=True
+        )
         if self.preview is not None:
             files.write(self.preview, json.dumps(preview_of(found)).encode())
             print(f"Nothing is stored. The preview is in {self.preview}.")

@@ -23,14 +23,14 @@ from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import Split
 from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
-from cvae_core.evaluation import classifier, latent_space, likelihood, results, sample_quality, table
+from cvae_core.evaluation import attribute_quality, classifier, latent_space, likelihood, results, sample_quality, table
 from cvae_core.evaluation.results import Cell, Interim
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import housekeeping
 from cvae_core.jobs.session import Launch, SessionReport, train_run
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs.run import Run, find
-from cvae_core.system import distributed, files
+from cvae_core.system import distributed, files, formats
 from cvae_core.system.folders import in_root
 from cvae_core.system.printable import printable, unfiltered
 from cvae_core.system.seeds import require_seed
@@ -235,6 +235,8 @@ class LearnClassifier(InRoot):
             f"test accuracy {right:.2%} of {len(dataset.test):,} images ({chance:.2%} by always choosing the most frequent "
             f"class), in {path}"
         )
+        for line in classifier.reading_of_attributes(dataset.description, formats.read_tensors(path)[1]):
+            print(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,9 +252,13 @@ class Judge(InRoot):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
             reader = classifier.load_classifier(dataset.description, self.root, dataset.fingerprint)
             files.require_writable(run.result_path(sample_quality.RESULTS))
+            asked: list[sample_quality.Asked] = []
             with ticking(f"judging {run.name}"):
                 findings = sample_quality.judge(model, dataset, reader)
-            sample_quality.store_judgement(run, findings, weights)
+                if attribute_quality.is_measurable(model):
+                    asked = attribute_quality.asked_and_measured(model, dataset, reader)
+                findings += attribute_quality.findings(model, dataset, reader, asked)
+            sample_quality.store_judgement(run, findings, weights, attribute_quality.kept(asked))
         for finding in findings:
             beside = "" if finding.reference is None else f"  (real images or chance: {finding.reference:.4f})"
             print(f"{finding.named(dataset.description):62} {finding.value:.4f} of {finding.of:,}{beside}")

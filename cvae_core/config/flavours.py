@@ -128,7 +128,9 @@ class AttributesConfig(ConditionalConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.hold_out and sum(not one.categories for one in self.attributes) < 2:
-            raise ConfigError("Combinations can be held out if at least two attributes are numbers. Leave out hold-out.")
+            raise ConfigError(
+                "Combinations can be held out if at least two attributes are numbers. Leave out hold-out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
