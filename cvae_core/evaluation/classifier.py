@@ -210,7 +210,7 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
 
 
 def _seen_by(data: Description) -> dict[str, str]:
-    """Return the shape of a data set and the numbers of classes and attributes as notes. Older files of classifiers lack these notes."""
+    """Return the shape of a data set and the numbers of classes and attributes as notes. Older files lack them."""
     numbers = {"channels": data.channels, "side": data.side, "classes": len(data.classes)}
     return {name: f"{number}" for name, number in {**numbers, "attributes": len(read_attributes(data))}.items()}
 
