@@ -32,12 +32,7 @@ with st.sidebar:
     slides_live = live_decoder.fits_in_the_browser(runs.config(chosen)) and latent_sliders.live_wanted()
 with place:
     wanted = given.choose(chosen, in_browser=slides_live)
-views = {
-    "Samples": lambda: samples.samples(wanted, noise_seed),
-    "VAE beside CVAE": lambda: samples.beside_the_vae(wanted, noise_seed),
-    "Interpolation": lambda: samples.interpolation(wanted, noise_seed),
-    "Manifold of a 2-D z": lambda: samples.manifold(wanted),
-}
+views = samples.views(wanted, noise_seed)
 view = "Samples"
 if presenter.is_on():
     with side:

@@ -32,6 +32,11 @@ class Given:
         return "label" in runs.config(self.key).given
 
     @property
+    def can_be_asked(self) -> bool:
+        """Return whether attributes are a part of the condition."""
+        return bool(runs.config(self.key).attributes)
+
+    @property
     def words(self) -> str:
         """Return what is given as a text without escapes, for captions and alternative texts."""
         asked = attribute_sliders.described(self.attributes)

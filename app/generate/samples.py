@@ -1,9 +1,12 @@
 """Images generated from random z: samples, a VAE beside a CVAE, interpolations, and the plane of a two-dimensional z."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.cached import runs
 from app.display import elements
+from app.generate.asked import asked_and_measured
 from app.generate.given import Given
 from app.generate.styles import COLUMNS, ROWS
 from app.text import labels as names
@@ -12,6 +15,17 @@ from app.widgets import labels, run_pickers, run_pictures
 from cvae_core.pictures import recipes
 
 STEPS, MANIFOLD_SIDE = 10, 15
+
+
+def views(given: Given, seed: int) -> dict[str, Callable[[], None]]:
+    """Return the pictures below the sliders, by the names of their tabs."""
+    every = {
+        "Samples": lambda: samples(given, seed),
+        "VAE beside CVAE": lambda: beside_the_vae(given, seed),
+        "Interpolation": lambda: interpolation(given, seed),
+        "Manifold of a 2-D z": lambda: manifold(given),
+    }
+    return every | ({"Asked and measured": lambda: asked_and_measured(given.key)} if given.can_be_asked else {})
 
 
 def samples(given: Given, seed: int) -> None:

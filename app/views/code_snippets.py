@@ -135,6 +135,19 @@ def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int,
     )
 
 
+def asked(key: RunKey, attribute: int) -> str:
+    """Return code that reads what was asked of samples for one attribute, and what was measured."""
+    return _code(
+        "asked_chart(shown, name)",
+        f"{key.name}-asked-{attribute + 1}",
+        "find, sample_quality",
+        f"run = find({key.name!r})",
+        f"shown = next(one for one in sample_quality.stored_asked(run) if one.attribute == {attribute})",
+        "name = run.card().description.attributes[shown.attribute].name",
+        module="attribute_chart",
+    )
+
+
 def places(
     key: RunKey,
     layout: Layout,

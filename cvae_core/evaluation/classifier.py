@@ -186,8 +186,8 @@ def require_classes(data: Description) -> None:
     """Raise ConfigError unless a data set has something to read."""
     if not is_readable(data):
         raise ConfigError(
-            f"The data set {data.name!r} has one class only: a classifier, and judging with it, need at least two classes, or "
-            "attributes."
+            f"The data set {data.name!r} has one class only: a classifier, and judging with it, need at least two classes, "
+            "or attributes."
         )
 
 
