@@ -63,7 +63,6 @@ OTHERS: dict[str, Any] = {  # values that no preset has
     "latent": 5,
     "beta": 2.5,
     "warm_up": 0.75,
-    "prior": "learned",
     "visible": "top-right+bottom-right",
 }
 SETS = ["any", *("+".join(n for n, shown in zip(NAMES, members, strict=True) if shown) for members in PROPER_SETS)]
@@ -71,11 +70,16 @@ SETS = ["any", *("+".join(n for n, shown in zip(NAMES, members, strict=True) if 
 
 def changed(config: Config, name: str) -> Config:
     value = getattr(config, name)
+    other = {
+        **OTHERS,
+        **({"dataset": "digits"} if config.attributes else {}),
+        "prior": {"standard": "learned"}.get(value, "standard"),
+    }
     if name == "alpha":  # one objective excludes the other
         config = replace(config, draws=1)
     if name == "likelihood":  # binary pixels have one likelihood
         config = replace(config, pixels="grey")
-    return replace(config, **{name: not value if isinstance(value, bool) else OTHERS[name]})
+    return replace(config, **{name: not value if isinstance(value, bool) else other[name]})
 
 
 def changeable(config: Config) -> list[str]:
@@ -302,9 +306,9 @@ def test_a_configuration_cannot_be_changed_or_given_by_position() -> None:
 def test_every_configuration_has_a_name_of_its_own_that_a_run_can_have() -> None:
     names: dict[str, Config] = {}
     for flavour, dataset, preset, pixels in product(FLAVOURS, BUILT_IN, PRESET_NAMES, get_args(Pixels)):
-        if flavour not in PRESETS[preset]:
+        if flavour not in PRESETS[preset] or ("attributes" in flavour and not BUILT_IN[dataset].attributes):
             continue
-        for visible in SETS if flavour in ("quadrant", "baseline") else [None]:
+        for visible in [*SETS, "brush"] if "pixels" in PRESETS[preset][flavour].given else [None]:
             which = {"visible": visible} if visible else {}
             config = configure(flavour, preset, dataset=dataset, pixels=pixels, **which)
             assert folders.NAME.fullmatch(config.run_name), config.run_name
@@ -330,7 +334,10 @@ def test_only_some_configurations_train_on_any_set() -> None:
 
 
 def test_the_number_of_latents_is_known_of_every_flavour() -> None:
-    assert [configure(flavour, "classic").latents for flavour in FLAVOURS] == [20, 20, 200, 0]
+    found = {flavour: configure(flavour, "classic").latents for flavour in FLAVOURS}
+    assert found == {
+        flavour: 0 if flavour == "baseline" else 200 if "quadrant" in flavour else 20 for flavour in FLAVOURS
+    }
 
 
 def test_the_data_sets_of_configurations_are_those_that_can_be_loaded() -> None:
@@ -351,19 +358,20 @@ def test_the_size_of_each_data_set_is_known() -> None:
 @every
 @pytest.mark.parametrize("dataset", ["mnist", "fashion", "kmnist"])
 def test_a_large_data_set_has_the_presets_as_they_are(dataset: str, flavour: Flavour, preset: PresetName) -> None:
+    if "attributes" in flavour and not BUILT_IN[dataset].attributes:
+        with pytest.raises(ConfigError, match=f"The data set {dataset} has no attributes to condition on"):
+            preset_of(flavour, preset, facts_of(BUILT_IN[dataset]))
+        return
     assert preset_of(flavour, preset, facts_of(BUILT_IN[dataset])) == replace(PRESETS[preset][flavour], dataset=dataset)
 
 
-SMALL = {  # epochs, patience, warm-up, batch, width, shifts
-    ("classic", "vae"): (188, 11, 0, 64, 400, 0.0),
+SMALL = {  # of flavours that are given pixels, and of others with z: epochs, patience, warm-up, batch, width, shifts
     ("classic", "label"): (188, 11, 0, 64, 400, 0.0),
     ("classic", "quadrant"): (188, 11, 0, 64, 500, 0.0),
     ("classic", "baseline"): (188, 11, None, 64, 500, 0.0),
-    ("mlp", "vae"): (150, None, 19, 64, 128, 0.5),
     ("mlp", "label"): (150, None, 19, 64, 128, 0.5),
     ("mlp", "quadrant"): (150, None, 19, 64, 128, 0.5),
     ("mlp", "baseline"): (75, None, None, 64, 500, 0.0),
-    ("ladder", "vae"): (90, None, 11, 64, 64, 0.5),
     ("ladder", "label"): (90, None, 11, 64, 64, 0.5),
     ("ladder", "quadrant"): (90, None, 11, 64, 64, 0.5),
 }
@@ -375,7 +383,10 @@ def test_a_small_data_set_has_more_and_smaller_steps_and_all_else_of_the_preset(
 ) -> None:
     config = preset_of(flavour, preset, facts_of(BUILT_IN["digits"]))
     fitted = ("epochs", "patience", "warm_up", "batch_size", "width", "shifts")
-    assert tuple(getattr(config, name, None) for name in fitted) == SMALL[preset, flavour]
+    assert (
+        tuple(getattr(config, name, None) for name in fitted)
+        == SMALL[preset, flavour if flavour == "baseline" else "quadrant" if "quadrant" in flavour else "label"]
+    )
     there = [name for name in fitted if hasattr(config, name)]
     usual = PRESETS[preset][flavour]
     assert replace(config, dataset="mnist", **{name: getattr(usual, name) for name in there}) == usual
@@ -408,7 +419,9 @@ def test_a_card_of_before_the_rule_keeps_its_settings() -> None:
 
 def test_a_warm_up_that_is_longer_than_the_training_is_said() -> None:
     assert "warm-up of 5 epochs is longer than the training of 1" in warm_up_caution(configure("label", epochs=1))
-    assert not any(warm_up_caution(configure(of, dataset=dataset)) for of in FLAVOURS for dataset in BUILT_IN)
+    assert not any(
+        warm_up_caution(configure(of, dataset=dataset)) for of in FLAVOURS for dataset in ("mnist", "digits")
+    )
     assert warm_up_caution(configure("label", epochs=5)) == ""
 
 

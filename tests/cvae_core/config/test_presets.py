@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cvae_core.config.descriptions import Description
+from cvae_core.config.descriptions import Attribute, Description
 from cvae_core.config.flavours import Config, Flavour
 from cvae_core.config.presets import (
     FEW,
@@ -23,7 +23,13 @@ every = pytest.mark.parametrize(("flavour", "preset"), PAIRS)
 
 
 def described(train: int, **others: Any) -> Description:
-    usual = {"name": "mine", "classes": ("a", "b"), "validation": 100, "test": 100}
+    usual = {
+        "name": "mine",
+        "classes": ("a", "b"),
+        "attributes": [Attribute(name="size")],
+        "validation": 100,
+        "test": 100,
+    }
     return Description(**{**usual, "train": train, **others})
 
 
