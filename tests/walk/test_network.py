@@ -1,6 +1,7 @@
 """The browser's networks compute what torch does, for every likelihood and any shape. No server is needed."""
 
 import base64
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Page
 
 from app.browser import source
 from app.live import live_decoder
-from cvae_core.config.descriptions import Description, LikelihoodName
+from cvae_core.config.descriptions import Attribute, Description, LikelihoodName
 from cvae_core.config.presets import configure
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
@@ -24,9 +25,10 @@ from cvae_core.models.flat import CVAE, Baseline
 from cvae_core.pictures import recipes
 from tests import own_data
 
+ATTRIBUTES = Attribute(name="Größe", mean=0.4, scale=0.25), Attribute(name="kind", categories=("a", "b", "c"))
 SCRIPTS = source("likelihoods.js", "network.js")
-FLOW = """(network, x, label, visible, epsilon) => {
-    const image = Float32Array.from(x, (byte) => byte / 255), c = network.condition({ label, image, visible });
+FLOW = """(network, x, label, visible, epsilon, attributes) => {
+    const image = Float32Array.from(x, (byte) => byte / 255), c = network.condition({ label, attributes, image, visible });
     const p = network.priorOf(c), q = network.posteriorOf(image, c), z = at(q, epsilon), outputs = network.outputs([z], c);
     const parts = { p: [...p.loc, ...p.scale], q: [...q.loc, ...q.scale], z: [...z] };
     return { ...parts, means: [...network.paste(outputs, c, 1)], distortion: -network.logProb(outputs, image, c) };
@@ -46,7 +48,7 @@ def of_own_data(
     flavour: str, likelihood: LikelihoodName, channels: int, **settings: Any
 ) -> tuple[Any, Description, Split]:
     """Return a model with random weights, its data set, and some images. The weights reach the ends of all limits."""
-    data = own_data.description(channels=channels, side=20, drawn=False)
+    data = own_data.description(channels=channels, side=20, drawn=False, attributes=ATTRIBUTES)
     config = configure(flavour, data=data, width=8, latent=3, likelihood=likelihood, **settings)  # type: ignore[arg-type]
     model, generator = build(config), torch.Generator().manual_seed(1)
     if model.config.has_baseline:
@@ -54,8 +56,11 @@ def of_own_data(
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.5, generator=generator)
-    images, labels = own_data.sealed(data).splits["test"]
-    return model, data, Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+    sealed = own_data.sealed(data)
+    images, labels = sealed.splits["test"]
+    values = torch.from_numpy(sealed.attributes["test"].copy())
+    values[0, 0] = values[1, 1] = math.nan  # each is given once
+    return model, data, Split(torch.from_numpy(images), torch.from_numpy(labels).long(), values)
 
 
 def run(page: Page, model: ConditionalVAE, data: Description, act: str, *values: Any) -> Any:
@@ -75,6 +80,9 @@ def run(page: Page, model: ConditionalVAE, data: Description, act: str, *values:
         ("vae", "continuous-bernoulli", 3, {}),
         ("quadrant", "discretised-logistic", 3, {"visible": "any"}),
         ("quadrant", "discretised-logistic", 1, {}),
+        ("attributes", "bernoulli", 1, {"prior": "learned"}),
+        ("label+attributes", "bernoulli", 1, {}),
+        ("label+attributes+quadrant", "bernoulli", 1, {}),
     ],
 )
 def test_networks_of_any_shape_and_likelihood_agree_with_torch(
@@ -96,7 +104,8 @@ def test_networks_of_any_shape_and_likelihood_agree_with_torch(
                 "distortion": -likely.log_prob(x),
             }
         visible = None if c.visible is None else c.visible[0].tolist()
-        given = as_bytes(x)[0].tolist(), int(test.labels[index]), visible, epsilon.flatten().tolist()
+        asked = [None if math.isnan(value) else value for value in test.attributes[index].tolist()]
+        given = as_bytes(x)[0].tolist(), int(test.labels[index]), visible, epsilon.flatten().tolist(), asked
         found = run(page, model, data, FLOW, *given)
         for name, values in expected.items():
             np.testing.assert_allclose(np.ravel(found[name]), values.flatten(), 2e-5, 1e-4, err_msg=f"{name}, {index}")
