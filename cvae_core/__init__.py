@@ -19,14 +19,23 @@ from typing import TYPE_CHECKING, Any
 from cvae_core.system import former_names
 
 if TYPE_CHECKING:
-    from cvae_core.evaluation import classifier, glance, latent_space, likelihood, results, sample_quality, toy_model
+    from cvae_core.evaluation import (
+        classifier,
+        glance,
+        label_posterior,
+        latent_space,
+        likelihood,
+        results,
+        sample_quality,
+        toy_model,
+    )
     from cvae_core.interface import *
     from cvae_core.pictures import recipes, stages
 
 __all__ = [
     "EpochEnded", "LabError", "classifier", "complete", "configure", "draw", "evaluate", "find", "gif", "glance", "grid",
-    "latent_space", "likelihood", "load", "load_data", "recipes", "results", "sample_quality", "score", "stages", "table",
-    "toy_model", "train",
+    "label_posterior", "latent_space", "likelihood", "load", "load_data", "recipes", "results", "sample_quality", "score",
+    "stages", "table", "toy_model", "train",
 ]  # fmt: skip
 
 # Idle OpenMP threads busy-wait, by default for longer than a training step takes. Two busy processes on one machine (for

@@ -26,6 +26,7 @@ from cvae_core.errors import LabError as LabError
 from cvae_core.evaluation import (  # noqa: F401
     classifier,
     glance,
+    label_posterior,
     latent_space,
     likelihood,
     results,
@@ -230,14 +231,15 @@ def grid(
     rows: Sequence[str] = (),
     columns: Sequence[str] = (),
     caption: str = "",
-    visible: str | None = None,
+    visible: str | Tensor | None = None,
     scale: Scale = 3,
     drawn: bool = True,
 ) -> Image.Image:
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible quadrants (a sheet
-    has its own marks), `scale` is the width of an image's pixel. Grey images are ink on paper if `drawn`. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part, by its
+    name or by flags of quadrants or pixels (a sheet has its own marks), `scale` is the width of an image's pixel. Grey
+    images are ink on paper if `drawn`. Raises ConfigError.
     """
     if isinstance(images, Sheet):
         ink, papers = images
@@ -256,7 +258,8 @@ def grid(
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
     if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
-        papers = figures.papers(flags(visible).expand(*ink.shape[:2], -1), shape)
+        shown = flags(visible) if isinstance(visible, str) else visible.bool()
+        papers = figures.papers(shown.expand(*ink.shape[:2], -1), shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 
 

@@ -6,7 +6,7 @@ from app.cached import runs
 from app.display import elements, presenter
 from app.inpaint import subjects
 from app.live import quadrant_controls
-from app.widgets import controls
+from app.widgets import controls, labels
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import CVAE
@@ -30,6 +30,9 @@ with st.sidebar:
     seed = controls.seed()
 with first:
     subject = controls.choice("Complete", subjects.subjects(key), "of")
+    if "label" in runs.config(key).given:
+        own = subject == subjects.IMAGES
+        opened = opened._replace(label=labels.completed_as(runs.description(key), own))
 with picture, elements.sentences():
     subjects.completed(subject, key, opened, shown_as, seed, place)
     if not presenter.is_on():

@@ -117,7 +117,7 @@ class Network {
   // Return the condition as inputs of the networks: the one-hot label, the attributes (null where a value is not given), and the
   // visible pixels completed by the baseline. `visible` are flags of the quadrants, or of the pixels.
   condition({ label, attributes = [], image, visible }) {
-    const c = { label: Float32Array.from({ length: this.labels }, (_, i) => Number(i === label)), of: label };
+    const c = this.labelled(label);
     c.attributes = Float32Array.from(this.attributes.flatMap((one, i) => encoded(one, attributes[i] ?? null)));
     if (!this.inputs.baseline) return c;
     const open = (i) => Number(isVisible(visible, i, this.shape));
@@ -126,6 +126,10 @@ class Network {
     c.pixels = Float32Array.from(image, (ink, i) => (open(i) ? ink : 0));
     c.guess = this.paste(this.feed("baseline", c), c, 1);
     return c;
+  }
+
+  labelled(label) {
+    return { label: Float32Array.from({ length: this.labels }, (_, i) => Number(i === label)), of: label };
   }
 
   // Return p(z | c).
@@ -192,14 +196,19 @@ class Network {
     return this.means(epsilons.map((epsilon) => at(prior, epsilon)), c);
   }
 
-  // Complete an image given its visible quadrants or pixels, and the rest of the condition; return the baseline's guess, then a row
-  // per base noise: means, or samples for the numbers `uniform`, a row of values for each answer.
-  complete(given, epsilons, uniform = null) {
-    const c = this.condition(given), prior = this.priorOf(c), count = epsilons.length;
-    const out = new Float32Array((count + 1) * this.size);
+  // Complete an image given its visible quadrants or pixels, and the rest of the condition; return the baseline's guess, a row per
+  // base noise, then a row for each of other `labels` with the first base noise. Rows are means, or samples for the numbers
+  // `uniform`, a row of values for the guess and each base noise.
+  complete(given, epsilons, uniform = null, labels = []) {
+    const c = this.condition(given), prior = this.priorOf(c), count = epsilons.length, { size } = this;
+    const out = new Float32Array((count + 1 + labels.length) * size);
     out.set(uniform ? this.paste(this.feed("baseline", c), c, 1, uniform) : c.guess);
     const outputs = this.outputs(epsilons.map((epsilon) => at(prior, epsilon)), c);
-    out.set(this.paste(outputs, c, count, uniform?.subarray(this.size)), this.size);
+    out.set(this.paste(outputs, c, count, uniform?.subarray(size)), size);
+    labels.forEach((label, i) => {
+      const own = { ...c, ...this.labelled(label) }, first = at(this.priorOf(own), epsilons[0]);
+      out.set(this.paste(this.outputs([first], own), own, 1, uniform?.subarray(size)), (count + 1 + i) * size);
+    });
     return out;
   }
 }

@@ -13,7 +13,6 @@ from PIL import Image
 from app.cached import runs
 from app.cached.runs import RunKey
 from cvae_core.config.descriptions import MNIST
-from cvae_core.data import masks
 from cvae_core.data.batches import held_out, shown_rows
 from cvae_core.data.conditions import Condition
 from cvae_core.data.datasets import Split
@@ -145,7 +144,9 @@ def _sheet(
 @st.cache_data(
     max_entries=KEPT_OFTEN,
     show_spinner=False,
-    hash_funcs={Condition: lambda c: (c.pixels.numpy().tobytes(), c.visible.numpy().tobytes())},
+    hash_funcs={
+        Condition: lambda c: tuple(p.numpy().tobytes() for p in (c.pixels, c.visible, c.labels) if p is not None)
+    },
 )
 def _completed_often(key: RunKey, _model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:
     """Return `recipes.completed_often`, cached for both the picture and the classifier."""
@@ -180,23 +181,31 @@ def _rate(key: RunKey, index: int, _test: Split) -> float:
         return float(model.infer(x, c, torch.zeros(1, 1, model.latent)).rate.sum())
 
 
-def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int) -> np.ndarray | None:
-    """Return how completions of test images or a drawing are classified, shares (N, classes); None without a classifier."""
+def readings(key: RunKey, given: Sequence[int] | bytes, seen: Mapping[str, Any], seed: int) -> np.ndarray | None:
+    """Return how completions of test images or a drawing are classified, shares (N, classes); None without a classifier.
+
+    `seen` has the setting `visible` of a recipe, and the `label` if one is chosen.
+    """
     classifier = runs.classifier(key)
     test = None if isinstance(given, bytes) else runs.images(key).test
-    return None if classifier is None else _readings(key, given, visible, seed, classifier, test)
+    return None if classifier is None else _readings(key, given, dict(seen), seed, classifier, test)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=False)
 def _readings(
-    key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, _classifier: Classifier, _test: Split | None
+    key: RunKey,
+    given: Sequence[int] | bytes,
+    seen: dict[str, Any],
+    seed: int,
+    _classifier: Classifier,
+    _test: Split | None,
 ) -> np.ndarray:
     model = runs.model(key)
     if isinstance(given, bytes):
-        c = recipes.drawn_condition(model, given, visible)
+        c = recipes.drawn_condition(model, given, **seen)
     else:
         assert _test is not None
-        _, c = held_out(model.config, _test, torch.tensor(given), masks.flags(visible))
+        _, c = recipes.completed_test_images(model, _test, given, **seen)
     return sample_quality.readings(_classifier, _completed_often(key, model, c, recipes.MANY, seed))
 
 

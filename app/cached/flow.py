@@ -10,6 +10,7 @@ import torch
 
 from app.cached import runs
 from app.cached.runs import RunKey
+from cvae_core.config.quadrant_names import BRUSH, PROTOCOL
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
@@ -31,9 +32,13 @@ class Given(NamedTuple):
 
 
 def given(key: RunKey, index: int) -> Given:
-    """Return a test image of a run; the binary pixels and the visible set are those of the evaluation."""
-    test = runs.images(key).test
-    x, c = held_out(runs.config(key), test, torch.tensor([index]))
+    """Return a test image of a run; the binary pixels and the visible set are those of the evaluation.
+
+    A run for any mask is shown one quadrant, because the figure has buttons for quadrants.
+    """
+    config, test = runs.config(key), runs.images(key).test
+    visible = next(iter(PROTOCOL)) if config.visible_set == BRUSH else None
+    x, c = held_out(config, test, torch.tensor([index]), visible)
     return Given(as_bytes(x)[0], int(test.labels[index]), None if c.visible is None else c.visible[0].tolist())
 
 

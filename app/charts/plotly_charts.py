@@ -82,6 +82,27 @@ def _stacked(shares: np.ndarray, names: Sequence[str], classes: Sequence[str], d
     return go.Figure(bars, layout)  # plain dictionaries are three times as fast, and the visitor waits
 
 
+def by_label(
+    values: np.ndarray, errors: np.ndarray, classes: Sequence[str], title: str, own: int | None = None
+) -> go.Figure:
+    """Draw a value with its standard error for each label, the `own` label in red; values and errors (K,).
+
+    Probabilities are drawn as bars, log-likelihoods as points. Of more than `MOST_READ` labels, the highest are drawn.
+    """
+    drawn = _most_read(values)
+    marks = {
+        "x": [labels.short(classes[label]) for label in drawn], "y": values[drawn],
+        "error_y": {"array": errors[drawn], "color": GREY},
+        "marker": {"color": [RED if label == own else LINE_COLOURS[0] for label in drawn]},
+        "hovertemplate": "%{x}: %{y:.3g} ± %{error_y.array:.2g}<extra></extra>",
+    }  # fmt: skip
+    share = bool(np.isclose(values.sum(), 1))
+    trace = {"type": "bar"} if share else {"type": "scatter", "mode": "markers"}
+    reach = {"tickformat": ".0%", "range": [0, 1]} if share else {"zeroline": False}
+    axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"title": {"text": title}, **reach}}
+    return go.Figure([{**trace, **marks}], {**framed(READINGS_HEIGHT), "showlegend": False, **axes})
+
+
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:
     """Draw the rate per unit of z, highest first; dead units in grey, a chosen unit in another colour.
 

@@ -243,14 +243,14 @@ def heading(text: Markdown) -> None:
     st.subheader(glossary.marked(text), anchor=False)
 
 
-def folded(title: Markdown, show: Callable[[], object], key: str, icon: str) -> None:
-    """Show an expander whose content is computed only while it is open; the address keeps its state.
+def folded(title: Markdown, show: Callable[[], object], key: str, icon: str, opened: bool = False) -> None:
+    """Show an expander, by default closed, whose content is computed only while it is open; the address keeps its state.
 
     The presenter layout leaves it out.
     """
     if presenter.is_on():
         return
-    with st.expander(title, key=url_state.bound(key, switch(), False), on_change="rerun", icon=icon) as box:
+    with st.expander(title, key=url_state.bound(key, switch(), opened), on_change="rerun", icon=icon) as box:
         if box.open:
             show()
 

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -12,6 +13,7 @@ from app.cached.runs import RunKey
 from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
+from app.inpaint import as_labels
 from app.live import drawing_pad, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.text import findings, labels
@@ -72,10 +74,12 @@ def tell_missing() -> None:
 def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int) -> None:
     """Let the visitor draw an image, and show completions of the drawing."""
     words = described(opened.visible)
+    how = (
+        "*Hide* and *Show* change its pixels" if opened.brush else "The buttons in the corners show and hide quadrants"
+    )
     with elements.sentences():
         elements.explained(
-            f"Draw an image. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. The buttons "
-            "in the corners show and hide quadrants."
+            f"Draw an image. The model sees the {plain(words)} of your drawing (tinted) and completes the rest. {how}."
         )
         drawn = drawing_pad.pad(key, opened, seed, shown_as, live=not runs.config(key).hierarchical)
         if presenter.is_on() or not drawn.any():
@@ -84,15 +88,16 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
         run_pictures.show(
             key,
             recipes.drawing,
-            {"ink": ink, "visible": opened.visible, "count": ANSWERS, "seed": seed, "pixels": shown_as},
-            f"a drawing with the {words} visible, seed {seed}. {SPREAD}",
+            {"ink": ink, **opened.given, "count": ANSWERS, "seed": seed, "pixels": shown_as},
+            f"a drawing with the {words} visible{_as_label(opened)}, seed {seed}. {SPREAD}",
             "drawing",
             "Your drawing, its completions and their spread",
             columns=("drawing", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
         )
         with elements.sentences():
-            drawing_read(key, ink, opened.visible, seed)
-        given = {"ink": ink, "visible": opened.visible, "seed": seed}
+            drawing_read(key, ink, opened, seed)
+        as_labels.of_drawing(opened, ink, "drawing", shown_as, seed)
+        given = {"ink": ink, **opened.given, "seed": seed}
         walk("Walk through z with this drawing", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
 
 
@@ -118,31 +123,54 @@ def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
         elements.caption(f"Upload a picture. The model sees its {plain(words)} and completes the rest.")
         return
     content = values.tobytes()
-    with place:
-        elements.caption("Click a quadrant to show or hide it:")
-        drawing_pad.quadrant_buttons(values, zlib.crc32(content), opened, "Your picture")
+    _visible_part(values, zlib.crc32(content), opened, opened.label or 0, shown_as, seed, place, "Your picture")
     run_pictures.show(
         key,
         recipes.drawing,
-        {"ink": content, "visible": opened.visible, "count": ANSWERS, "seed": seed, "pixels": shown_as},
-        f"a picture with the {words} visible, seed {seed}. {SPREAD}",
+        {"ink": content, **opened.given, "count": ANSWERS, "seed": seed, "pixels": shown_as},
+        f"a picture with the {words} visible{_as_label(opened)}, seed {seed}. {SPREAD}",
         "picture",
         "Your picture, its completions and their spread",
         columns=("picture", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
     )
     if presenter.is_on():
         return
-    given = {"ink": content, "visible": opened.visible, "seed": seed}
+    as_labels.of_drawing(opened, content, "picture", shown_as, seed)
+    given = {"ink": content, **opened.given, "seed": seed}
     walk("Walk through z with this picture", lambda: walks(key, recipes.drawing_walks, "a picture", given))
 
 
-def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
+def _visible_part(
+    image: np.ndarray,
+    number: int,
+    opened: Quadrants,
+    label: int,
+    shown_as: Shown,
+    seed: int,
+    place: DeltaGenerator,
+    name: str = "",
+) -> None:
+    """Show an image with a brush and its completions as a label, or in `place` with buttons for its quadrants."""
+    if opened.brush:
+        drawing_pad.brush(image, number, opened, label, seed, shown_as, name)
+        return
+    with place:
+        elements.caption("Click a quadrant to show or hide it:")
+        drawing_pad.quadrant_buttons(image, number, opened, name)
+
+
+def _as_label(opened: Quadrants) -> str:
+    """Return the words of a caption that tell as which label images are completed; none if no label is chosen."""
+    return "" if opened.label is None else f", completed as {runs.description(opened.key).classes[opened.label]}"
+
+
+def drawing_read(key: RunKey, ink: bytes, opened: Quadrants, seed: int) -> None:
     """Show which classes a classifier reads in the completions of a drawing."""
-    found = figures.readings(key, ink, visible, seed)
+    found = figures.readings(key, ink, opened.given, seed)
     if found is None:
         return
     (shares,), data = found, runs.description(key)
-    lines = code_snippets.readings(key, ink, visible, seed)
+    lines = code_snippets.readings(key, ink, opened.given, seed)
     alt = "The classes that a classifier reads in the completions of your drawing"
     elements.chart(plotly_charts.reading(shares, data.classes), lines, "reading", alt)
     read = findings.reading(shares, data.classes, WORTH_SAYING)
@@ -151,13 +179,13 @@ def drawing_read(key: RunKey, ink: bytes, visible: str, seed: int) -> None:
 
 def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int, place: DeltaGenerator) -> None:
     """Show completions of test images; `place`, in the sidebar, gets a control of the quadrants on the first image."""
-    visible, words, test = opened.visible, described(opened.visible), runs.images(key).test
+    words, test = described(opened.visible), runs.images(key).test
     with st.sidebar:
         count = int(st.slider("Samples per image", 1, 10, key=url_state.bound("samples", whole(1, 10), 5)))
         indices = controls.test_images(test, seed)
-    with place:
-        elements.caption("Click a quadrant to show or hide it:")
-        drawing_pad.quadrant_buttons(test.images[indices[0]].numpy(), indices[0], opened)
+    first = indices[0]
+    label = int(test.labels[first]) if opened.label is None else opened.label
+    _visible_part(test.images[first].numpy(), first, opened, label, shown_as, seed, place)
     about = runs.description(key)
     drawn = about.drawn
     marked = "Tinted: given; grey: hidden" if drawn else "Blue edge: given; chequered: hidden"
@@ -166,9 +194,9 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
     run_pictures.show(
         key,
         recipes.completions,
-        {"indices": indices, "visible": visible, "count": count, "seed": seed, "pixels": shown_as},
-        f"{words} visible, {named_here(runs.config(key).dataset)} test images {', '.join(map(str, indices))}, "
-        f"seed {seed}. {marked}. {SPREAD}",
+        {"indices": indices, **opened.given, "count": count, "seed": seed, "pixels": shown_as},
+        f"{words} visible{_as_label(opened)}, {named_here(runs.config(key).dataset)} test images "
+        f"{', '.join(map(str, indices))}, seed {seed}. {marked}. {SPREAD}",
         f"seed{seed}",
         f"Test images with the {words} visible, completed by the baseline and the CVAE",
         scale=3 if len(indices) <= ROOMY else 2,
@@ -177,18 +205,19 @@ def images_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int,
     if presenter.is_on():
         return
     with elements.sentences():
-        images_read(key, indices, visible, seed)
-    walk("Walk through z with one of these images", lambda: walks_of_one(key, indices, visible, seed))
+        images_read(key, indices, opened, seed)
+    as_labels.of_images(opened, indices, shown_as, seed)
+    walk("Walk through z with one of these images", lambda: walks_of_one(key, indices, opened, seed))
 
 
-def images_read(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+def images_read(key: RunKey, indices: Sequence[int], opened: Quadrants, seed: int) -> None:
     """Show which classes a classifier reads in the completions of test images."""
-    shares = figures.readings(key, indices, visible, seed)
+    shares = figures.readings(key, indices, opened.given, seed)
     if shares is None:
         return
     data, true = runs.description(key), runs.images(key).test.labels[list(indices)].tolist()
     names = [f"{position}<br>{labels.short(labels.one(data, label))}" for position, label in enumerate(true, 1)]
-    lines = code_snippets.readings(key, indices, visible, seed, names)
+    lines = code_snippets.readings(key, indices, opened.given, seed, names)
     alt = "The classes that a classifier reads in the completions of each column"
     elements.chart(plotly_charts.readings(shares, names, data.classes), lines, "readings", alt)
     elements.caption(
@@ -202,11 +231,11 @@ def walk(title: Markdown, show: Callable[[], None]) -> None:
     elements.folded(title, show, "completion-walk", ":material/route:")
 
 
-def walks_of_one(key: RunKey, indices: Sequence[int], visible: str, seed: int) -> None:
+def walks_of_one(key: RunKey, indices: Sequence[int], opened: Quadrants, seed: int) -> None:
     """Let the visitor choose one of the test images, and show walks with it."""
     columns = [str(position + 1) for position in range(len(indices))]
     index = indices[int(controls.choice("Column", columns, "column")) - 1]
-    settings = {"index": index, "visible": visible, "seed": seed}
+    settings = {"index": index, **opened.given, "seed": seed}
     walks(key, recipes.completion_walks, f"test image {index}", settings)
 
 

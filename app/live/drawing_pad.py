@@ -1,9 +1,9 @@
-"""A pad to draw an image on; the completions of a quadrant model follow the pen."""
+"""A pad to draw an image on, or to hide a part of one; the completions of a model follow the pen."""
 
 import base64
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -21,11 +21,12 @@ from app.widgets import controls, labels
 from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
 from cvae_core.data import datasets, noise
 from cvae_core.data.ink import framed
-from cvae_core.data.masks import flags
+from cvae_core.data.masks import flags, visible_values
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
 
-PAD, QUADRANT_BUTTONS = "pad", "doors"  # the component's keys: the pad, and a test image whose quadrants can be hidden
+# The component's keys: the pad, an image whose quadrants can be hidden, and one whose pixels can.
+PAD, QUADRANT_BUTTONS, BRUSH_PAD = "pad", "doors", "brush"
 LABEL = "drawn"  # key of the drawing's label, which the visitor chooses
 _INK = "ink"  # in the session and in the address: the drawing, a byte per value
 _GIVEN = "ink-given"  # in the session: how often Python, not the pen, has replaced it
@@ -41,12 +42,23 @@ _pad = st.components.v2.component(
 
 
 class Quadrants(NamedTuple):
-    """A run's visible quadrants, the possible sets, and the callback that selects another set by its flags."""
+    """A run's visible part by name, the possible sets of quadrants, and the callback that selects another part by its flags.
+
+    With `brush`, any pixels can be visible. `label` is what the image is completed as: None if the run is not given labels,
+    or for a test image's own label.
+    """
 
     key: RunKey
     visible: str
     sets: Sequence[str]
     choose: Callable[[object], None]
+    brush: bool = False
+    label: int | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return the settings of recipes that these are: what is visible, and the label if one is chosen."""
+        return {"visible": self.visible, **({} if self.label is None else {"label": self.label})}
 
 
 def pad(
@@ -66,20 +78,11 @@ def pad(
             st.session_state[_REOPENED] = True
 
     shape = runs.config(key).shape
-    epsilons: list[list[float]] = []
-    live = live and live_decoder.fits_in_the_browser(runs.config(key))
-    if live:
-        live_decoder.send(key)
-        latents = runs.config(key).latents
-        epsilons = [[0.0] * latents, *noise.normal((ANSWERS, latents), seed, "completions").tolist()]
     _pad(
         key=PAD,
         data={
             **_sheet(key, ink(shape), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
-            "network": live_decoder.network_name(key) if live else None,
-            "epsilons": epsilons,
-            "uniform": encoded(recipes.thresholds(shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
-            "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
+            **_answers(key, seed, pixels, live, quadrants.label if quadrants else None),
         },
         on_ink_change=lambda: take(live_decoder.news(PAD, "ink"), shape),
         on_visible_change=reopened,
@@ -107,6 +110,48 @@ def quadrant_buttons(image: np.ndarray, number: int, quadrants: Quadrants, name:
         on_ink_change=lambda: None,
         on_visible_change=lambda: quadrants.choose(live_decoder.news(QUADRANT_BUTTONS, "visible")),
     )
+
+
+def brush(
+    image: np.ndarray, number: int, quadrants: Quadrants, label: int, seed: int, pixels: Shown, name: str = ""
+) -> None:
+    """Show an image as `quadrant_buttons` does, with a brush that hides and shows pixels, and with live completions.
+
+    `label` is that of the completions, if the run is given labels.
+    """
+    _pad(
+        key=BRUSH_PAD,
+        data={
+            **_sheet(quadrants.key, image, number, quadrants),
+            **_answers(quadrants.key, seed, pixels, True, label),
+            "fixed": f"{name or f'Test image {number}'}: hide and show pixels with the pointer, or with the arrow keys and "
+            "the space bar",
+        },
+        on_ink_change=lambda: None,
+        on_visible_change=lambda: quadrants.choose(live_decoder.news(BRUSH_PAD, "visible")),
+    )
+
+
+def _answers(key: RunKey, seed: int, pixels: Shown, live: bool, label: int | None) -> dict[str, object]:
+    """Return the data of completions in the browser, as a label and as each label if the run is given labels.
+
+    Without `live`, or if the browser cannot run the networks, there are none.
+    """
+    config, classes = runs.config(key), runs.description(key).classes
+    if not (live and live_decoder.fits_in_the_browser(config)):
+        return {"network": None, "epsilons": [], "uniform": None, "names": [], "label": None, "each": []}
+    live_decoder.send(key)
+    epsilons = [[0.0] * config.latents, *noise.normal((ANSWERS, config.latents), seed, "completions").tolist()]
+    labelled = label is not None and "label" in config.given
+    shown = live_decoder.shown_labels(config.classes, label or 0) if labelled else []
+    return {
+        "network": live_decoder.network_name(key),
+        "epsilons": epsilons,
+        "uniform": encoded(recipes.thresholds(config.shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
+        "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
+        "label": label if labelled else None,
+        "each": [(each, f"as {classes[each]}") for each in shown],
+    }
 
 
 def ink(shape: Shape) -> np.ndarray:
@@ -169,13 +214,17 @@ def take(text: object, shape: Shape) -> None:
 
 
 def _sheet(key: RunKey, image: np.ndarray, given: int, quadrants: Quadrants | None) -> dict[str, object]:
-    """Return the data of the component: an image of a run, its visible quadrants and the possible sets."""
+    """Return the data of the component: an image of a run, its visible part and the possible sets of quadrants."""
+    shown = None if quadrants is None else flags(quadrants.visible)
+    if quadrants is not None and quadrants.brush:
+        shown = visible_values(flags(quadrants.visible), Shape(1, runs.config(key).side))
     return {
         "shape": runs.config(key).shape.maps,
         "drawn": runs.description(key).drawn,
         "ink": encoded(image),
         "given": given,
-        "visible": flags(quadrants.visible).tolist() if quadrants else None,
+        "visible": None if shown is None else shown.tolist(),
+        "brush": bool(quadrants and quadrants.brush),
         "sets": [flags(each).tolist() for each in quadrants.sets] if quadrants else [],
     }
 

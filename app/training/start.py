@@ -22,7 +22,7 @@ from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, P
 from cvae_core.config.job import Job, Options
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.presets import PRESETS, cautions
-from cvae_core.config.quadrant_names import ANY, PROTOCOL, described
+from cvae_core.config.quadrant_names import ANY, BRUSH, PROTOCOL, described
 from cvae_core.data import catalogue, datasets, fingerprints
 from cvae_core.errors import LabError, RunInUse
 from cvae_core.jobs import control, housekeeping
@@ -34,7 +34,7 @@ from cvae_core.system.folders import default_root
 from cvae_core.training import timing
 
 Option = TypeVar("Option")
-SETS = (*PROTOCOL, ANY)
+SETS = (*PROTOCOL, ANY, BRUSH)
 KINDS = PRESETS[DEFAULT_PRESET]
 STARTED = "started"  # in the session: a run was started, and the field for the next one's name is to be emptied
 ELBO = "ELBO"

@@ -8,6 +8,8 @@ from cvae_core.evaluation.latent_space import Layout
 from cvae_core.evaluation.results import Estimator
 from cvae_core.evaluation.table import ESTIMATORS
 
+P_LABEL, P_HIDDEN = "p(label | visible)", "log p(hidden | visible, label)"  # titles of axes
+
 
 def rates(key: RunKey, unit: str, chosen: int | None = None) -> str:
     """Return code that computes the mean rate of each unit of z, in nats per image."""
@@ -110,9 +112,14 @@ def grey_cost(ink: float) -> str:
     )
 
 
-def readings(key: RunKey, given: Sequence[int] | bytes, visible: str, seed: int, names: Sequence[str] = ()) -> str:
-    """Return code that classifies completions of test images (with `names`) or of a drawing (bytes)."""
-    settings = f"visible={visible!r}, count=recipes.MANY, seed={seed}"
+def readings(
+    key: RunKey, given: Sequence[int] | bytes, seen: Mapping[str, object], seed: int, names: Sequence[str] = ()
+) -> str:
+    """Return code that classifies completions of test images (with `names`) or of a drawing (bytes).
+
+    `seen` has the setting `visible` of a recipe, and the `label` if one is chosen.
+    """
+    settings = ", ".join(f"{name}={value!r}" for name, value in seen.items()) + f", count=recipes.MANY, seed={seed}"
     if isinstance(given, bytes):
         chart = "reading(shown[0], run.card().description.classes)"
         sheet = f"sheet = recipes.drawing(run.model(), {given!r}, {settings})"
@@ -145,6 +152,31 @@ def asked(key: RunKey, attribute: int) -> str:
         f"shown = next(one for one in sample_quality.stored_asked(run) if one.attribute == {attribute})",
         "name = run.card().description.attributes[shown.attribute].name",
         module="attribute_chart",
+    )
+
+
+def could_become(reader: RunKey, given: int | bytes, visible: str, seed: int, own: int | None) -> str:
+    """Return code that computes p(label | visible) of a test image, or of a drawing (bytes), by a label run."""
+    image = repr(given) if isinstance(given, bytes) else f"images.test.intensities([{given}])"
+    return _code(
+        f"by_label(*(part[0].numpy() for part in shown[:2]), data.classes, {P_LABEL!r}, {own!r})",
+        f"{reader.name}-could-become",
+        "find, label_posterior",
+        f"run = find({reader.name!r})",
+        "data, images = run.card().description, run.images()",
+        f"image = {image}",
+        f"shown = label_posterior.could_become(run.model(), image, {visible!r}, images.train, seed={seed})",
+    )
+
+
+def hidden_by_label(key: RunKey, index: int, visible: str, seed: int, own: int) -> str:
+    """Return code that estimates log p(hidden | visible, label) of a test image for each label."""
+    return _code(
+        f"by_label(shown.log_p.numpy(), shown.error.numpy(), run.card().description.classes, {P_HIDDEN!r}, {own})",
+        f"{key.name}-hidden-by-label",
+        "find, label_posterior",
+        f"run = find({key.name!r})",
+        f"shown = label_posterior.hidden_by_label(run.model(), run.images().test, {index}, {visible!r}, seed={seed})",
     )
 
 

@@ -15,6 +15,7 @@ from cvae_core.config.descriptions import Description
 LABEL = "digit"  # key of the label in sessions and addresses
 DEFAULT = 3
 EVERY, ALL, FORMERLY = -1, "all", "all ten"  # the option of all labels, its name, and its name in older addresses
+COMPLETED_AS, OWN = "as", "its own"
 HIGHLIGHTED, NONE = "highlighted", "none"
 MOST_BUTTONS = 12  # of more classes, one is chosen from a list, which can be searched
 MOST_ROWS = 20  # of a picture with a row for each label
@@ -39,6 +40,13 @@ def label_or_all(description: Description) -> int | None:
 def label_or_none(description: Description) -> int | None:
     """Let the visitor choose a label to highlight, by default none: None."""
     chosen = _chosen(description, HIGHLIGHTED, EVERY, "Highlighted class", {EVERY: NONE})
+    return None if chosen == EVERY else chosen
+
+
+def completed_as(description: Description, of_test_image: bool) -> int | None:
+    """Let the visitor choose the label as which an image is completed. A test image's own label, None, is its default."""
+    more, default = ({EVERY: OWN}, EVERY) if of_test_image else ({}, usual(description))
+    chosen = _chosen(description, COMPLETED_AS, default, "Complete as", more)
     return None if chosen == EVERY else chosen
 
 

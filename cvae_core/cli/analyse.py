@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,19 +17,18 @@ from tyro.conf import Positional
 from cvae_core.cli.options import InRoot, RunName
 from cvae_core.cli.progress import Bar, ticking
 from cvae_core.config.flavours import Config
-from cvae_core.config.job import Job, OnDevice, OtherImages
+from cvae_core.config.job import Job, OnDevice
 from cvae_core.data import catalogue, datasets
 from cvae_core.data.datasets import Split
-from cvae_core.data.fingerprints import require_published
 from cvae_core.errors import ConfigError, Interrupted, NotWritable
-from cvae_core.evaluation import attribute_quality, classifier, latent_space, likelihood, results, sample_quality, table
+from cvae_core.evaluation import latent_space, likelihood, results, table
 from cvae_core.evaluation.results import Cell, Interim
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import housekeeping
 from cvae_core.jobs.session import Launch, SessionReport, train_run
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs.run import Run, find
-from cvae_core.system import distributed, files, formats
+from cvae_core.system import distributed, files
 from cvae_core.system.folders import in_root
 from cvae_core.system.printable import printable, unfiltered
 from cvae_core.system.seeds import require_seed
@@ -208,60 +206,6 @@ class Embed(InRoot):
                 embedding = latent_space.embed(model, dataset.test, layout)
             latent_space.store_embedding(run, layout, embedding, weights)
         print(f"{len(embedding.indices):,} points embedded: {run.result_path(layout.file)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LearnClassifier(InRoot):
-    """Train the small classifier that judges the images that runs of a data set generate, and store it with the runs."""
-
-    dataset: Annotated[Positional[str], Doc("data set to train on")] = "mnist"
-    other_images: OtherImages = False
-
-    def __call__(self) -> None:
-        """Train, print one line per epoch, and store the classifier."""
-        ensure_data(self.dataset)
-        dataset = datasets.load(self.dataset)
-        classifier.require_classes(dataset.description)
-        if not self.other_images:
-            require_published(self.dataset, dataset.fingerprint)
-        files.require_writable(classifier.classifier_path(self.dataset, self.root))
-        for learned in classifier.learn(dataset.train, dataset.description):
-            if learned.epoch % math.ceil(learned.epochs / classifier.EPOCHS) == 0:
-                right = classifier.accuracy(learned.classifier, dataset.validation)
-                print(f"epoch {learned.epoch:2}/{learned.epochs}  validation accuracy {right:.2%}", flush=True)
-        path = classifier.store_classifier(learned.classifier, dataset, self.root)
-        right, chance = classifier.accuracy(learned.classifier, dataset.test), classifier.chance(dataset)
-        print(
-            f"test accuracy {right:.2%} of {len(dataset.test):,} images ({chance:.2%} by always choosing the most frequent "
-            f"class), in {path}"
-        )
-        for line in classifier.reading_of_attributes(dataset.description, formats.read_tensors(path)[1]):
-            print(line)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judge(InRoot):
-    """Let the classifier judge whether a run's images match their condition and vary as much as real images."""
-
-    run: RunName
-
-    def __call__(self) -> None:
-        """Judge the images, then store and print the findings."""
-        run = find(self.run, self.root)
-        with housekeeping.held(run, "judgement"):
-            weights, model, dataset = run.weights_digest(), run.model(), run.images()
-            reader = classifier.load_classifier(dataset.description, self.root, dataset.fingerprint)
-            files.require_writable(run.result_path(sample_quality.RESULTS))
-            asked: list[sample_quality.Asked] = []
-            with ticking(f"judging {run.name}"):
-                findings = sample_quality.judge(model, dataset, reader)
-                if attribute_quality.is_measurable(model):
-                    asked = attribute_quality.asked_and_measured(model, dataset, reader)
-                findings += attribute_quality.findings(model, dataset, reader, asked)
-            sample_quality.store_judgement(run, findings, weights, attribute_quality.kept(asked))
-        for finding in findings:
-            beside = "" if finding.reference is None else f"  (real images or chance: {finding.reference:.4f})"
-            print(f"{finding.named(dataset.description):62} {finding.value:.4f} of {finding.of:,}{beside}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,14 +99,14 @@ def _parsed(words: list[str]) -> Callable[[], None]:
 
 def _heavy() -> Mapping[str, type[Callable[[], None]]]:
     """Import and return the commands that need torch, which a training that waits in the queue must not import."""
-    from cvae_core.cli import analyse, show, tidy
+    from cvae_core.cli import analyse, judge, show, tidy
 
     return {
         "evaluate": analyse.Evaluate,
         "table": show.Table,
         "embed": analyse.Embed,
-        "classifier": analyse.LearnClassifier,
-        "judge": analyse.Judge,
+        "classifier": judge.LearnClassifier,
+        "judge": judge.Judge,
         "export": show.Export,
         "import": analyse.Import,
         "rename": tidy.Rename,

@@ -11,6 +11,7 @@ from cvae_core.errors import ConfigError
 NAMES = ("top-left", "top-right", "bottom-left", "bottom-right")
 ANY = "any"  # a set of quadrants for each image
 BRUSH = "brush"  # a mask for each image: see `masks.brushed`
+PAINTED = "mask-"  # the beginning of the name of a mask of pixels: see `masks.painted`
 SCATTERED = {f"scattered-{percent}": percent for percent in (25, 50, 75)}  # hidden pixels of each image, in percent
 PROTOCOL = {
     "1": ("bottom-left",),
@@ -84,6 +85,8 @@ def described(visible: str) -> str:
     """
     words = {"2": "left half", "3": "all but bottom right", ANY: "any set", BRUSH: "any part"}
     words |= {scattered: f"scattered {100 - percent} %" for scattered, percent in SCATTERED.items()}
+    if visible.startswith(PAINTED):
+        return "painted part"
     name = canonical(visible)
     plain = "+".join(PROTOCOL.get(name, (name,)))
     return words.get(name) or plain.replace("-", " ").replace("+", " and ")

@@ -45,6 +45,11 @@ class Condition:
         """Return the same condition on a device."""
         return self._map(lambda given: given.to(device), self.count)
 
+    def with_labels(self, labels: Tensor) -> "Condition":
+        """Return the condition with other labels (N,). The condition of one image is repeated for each label."""
+        repeated = self._map(lambda given: given.expand(len(labels), *given.shape[1:]), len(labels))
+        return replace(repeated, labels=labels)
+
     def part(self, rows: slice) -> "Condition":
         """Return the condition of the images in a slice."""
         return self._map(lambda given: given[rows], len(range(self.count)[rows]))

@@ -1,25 +1,72 @@
 """Masks of visible values, from flags of the quadrants in the order of `quadrant_names.NAMES`, or of the pixels."""
 
+import base64
+import math
+import zlib
 from functools import cache, lru_cache
 from itertools import product
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cvae_core.config.descriptions import MNIST, Shape
-from cvae_core.config.quadrant_names import ANY, BRUSH, NAMES, SCATTERED, shown
+from cvae_core.config.descriptions import MNIST, SIDES, Shape
+from cvae_core.config.quadrant_names import ANY, BRUSH, NAMES, PAINTED, SCATTERED, name_of, shown
 from cvae_core.data import noise
+from cvae_core.errors import ConfigError
 
+LONGEST = 40  # characters of a wrong name in a message
 PROPER_SETS = torch.tensor([flags for flags in product([False, True], repeat=4) if 0 < sum(flags) < 4])  # (14, 4)
 
 
 def flags(visible: str) -> Tensor:
     """Convert "1", "2", "3" or names joined by "+" into four booleans in the order of `NAMES`.
 
+    The name of a painted mask becomes flags of pixels, (side²,): see `painted`. Raises ConfigError for other names.
+
     >>> flags("top-left+bottom-left").tolist() == flags("2").tolist() == [True, False, True, False]
     True
     """
+    if visible.startswith(PAINTED):
+        return _unpacked(visible.removeprefix(PAINTED))
     return torch.tensor(shown(visible), device="cpu")  # even inside `with torch.device(...)`, where models are built
+
+
+def painted(visible: Tensor) -> str:
+    """Return the name of a mask, flags of pixels (side²,): that of its quadrants, or its bits in compressed Base64.
+
+    >>> painted(visible_values(flags("2"))), len(painted(torch.rand(784) < 0.5)) < 160
+    ('2', True)
+    """
+    quadrants = visible_values(PROPER_SETS, Shape(1, math.isqrt(len(visible))))
+    if same := (quadrants == visible).all(-1).nonzero().flatten().tolist():
+        return name_of(PROPER_SETS[same[0]])
+    content = zlib.compress(np.packbits(visible.numpy()).tobytes(), 9)
+    return PAINTED + base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _unpacked(text: str) -> Tensor:
+    """Return the flags (side²,) of a mask from its bits in compressed Base64."""
+    most = SIDES[-1] ** 2 // 8
+    try:
+        content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        bits = np.unpackbits(np.frombuffer(zlib.decompressobj().decompress(content, most + 1), np.uint8))
+    except (ValueError, zlib.error):
+        bits = np.empty(0, np.uint8)
+    if len(bits) not in {side**2 for side in SIDES}:
+        raise ConfigError(
+            f"{PAINTED}{text[:LONGEST]} is no mask of pixels: use a name that masks.painted has returned."
+        )
+    return torch.from_numpy(bits.astype(bool))
+
+
+def resized(visible: Tensor, side: int) -> Tensor:
+    """Return flags of the pixels of images of a side from flags of pixels of other images; flags of quadrants stay."""
+    if len(visible) == len(NAMES):
+        return visible
+    own = math.isqrt(len(visible))
+    rows = torch.arange(side) * own // side
+    return visible.unflatten(-1, (own, own))[rows][:, rows].flatten()
 
 
 @cache

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvae_core.config.descriptions import MOST_ATTRIBUTES, MOST_CLASSES, Description
+from cvae_core.config.quadrant_names import canonical, described
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import chosen
@@ -18,6 +19,7 @@ from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation.classifier import Classifier, accuracy, classified, hits, learn
+from cvae_core.evaluation.label_posterior import could_become
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.runs.run import Run
 from cvae_core.system import files
@@ -29,8 +31,11 @@ PER_LABEL = 1000  # samples to judge
 TAUGHT_PER_LABEL = 5000  # samples to train a second classifier on
 USUAL_CLASSES = 10  # of a data set with more classes, each label gets fewer samples
 COMPLETED, COMPLETIONS = 2000, 5  # number of test images, and completions of each
+PARTS, PART_AT_ONCE = 500, 50  # test images whose visible part is classified, by default and in memory at a time
+LEAST = 1e-300  # a probability that is smaller counts as this one, so that its logarithm is finite
 PROBED = 5000  # test images for the linear probe of z; half of them train it
 AT_ONCE = 250
+OF_PARTS = "labels of parts of test images"  # the beginning of the names of findings of `judge_part`
 OF_A_CLASS = "samples read as the class that was asked for"
 Share = Annotated[float, Between(-1e30, 1e30)]  # a share, a ratio, R², or an error in the unit of an attribute
 Record = TypeVar("Record", "Finding", "Asked")
@@ -86,6 +91,36 @@ def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: in
     raise ConfigError(
         "Only label and quadrant models are judged, and models of attributes: it is not known what others should draw."
     )
+
+
+def of_part(visible: str) -> str:
+    """Return the beginning of the names of the findings of `judge_part` for a visible part."""
+    return f"{OF_PARTS}, {described(visible)} visible"
+
+
+def judge_part(
+    model: ConditionalVAE, data: DataSet, classifier: Classifier, visible: str, samples: int, images: int, seed: int = 0
+) -> list[Finding]:
+    """Judge a label model as a classifier of the visible part of the first test images, beside `classifier` on whole images.
+
+    Returns the share of images whose most probable label is their own, and the mean −log p(own label | visible) in nats.
+    """
+    visible, count = canonical(visible), min(images, len(data.test))
+    own, right, whole = [], [], []
+    for rows in torch.arange(count).split(PART_AT_ONCE):
+        x, labels = data.test.intensities(rows), data.test.labels[rows]
+        found = could_become(model, x, visible, data.train, samples, seed, rows)
+        own.append(found.probabilities.gather(1, labels[:, None])[:, 0])
+        right.append((found.probabilities.argmax(-1) == labels).double())
+        with torch.no_grad():
+            whole.append(F.cross_entropy(classifier(x).double(), labels, reduction="none"))
+    lost = -torch.cat(own).clamp(min=LEAST).log().mean()
+    beside = accuracy(classifier, data.test.part(slice(0, count))), float(torch.cat(whole).mean())
+    name = f"{of_part(visible)}, S = {samples}"
+    return [
+        Finding(name=f"{name}: accuracy", value=float(torch.cat(right).mean()), of=count, reference=beside[0]),
+        Finding(name=f"{name}: log loss in nats", value=float(lost), of=count, reference=beside[1]),
+    ]
 
 
 def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Split:
@@ -202,14 +237,24 @@ def _spread(split: Split) -> float:
 def store_judgement(run: Run, findings: Sequence[Finding], weights: str, asked: Sequence[Asked] = ()) -> None:
     """Save findings to a run with the digest of its weights, and what was asked for and measured.
 
-    Raises RunInUse if the run's weights have changed.
+    Those of `judge` and those of each visible part replace stored ones of their kind only. Raises RunInUse if the run's
+    weights have changed.
     """
     run.require_weights(weights)
-    content = {"weights": weights, "findings": [asdict(finding) for finding in findings]}
+    kinds = {_kind(finding) for finding in findings}
+    kept = [finding for finding in stored_judgement(run) if _kind(finding) not in kinds]
+    every = sorted([*findings, *kept], key=lambda finding: finding.name.startswith(OF_PARTS))
+    content = {"weights": weights, "findings": [asdict(finding) for finding in every]}
+    asked = asked or stored_asked(run)
     content |= {"asked": [asdict(one) for one in asked]} if asked else {}
     files.write_json(path := run.result_path(RESULTS), content)
     run.require_there(path)
     LOG.info("run %s: judged, %d findings", run.name, len(findings))
+
+
+def _kind(finding: Finding) -> str:
+    """Return the visible part that a finding is about, or an empty text for a finding of `judge`."""
+    return finding.name.partition(", S = ")[0] if finding.name.startswith(OF_PARTS) else ""
 
 
 def stored_judgement(run: Run) -> list[Finding]:

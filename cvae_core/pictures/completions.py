@@ -1,4 +1,4 @@
-"""Recipes of pictures of completions: test images and drawings of which a model sees some quadrants.
+"""Recipes of pictures of completions: test images and drawings of which a model sees a part.
 
 The rules of `recipes` apply, which has all functions of this module too.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 from cvae_core.config.descriptions import Shape
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import Condition, condition
+from cvae_core.data.conditions import Condition, condition, numbered
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source
@@ -36,15 +36,30 @@ def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) 
 
 def completions(
     model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int, pixels: Shown = "means",
-    often: Often = completed_often,
+    label: int | None = None, often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
-    """Complete test images, a column per image.
+    """Complete test images, a column per image; a model that is given labels completes them as `label`, or as their own.
 
     Rows: input, truth, the baseline's prediction, the model's best guess (ε = 0), `count` samples, and twice the standard
     deviation of each value over many samples. Values in [0, 1] have a standard deviation of at most ½, shown as 255.
     """
-    x, c = held_out(model.config, test, torch.tensor(indices), visible)
+    x, c = completed_test_images(model, test, indices, visible, label)
     return _columns(x, c, visible, _answers(model, c, visible, count, seed, pixels, often))
+
+
+def completed_test_images(
+    model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, label: int | None = None
+) -> tuple[Tensor, Condition]:
+    """Return test images (N, values) and their conditions, with another label than their own if one is given."""
+    x, c = held_out(model.config, test, torch.tensor(indices), visible)
+    if label is None or c.labels is None:
+        return x, c
+    return x, c.with_labels(_numbers(model, [label] * len(c)))
+
+
+def _numbers(model: ConditionalVAE, labels: Sequence[int]) -> Tensor:
+    """Return labels (N,) of a model that is given labels; raise ConfigError if one does not exist, or for another model."""
+    return numbered(torch.tensor(labels), model.config)
 
 
 def sources(model: FlatVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int) -> Sheet:
@@ -73,33 +88,59 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
 
 
 def drawing(
-    model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means",
+    model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means", label: int = 0,
     often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
     """Complete a drawing of a byte per value. One row: the drawing, then the rows of `completions` from the third on."""
-    answers = _answers(model, drawn_condition(model, ink, visible), visible, count, seed, pixels, often)[:, 0]
+    answers = _answers(model, drawn_condition(model, ink, visible, label), visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
     return Sheet(row, _papers(visible, row))
 
 
-def completion_walks(
-    model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int
-) -> Sheet:
-    """Interpolate along the sphere between completions of a test image, a row per pair, with the input first."""
+def completions_as(
+    model: ConditionalVAE, test: Split, index: int, visible: str, labels: Sequence[int], count: int, seed: int,
+    pixels: Shown = "means",
+) -> Sheet:  # fmt: skip
+    """Complete a test image as each label, a column per label.
+
+    Rows: the baseline's prediction, the model's best guess (ε = 0), and `count` samples, with the same ε in a row.
+    """
     _, c = held_out(model.config, test, torch.tensor([index]), visible)
+    return _as_each(model, c, visible, labels, count, seed, pixels)
+
+
+def drawing_as(
+    model: ConditionalVAE,
+    ink: bytes,
+    visible: str,
+    labels: Sequence[int],
+    count: int,
+    seed: int,
+    pixels: Shown = "means",
+) -> Sheet:
+    """Complete a drawing of a byte per value as each label, as `completions_as` does with a test image."""
+    return _as_each(model, drawn_condition(model, ink, visible), visible, labels, count, seed, pixels)
+
+
+def completion_walks(
+    model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int,
+    label: int | None = None,
+) -> Sheet:  # fmt: skip
+    """Interpolate along the sphere between completions of a test image, a row per pair, with the input first."""
+    _, c = completed_test_images(model, test, [index], visible, label)
     return _walks(model, c, visible, rows, steps, seed)
 
 
-def drawing_walks(model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int) -> Sheet:
+def drawing_walks(
+    model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int, label: int = 0
+) -> Sheet:
     """Interpolate between completions of a drawing of a byte per value, as `completion_walks` does for a test image."""
-    return _walks(model, drawn_condition(model, ink, visible), visible, rows, steps, seed)
+    return _walks(model, drawn_condition(model, ink, visible, label), visible, rows, steps, seed)
 
 
-def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str) -> Condition:
-    """Return the condition of a quadrant model for a drawing of a byte per value."""
-    return condition(
-        model.config, from_bytes(ink, model.config.shape), torch.zeros(1, dtype=torch.long), masks.flags(visible)
-    )
+def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str, label: int = 0) -> Condition:
+    """Return the condition of a model for a drawing of a byte per value; the label counts only if the model is given one."""
+    return condition(model.config, from_bytes(ink, model.config.shape), torch.tensor([label]), masks.flags(visible))
 
 
 def thresholds(shape: Shape, count: int, seed: int) -> np.ndarray:
@@ -122,6 +163,18 @@ def _walks(model: ConditionalVAE, c: Condition, visible: str, rows: int, steps: 
     return Sheet(sheet, _papers(visible, sheet))
 
 
+def _as_each(
+    model: ConditionalVAE, c: Condition, visible: str, labels: Sequence[int], count: int, seed: int, pixels: Shown
+) -> Sheet:
+    """Complete one image as each label: the rows are those of `completions_as`."""
+    each = c.with_labels(_numbers(model, labels))
+    epsilon = noise.normal((count, 1, model.latent), seed, "completions")
+    answers = np.stack([*_guesses(model, each), *decoded(model, each, epsilon)])
+    if pixels == "ink":
+        answers = _inked(model, each, visible, seed, epsilon, answers)
+    return Sheet(answers, np.broadcast_to(papers(masks.flags(visible), model.config.shape), answers.shape).copy())
+
+
 def _answers(
     model: ConditionalVAE, c: Condition, visible: str, count: int, seed: int, pixels: Shown, often: Often
 ) -> np.ndarray:
@@ -130,11 +183,18 @@ def _answers(
     spread = (2 * drawn.astype(np.float32).std(axis=0)).round().astype(np.uint8)
     answers = np.stack([*_guesses(model, c), *drawn[:count]])
     if pixels == "ink":
-        assert model.baseline
         epsilon = noise.normal((count, len(c), model.latent), seed, "completions")
-        best = [(each, torch.zeros(1, 1, each.latent)) for each in (model.baseline, model)]
-        answers = _sampled(c, visible, seed, [*best, (model, epsilon)], answers)
+        answers = _inked(model, c, visible, seed, epsilon, answers)
     return np.concatenate([answers, spread[None]])
+
+
+def _inked(
+    model: ConditionalVAE, c: Condition, visible: str, seed: int, epsilon: Tensor, means: np.ndarray
+) -> np.ndarray:
+    """Return samples of the pixels of both guesses, and of the completions with base noise `epsilon`, given their means."""
+    assert model.baseline
+    best = [(each, torch.zeros(1, 1, each.latent)) for each in (model.baseline, model)]
+    return _sampled(c, visible, seed, [*best, (model, epsilon)], means)
 
 
 def _sampled(
@@ -173,7 +233,7 @@ def _columns(x: Tensor, c: Condition, visible: str, answers: Sequence[np.ndarray
 
 
 def _papers(visible: str, rows: np.ndarray) -> np.ndarray:
-    """Return backgrounds of images (R, C, values) whose quadrants in `visible` are given; the first column is the input."""
+    """Return backgrounds of images (R, C, values) whose part `visible` is given; the first column is the input."""
     shown, shape = masks.flags(visible), Shape.of_values(rows.shape[-1])
     assert shape is not None
     under: np.ndarray = np.broadcast_to(papers(shown, shape), rows.shape).copy()

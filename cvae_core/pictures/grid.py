@@ -54,7 +54,10 @@ class Sheet(NamedTuple):
 
 
 def papers(visible: Tensor, shape: Shape = MNIST, hidden: int = PLAIN) -> np.ndarray:
-    """Return the background (..., values) of images whose quadrants in `visible` (..., 4) are given. Others get `hidden`."""
+    """Return the background (..., values) of images of which `visible` is given, flags of quadrants or pixels.
+
+    The rest gets `hidden`.
+    """
     return np.where(visible_values(visible, shape).numpy(), VISIBLE, hidden).astype(np.uint8)
 
 

@@ -22,9 +22,12 @@ from cvae_core.pictures.completions import MANY as MANY
 from cvae_core.pictures.completions import Shown as Shown
 from cvae_core.pictures.completions import averages as averages
 from cvae_core.pictures.completions import completed_often as completed_often
+from cvae_core.pictures.completions import completed_test_images as completed_test_images
 from cvae_core.pictures.completions import completion_walks as completion_walks
 from cvae_core.pictures.completions import completions as completions
+from cvae_core.pictures.completions import completions_as as completions_as
 from cvae_core.pictures.completions import drawing as drawing
+from cvae_core.pictures.completions import drawing_as as drawing_as
 from cvae_core.pictures.completions import drawing_walks as drawing_walks
 from cvae_core.pictures.completions import drawn_condition as drawn_condition
 from cvae_core.pictures.completions import sources as sources
@@ -193,6 +196,7 @@ def _given(model: ConditionalVAE, labels: Sequence[int], attributes: Asked = NOT
 
 
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (
-    completions, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions, both_ways, traversal,
+    completions, completions_as, sources, without_unit, relabelled, averages, completion_walks, point, reconstructions,
+    both_ways, traversal,
 )  # fmt: skip
 DRAWN_OFTEN: Collection[Callable[..., Sheet]] = (completions, drawing)  # recipes with the argument `often`

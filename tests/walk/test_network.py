@@ -18,7 +18,7 @@ from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes
-from cvae_core.data.masks import flags
+from cvae_core.data.masks import flags, painted
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import CVAE, Baseline
@@ -36,6 +36,8 @@ FLOW = """(network, x, label, visible, epsilon, attributes) => {
 COMPLETE = """(network, x, visible, epsilons, numbers) => [...network.complete(
     { image: Float32Array.from(x, (byte) => byte / 255), visible }, epsilons,
     Float32Array.from(numbers, (t) => (t + 0.5) / 255))]"""
+AS_EACH = """(network, x, visible, epsilons, labels) => [...network.complete(
+    { image: Float32Array.from(x, (byte) => byte / 255), visible, label: 1 }, epsilons, null, labels)]"""
 PAINT = f"""([shape, drawn, values, papers]) => {{
     {SCRIPTS}
     const canvas = imageCanvas("", {{ shape, drawn }}), paper = [WHITE, GIVEN, HIDDEN, DIMMED];
@@ -121,6 +123,16 @@ def test_samples_of_pixels_are_those_of_the_servers_picture(page: Page, likeliho
     found = run(page, model, data, COMPLETE, list(ink), flags(shown).tolist(), epsilons, numbers)
     apart = np.abs(np.reshape(found, (4, -1)) * 255 - picture)
     assert (apart > 1).mean() < 1e-3  # pixels whose mean lies at their threshold
+
+
+def test_an_image_is_completed_as_each_label_under_any_mask(page: Page) -> None:
+    model, data, test = of_own_data("label+quadrant", "bernoulli", 1, visible="brush")
+    ink, mask = test.images[0].numpy().tobytes(), noise.uniform((400,), 1, "mask") < 0.4
+    epsilons = [[0.0] * model.latent, *noise.normal((2, model.latent), 5, "completions").tolist()]
+    found = run(page, model, data, AS_EACH, list(ink), mask.tolist(), epsilons, [0, 1])
+    picture = recipes.drawing_as(model, ink, painted(mask), (0, 1), 2, 5).images
+    apart = np.abs(np.reshape(found, (6, -1)) * 255 - [*picture[:, 1], picture[1, 0], picture[1, 1]])
+    assert apart.max() < 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

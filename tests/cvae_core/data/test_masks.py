@@ -7,7 +7,8 @@ import torch
 
 from cvae_core.config.descriptions import MNIST, Shape
 from cvae_core.config.quadrant_names import NAMES, PROTOCOL, canonical, described
-from cvae_core.data.masks import PROPER_SETS, flags, quadrant_of_value, visible_values
+from cvae_core.data.masks import PROPER_SETS, flags, quadrant_of_value, resized, visible_values
+from cvae_core.data.masks import painted as named
 from cvae_core.errors import ConfigError
 
 TOP, BOTTOM = slice(0, 14), slice(14, 28)
@@ -105,3 +106,34 @@ def test_each_channel_of_a_colour_image_has_the_same_quadrants() -> None:
     assert red[:8, :8].all()
     assert red[8:, 8:].all()
     assert int(red.sum()) == 2 * 8 * 8
+
+
+@pytest.mark.parametrize("side", [16, 28, 64])
+def test_a_painted_mask_has_a_short_name_that_means_it(side: int) -> None:
+    mask = torch.zeros(side, side, dtype=torch.bool)
+    mask[3:9, 2:] = True
+    name = named(mask.flatten())
+    assert torch.equal(flags(name), mask.flatten())
+    assert len(name) < 60
+    assert described(name) == "painted part"
+    assert named(flags("mask-" + name.removeprefix("mask-"))) == name
+    assert named(torch.ones(side**2, dtype=torch.bool)).startswith(
+        "mask-"
+    )  # of the sets of quadrants, none is the image
+    for number in PROTOCOL:
+        assert named(visible_values(flags(number), Shape(1, side))) == number
+
+
+@pytest.mark.parametrize("name", ["mask-", "mask-!!", "mask-é", "mask-eJwDAAAAAAE", "mask-AAAA", "mask-" + "A" * 5000])
+def test_other_names_of_masks_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="no mask of pixels"):
+        flags(name)
+    with pytest.raises(ConfigError):
+        canonical(name)  # no set that a model can be trained or scored with
+
+
+def test_a_mask_is_resized_to_other_images() -> None:
+    left = visible_values(flags("2"), Shape(1, 28))
+    assert torch.equal(resized(left, 16), visible_values(flags("2"), Shape(1, 16)))
+    assert torch.equal(resized(resized(left, 64), 28), left)
+    assert torch.equal(resized(flags("2"), 16), flags("2"))

@@ -9,7 +9,7 @@ import torch
 
 from cvae_core.config.descriptions import LikelihoodName
 from cvae_core.config.presets import configure
-from cvae_core.data import noise
+from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import labelled
 from cvae_core.data.datasets import DataSet, Split
@@ -294,3 +294,49 @@ def test_unused_cells_of_colour_pictures_are_blank() -> None:
             assert (sheet.images.shape[:2], sheet.papers, unused) == ((1, 2), None, None)
             continue
         assert ((sheet.papers == BLANK).all(-1) == np.array(unused, bool)).all()
+
+
+@pytest.fixture(scope="module")
+def both() -> ConditionalVAE:
+    """Return a model with random weights that is given a label and any pixels of own images."""
+    model = build(configure("label+quadrant", data=own_data.description(side=20), width=8, latent=3, visible="brush"))
+    with torch.no_grad():
+        for number, weight in enumerate(model.parameters()):
+            weight.copy_(noise.normal(tuple(weight.shape), number, "weights") / 2)
+    return model
+
+
+@pytest.mark.parametrize("pixels", ["means", "ink"])
+def test_an_image_is_completed_as_each_label_with_the_same_noise(both: ConditionalVAE, pixels: recipes.Shown) -> None:
+    images, labels = own_data.sealed(own_data.description(side=20)).splits["test"]
+    test = Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+    mask = torch.zeros(20, 20, dtype=torch.bool)
+    mask[4:, 3:9] = True
+    name = masks.painted(mask.flatten())
+    each, papers = recipes.completions_as(both, test, 1, name, (1, 0), 2, 5, pixels)
+    assert each.shape == (4, 2, 400)  # the baseline, the best guess, two samples
+    assert papers is not None
+    assert ((papers == VISIBLE) == mask.flatten().numpy()).all()
+    np.testing.assert_array_equal(
+        each[..., mask.flatten()], np.broadcast_to(test.images[1][mask.flatten()], (4, 2, 96))
+    )
+    np.testing.assert_array_equal(each[0, 0], each[0, 1])  # the baseline is given no label
+    assert (each[1, 0] != each[1, 1]).any()
+    ink = test.images[1].numpy().tobytes()
+    np.testing.assert_array_equal(recipes.drawing_as(both, ink, name, (1, 0), 2, 5, pixels).images, each)
+    for column, label in enumerate((1, 0)):
+        alone = recipes.drawing(both, ink, name, 2, 5, pixels, label).images[0, 1:-1]
+        assert np.abs(alone.astype(int) - each[:, column]).max() <= 1
+        chosen = recipes.completions(both, test, (1,), name, 2, 5, pixels, label).images[2:-1, 0]
+        assert np.abs(chosen.astype(int) - each[:, column]).max() <= 1
+
+
+def test_test_images_are_completed_as_their_own_label_unless_another_is_chosen(both: ConditionalVAE) -> None:
+    images, labels = own_data.sealed(own_data.description(side=20)).splits["test"]
+    test = Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+    own = recipes.completions(both, test, (0, 1), "2", 2, 0)
+    for column in range(2):
+        chosen = recipes.completions(both, test, (0, 1), "2", 2, 0, label=int(labels[column]))
+        np.testing.assert_array_equal(own.images[:, column], chosen.images[:, column])
+    with pytest.raises(ConfigError, match="Labels cannot be"):
+        recipes.completions(both, test, (0, 1), "2", 2, 0, label=7)
