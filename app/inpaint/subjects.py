@@ -14,7 +14,7 @@ from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
 from app.inpaint import as_labels
-from app.live import drawing_pad, picture_upload, quadrant_controls
+from app.live import attribute_sliders, drawing_pad, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.text import findings, labels
 from app.text.plain_text import Markdown, plain
@@ -160,8 +160,9 @@ def _visible_part(
 
 
 def _as_label(opened: Quadrants) -> str:
-    """Return the words of a caption that tell as which label images are completed; none if no label is chosen."""
-    return "" if opened.label is None else f", completed as {runs.description(opened.key).classes[opened.label]}"
+    """Return the words of a caption that tell the label and the attributes that images are completed with, if any."""
+    label = "" if opened.label is None else f", completed as {runs.description(opened.key).classes[opened.label]}"
+    return f"{label}, {attribute_sliders.described(opened.attributes)}" if opened.attributes else label
 
 
 def drawing_read(key: RunKey, ink: bytes, opened: Quadrants, seed: int) -> None:

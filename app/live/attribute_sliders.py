@@ -92,6 +92,15 @@ def _shown(value: Value) -> Markdown:
     return plain(words(value))
 
 
+def inputs(config: Config, given: Mapping[str, float | str]) -> list[float | None]:
+    """Return given attributes as inputs of network.js: numbers, places of categories, and None for what is not given."""
+    values = (given.get(one.name) for one in config.attributes)
+    return [
+        one.categories.index(value) if isinstance(value, str) else value
+        for one, value in zip(config.attributes, values, strict=True)
+    ]
+
+
 def for_the_browser(config: Config) -> list[dict[str, Any]]:
     """Return the controls for live sliders: names, and the places with their texts and inputs of network.js."""
     return [

@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import streamlit as st
+import torch
 
 from app.live import attribute_sliders
 from app.live.attribute_sliders import form, places, words
@@ -110,3 +112,18 @@ def test_what_was_asked_for_is_drawn_beside_what_was_measured(run: Callable[[str
     assert "R² of asked and measured: slant" in str(visitor.dataframe[0].value["measure"].tolist())
     code = next(block.value for block in visitor.code if "asked_chart" in block.value)
     assert "sample_quality.stored_asked(run)" in code
+
+
+def test_inpaint_completes_with_the_attributes_that_are_given(
+    own_runs: Path, small_baseline: None, untrained: Untrained, tiny: Tiny, without_mnist: None, visit: Visit
+) -> None:
+    shutil.rmtree(own_runs / "digits-quadrant-1")
+    run = untrained(tiny("attributes+quadrant"), "asked", root=own_runs)
+    weights = {name: torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) for name, weight
+               in run.model().state_dict().items()}  # fmt: skip
+    run.write_weights(run.card(), weights, torch.float32)
+    visitor = visit("inpaint", samples="2")
+    before = pictures(visitor)
+    visitor.select_slider(key="a1").set_value(10.0).run()
+    assert visitor.query_params["a1"] == "10" and pictures(visitor) != before
+    assert "attributes={'slant': 10.0}" in "".join(code.value for code in visitor.code)
