@@ -27,6 +27,7 @@ from cvae_core.training.optimiser import AdamW
 
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 250, 2e-3, 0.01
 EPOCHS, LEAST_STEPS = 10, 300  # few images are seen in more epochs
+ATTRIBUTE_STEPS = 1000  # numbers need more steps than classes
 SHIFTS = 0.8  # share of training images that are shifted, since generated images are not always centred
 AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 
@@ -99,15 +100,15 @@ class Learned(NamedTuple):
 def learn(train: Split, data: Description, *, epochs: int | None = None, seed: int = 0) -> Iterator[Learned]:
     """Train a classifier on a split of images as described, and yield it after every epoch.
 
-    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS steps. Raises ConfigError
+    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS or ATTRIBUTE_STEPS steps. Raises ConfigError
     for a data set of one class.
     """
     require_classes(data)
     classifier = Classifier(data)
     initialise(classifier, seed)
     optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
-    steps = math.ceil(len(train) / BATCH)
-    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / steps)) if epochs is None else epochs
+    steps, least = math.ceil(len(train) / BATCH), ATTRIBUTE_STEPS if classifier.attributes else LEAST_STEPS
+    epochs = max(EPOCHS, math.ceil(least / steps)) if epochs is None else epochs
     for epoch in range(epochs):
         classifier.train()
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
