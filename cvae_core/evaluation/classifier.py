@@ -100,8 +100,8 @@ class Learned(NamedTuple):
 def learn(train: Split, data: Description, *, epochs: int | None = None, seed: int = 0) -> Iterator[Learned]:
     """Train a classifier on a split of images as described, and yield it after every epoch.
 
-    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS or ATTRIBUTE_STEPS steps. Raises ConfigError
-    for a data set of one class.
+    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS or ATTRIBUTE_STEPS steps.
+    Raises ConfigError for a data set of one class without attributes.
     """
     require_classes(data)
     classifier = Classifier(data)
