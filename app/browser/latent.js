@@ -1,6 +1,6 @@
 // Sliders for z. The browser decodes the pictures without the server, so that they change while a slider is dragged.
 //
-// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step, attributes}, with labels as numbers. It receives
+// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step, attributes, at}, with labels as numbers. It receives
 // `ready` once, and `epsilon` or `asked`, places on the controls of attributes, whenever the visitor releases a slider. Python's `epsilon` is used only if the network has changed, or if `given`
 // has grown, which counts the values that Python has set itself. Any other value is an echo of this script's, maybe an old one.
 
@@ -32,7 +32,7 @@ class Panel extends Component {
     this.data = data;
     if (!before || data.given !== before.given || data.network !== before.network) {
       this.epsilon = Float32Array.from(data.epsilon);
-      this.at = data.attributes.map(({ at }) => at);
+      this.at = [...data.at];
       this.halt();
     }
     if (!same) this.network = null;
@@ -96,7 +96,7 @@ class Panel extends Component {
     };
     input.onchange = () => {
       this.paintPlane?.();
-      this.news("asked", this.at);
+      this.news("asked", [...this.at]);
     };
     this.shows[i] = show;
     return element("div", { class: "slider" }, element("label", { for: id }, name), value, input);

@@ -102,15 +102,22 @@ def inputs(config: Config, given: Mapping[str, float | str]) -> list[float | Non
 
 
 def for_the_browser(config: Config) -> list[dict[str, Any]]:
-    """Return the controls for live sliders: names, and the places with their texts and inputs of network.js."""
+    """Return the controls for live sliders: names, and places with their texts and inputs of network.js."""
     return [
         {
             "name": one.name,
             "list": bool(one.categories),
-            "texts": [words(place) for place in places(one)],
+            "texts": list(map(words, places(one))),
             "inputs": [None, *(range(len(one.categories)) if one.categories else places(one)[1:])],
-            "at": places(one).index(url_state.kept(key_of(place), form(one), NOT_GIVEN)),
         }
+        for one in config.attributes
+    ]
+
+
+def chosen_places(config: Config) -> list[int]:
+    """Return the place of each live control, which the address keeps."""
+    return [
+        places(one).index(url_state.kept(key_of(place), form(one), NOT_GIVEN))
         for place, one in enumerate(config.attributes)
     ]
 

@@ -206,6 +206,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "plane": plane,
             "labels": shown_labels(config.classes, plane) if "label" in config.given else [],
             "attributes": attribute_sliders.for_the_browser(config),
+            "at": attribute_sliders.chosen_places(config),
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0) + url_state.opened(),
             "units": units,
