@@ -15,10 +15,11 @@ endif
 run: $(STAMP)-run  ## start the dashboard and open it in the browser
 	$(BIN)/python -m app
 
+# Three test processes keep two cores busy, because browser tests mostly wait for the browser's timers.
 test: $(STAMP)-dev browser  ## check lint and types, and run the quick tests
 	$(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy & types=$$!; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder; \
 	tests=$$?; wait $$types && exit $$tests
 
 timed: $(STAMP)-dev browser  ## run the tests that measure time; meaningful only on an idle machine

@@ -52,7 +52,7 @@ def sealed(data: Description | None = None, *, seed: int = 0, **changes: Any) ->
         for split in (SPLITS if data.attributes else ())
     }
     parts = {"splits": splits, "report": report(data), "source": "Bilder.zip", "attributes": attributes}
-    return Sealed(**{"description": data, "flags": {"--size": "16"}, **parts, **changes})
+    return Sealed(**{"description": data, "flags": {"size": "16"}, **parts, **changes})
 
 
 def trained(run: Run) -> np.ndarray:

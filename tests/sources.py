@@ -30,6 +30,15 @@ def encoded(array: np.ndarray | Image.Image, kind: str = "PNG", **options: Any) 
     return buffer.getvalue()
 
 
+def photographed(upright: Image.Image, orientation: int) -> bytes:
+    """Return a JPEG as a camera stores it that was held in one of the eight EXIF orientations."""
+    undo = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # Image.Transpose that a camera has made
+    stored = upright if undo is None else upright.transpose(Image.Transpose(undo))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(stored, "JPEG", exif=exif)
+
+
 def pictures(classes: Mapping[str, int], start: int = 0) -> dict[str, bytes]:
     """Return files of distinct pictures: so many in a folder for each class, named 0.png, 1.png, …"""
     names = [f"{label}/{index}.png" for label, count in classes.items() for index in range(count)]

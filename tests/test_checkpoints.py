@@ -28,6 +28,13 @@ from cvae_core.training.validation import validate
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
 LIMIT = 100_000_000  # bytes of all committed runs
 LADDERS = [name for name in RUNS if name.endswith("ladder")]  # they take minutes
+SHORT = (
+    "digits-label",
+    "digits-quadrant-1",
+    "digits-baseline-1",
+    "label",
+    "quadrant-any",
+)  # one of each kind, in `make test`
 TRIVIAL = ("label", "quadrant-any", "quadrant-3-binarised")  # whose guesses are computed again: one or two seconds each
 # Nats per image on the whole test set, S = 100: what the lab promises of its grey-protocol figures.
 PROMISED = {
@@ -82,7 +89,11 @@ def test_git_tracks_what_a_card_names_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in RUNS if name not in LADDERS] + [pytest.param(LADDERS[0], marks=pytest.mark.soak)],
+    [
+        pytest.param(name, marks=() if name in SHORT else pytest.mark.soak)
+        for name in RUNS
+        if name not in LADDERS or name == LADDERS[0]
+    ],
 )
 def test_the_weights_reproduce_the_cards_validation_figures(name: str) -> None:
     run = find(name, CHECKPOINTS)
@@ -118,9 +129,7 @@ def test_the_stored_figures_keep_what_is_promised(name: str, estimator: str) -> 
     assert cells[0].mean <= PROMISED[name, estimator]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.soak) if name in LADDERS else name for name in RUNS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.soak) for name in RUNS])
 def test_bfloat16_arithmetic_costs_next_to_nothing(name: str) -> None:
     run = find(name, CHECKPOINTS)
     dataset = run.card().config.dataset
@@ -139,7 +148,9 @@ def test_the_classifier_reads_real_test_digits() -> None:
     assert accuracy(load_classifier(BUILT_IN["mnist"], CHECKPOINTS), datasets.load("mnist").test) >= 0.993
 
 
-@pytest.mark.parametrize("name", ["digits-label", "digits-quadrant-1", "digits-baseline-1"])
+@pytest.mark.parametrize(
+    "name", ["digits-quadrant-1", "digits-baseline-1", pytest.param("digits-label", marks=pytest.mark.soak)]
+)
 def test_scoring_again_gives_the_stored_figures_and_another_seed_gives_them_within_chance(name: str) -> None:
     run = find(name, CHECKPOINTS)
     stored = {cell.estimator: cell for cell in stored_cells(run) if cell.samples in (0, 100)}

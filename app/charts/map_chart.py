@@ -18,6 +18,8 @@ THUMBNAIL = (300, 220)  # pixels
 PALE = 0.3  # opacity of a solid map's points, among which marks would otherwise be hidden
 MOST_TRACES = 20  # of more classes, the largest have a trace each, and the others one together
 OTHERS = "others"
+LEGEND_HEIGHT = 84  # pixels: four rows, and it scrolls: longer legends would leave no room for the points
+LETTERS_PER_LINE = 5  # letters of a glyph that are as wide as its line is high, with its border
 APART = 0.1  # the least distance of two glyphs, as a share of the map's extent: legible on a phone
 # Without a graphics card, Plotly's default of twice the resolution takes 0.3 s longer to start. Discs look almost the same on
 # standard screens; on high-resolution screens and in pictures saved from the map, their edges are softer.
@@ -51,7 +53,9 @@ def embedding_map(
         crosses = {"size": 2 if solid else 4, "color": PRIOR, "symbol": "cross"}
         traces.append(_points(prior, name="prior", hoverinfo="skip", marker=crosses))
     size = 3 if solid else 5 if prior is None else 4
-    every, named = colours(len(description.classes)), _named(embedding, len(description.classes), picked)
+    largest = _largest(embedding, len(description.classes))
+    named = largest if picked is None else [*(label for label in largest if label != picked), picked]  # it is in front
+    every = dict(zip(dict.fromkeys([*largest, *named]), colours(MOST_TRACES), strict=False))
     for label in named:
         rows = embedding.labels == label
         marker = {"size": size, "color": every[label]}
@@ -59,7 +63,7 @@ def embedding_map(
     if len(named) < len(description.classes):
         rows = ~np.isin(embedding.labels, named)
         others = _of_class(embedding, rows, solid, {"size": size, "color": GREY}, OTHERS, description)
-        traces.insert(len(traces) - len(named), others)
+        traces.insert(len(traces) - len(named), others | {"opacity": PALE})
     if picked is not None:
         for trace in traces:
             trace["opacity"] = 1 if trace["name"] == labels.short(description.classes[picked]) else PALE
@@ -78,12 +82,12 @@ def embedding_map(
         pointers.append((drawn, "your drawing"))
     layout = {**framed(MAP_HEIGHT), "meta": dict(meta or {})}
     layout["margin"] |= {"b": 8}
-    layout["legend"] |= {"itemsizing": "constant"}
+    layout["legend"] |= {"itemsizing": "constant", "maxheight": LEGEND_HEIGHT}
     if solid:
         layout["scene"] = _scene(pointers)
     else:
         glyphs = named if 1 < len(description.classes) <= MOST_TRACES else [] if picked is None else [picked]
-        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, glyphs)}
+        layout |= {"dragmode": "pan", "annotations": _glyphs(embedding, description, glyphs, every)}
         layout |= {"xaxis": {"visible": False}, "yaxis": {"visible": False, "scaleanchor": "x"}}
     return go.Figure(traces, layout)  # plain dictionaries take less than half the time
 
@@ -116,13 +120,12 @@ def mark_solid(
         figure.layout.scene.annotations += (_arrow(place, f"end: test image {end}") | {"ax": -40, "ay": 60},)
 
 
-def _named(embedding: Embedding, count: int, picked: int | None) -> list[int]:
-    """Return the labels that have a trace each: all, or those with most points; the picked one is last, in front."""
-    if count <= MOST_TRACES and picked is None:
+def _largest(embedding: Embedding, count: int) -> list[int]:
+    """Return the labels that have a trace and a colour each: all, or those with most points."""
+    if count <= MOST_TRACES:
         return list(range(count))
-    order = np.argsort(-np.bincount(embedding.labels, minlength=count), kind="stable").tolist()
-    largest = sorted(order if count <= MOST_TRACES else order[: MOST_TRACES - 1])
-    return largest if picked is None else [*(label for label in largest if label != picked), picked]
+    order = np.argsort(-np.bincount(embedding.labels, minlength=count), kind="stable")
+    return sorted(order[: MOST_TRACES - 1].tolist())
 
 
 def _of_class(
@@ -161,14 +164,17 @@ def thumbnail(embedding: Embedding, count: int) -> Image.Image:
     return picture
 
 
-def _glyphs(embedding: Embedding, description: Description, named: Sequence[int]) -> list[dict[str, Any]]:
+def _glyphs(
+    embedding: Embedding, description: Description, named: Sequence[int], every: Mapping[int, str]
+) -> list[dict[str, Any]]:
     """Return an annotation with the name of each of some classes, at the median of its points or next to it."""
     present = np.intersect1d(embedding.labels, named).tolist()
     if not present:
         return []
-    every = colours(len(description.classes))
     medians = np.array([np.median(embedding.coordinates[embedding.labels == label], axis=0) for label in present])
-    places = apart(medians, APART * float(np.ptp(embedding.coordinates, axis=0).max()))
+    longest = max(len(labels.short(description.classes[label])) for label in present)
+    stretch = (max(1.0, longest / LETTERS_PER_LINE), 1.0)  # words are wider than high
+    places = apart(medians / stretch, APART * float(np.ptp(embedding.coordinates, axis=0).max())) * stretch
     look = {"showarrow": False, "borderwidth": 2, "bgcolor": "white", "font": {"color": INK, "size": 14}}
     return [
         {

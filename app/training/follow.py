@@ -158,9 +158,8 @@ def progress(root: Path, name: str, now: RunState) -> None:
 
 
 def _stop(root: Path, name: str) -> None:
-    control.stop(root, name)
-    if not run.run_at(name, root).exists():
-        st.toast(f"Run {code(name)} had not started and left the queue.", icon=":material/info:", duration="long")
+    if not control.stop(root, name):
+        st.toast(f"Run {code(name)} has left the queue.", icon=":material/info:", duration="long")
 
 
 def uses(name: str, config: Config) -> dict[str, Mapping[str, str]]:

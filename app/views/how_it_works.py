@@ -42,18 +42,19 @@ def show(found: Mapping[str, RunKey]) -> None:
 
 @url_state.fragment
 def _flow(key: RunKey, index: int) -> None:
-    visible = network_figure.figure(key, index)
-    if presenter.is_on():
-        return
-    seen = f", {described(visible)} visible" if visible else ""
-    elements.explained(
-        f"**Ten draws of this image{plain(seen)}**: first the image, then pixel means for $z$ from the recognition network "
-        "(above) and from the prior network (below), with the same base noise."
-    )
-    settings = {"index": index, "count": COUNT, **({"visible": visible} if runs.config(key).any_set else {})}
-    caption = f"test image {index}{seen}, z from recognition and prior network"
-    alt = f"Test image {index}, and ten reconstructions above ten predictions of it"
-    run_pictures.show(key, recipes.both_ways, settings, caption, f"both-ways-{index}", alt)
+    with elements.sentences():
+        visible = network_figure.figure(key, index)
+        if presenter.is_on():
+            return
+        seen = f", {described(visible)} visible" if visible else ""
+        elements.explained(
+            f"**Ten draws of this image{plain(seen)}**: first the image, then pixel means for $z$ from the recognition "
+            "network (above) and from the prior network (below), with the same base noise."
+        )
+        settings = {"index": index, "count": COUNT, **({"visible": visible} if runs.config(key).any_set else {})}
+        caption = f"test image {index}{seen}, z from recognition and prior network"
+        alt = f"Test image {index}, and ten reconstructions above ten predictions of it"
+        run_pictures.show(key, recipes.both_ways, settings, caption, f"both-ways-{index}", alt)
 
 
 def _tell_training(config: Config) -> None:

@@ -23,10 +23,14 @@ _BESIDE, _PARTNER = "beside", "default-beside"  # keys of the second run, and in
 
 def layout(key: RunKey) -> Layout:
     """Let the visitor choose the layout of a run's map; the address keeps the settings."""
+    why = library.lacks_images(key)
+    if not why and len(library.images(key).test) < MIN_POINTS:
+        elements.caption(f"With fewer than {MIN_POINTS} test images, the map is made by PCA.")
+        return replace(USUAL, method="pca")
     method = controls.choice("Map", METHODS, "method", USUAL.method)
     solid = has_three(key) and st.toggle("In three dimensions", key=url_state.bound("3d", switch(), False))
     dimensions: Dimensions = 3 if solid else 2
-    if why := library.lacks_images(key):
+    if why:
         elements.caption(f"Maps with other settings need the images. {why}")
         return replace(USUAL, method=method, dimensions=dimensions)
     with st.expander("Settings of the map", icon=":material/tune:"):

@@ -67,6 +67,7 @@ def curve(first: str) -> tuple[str, Sequence[Cell]] | None:
 def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
     """Let the visitor choose a run with a flat z and a condition, `given` or any; without one, show how to train it."""
     runs = library.run_keys(groups=0, **({"given": given} if given else {}))
+    _tell_lacking(runs, key := f"run-{topic}")
     order = sorted(runs, key=lambda name: (bool(library.other_images(runs[name])), name != first, name))
     configs = {name: library.config(runs[name]) for name in order}
     good = {
@@ -79,7 +80,17 @@ def flat_run(topic: str, first: str, *given: Given) -> RunKey | None:
         command = f"python -m cvae_core train {usual[given or ('label',)]} --dataset digits"
         st.info(f"No suitable run for the images on this machine. Train one with: {code(command)}")
         return None
-    return run("Run", good, key=f"run-{topic}")
+    return run("Run", good, key=key)
+
+
+def _tell_lacking(runs: Mapping[str, RunKey], key: str) -> None:
+    """Say which data set is missing if the opened address names a run that cannot be shown without its images."""
+    asked = url_state.opened_with()
+    for name in asked.get(key, ()):
+        if name in runs and not datasets.on_disk(library.config(runs[name]).dataset):
+            asked.pop(key)  # else it would be called invalid
+            st.info(f"{library.named(name)}: {library.lacks_images(runs[name])}", icon=":material/info:")
+            return
 
 
 def vae_of(key: RunKey, **wanted: object) -> RunKey | None:

@@ -25,6 +25,7 @@ from cvae_core.evaluation import latent_space, likelihood, results, table
 from cvae_core.evaluation.results import Cell, Interim
 from cvae_core.jobs import archive as archives
 from cvae_core.jobs import housekeeping
+from cvae_core.jobs.output_log import STOPPED
 from cvae_core.jobs.session import Launch, SessionReport, train_run
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.runs.run import Run, find
@@ -54,7 +55,7 @@ def train(config: Config, launch: Launch, stop_requested: Callable[[], bool]) ->
                         resume=True,
                         processes=distributed.processes(),
                     )
-                    raise Interrupted(f"Stopped. Resume with: {again.command(launch.root)}")
+                    raise Interrupted(f"{STOPPED} Resume with: {again.command(launch.root)}")
 
 
 def _stops(report: SessionReport, requested: bool) -> bool:

@@ -77,7 +77,10 @@ class Show(InRoot):
             print(f"classes: {', '.join(data.classes)}")
         else:
             header = catalogue.header(self.name)
-            flags = "".join(f" {flag} {shlex.quote(value)}" for flag, value in header.flags.items())
+            flags = "".join(
+                f" --{flag}{'' if value == 'True' else f' {shlex.quote(value)}'}"
+                for flag, value in header.flags.items()
+            )
             print(f"{origin} on {header.created[:10]} from {header.source}{flags and f' with{flags}'}")
             print(f"in {catalogue.sealed_folder(self.name)}, fingerprint {header.fingerprint}")
             print(header.licence and f"licence: {header.licence}\n", end="")
@@ -108,6 +111,8 @@ def chosen(words: Sequence[str]) -> tuple[Command, list[str], str]:
     name, rest = words[0], list(words[1:])
     commands: Mapping[str, Command] = {"list": List, "show": Show, "remove": Remove}
     if name == "add":
+        if "" in rest:  # as a path it would be the current folder
+            raise ConfigError("An argument of data add is empty: give a name and the path of a source.")
         from cvae_core.cli.add import Add  # type: ignore[import-not-found,unused-ignore]
 
         return Add, rest, "data add"

@@ -44,6 +44,9 @@ from cvae_core.system.printable import Printable
 
 Command = TypeVar("Command", bound=Callable[[], None])
 PROGRAM = "python -m cvae_core"
+_NO_NUMBER = re.compile(  # tyro's words, also within its list of the types that a flag may have
+    r"Error parsing (\S+): .*?(?:(invalid literal for int\(\) with base 10)|could not convert string to float): (.*)"
+)
 LIGHT: Mapping[str, type[Callable[[], None]]] = {
     "queue": train.Queue,
     "stop": train.Stop,
@@ -177,4 +180,8 @@ def _sentence(box: str) -> str:
             groups[-1].append(text)
     told = [group for group in groups if group]
     first = 0 if "╭" in box else 1  # without a frame, the first group is the title
-    return " ".join(" ".join(told[min(first, len(told) - 1)]).split()).rstrip(".") + "."
+    text = " ".join(" ".join(told[min(first, len(told) - 1)]).split()).rstrip(".")
+    if wrong := _NO_NUMBER.fullmatch(text):
+        flag, whole, given = wrong.groups()
+        return f"{flag} cannot be {given}: it must be a {'whole ' if whole else ''}number."
+    return f"{text}."

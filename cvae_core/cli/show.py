@@ -21,6 +21,7 @@ from cvae_core.data.conditions import chosen
 from cvae_core.errors import ConfigError, RunDamaged
 from cvae_core.evaluation import table, table_formats
 from cvae_core.jobs import archive, control, housekeeping
+from cvae_core.jobs.archive_checks import require_sound
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
 from cvae_core.pictures import grid as figures
@@ -95,6 +96,11 @@ class Export(InRoot):
             )
         require_seed(self.seed)
         require_fitting(self)
+        for path, ending in ((self.grid, ".png"), (self.stages, ".gif"), (self.zip, ".zip"), (self.onnx, ".onnx")):
+            if path is not None and path.suffix.lower() != ending:
+                raise ConfigError(f"{path} cannot be written: the file must end in {ending}.")
+        if self.zip is not None:
+            require_sound(run)
         with housekeeping.held(run, "export"):
             self._tell_images(run)
             self._export(run)
@@ -114,11 +120,9 @@ class Export(InRoot):
 
     def _export(self, run: Run) -> None:
         if self.grid is not None:
-            _require_ending(self.grid, ".png")
             picture = _sample_grid(run, self.seed, self.scale)
             _write(self.grid, figures.png(picture, {"run": run.name, "seed": self.seed}))
         if self.stages is not None:
-            _require_ending(self.stages, ".gif")
             config = run.card().config
             test = run.images().test if datasets.on_disk(config.dataset) else None
             _write(
@@ -126,10 +130,8 @@ class Export(InRoot):
                 figures.gif(replay.frames(run.stages(), config, run.name, self.scale, test, run.card().description)),
             )
         if self.zip is not None:
-            _require_ending(self.zip, ".zip")
             _write(self.zip, archive.packed(run))
         if self.onnx is not None:
-            _require_ending(self.onnx, ".onnx")
             _write(self.onnx, export.onnx(run))
         if self.tensorboard is not None:
             log = export.to_tensorboard(run, self.tensorboard)
@@ -199,11 +201,6 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
         caption=caption,
         drawn=data.drawn,
     )
-
-
-def _require_ending(path: Path, ending: str) -> None:
-    if path.suffix.lower() != ending:
-        raise ConfigError(f"{path} cannot be written: the file must end in {ending}.")
 
 
 def _write(path: Path, content: bytes) -> None:

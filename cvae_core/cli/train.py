@@ -25,7 +25,6 @@ from cvae_core.jobs import control, output_log, sweep
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.sweep import Planned
 from cvae_core.runs import sameness
-from cvae_core.runs.card import CARD
 from cvae_core.system import processes
 from cvae_core.system.folders import folder_of, in_root
 from cvae_core.system.printable import one_line
@@ -131,9 +130,7 @@ class Stop(InRoot):
 
     def __call__(self) -> None:
         """Stop the run and print the command that resumes it."""
-        waited = queueing.readable(self.root)[0].place(self.run) is not None
-        control.stop(self.root, self.run)
-        if waited or not (folder_of(self.run, self.root) / CARD).exists():
+        if not control.stop(self.root, self.run):
             print(f"Run {self.run!r} has left the queue.")
             return
         now = control.state_of(self.root, self.run)

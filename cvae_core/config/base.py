@@ -1,5 +1,6 @@
 """The settings that all flavours share, and what a configuration says about its models to other modules."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -192,4 +193,5 @@ class Config(OfDataSet):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON from which `from_json` rebuilds an equal configuration."""
-        return {"flavour": self.flavour, **asdict(self)}
+        values: dict[str, Any] = json.loads(json.dumps({"flavour": self.flavour, **asdict(self)}))  # lists for tuples
+        return values if self.attributes else {name: value for name, value in values.items() if name != "attributes"}

@@ -172,7 +172,7 @@ BUILT_IN: Mapping[str, Description] = MappingProxyType(
     {
         one.name: one
         for one in (
-            _of_mnist("mnist", *_DIGITS, attributes=_measured((5.836, 14.739), (3.637, 0.712))),
+            _of_mnist("mnist", *_DIGITS, attributes=_measured((5.836, 14.739), (2.637, 0.712))),
             _of_mnist(
                 "fashion",
                 *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
@@ -185,7 +185,7 @@ BUILT_IN: Mapping[str, Description] = MappingProxyType(
                 train=1_257,
                 validation=180,
                 test=360,
-                attributes=_measured((-2.425, 6.869), (4.884, 0.816)),
+                attributes=_measured((-2.425, 6.869), (3.884, 0.816)),
             ),
         )
     }

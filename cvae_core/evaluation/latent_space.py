@@ -87,7 +87,7 @@ def embed(model: ConditionalVAE, split: Split, layout: Layout = USUAL) -> Embedd
     if not MIN_POINTS <= layout.points <= MAX_POINTS:
         raise ConfigError(f"Points cannot be {layout.points}: an embedding has {MIN_POINTS} to {MAX_POINTS:,}.")
     rows = torch.arange(min(layout.points, len(split)))
-    if not 1 <= layout.perplexity < len(rows):
+    if layout.method == "tsne" and not 1 <= layout.perplexity < len(rows):
         raise ConfigError(
             f"Perplexity cannot be {layout.perplexity}: it must lie between 1 and the number of points, {len(rows)}."
         )
@@ -182,12 +182,13 @@ def _is_map(embedding: Embedding, description: Description, dimensions: int) -> 
 
 
 def neighbours(embedding: Embedding, index: int, count: int) -> list[int]:
-    """Return the `count` test indices whose z is nearest to that of a test index, nearest first."""
+    """Return the `count` other test indices whose z is nearest to that of a test index, or all, nearest first."""
     (position,) = np.flatnonzero(embedding.indices == index)
     z = embedding.z.astype(np.float32)
     distances = np.linalg.norm(z - z[position], axis=1)
     distances[position] = np.inf
-    return [int(found) for found in embedding.indices[np.argsort(distances, kind="stable")[:count]]]
+    order = np.argsort(distances, kind="stable")[: min(count, len(z) - 1)]
+    return [int(found) for found in embedding.indices[order]]
 
 
 class Agreement(NamedTuple):

@@ -18,7 +18,7 @@ from cvae_core.errors import LabError, NotStarted, NotWritable, RunInUse, RunNot
 from cvae_core.jobs import heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.heartbeat import Heartbeat
-from cvae_core.jobs.queue import WAITS, Queue, cancel, look, readable
+from cvae_core.jobs.queue import UNTRAINED, WAITS, Queue, cancel, look, readable
 from cvae_core.runs.card import CARD, Card, read_card, write_card
 from cvae_core.runs.sameness import baseline_name
 from cvae_core.system import processes
@@ -54,17 +54,18 @@ def calmer_job(config: Config, run: str, options: Options) -> Job:
     return Job(run=run, config=calmer(config), options=options)
 
 
-def stop(root: Path, run: str) -> None:
-    """Stop a run that trains, or remove it from the queue; return when its process has ended. Saved files stay usable.
+def stop(root: Path, run: str) -> bool:
+    """Stop a run that trains, and return True when its process has ended; or remove it from the queue, and return False.
 
     The training has about a second to stop between two steps. If it does not, because it validates or computes a map, it is
-    killed and loses its work since the last save. Raises RunNotFound if it neither trains nor waits, RunInUse if it trains
-    on another machine.
+    killed and loses its work since the last save. Saved files stay usable. Raises RunNotFound if it neither trains nor
+    waits, RunInUse if it trains on another machine.
     """
     queue, _ = readable(root)
     if queue.place(run):
         with suppress(RunNotFound):  # its turn has just come
-            return cancel(root, run)
+            cancel(root, run)
+            return False
     process = _trainer(root, run)
     if process is None:
         raise RunNotFound(f"Run {run!r} neither trains nor waits in {root}: there is nothing to stop.")
@@ -82,7 +83,8 @@ def stop(root: Path, run: str) -> None:
         for folder in {path.parent for path in root.glob(f"*/{heartbeat.FILE}")}:  # the run's, or its baseline's
             if (found := heartbeat.read(folder)) and found.process == process:
                 _note_stopped(folder)
-    return None
+        output_log.add(root, run, f"{output_log.STOPPED} Its process did not end in time and was killed.")
+    return True
 
 
 def start(root: Path, job: Job) -> None:
@@ -169,15 +171,18 @@ def _running(found: Heartbeat, resume: Job) -> RunState:
 
 
 def _state_without_card(root: Path, run: str) -> RunState:
-    """Return the state of a run without a card, from its last output: it failed or was stopped before it began."""
+    """Return the state of a run without a card, from its last output: it was stopped, or failed, before it began."""
     job, output = output_log.last_job(root, run), output_log.tail(root, run, lines=1)
     if job is None and not output:
         raise RunNotFound(f"No run named {run!r} is in {root} or in its queue.")
-    if output.startswith(output_log.PROMPT):
+    state: State = "failed"
+    if output.startswith(output_log.STOPPED) or output.endswith(UNTRAINED):
+        state = "stopped"
+    elif output.startswith(output_log.PROMPT):
         output = "it ended before it began"
     elif output.startswith(WAITS):
         output = "it ended while it waited, without an error message"
-    return RunState("failed", output, job and replace(job, resume=False))  # what it resumed may have been its baseline
+    return RunState(state, output, job and replace(job, resume=False))  # what it resumed may have been its baseline
 
 
 def _ended(card: Card, run: str) -> RunState:

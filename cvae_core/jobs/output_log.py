@@ -15,6 +15,7 @@ from cvae_core.system.folders import NAME, QUEUE, folder_of, unlinked
 from cvae_core.system.printable import printable
 
 PROMPT = "$ "  # before a command
+STOPPED = "Stopped."  # begins the last line of a training that was stopped on request
 JOB = ".job"  # ending of the file with the latest training, as data: commands are never read from an output log
 LAST_BYTES = 16_384  # of an output log that are read
 
@@ -58,6 +59,15 @@ def kept(root: Path, job: Job) -> Iterator[None]:
             with suppress(OSError):
                 transcript.write(_encoded(f"{error}\n"))
             raise
+
+
+def add(root: Path, run: str, line: str) -> None:
+    """Append a line to a run's output log, if there is one that can be written."""
+    path = path_of(root, run)
+    with suppress(OSError, RunDamaged):
+        files.require_plain(path)
+        with path.open("ab") as file:
+            file.write(_encoded(f"{line}\n"))
 
 
 def tail(root: Path, run: str, lines: int = 12) -> str:

@@ -32,6 +32,7 @@ POLL = 0.2  # seconds between two checks of the first waiting process; the other
 POLL_AT_MOST = 1.0
 BEAT_EVERY, GONE_AFTER = 5.0, 60.0  # seconds between heartbeats, and without one until removal
 WAITS = "Waits for"  # the message of a waiting process begins with this
+UNTRAINED = " and was not trained."  # the message of a waiting process that is stopped ends with this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +127,11 @@ def turn(
         told = None
         while not _begins(root, mine, lock):
             if stop_requested():
-                raise Interrupted(f"Run {run!r} has left the queue and was not trained.")
+                raise Interrupted(f"Run {run!r} has left the queue{UNTRAINED}")
             queue = look(root)
             place = queue.place(run)
             if place is None:
-                raise Interrupted(f"Run {run!r} was removed from the queue and was not trained.")
+                raise Interrupted(f"Run {run!r} was removed from the queue{UNTRAINED}")
             if place != told and (queue.training or place > 1):
                 first = queue.training or queue.waiting[0]
                 tell(f"{WAITS} {first.run!r} to finish, place {place} of {len(queue.waiting)}")

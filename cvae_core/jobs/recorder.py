@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cvae_core.config.flavours import from_json
 from cvae_core.data.batches import shown_rows
 from cvae_core.data.datasets import DataSet
 from cvae_core.data.intensities import as_bytes
@@ -28,6 +29,7 @@ from cvae_core.training.verdicts import Verdict
 
 SAVE_EVERY = 45.0  # seconds between saved states: the most training that a kill loses
 SAVE_BEFORE_VALIDATION = 15.0  # seconds; shorter, because nothing is saved during a ladder's long validation
+WRITE_EVERY = 1.0  # seconds between written epochs: of very short epochs, most are written together with a later one
 HALF_PRECISION_COST = 0.05  # nats per image; if float16 changes the validation bound by this, float32 is stored
 
 
@@ -46,7 +48,9 @@ class Recorder:
         self.run, self.learner, self.card, self.data = run, learner, card, data
         self.curves = pd.DataFrame()
         self.stages: dict[float, Staged] = {}
-        self.saved = time.monotonic()
+        self.saved = self.written = time.monotonic()
+        self.unwritten = False  # whether an epoch has ended since the last writing
+        self.best: tuple[Measured, dict[str, torch.Tensor]] | None = None  # the best epoch, unless it is written
 
     def start(self) -> None:
         """Start an empty run; move an existing run of its name to the bin."""
@@ -69,7 +73,7 @@ class Recorder:
             self._clear()
             return
         tensors, notes = formats.read_tensors(self.run.state_file)
-        if json.loads(notes.get("config", "null")) != self.card.config.to_json():
+        if from_json(json.loads(notes.get("config", "{}"))) != self.card.config:
             raise RunDamaged(f"{self.run.state_file} belongs to another configuration: start over with --force.")
         if not formats.are_finite(tensors.values()):
             raise RunDamaged(f"{self.run.state_file} holds values that are not finite: start over with --force.")
@@ -101,7 +105,8 @@ class Recorder:
             self.save()
 
     def save(self) -> None:
-        """Write the complete state for resuming."""
+        """Write the epochs so far and the complete state for resuming."""
+        self._write()
         tensors, notes = self.learner.state()
         formats.write_tensors(self.run.state_file, tensors, **notes)
         self.saved = time.monotonic()
@@ -118,6 +123,8 @@ class Recorder:
     def fail(self, error: BaseException) -> None:
         """Record in the card why training ended; the last saved state stays."""
         verdict: Verdict | None = "diverged" if isinstance(error, Diverged) else None
+        with suppress(NotWritable):  # on a full disk there may still be room for the card
+            self._write()
         try:
             self._commit(status="failed", reason=heartbeat.reason_of(error), verdict=verdict)
         except NotWritable:
@@ -126,6 +133,7 @@ class Recorder:
     def finish(self) -> Iterator[Finishing]:
         """Store the best weights, in half precision if the bound allows it, with the last stage and the final card."""
         yield Finishing(done=0)
+        self._write()
         model = build(self.card.config)
         weights = self.run.weights(self.card)
         load_weights(model, weights, self.run.name)
@@ -167,17 +175,28 @@ class Recorder:
             for measured in (report.train, report.validation)
         ]
         self.curves = pd.concat([self.curves, pd.DataFrame(rows)], ignore_index=True)
-        self.run.write_curves(self.curves)
+        due = time.monotonic() - self.written > WRITE_EVERY
         if report.improved:
-            self.card = self.run.write_weights(
-                self.card,
-                self.learner.evaluated.state_dict(),
-                torch.float32,
-                metrics=_metrics(report.validation),
-                **self._progress(),
-            )
-        else:
-            self._commit(**self._progress())
+            weights = self.learner.evaluated.state_dict()
+            kept = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
+            self.best = report.validation, kept
+        self.unwritten = True
+        if due:
+            self._write()
+
+    def _write(self) -> None:
+        """Write the curves and the card, and the best weights unless they are written already."""
+        if self.unwritten:
+            self.run.write_curves(self.curves)
+            if self.best is None:
+                self._commit(**self._progress())
+            else:
+                measured, weights = self.best
+                self.card = self.run.write_weights(
+                    self.card, weights, torch.float32, metrics=_metrics(measured), **self._progress()
+                )
+                self.best = None
+        self.unwritten, self.written = False, time.monotonic()
 
     def _progress(self) -> dict[str, object]:
         learner = self.learner

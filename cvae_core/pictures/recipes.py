@@ -136,9 +136,9 @@ def point(model: ConditionalVAE, test: Split, index: int, close: Sequence[int]) 
     x, c = held_out(model.config, test, torch.tensor([index]))
     reconstruction = reconstructed(model, x, c)
     drawn = decoded(model, c, noise.normal((POINT_SAMPLES, 1, model.latent), 0, "point", index))[:, 0]
-    blank = np.zeros((POINT_COLUMNS - 2, x.shape[-1]), np.uint8)
-    rows = [test.images[[index]].numpy(), reconstruction, blank, test.images[list(close)].numpy(), drawn]
-    under = [np.full_like(row, BLANK if row is blank else PLAIN) for row in rows]
+    beside, missing = (np.zeros((n, x.shape[-1]), np.uint8) for n in (POINT_COLUMNS - 2, POINT_SAMPLES - len(close)))
+    rows = [test.images[[index]].numpy(), reconstruction, beside, test.images[list(close)].numpy(), missing, drawn]
+    under = [np.full_like(row, BLANK if row is beside or row is missing else PLAIN) for row in rows]
     images, unused = (np.concatenate(each).reshape(-1, POINT_COLUMNS, x.shape[-1]) for each in (rows, under))
     return Sheet(images, unused)
 

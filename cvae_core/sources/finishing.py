@@ -24,8 +24,7 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
     found = pictures.findings
     require_count(read)
     require_memory(read, pictures.shape.values)
-    if read < FEWEST:
-        raise SourceRefused(f"The source has {read:,} usable images{_why(found)}, but at least {FEWEST} are needed.")
+    _require_enough(read, found)
     if {"padded", "cropped", "stretched"} & found.changed.keys():
         found.decide("--fit", wishes.fit, "some pictures are not square")
     groups = splitting.groups_of(pictures.images)
@@ -33,6 +32,7 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
     _conflicts(pictures, groups, wishes, kept, duplicates)
     given = splitting.decided(pictures, wishes)
     _equal_images(pictures, groups, given, wishes, kept, duplicates)
+    _require_enough(int(kept.sum()), found)
     splits = _split(pictures, groups, given, wishes, kept)
     duplicates["within"] = int(splitting.repeated(groups[kept], splits[kept]).sum())
     classes, labels = _used_classes(pictures, kept)
@@ -71,10 +71,12 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
     )
 
 
-def _why(found: Findings) -> str:
-    """Return the first reason why something was left out."""
-    first = next((one for one in found.left_out if one.file != "hidden files"), None)
-    return f" ({first.file} {first.reason})" if first else ""
+def _require_enough(usable: int, found: Findings) -> None:
+    """Raise SourceRefused for too few images, with the first reason why something was left out."""
+    if usable < FEWEST:
+        first = next((one for one in found.left_out if one.file != "hidden files"), None)
+        why = f" ({first.file} {first.reason})" if first else ""
+        raise SourceRefused(f"The source has {usable:,} usable images{why}, but at least {FEWEST} are needed.")
 
 
 def _conflicts(

@@ -37,7 +37,7 @@ def gather(name: str, source: Path, wishes: Wishes) -> Iterator[Progress | Seale
     Nothing is written. Raises SourceRefused with one sentence that says what is wrong and what to do.
     """
     pictures = yield from _pictures(source, wishes)
-    pictures.source = source.name
+    pictures.source = source.resolve().name  # "." has no name of its own
     yield Progress("looking for equal images", 0, 1)
     yield finished(name, pictures, wishes)
 
@@ -73,6 +73,8 @@ def _pictures(source: Path, wishes: Wishes) -> Generator[Progress, None, Picture
 
 
 def _arrays(source: Path, kind: str, wishes: Wishes) -> Generator[Progress, None, Pictures]:
+    if wishes.labels is not None:
+        raise SourceRefused("--labels needs a table, but the source has arrays with labels of their own: leave it out.")
     findings = Findings(kind=kind)
     parts = parts_of_npz(source, findings) if kind == "npz" else parts_of_idx(source, findings)
     pictures = yield from pictures_of_parts(parts, wishes, findings)

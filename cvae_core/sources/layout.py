@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from cvae_core.config.descriptions import MOST_CLASSES, UNLABELLED
@@ -23,6 +23,7 @@ SPLIT_WORDS: Mapping[str, Split] = {
 HIDDEN = re.compile(
     r"(.*/)?(__MACOSX(/.*)?|\.(?!\.?(/|$))[^/]*(/.*)?|Thumbs\.db|desktop\.ini)", re.IGNORECASE | re.DOTALL
 )  # not "." and ".."
+_LISTED = 20  # empty folders
 
 
 class File(NamedTuple):
@@ -60,11 +61,24 @@ def arranged(paths: Sequence[str], folders: Iterable[str], findings: Findings) -
     if deeper:
         findings.cautions.append(f"{deeper:,} files in further subfolders belong to the class of the uppermost folder.")
     files = _inside(files, findings, split_up)
-    used = {file.path.rpartition("/")[0] for file in files}
-    for folder in sorted(set(folders)):
-        if not any(path == folder or path.startswith(f"{folder}/") for path in used) and not HIDDEN.fullmatch(folder):
-            findings.cautions.append(f"The folder {shown(folder)!r} contains no picture and is no class.")
+    used = {above for path in {file.path.rpartition("/")[0] for file in files} for above in around(path)}
+    empty = sorted(folder for folder in set(folders) - used if not HIDDEN.fullmatch(folder))
+    for folder in empty[:_LISTED]:
+        findings.cautions.append(f"The folder {shown(folder)!r} contains no picture and is no class.")
+    if len(empty) > _LISTED:
+        findings.cautions.append(f"{len(empty) - _LISTED:,} more folders contain no picture and are no classes.")
     return files
+
+
+def around(path: str) -> Iterator[str]:
+    """Yield a folder and all folders around it.
+
+    >>> list(around("a/b/c"))
+    ['a/b/c', 'a/b', 'a']
+    """
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _common(paths: Sequence[str]) -> str:

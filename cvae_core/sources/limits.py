@@ -20,6 +20,7 @@ RATIO, RATIO_BYTES = 200, 100 * MEGABYTE  # a zip that unpacks to more, by more 
 DEEPEST = 32  # folders inside each other
 FEWEST = 10  # images in all splits together
 SHOWN = 80  # characters of a name in a sentence
+LINK = "is a link, and links are not followed"  # why a file is left out
 
 
 def shown(name: str) -> str:

@@ -5,9 +5,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,17 +78,27 @@ def _in_pool(root: Path, parts: Sequence[Sequence[str]], shape: Shape, fit: Fit)
         for part in parts:
             if len(running) == WORKERS * WAITING:
                 yield running.popleft().result()
-            running.append(pool.submit(_batch, part, shape, fit))
+            with _without_ctrl_c():  # it may start a process
+                running.append(pool.submit(_batch, part, shape, fit))
         while running:
             yield running.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in this thread, and for good in the processes that are started meanwhile: their parent handles it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(root: Path) -> None:
-    """Prepare a worker process: it ignores Ctrl-C, which its parent handles, and ends when its parent was killed."""
+    """Prepare a worker process: it ends when its parent was killed."""
     global _files
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
     _files = files_of(root)
 

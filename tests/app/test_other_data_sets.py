@@ -12,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from app.cached import runs as library
-from app.charts import map_chart
+from app.charts import class_colours, map_chart
 from app.text.plain_text import plain
 from app.widgets import labels, run_pictures
 from cvae_core.config import presets
@@ -20,7 +20,7 @@ from cvae_core.config.descriptions import Description
 from cvae_core.data import catalogue, datasets
 from cvae_core.data.sealed import SPLITS, Sealed, store
 from cvae_core.evaluation.classifier import Classifier, store_classifier
-from cvae_core.evaluation.latent_space import Embedding, Layout, embed, store_embedding
+from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout, embed, store_embedding
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.results import store as store_cells
 from cvae_core.jobs import session
@@ -63,6 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "three": {"classes": NAMES},
             "many": {"classes": MANY, **COUNTS, "test": 400},
             "single": {"classes": ("all",)},
+            "few": {"classes": ("all",), "train": 8, "validation": 2, "test": 3},
             "colour": {"classes": ("red", "blue"), "channels": 3, "drawn": False},
         }.items():
             store(striped(own_data.description(name, **{**COUNTS, **changes})))
@@ -158,17 +159,40 @@ def test_many_classes_are_chosen_from_a_list_and_pictures_show_some(
     mapped = Embedding(np.arange(400), np.arange(400) % 200, spread.astype(np.float16), spread.astype(np.float32))
     store_embedding(run, PCA, mapped, run.weights_digest())
     visitor = visit("latent", run="many-label", method="pca", beside="no other run")
-    traces = figures_named(visitor, "map")[0]["data"]
+    figure = figures_named(visitor, "map")[0]
+    traces, colours = figure["data"], [trace["marker"]["color"] for trace in figure["data"]]
+    assert figure["layout"]["legend"]["maxheight"] == map_chart.LEGEND_HEIGHT
+    assert colours[1:] == list(class_colours.colours(map_chart.MOST_TRACES)[:-1])  # of 200 colours, few differ visibly
     assert [trace["name"] for trace in traces[:2]] == ["others", "sort 0"]
     assert traces[0]["text"][-1] == "a sort 199"
     assert "(0.3% by chance)" in texts(visitor)
     assert len(traces) == map_chart.MOST_TRACES
     visitor.selectbox(key=labels.HIGHLIGHTED).select("sort 150").run()
     traces = figures_named(visitor, "map")[0]["data"]
+    assert [trace["marker"]["color"] for trace in traces[:-1]] == colours
     assert (traces[-1]["name"], traces[-1]["opacity"]) == ("sort 150", 1)
     assert {trace["opacity"] for trace in traces[:-1]} == {map_chart.PALE}
     (glyph,) = figures_named(visitor, "map")[0]["layout"]["annotations"]
     assert glyph["text"] == "<b>sort 150</b>"
+
+
+def test_of_few_test_images_there_is_a_map_by_pca(visit: Visit, place: Path, untrained: Untrained) -> None:
+    config = catalogue.configured("vae", dataset="few", **TINY, latent=3)
+    untrained(config, "few-vae", root=place, data_fingerprint=datasets.load("few").fingerprint)
+    visitor = visit("latent", run="few-vae")
+    assert not visitor.error
+    assert "With fewer than 50 test images, the map is made by PCA." in texts(visitor)
+    model, pca = find("few-vae", place).model(), replace(USUAL, method="pca")
+    store_embedding(
+        find("few-vae", place),
+        pca,
+        embed(model, datasets.load("few").test, pca),
+        find("few-vae", place).weights_digest(),
+    )
+    visitor = visit("latent", run="few-vae", beside="no other run")
+    assert not visitor.error
+    assert figures_named(visitor, "map")
+    assert "Test image 0" in texts(visitor)
 
 
 def test_colour_images_are_generated_and_completed_without_a_pad(
@@ -251,6 +275,16 @@ def test_a_page_says_which_data_set_a_run_needs(
     assert bool(pictures(visitor)) == (page == "generate")  # samples need no images
 
 
+def test_a_link_to_a_run_whose_images_are_gone_says_which_are_missing(
+    visit: Visit, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVAE_DATA", str(tmp_path / "nothing"))
+    visitor = visit("why", question="No label", **{"run-label": "three-label"})
+    assert "The data set three is not on this machine (16×16 grey, 3 classes)" in texts(visitor)
+    assert not visitor.toast
+    assert not visitor.error
+
+
 def test_the_table_shows_the_images_that_are_chosen(visit: Visit, place: Path) -> None:
     shutil.copytree(ROOT / "checkpoints" / "digits-label", place / "digits-label")
     scored(find("three-label", place))
@@ -310,3 +344,11 @@ def test_a_label_is_chosen_of_any_number_of_classes(count: int) -> None:
     kind = visitor.pills if count <= labels.MOST_BUTTONS else visitor.selectbox
     assert kind(key="digit").value == min(labels.DEFAULT, count - 1)
     assert len(kind(key="digit").options) == count
+
+
+def test_words_on_a_map_do_not_hide_each_other() -> None:
+    words = ("an aeroplane", "a motor car")
+    places = np.array([[0, 0], [0.15, 0], [0, 1], [0.15, 1]], np.float32)
+    mapped = Embedding(np.arange(4), np.array([0, 1, 0, 1]), places.astype(np.float16), places)
+    first, second = map_chart.embedding_map(mapped, own_data.description(classes=words), None).layout.annotations
+    assert abs(first.x - second.x) > 2 * map_chart.APART or abs(first.y - second.y) >= map_chart.APART - 1e-3

@@ -641,6 +641,7 @@ class TestBadState:
         path.write_bytes(content)
         assert "is damaged" in visit("generate").error[0].value
         assert str(path.name) in visit("generate").error[0].value
+        assert str(path.name) in visit("how", run="digits-label").error[0].value
         home = visit("home")
         assert len(home.error) == 1
         assert len(pictures(home)) == 3  # completions, map and stages, which do not need these weights

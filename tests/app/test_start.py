@@ -83,7 +83,7 @@ def test_a_closed_output_does_not_stop_the_server(started: Started, tmp_path: Pa
 
 IMPORTS = """
 import importlib, os, sys
-import streamlit
+import numpy, pandas, PIL.Image, plotly.graph_objects, streamlit  # by this process for all: none of them imports torch
 
 class Torch:
     def find_spec(self, name, *_):
@@ -91,6 +91,7 @@ class Torch:
             print(module, os.environ.get("GOMP_SPINCOUNT"), flush=True)
             os._exit(0)
 
+assert "torch" not in sys.modules
 sys.meta_path.insert(0, Torch())
 for module in sys.argv[1:]:
     if not (child := os.fork()):

@@ -597,9 +597,21 @@ def test_a_command_that_stands_in_a_file_is_neither_shown_nor_run(
     assert command_of(visitor, -1) == ours
     press(visitor, "Resume training")
     assert started == [("mine", ours)]
-    for view in ("Train", "Runs", "Sweep"):
-        assert MARK not in said(visit("training", task=view))
+    assert MARK not in said(visitor)
     measured("commands", on_a_page=1, shown_or_run=0)
+
+
+@pytest.mark.promise
+def test_no_view_of_trainings_shows_a_command_that_stands_in_a_file(
+    visit: Visit, own_runs: Path, tiny: Tiny, untrained: Untrained
+) -> None:
+    for number, command in enumerate(COMMANDS):
+        run = untrained(tiny("label"), f"mine-{number}", root=own_runs, status="stopped")
+        files.write_json(run.folder / "card.json", {**run.card().to_json(run.name), "command": command})
+    for view in ("Train", "Runs", "Sweep"):
+        words = said(visit("training", task=view))
+        assert words
+        assert MARK not in words
 
 
 def test_a_queue_that_holds_a_command_is_a_sentence_on_the_page(

@@ -122,6 +122,22 @@ def test_it_is_said_which_files_hold_images_of_ones_own_before_they_are_written(
     assert not capsys.readouterr().err
 
 
+def test_a_refused_export_says_the_reason_only(
+    tiny: Tiny,
+    untrained: Untrained,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = own_data.description("mine")
+    run = untrained(tiny("label", data=data, dataset="mine"), "mine", data=data, status="stopped")
+    monkeypatch.chdir(tmp_path)
+    for words, reason in (("--zip a.zip", "only finished runs"), ("--grid a.png --zip a.gz", "must end in .zip")):
+        assert main(["export", "mine", *words.split(), "--root", str(run.folder.parent)]) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert reason in line
+
+
 def test_images_of_public_data_sets_are_not_mentioned(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

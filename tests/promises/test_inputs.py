@@ -64,8 +64,9 @@ LIES: dict[tuple[str, str], tuple[str, str, list[dict[str, Any]]]] = {
     ("inpaint", "of=My drawing&images=digits"): ("pad", "json_value", [
         {"ink": [{"value": 1}]},
         *({"ink": {"value": ink}} for ink in (
-            base64.b64encode(bytes([255] * 785)).decode(), "é", 7, base64.b64encode(bytes(783)).decode(), "!" * 1048, "",
-            None, [1], {"a": 1}, [[[]]], True, "A" * 3_000_000, base64.b64encode(b"\xff" * 784).decode()[:-2])),
+            base64.b64encode(b"\xff" * 32**2).decode(), "é", 7, base64.b64encode(b"\xff" * 785).decode(), "!" * 1048, "",
+            None, [1], {"a": 1}, [[[]]], True, "A" * 3_000_000, base64.b64encode(b"\xff" * 784).decode()[:-2],
+            base64.b64encode(bytes(783)).decode())),
         *({"visible": {"value": flags}} for flags in (
             None, [], [True], [1, 1, 1, 1], [0, 0, 0, 0], "text", {"0": 1}, [None] * 4, [1] * 9999, 3)),
         {}, {"more": 1}, {"ink": None, "visible": {}},

@@ -105,13 +105,16 @@ def npy(array: np.ndarray, header: bytes | None = None) -> bytes:
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(padded)) + padded + array.tobytes()
 
 
+IDX_LABELS = "s-labels-idx1-ubyte"
+
+
 def idx_files(images: bytes, labels: bytes | None = None, packed: bool = False) -> Make:
     def make(place: Path) -> Path:
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         end = ".gz" if packed else ""
         (place / f"s-images-idx3-ubyte{end}").write_bytes(images)
         if labels is not None:
-            (place / "s-labels-idx1-ubyte").write_bytes(labels)
+            (place / IDX_LABELS).write_bytes(labels)
         return place / f"s-images-idx3-ubyte{end}"
 
     return make
@@ -156,6 +159,20 @@ def through_a_link(place: Path) -> Path:
 def with_pipe(place: Path) -> Path:
     source = folder(place / "s", FILES)
     os.mkfifo(source / "a" / "pipe.png")
+    return source
+
+
+def linked(file: Path, place: Path) -> Path:
+    """Make a link to a file in a folder, and return the folder."""
+    place.mkdir(exist_ok=True)
+    (place / file.name).symlink_to(file)
+    return place
+
+
+def sparse(place: Path, name: str) -> Path:
+    """Return a file of eight terabytes that takes no space."""
+    source = single(name, b"PK\3\4")(place)
+    os.truncate(source, 2**43)
     return source
 
 
@@ -226,6 +243,8 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "text": (single("s.txt", b"hello"), "is none of the kinds"),
     "empty file": (single("s", b""), "is none of the kinds"),
     "nothing": (lambda place: place / "nowhere", "There is no"),
+    "zip: terabytes": (lambda place: sparse(place, "s.zip"), "have 8192.0 GB"),
+    "npz: terabytes": (lambda place: sparse(place, "s.npz"), "have 8192.0 GB"),
     # folder
     "folder: empty": (lambda place: folder(place / "s", {"readme": b"x"}), "readme is not a picture"),
     "folder: no files": (lambda place: (place / "s").mkdir(parents=True) or place / "s", "has no pictures"),
@@ -306,6 +325,9 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "npz: infinite": (arrays(x=np.full((12, 16, 16), np.inf)), "not finite"),
     "npz: negative": (arrays(x=IMAGES.astype(int) - 300), "values from -300"),
     "npz: too bright": (arrays(x=IMAGES * 300.0), "values from 0 to"),
+    "npz: different ranges": (
+        arrays(train_images=IMAGES / 1.0, test_images=IMAGES[:3] / 255), "images.npy 0 … 255, test_images.npy 0 … 1): convert"
+    ),
     "npz: labels too few": (arrays(x=IMAGES, y=LABELS[:3]), "need one label each"),
     "npz: labels of many classes": (arrays(x=IMAGES, y=np.zeros((12, 14))), "need one label each"),
     "npz: broken labels": (arrays(x=IMAGES, y=LABELS + 0.5), "no whole numbers"),
@@ -360,6 +382,14 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
         idx_files(gzip.compress(GOOD_IDX)[:-8] + b"\0" * 8, packed=True), "cannot be read or unpacked"
     ),
     "idx: a packed bomb": (idx_files(gzip.compress(b"\0\0\x08\3" + b"\xff" * 12), packed=True), "a data set has at most"),
+    "idx: a folder of links": (
+        lambda place: linked(idx_files(GOOD_IDX)(place / "elsewhere"), place / "s"), "none of images"
+    ),
+    "idx: labels that are a link": (
+        lambda place: linked(idx_files(GOOD_IDX, GOOD_IDX_LABELS)(place / "elsewhere").with_name(IDX_LABELS),
+                             idx_files(GOOD_IDX)(place / "s").parent),
+        "There is one class only",
+    ),
     "idx: a folder of labels": (
         lambda place: idx_files(GOOD_IDX_LABELS)(place).parent, "none of images"
     ),
@@ -378,6 +408,9 @@ CASES: dict[str, tuple[Make, str]] = {  # a source, and words of the refusal or 
     "csv: missing file": (table(f"file,label\n{ROWS}a/77.png,a\n"), "a/77.png does not exist"),
     "csv: a folder": (table(f"file,label\n{ROWS}a,a\n"), "a does not exist"),
     "csv: empty file name": (table(f"file,label\n{ROWS},a\n"), "row 14 names no file"),
+    "csv: each file in two classes": (
+        table(f"file,label\n{ROWS}{ROWS.replace(',', ',other ')}"), "has 0 usable images (a/0.png equals an image of another"
+    ),
     "csv: empty class": (table(f"file,label\n{ROWS.replace('a/0.png,a', 'a/0.png,')}"), "a/0.png has no class"),
     "csv: without classes": (table(f"file,tone\n{ROWS}"), "--labels none"),
     "csv: damaged in a zip": (
@@ -469,6 +502,7 @@ def test_no_header_of_an_array_is_believed(tmp_path: Path, measured: Measured) -
     [
         (limits, "MOST_IMAGES", 11, "12 images, but a data set has at most 11"),
         (folders, "MOST_FILES", 11, "more than 11 files"),
+        (folders, "MOST_FILES", 13, "more than 13 files and folders"),
         (limits, "MEMORY_BYTES", 100, "but the limit is 0 GB"),
         (folders, "FILE_BYTES", 40, "has more than 0 MB"),
         (folders, "SOURCE_BYTES", 40, "take a part"),
@@ -496,6 +530,7 @@ def test_the_command_ends_with_two_and_stores_nothing(
     monkeypatch.setenv("CVAE_DATA", str(tmp_path / "data"))
     source = zipped(tmp_path / "s.zip", FILES)
     lines = [["mine", str(with_entry(entry("../x.png"))(tmp_path / "hostile"))]]
+    lines += [["mine", ""], ["", str(source)]]
     lines += [[name, str(source)] for name in NAMES[::4] if name and not name.startswith("-")]
     for words in lines:
         assert main.main(["data", "add", *words]) == 2, words

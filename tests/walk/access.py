@@ -1,7 +1,9 @@
-"""Findings of axe, the accessibility engine, on a page."""
+"""Findings of axe, the accessibility engine, on a page, and whether the terms of the glossary are explained."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+
+from app.text import glossary
 
 SERIOUS = ("serious", "critical")
 STILL = "() => document.getAnimations().every(animation => animation.playState !== 'running')"
@@ -12,6 +14,25 @@ NOT_OURS = {
     ("color-contrast", "dark"): '[data-testid="stMultiSelect"]',
     ("color-contrast", "light"): '[data-testid="stCode"] .token',
 }
+
+TERM = f'a[href="{glossary.LINK}"]'
+# Focus every visible term; return what is wrong with its explanation once the page has scrolled to it.
+WRONG = """async (selector) => {
+    const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const wrong = [], terms = [...document.querySelectorAll(selector)].filter((term) => term.checkVisibility());
+    for (const term of terms) {
+        const said = term.title;
+        term.focus();
+        await frame();
+        const box = document.querySelector("#glossary"), { left, top, right, bottom } = box.getBoundingClientRect();
+        const fits = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+        const told = said && !box.hidden && box.textContent === said && term.getAttribute("aria-describedby") === box.id;
+        if (!fits || !told || term.tabIndex !== 0) wrong.push([term.textContent, said, fits, told]);
+        term.blur();
+    }
+    document.querySelector("[data-testid=stMain]").scrollTo(0, 0);
+    return [terms.length, wrong];
+}"""
 
 
 def serious_faults(page: Page, look: str, *rules: str) -> list[tuple[str, str, str]]:
@@ -27,3 +48,10 @@ def serious_faults(page: Page, look: str, *rules: str) -> list[tuple[str, str, s
             if not page.locator(place).first.evaluate("(element, theirs) => Boolean(element.closest(theirs))", theirs):
                 found.append((fault["id"], place, node["failureSummary"]))
     return found
+
+
+def every_term_is_explained(page: Page) -> None:
+    """Assert that a page has terms of the glossary, and explains each of them by keyboard within the window."""
+    count, wrong = page.evaluate(WRONG, TERM)
+    assert count > 0
+    assert wrong == []

@@ -110,6 +110,12 @@ def wide(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
+def another(browser: Browser) -> Iterator[Page]:
+    """Open a window of another visitor."""
+    yield from window(browser, WIDE)
+
+
+@pytest.fixture(scope="session")
 def narrow(browser: Browser) -> Iterator[Page]:
     """Open a window as wide as a phone."""
     yield from window(browser, NARROW)
@@ -246,6 +252,12 @@ def watched(address: str, requests: list[str]) -> Iterator[Callable[[Page], Page
 def phone(narrow: Page, watched: Callable[[Page], Page]) -> Iterator[Page]:
     """Provide the window with the width of a phone."""
     yield from as_found(watched(narrow))
+
+
+@pytest.fixture
+def second(another: Page, watched: Callable[[Page], Page]) -> Iterator[Page]:
+    """Provide the window of another visitor."""
+    yield from as_found(watched(another))
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 import io
 import re
-from collections.abc import Callable
 from itertools import cycle
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FloatRect, Page
+from playwright.sync_api import FloatRect, Page
 
 from cvae_core.data import datasets
 from tests.walk.conftest import Open, eventually, moment, point_on_screen, settle, time_to
@@ -304,24 +303,23 @@ def test_a_lasso_shows_its_digits_and_saves_them(visit: Open) -> None:
     assert all(inside)
 
 
-def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
-    visit: Open, browser: Browser, watched: Callable[[Page], Page]
-) -> None:
-    marked = "g => g.querySelector('canvas.map-marks.above').dataset.selected.split(',').filter(Boolean).sort()"
+MARKED = "g => g.querySelector('canvas.map-marks.above').dataset.selected.split(',').filter(Boolean).sort()"
+
+
+def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(visit: Open, second: Page) -> None:
     page = visit("latent")
     drawn(page)
     lasso(page, 60)
     count = selected(page)
-    context = browser.new_context()
-    other = visit(page.url.split("/", 3)[3], watched(context.new_page()))
+    other = visit(page.url.split("/", 3)[3], second)
     drawn(other)
     chart = other.locator(".js-plotly-plot").first
-    assert selected(other) == count == len(chart.evaluate(marked))
-    assert chart.evaluate(marked) == page.locator(".js-plotly-plot").first.evaluate(marked)
+    assert selected(other) == count == len(chart.evaluate(MARKED))
+    assert chart.evaluate(MARKED) == page.locator(".js-plotly-plot").first.evaluate(MARKED)
 
     lasso(other, 30)
     assert 1 < selected(other) < count
-    assert selected(other) == len(chart.evaluate(marked))
+    assert selected(other) == len(chart.evaluate(MARKED))
     fewer = other.url
     other.get_by_role("link", name="Why?").first.click()
     settle(other)
@@ -329,29 +327,37 @@ def test_what_a_lasso_has_caught_is_in_the_address_until_another_one_or_none_is(
     drawn(other)
     settle(other)
     assert other.url == fewer
-    assert selected(other) == len(chart.evaluate(marked)) < count
+    assert selected(other) == len(chart.evaluate(MARKED)) < count
 
     other.get_by_role("button", name="Clear selection").click()
     other.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
     settle(other)
-    assert chart.evaluate(marked) == []
+    assert chart.evaluate(MARKED) == []
     assert "caught" not in other.url
     other.go_back()
-    assert selected(other) == len(chart.evaluate(marked)) < count
-    context.close()
+    assert selected(other) == len(chart.evaluate(MARKED)) < count
 
-    box = lasso(page, 90)
-    assert selected(page) > count
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
     heading = page.get_by_role("heading", name=re.compile("selected"))
     while heading.count():  # on a busy machine, two clicks may be too slow for a double click
         page.mouse.dblclick(box["x"] + 5, box["y"] + 5)
         settle(page)
     assert "caught" not in page.url
+
+
+@pytest.mark.soak
+def test_another_lasso_catches_more_and_is_cleared_in_its_own_window(visit: Open) -> None:
+    page = visit("latent")
+    drawn(page)
     lasso(page, 60)
+    count = selected(page)
+    lasso(page, 90)
+    assert selected(page) > count
     page.get_by_role("button", name="Clear selection").click()
     page.get_by_role("heading", name=re.compile("selected")).wait_for(state="detached")
     settle(page)
-    assert page.locator(".js-plotly-plot").first.evaluate(marked) == []
+    assert page.locator(".js-plotly-plot").first.evaluate(MARKED) == []
 
 
 def test_a_selection_that_is_none_is_left_out_with_a_word(visit: Open) -> None:

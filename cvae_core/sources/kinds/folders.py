@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvae_core.errors import SourceRefused
-from cvae_core.sources.layout import HIDDEN
-from cvae_core.sources.limits import DEEPEST, FILE_BYTES, MOST_FILES, RATIO, RATIO_BYTES, SOURCE_BYTES, shown
+from cvae_core.sources.layout import HIDDEN, around
+from cvae_core.sources.limits import DEEPEST, FILE_BYTES, LINK, MOST_FILES, RATIO, RATIO_BYTES, SOURCE_BYTES, shown
 from cvae_core.sources.pictures import Unreadable
 from cvae_core.sources.wishes import Findings
 from cvae_core.system.files import MEGABYTE
@@ -44,14 +44,13 @@ class Folder:
             if HIDDEN.fullmatch(path):
                 hidden += 1
             elif entry.is_symlink():
-                findings.leave_out(path, "is a link, and links are not followed")
+                findings.leave_out(path, LINK)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(path)
             else:
                 paths.append(path)
                 total += entry.stat(follow_symlinks=False).st_size
-            if len(paths) + len(folders) + hidden > MOST_FILES:
-                raise SourceRefused(f"The source has more than {MOST_FILES:,} files: take a part of them.")
+            _require_few(len(paths) + len(folders) + hidden)
         return listed(paths, folders, total, hidden, findings)
 
     def _walk(self, above: str, depth: int, findings: Findings) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -123,11 +122,11 @@ class Zip:
                 hidden += not entry.is_dir()
                 continue
             _require_harmless(entry)
-            parents = name.rstrip("/").split("/")[: None if entry.is_dir() else -1]
-            folders.update("/".join(parents[: depth + 1]) for depth in range(len(parents)))
+            folders.update(around(name.rstrip("/") if entry.is_dir() else name.rpartition("/")[0]))
             if not entry.is_dir():
                 paths.append(name)
                 total += entry.file_size
+            _require_few(len(paths) + len(folders) + hidden)
         if len(set(paths)) < len(paths):
             raise SourceRefused("The zip contains two files of the same name: pack it again.")
         self.require_no_bomb(total)
@@ -142,7 +141,8 @@ class Zip:
             )
 
     def require_few_entries(self) -> None:
-        """Count the entries before zipfile creates an object for each; raise SourceRefused for too many."""
+        """Count the entries before zipfile creates an object for each; raise SourceRefused for too many or too many bytes."""
+        _require_few_bytes(self.root.stat().st_size)
         count, rest = 0, b""
         with self.root.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -199,11 +199,20 @@ def listed(paths: list[str], folders: Sequence[str], total: int, hidden: int, fi
         findings.leave_out(
             "hidden files", f"are ignored, as are __MACOSX, Thumbs.db and desktop.ini ({hidden:,})", hidden
         )
+    _require_few_bytes(total)
+    return Listed(sorted(paths), folders, total)
+
+
+def _require_few(entries: int) -> None:
+    if entries > MOST_FILES:
+        raise SourceRefused(f"The source has more than {MOST_FILES:,} files and folders: take a part of them.")
+
+
+def _require_few_bytes(total: int) -> None:
     if total > SOURCE_BYTES:
         raise SourceRefused(
             f"The files of the source have {total / 2**30:.1f} GB, but the limit is {SOURCE_BYTES // 2**30} GB: take a part."
         )
-    return Listed(sorted(paths), folders, total)
 
 
 def _require_harmless(entry: zipfile.ZipInfo) -> None:

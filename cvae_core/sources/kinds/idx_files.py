@@ -16,7 +16,7 @@ import numpy as np
 from cvae_core.data.idx import PACKED, header
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.kinds.arrays import Part, Rows, texts
-from cvae_core.sources.limits import shown
+from cvae_core.sources.limits import LINK, shown
 from cvae_core.sources.wishes import Findings, Split
 
 NAME = re.compile(r".*idx[134][-.]ubyte(\.gz)?", re.IGNORECASE)
@@ -41,7 +41,9 @@ def parts_of_idx(source: Path, findings: Findings) -> list[Part]:
         return [_part(rows, source, "")]
     whole: dict[str, Path] = {}
     for path in sorted(source.iterdir()):  # a plain file comes before the same file compressed
-        if NAME.fullmatch(path.name) and path.is_file():
+        if NAME.fullmatch(path.name) and path.is_symlink():
+            findings.leave_out(path.name, LINK)
+        elif NAME.fullmatch(path.name) and path.is_file():
             whole.setdefault(path.name.removesuffix(PACKED), path)
     images = [(path, rows) for path in whole.values() if len((rows := _rows(path)).shape) > 1]
     if not images:
@@ -65,7 +67,7 @@ def _part(rows: Rows, path: Path, split: Split | Literal[""]) -> Part:
     stem = path.name.removesuffix(PACKED)
     name = re.sub("idx[34]", "idx1", _IMAGES.sub("labels", stem))
     for beside in (path.with_name(name), path.with_name(name + PACKED)):
-        if name != stem and beside.is_file():
+        if name != stem and beside.is_file() and not beside.is_symlink():
             return Part(rows, texts(_rows(beside), rows.shape[0]), split)
     return Part(rows, (), split)
 

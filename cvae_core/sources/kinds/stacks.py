@@ -8,7 +8,7 @@ from PIL import Image
 from cvae_core.config.descriptions import Shape
 from cvae_core.errors import SourceRefused
 from cvae_core.sources.deciding import channels_of, side_of
-from cvae_core.sources.kinds.arrays import Part, require_images
+from cvae_core.sources.kinds.arrays import Part, Rows, require_images
 from cvae_core.sources.layout import classes_of
 from cvae_core.sources.limits import class_name, require_count, require_memory, shown
 from cvae_core.sources.pictures import COLOURFUL, fit_into, in_channels
@@ -25,10 +25,11 @@ def pictures_of_parts(parts: Sequence[Part], wishes: Wishes, findings: Findings)
     require_count(total)
     if len({bool(part.labels) for part in parts}) > 1:
         raise SourceRefused("Some of the arrays of images have labels and others have none: add the missing labels.")
-    scales, coloured, seen = [], 0, 0
+    scale, coloured, seen = _scale(parts), 0, 0
+    if scale:
+        findings.changed[scale] += total
     for part, size in zip(parts, sizes, strict=True):
-        scales.append(_scale(part))
-        for piece in _pieces(part, size, scales[-1]) if size[2] > 1 and wishes.colour == "auto" else ():
+        for piece in _pieces(part, size, scale) if size[2] > 1 and wishes.colour == "auto" else ():
             coloured += int((np.ptp(piece.reshape(len(piece), -1, 3), axis=2).max(1) > COLOURFUL).sum())
             seen += len(piece)
             yield Progress("looking for colour", seen, total)
@@ -38,11 +39,9 @@ def pictures_of_parts(parts: Sequence[Part], wishes: Wishes, findings: Findings)
     shape = Shape(channels_of(coloured, total, wishes, findings), side_of(largest, wishes, findings))
     require_memory(total, shape.values)
     images, done = np.empty((total, shape.values), np.uint8), 0
-    for part, size, scale in zip(parts, sizes, scales, strict=True):
+    for part, size in zip(parts, sizes, strict=True):
         findings.sizes[size[1], size[0]] += part.images.shape[0]
         findings.formats[f"array of {part.images.dtype}"] += part.images.shape[0]
-        if scale:
-            findings.changed[scale] += part.images.shape[0]
         for piece in _pieces(part, size, scale):
             _fill(images[done : done + len(piece)], piece, shape, wishes, findings)
             done += len(piece)
@@ -50,22 +49,37 @@ def pictures_of_parts(parts: Sequence[Part], wishes: Wishes, findings: Findings)
     return _labelled(images, shape, parts, wishes, findings)
 
 
-def _scale(part: Part) -> str:
-    """Return how numbers become bytes, for the report; empty: as they are. Raises SourceRefused for other ranges."""
+def _scale(parts: Sequence[Part]) -> str:
+    """Return how numbers become bytes, the same for all arrays of a source: see `_scale_of`. Raises SourceRefused."""
+    arrays = [part.images for part in parts]
+    ranges = [_range(rows) for rows in arrays]
+    scales = {_scale_of(rows, *limits) for rows, limits in zip(arrays, ranges, strict=True)}
+    if len(scales) == 1:
+        return scales.pop()
+    if len({rows.dtype for rows in arrays}) == 1 and arrays[0].dtype.kind != "f":  # some arrays are darker than others
+        return _scale_of(arrays[0], min(low for low, _ in ranges), max(high for _, high in ranges))
+    told = ", ".join(f"{shown(rows.name)} {low:g} … {high:g}" for rows, (low, high) in zip(arrays, ranges, strict=True))
+    raise SourceRefused(f"The arrays of images have different ranges ({told}): convert all to 0 … 255 or to 0 … 1.")
+
+
+def _range(rows: Rows) -> tuple[float, float]:
     low, high = np.inf, -np.inf
-    for piece in part.images.pieces():
+    for piece in rows.pieces():
         low, high = min(low, float(piece.min())), max(high, float(piece.max()))
         if not np.isfinite([low, high]).all():
-            raise SourceRefused(f"{shown(part.images.name)} has values that are not finite: replace them.")
+            raise SourceRefused(f"{shown(rows.name)} has values that are not finite: replace them.")
+    return low, high
+
+
+def _scale_of(rows: Rows, low: float, high: float) -> str:
+    """Return how numbers of a range become bytes, for the report; empty: as they are. Raises SourceRefused for others."""
     if low >= 0 and high <= 1:
         return _UNITS
     if low >= 0 and high <= 255:
         return ""
-    if low >= 0 and high <= 65535 and part.images.dtype.kind in "ui":
+    if low >= 0 and high <= 65535 and rows.dtype.kind in "ui":
         return _DEEP
-    raise SourceRefused(
-        f"{shown(part.images.name)} has values from {low:g} to {high:g}: convert them to 0 … 255 or to 0 … 1."
-    )
+    raise SourceRefused(f"{shown(rows.name)} has values from {low:g} to {high:g}: convert them to 0 … 255 or to 0 … 1.")
 
 
 def _pieces(part: Part, size: tuple[int, int, int], scale: str) -> Iterator[np.ndarray]:

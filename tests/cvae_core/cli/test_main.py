@@ -29,12 +29,12 @@ from cvae_core.data.batches import shown_rows
 from cvae_core.evaluation import latent_space, likelihood, results
 from cvae_core.evaluation.results import Interim, stored_cells
 from cvae_core.jobs import archive as archives
-from cvae_core.jobs import queue
+from cvae_core.jobs import control, queue
 from cvae_core.jobs.session import Launch
 from cvae_core.models.objectives import from_posterior
 from cvae_core.pictures.grid import INK, MARGIN, PAPERS, VISIBLE
 from cvae_core.runs.run import Run, all_runs, run_at
-from cvae_core.system import distributed, files
+from cvae_core.system import distributed, files, processes
 from cvae_core.training.loop import Stepped
 from tests.jobs import a_job
 from tests.waiting import WAIT
@@ -127,7 +127,11 @@ def test_help_names_every_setting_with_the_default_of_its_preset(command: Comman
 
 BAD: dict[str, tuple[list[str], str]] = {
     "unknown command": (["frobnicate"], "Unknown command 'frobnicate': choose train, evaluate"),
-    "nothing to train": (["train"], "The first argument of train must be a flavour: vae, label, quadrant, baseline."),
+    "nothing to train": (
+        ["train"],
+        "The first argument of train must be a flavour: vae, label, attributes, quadrant, label+attributes, "
+        "label+quadrant, attributes+quadrant, label+attributes+quadrant, baseline.",
+    ),
     "something else to train": (["train", "gan"], "not 'gan'"),
     "unknown flag": (["list", "--frobnicate"], "--frobnicate"),
     "flag of another flavour": (["train", "vae", "--visible", "1"], "--visible"),
@@ -137,8 +141,21 @@ BAD: dict[str, tuple[list[str], str]] = {
     "hostile run": (["embed", "../x"], "A run cannot be called '../x'"),
     "hostile run to train": (["train", "label", *TINY, "--run", "../x"], "A run cannot be called '../x'"),
     "number out of bounds": (["train", "label", "--width", "0"], "Width cannot be 0: it must lie between 1 and 8192."),
-    "no number": (["train", "label", "--width", "wide"], "wide"),
-    "a fraction": (["evaluate", "x", "--samples", "1.5"], "1.5"),
+    "no number": (["train", "label", "--width", "wide"], "--width cannot be 'wide': it must be a whole number. See "),
+    "no optional number": (
+        ["data", "add", "x", ".", "--size", "x"],
+        "--size cannot be 'x': it must be a whole number. See ",
+    ),
+    "no real number": (["data", "add", "x", ".", "--test", "x"], "--test cannot be 'x': it must be a number. See "),
+    "no number with bounds": (
+        ["train", "vae", "--threads", "x"],
+        "--threads cannot be 'x': it must be a whole number. See ",
+    ),
+    "no number of images": (
+        ["data", "make", "glyphs", "--images", ""],
+        "--images cannot be '': it must be a whole number. See ",
+    ),
+    "a fraction": (["evaluate", "x", "--samples", "1.5"], "--samples cannot be '1.5': it must be a whole number. See "),
     "NaN": (["train", "label", "--learning-rate", "nan"], "Learning rate cannot be nan"),
     "unknown preset": (["train", "label", "--preset", "huge"], "huge"),
     "unknown choice": (["train", "label", "--pixels", "gray"], "gray"),
@@ -182,6 +199,18 @@ def test_missing_images_that_cannot_be_fetched_are_one_sentence_after_the_attemp
     assert attempt.startswith("kmnist is not on this machine: downloading it into")
     assert "Downloading kmnist into" in sentence
     assert "failed: no route" in sentence
+
+
+def test_a_quadrant_run_stopped_during_its_baseline_is_stopped(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_baseline: None
+) -> None:
+    monkeypatch.setattr(processes, "stop_signals", lambda: contextlib.nullcontext(lambda: True))
+    line = command("train", "quadrant", *TINY)[2]
+    now = control.state_of(tmp_path / "runs", "digits-quadrant-1")
+    assert now.state == "stopped"
+    assert now.resume is not None
+    assert line.startswith("Stopped. Resume with: python -m cvae_core train quadrant ")
+    assert control.state_of(tmp_path / "runs", "digits-baseline-1").state == "stopped"
 
 
 def test_training_prints_a_line_per_epoch_and_where_the_run_is(command: Command, tmp_path: Path) -> None:

@@ -48,8 +48,10 @@ def test_glyphs_become_a_data_set_that_its_flags_reproduce(capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("needs_a_font")
-def test_glyphs_in_colour() -> None:
+def test_glyphs_in_colour(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(f"{MADE.format('bright')} --colour".split()) == 0
+    assert main(["data", "show", "bright"]) == 0
+    assert " from glyphs with --size 16 --images 90 --characters A-C --colour\n" in capsys.readouterr().out
     described = catalogue.described("bright")
     assert (described.channels, described.drawn) == (3, False)
 

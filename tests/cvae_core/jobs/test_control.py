@@ -25,6 +25,7 @@ from cvae_core.jobs import control, heartbeat, output_log
 from cvae_core.jobs import queue as queueing
 from cvae_core.jobs.control import RunState, state_of
 from cvae_core.jobs.heartbeat import Progress
+from cvae_core.runs.card import CARD
 from cvae_core.runs.run import Run, run_at
 from cvae_core.system import files, processes
 from cvae_core.system.folders import QUEUE, in_root
@@ -293,10 +294,14 @@ def test_a_training_that_ignores_the_signal_is_killed_and_shown_as_stopped(
     process = trainer("-c", DEAF, str(root), line="trains")
     if queue == "damaged":
         (root / QUEUE / "queue.json").write_text("{")
-    control.stop(root, "mine")
+    with output_log.opened(root, a_job("mine")):
+        control.stop(root, "mine")
     assert process.wait() == -signal.SIGKILL
     assert (running.card().status, running.card().reason) == ("stopped", "stopped on request")
     assert not (running.folder / heartbeat.FILE).exists()
+    (running.folder / CARD).unlink()  # as of a run whose baseline was being trained
+    (root / QUEUE / "queue.json").unlink(missing_ok=True)
+    assert state_of(root, "mine").state == "stopped"
 
 
 @pytest.mark.timed
@@ -328,6 +333,7 @@ def test_what_is_started_is_a_session_of_its_own_that_waits_its_turn_at_low_prio
         "Waits for 'first' to finish, place 1 of 1",
         "Run 'mine' was removed from the queue and was not trained.",
     ]
+    assert state_of(tmp_path, "mine").state == "stopped"
 
 
 @pytest.mark.parametrize("starter", ["page", "shell"])

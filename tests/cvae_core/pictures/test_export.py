@@ -42,12 +42,12 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "baseline": ("baseline", {"visible": "3"}, {"image"}),
     "colour": (
         "quadrant",
-        {"data": COLOUR, "dataset": "colour", "likelihood": "discretised-logistic"},
-        {"image", "epsilon"},
+        {"data": COLOUR, "dataset": "colour", "likelihood": "discretised-logistic", "visible": "any"},
+        {"image", "epsilon", "visible"},
     ),
     "continuous": (
         "label",
-        {"data": LARGE, "dataset": "large", "likelihood": "continuous-bernoulli"},
+        {"data": LARGE, "dataset": "large", "likelihood": "continuous-bernoulli", "prior": "learned"},
         {"epsilon", "label"},
     ),
     "ladder": (
@@ -62,7 +62,7 @@ OUTSIDE: dict[str, list[Any]] = {  # inputs that a graph must refuse
     "visible": [True, False],
     "epsilon": [np.nan, np.inf, -np.inf],
 }
-LONG = ("VAE", "quadrant CVAE", "ladder")  # the other models cover all of these except maps
+LONG = ("VAE", "label CVAE", "quadrant CVAE", "CVAE for any set", "ladder")  # the others cover all of these except maps
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_unused_cells_of_colour_pictures_are_blank() -> None:
         (recipes.one_z(labelled_model, (0.0, 1.0), range(3), 2), [[0, 0], [0, 1]]),
         (recipes.one_z(labelled_model, (0.0, 1.0), range(2), 5), None),
         (recipes.reconstructions(model, test, (0, 1, 2), 2), [[0, 0], [0, 0], [0, 1], [0, 1]]),
-        (recipes.point(model, test, 3, (1, 2, 4, 5)), [[0, 0, 1, 1], [0] * 4, [0] * 4, [0] * 4]),
+        (recipes.point(model, test, 3, (1, 2, 4, 5)), [[0, 0, 1, 1], [0] * 4, [1] * 4, [0] * 4, [0] * 4]),
     ):
         if unused is None or sheet.papers is None:
             assert (sheet.images.shape[:2], sheet.papers, unused) == ((1, 2), None, None)

@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,10 @@ from cvae_core.config.reports import report_from_json
 from cvae_core.data import catalogue, idx
 from cvae_core.errors import SourceRefused
 from cvae_core.sources import workers
-from cvae_core.sources.gather import Progress, Wishes, gather
+from cvae_core.sources.gather import Findings, Progress, Wishes, gather
+from cvae_core.sources.layout import arranged
 from tests.sources import encoded, folder, images, pictures, pixels, read, told, zipped
+from tests.waiting import until
 
 TWENTY = {"a": 10, "b": 10}
 
@@ -52,6 +58,14 @@ def test_an_empty_class_folder_is_no_class(tmp_path: Path) -> None:
     found = read(source)
     assert names(found) == ("a", "b")
     assert "The folder 'c' contains no picture and is no class." in found.report.cautions
+
+
+def test_the_time_to_list_folders_grows_with_their_number_and_not_with_its_square() -> None:
+    findings, began = Findings(kind="folder"), time.process_time()
+    empty = [f"empty {index}" for index in range(5_000)]
+    assert len(arranged([f"{index}/x.png" for index in range(5_000)], empty, findings)) == 5_000
+    assert time.process_time() - began < 2
+    assert findings.cautions[-1] == "4,980 more folders contain no picture and are no classes."
 
 
 def test_without_splits_each_class_is_divided_in_the_same_shares(tmp_path: Path) -> None:
@@ -299,6 +313,14 @@ def test_arrays_of_every_layout_are_read(case: str, tmp_path: Path) -> None:
         assert {image.tobytes() for image in images(found)} == {pixels(seed, 3, 16, 16).tobytes() for seed in range(12)}
 
 
+@pytest.mark.parametrize(("kind", "scale"), [(np.uint8, 1), (np.uint16, 200)])
+def test_arrays_of_one_file_are_scaled_alike(kind: type, scale: int, tmp_path: Path) -> None:
+    train = np.stack([pixels(seed) for seed in range(12)]) * kind(scale)
+    dark = np.eye(256, dtype=kind).reshape(-1, 16, 16)[:3] * kind(scale)  # alone, it would be scaled by another factor
+    np.savez(tmp_path / "s.npz", train_images=train, test_images=dark)
+    assert read(tmp_path / "s.npz").splits["test"][0].max() == 1
+
+
 def test_dark_ink_on_light_paper_is_inverted_and_photographs_are_not(tmp_path: Path) -> None:
     dark = {f"a/{seed}.png": encoded(255 - pixels(seed)) for seed in range(12)}
     found = read(folder(tmp_path / "dark", dark))
@@ -336,12 +358,22 @@ def test_worker_processes_read_the_same_images(tmp_path: Path, monkeypatch: pyte
     source = folder(tmp_path / "s", {**pictures({"a": 70, "b": 70}), "a/broken.png": b"x"})
     here = read(source)
     monkeypatch.setattr(workers, "SMALL_FILES", 0)
-    packed = read(
-        zipped(
-            tmp_path / "s.zip",
-            {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.png")},
+
+    def interrupt() -> None:  # as Ctrl-C in a terminal does, which reaches workers before they are ready
+        until(multiprocessing.active_children)
+        for worker in multiprocessing.active_children():
+            assert worker.pid
+            os.kill(worker.pid, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as apart:
+        interrupted = apart.submit(interrupt)
+        packed = read(
+            zipped(
+                tmp_path / "s.zip",
+                {path.relative_to(source).as_posix(): path.read_bytes() for path in source.rglob("*.png")},
+            )
         )
-    )
+    interrupted.result()
     assert packed.fingerprint == here.fingerprint
     assert packed.report.left_out == here.report.left_out
 
@@ -407,6 +439,8 @@ def arrays(path: Path, **more: np.ndarray) -> Path:
 
 def test_nothing_is_ignored_silently(tmp_path: Path) -> None:
     found = read(arrays(tmp_path / "s.npz", x_test=np.zeros((3, 16, 16), np.uint8)))
+    with pytest.raises(SourceRefused, match="--labels needs a table"):
+        read(tmp_path / "s.npz", labels="x")
     assert "The array 'x_test' is not used." in found.report.cautions
     place = folder(tmp_path / "s", pictures({"a": 20}))
     rows = [f"a/{row}.png,{row % 2},{'train' if row else '?'},{row if row > 2 else ''}" for row in range(20)]
@@ -417,14 +451,15 @@ def test_nothing_is_ignored_silently(tmp_path: Path) -> None:
 
 
 def test_a_data_set_is_stored_after_its_report(
-    own_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = folder(tmp_path / "s", pictures(TWENTY))
-    assert main.main(["data", "add", "mine", str(source), "--size", "28"]) == 0
+    monkeypatch.chdir(source)
+    assert main.main(["data", "add", "mine", ".", "--size", "28"]) == 0
     out = capsys.readouterr().out
     assert out.index("decided: --size 28") < out.index("is stored in")
     assert catalogue.described("mine").classes == ("a", "b")
-    assert catalogue.header("mine").flags == {"size": "28"}
+    assert (catalogue.header("mine").source, catalogue.header("mine").flags) == ("s", {"size": "28"})
     assert main.main(["data", "add", "mine", str(source)]) == 2  # the name is taken
     assert main.main(["data", "add", "numbers", str(tmp_path / "nowhere")]) == 2
     assert "There is no" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from PIL import Image
 from cvae_core.config.descriptions import Shape
 from cvae_core.sources import pictures
 from cvae_core.sources.pictures import Unreadable, read
-from tests.sources import encoded, pixels
+from tests.sources import encoded, photographed, pixels
 
 GREY, COLOUR = Shape(1, 16), Shape(3, 16)
 INK = pixels(1)
@@ -91,12 +91,7 @@ def test_every_kind_of_picture_is_read(case: str) -> None:
 def test_pictures_are_turned_as_a_viewer_shows_them(orientation: int) -> None:
     corner = np.zeros((160, 320), np.uint8)
     corner[:80, :80] = 255  # of the upright picture, at the top on the left
-    upright = Image.fromarray(corner)
-    undo = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # Image.Transpose that a camera has made
-    stored = upright if undo is None else upright.transpose(Image.Transpose(undo))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    picture = read(encoded(stored, "JPEG", exif=exif), GREY, "stretch")
+    picture = read(photographed(Image.fromarray(corner), orientation), GREY, "stretch")
     assert picture.size == (320, 160)
     assert ("turned by EXIF" in picture.changed) == (orientation > 1)
     assert picture.values.reshape(16, 16)[:7, :3].min() > 200

@@ -19,6 +19,7 @@ from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.errors import NotWritable
 from cvae_core.jobs import control, heartbeat
+from cvae_core.jobs import recorder as recording
 from cvae_core.jobs.queue import look, turn
 from cvae_core.jobs.session import Launch, Started, train_run
 from cvae_core.runs.run import Run, run_at
@@ -44,7 +45,7 @@ from cvae_core.jobs import session as sessions
 name, times = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(1)
 sessions.fast_dtype = lambda _: torch.float32
-recording.SAVE_EVERY = 0.05
+recording.SAVE_EVERY, recording.WRITE_EVERY = 0.05, -1.0
 console.Bar.show = lambda self, report: print(type(report).__name__, flush=True)
 write = files.write
 def mortal(path, content):
@@ -182,8 +183,9 @@ def fill(disk: Path, but: int = 0) -> Path:
 # Bytes left: none; enough for cards and curves, but not for weights.
 @pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.soak), 60_000])
 def test_a_full_disk_ends_a_training_with_a_sentence_and_leaves_what_was_there(
-    room: int, whole: tuple[Run, int], small_disk: Path
+    room: int, whole: tuple[Run, int], small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recording, "WRITE_EVERY", -1.0)
     config = whole[0].card().config
     run = run_at(config.run_name, small_disk)
     session = train_run(config, Launch(run=run.name, root=small_disk, options=OPTIONS))
