@@ -1,4 +1,4 @@
-"""The live controls of attributes: the browser decodes what they ask for, and tells Python on release. No server is needed."""
+"""The live controls of attributes: the browser decodes what they ask for, and tells Python on release. Without a server."""
 
 import base64
 import math
