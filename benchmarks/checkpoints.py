@@ -14,10 +14,11 @@ import numpy as np
 
 from cvae_core.cli import main as cli
 from cvae_core.config.command import train_command
+from cvae_core.config.quadrant_names import BRUSH, PROTOCOL, SCATTERED
 from cvae_core.data.datasets import load
 from cvae_core.evaluation.classifier import classifier_path
 from cvae_core.evaluation.results import CURVE, RESULTS, Cell, Estimator, stored_cells
-from cvae_core.evaluation.sample_quality import stored_judgement
+from cvae_core.evaluation.sample_quality import OF_PARTS, stored_judgement
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import Run, default_root, find, readable, run_at
 from cvae_core.training import verdicts
@@ -29,6 +30,9 @@ RUNS = {
     "digits-label": "label --dataset digits --shifts 0 --warm-up 5",
     "digits-baseline-1": "baseline --dataset digits",
     "digits-quadrant-1": "quadrant --dataset digits --latent 16",
+    "digits-label-quadrant-1": "label+quadrant --dataset digits --latent 16",
+    "digits-baseline-brush": "baseline --visible brush --dataset digits",
+    "digits-quadrant-brush": "quadrant --visible brush --dataset digits --latent 16",
     "baseline-1": "baseline --visible 1",
     "quadrant-1": "quadrant --visible 1",
     "label": "label",
@@ -75,6 +79,7 @@ SPARSE = ("letters-label", "letters-label-discretised-logistic")
 KEPT = (0, 0.25, 1, 4, 8, 16, 32)  # epochs of their stages beside the last one
 CURVES = ("quadrant-1", "label", "label-2d")  # with estimates for a growing number of draws
 JUDGED = ("label", "label-2d", *(f"quadrant-{n}{preset}" for preset in ("", "-ladder") for n in (1, 2, 3)))
+READER = "label"  # that Inpaint asks for the labels of parts of images
 FIRST = 1000  # test images, if scoring all would take too long
 DRAWS = ((100, None), (1000, FIRST))  # draws of z per image, and the number of images (None: all)
 KEPT_OF_SCORED = ("card.json", RESULTS)
@@ -84,8 +89,8 @@ HEAD = """# The pretrained runs
 new results about them are stored in `.cache/` beside them.
 
 Figures are in nats per image, lower is better: −ELBO and importance sampling with S = 100 draws, mean ± standard error over
-the test images. The figure of a baseline is its cross-entropy. Models of any set of quadrants have three figures, for
-1 / 2 / 3 visible quadrants.
+the test images. The figure of a baseline is its cross-entropy. Models of any set of quadrants or any mask have three figures,
+for 1 / 2 / 3 visible quadrants.
 
 Minutes are the duration of the training on the device that the run's card names. They include pauses of the process.
 `label-ladder` was paused most of the time: by its curves, its fastest epoch took 6.6 minutes.
@@ -161,7 +166,8 @@ def missing(name: str, run: Run) -> list[list[str]]:
     """Return the commands that compute the missing results of a run."""
     card, tasks = run.card(), []
     known = {(cell.samples, cell.visible) for cell in table_cells(run)}
-    shown = ("1", "2", "3") if card.config.any_set else (card.config.visible_set,)
+    shown = tuple(PROTOCOL) if card.config.any_set else (card.config.visible_set,)
+    shown += tuple(SCATTERED) if card.config.visible_set == BRUSH else ()
     draws = DRAWS if card.config.latents else ((0, None),)
     in_short = name in SCORED or name in ILLUSTRATIONS or card.config.any_set
     for samples, images in draws[:1] if in_short else draws:
@@ -176,6 +182,8 @@ def missing(name: str, run: Run) -> list[list[str]]:
         if not classifier_path(card.config.dataset, run.folder.parent).exists():
             tasks.append(["classifier", card.config.dataset])
         tasks.append(["judge", name])
+    if name == READER and not any(finding.name.startswith(OF_PARTS) for finding in stored_judgement(run)):
+        tasks += [["judge", name, "--visible", visible] for visible in PROTOCOL]
     return tasks
 
 
@@ -197,7 +205,8 @@ def sealed(root: Path) -> list[str]:
 def row(name: str, root: Path) -> str:
     run = find(name, root)
     card = run.card()
-    cells = [cell for cell in table_cells(run) if cell.split == "test" and cell.samples in (0, 100)]
+    tested = [cell for cell in table_cells(run) if cell.split == "test" and cell.samples in (0, 100)]
+    cells = [cell for cell in tested if cell.visible not in SCATTERED]
 
     def said(*kinds: Estimator) -> str:
         """Return the figures of these estimators, joined if there are several (any set: 1, 2 and 3 quadrants)."""

@@ -180,9 +180,8 @@ def draw(
 
     N is the number of labels, by default all classes; without labels as condition, N is 1. Labels are numbers from 0, or
     names of classes. `attributes` has numbers or names of categories by the name of the attribute; one that it lacks is not
-    given.
-    Row i has the same base noise under every label: the same style. Raises ConfigError for a model conditioned on pixels, and
-    for labels or attributes that do not exist.
+    given. Row i has the same base noise under every label: the same style. Raises ConfigError for a model conditioned on
+    pixels, and for labels or attributes that do not exist.
 
     >>> draw(load("digits-label"), labels=["3", "7"], count=2).shape
     torch.Size([2, 2, 784])
@@ -237,9 +236,8 @@ def grid(
 ) -> Image.Image:
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
-    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels, `visible` marks the visible part, by its
-    name or by flags of quadrants or pixels (a sheet has its own marks), `scale` is the width of an image's pixel. Grey
-    images are ink on paper if `drawn`. Raises ConfigError.
+    Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels. `visible`, a name or flags, marks the visible
+    part (a sheet has its own marks). A pixel is drawn `scale` pixels wide, and grey images are ink on paper if `drawn`.
     """
     if isinstance(images, Sheet):
         ink, papers = images
@@ -258,7 +256,7 @@ def grid(
         if len(words) not in (0, count):
             raise ConfigError(f"{name} cannot be {len(words)} labels: give {count}, or none.")
     if visible is not None and (shape := Shape.of_values(ink.shape[-1])):
-        shown = flags(visible) if isinstance(visible, str) else visible.bool()
+        shown = flags(visible) if isinstance(visible, str) else visible
         papers = figures.papers(shown.expand(*ink.shape[:2], -1), shape)
     return figures.grid(ink, papers=papers, scale=scale, rows=rows, columns=columns, caption=caption, drawn=drawn)
 

@@ -8,13 +8,14 @@ from app.inpaint import subjects
 from app.live import attribute_sliders, quadrant_controls
 from app.widgets import controls, labels
 from cvae_core.data.conditions import quadrants_of
+from cvae_core.evaluation import label_posterior
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
 from cvae_core.models.flat import CVAE
 from cvae_core.pictures import recipes
 
 elements.title(
     "Complete an image",
-    "The visible quadrants are the condition $c$; the model does not see the others. The baseline (NN) predicts "
+    "The visible part is the condition $c$; the model does not see the rest. The baseline (NN) predicts "
     "one mean completion, usually blurred where several are possible. Each sample of the CVAE is one completion.",
 )
 families = quadrant_controls.quadrant_families()
@@ -55,5 +56,6 @@ elements.explanation(
         ConditionalVAE.draw,
         ConditionalVAE.likelihood,
         completed,
+        label_posterior.visible_by_label,
     ],
 )

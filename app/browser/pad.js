@@ -8,7 +8,7 @@
 // old ones.
 
 const RADIUS = 2, CORE = 1.7; // the pen: full ink near its centre, none two pixels away
-const WIDTH = 5, WIDEST = 15; // the brush, in pixels of a 28×28 image
+const WIDTH = 18, WIDEST = 54; // the brush, in percent of an image's width
 const PAUSE = 200; // milliseconds between masks sent to a server that completes the image itself
 const inBase64 = (ink) => btoa(String.fromCharCode(...ink.map((value) => Math.round(255 * value))));
 
@@ -136,10 +136,10 @@ class Pad extends Component {
 
   // Hide or show the pixels under the brush.
   cover(x, y) {
-    const radius = this.wide.valueAsNumber / 2 * this.side / 28;
+    const radius = Math.max(0.71, this.wide.valueAsNumber / 200 * this.side); // at least one pixel
     for (let i = 0; i < this.visible.length; i++) {
       const [row, column] = [Math.floor(i / this.side), i % this.side];
-      if (Math.hypot(column + 0.5 - x, row + 0.5 - y) <= Math.max(radius, 0.71)) this.visible[i] = this.mode === "show";
+      if (Math.hypot(column + 0.5 - x, row + 0.5 - y) <= radius) this.visible[i] = this.mode === "show";
     }
   }
 

@@ -43,7 +43,7 @@ BARE_CONFIG = {**CONFIG, "displayModeBar": True}  # hidden by buttons.css
 
 def readings(shares: np.ndarray, names: Sequence[str], classes: Sequence[str]) -> go.Figure:
     """Draw the classes that completions are read as, a stacked bar with their names for each of `names`; shares (N, K)."""
-    return _stacked(shares, names, classes, _most_read(shares.sum(axis=0)))
+    return _stacked(shares, names, classes, most_read(shares.sum(axis=0)))
 
 
 def reading(share: np.ndarray, classes: Sequence[str]) -> go.Figure:
@@ -51,13 +51,13 @@ def reading(share: np.ndarray, classes: Sequence[str]) -> go.Figure:
 
     If there are more than `MOST_READ` classes, those that no completion is read as are left out.
     """
-    drawn = _most_read(share)
+    drawn = most_read(share)
     if len(drawn) < len(classes):
         drawn = drawn[share[drawn] > 0]
     return _stacked(np.diag(share)[drawn], [labels.short(classes[label]) for label in drawn], classes, drawn)
 
 
-def _most_read(shares: np.ndarray) -> np.ndarray:
+def most_read(shares: np.ndarray) -> np.ndarray:
     """Return the `MOST_READ` most frequent labels, or all if there are fewer, in ascending order."""
     return np.sort(np.argsort(-shares, kind="stable")[:MOST_READ])
 
@@ -80,27 +80,6 @@ def _stacked(shares: np.ndarray, names: Sequence[str], classes: Sequence[str], d
     axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"tickformat": ".0%", "range": [0, 1]}}
     layout = {**framed(READINGS_HEIGHT), "barmode": "stack", "showlegend": False, **axes}
     return go.Figure(bars, layout)  # plain dictionaries are three times as fast, and the visitor waits
-
-
-def by_label(
-    values: np.ndarray, errors: np.ndarray, classes: Sequence[str], title: str, own: int | None = None
-) -> go.Figure:
-    """Draw a value with its standard error for each label, the `own` label in red; values and errors (K,).
-
-    Probabilities are drawn as bars, log-likelihoods as points. Of more than `MOST_READ` labels, the highest are drawn.
-    """
-    drawn = _most_read(values)
-    marks = {
-        "x": [labels.short(classes[label]) for label in drawn], "y": values[drawn],
-        "error_y": {"array": errors[drawn], "color": GREY},
-        "marker": {"color": [RED if label == own else LINE_COLOURS[0] for label in drawn]},
-        "hovertemplate": "%{x}: %{y:.3g} ± %{error_y.array:.2g}<extra></extra>",
-    }  # fmt: skip
-    share = bool(np.isclose(values.sum(), 1))
-    trace = {"type": "bar"} if share else {"type": "scatter", "mode": "markers"}
-    reach = {"tickformat": ".0%", "range": [0, 1]} if share else {"zeroline": False}
-    axes = {"xaxis": {"type": "category", "tickangle": 0}, "yaxis": {"title": {"text": title}, **reach}}
-    return go.Figure([{**trace, **marks}], {**framed(READINGS_HEIGHT), "showlegend": False, **axes})
 
 
 def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> go.Figure:

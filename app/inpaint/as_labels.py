@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.cached import label_readings, runs
-from app.charts import plotly_charts
+from app.charts import label_charts
 from app.display import elements, presenter
 from app.live import live_decoder
 from app.live.drawing_pad import Quadrants
@@ -11,7 +11,7 @@ from app.text import labels
 from app.text.plain_text import code, plain
 from app.views import code_snippets
 from app.widgets import controls, run_pictures
-from cvae_core.config.quadrant_names import described
+from cvae_core.config.quadrant_names import SETS, described
 from cvae_core.evaluation.label_posterior import SAMPLES
 from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Shown
@@ -76,7 +76,7 @@ def _hidden(opened: Quadrants, index: int, own: int, seed: int) -> None:
     data, key = runs.description(opened.key), opened.key
     found = label_readings.hidden_by_label(key, index, opened.visible, seed)
     title = code_snippets.P_HIDDEN
-    chart = plotly_charts.by_label(found.log_p.numpy(), found.error.numpy(), data.classes, title, own)
+    chart = label_charts.by_label(found.log_p.numpy(), found.error.numpy(), data.classes, title, own)
     lines = code_snippets.hidden_by_label(key, index, opened.visible, seed, own)
     elements.chart(chart, lines, "hidden-by-label", f"{title} of a test image for each label")
     best = int(found.log_p.argmax())
@@ -111,7 +111,7 @@ def _could_become(opened: Quadrants, reader: runs.RunKey, given: int | bytes, se
     data = runs.description(reader)
     found = label_readings.could_become(reader, given, opened.visible, seed)
     p, error = found.probabilities[0].numpy(), found.error[0].numpy()
-    chart = plotly_charts.by_label(p, error, data.classes, code_snippets.P_LABEL, own)
+    chart = label_charts.by_label(p, error, data.classes, code_snippets.P_LABEL, own)
     lines = code_snippets.could_become(reader, given, opened.visible, seed, own)
     elements.chart(chart, lines, "could-become", "The probability of each label, given the visible part")
     likely = [label for label in p.argsort()[::-1].tolist() if p[label] >= WORTH_SAYING]
@@ -124,7 +124,8 @@ def _could_become(opened: Quadrants, reader: runs.RunKey, given: int | bytes, se
     )
     stored = label_readings.findings_of(reader, opened.visible)
     told = [f"{plain(one.name)} {one.value:.3f}, the classifier on whole images {one.reference:.3f}" for one in stored]
-    ask = code(f"python -m cvae_core judge {reader.name} --visible {opened.visible}")
-    elements.caption(
-        f"{'; '.join(told)} (N = {stored[0].of:,} test images)." if stored else f"How often it is right: {ask}"
-    )
+    if stored:
+        elements.caption(f"{'; '.join(told)} (N = {stored[0].of:,} test images).")
+    elif opened.visible in SETS:
+        ask = code(f"python -m cvae_core judge {reader.name} --visible {opened.visible}")
+        elements.caption(f"To measure how often the most probable label is right: {ask}")

@@ -9,12 +9,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.cached import figures, runs
+from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
 from app.inpaint import as_labels
-from app.live import attribute_sliders, drawing_pad, picture_upload, quadrant_controls
+from app.live import attribute_sliders, drawing_pad, live_decoder, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.text import findings, labels
 from app.text.plain_text import Markdown, plain
@@ -28,6 +29,7 @@ from cvae_core.pictures import recipes
 from cvae_core.pictures.recipes import Sheet, Shown
 
 IMAGES, DRAWING, PICTURE = "Test images", "My drawing", "My picture"  # what can be completed
+AT_ONCE = 4  # samples that the server completes while a mask is painted
 WORTH_SAYING = 0.05  # of the completions
 WALKS, WALK_STEPS = 3, 12
 SPREAD = f"Spread: twice the pixels' standard deviation over {recipes.MANY} samples."
@@ -85,6 +87,7 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
         if presenter.is_on() or not drawn.any():
             return
         ink = drawn.tobytes()
+        _at_once(ink, opened, opened.label or 0, shown_as, seed)
         run_pictures.show(
             key,
             recipes.drawing,
@@ -153,10 +156,27 @@ def _visible_part(
     """Show an image with a brush and its completions as a label, or in `place` with buttons for its quadrants."""
     if opened.brush:
         drawing_pad.brush(image, number, opened, label, seed, shown_as, name)
+        _at_once(image.tobytes(), opened, label, shown_as, seed)
         return
     with place:
         elements.caption("Click a quadrant to show or hide it:")
         drawing_pad.quadrant_buttons(image, number, opened, name)
+
+
+def _at_once(ink: bytes, opened: Quadrants, label: int, shown_as: Shown, seed: int) -> None:
+    """Show a few completions under a painted mask before the rest of the page, if the browser cannot compute them."""
+    if not opened.brush or live_decoder.fits_in_the_browser(runs.config(opened.key)):
+        return
+    settings = {
+        "ink": ink,
+        **opened._replace(label=label).given,
+        "count": AT_ONCE,
+        "seed": seed,
+        "pixels": shown_as,
+    }
+    names = ("NN", "best guess", *(f"sample {n + 1}" for n in range(AT_ONCE)))
+    made = Figure(opened.key, recipes.drawing_at_once, settings, "", columns=names)
+    elements.thumbnail(made.draw(3), "Completions under the painted mask")
 
 
 def _as_label(opened: Quadrants) -> str:

@@ -166,6 +166,7 @@ def could_become(reader: RunKey, given: int | bytes, visible: str, seed: int, ow
         "data, images = run.card().description, run.images()",
         f"image = {image}",
         f"shown = label_posterior.could_become(run.model(), image, {visible!r}, images.train, seed={seed})",
+        module="label_charts",
     )
 
 
@@ -177,6 +178,7 @@ def hidden_by_label(key: RunKey, index: int, visible: str, seed: int, own: int) 
         "find, label_posterior",
         f"run = find({key.name!r})",
         f"shown = label_posterior.hidden_by_label(run.model(), run.images().test, {index}, {visible!r}, seed={seed})",
+        module="label_charts",
     )
 
 

@@ -81,7 +81,7 @@ class Evaluate(InRoot):
     samples: Annotated[int, Doc("draws of z per image")] = 100
     images: Annotated[int | None, Doc("score only the first N images of the split; None: all")] = None
     split: Annotated[Literal["validation", "test"], Doc("split to score")] = "test"
-    visible: Annotated[str | None, Doc("quadrants to show a model of any set; None: a random set per image")] = None
+    visible: Annotated[str | None, Doc("part to show a model of any set or mask; None: a random one per image")] = None
     seed: Annotated[int, Doc("seed of the draws")] = 0
     curve: Annotated[bool, Doc("score the first 100 images with 1 to 10,000 draws; store their convergence")] = False
     resume: Annotated[bool, Doc("resume the same evaluation after an interruption")] = False

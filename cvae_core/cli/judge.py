@@ -1,4 +1,4 @@
-"""The commands that judge generated images: training the network that reads them, and letting it read those of a run."""
+"""The commands of the classifier: to train it, and to judge runs with it. Calling one runs the command."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from cvae_core.evaluation.label_posterior import SAMPLES
 from cvae_core.jobs import housekeeping
 from cvae_core.runs.run import find
 from cvae_core.system import files, formats
-from cvae_core.system.type_checks import Between
+from cvae_core.system.type_checks import Between, Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,7 @@ class Judge(InRoot):
         None
     )
     samples: Annotated[int, Between(1, results.MAX_SAMPLES), Doc("draws of z per label, with --visible")] = SAMPLES
-    images: Annotated[int, Between(1, 200_000), Doc("score only the first N test images, with --visible")] = (
-        sample_quality.PARTS
-    )
+    images: Annotated[Images, Doc("score only the first N test images, with --visible")] = sample_quality.PARTS
 
     def __call__(self) -> None:
         """Judge the images, then store and print the findings."""

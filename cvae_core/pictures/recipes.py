@@ -28,6 +28,7 @@ from cvae_core.pictures.completions import completions as completions
 from cvae_core.pictures.completions import completions_as as completions_as
 from cvae_core.pictures.completions import drawing as drawing
 from cvae_core.pictures.completions import drawing_as as drawing_as
+from cvae_core.pictures.completions import drawing_at_once as drawing_at_once
 from cvae_core.pictures.completions import drawing_walks as drawing_walks
 from cvae_core.pictures.completions import drawn_condition as drawn_condition
 from cvae_core.pictures.completions import sources as sources

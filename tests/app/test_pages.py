@@ -28,6 +28,7 @@ from app.cached import runs as library
 from app.cached.figures import style
 from app.display import map_thumbnails
 from app.display.navigation import PAGES
+from app.display.url_forms import packed as in_address
 from app.live import epoch_slider, latent_sliders
 from app.text.plain_text import plain
 from app.text.provenance import provenance
@@ -39,6 +40,7 @@ from cvae_core.config.presets import configure
 from cvae_core.data import datasets
 from cvae_core.data.conditions import Condition
 from cvae_core.data.ink import framed
+from cvae_core.data.masks import painted
 from cvae_core.errors import NotWritable, RunInUse
 from cvae_core.evaluation import latent_space, table_formats
 from cvae_core.evaluation import table as tables
@@ -543,6 +545,9 @@ def test_a_drawing_that_is_none_is_told(visit: Visit, without_mnist: None, nonse
     assert not pictures(visitor)
 
 
+LABELLED = {"run-1": "digits-label-quadrant-1", "digits": "2"}  # a run that is given a label and a quadrant
+
+
 class TestInpaint:
     def test_without_mnist_the_embedded_digits_stand_in_and_the_page_says_so(
         self, visit: Visit, without_mnist: None
@@ -602,6 +607,46 @@ class TestInpaint:
         monkeypatch.setattr(completions, "decoded", noted)
         assert visit("inpaint", digits="3", seed="4711").get("plotly_chart")
         assert drawn.count((recipes.MANY, 3)) == 1
+
+    def test_an_image_is_completed_as_its_own_label_or_as_the_chosen_one(
+        self, visit: Visit, without_mnist: None
+    ) -> None:
+        own, chosen = visit("inpaint", **LABELLED), visit("inpaint", **LABELLED, **{"as": "7"})
+        assert len(pictures(own)) == len(pictures(chosen)) == 2
+        assert pictures(own)[0] != pictures(chosen)[0]
+        assert pictures(own)[1] == pictures(chosen)[1]  # one image as each label
+        assert len(own.get("plotly_chart")) == 2  # log p(hidden | visible, label), and what it could become
+        assert "Log-likelihood of the hidden part of test image" in said(own)
+        assert "importance sampling with S = 300 draws per label" in said(own)
+        other = visit("inpaint", **LABELLED, **{"column-as": "2"})
+        assert pictures(other)[1] != pictures(own)[1]
+
+    def test_nobody_knows_the_hidden_part_of_a_drawing(self, visit: Visit, without_mnist: None) -> None:
+        drawn = in_address(datasets.load("digits").test.images[5].numpy().tobytes())
+        visitor = visit("inpaint", **LABELLED, of="My drawing", ink=drawn, **{"as": "7"})
+        assert len(pictures(visitor)) == 2
+        assert len(visitor.get("plotly_chart")) == 1
+        assert "Log-likelihood" not in said(visitor)
+        (code,) = [block.value for block in visitor.code if "sheet = recipes.drawing(" in block.value]
+        assert "label=7" in code
+
+    def test_every_run_tells_what_an_image_could_become(self, visit: Visit, without_mnist: None) -> None:
+        assert not visit("inpaint").get("plotly_chart")
+        visitor = visit("inpaint", become="true", digits="2")
+        assert len(visitor.get("plotly_chart")) == 1
+        assert "judge digits-label --visible 1" in said(visitor)
+
+    def test_a_painted_mask_is_kept_in_the_address_and_in_the_code(self, visit: Visit, without_mnist: None) -> None:
+        mask = torch.zeros(28, 28, dtype=torch.bool)
+        mask[::2, 5:] = True
+        name = painted(mask.flatten())
+        brush = {"visible-digits": "brush", "digits": "2"}
+        usual, visitor = visit("inpaint", **brush), visit("inpaint", **brush, mask=name)
+        assert "Bottom left visible" in said(usual)
+        assert "Painted part visible" in said(visitor)
+        assert pictures(usual) != pictures(visitor)
+        assert name in "".join(block.value for block in visitor.code)
+        assert pictures(visit("inpaint", **brush, mask="mask-nonsense")) == pictures(usual)
 
     def test_one_digit_walks_through_z(self, visit: Visit, without_mnist: None) -> None:
         settings = {"completion-walk": "true", "random": "false", "indices": "5,17"}

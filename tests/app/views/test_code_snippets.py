@@ -4,7 +4,7 @@ import ast
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.cached import figures, histories, maps, runs, scores
+from app.cached import figures, histories, label_readings, maps, runs, scores
 from app.cached.figures import Figure, Walk
 from app.cached.stage_figures import Animation, Stage, Strip
-from app.charts import map_chart, plotly_charts
+from app.charts import label_charts, map_chart, plotly_charts
 from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
 from cvae_core import __all__ as interface
 from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.data import datasets
+from cvae_core.data.masks import painted
 from cvae_core.evaluation import toy_model
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout
@@ -60,6 +62,7 @@ def of_run(name: str, recipe: Callable[..., Sheet], **settings: Any) -> Figure:
 STYLE = {"epsilon": (0.5,) * 16, "labels": (1, 2), "columns": 2}
 SHOWN = {"indices": (1, 2), "visible": "1", "count": 2, "seed": 4}
 INK = bytes(range(256)) * 3 + bytes(16)
+MASK = painted(torch.arange(28**2) % 5 == 0)
 FIGURES: dict[str, Picture] = {
     "samples": of_run("digits-label", gallery.samples, labels=(1, 2), columns=3, seed=4),
     "one z": of_run("digits-label", gallery.one_z, **STYLE),
@@ -75,6 +78,12 @@ FIGURES: dict[str, Picture] = {
     "completions": of_run("digits-quadrant-1", gallery.completions, **SHOWN, pixels="ink"),
     "drawing": of_run("digits-quadrant-1", gallery.drawing, ink=INK, visible="1", count=2, seed=4),
     "drawing walks": of_run("digits-quadrant-1", gallery.drawing_walks, ink=INK, visible="1", rows=2, steps=3, seed=4),
+    "drawing at once": of_run("digits-quadrant-1", gallery.drawing_at_once, ink=INK, visible="1", count=2, seed=4),
+    "drawing as": of_run("digits-label-quadrant-1", gallery.drawing_as, ink=INK, visible="1", labels=(1, 2), count=2, seed=4),
+    "completions as": of_run(
+        "digits-label-quadrant-1", gallery.completions_as, index=3, visible="1", labels=[1, 2], count=2, seed=4, pixels="ink"
+    ),
+    "own mask": of_run("digits-quadrant-brush", gallery.completions, **SHOWN | {"visible": MASK}),
     "sources": of_run("digits-quadrant-1", gallery.sources, **SHOWN),
     "averages": of_run("digits-quadrant-1", gallery.averages, **SHOWN),
     "without unit": of_run("digits-quadrant-1", gallery.without_unit, indices=(1, 2), unit=3),
@@ -119,7 +128,10 @@ def require_public(lines: str) -> None:
     places = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imported]
     assert len(places) == len(set(places)), "a line for each place"
     for place, names in zip(places, [{alias.name for alias in node.names} for node in imported], strict=True):
-        allowed = {"cvae_core": set(interface), "app.charts": {"glance_chart", "map_chart", "plotly_charts"}}
+        allowed = {
+            "cvae_core": set(interface),
+            "app.charts": {"glance_chart", "label_charts", "map_chart", "plotly_charts"},
+        }
         assert names <= allowed.get(place or "", {"numpy", "torch"}), f"from {place} import {names}"
 
 
@@ -193,7 +205,13 @@ def by_draws() -> list[Cell]:
 
 
 DIGITS = runs.run_keys()["digits-label"]
+LABELLED = runs.run_keys()["digits-label-quadrant-1"]
 PCA = Layout(method="pca")
+
+
+def by_label(found: Sequence[torch.Tensor], title: str, own: int | None = None) -> go.Figure:
+    values, errors = (part.reshape(-1).numpy() for part in found)
+    return label_charts.by_label(values, errors, BUILT_IN["digits"].classes, title, own)
 
 
 # By name: the copied code, the numbers that it computes, the chart that it writes.
@@ -241,6 +259,16 @@ CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
         code_snippets.settling(DIGITS, samples=2, images=30, seed=5),
         lambda: [scored.cells for scored in estimated()],
         settled,
+    ),
+    "could become": (
+        code_snippets.could_become(DIGITS, INK, "1", seed=2, own=None),
+        lambda: label_readings.could_become(DIGITS, INK, "1", seed=2),
+        lambda: by_label(label_readings.could_become(DIGITS, INK, "1", seed=2)[:2], code_snippets.P_LABEL),
+    ),
+    "hidden by label": (
+        code_snippets.hidden_by_label(LABELLED, 3, "1", seed=2, own=4),
+        lambda: label_readings.hidden_by_label(LABELLED, 3, "1", seed=2),
+        lambda: by_label(label_readings.hidden_by_label(LABELLED, 3, "1", seed=2)[:2], code_snippets.P_HIDDEN, 4),
     ),
     "map": (code_snippets.places(DIGITS, USUAL, ringed=7), lambda: placed(USUAL), lambda: mapped(USUAL, ringed=7)),
     "map of another method": (code_snippets.places(DIGITS, PCA), lambda: placed(PCA), lambda: mapped(PCA)),
@@ -298,10 +326,10 @@ def test_the_lines_read_completions_as_the_page_does(
 ) -> None:
     store_classifier(Classifier(BUILT_IN["digits"]), datasets.load("digits"), own_runs)
     key, names = runs.run_keys()["digits-quadrant-1"], ["one", "two"]
-    lines = code_snippets.readings(key, given, "1", seed=4, names=names)
+    lines = code_snippets.readings(key, given, {"visible": "1"}, seed=4, names=names)
     require_public(lines)
     found = run(lines)
-    shares = figures.readings(key, given, "1", seed=4)
+    shares = figures.readings(key, given, {"visible": "1"}, seed=4)
     assert shares is not None
     np.testing.assert_equal(found["shown"], shares)
     classes, drawn = BUILT_IN["digits"].classes, isinstance(given, bytes)
