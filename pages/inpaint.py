@@ -49,13 +49,6 @@ elements.explanation(
     "from the likelihood. Samples of Bernoulli pixels are ink: black or white.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
-    [
-        recipes.completions,
-        quadrants_of,
-        CVAE.context,
-        ConditionalVAE.draw,
-        ConditionalVAE.likelihood,
-        completed,
-        label_posterior.visible_by_label,
-    ],
-)
+    [recipes.completions, quadrants_of, CVAE.context, ConditionalVAE.draw,
+     ConditionalVAE.likelihood, completed, label_posterior.visible_by_label],
+)  # fmt: skip
