@@ -127,3 +127,19 @@ def test_inpaint_completes_with_the_attributes_that_are_given(
     visitor.select_slider(key="a1").set_value(10.0).run()
     assert visitor.query_params["a1"] == "10" and pictures(visitor) != before
     assert "attributes={'slant': 10.0}" in "".join(code.value for code in visitor.code)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("letters", "100 to 900, training mean 508.8"), ("digits", "from the ink")]
+)
+def test_the_page_data_says_what_attributes_hold(visit: Visit, without_mnist: None, name: str, value: str) -> None:
+    tables = [shown.value for shown in visit("data", set=name).dataframe]
+    (columns,) = [table for table in tables if "attribute" in table]
+    assert value in columns["values"][0] and columns["kind"][0] == "number"
+    if name == "letters":
+        assert columns.to_dict("records")[-1] == {
+            "attribute": "serif",
+            "kind": "categories",
+            "values": "without serifs (2,132), with serifs (520)",
+            "missing": "1,248",
+        }
