@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from cvae_core.config.descriptions import BUILT_IN, Attribute, Description
+from cvae_core.config.descriptions import BUILT_IN, Attribute, Description, Shape
 from cvae_core.data import noise
 from cvae_core.data.batches import shifted
 from cvae_core.data.datasets import DataSet, Split
@@ -27,7 +27,8 @@ from cvae_core.training.optimiser import AdamW
 
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 250, 2e-3, 0.01
 EPOCHS, LEAST_STEPS = 10, 300  # few images are seen in more epochs
-ATTRIBUTE_STEPS = 1000  # numbers need more steps than classes
+ATTRIBUTE_STEPS = 700  # numbers need more steps than classes
+BLURRED = 0.5  # share of images that are blurred before numbers are learned from them: means of pixels are not sharp
 SHIFTS = 0.8  # share of training images that are shifted, since generated images are not always centred
 AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 
@@ -114,11 +115,19 @@ def learn(train: Split, data: Description, *, epochs: int | None = None, seed: i
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
             done = (epoch * steps + step) / (epochs * steps)
             x = shifted(train.intensities(rows), data.shape, SHIFTS, seed, "classifier", epoch, step)
+            if classifier.attributes:
+                x = blurred(x, data.shape, noise.uniform((len(x),), seed, "blurred", epoch, step) < BLURRED)
             loss = classifier.loss(x, train.labels[rows], train.attributes[rows] if classifier.attributes else None)
             classifier.zero_grad()
             loss.backward()
             optimiser.step(LEARNING_RATE * min(1.0, 10 * done + 0.05) * (1 - done))
         yield Learned(epoch + 1, epochs, classifier.eval())
+
+
+def blurred(x: Tensor, shape: Shape, which: Tensor) -> Tensor:
+    """Return images (N, values) in which some, (N,), are means over 3×3 pixels."""
+    means = F.avg_pool2d(x.unflatten(-1, shape.maps), 3, stride=1, padding=1).flatten(1)
+    return torch.where(which[:, None], means, x)
 
 
 @torch.no_grad()

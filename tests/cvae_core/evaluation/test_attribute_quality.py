@@ -19,6 +19,7 @@ from cvae_core.evaluation.classifier import (
     Classifier,
     agreements,
     attributes_read,
+    blurred,
     learn,
     load_classifier,
     reading_of_attributes,
@@ -78,6 +79,13 @@ def test_a_stored_network_reads_the_same_and_says_how_well(data: DataSet, reader
     assert width.startswith("width: R² 0.9") and kind.startswith("kind: ")
     with pytest.raises(ConfigError, match="train it again"):
         load_classifier(replace(data.description, attributes=(WIDTH,)), tmp_path, data.fingerprint)
+
+
+def test_some_images_are_blurred_while_numbers_are_learned(data: DataSet) -> None:
+    x = data.train.intensities(slice(2))
+    plain, soft = blurred(x, data.description.shape, torch.tensor([False, True]))
+    assert torch.equal(plain, x[0])
+    assert soft.reshape(16, 16)[5, 5] == pytest.approx(float(x[1].reshape(16, 16)[4:7, 4:7].mean()))
 
 
 def test_agreement_is_r_squared_of_numbers_and_the_share_of_categories() -> None:
