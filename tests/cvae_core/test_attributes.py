@@ -17,12 +17,14 @@ from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import condition
 from cvae_core.data.datasets import DataSet, Split, load
 from cvae_core.data.sealed import standardised
+from cvae_core.errors import RunDamaged
 from cvae_core.jobs.session import Launch, train_run
 from cvae_core.models.build import build
 from cvae_core.models.conditional_vae import completed, encoded
 from cvae_core.runs.run import find
+from cvae_core.system import files
 from tests import own_data
-from tests.conftest import Tiny
+from tests.conftest import Tiny, Untrained
 from tests.sources import encoded as png
 from tests.sources import folder, pixels, read
 
@@ -133,3 +135,19 @@ def test_an_attribute_that_is_not_given_never_changes_a_prediction(
         assert all(map(torch.equal, predicted(absent), predicted(absent_too)))
         encoding = encoded(config.attributes, changed.masked_fill(torch.arange(2) == column, math.nan))
         assert torch.equal(encoding, encoded(config.attributes, absent))
+
+
+@pytest.mark.parametrize("flavour", ["label", "attributes"])
+def test_only_runs_that_are_given_attributes_depend_on_how_these_are_measured(
+    tiny: Tiny, untrained: Untrained, flavour: Any
+) -> None:
+    run = untrained(tiny(flavour))
+    path = run.folder / "card.json"
+    content = files.read_json(path)
+    content["data"]["attributes"][1]["mean"] += 0.1
+    files.write_json(path, content)
+    if flavour == "label":
+        assert run.card().description == BUILT_IN["digits"]
+    else:
+        with pytest.raises(RunDamaged, match="train the run again"):
+            run.card()
