@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         likelihood,
         results,
         sample_quality,
+        savings,
         toy_model,
     )
     from cvae_core.interface import *
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EpochEnded", "LabError", "classifier", "complete", "configure", "draw", "evaluate", "find", "gif", "glance", "grid",
-    "label_posterior", "latent_space", "likelihood", "load", "load_data", "recipes", "results", "sample_quality", "score",
-    "stages", "table", "toy_model", "train",
+    "label_posterior", "latent_space", "likelihood", "load", "load_data", "recipes", "results", "sample_quality", "savings",
+    "score", "stages", "table", "toy_model", "train",
 ]  # fmt: skip
 
 # Idle OpenMP threads busy-wait, by default for longer than a training step takes. Two busy processes on one machine (for

@@ -31,6 +31,7 @@ from cvae_core.evaluation import (  # noqa: F401
     likelihood,
     results,
     sample_quality,
+    savings,
     table_formats,
     toy_model,
 )

@@ -2,7 +2,7 @@
 
 from app.cached import runs
 from app.display import elements
-from app.views import why_bound, why_latents
+from app.views import why_bound, why_conditions, why_latents
 
 QUESTIONS = {
     "Sum or mean": why_bound.sum_or_mean,
@@ -12,6 +12,7 @@ QUESTIONS = {
     "Collapse": why_latents.collapsed,
     "No label": why_latents.without_the_label,
     "Blur": why_latents.blurred,
+    "Condition": why_conditions.what_it_saves,
 }
 
 elements.title("Why?", "Frequent questions about CVAEs, each with a short answer and an interactive example.")

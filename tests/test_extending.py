@@ -12,12 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DIFFS = re.findall(r"^```diff\n(.+?)^```", (ROOT / "docs" / "extending.md").read_text(), flags=re.DOTALL | re.MULTILINE)
 RUN = "digits-ink"
 TINY = "--width 16 --depth 1 --latent 2 --warm-up 0 --epochs 1"
+LADDER = "train ink --preset ladder --dataset digits --width 8 --depth 1 --latent 1 --groups 1 --warm-up 0 --epochs 1"
 USE = f"""
 from cvae_core.cli.main import main
 for command in (
     "train ink --dataset digits {TINY} --no-embed",
     "evaluate {RUN} --images 8 --samples 2",
     "export {RUN} --grid ink.png --stages ink.gif",
+    "{LADDER} --no-embed",
     "table",
 ):
     assert main([*command.split(), "--root", "runs"]) == 0, command
@@ -26,7 +28,8 @@ from cvae_core.config.model_names import model_name
 model = load({RUN!r}, "runs")
 few, much = (complete(model, images[None], count=1) for images in (model.pixels * 0.0, model.pixels * 0.0 + 1.0))
 assert model_name(model.config) == "CVAE, ink, 2 latents, digits"
-assert model.config.given == ("ink",) and few.shape == (1, 1, 784) and not few.equal(much)
+assert load("digits-ink-ladder", "runs").config.given == model.config.given == ("ink",)
+assert few.shape == (1, 1, 784) and not few.equal(much)
 """
 
 

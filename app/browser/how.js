@@ -1,7 +1,7 @@
 // What flows through a model for one test image. The browser runs the networks, so that the figure follows ε and the quadrants
 // without the server. A ladder's values come from Python (`computed`).
 //
-// Python sends {run, subject, network, model, shape, drawn, x, label, name, visible, sets, noise, units, first, range, step, lines, state, opened,
+// Python sends {run, subject, network, model, shape, drawn, x, label, attributes, words, visible, sets, noise, units, first, range, step, lines, state, opened,
 // computed}. It receives `state` {draw, moved, visible, mode} whenever the visitor changes it. Python's `state` is used once it
 // equals the last one sent, or if the run or the image is another. Others are echoes, maybe old ones.
 
@@ -63,6 +63,11 @@ class Figure extends Component {
     return this.state.visible ?? this.data.visible;
   }
 
+  // The visible quadrants, or null if the condition has no pixels or a mask of pixels.
+  get quadrants() {
+    return this.visible?.length === QUADRANTS.length ? this.visible : null;
+  }
+
   get epsilon() {
     return this.data.noise[this.state.draw].map((value, i) => this.state.moved[i] ?? value);
   }
@@ -81,26 +86,25 @@ class Figure extends Component {
   }
 
   build() {
-    const { model } = this.data, pixels = model.condition === "pixels";
+    const { model, sets } = this.data, pixels = model.given.includes("pixels"), beside = model.given.filter((part) => part !== "pixels");
     this.thumbs = {};
     this.boxes = {};
     const thumb = (name, words) => (this.thumbs[name] = imageCanvas(words, this.data));
     const sees = (...parts) => element("div", { class: "sees" }, "sees", ...parts);
     const chip = (words, kind = "chip") => element("span", { class: kind }, words);
-    const label = () => (this.labels.push(chip("", "chip name")), this.labels.at(-1));
-    this.labels = [];
-    const ofC = (name, words) => (pixels ? [thumb(name, words)] : model.condition ? [label()] : []);
+    this.chips = []; // of the label and the attributes, whose words change with the image
+    const chips = () => beside.map((part) => (this.chips.push([part, chip("", "chip name")]), this.chips.at(-1)[1]));
+    const ofC = (name, words) => [...(pixels ? [thumb(name, words)] : []), ...chips()];
     this.doors = quadrantButtons((which) => this.open(which));
     this.crosses = QUADRANTS.map(() => element("i", {}));
     const x = element("div", { class: "sheet" }, thumb("x", "The test image x"), element("div", { class: "crosses" }, ...this.crosses));
-    const doors = element("div", { class: "doors" }, ...(this.data.sets.length ? this.doors : []));
-    const given = pixels ? [element("div", { class: "sheet" }, thumb("c", "The visible part c of the image"), doors)]
-      : [model.condition ? label() : chip("nothing")];
-    const heading = pixels ? (this.data.sets.length ? "visible quadrants: click" : "visible quadrants") : "condition";
+    const doors = element("div", { class: "doors" }, ...(sets.length ? this.doors : []));
+    const given = [...(pixels ? [element("div", { class: "sheet" }, thumb("c", "The visible part c of the image"), doors)] : []), ...chips()];
+    const heading = pixels ? `visible ${model.regions === "pixels" ? "pixels; quadrants" : "quadrants"}${sets.length ? ": click" : ""}` : "condition";
     this.box("x", "x", "image", x);
-    this.box("c", "c", heading, ...given);
+    this.box("c", "c", heading, ...(given.length ? given : [chip("nothing")]));
     this.box("recognition", "Recognition network", "q(z | x, c)", sees(thumb("recognition", "x, as the recognition network sees it"),
-      ...(model.condition === "label" ? [label()] : pixels ? [chip("which quadrants are visible")] : [])));
+      ...chips(), ...(pixels ? [chip(`which ${model.regions} are visible`)] : [])));
     if (pixels) this.box("baseline", "Baseline", "guesses the hidden part", sees(thumb("baseline", "c, as the baseline sees it")));
     const [named, formula] = model.prior === "network" ? ["Prior network", "p(z | c)"]
       : model.prior === "learned" ? ["Prior network", "p(z | c): a learned μ and σ per label"] : ["Prior", "N(0, I), the same for every c"];
@@ -179,7 +183,7 @@ class Figure extends Component {
 
   // Show or hide a quadrant, if the model completes the resulting set.
   open(which) {
-    const wish = this.visible.map((open, i) => (i === which ? !open : open));
+    const wish = QUADRANTS.map((_, i) => Boolean(this.quadrants?.[i]) !== (i === which));
     if (this.data.sets.some((set) => String(set) === String(wish))) this.change({ visible: wish });
   }
 
@@ -191,7 +195,7 @@ class Figure extends Component {
       return { rates, guess: guess && decoded(guess), means: decoded(means[mode]), distortion: distortion[mode] };
     }
     if (!network) return null;
-    const c = network.condition({ label: data.label, image: x, visible: this.visible });
+    const c = network.condition({ label: data.label, attributes: data.attributes, image: x, visible: this.visible });
     const p = network.priorOf(c), q = network.posteriorOf(x, c), { epsilon } = this;
     const z = at(mode === "prediction" ? p : q, epsilon), outputs = network.outputs([z], c);
     const means = network.paste(outputs, c, 1), distortion = -network.logProb(outputs, x, c);
@@ -200,7 +204,7 @@ class Figure extends Component {
 
   draw() {
     this.dirty = false;
-    const { data, x, visible, mode, thumbs, state } = this, pixels = data.model.condition === "pixels";
+    const { data, x, visible, quadrants, mode, thumbs, state } = this, pixels = data.model.given.includes("pixels");
     const open = (i) => !pixels || isVisible(visible, i, data.shape);
     const part = x.map((ink, i) => (open(i) ? ink : 0)), given = (i) => (pixels && open(i) ? GIVEN : WHITE);
     const shown = { x: [x, given], recognition: [x, given], c: [part, (i) => (open(i) ? GIVEN : HIDDEN)] };
@@ -209,14 +213,14 @@ class Figure extends Component {
     if (found) shown.means = [found.means, given];
     if (found?.guess) shown.guess = shown.generation = [found.guess, given];
     for (const [name, [values, paper]] of Object.entries(shown)) if (thumbs[name]) paint(thumbs[name], values, 0, paper);
-    this.labels.forEach((chip) => { chip.title = chip.textContent = `label ${data.name}`; });
+    this.chips.forEach(([part, chip]) => { chip.title = chip.textContent = data.words[part]; });
     this.doors.forEach((door, i) => {
-      door.setAttribute("aria-pressed", Boolean(visible?.[i]));
-      door.setAttribute("aria-label", `${QUADRANTS[i]}: ${visible?.[i] ? "visible" : "hidden"}`);
+      door.setAttribute("aria-pressed", Boolean(quadrants?.[i]));
+      door.setAttribute("aria-label", `${QUADRANTS[i]}: ${quadrants?.[i] ? "visible" : "hidden"}`);
     });
     this.modes.forEach((each, name) => each.setAttribute("aria-pressed", name === mode));
     for (const [name, box] of Object.entries(this.boxes)) box.classList.toggle("out", name !== "x" && UNUSED[mode].includes(name));
-    this.crosses.forEach((cross, i) => cross.classList.toggle("out", mode === "prediction" && !(pixels && visible[i])));
+    this.crosses.forEach((cross, i) => cross.classList.toggle("out", mode === "prediction" && !(pixels && (!quadrants || quadrants[i]))));
     this.root.classList.toggle("prediction", mode === "prediction");
     this.boxes.distortion.querySelector(".formula").textContent = `−log p(x | z, c)${mode === "prediction" ? ", a score" : ""}`;
     const moved = Object.keys(state.moved).length;
@@ -253,7 +257,7 @@ class Figure extends Component {
       ["latents", "rate"], ["means", "distortion"]];
     if (boxes.baseline) links.push(["c", "baseline"], ["baseline", "prior"]);
     else if (model.prior !== "standard") links.push(["c", "prior"]);
-    if (model.condition === "label") links.push(["c", "recognition"]);
+    if (model.given.some((part) => part !== "pixels")) links.push(["c", "recognition"]);
     const unused = UNUSED[this.mode], narrow = boxes.prior.offsetTop > boxes.c.offsetTop && boxes.prior.offsetLeft <= boxes.c.offsetLeft, places = Object.entries(boxes).map(([name, box]) => [name, box.getBoundingClientRect()]), lines = links.flatMap(([from, to]) => {
       const a = boxes[from].getBoundingClientRect(), b = boxes[to].getBoundingClientRect(), gap = 3;
       const out = unused.includes(from) || unused.includes(to), [left, top] = [frame.left, frame.top];

@@ -9,15 +9,18 @@ from torch import Tensor
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.text.plain_text import Markdown
+from cvae_core.config.of_data_set import Given
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import Condition, labelled
 from cvae_core.evaluation import ablations
+from cvae_core.evaluation.savings import Change, changes
 from cvae_core.models.conditional_vae import ConditionalVAE
 from cvae_core.models.flat import FlatVAE
 from cvae_core.models.objectives import Elbo, elbo
 
 IMAGES = 1000
+EXCHANGED_IMAGES, EXCHANGED_DRAWS = 400, 20
 KEPT = 400
 
 
@@ -68,6 +71,12 @@ def of_label(key: RunKey, label: int) -> tuple[Cost, Cost]:
             for given in (own, torch.full_like(own, label))
         ]
     return _cost(terms[0]), _cost(terms[1])
+
+
+@st.cache_data(max_entries=KEPT, show_spinner="Giving each image the condition of another …")
+def of_exchange(key: RunKey) -> dict[Given, Change]:
+    """Return how −log p(x | c) changes if each image is given a part of the condition of another image, by part."""
+    return changes(runs.model(key), runs.images(key).test, EXCHANGED_DRAWS, EXCHANGED_IMAGES)
 
 
 def first_images(key: RunKey) -> Markdown:

@@ -1,6 +1,7 @@
 """What flows through a run's networks for one test image: its inputs, the evaluation's noise, and the values of a ladder."""
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,7 +29,8 @@ class Given(NamedTuple):
 
     x: np.ndarray  # (values,) uint8
     label: int
-    visible: Sequence[bool] | None  # quadrants
+    attributes: Sequence[float | None]  # None if it is not given
+    visible: Sequence[bool] | None  # quadrants or pixels
 
 
 def given(key: RunKey, index: int) -> Given:
@@ -39,7 +41,13 @@ def given(key: RunKey, index: int) -> Given:
     config, test = runs.config(key), runs.images(key).test
     visible = next(iter(PROTOCOL)) if config.visible_set == BRUSH else None
     x, c = held_out(config, test, torch.tensor([index]), visible)
-    return Given(as_bytes(x)[0], int(test.labels[index]), None if c.visible is None else c.visible[0].tolist())
+    values = [] if c.attributes is None else c.attributes[0].tolist()
+    return Given(
+        x=as_bytes(x)[0],
+        label=int(test.labels[index]),
+        attributes=[None if math.isnan(value) else value for value in values],
+        visible=None if c.visible is None else c.visible[0].tolist(),
+    )
 
 
 def draws(key: RunKey, index: int, count: int = DRAWS) -> torch.Tensor:

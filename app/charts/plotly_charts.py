@@ -12,7 +12,9 @@ import torch
 from app.charts.class_colours import colours, luminance
 from app.text import findings, labels
 from app.text.plain_text import charted
+from cvae_core.config.of_data_set import Given
 from cvae_core.evaluation.results import Cell
+from cvae_core.evaluation.savings import Change
 from cvae_core.evaluation.table import ESTIMATORS
 from cvae_core.evaluation.toy_model import Settling
 from cvae_core.models.distributions import cross_entropy
@@ -98,6 +100,14 @@ def rate_bars(rates: Sequence[float], unit: str, chosen: int | None = None) -> g
     line = {"color": GREY, "dash": "dot", "width": 1}
     words = {"annotation_text": f"collapsed: below {DEAD_RATE:g} nats", "annotation_font_color": GREY}
     return figure.add_hline(DEAD_RATE, line=line, **words)
+
+
+def changes(found: Mapping[Given, Change]) -> go.Figure:
+    """Draw the change of −log p(x | c) by part of the condition, with standard errors."""
+    values, errors = zip(*((one.nats, one.standard_error) for one in found.values()), strict=True)
+    look = {"orientation": "h", "width": 0.5, "marker_color": LINE_COLOURS[0], "error_x": {"array": errors}}
+    trace = go.Bar(x=values, y=list(found), hovertemplate="%{y}: %{x:.2f} nats<extra></extra>", **look)
+    return _drawn([trace], READINGS_HEIGHT, "change, nats per image", "part of another image")
 
 
 def rate_distortion(marks: Mapping[float, tuple[float, float]], chosen: float, height: int = HEIGHT) -> go.Figure:

@@ -23,7 +23,7 @@ def lines(config: Config) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     model, ladder = build.kind(config), config.hierarchical
     both: dict[str, Code] = {
         "x": (held_out, "condition(config, x"),
-        "c": (quadrants_of, "pixels=") if config.reads_images else (model.context, "return"),
+        "c": (quadrants_of, "pixels=") if config.given == ("pixels",) else (model.context, "return"),
         "recognition": (LatentGroup.posterior, "return")
         if ladder
         else (_method(model, "posterior"), "self.recognition("),

@@ -13,8 +13,9 @@ from app.display import url_state
 from app.display.url_forms import AnyForm, Form, one_of, whole
 from app.live import latent_sliders, live_decoder, network_code
 from app.live.latent_sliders import read_noise
+from cvae_core.config.descriptions import Attribute
 from cvae_core.config.flavours import Config
-from cvae_core.config.quadrant_names import name_of
+from cvae_core.config.quadrant_names import BRUSH, NAMES, name_of
 from cvae_core.data.masks import PROPER_SETS, flags
 from cvae_core.errors import ConfigError
 
@@ -44,7 +45,7 @@ def figure(key: RunKey, index: int) -> str | None:
         st.info(
             "The networks of this run are too large for the browser, so the figure is left out.", icon=":material/info:"
         )
-        return None if visible is None else name_of(visible)
+        return _named(visible)
     _figure(
         key=FIGURE,
         data={
@@ -56,7 +57,11 @@ def figure(key: RunKey, index: int) -> str | None:
             "drawn": runs.description(key).drawn,
             "x": flow.encoded(given.x),
             "label": given.label,
-            "name": runs.description(key).classes[given.label],
+            "attributes": given.attributes,
+            "words": {
+                "label": f"label {runs.description(key).classes[given.label]}",
+                "attributes": ", ".join(map(_value, config.attributes, given.attributes)),
+            },
             "visible": given.visible,
             "sets": PROPER_SETS.tolist() if config.any_set else [],
             "noise": [[]] * flow.DRAWS if ladder else flow.draws(key, index).tolist(),
@@ -73,17 +78,30 @@ def figure(key: RunKey, index: int) -> str | None:
     )
     if not ladder:
         live_decoder.send(key, recognition=True)
-    return None if visible is None else name_of(visible)
+    return _named(visible)
+
+
+def _named(visible: Sequence[bool] | None) -> str | None:
+    """Return the name of a set of visible quadrants, or of the masks of a brush."""
+    return None if visible is None else name_of(visible) if len(visible) == len(NAMES) else BRUSH
 
 
 def _described(config: Config) -> dict[str, Any]:
     """Describe a model's parts for the figure."""
     return {
-        "condition": config.given[0] if config.given else None,
+        "given": config.given,
+        "regions": "quadrants" if config.regions == len(NAMES) else "pixels",
         "prior": config.prior_kind,
         "seesCondition": config.decoder_reads_condition,
         "gsnn": config.objective.gsnn,
     }
+
+
+def _value(attribute: Attribute, value: float | None) -> str:
+    """Describe the value of an attribute, for example "slant 3.2"."""
+    if value is None:
+        return f"{attribute.name} not given"
+    return f"{attribute.name} {attribute.categories[int(value)] if attribute.categories else f'{value:.3g}'}"
 
 
 def _units(key: RunKey) -> list[dict[str, object]]:

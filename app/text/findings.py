@@ -9,6 +9,7 @@ import numpy as np
 
 from app.text.plain_text import Markdown, plain
 from cvae_core.evaluation.results import Cell, Estimator
+from cvae_core.evaluation.savings import Change
 from cvae_core.evaluation.table import ESTIMATORS
 from cvae_core.evaluation.toy_model import Settling
 from cvae_core.system.rounding import rounded_sum
@@ -42,6 +43,22 @@ def wrong_label(label: Markdown, own: float, other: float) -> Markdown:
         f"−ELBO {own:.1f} nats with their own label, {other:.1f} with the label {label}. The wrong label "
         f"{'costs' if lost >= 0 else 'saves'} **{abs(lost):.1f} nats** per image."
     )
+
+
+def exchanged(changes: Mapping[str, Change]) -> Markdown:
+    """Say which parts of a condition a model uses, given how −log p(x | c) changes with the parts of other images."""
+    words = {
+        "used": "The model uses {}.",
+        "ignored": "**The model ignores {}**: with {} of other images, nothing changes.",
+        "unclear": "Whether the model uses {} cannot be told from so few images.",
+    }
+    found = {verdict: [part for part in changes if changes[part].verdict == verdict] for verdict in words}
+    return " ".join([words[verdict].replace("{}", _listed(parts)) for verdict, parts in found.items() if parts])
+
+
+def _listed(parts: Sequence[str]) -> Markdown:
+    named = [plain(f"the {part}") for part in parts]
+    return " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
 
 
 def betas(marks: Mapping[float, tuple[float, float]]) -> Markdown:

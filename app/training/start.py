@@ -18,7 +18,7 @@ from app.training.follow import EVERY, FOLLOW, duration, progress, state_words
 from app.widgets import controls
 from app.widgets.controls import FIELD, WIDE_FIELD
 from cvae_core.config.descriptions import LikelihoodName
-from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Pixels, PresetName
+from cvae_core.config.flavours import DEFAULT_PRESET, Config, Flavour, Given, Pixels, PresetName
 from cvae_core.config.job import Job, Options
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
 from cvae_core.config.presets import PRESETS, cautions
@@ -35,6 +35,7 @@ from cvae_core.training import timing
 
 Option = TypeVar("Option")
 SETS = (*PROTOCOL, ANY, BRUSH)
+GIVEN_WORDS: Mapping[Given, str] = {"label": "labels", "attributes": "attributes", "pixels": "quadrants"}
 KINDS = PRESETS[DEFAULT_PRESET]
 STARTED = "started"  # in the session: a run was started, and the field for the next one's name is to be emptied
 ELBO = "ELBO"
@@ -129,7 +130,8 @@ def _settings(fields: DeltaGenerator, below: DeltaGenerator) -> tuple[Config | N
         except LabError as error:  # its folder is damaged
             return None, str(error)
         # Conditional models first, then the VAE, then the baseline.
-        kinds = [flavour for flavour, config in KINDS.items() if data.labelled or "label" not in config.given]
+        lacking = {part for part, there in (("label", data.labelled), ("attributes", data.attributes)) if not there}
+        kinds = [flavour for flavour, config in KINDS.items() if not lacking & set(config.given)]
         flavours = sorted(kinds, key=lambda flavour: (not KINDS[flavour].latents, not KINDS[flavour].given))
         flavour = _choice("Model", flavours, "flavour", called=_offered, width=WIDE_FIELD)
         presets = [name for name in get_args(PresetName) if flavour in PRESETS[name]]
@@ -211,7 +213,10 @@ def _tell_gone(sets: Sequence[str], place: DeltaGenerator) -> None:
 
 def _offered(flavour: Flavour) -> str:
     config = KINDS[flavour]
-    return f"{config.family} of {flavour}s" if config.given and config.latents else config.family
+    if not (config.given and config.latents):
+        return config.family
+    *others, last = [GIVEN_WORDS[part] for part in config.given]
+    return f"{config.family} of {' and '.join(filter(None, (', '.join(others), last)))}"
 
 
 def _objective(defaults: Config) -> Mapping[str, Any]:

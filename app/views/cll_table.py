@@ -105,7 +105,7 @@ def table(pivot: Pivot) -> None:
         best=pivot.best,
         config={"model": st.column_config.TextColumn(width=WIDTH)},
     )
-    notes = ["Click a number to see how it was computed.", *filter(None, (pivot.note, *pivot.troubles))]
+    notes = ["Click a number to see how it was computed.", *filter(None, (pivot.note, *pivot.remarks, *pivot.troubles))]
     cll_numbers.show(numbers, "  \n".join(map(plain, notes)), row_height=ROW_HEIGHT)
 
 

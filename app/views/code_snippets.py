@@ -100,6 +100,13 @@ def known_settling(scale: float, counts: Sequence[int], seed: int) -> str:
     return _code(f"known_settling({tuple(counts)!r}, shown)", "known-settling", "toy_model", shown)
 
 
+def changes(key: RunKey, samples: int, images: int) -> str:
+    """Return code that computes how a run's score changes with parts of the condition of other images."""
+    split = f"load_data({runs.config(key).dataset!r}).test"
+    shown = f"shown = savings.changes(load({key.name!r}), {split}, samples={samples}, images={images})"
+    return _code("changes(shown)", f"{key.name}-changes", "load, load_data, savings", shown)
+
+
 def grey_cost(ink: float) -> str:
     """Return code that computes the cost of a grey pixel by the predicted probability of ink."""
     return _code(

@@ -1,6 +1,6 @@
 """The command line: python -m cvae_core COMMAND …
 
-    train vae|label|quadrant|baseline   train a run or resume one; only one training runs at a time
+    train vae|label|label+quadrant|…    train a run or resume one; only one training runs at a time
     queue                               show the running and waiting trainings; move a run to the front, or remove it
     stop RUN                            stop a run that trains or waits
     sweep FILE.toml                     train a grid of runs, one after another
@@ -124,7 +124,8 @@ def _heavy() -> Mapping[str, type[Callable[[], None]]]:
 def _parsed_training(words: list[str]) -> Callable[[], None]:
     flavours = get_args(Flavour)
     if words and words[0] in ("-h", "--help"):
-        return lambda: print(f"{PROGRAM} train {'|'.join(flavours)} …; add --help to a flavour to show its flags")
+        told = "A flavour says what the model is given. Add --help to it to show its flags."
+        return lambda: print(f"{PROGRAM} train {'|'.join(flavours)} …\n{told}")
     if not words or words[0] not in flavours:
         given = f", not {words[0]!r}" if words else ""
         raise ConfigError(f"The first argument of train must be a flavour: {', '.join(flavours)}{given}.")

@@ -81,7 +81,7 @@ class Export(InRoot):
     grid: Annotated[Path | None, Doc("write a grid of samples to FILE.png")] = None
     stages: Annotated[Path | None, Doc("write the stages of training to FILE.gif")] = None
     zip: Annotated[Path | None, Doc("pack the whole run into FILE.zip, which `import` reads")] = None
-    onnx: Annotated[Path | None, Doc("write its decoder, or a quadrant model's completion, to FILE.onnx")] = None
+    onnx: Annotated[Path | None, Doc("write its networks, with inputs for all that it is given, to FILE.onnx")] = None
     tensorboard: Annotated[Path | None, Doc("write its curves and stages into FOLDER for TensorBoard")] = None
     seed: Annotated[int, Doc("seed of the samples")] = 0
     scale: Annotated[int, Between(1, 16), Doc("width of an image's pixel in pixels of the picture")] = 3
@@ -155,11 +155,12 @@ class List(InRoot):
         if not cards:
             first = in_root("python -m cvae_core train label", self.root)
             print(f"There are no runs in {self.root}. Train one with: {first}")
+        width = max((len(card.config.flavour) for card in cards.values()), default=0)
         for name, card in cards.items():
             bound = "       –" if card.elbo is None else f"{-card.elbo:8.2f}"
             now = control.state_of(self.root, name)
             print(
-                f"{name:24} {now.state:9} {card.config.flavour:9} {card.image_set:8} {card.config.preset:8} "
+                f"{name:24} {now.state:9} {card.config.flavour:{width}} {card.image_set:8} {card.config.preset:8} "
                 f"epoch {card.epochs:3}  validation −ELBO {bound} nats per image  {card.seconds:7.0f} s  "
                 f"{model_name(card.config):36}"
                 f"{'  sound' if card.verdict == 'sound' else ''}"
@@ -174,11 +175,15 @@ class List(InRoot):
 
 
 def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
-    """Draw a row of samples per label, or a row of completions of each label's first test image."""
+    """Draw a row of samples per label, or a row of completions of each label's first test image.
+
+    If attributes are given, a row has those of a label's first test image.
+    """
     card, model = run.card(), run.model()
     config = card.config
     labels = torch.arange(min(config.classes, STAGE_ROWS) if config.given else STAGE_ROWS)
-    if config.reads_images:
+    measured = "attributes" in config.given
+    if config.reads_images or measured:
         test = run.images().test
         shown = shown_rows(test, config.classes, STAGE_ROWS)
         c, labels = held_out(config, test, shown)[1], test.labels[shown]
@@ -192,7 +197,7 @@ def _sample_grid(run: Run, seed: int, scale: int) -> Image.Image:
         images = completed(model.likelihood(model.draw(c, epsilon), c), c)
     data = card.description
     rows = figures.class_labels(data.classes, labels.tolist()) if config.given else ()
-    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}"
+    caption = f"{run.name}: samples of p(x | c), pixel means, seed {seed}{', attributes of test images' * measured}"
     return figures.grid(
         intensities.as_bytes(images.transpose(0, 1)),
         papers=papers,

@@ -8,23 +8,13 @@ from typing_extensions import Doc
 
 from cvae_core.config.descriptions import LikelihoodName
 from cvae_core.config.objective_settings import ObjectiveSettings
-from cvae_core.config.of_data_set import Given, OfDataSet
+from cvae_core.config.of_data_set import CHOSEN, Given, OfDataSet
+from cvae_core.config.of_data_set import Flavour as Flavour
 from cvae_core.config.quadrant_names import ANY, BRUSH, NAMES, abbreviated, counted, described
 from cvae_core.errors import ConfigError
 from cvae_core.system.seeds import require_seed
 from cvae_core.system.type_checks import Between, require_fitting
 
-Flavour = Literal[
-    "vae",
-    "label",
-    "attributes",
-    "quadrant",
-    "label+attributes",
-    "label+quadrant",
-    "attributes+quadrant",
-    "label+attributes+quadrant",
-    "baseline",
-]
 PresetName = Literal["classic", "mlp", "ladder"]
 Pixels = Literal["grey", "binarised"]
 Epochs = Annotated[int, Between(1, 100_000)]
@@ -94,11 +84,11 @@ class Config(OfDataSet):
     @property
     def reads_images(self) -> bool:
         """Return whether a part of the condition is computed from the image. Labels and attributes can be chosen freely."""
-        return "pixels" in self.given
+        return not set(self.given) <= set(CHOSEN)
 
     @property
     def beside_pixels(self) -> tuple[Given, ...]:
-        """Return the parts of the condition that can be chosen freely: label and attributes."""
+        """Return the parts of the condition except visible pixels: label and attributes, which can be chosen freely."""
         return tuple(part for part in self.given if part != "pixels")
 
     @property
@@ -109,8 +99,7 @@ class Config(OfDataSet):
 
     def given_of(self, label: int | str) -> str:
         """Describe the condition of one image that has the given label, as its number or the name of its class."""
-        words = {"label": f"the label {label}", "attributes": "its attributes"}
-        parts = [words[part] for part in self.beside_pixels]
+        parts = [f"the label {label}" if part == "label" else f"its {part}" for part in self.beside_pixels]
         parts += [f"its {described(self.visible_set)}"] if self.visible_set else []
         return " and ".join(parts) or "nothing"
 

@@ -31,13 +31,29 @@ def row_name(config: Config) -> str:
     >>> from cvae_core.config.presets import configure
     >>> [row_name(configure("quadrant", **more)) for more in ({"dataset": "digits"}, {"visible": "any"}, {"seed": 1})]
     ['CVAE (mlp)', 'CVAE, any set (mlp)', 'CVAE, seed 1']
+    >>> row_name(configure("label+quadrant"))
+    'CVAE, label (mlp)'
     """
-    condition = "" if config.visible_set and not config.any_set else config.condition_words
     return _joined(
         config,
-        condition,
+        config.condition_words if config.any_set else beside_pixels(config),
         [words for words in _different(config) if words not in (config.pixels, _likelihood(config), config.dataset)],
     )
+
+
+def brief_name(config: Config) -> str:
+    """Return the kind of a model and what it is given beside pixels, for comparisons of models with equal settings.
+
+    >>> from cvae_core.config.presets import configure
+    >>> [brief_name(configure(flavour)) for flavour in ("baseline", "vae", "quadrant", "label+quadrant")]
+    ['NN', 'VAE', 'CVAE', 'CVAE, label']
+    """
+    return ", ".join(filter(None, (config.family.removesuffix(" baseline"), beside_pixels(config))))
+
+
+def beside_pixels(config: Config) -> str:
+    """Name the parts of a condition that can be chosen freely; an empty text if there are none."""
+    return " and ".join(config.beside_pixels)
 
 
 def _joined(config: Config, condition: str, different: Sequence[str]) -> str:

@@ -21,7 +21,19 @@ from cvae_core.errors import ConfigError
 from cvae_core.system.folders import NAME
 from cvae_core.system.type_checks import Between
 
+Flavour = Literal[
+    "vae",
+    "label",
+    "attributes",
+    "quadrant",
+    "label+attributes",
+    "label+quadrant",
+    "attributes+quadrant",
+    "label+attributes+quadrant",
+    "baseline",
+]
 Given = Literal["label", "attributes", "pixels"]  # parts of a condition; `cvae_core.data.conditions` computes them
+CHOSEN: Sequence[Given] = ("label", "attributes")  # parts that do not depend on the image
 FACTS = ("side", "channels", "classes", "train_images", "attributes")
 
 

@@ -10,6 +10,7 @@ from cvae_core.evaluation.table_formats import Pivot, model_name, run_name, scor
 
 OWN = ESTIMATORS["baseline"]  # column of baselines and of floors: both are cross-entropies
 MAIN = ESTIMATORS["importance"]
+LEAST_GIVEN = ("NN", "VAE")  # minuends of the column `GAP`
 GAP = "gap"  # column of the score of the baseline, or of the VAE, minus the row's
 
 
@@ -42,7 +43,7 @@ def by_model(pivot: Pivot) -> list[Row]:
         cells = groups.setdefault(name, {}).setdefault(place, {})
         cells[OWN if entry.kind == "floor" else ESTIMATORS[entry.estimators[0]]] = entry
         rows[entry.kind == "mean", entry.runs, entry.estimators[0], *_question(entry)] = cells
-    for entry in (entry for entry in entries if entry.kind == "difference"):
+    for entry in (entry for entry in entries if entry.kind == "difference" and entry.minuend in LEAST_GIVEN):
         rows.get((False, entry.runs[-1:], entry.estimators[-1], *_question(entry)), {}).setdefault(GAP, entry)
     ordered = sorted(groups.values(), key=lambda group: _order(list(group.values())))
     return [Row(*place, cells) for group in ordered for place, cells in sorted(group.items(), key=_place)]

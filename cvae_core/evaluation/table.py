@@ -4,6 +4,7 @@ Every row is −log p(x | c) in nats per image, mean ± standard error over imag
 which of them are compared. Numbers of different likelihoods never are. `table_formats` formats them.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -13,7 +14,7 @@ from typing import Literal, NamedTuple
 from cvae_core.config.descriptions import BUILT_IN, LikelihoodName, Shape
 from cvae_core.config.flavours import Config
 from cvae_core.config.likelihoods import LIKELIHOOD_FACTS
-from cvae_core.config.model_names import row_name
+from cvae_core.config.model_names import brief_name, row_name
 from cvae_core.config.quadrant_names import ANY, BRUSH, hidden_share
 from cvae_core.data import fingerprints
 from cvae_core.data.fingerprints import is_genuine
@@ -71,6 +72,8 @@ class Entry:
     fingerprint: str = ""  # of the images, since different images can have the same data set name
     trouble: str = ""  # what is wrong with the run's model, and the remedy
     likelihood: LikelihoodName = "bernoulli"
+    minuend: str = "NN"  # for a difference, brief name of the other model
+    information: float | None = None  # for a difference by the label alone, the highest entropy of labels in nats
     values: int = 0  # number of scored values per image; if a set of quadrants is drawn per image, on average
 
     @property
@@ -175,6 +178,11 @@ class _Score:
             values=_values(config.shape, cell.visible),
         )  # fmt: skip
 
+    @property
+    def baseline(self) -> str | None:
+        """Return the digest of the baseline that the model contains, None if it contains none."""
+        return (self.card.baseline or {}).get("sha256")
+
     def apart(self, other: "_Score") -> Sequence[str]:
         """Return the names of the settings in which two runs differ."""
         return sameness.apart(sameness.of(self.card), sameness.of(other.card))
@@ -225,23 +233,25 @@ def _differences(scores: Sequence[_Score]) -> list[Entry]:
 def _may_be_compared(other: _Score, score: _Score) -> bool:
     """Return whether a model's score is compared with another score of the same images, pixels and likelihood.
 
-    A model is compared with the baseline that it contains, and with a VAE that differs from it only in the condition.
+    A model is compared with the baseline that it contains, and with models that differ from it only in being given less.
     """
     if (other.cell.images, other.cell.visible) != (score.cell.images, score.cell.visible):
         return False
     if other.cell.estimator == "baseline":
         units = {"images", "pixels", "likelihood"}
         return sameness.stands_on(score.card, other.card) and not units & set(other.apart(score))
-    unconditional, condition = other.card.config, score.card.config.given
-    alike = bool(condition) and not unconditional.given and other.entry.question == score.entry.question
-    return alike and list(other.apart(score)) == ["flavour"]
+    less = set(other.card.config.given) < set(score.card.config.given)
+    alike = other.entry.question == score.entry.question and other.baseline == score.baseline
+    return less and alike and list(other.apart(score)) == ["flavour"]
 
 
 def _difference(other: _Score, score: _Score) -> Entry:
-    entry, more = score.entry, other.entry
+    entry, more, config = score.entry, other.entry, score.card.config
+    by_label = set(config.given) - set(other.card.config.given) == {"label"} and other.cell.estimator == "importance"
     return replace(
         entry, kind="difference", estimators=more.estimators + entry.estimators, nats=more.nats - entry.nats,
-        standard_error=None, trained=more.trained + entry.trained,
+        standard_error=None, trained=more.trained + entry.trained, minuend=brief_name(other.card.config),
+        information=math.log(config.classes) if by_label else None,
     )  # fmt: skip
 
 

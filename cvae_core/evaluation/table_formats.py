@@ -3,6 +3,7 @@
 Rows are models and estimators, columns are the scored pixels. Each pixel protocol and each likelihood has its own tables.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,17 @@ class Pivot:
         """Return the note on published rows below the table, or an empty text if there are none."""
         references = any(not entry.trained for line in self.lines for entry in line.cells.values())
         return f"* {PYRO_NOTE}" if references else ""
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return the notes below the table on differences that are compared with the information of the label."""
+        entries = [entry for line in self.lines for entry in line.cells.values()]
+        found = {(model_name(entry), entry.information) for entry in entries if entry.information is not None}
+        return [
+            f"{name}: the label's information is at most ln {math.exp(nats):.0f} = {nats:.2f} nats. A larger gap means that "
+            "the two models differ in more than what they are given: in how well they fit, or in how tight their estimate is."
+            for name, nats in sorted(found)
+        ]
 
     @property
     def troubles(self) -> list[str]:
@@ -148,7 +160,7 @@ def markdown(rows: Sequence[Entry]) -> str:
     tables = [
         f"### {pivot.title}\n\n{_markdown(pivot.frame('**{}**'))}"
         + (f"\n\n\\{pivot.note}" if pivot.note else "")
-        + "".join(f"\n\n{trouble}" for trouble in pivot.troubles)
+        + "".join(f"\n\n{words}" for words in (*pivot.remarks, *pivot.troubles))
         for pivot in pivots(rows)
     ]
     return "\n\n".join(tables) + "\n"
@@ -158,7 +170,7 @@ def latex(rows: Sequence[Entry]) -> str:
     """Return the readable tables as ASCII LaTeX, the best numbers in bold. A comment names the required package."""
     tables = [
         _latex(escaped_for_latex(pivot.title), pivot.frame(r"\textbf{{{}}}", escaped_for_latex))
-        + "".join(f"\n% {escaped_for_latex(note)}" for note in (pivot.note, *pivot.troubles) if note)
+        + "".join(f"\n% {escaped_for_latex(note)}" for note in (pivot.note, *pivot.remarks, *pivot.troubles) if note)
         for pivot in pivots(rows)
     ]
     return "\n\n".join(["% \\usepackage{booktabs} in the preamble", *tables]) + "\n"
@@ -184,7 +196,7 @@ def model_name(entry: Entry) -> str:
         case "mean":
             name += f", {len(entry.runs)} seeds (± between seeds)"
         case "difference":
-            name = f"{GAP}{'NN' if entry.estimators[0] == 'baseline' else 'VAE'} − {name}"
+            name = f"{GAP}{entry.minuend} − {name}"
     return name if entry.trained else f"{name}, {PYRO}"
 
 

@@ -1,6 +1,7 @@
 """Models without a hierarchy: the CVAE with any condition, or none, and the baseline of Sohn, Lee & Yan (2015)."""
 
 from abc import abstractmethod
+from typing import assert_never
 
 import torch
 import torch.nn.functional as F
@@ -65,19 +66,14 @@ class CVAE(FlatVAE):
     def __init__(self, config: VAEConfig):
         super().__init__(config)
         shape = (config.width, config.depth, config.residual)
-        parts = {
-            "label": (config.classes,),
-            "attributes": (sum(one.inputs for one in config.attributes),),
-            "pixels": (config.shape.values, config.regions),
-        }
-        given = tuple(size for part in config.given for size in parts[part])
+        given = _sizes(config)
         if config.has_baseline:
             self.baseline = frozen_baseline(config)
-        beside_image = (*given[:-2], given[-1]) if "pixels" in config.given else given
+        beside_image = [*given[:-2], given[-1]] if "pixels" in config.given else given
         self.recognition = Body((config.shape.values, *beside_image), *shape)
         self.recognition_head = GaussianHead(config.width, config.latent)
         if config.prior_kind == "network":
-            self.prior_network, self.prior_head = Body(given, *shape), GaussianHead(config.width, config.latent)
+            self.prior_network, self.prior_head = Body(tuple(given), *shape), GaussianHead(config.width, config.latent)
         self.generation = Body((config.latent, *(given if config.decoder_reads_condition else ())), *shape)
         self.output = nn.Linear(config.width, self.outputs_count)
         self.prior_table = nn.Embedding(given[0], 2 * config.latent) if config.prior_kind == "learned" else None
@@ -85,14 +81,18 @@ class CVAE(FlatVAE):
     def context(self, c: Condition) -> tuple[Tensor, ...]:
         """Return the parts of the condition, (N, size) each; the last two are pixels, visible or predicted, and flags."""
         parts: list[Tensor] = []
-        if "label" in self.config.given:
-            assert c.labels is not None
-            parts.append(F.one_hot(c.labels, self.config.classes).float())
-        if "attributes" in self.config.given:
-            assert c.attributes is not None
-            parts.append(encoded(self.config.attributes, c.attributes))
-        if "pixels" in self.config.given:
-            parts += first_guess(self.baseline, c)
+        for part in self.config.given:
+            match part:
+                case "label":
+                    assert c.labels is not None
+                    parts.append(F.one_hot(c.labels, self.config.classes).float())
+                case "attributes":
+                    assert c.attributes is not None
+                    parts.append(encoded(self.config.attributes, c.attributes))
+                case "pixels":
+                    parts += first_guess(self.baseline, c)
+                case _:
+                    assert_never(part)
         return tuple(parts)
 
     def prior(self, context: tuple[Tensor, ...]) -> Gaussian:
@@ -138,6 +138,22 @@ class Baseline(FlatVAE):
         """Return the outputs for the hidden values. z has zero dimensions and is ignored."""
         out: Tensor = self.output(self.body(*context))
         return out.expand(*z.shape[:-2], *out.shape)
+
+
+def _sizes(config: Config) -> list[int]:
+    """Return the sizes of the inputs that `CVAE.context` returns."""
+    sizes: list[int] = []
+    for part in config.given:
+        match part:
+            case "label":
+                sizes.append(config.classes)
+            case "attributes":
+                sizes.append(sum(one.inputs for one in config.attributes))
+            case "pixels":
+                sizes += [config.shape.values, config.regions]
+            case _:
+                assert_never(part)
+    return sizes
 
 
 def frozen_baseline(config: Config) -> Baseline:

@@ -6,19 +6,20 @@ Both formats need optional dependencies: the extras `tensorboard` and `onnx`.
 import io
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cvae_core.config.descriptions import Attribute
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import NAMES
-from cvae_core.data.conditions import Condition, condition, labelled, nothing
+from cvae_core.data.conditions import condition
 from cvae_core.data.masks import flags
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -87,104 +88,120 @@ def _summaries(run: Run, config: Config, steps: int) -> "Iterator[tuple[float, f
         yield epoch, seconds[index], summary.image(tag, picture, dataformats="HWC")
 
 
-def inputs(config: Config) -> Mapping[str, tuple[str, Callable[[Tensor], Tensor]]]:
-    """Return the possible inputs of a model's ONNX graph, in the order of their checks: a description and a test each."""
-    return {
-        "label": (
+class Input(NamedTuple):
+    """Describe an input of an ONNX graph: in words, by an example, and by a check of its values if not every value fits."""
+
+    words: str
+    example: Tensor
+    fits: Callable[[Tensor], Tensor] | None
+
+
+def inputs(model: ConditionalVAE) -> Mapping[str, Input]:
+    """Return the inputs of a model's ONNX graph by name, in the order of their checks."""
+    config = model.config
+    found: dict[str, Input] = {}
+    if "label" in config.given:
+        found["label"] = Input(
             f"int64 (N,): the label, a whole number from 0 to {config.classes - 1}",
+            torch.zeros(_BATCH, dtype=torch.int64),
             lambda label: (label >= 0) & (label < config.classes),
-        ),
-        "image": (
+        )
+    if "attributes" in config.given:
+        found["attributes"] = Input(
+            f"float32 (N, {len(config.attributes)}): {'; '.join(map(_in_words, config.attributes))}; NaN is not given",
+            torch.full((_BATCH, len(config.attributes)), math.nan),
+            lambda values: values.isnan() | _possible(config.attributes, values),
+        )
+    if config.reads_images:
+        found["image"] = Input(
             f"float32 (N, {config.shape.values}): intensities from 0 to 1, "
             f"{'1 is ink, ' if config.channels == 1 else 'channel by channel, each '}row by row from the top, hidden pixels "
             "included",
+            torch.zeros(_BATCH, config.shape.values),
             lambda image: (image >= 0) & (image <= 1),
-        ),
-        "visible": (
-            f"bool (N, {len(NAMES)}): {', '.join(NAMES)}; one to three of them are true",
-            lambda visible: visible.any(-1) & ~visible.all(-1),
-        ),
-        "epsilon": (
+        )
+    if config.any_set:
+        of_pixels = config.regions == config.shape.pixels
+        found["visible"] = Input(
+            f"bool (N, {config.regions}): "
+            + ("pixels, row by row" if of_pixels else f"{', '.join(NAMES)}; one to three of them are true"),
+            torch.eye(_BATCH, config.regions).bool(),
+            None if of_pixels else lambda visible: visible.any(-1) & ~visible.all(-1),
+        )
+    if model.latent:
+        found["epsilon"] = Input(
             "float32 (N, latent): base noise, z = mu + sigma * epsilon, finite",
+            torch.zeros(_BATCH, model.latent),
             lambda epsilon: epsilon.abs() < math.inf,
-        ),
-    }
+        )
+    return found
 
 
-class _Exported(nn.Module):
-    """Check the inputs of a model inside its ONNX graph."""
+def _in_words(attribute: Attribute) -> str:
+    numbered = ", ".join(f"{number} {category}" for number, category in enumerate(attribute.categories))
+    return f"{attribute.name}: {numbered or 'a number in the units of the data set'}"
+
+
+def _possible(attributes: Sequence[Attribute], values: Tensor) -> Tensor:
+    """Return whether each value (N, A) is finite and, if its attribute has categories, the number of one of them."""
+    last = torch.tensor([len(one.categories) - 1 if one.categories else math.inf for one in attributes])
+    number = torch.tensor([not one.categories for one in attributes])
+    return (values.abs() < math.inf) & (number | ((values >= 0) & (values <= last) & (values == values.round())))
+
+
+class Generator(nn.Module):
+    """Compute pixel means (N, values), checking the inputs inside the ONNX graph. Visible pixels keep their values.
+
+    The inputs are those of `inputs`. Hidden pixels of the images are ignored.
+    """
+
+    own: Tensor  # (4,) flags of the visible quadrants, if the model was trained on one set
 
     def __init__(self, model: ConditionalVAE):
         super().__init__()
-        self.model = model
+        self.model, self.inputs = model, inputs(model)
+        self.register_buffer("own", flags("1" if model.config.any_set else model.config.visible_set or "1"))
 
-    def _checked(self, name: str, values: Tensor) -> Tensor:
+    def forward(
+        self,
+        label: Tensor | None = None,
+        attributes: Tensor | None = None,
+        image: Tensor | None = None,
+        visible: Tensor | None = None,
+        epsilon: Tensor | None = None,
+    ) -> Tensor:
+        """Return the pixel means of one z per image."""
+        label, attributes = self._checked("label", label), self._checked("attributes", attributes)
+        image, visible = self._checked("image", image), self._checked("visible", visible)
+        epsilon = self._checked("epsilon", epsilon)
+        x = epsilon if image is None else image  # a condition without pixels uses the number of rows only
+        assert x is not None
+        c = condition(self.model.config, x, label, self.own if visible is None else visible, attributes)
+        epsilon = x[:, :0] if epsilon is None else epsilon
+        return completed(self.model.likelihood(self.model.draw(c, epsilon[None]), c), c)[0]
+
+    def _checked(self, name: str, values: Tensor | None) -> Tensor | None:
         """Return an input unchanged. If a value is outside its range, the ONNX graph fails here.
 
         ONNX has no operator that raises an error, but `Gather` fails for an index outside its table. Here it reads from a
         table with one zero, at index 1 if a value is wrong and at 0 otherwise. The zero is added to the values.
         """
-        wrong = ~inputs(self.model.config)[name][1](values).all()
+        if values is None or (fits := self.inputs[name].fits) is None:
+            return values
+        wrong = ~fits(values).all()
         zero = torch.zeros(1).index_select(0, wrong.long().reshape(1))
         return values | zero.bool() if values.dtype == torch.bool else values + zero.to(values.dtype)
 
 
-class Decoder(_Exported):
-    """Compute pixel means (N, values) from base noise (N, latent), and from labels (N,) if the model is given them."""
-
-    def forward(self, epsilon: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return the pixel means of one z per image."""
-        c = (
-            nothing(len(epsilon))
-            if label is None
-            else labelled(self._checked("label", label), self.model.config.classes)
-        )
-        return _means(self.model, c, self._checked("epsilon", epsilon))
-
-
-class Completion(_Exported):
-    """Complete the hidden quadrants of images (N, values) from base noise (N, latent). Hidden pixels are ignored.
-
-    A model for any set takes the visible quadrants as booleans (N, 4). A baseline is deterministic and takes no noise.
-    """
-
-    own: Tensor  # (4,) flags of the visible quadrants that the model was trained on
-
-    def __init__(self, model: ConditionalVAE):
-        super().__init__(model)
-        config = model.config
-        self.register_buffer("own", flags("1" if config.any_set else config.visible_set or "1"))
-
-    def forward(self, image: Tensor, epsilon: Tensor | None = None, visible: Tensor | None = None) -> Tensor:
-        """Return one completion per image."""
-        image = self._checked("image", image)
-        shown = self.own if visible is None else self._checked("visible", visible)
-        c = condition(self.model.config, image, None, shown)
-        return _means(self.model, c, image[:, :0] if epsilon is None else self._checked("epsilon", epsilon))
-
-
-def _means(model: ConditionalVAE, c: Condition, epsilon: Tensor) -> Tensor:
-    return completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
-
-
 def onnx(run: Run) -> bytes:
-    """Return a run's model as an ONNX graph: `Decoder` for a VAE or label model, `Completion` for other models.
+    """Return a run's model as an ONNX graph, which computes what `Generator` does for any number N of images.
 
-    Inputs have the names of the arguments of `Decoder` and `Completion`, for any number N of images. The output is `means`
-    (N, values). The metadata describe each input. A value outside its range makes the graph fail at a node of its name.
+    The inputs are those of `inputs`, whose words are in the metadata, and the output is `means` (N, values). A value outside
+    its range makes the graph fail at a node of its name.
     """
     _require_extra("onnx", "ONNX")
-    card, model = run.card(), run.model()
-    given = {"epsilon": torch.zeros(_BATCH, model.latent)} if model.latent else {}
-    part: nn.Module
-    if card.config.reads_images:
-        part = Completion(model)
-        given = {"image": torch.zeros(_BATCH, card.config.shape.values), **given}
-        given |= {"visible": torch.eye(_BATCH, len(NAMES)).bool()} if card.config.any_set else {}
-    else:
-        part = Decoder(model)
-        given |= {"label": torch.zeros(_BATCH, dtype=torch.int64)} if card.config.given else {}
-    known = inputs(card.config)
+    card, part = run.card(), Generator(run.model())
+    given = {name: known.example for name, known in part.inputs.items()}
     any_number = {name: {0: torch.export.Dim("N")} for name in given}
     with warnings.catch_warnings(action="ignore"):  # torch warns about its own internals
         # Only a strict export keeps N dynamic where Python code uses the length of a condition.
@@ -195,9 +212,9 @@ def onnx(run: Run) -> bytes:
     assert program is not None and card.weights is not None
     written = program.model_proto
     checks = [node for node in written.graph.node if node.name.startswith("node_index_select")]
-    for name, node in zip((name for name in known if name in given), checks, strict=True):
+    for name, node in zip((name for name in given if part.inputs[name].fits), checks, strict=True):
         node.name = f"{name} is outside its range, see the metadata"
-    described = {name: known[name][0] for name in given}
+    described = {name: known.words for name, known in part.inputs.items()}
     described |= {"labels": str(card.config.classes)} if "label" in given else {}
     for name, value in {"run": run.name, "weights": card.weights.sha256, **described}.items():
         written.metadata_props.add(key=name, value=value)

@@ -38,7 +38,7 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
     """Return the differences of two subjects: "flavour", the names of settings, "images"; empty if they are the same.
 
     Only settings that both have are compared. Unknown images differ from all others. The facts of a data set, such as its
-    shape, belong to the images.
+    shape, belong to the images; its attributes are compared if both models are given them.
 
     >>> from cvae_core.config.presets import configure
     >>> apart(Subject(configure("vae", seed=1), "a"), Subject(configure("label"), "b"))
@@ -47,7 +47,8 @@ def apart(one: Subject, other: Subject) -> Sequence[str]:
     names = [field.name for field in fields(one.config) if field.name not in FACTS]
     settings = [name for name in names if hasattr(other.config, name)]
     found = [name for name in ("flavour", *settings) if getattr(one.config, name) != getattr(other.config, name)]
-    alike = all(getattr(one.config, name) == getattr(other.config, name) for name in FACTS)
+    facts = [name for name in FACTS if name != "attributes" or all(name in each.config.given for each in (one, other))]
+    alike = all(getattr(one.config, name) == getattr(other.config, name) for name in facts)
     same = alike and one.images is not None and one.images == other.images
     return found if same else [*found, "images"]
 

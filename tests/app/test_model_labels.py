@@ -20,7 +20,7 @@ LABEL, QUADRANT = "CVAE, label, digits · digits-label", "CVAE, 1 quadrant, 16 l
 SELECTORS = [
     *((page, {}) for page in ("generate", "inpaint", "latent", "training")),
     ("cll", {"figures": "Estimate"}),
-    *(("why", {"question": question}) for question in ("Prior at test", "Collapse", "No label", "Blur")),
+    *(("why", {"question": question}) for question in ("Prior at test", "Collapse", "No label", "Blur", "Condition")),
     ("why", {"question": "ELBO or sampling"}),
     ("cll", {"figures": "Number of draws"}),
     ("training", {"task": "Sweep"}),

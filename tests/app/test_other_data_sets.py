@@ -111,6 +111,7 @@ PAGES_OF_THREE = [
     ("why", {"question": "No label", "run-label": "three-label"}),
     ("why", {"question": "Collapse", "run-collapse": "three-label"}),
     ("why", {"question": "Blur", "run-blur": "three-quadrant"}),
+    ("why", {"question": "Condition", "run-given": "three-label"}),
     ("why", {"question": "Sum or mean"}),
 ]
 
@@ -227,7 +228,11 @@ def test_a_data_set_of_one_class_offers_no_label_model(visit: Visit, place: Path
     assert visitor.selectbox(key="new-flavour").options == ["CVAE of quadrants", "VAE", "NN baseline"]
     assert not visitor.error
     visitor = visit("training", task="Train", **{"new-dataset": "three"})
-    assert "CVAE of labels" in visitor.selectbox(key="new-flavour").options
+    offered = visitor.selectbox(key="new-flavour").options
+    assert {"CVAE of labels", "CVAE of labels and quadrants"} < set(offered)
+    assert not any("attributes" in words for words in offered)  # the data set has none
+    visitor = visit("training", task="Train", **{"new-dataset": "digits"})
+    assert "CVAE of labels, attributes and quadrants" in visitor.selectbox(key="new-flavour").options
 
 
 def test_the_form_has_the_likelihood_of_the_data_set(visit: Visit, place: Path, timeless: None) -> None:

@@ -51,6 +51,7 @@ MEETINGS: Sequence[tuple[str, dict[str, str], str]] = [  # pages that use a run 
     ("why", {"question": "Collapse"}, "digits-label"),
     ("why", {"question": "No label"}, "digits-label"),
     ("why", {"question": "Blur"}, "digits-quadrant-1"),
+    ("why", {"question": "Condition"}, "digits-label"),
 ]
 OTHERS: Sequence[tuple[str, dict[str, str]]] = [
     ("training", {"task": "Sweep"}),

@@ -55,7 +55,16 @@ from cvae_core.runs.run import Run, find
 from tests.app.conftest import ROOT, Visit, go_on
 
 CHECKPOINTS = ROOT / "checkpoints"
-QUESTIONS = ("Sum or mean", "Prior at test", "ELBO or sampling", "Not zero", "Collapse", "No label", "Blur")
+QUESTIONS = (
+    "Sum or mean",
+    "Prior at test",
+    "ELBO or sampling",
+    "Not zero",
+    "Collapse",
+    "No label",
+    "Blur",
+    "Condition",
+)
 TINY_LADDER: dict[str, Any] = {"dataset": "digits", "width": 8, "depth": 1, "latent": 2, "groups": 1}
 Untrained = Callable[..., Run]
 

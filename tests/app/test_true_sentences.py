@@ -17,6 +17,7 @@ from app.training import replay
 from app.views import why_bound
 from cvae_core.config.descriptions import BUILT_IN
 from cvae_core.evaluation import table, table_formats
+from cvae_core.evaluation.savings import Change
 from cvae_core.evaluation.toy_model import settling
 from cvae_core.runs.card import Card
 from cvae_core.runs.run import find
@@ -196,6 +197,15 @@ class TestWhy:
                 sides.add(side)
             assert findings.beside_importance([cell for cell in cells if cell.estimator == "elbo"], "elbo") == ""
         assert sides == {"above", "below"}  # prior Monte Carlo of the run with two latents is lower
+
+    def test_a_verdict_about_the_condition_names_each_part_once(self) -> None:
+        used, ignored, unclear = Change(2.0, 0.1, 20, 400), Change(0.0, 0.0, 20, 400), Change(1.0, 3.0, 20, 400)
+        told = findings.exchanged({"label": ignored, "attributes": used, "visible pixels": used})
+        assert told == (
+            "The model uses the attributes and the visible pixels. **The model ignores the label**: with the label of other "
+            "images, nothing changes."
+        )
+        assert findings.exchanged({"label": unclear}).startswith("Whether the model uses the label cannot be told")
 
     @pytest.mark.mnist
     def test_the_numbers_of_every_answer_add_up_for_every_run_that_is_offered(

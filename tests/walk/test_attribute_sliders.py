@@ -53,7 +53,7 @@ def test_sliders_and_lists_ask_for_attributes_and_report_on_release(page: Page) 
     assert isinstance(wanted, float) and math.isclose(first["asked"][0], wanted) and first["asked"][1] is None
     assert first["text"] == attribute_sliders.words(wanted)
     both = page.evaluate(MOVE, [1, 2])
-    values = asked(model.config, {size.name: wanted, kind.name: "b"}, 1)
+    values = asked(model.config, {size.name: wanted, kind.name: kind.categories[1]}, 1)
     c = chosen(model.config, torch.tensor([1]), values)
     with torch.inference_mode():
         expected = completed(model.likelihood(model.draw(c, torch.tensor(epsilon).reshape(1, 1, -1)), c), c)

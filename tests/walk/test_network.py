@@ -25,10 +25,14 @@ from cvae_core.models.flat import CVAE, Baseline
 from cvae_core.pictures import recipes
 from tests import own_data
 
-ATTRIBUTES = Attribute(name="Größe", mean=0.4, scale=0.25), Attribute(name="kind", categories=("a", "b", "c"))
+ATTRIBUTES = (
+    Attribute(name="slant", mean=1.0, scale=2.0),
+    Attribute(name="style", categories=("plain", "bold", "thin")),
+)
 SCRIPTS = source("likelihoods.js", "network.js")
-FLOW = """(network, x, label, visible, epsilon, attributes) => {
-    const image = Float32Array.from(x, (byte) => byte / 255), c = network.condition({ label, attributes, image, visible });
+FLOW = """(network, x, label, attributes, visible, epsilon) => {
+    const image = Float32Array.from(x, (byte) => byte / 255);
+    const c = network.condition({ label, attributes, image, visible });
     const p = network.priorOf(c), q = network.posteriorOf(image, c), z = at(q, epsilon), outputs = network.outputs([z], c);
     const parts = { p: [...p.loc, ...p.scale], q: [...q.loc, ...q.scale], z: [...z] };
     return { ...parts, means: [...network.paste(outputs, c, 1)], distortion: -network.logProb(outputs, image, c) };
@@ -58,11 +62,9 @@ def of_own_data(
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.5, generator=generator)
-    sealed = own_data.sealed(data)
-    images, labels = sealed.splits["test"]
-    values = torch.from_numpy(sealed.attributes["test"].copy())
-    values[0, 0] = values[1, 1] = math.nan  # each is given once
-    return model, data, Split(torch.from_numpy(images), torch.from_numpy(labels).long(), values)
+    images, labels = own_data.sealed(data).splits["test"]
+    attributes = torch.tensor([[0.5, math.nan], [math.nan, 2.0]] * (len(labels) // 2))
+    return model, data, Split(torch.from_numpy(images), torch.from_numpy(labels).long(), attributes)
 
 
 def run(page: Page, model: ConditionalVAE, data: Description, act: str, *values: Any) -> Any:
@@ -82,9 +84,10 @@ def run(page: Page, model: ConditionalVAE, data: Description, act: str, *values:
         ("vae", "continuous-bernoulli", 3, {}),
         ("quadrant", "discretised-logistic", 3, {"visible": "any"}),
         ("quadrant", "discretised-logistic", 1, {}),
+        ("label+quadrant", "bernoulli", 1, {"visible": "1"}),
         ("attributes", "bernoulli", 1, {"prior": "learned"}),
-        ("label+attributes", "bernoulli", 1, {}),
-        ("label+attributes+quadrant", "bernoulli", 1, {}),
+        ("quadrant", "continuous-bernoulli", 1, {"visible": "brush"}),
+        ("label+attributes+quadrant", "bernoulli", 3, {"visible": "brush"}),
     ],
 )
 def test_networks_of_any_shape_and_likelihood_agree_with_torch(
@@ -106,8 +109,9 @@ def test_networks_of_any_shape_and_likelihood_agree_with_torch(
                 "distortion": -likely.log_prob(x),
             }
         visible = None if c.visible is None else c.visible[0].tolist()
-        asked = [None if math.isnan(value) else value for value in test.attributes[index].tolist()]
-        given = as_bytes(x)[0].tolist(), int(test.labels[index]), visible, epsilon.flatten().tolist(), asked
+        attributes = [None if math.isnan(value) else value for value in test.attributes[index].tolist()]
+        attributes = attributes[: len(model.config.attributes)]
+        given = as_bytes(x)[0].tolist(), int(test.labels[index]), attributes, visible, epsilon.flatten().tolist()
         found = run(page, model, data, FLOW, *given)
         for name, values in expected.items():
             np.testing.assert_allclose(np.ravel(found[name]), values.flatten(), 2e-5, 1e-4, err_msg=f"{name}, {index}")

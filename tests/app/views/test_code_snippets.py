@@ -24,9 +24,10 @@ from app.display.elements import Picture
 from app.views import cll_estimate, code_snippets
 from cvae_core import __all__ as interface
 from cvae_core.config.descriptions import BUILT_IN
+from cvae_core.config.of_data_set import Given
 from cvae_core.data import datasets
 from cvae_core.data.masks import painted
-from cvae_core.evaluation import toy_model
+from cvae_core.evaluation import savings, toy_model
 from cvae_core.evaluation.classifier import Classifier, store_classifier
 from cvae_core.evaluation.latent_space import USUAL, Embedding, Layout
 from cvae_core.evaluation.likelihood import evaluate
@@ -184,6 +185,11 @@ def estimated() -> list[Scored]:
     return list(evaluate(run.model(), run.images().test, samples=2, images=30, seed=5))
 
 
+def changed() -> dict[Given, savings.Change]:
+    run = find("digits-label", default_root())
+    return savings.changes(run.model(), run.images().test, samples=3, images=30)
+
+
 def settled() -> go.Figure:
     estimate = cll_estimate.Estimate(DIGITS, 2, 5, iter(()))
     for scored in estimated():
@@ -249,6 +255,11 @@ CHARTS: dict[str, tuple[str, Callable[[], Any], Callable[[], go.Figure]]] = {
         code_snippets.known_settling(0.5, (1, 10), 3),
         lambda: toy_model.settling(0.5, (1, 10), 3),
         lambda: plotly_charts.known_settling((1, 10), toy_model.settling(0.5, (1, 10), 3)),
+    ),
+    "changes": (
+        code_snippets.changes(DIGITS, samples=3, images=30),
+        changed,
+        lambda: plotly_charts.changes(changed()),
     ),
     "grey cost": (
         code_snippets.grey_cost(0.3),

@@ -1,5 +1,8 @@
 """How it works: every run opens, a ladder's values are torch's, and an address or a browser can send anything."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from cvae_core.config.flavours import Config, PresetName
 from cvae_core.config.presets import configure
 from cvae_core.data.batches import held_out
 from cvae_core.models.objectives import elbo
+from cvae_core.runs.run import Run
 from tests.app.conftest import Visit
 
 ANY, LABEL = configure("quadrant", visible="any"), configure("label", latent=2)
@@ -29,6 +33,31 @@ def test_every_run_with_latents_can_be_chosen(visit: Visit, every: bool) -> None
         visitor.selectbox(key="run").set_value(name).run()
         assert not visitor.error, name
         assert len(visitor.get("image")) == 1, name
+
+
+@pytest.mark.usefixtures("small_baseline")
+@pytest.mark.parametrize(
+    ("flavour", "settings", "words"),
+    [
+        ("attributes", {}, ["attributes"]),
+        ("label+quadrant", {"visible": "1"}, ["label", "pixels"]),
+        ("label+attributes+quadrant", {"visible": "brush"}, ["label", "attributes", "pixels"]),
+    ],
+)
+def test_a_run_with_any_part_of_a_condition_is_shown(
+    flavour: str, settings: dict[str, str], words: list[str], visit: Visit, tiny: Callable[..., Config],
+    untrained: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    run = untrained(tiny(flavour, **settings))
+    monkeypatch.setenv("CVAE_RUNS", str(tmp_path))
+    visitor = visit("how", run=run.name)
+    assert not visitor.error
+    assert len(visitor.get("image")) == 1
+    key, config = runs.run_keys()[run.name], run.card().config
+    given, described = flow.given(key, 0), network_figure._described(config)
+    assert list(described["given"]) == words
+    assert (len(given.attributes) == 2) == ("attributes" in words)
+    assert (given.visible is not None and len(given.visible) == config.regions) == ("pixels" in words)
 
 
 def test_without_mnist_the_page_opens_with_the_embedded_digits_and_other_runs_say_what_they_need(
@@ -77,7 +106,10 @@ def test_a_state_is_kept_as_far_as_it_fits_the_run() -> None:
     assert network_figure._checked(told, LABEL) == {**told, "moved": {"1": 1.5}, "visible": None}
 
 
-@pytest.mark.parametrize("config", [LABEL, ANY, configure("vae"), configure("label", prior="learned")])
+@pytest.mark.parametrize(
+    "config",
+    [LABEL, ANY, configure("vae"), configure("label", prior="learned"), configure("label+attributes+quadrant")],
+)
 @pytest.mark.parametrize("preset", ["mlp", "ladder"])
 def test_every_box_has_a_line_of_code(config: Config, preset: PresetName) -> None:
     settings = {name: getattr(config, name) for name in ("visible",) if hasattr(config, name)}

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cvae_core.cli import analyse, main, progress
@@ -24,7 +25,7 @@ from cvae_core.config.command import train_command
 from cvae_core.config.flavours import Config
 from cvae_core.config.job import Options
 from cvae_core.config.presets import PRESETS
-from cvae_core.data import datasets, download
+from cvae_core.data import datasets, download, noise
 from cvae_core.data.batches import shown_rows
 from cvae_core.evaluation import latent_space, likelihood, results
 from cvae_core.evaluation.results import Interim, stored_cells
@@ -681,6 +682,27 @@ def test_samples_of_every_flavour_can_be_exported(name: str, command: Command, r
     assert path.read_bytes() == again.read_bytes()
     digits = [np.array(Image.open(target))[: 10 * 28] for target in (path, other)]  # without the caption
     assert (digits[0] == digits[1]).all() == name.startswith("digits-baseline")  # a baseline has no noise
+
+
+@pytest.mark.parametrize(
+    ("flavour", "settings"),
+    [("attributes", {}), ("label+quadrant", {"visible": "1"}), ("quadrant", {"visible": "brush"})],
+)
+@pytest.mark.usefixtures("small_baseline")
+def test_samples_under_any_part_of_a_condition_can_be_exported(
+    flavour: str, settings: dict[str, str], command: Command, tiny: Any, untrained: Any, tmp_path: Path
+) -> None:
+    run = untrained(tiny(flavour, **settings), "mine")
+    with torch.no_grad():
+        model = run.model()
+        for name, weight in model.named_parameters():
+            weight += 0.3 * noise.normal(weight.shape, 0, name)
+        run.write_weights(run.card(), model.state_dict(), torch.float32)
+    assert command("export", "mine", "--grid", tmp_path / "a.png", "--scale", 1, "--root", tmp_path)[0] == 0
+    page = np.array(Image.open(tmp_path / "a.png"))
+    left = page.shape[1] - MARGIN - (8 * 29 + 1)
+    rows = [page[MARGIN + row * 29 :][:29, left:] for row in range(10)]
+    assert len({row.tobytes() for row in rows}) == 10  # each row has its own condition
 
 
 def test_completions_keep_the_visible_quadrants_of_the_test_digits_on_their_tint(

@@ -16,6 +16,7 @@ import pytest
 
 from cvae_core.config.flavours import Config
 from cvae_core.errors import ConfigError
+from cvae_core.evaluation.by_model import MAIN, by_model
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import Entry, Trained, entries, require_entries
 from cvae_core.evaluation.table_formats import (
@@ -206,6 +207,50 @@ def test_a_label_model_is_compared_with_every_vae_that_the_label_alone_sets_apar
         "d-vae (12 epochs, 1.23 M) − label (12 epochs, 1.23 M)",
     ]
     assert all(line.pair in markdown(entries([label, *fit])) for line in pivot.lines)
+
+
+def test_a_model_is_compared_with_those_that_are_given_less_and_the_label_with_its_information(
+    runs: list[Run], tiny: Tiny, untrained: Untrained
+) -> None:
+    baseline = {"baseline": runs[0].card().baseline}
+
+    def scored_with(flavour: str, nats: float, name: str, given: Any = baseline, **changes: Any) -> Run:
+        run = untrained(tiny(flavour, dataset="mnist", **changes), name, **given)
+        store(run, [cell("importance", nats, visible=run.card().config.visible_set)])
+        return run
+
+    both = scored_with("label+quadrant", 66.0, "both")
+    every = scored_with("label+attributes+quadrant", 65.5, "every")
+    others = [
+        scored_with("label+quadrant", 64.0, "wider", width=24),
+        scored_with("label+quadrant", 63.0, "of another baseline", {"baseline": {"run": "x", "sha256": "0" * 64}}),
+        scored_with("label+quadrant", 62.0, "half", visible="2"),
+        scored_with("label", 99.0, "whole", {}),
+        scored_with("attributes", 98.0, "attributes", {}),
+        scored_with("label+attributes", 97.0, "without pixels", {}),
+    ]
+    rows = entries([*runs, both, every, *others])
+    found = {" − ".join(row.runs): row for row in rows if row.kind == "difference" and "baseline-1" not in row.runs}
+    assert {name: row.nats for name, row in found.items() if row.runs} == {
+        "quadrant-1 − both": 2.0,
+        "quadrant-2 − half": -14.0,
+        "quadrant-1 − every": 2.5,
+        "both − every": 0.5,
+        "whole − without pixels": 2.0,
+        "attributes − without pixels": 1.0,
+    }
+    gap, by_attributes = found["quadrant-1 − both"], found["whole − without pixels"]
+    assert model_name(gap) == f"{GAP}CVAE − CVAE, label, 2 latents"
+    assert model_name(by_attributes) == f"{GAP}CVAE, label − CVAE, label and attributes, 2 latents"
+    assert gap.information == pytest.approx(math.log(10)) and by_attributes.information is None
+    assert found["quadrant-1 − every"].information is None
+    told = f"{model_name(gap)}: the label's information is at most ln 10 = 2.30 nats."
+    quadrants, whole, _ = pivots(rows)
+    assert [told in words for words in quadrants.remarks] == [True]
+    assert "attributes − CVAE, label and attributes" in "".join(whole.remarks)
+    assert told in markdown(rows)
+    (row,) = (row for row in by_model(quadrants) if MAIN in row.cells and row.cells[MAIN].runs == ("both",))
+    assert row.cells["gap"].runs[0] == "baseline-1"  # the gap beside a model is that to its baseline
 
 
 def test_a_quadrant_model_is_compared_with_the_baseline_inside_it_and_with_no_other(

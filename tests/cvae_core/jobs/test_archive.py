@@ -29,8 +29,10 @@ from cvae_core.jobs import archive as archives
 from cvae_core.jobs import queue
 from cvae_core.jobs.archive import packed, unpack
 from cvae_core.models.conditional_vae import completed
+from cvae_core.runs import sameness
 from cvae_core.runs.run import Run, all_runs, run_at
 from cvae_core.system import files
+from tests import own_data
 from tests.cvae_core.forging import signed_arrays, signed_json, signed_table
 from tests.cvae_core.results import store, store_embedding
 from tests.jobs import a_job
@@ -81,6 +83,25 @@ def test_a_run_arrives_as_it_was_and_draws_what_it_drew(name: str, root: Path, t
         drawn.append(completed(model.likelihood(model.draw(c, noise.normal((2, 1, model.latent), 0, "x")), c), c))
     assert torch.equal(*drawn)
     assert replace(here.card(), imported="") == there.card()
+
+
+@pytest.mark.parametrize(
+    ("flavour", "settings"),
+    [("attributes", {}), ("label+quadrant", {"visible": "1"}), ("quadrant", {"visible": "brush"})],
+)
+@pytest.mark.usefixtures("small_baseline")
+def test_a_run_with_any_part_of_a_condition_arrives_as_it_was(
+    flavour: str, settings: Mapping[str, str], tiny: Callable[..., Any], untrained: Callable[..., Run], tmp_path: Path
+) -> None:
+    there = untrained(tiny(flavour, **settings), "run", root=tmp_path / "there", epochs=1)
+    own_data.trained(there)
+    archive = tmp_path / "theirs.zip"
+    archive.write_bytes(packed(there))
+    here = unpack(archive, tmp_path / "here")
+    assert replace(here.card(), imported="", parts={}) == there.card()
+    assert here.weights_digest() == there.weights_digest()
+    assert sameness.of(here.card()) == sameness.of(there.card())
+    assert here.model().config.attributes == there.card().config.attributes
 
 
 def test_nothing_of_a_run_is_lost_and_nothing_else_is_packed(complete: Run, contents: Contents, tmp_path: Path) -> None:

@@ -54,6 +54,15 @@ def test_lists_are_the_axes_of_a_grid_the_last_of_which_varies_fastest(tmp_path:
     )
 
 
+def test_an_axis_can_be_what_is_given(tmp_path: Path) -> None:
+    file = written(tmp_path, 'flavour = ["quadrant", "label+quadrant"]\nvisible = ["1", "brush"]\ndataset = "digits"\n')
+    grid = plan(file, tmp_path)
+    names = ["quadrant-1", "quadrant-brush", "label-quadrant-1", "label-quadrant-brush"]
+    assert [run.run for run in grid] == [f"grid-digits-{name}" for name in names]
+    assert grid[3].config == configure("label+quadrant", dataset="digits", visible="brush")
+    assert " train label+quadrant " in grid[3].job(tmp_path, {}).command(tmp_path)
+
+
 def test_numbers_and_words_make_names_that_runs_may_have(tmp_path: Path) -> None:
     file = written(tmp_path, f"{TINY}beta = [0.5, 1, 4]\nresidual = [true, false]\nlearning_rate = [1e-5, 0.001]\n")
     names = [run.run for run in plan(file, tmp_path)]

@@ -18,12 +18,14 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
 from werkzeug.test import Client
 
+from cvae_core.config.descriptions import Attribute
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
 from cvae_core.data.conditions import condition
-from cvae_core.data.masks import PROPER_SETS, visible_values
+from cvae_core.data.masks import PROPER_SETS, drawn, visible_values
 from cvae_core.errors import ConfigError, ExtraMissing
 from cvae_core.models.conditional_vae import completed
 from cvae_core.pictures import export
@@ -34,6 +36,11 @@ ROOT = Path(__file__).resolve().parents[3]
 Tiny, Untrained = Callable[..., Config], Callable[..., Run]
 COLOUR = own_data.description("colour", channels=3, drawn=False)  # data sets that are not on this machine
 LARGE = own_data.description("large", side=20)
+ATTRIBUTES = (
+    Attribute(name="slant", mean=1.0, scale=2.0),
+    Attribute(name="style", categories=("plain", "bold", "thin")),
+)
+DESCRIBED = {"data": own_data.description("described", attributes=ATTRIBUTES), "dataset": "described"}
 KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "VAE": ("vae", {}, {"epsilon"}),
     "label CVAE": ("label", {"prior": "learned"}, {"epsilon", "label"}),
@@ -50,6 +57,13 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"data": LARGE, "dataset": "large", "likelihood": "continuous-bernoulli", "prior": "learned"},
         {"epsilon", "label"},
     ),
+    "attributes": ("attributes", {"prior": "learned", **DESCRIBED}, {"attributes", "epsilon"}),
+    "label and pixels": ("label+quadrant", {"visible": "1"}, {"label", "image", "epsilon"}),
+    "every part, a brush": (
+        "label+attributes+quadrant",
+        {"visible": "brush", **DESCRIBED},
+        {"label", "attributes", "image", "visible", "epsilon"},
+    ),
     "ladder": (
         "quadrant",
         {"preset": "ladder", "width": 8, "latent": 1, "groups": 1, "visible": "2"},
@@ -58,11 +72,19 @@ KINDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 }
 OUTSIDE: dict[str, list[Any]] = {  # inputs that a graph must refuse
     "label": [200, -1, -10, 2**40, -(2**63)],
+    "attributes": [3.0, 0.5, -1.0, np.inf, -np.inf],
     "image": [255.0, 1.0001, -0.0001, np.nan, np.inf],
     "visible": [True, False],
     "epsilon": [np.nan, np.inf, -np.inf],
 }
-LONG = ("VAE", "label CVAE", "quadrant CVAE", "CVAE for any set", "ladder")  # the others cover all of these except maps
+LONG = (
+    "VAE",
+    "label CVAE",
+    "quadrant CVAE",
+    "label and pixels",
+    "CVAE for any set",
+    "ladder",
+)  # others cover all but maps
 
 
 @pytest.mark.parametrize(
@@ -90,8 +112,9 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
     values = model.config.shape.values
     for count in (1, 5):
         epsilon, x = noise.normal((count, model.latent), 1, "epsilon"), noise.uniform((count, values), 1, "image")
-        label, visible = torch.arange(count) % classes, PROPER_SETS[:count]
-        c = condition(model.config, x, label, visible if "visible" in inputs else None)
+        label, visible = torch.arange(count) % classes, masks(model.config, count)
+        attributes = torch.tensor([[0.5, math.nan], [math.nan, 2], [math.nan, math.nan], [-1, 0], [7, 1]])[:count]
+        c = condition(model.config, x, label, visible if "visible" in inputs else None, attributes)
         expected = completed(model.likelihood(model.draw(c, epsilon[None]), c), c)[0]
         assert float(expected.std()) > 0.01
         hidden = (
@@ -100,18 +123,25 @@ def test_onnxruntime_computes_what_torch_does_for_any_number_of_images_and_reads
             else ~visible_values(c.visible, model.config.shape)
         )
         for image in (x, torch.where(hidden, 1 - x, x)):
-            given = {"epsilon": epsilon, "label": label, "image": image, "visible": visible}
+            given = {"epsilon": epsilon, "label": label, "image": image, "visible": visible, "attributes": attributes}
             (means,) = session.run(["means"], {name: given[name].numpy() for name in inputs})
             np.testing.assert_allclose(means, expected.numpy(), atol=1e-4)
     epsilon, x = noise.normal((3, model.latent), 1, "epsilon"), noise.uniform((3, values), 1, "image")
-    right = {"epsilon": epsilon, "label": torch.tensor([0, 1, classes - 1]), "image": x, "visible": PROPER_SETS[:3]}
+    right = {"epsilon": epsilon, "label": torch.tensor([0, 1, classes - 1]), "image": x}
+    right |= {"visible": masks(model.config, 3), "attributes": torch.tensor([[1e6, 0], [math.nan, 1], [-9, 2]])}
     assert session.run(None, {name: right[name].numpy() for name in inputs})
-    for name in inputs:
+    for name in inputs - ({"visible"} if model.config.visible_set == "brush" else set()):
         for value in OUTSIDE[name]:
             wrong = {given: right[given].numpy().copy() for given in inputs}
-            wrong[name].reshape(3, -1)[1, -1 if name in ("image", "epsilon") else slice(None)] = value
+            wrong[name].reshape(3, -1)[1, slice(None) if name in ("label", "visible") else -1] = value
             with pytest.raises(InvalidArgument, match=f"'{name} is outside its range, see the metadata'"):
                 session.run(None, wrong)
+
+
+def masks(config: Config, count: int) -> Tensor:
+    """Return flags of visible quadrants, or of visible pixels for a model that is trained with a brush."""
+    brushed = config.visible_set == "brush"
+    return drawn("brush", config.shape, count, 0, "masks") if brushed else PROPER_SETS[:count]
 
 
 @pytest.fixture
