@@ -21,8 +21,7 @@ from cvae_core.data.batches import held_out
 from cvae_core.data.conditions import Asked, Condition, asked, chosen, condition, numbered
 from cvae_core.data.datasets import DataSet, Rows, Split
 from cvae_core.data.masks import flags
-from cvae_core.errors import ConfigError
-from cvae_core.errors import LabError as LabError
+from cvae_core.errors import ConfigError, LabError  # noqa: F401
 from cvae_core.evaluation import (  # noqa: F401
     classifier,
     glance,

@@ -4,9 +4,9 @@ import streamlit as st
 
 from app.cached import runs
 from app.display import elements, presenter
-from app.generate import samples, styles
+from app.generate import given, samples, styles
 from app.live import latent_sliders, live_decoder
-from app.widgets import controls, labels, run_pickers
+from app.widgets import controls, run_pickers
 from cvae_core.data import noise
 from cvae_core.evaluation.latent_space import slerp
 from cvae_core.models.conditional_vae import ConditionalVAE, completed
@@ -18,31 +18,27 @@ elements.title(
     "The label $c$ is fixed and only $z \\sim p(z \\mid c)$ varies, so the samples usually differ only in *style*. "
     "Moving a slider changes $z$ for all labels.",
 )
-choices = runs.run_keys(given=("label",))
+choices = given.choices()
 if not choices:
     st.info("No label run is trained yet. Train one with: `python -m cvae_core train label`", icon=":material/info:")
     st.stop()
 with st.sidebar:
-    chosen = run_pickers.run("Run", dict(sorted(choices.items(), key=lambda item: item[0] != "label")))
+    chosen = run_pickers.run("Run", choices)
 side, picture = presenter.stage()
 with side:
-    wanted = labels.label_or_all(runs.description(chosen))
+    place = st.container()
 with st.sidebar:
     noise_seed = controls.seed()
     slides_live = live_decoder.fits_in_the_browser(runs.config(chosen)) and latent_sliders.live_wanted()
-label = styles.label_of(wanted, chosen)
-views = {
-    "Samples": lambda: samples.samples(chosen, wanted, noise_seed),
-    "VAE beside CVAE": lambda: samples.beside_the_vae(chosen, label, noise_seed),
-    "Interpolation": lambda: samples.interpolation(chosen, label, noise_seed),
-    "Manifold of a 2-D z": lambda: samples.manifold(chosen, label),
-}
+with place:
+    wanted = given.choose(chosen, in_browser=slides_live)
+views = samples.views(wanted, noise_seed)
 view = "Samples"
 if presenter.is_on():
     with side:
         view = controls.choice("Picture", {"Samples": "Sliders"} | {name: name for name in [*views][1:]}, "view")
 with picture, elements.sentences():
-    views[view]() if view != "Samples" else styles.styles(chosen, wanted, noise_seed, slides_live)
+    views[view]() if view != "Samples" else styles.styles(wanted, noise_seed, slides_live)
 if not presenter.is_on():
     elements.tabs(views, "view")
 elements.explanation(

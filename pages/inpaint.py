@@ -5,7 +5,7 @@ import streamlit as st
 from app.cached import runs
 from app.display import elements, presenter
 from app.inpaint import subjects
-from app.live import quadrant_controls
+from app.live import attribute_sliders, quadrant_controls
 from app.widgets import controls, labels
 from cvae_core.data.conditions import quadrants_of
 from cvae_core.evaluation import label_posterior
@@ -34,6 +34,8 @@ with first:
     if "label" in runs.config(key).given:
         own = subject == subjects.IMAGES
         opened = opened._replace(label=labels.completed_as(runs.description(key), own))
+    if runs.config(key).attributes:
+        opened = opened._replace(attributes=attribute_sliders.chosen(runs.config(key)))
 with picture, elements.sentences():
     subjects.completed(subject, key, opened, shown_as, seed, place)
     if not presenter.is_on():
@@ -47,13 +49,6 @@ elements.explanation(
     "from the likelihood. Samples of Bernoulli pixels are ink: black or white.",
     r"p(x_{\text{hidden}} \mid x_{\text{visible}}) = \int p(x_{\text{hidden}} \mid z, x_{\text{visible}})\, "
     r"p(z \mid x_{\text{visible}})\, \mathrm{d}z",
-    [
-        recipes.completions,
-        quadrants_of,
-        CVAE.context,
-        ConditionalVAE.draw,
-        ConditionalVAE.likelihood,
-        completed,
-        label_posterior.visible_by_label,
-    ],
-)
+    [recipes.completions, quadrants_of, CVAE.context, ConditionalVAE.draw,
+     ConditionalVAE.likelihood, completed, label_posterior.visible_by_label],
+)  # fmt: skip

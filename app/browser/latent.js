@@ -1,7 +1,7 @@
 // Sliders for z. The browser decodes the pictures without the server, so that they change while a slider is dragged.
 //
-// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step}, with labels as numbers. It receives `ready` once, and
-// `epsilon` whenever the visitor releases a slider. Python's `epsilon` is used only if the network has changed, or if `given`
+// Python sends {network, label, labels, plane, epsilon, given, units, first, range, step, attributes, at}, with labels as numbers. It receives
+// `ready` once, and `epsilon` or `asked`, places on the controls of attributes, whenever the visitor releases a slider. Python's `epsilon` is used only if the network has changed, or if `given`
 // has grown, which counts the values that Python has set itself. Any other value is an echo of this script's, maybe an old one.
 
 const PLAY_SECONDS = 1.6, TILES = 15, FRAME_MILLISECONDS = 9;
@@ -32,6 +32,7 @@ class Panel extends Component {
     this.data = data;
     if (!before || data.given !== before.given || data.network !== before.network) {
       this.epsilon = Float32Array.from(data.epsilon);
+      this.at = [...data.at];
       this.halt();
     }
     if (!same) this.network = null;
@@ -52,17 +53,20 @@ class Panel extends Component {
 
   build() {
     const { label, labels, plane, units } = this.data, { names } = this.network;
-    this.large = label === null ? null : imageCanvas(`${names[label]}, decoded from the sliders`, this.network);
+    const shown = labels.length ? names[label] : "The image";
+    this.large = label === null ? null : imageCanvas(`${shown}, decoded from the sliders`, this.network);
     this.chosen.replaceChildren(...(this.large ? [this.large] : []));
     this.small = labels.map((each) => imageCanvas(`The same z decoded with the label ${names[each]}`, this.network));
     this.row.replaceChildren(
       ...this.small.map((canvas, i) => element("figure", {}, canvas, element("figcaption", { title: names[labels[i]] }, names[labels[i]]))),
     );
     this.sliders = new Map();
-    const shown = units.slice(0, this.data.first), rest = units.slice(this.data.first);
+    Object.assign(this, { shows: [], paintPlane: null });
+    const first = units.slice(0, this.data.first), rest = units.slice(this.data.first);
     const open = Boolean(this.hand.querySelector("details")?.open);
     const pad = this.network.latent === 2 ? [this.pad(plane)] : [];
-    this.hand.replaceChildren(this.buttons(), ...pad, ...shown.map((unit) => this.slider(unit)));
+    const controls = this.data.attributes.map((attribute, i) => this.attribute(attribute, i));
+    this.hand.replaceChildren(...controls, this.buttons(), ...pad, ...first.map((unit) => this.slider(unit)));
     if (rest.length) {
       const summary = element("summary", {}, `${rest.length} more dimensions with lower rates`);
       this.hand.append(element("details", open ? { open } : {}, summary, ...rest.map((unit) => this.slider(unit))));
@@ -73,6 +77,34 @@ class Panel extends Component {
     this.player = button(this.playing ? "Pause" : "Play", () => this.toggle());
     const reset = button("Reset", () => this.jump(() => 0));
     return element("div", { class: "buttons" }, reset, button("Random z", () => this.jump(() => this.rounded(gaussian()))), this.player);
+  }
+
+  // A slider or a list of what can be asked of an attribute. Its first place is "not given".
+  attribute({ name, list, texts }, i) {
+    const id = `a${i}`, value = element("output", { for: id });
+    const input = list
+      ? element("select", { id }, ...texts.map((text, at) => element("option", { value: at }, text)))
+      : element("input", { type: "range", id, min: 0, max: texts.length - 1, step: 1 });
+    const show = () => {
+      input.value = this.at[i];
+      if (!list) input.setAttribute("aria-valuetext", (value.textContent = texts[this.at[i]]));
+    };
+    input.oninput = () => {
+      this.at[i] = Number(input.value);
+      show();
+      this.dirty = true;
+    };
+    input.onchange = () => {
+      this.paintPlane?.();
+      this.news("asked", [...this.at]);
+    };
+    this.shows[i] = show;
+    return element("div", { class: "slider" }, element("label", { for: id }, name), value, input);
+  }
+
+  // The attributes that are given, as inputs of the network.
+  get asked() {
+    return this.data.attributes.map(({ inputs }, i) => inputs[this.at[i]]);
   }
 
   slider({ dimension, words }) {
@@ -96,11 +128,15 @@ class Panel extends Component {
     const plane = element("canvas", { width: width * TILES, height: height * TILES, "aria-hidden": "true" });
     const steps = Array.from({ length: TILES }, (_, i) => ((i + 0.5) / TILES * 2 - 1) * range);
     const points = steps.toReversed().flatMap((up) => steps.map((right) => [right, up]));
-    const pixels = this.network.decodeAll(points, label), tile = imageCanvas("", this.network);
-    points.forEach((_, i) => {
-      paint(tile, pixels, i * size);
-      plane.getContext("2d").drawImage(tile, width * (i % TILES), height * Math.floor(i / TILES));
-    });
+    const tile = imageCanvas("", this.network);
+    this.paintPlane = () => {
+      const pixels = this.network.decodeAll(points, label, this.asked);
+      points.forEach((_, i) => {
+        paint(tile, pixels, i * size);
+        plane.getContext("2d").drawImage(tile, width * (i % TILES), height * Math.floor(i / TILES));
+      });
+    };
+    this.paintPlane();
     this.handle = element("div", { class: "handle", role: "slider", tabindex: 0, "aria-label": "Point in the plane of z",
       "aria-valuemin": -range, "aria-valuemax": range });
     const pad = element("div", { class: "pad" }, plane, this.handle);
@@ -133,6 +169,7 @@ class Panel extends Component {
 
   // Move the sliders and the handle to the current z.
   place() {
+    this.shows.forEach((show) => show());
     this.sliders.forEach(({ input, value }, dimension) => {
       input.value = this.epsilon[dimension];
       value.textContent = twoDecimals(this.epsilon[dimension]);
@@ -152,9 +189,9 @@ class Panel extends Component {
     const { label, labels } = this.data, began = performance.now();
     if (this.dirty) this.stale = labels.length;
     this.dirty = false;
-    if (this.large) paint(this.large, this.network.decode(this.epsilon, [label]));
+    if (this.large) paint(this.large, this.network.decode(this.epsilon, [label], this.asked));
     while (this.stale > 0) {
-      paint(this.small[this.turn], this.network.decode(this.epsilon, [labels[this.turn]]));
+      paint(this.small[this.turn], this.network.decode(this.epsilon, [labels[this.turn]], this.asked));
       this.turn = (this.turn + 1) % labels.length;
       this.stale -= 1;
       if (performance.now() - began > FRAME_MILLISECONDS) break;

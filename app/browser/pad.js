@@ -1,6 +1,6 @@
 // A pad to draw on, with the shape of a run's images. The completions of a model follow the pen.
 //
-// Python sends {shape, drawn, ink, given, visible, sets, brush, network, epsilons, uniform, names, label, each}. With `fixed`, a
+// Python sends {shape, drawn, ink, given, visible, sets, brush, network, epsilons, uniform, names, label, attributes, each}. With `fixed`, a
 // description of the image, only its visible part can be changed: its quadrants, or with `brush` its pixels. `each` has pairs of a
 // label and its name, as which the image is completed too. Python receives `ink` (a byte per value, Base64) when the pen is lifted,
 // and `visible` (flags of the quadrants or the pixels) when they change. Python's `ink` is used only if `given` has grown, which
@@ -196,7 +196,7 @@ class Pad extends Component {
       toggle.textContent = this.visible[i] ? "visible" : "hidden";
     });
     if (!this.network) return;
-    const given = { image: this.ink, visible: this.visible.map(Number), label: this.data.label };
+    const given = { image: this.ink, visible: this.visible.map(Number), label: this.data.label, attributes: this.data.attributes };
     const rows = this.network.complete(given, this.data.epsilons, this.uniform, this.data.each.map(([label]) => label));
     this.answers.forEach((canvas, i) => paint(canvas, rows, i * this.ink.length, (i) => (open(i) ? GIVEN : WHITE)));
     this.frames += 1;

@@ -145,7 +145,9 @@ def _sheet(
     max_entries=KEPT_OFTEN,
     show_spinner=False,
     hash_funcs={
-        Condition: lambda c: tuple(p.numpy().tobytes() for p in (c.pixels, c.visible, c.labels) if p is not None)
+        Condition: lambda c: tuple(
+            part.numpy().tobytes() for part in (c.pixels, c.visible, c.labels, c.attributes) if part is not None
+        )
     },
 )
 def _completed_often(key: RunKey, _model: ConditionalVAE, c: Condition, count: int, seed: int) -> np.ndarray:

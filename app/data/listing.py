@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
@@ -19,10 +20,10 @@ from app.text.plain_text import Markdown, code, plain
 from app.widgets import background_command, controls, permission
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Flavour
-from cvae_core.data import catalogue, datasets, fingerprints
+from cvae_core.data import catalogue, datasets, fingerprints, sealed
 from cvae_core.data.datasets import DataSet
 from cvae_core.errors import DataDamaged, LabError
-from cvae_core.evaluation.classifier import classifier_path
+from cvae_core.evaluation.classifier import classifier_path, is_readable, reading_of_attributes
 from cvae_core.jobs import data_sets
 from cvae_core.pictures import grid
 from cvae_core.pictures.examples import examples
@@ -160,10 +161,12 @@ def _one(name: str, used: Sequence[str]) -> None:
         if len(about.classes) > MOST_ROWS:
             elements.caption(f"The first {MOST_ROWS} of {len(about.classes)} classes are shown.")
         _train(name, about)
-        if about.labelled:
-            _classifier(name)
+        if is_readable(about):
+            _classifier(name, about)
     elif name in datasets.DOWNLOAD_BYTES:
         background_command.offer_download(name)
+    if datasets.on_disk(name):
+        report.attributes(sealed.columns(about.attributes, _values(runs.dataset(name))))
     if catalogue.origin(name) != "built-in":
         report.show(catalogue.header(name).report)
     elif datasets.on_disk(name):
@@ -194,6 +197,12 @@ def _alternative(about: Description) -> str:
     return f"Images of the data set {about.name}, a row per class: {', '.join(about.classes[:MOST_ROWS])}"
 
 
+def _values(data: DataSet) -> dict[str, np.ndarray]:
+    """Return the attributes of each split that are stored with a data set."""
+    stored = {name: data.split(name).stored for name in datasets.SPLITS}
+    return {name: values.numpy() for name, values in stored.items() if values is not None}
+
+
 def _counts(about: Description, data: DataSet) -> None:
     """Show how many images each class of a built-in data set has."""
     elements.heading("Classes")
@@ -205,12 +214,12 @@ def _counts(about: Description, data: DataSet) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, height=report.FEW_ROWS)
 
 
-def _classifier(name: str) -> None:
+def _classifier(name: str, about: Description) -> None:
     """Say how good the classifier of a data set is, or offer to train it."""
     path, purpose = classifier_path(name, default_root()), f"classifier {name}"
     accuracy, asked = "", False
     with suppress(LabError):  # a damaged one: train it again
-        accuracy = _accuracy(path, files.version(path)) if path.exists() else ""
+        accuracy = _accuracy(path, files.version(path), about) if path.exists() else ""
     working = background_command.is_known(purpose)
     if accuracy and not working:
         elements.caption(
@@ -229,7 +238,7 @@ def _classifier(name: str) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
+def _accuracy(path: Path, version: tuple[int, int, int], _about: Description) -> str:
     """Return the test accuracy that is stored with a classifier, as words; an empty text if there is none.
 
     Files of earlier versions have no number of test images and no accuracy of the most frequent class.
@@ -241,7 +250,8 @@ def _accuracy(path: Path, version: tuple[int, int, int]) -> str:
     if not notes.keys() >= {"chance", "tested"}:
         return words
     usual = f"always choosing the most frequent class would be right for {float(notes['chance']):.1%}"
-    return f"{words} ({int(notes['tested']):,} images; {usual})"
+    words = f"{words} ({int(notes['tested']):,} images; {usual})"
+    return "; ".join([words, *reading_of_attributes(_about, notes)])
 
 
 def _removal(name: str) -> None:

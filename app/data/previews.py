@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Preview:
     report: Report
     sheet: Sheet
     rows: Sequence[str]  # names of the rows; empty if a row has images of several classes
+    columns: Sequence[Mapping[str, str]]  # what each attribute holds
 
 
 def show(path: Path) -> None:
@@ -44,6 +45,7 @@ def show(path: Path) -> None:
             found.sheet.images, papers=found.sheet.papers, scale=SCALE, rows=found.rows, drawn=found.description.drawn
         )
         elements.thumbnail(picture, f"{alt}: {', '.join(found.rows)}")
+    report.attributes(found.columns)
     report.show(found.report)
 
 
@@ -58,4 +60,4 @@ def read(path: Path) -> Preview:
     if not names:
         images = [image for row in rows for image in row]
         rows = [images[first : first + IN_A_ROW] for first in range(0, len(images), IN_A_ROW)]
-    return Preview(about, report_from_json(content["report"]), grid.ragged(rows, IN_A_ROW), names)
+    return Preview(about, report_from_json(content["report"]), grid.ragged(rows, IN_A_ROW), names, content["columns"])

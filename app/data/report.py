@@ -1,6 +1,6 @@
 """The report of a data set: what was found in its source, decided and left out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -26,6 +26,11 @@ def show(report: Report) -> None:
             _table("", [vars(one) for one in report.left_out])
             if report.left_out_count > len(report.left_out):
                 st.caption(f"The first {len(report.left_out):,} are shown.")
+
+
+def attributes(columns: Sequence[Mapping[str, str]]) -> None:
+    """Show what each attribute of a data set holds."""
+    _table("Attributes", columns)
 
 
 def sizes(about: Description) -> Markdown:
@@ -60,7 +65,7 @@ def _counts(numbers: Mapping[str, int]) -> Markdown:
     return ", ".join(f"{plain(name)} ({count:,})" for name, count in numbers.items())
 
 
-def _table(title: Markdown, rows: list[dict[str, object]]) -> None:
+def _table(title: Markdown, rows: Sequence[Mapping[str, object]]) -> None:
     if not rows:
         return
     if title:

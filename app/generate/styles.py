@@ -11,7 +11,8 @@ from app.cached.figures import Figure
 from app.cached.runs import RunKey
 from app.display import elements, presenter, url_state
 from app.display.url_forms import number
-from app.live import drawing_pad, latent_sliders, live_decoder
+from app.generate.given import Given
+from app.live import attribute_sliders, drawing_pad, latent_sliders, live_decoder
 from app.text import findings
 from app.text import labels as names
 from app.text.plain_text import Markdown, plain
@@ -52,27 +53,23 @@ class Place(NamedTuple):
     words: str
 
 
-def label_of(chosen: int | None, key: RunKey) -> int:
-    """Return the chosen label, or the default if all are chosen (None) and one is needed."""
-    return labels.usual(runs.description(key)) if chosen is None else chosen
-
-
-def styles(key: RunKey, chosen: int | None, seed: int, slides_live: bool) -> None:
+def styles(given: Given, seed: int, slides_live: bool) -> None:
     """Let the visitor choose z: with sliders, decoded in the browser if live, or on a walk if the model is a ladder."""
+    key = given.key
     ladder = runs.config(key).hierarchical
     if not ladder:
         tell_collapsed(key)
     if slides_live:
-        live(key, chosen, seed)
+        live(key, given.label, seed)
         return
     picture, hand = st.columns([3, 2], gap="large")
     with hand:
         there = walk(key, seed) if ladder else sliders(key, seed)
     with picture:
-        under_all_labels(key, there, chosen)
+        under_all_labels(given, there)
     if not ladder and not presenter.is_on():
-        style_of_a_test_image(key, there, latent_sliders.place_sliders)
-        style_of_a_drawing(key, there, label_of(chosen, key), latent_sliders.place_sliders)
+        style_of_a_test_image(given, there, latent_sliders.place_sliders)
+        style_of_a_drawing(given, there, latent_sliders.place_sliders)
 
 
 def tell_collapsed(key: RunKey) -> None:
@@ -133,54 +130,64 @@ def slid(epsilon: tuple[float, ...]) -> Place:
 
 
 @url_state.fragment
-def live(key: RunKey, chosen: int | None, seed: int) -> None:
+def live(key: RunKey, label: int | None, seed: int) -> None:
     """Show sliders whose pictures the browser decodes, and pictures that the server draws on their release."""
+    attribute_sliders.rerun_if_moved()
     elements.heading("Change z with sliders")
     with elements.sentences():
+        given = Given(key, label, attribute_sliders.chosen(runs.config(key), in_browser=True))
         there = slid(latent_sliders.read_epsilon(runs.config(key).latents))
-        shown = live_decoder.sliders(key, chosen, label_of(chosen, key), there.epsilon)
+        shown = live_decoder.sliders(key, label, given.with_label().rows[0], there.epsilon)
         latent_sliders.watch_for_the_browser(shown)
         if presenter.is_on():
             return
-        style_of_a_test_image(key, there, live_decoder.move_sliders)
-        around(key, there, chosen, seed)
-        style_of_a_drawing(key, there, label_of(chosen, key), live_decoder.move_sliders)
+        style_of_a_test_image(given, there, live_decoder.move_sliders)
+        around(given, there, seed)
+        style_of_a_drawing(given, there, live_decoder.move_sliders)
 
 
-def around(key: RunKey, there: Place, chosen: int | None, seed: int) -> None:
+def around(given: Given, there: Place, seed: int) -> None:
     """Show images whose z are close to the chosen one."""
+    key = given.key
     elements.explained(f"**Near this z**: {COLUMNS} draws with {recipes.FRESH:.0%} of the noise variance drawn anew")
-    rows = labels.of_run(key) if chosen is None else (chosen,)
     run_pictures.show(
         key,
         recipes.around,
-        {"epsilon": there.epsilon, "labels": rows, "columns": COLUMNS, "seed": seed},
+        {"epsilon": there.epsilon, "labels": given.rows, "columns": COLUMNS, "seed": seed, **given.settings},
         f"around one z, {there.words}, seed {seed}",
         "around",
         "Images for z close to the one that the sliders set",
     )
     with st.container(horizontal=True):
-        settings, caption = all_labels(key, there)
+        settings, caption = all_labels(given, there)
         figure = Figure(key, recipes.one_z, settings, f"{runs.label(key.name)}: {caption}")
         elements.png_button(figure, f"{key.name}-same-z", 3, f"PNG of this z with {which_labels(key)}")
 
 
-def all_labels(key: RunKey, there: Place) -> tuple[dict[str, Any], str]:
+def all_labels(given: Given, there: Place) -> tuple[dict[str, Any], str]:
     """Return the settings and the caption of one z with all labels, or the first ones if they are many."""
-    every = labels.of_run(key)
+    every = labels.of_run(given.key)
     columns = next((number for number in range(LEAST_COLUMNS, len(every)) if len(every) % number == 0), len(every))
-    words = f"one z with {which_labels(key)}, {there.words}"
-    return {"epsilon": there.epsilon, "labels": every, "columns": columns}, words
+    words = ", ".join(filter(None, (f"one z with {which_labels(given.key)}", asked_of(given), there.words)))
+    return {"epsilon": there.epsilon, "labels": every, "columns": columns, **given.settings}, words
+
+
+def asked_of(given: Given) -> str:
+    """Return the given attributes in words, or an empty text."""
+    return attribute_sliders.described(given.attributes)
 
 
 def which_labels(key: RunKey) -> Markdown:
-    """Return "all labels", or which of them a picture shows if they are many."""
+    """Return "all labels", which of them a picture shows if they are many, or what is given instead of a label."""
     every, data = labels.of_run(key), runs.description(key)
+    if "label" not in runs.config(key).given:
+        return "these attributes"
     return "all labels" if len(every) == len(data.classes) else labels.counted(every, data)
 
 
-def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[float]], None]) -> None:
+def style_of_a_test_image(given: Given, there: Place, move: Callable[[Sequence[float]], None]) -> None:
     """Show a test image, given by its index, and offer to set the sliders to its z; then show its reconstruction too."""
+    key = given.key
     if why := drawing_pad.lacks_test_images(key):
         elements.caption(f"A test image cannot be encoded. {why}")
         return
@@ -198,22 +205,24 @@ def style_of_a_test_image(key: RunKey, there: Place, move: Callable[[Sequence[fl
 
         st.button("Encode it", on_click=encode, icon=":material/input:", help=MEAN_OF_POSTERIOR.format("image"))
         ink, label = encoded()
-        image_encoded(key, there, ink, label, f"Test image {index}, {names.one(runs.description(key), label)}")
+        image_encoded(given, there, ink, label, f"Test image {index}, {names.one(runs.description(key), label)}")
 
 
-def image_encoded(key: RunKey, there: Place, ink: bytes, label: int, words: str) -> None:
+def image_encoded(given: Given, there: Place, ink: bytes, label: int, words: str) -> None:
     """Show an image, and beside it its reconstruction if the sliders are at its z."""
+    key = given.key
     shown = [np.frombuffer(ink, np.uint8)]
     if there.epsilon == latent_sliders.on_sliders(figures.style(key, ink, label)):
-        shown.append(recipes.one_z(runs.model(key), there.epsilon, [label], 1).images[0, 0])
+        shown.append(recipes.one_z(runs.model(key), there.epsilon, [label], 1, given.attributes).images[0, 0])
         words = f"{words}, and its reconstruction from this z"
     with st.container(width="content"):
         elements.thumbnail(grid.grid(np.array([shown]), scale=3, drawn=runs.description(key).drawn), words)
         elements.caption(plain(words))
 
 
-def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Sequence[float]], None]) -> None:
+def style_of_a_drawing(given: Given, there: Place, move: Callable[[Sequence[float]], None]) -> None:
     """Offer to set the sliders to the z of the visitor's drawing; then show all labels in its style."""
+    key = given.key
     if not drawing_pad.offered(key):
         return
 
@@ -223,7 +232,7 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
         drawn = drawing_pad.pad(key)
         left, right = st.columns(2, vertical_alignment="bottom")
         with left:
-            drawn_as = drawing_pad.label(key, label)
+            drawn_as = drawing_pad.label(key, given.with_label().rows[0])
         right.button(
             "Use its style",
             on_click=lambda: move(figures.style(key, drawn.tobytes(), drawn_as)),
@@ -236,23 +245,25 @@ def style_of_a_drawing(key: RunKey, there: Place, label: int, move: Callable[[Se
             elements.caption("Nothing is drawn yet, so there is no style to use.")
         elif there.epsilon == latent_sliders.on_sliders(figures.style(key, drawn.tobytes(), drawn_as)):
             every = labels.of_run(key)
-            sheet = recipes.one_z(runs.model(key), there.epsilon, every, len(every))
+            sheet = recipes.one_z(runs.model(key), there.epsilon, every, len(every), given.attributes)
             elements.thumbnail(grid.grid(sheet.images, scale=2), f"In the style of your drawing: {which}")
             elements.caption(f"In its style: {which}. The sliders at the top of the page are set to its z.")
 
     elements.folded(f"Draw an image and generate {which} in its style", show, "draw", ":material/gesture:")
 
 
-def under_all_labels(key: RunKey, there: Place, chosen: int | None) -> None:
+def under_all_labels(given: Given, there: Place) -> None:
     """Show the image of the chosen label large, and the same z with all labels."""
-    if chosen is not None:
-        data = runs.description(key)
-        elements.heading(f"This z as {names.a(data, chosen)}")
-        one = {"epsilon": there.epsilon, "labels": (chosen,), "columns": 1}
-        caption = f"label {data.classes[chosen]}, {there.words}"
-        alt = f"The label {data.classes[chosen]} for the z of the sliders"
-        run_pictures.show(key, recipes.one_z, one, caption, str(chosen), alt, scale=9)
-    settings, caption = all_labels(key, there)
-    which = labels.counted(settings["labels"], runs.description(key))
+    key, data = given.key, runs.description(given.key)
+    if given.label is not None:
+        elements.heading(f"This z as {names.a(data, given.label)}" if given.labelled else "This z with the attributes")
+        one = {"epsilon": there.epsilon, "labels": (given.label,), "columns": 1, **given.settings}
+        caption = f"{given.words}, {there.words}"
+        alt = f"The {given.words} for the z of the sliders"
+        run_pictures.show(key, recipes.one_z, one, caption, str(given.label), alt, scale=9)
+    if not given.labelled:
+        return
+    settings, caption = all_labels(given, there)
+    which = labels.counted(settings["labels"], data)
     elements.heading(f"The same z with {which}")
     run_pictures.show(key, recipes.one_z, settings, caption, "same-z", f"One z decoded with {which}", scale=3)

@@ -61,8 +61,8 @@ def _as_each(opened: Quadrants, given: int | bytes, words: str, name: str, shown
     run_pictures.show(
         opened.key,
         recipes.drawing_as if drawing else recipes.completions_as,
-        {"ink" if drawing else "index": given, "visible": opened.visible, "labels": shown, "count": DRAWN, "seed": seed,
-         "pixels": shown_as},
+        {"ink" if drawing else "index": given, **opened._replace(label=None).given, "labels": shown, "count": DRAWN,
+         "seed": seed, "pixels": shown_as},
         f"{words} with the {described(opened.visible)} visible, completed as each label with the same z noise, seed {seed}",
         name,
         "One image, completed as each label",

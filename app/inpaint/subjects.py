@@ -15,7 +15,7 @@ from app.charts import plotly_charts
 from app.display import elements, presenter, url_state
 from app.display.url_forms import whole
 from app.inpaint import as_labels
-from app.live import drawing_pad, live_decoder, picture_upload, quadrant_controls
+from app.live import attribute_sliders, drawing_pad, live_decoder, picture_upload, quadrant_controls
 from app.live.drawing_pad import ANSWERS, Quadrants
 from app.text import findings, labels
 from app.text.plain_text import Markdown, plain
@@ -169,11 +169,10 @@ def _at_once(ink: bytes, opened: Quadrants, label: int, shown_as: Shown, seed: i
         return
     settings = {
         "ink": ink,
-        "visible": opened.visible,
+        **opened._replace(label=label).given,
         "count": AT_ONCE,
         "seed": seed,
         "pixels": shown_as,
-        "label": label,
     }
     names = ("NN", "best guess", *(f"sample {n + 1}" for n in range(AT_ONCE)))
     made = Figure(opened.key, recipes.drawing_at_once, settings, "", columns=names)
@@ -181,8 +180,9 @@ def _at_once(ink: bytes, opened: Quadrants, label: int, shown_as: Shown, seed: i
 
 
 def _as_label(opened: Quadrants) -> str:
-    """Return the words of a caption that tell as which label images are completed; none if no label is chosen."""
-    return "" if opened.label is None else f", completed as {runs.description(opened.key).classes[opened.label]}"
+    """Return the words of a caption that tell the label and the attributes that images are completed with, if any."""
+    label = "" if opened.label is None else f", completed as {runs.description(opened.key).classes[opened.label]}"
+    return f"{label}, {attribute_sliders.described(opened.attributes)}" if opened.attributes else label
 
 
 def drawing_read(key: RunKey, ink: bytes, opened: Quadrants, seed: int) -> None:

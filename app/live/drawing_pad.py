@@ -16,6 +16,7 @@ from app.cached.runs import RunKey
 from app.display import url_state
 from app.display.url_forms import Form, packed, unpacked
 from app.live import live_decoder
+from app.live.attribute_sliders import inputs
 from app.text.plain_text import Markdown
 from app.widgets import controls, labels
 from cvae_core.config.descriptions import BUILT_IN, MNIST, SIDES, Shape
@@ -45,7 +46,7 @@ class Quadrants(NamedTuple):
     """A run's visible part by name, the possible sets of quadrants, and the callback that selects another part by its flags.
 
     With `brush`, any pixels can be visible. `label` is what the image is completed as: None if the run is not given labels,
-    or for a test image's own label.
+    or for a test image's own label. `attributes` are those that the visitor gives, None if the run is not given any.
     """
 
     key: RunKey
@@ -54,11 +55,13 @@ class Quadrants(NamedTuple):
     choose: Callable[[object], None]
     brush: bool = False
     label: int | None = None
+    attributes: dict[str, float | str] | None = None
 
     @property
     def given(self) -> dict[str, Any]:
-        """Return the settings of recipes that these are: what is visible, and the label if one is chosen."""
-        return {"visible": self.visible, **({} if self.label is None else {"label": self.label})}
+        """Return the settings of recipes that these are: what is visible, the label if one is chosen, and attributes."""
+        chosen = {"label": self.label, "attributes": self.attributes}
+        return {"visible": self.visible, **{name: value for name, value in chosen.items() if value is not None}}
 
 
 def pad(
@@ -82,7 +85,7 @@ def pad(
         key=PAD,
         data={
             **_sheet(key, ink(shape), st.session_state.get(_GIVEN, 0) + url_state.opened(), quadrants),
-            **_answers(key, seed, pixels, live, quadrants.label if quadrants else None),
+            **_answers(key, seed, pixels, live, quadrants),
         },
         on_ink_change=lambda: take(live_decoder.news(PAD, "ink"), shape),
         on_visible_change=reopened,
@@ -123,7 +126,7 @@ def brush(
         key=BRUSH_PAD,
         data={
             **_sheet(quadrants.key, image, number, quadrants),
-            **_answers(quadrants.key, seed, pixels, True, label),
+            **_answers(quadrants.key, seed, pixels, True, quadrants._replace(label=label)),
             "fixed": f"{name or f'Test image {number}'}: hide and show pixels with the pointer, or with the arrow keys and "
             "the space bar",
         },
@@ -132,14 +135,23 @@ def brush(
     )
 
 
-def _answers(key: RunKey, seed: int, pixels: Shown, live: bool, label: int | None) -> dict[str, object]:
+def _answers(key: RunKey, seed: int, pixels: Shown, live: bool, quadrants: Quadrants | None) -> dict[str, object]:
     """Return the data of completions in the browser, as a label and as each label if the run is given labels.
 
     Without `live`, or if the browser cannot run the networks, there are none.
     """
     config, classes = runs.config(key), runs.description(key).classes
+    label, attributes = (quadrants.label, quadrants.attributes) if quadrants else (None, None)
     if not (live and live_decoder.fits_in_the_browser(config)):
-        return {"network": None, "epsilons": [], "uniform": None, "names": [], "label": None, "each": []}
+        return {
+            "network": None,
+            "epsilons": [],
+            "uniform": None,
+            "names": [],
+            "label": None,
+            "attributes": [],
+            "each": [],
+        }
     live_decoder.send(key)
     epsilons = [[0.0] * config.latents, *noise.normal((ANSWERS, config.latents), seed, "completions").tolist()]
     labelled = label is not None and "label" in config.given
@@ -150,6 +162,7 @@ def _answers(key: RunKey, seed: int, pixels: Shown, live: bool, label: int | Non
         "uniform": encoded(recipes.thresholds(config.shape, len(epsilons) + 1, seed)) if pixels == "ink" else None,
         "names": ["NN", "best guess", *(f"sample {n + 1}" for n in range(ANSWERS))],
         "label": label if labelled else None,
+        "attributes": inputs(config, attributes or {}),
         "each": [(each, f"as {classes[each]}") for each in shown],
     }
 

@@ -18,7 +18,7 @@ from app.browser import source
 from app.cached import runs
 from app.cached.runs import RunKey
 from app.display import url_state
-from app.live import latent_sliders
+from app.live import attribute_sliders, latent_sliders
 from cvae_core.config.descriptions import Description
 from cvae_core.config.flavours import Config
 from cvae_core.models import build
@@ -193,7 +193,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
 
     If z has two dimensions, show the latent plane too, decoded with the label `plane`.
     """
-    name, rates = network_name(key), runs.rates(key)
+    name, rates, config = network_name(key), runs.rates(key), runs.config(key)
     units = [
         {"dimension": unit, "words": latent_sliders.slider_words(rates, unit)} for unit in latent_sliders.by_rate(rates)
     ]
@@ -204,7 +204,9 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "network": name,
             "label": label,
             "plane": plane,
-            "labels": shown_labels(runs.config(key).classes, plane),
+            "labels": shown_labels(config.classes, plane) if "label" in config.given else [],
+            "attributes": attribute_sliders.for_the_browser(config),
+            "at": attribute_sliders.chosen_places(config),
             "epsilon": list(epsilon),
             "given": st.session_state.get(_GIVEN, 0) + url_state.opened(),
             "units": units,
@@ -213,6 +215,7 @@ def sliders(key: RunKey, label: int | None, plane: int, epsilon: Sequence[float]
             "step": latent_sliders.NOISE_STEP,
         },
         on_epsilon_change=lambda: latent_sliders.write_epsilon(news(LIVE, "epsilon"), len(rates)),
+        on_asked_change=lambda: attribute_sliders.write(news(LIVE, "asked"), config),
         on_ready_change=lambda: None,
     )
     return shown.ready == name

@@ -13,8 +13,8 @@ from app.charts.plotly_charts import LINE_COLOURS
 from app.display import elements, presenter, url_state
 from app.text.plain_text import Markdown, plain
 from app.text.provenance import provenance
+from app.views.cll_by_model import GAP
 from cvae_core.evaluation import table_formats
-from cvae_core.evaluation.by_model import GAP
 from cvae_core.evaluation.glance import LARGEST, SAMPLES
 from cvae_core.evaluation.table import Entry
 

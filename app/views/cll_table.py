@@ -13,12 +13,12 @@ from app.display import elements, url_state
 from app.display.url_forms import several
 from app.text import findings
 from app.text.plain_text import Markdown, plain
-from app.views import cll_numbers, code_snippets
+from app.views import cll_by_model, cll_numbers, code_snippets
 from app.views.cll_numbers import Numbers
 from app.widgets import judging, run_pickers
 from cvae_core.errors import RunDamaged
-from cvae_core.evaluation import by_model, table_formats
 from cvae_core.evaluation import table as tables
+from cvae_core.evaluation import table_formats
 from cvae_core.evaluation.table import ESTIMATORS, Entry
 from cvae_core.evaluation.table_formats import Pivot
 from cvae_core.runs.run import Run
@@ -93,14 +93,14 @@ def _filter(label: Markdown, options: Sequence[str], key: str) -> Sequence[str]:
 def table(pivot: Pivot) -> None:
     """Show one table of all figures."""
     elements.heading(plain(pivot.title))
-    rows = by_model.by_model(pivot)
+    rows = cll_by_model.by_model(pivot)
     counts = {"S": [row.samples or None for row in rows], "N": [row.images for row in rows]}
     texts = {"model": [row.model for row in rows], "scored": [table_formats.briefly(row.scored) for row in rows]}
     numbers = Numbers(
         name=f"{pivot.title}-{hash(tuple(map(str, rows)))}",
         frame=pd.DataFrame({**texts, **counts}),
         first=list(texts),
-        columns={name: HEADINGS.get(name, name) for name in by_model.columns(rows)},
+        columns={name: HEADINGS.get(name, name) for name in cll_by_model.columns(rows)},
         cells=[row.cells for row in rows],
         best=pivot.best,
         config={"model": st.column_config.TextColumn(width=WIDTH)},
@@ -175,7 +175,7 @@ def judged() -> None:
     rows = [
         {
             "run": library.label(name),
-            "measure": finding.name,
+            "measure": finding.named(library.cards()[0][name].description),
             "value": finding.value,
             "real or chance": finding.reference,
             "of": finding.of,

@@ -149,6 +149,19 @@ def readings(
     )
 
 
+def asked(key: RunKey, attribute: int) -> str:
+    """Return code that reads what was asked of samples for one attribute, and what was measured."""
+    return _code(
+        "asked_chart(shown, name)",
+        f"{key.name}-asked-{attribute + 1}",
+        "find, sample_quality",
+        f"run = find({key.name!r})",
+        f"shown = next(one for one in sample_quality.stored_asked(run) if one.attribute == {attribute})",
+        "name = run.card().description.attributes[shown.attribute].name",
+        module="attribute_chart",
+    )
+
+
 def could_become(reader: RunKey, given: int | bytes, visible: str, seed: int, own: int | None) -> str:
     """Return code that computes p(label | visible) of a test image, or of a drawing (bytes), by a label run."""
     image = repr(given) if isinstance(given, bytes) else f"images.test.intensities([{given}])"

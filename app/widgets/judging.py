@@ -7,7 +7,7 @@ from app.cached.runs import RunKey
 from app.display import elements
 from app.text.plain_text import plain
 from app.widgets import background_command, run_pickers
-from cvae_core.evaluation.classifier import classifier_path
+from cvae_core.evaluation.classifier import classifier_path, is_readable
 from cvae_core.system.folders import default_root
 
 USUAL_SECONDS = 60.0  # the progress bar slows down towards its end
@@ -34,6 +34,7 @@ def offer() -> None:
 
 
 def _may_be_judged(key: RunKey) -> bool:
-    """Return whether a run is given labels or quadrants, and its images are here and have several classes."""
+    """Return whether a run is given something, and its images are here and have classes or attributes to read."""
     config = library.config(key)
-    return (config.given == ("label",) or config.has_baseline) and config.classes > 1 and not library.lacks_images(key)
+    readable = is_readable(library.description(key))
+    return bool(config.given) and bool(config.latents) and readable and not library.lacks_images(key)

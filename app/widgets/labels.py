@@ -62,8 +62,9 @@ def counted(chosen: tuple[int, ...], description: Description) -> Markdown:
 
 
 def of_run(key: RunKey) -> tuple[int, ...]:
-    """Return the labels of a run's data set, as many as a picture shows: the first `MOST_ROWS`."""
-    return tuple(range(runs.config(key).classes)[:MOST_ROWS])
+    """Return the labels that a picture of a run shows: the first `MOST_ROWS`, or only 0 if it is not given labels."""
+    config = runs.config(key)
+    return tuple(range(config.classes)[:MOST_ROWS]) if "label" in config.given else (0,)
 
 
 def _chosen(description: Description, key: str, default: int, title: Markdown, more: Mapping[int, str]) -> int:

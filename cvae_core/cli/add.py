@@ -47,7 +47,9 @@ class Add(Wishes):
             f"{self.name}: {about.shape}, {about.train:,} images for training, {about.validation:,} for validation and "
             f"{about.test:,} for test"
         )
-        print("\n".join([*attribute_lines(about.attributes), *report_lines(found.report)]), flush=True)
+        print(
+            "\n".join([*attribute_lines(about.attributes, found.attributes), *report_lines(found.report)]), flush=True
+        )
         if self.preview is not None:
             files.write(self.preview, json.dumps(preview_of(found)).encode())
             print(f"Nothing is stored. The preview is in {self.preview}.")
@@ -95,7 +97,7 @@ class Shown:
 
 
 def preview_of(found: Sealed) -> dict[str, Any]:
-    """Return a description, a report, and images of all classes in turn, as plain JSON.
+    """Return a description, a report, what the attributes hold, and images of all classes in turn, as plain JSON.
 
     The values of an image are base64 of its bytes: channel by channel, each row by row.
     """
@@ -108,6 +110,7 @@ def preview_of(found: Sealed) -> dict[str, Any]:
     return {
         "description": found.description.to_json(),
         "report": found.report.to_json(),
+        "columns": sealed.columns(found.description.attributes, found.attributes),
         "pictures": [
             {"label": label, "values": base64.b64encode(images[index].tobytes()).decode()}
             for _, label, index in sorted(order)[:PICTURES]

@@ -84,7 +84,8 @@ class Show(InRoot):
             print(f"{origin} on {header.created[:10]} from {header.source}{flags and f' with{flags}'}")
             print(f"in {catalogue.sealed_folder(self.name)}, fingerprint {header.fingerprint}")
             print(header.licence and f"licence: {header.licence}\n", end="")
-        for line in attribute_lines(data.attributes):
+        values = sealed.read(self.name).attributes if data.attributes and origin != "built-in" else {}
+        for line in attribute_lines(data.attributes, values):
             print(line)
         runs = data_sets.runs_using(self.name, self.root)
         print(f"runs: {', '.join(runs) or 'none'}")

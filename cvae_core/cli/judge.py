@@ -13,11 +13,11 @@ from cvae_core.cli.progress import ticking
 from cvae_core.config.job import OtherImages
 from cvae_core.data import datasets
 from cvae_core.data.fingerprints import require_published
-from cvae_core.evaluation import classifier, results, sample_quality
+from cvae_core.evaluation import attribute_quality, classifier, results, sample_quality
 from cvae_core.evaluation.label_posterior import SAMPLES
 from cvae_core.jobs import housekeeping
 from cvae_core.runs.run import find
-from cvae_core.system import files
+from cvae_core.system import files, formats
 from cvae_core.system.type_checks import Between, Images
 
 
@@ -46,6 +46,8 @@ class LearnClassifier(InRoot):
             f"test accuracy {right:.2%} of {len(dataset.test):,} images ({chance:.2%} by always choosing the most frequent "
             f"class), in {path}"
         )
+        for line in classifier.reading_of_attributes(dataset.description, formats.read_tensors(path)[1]):
+            print(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +71,17 @@ class Judge(InRoot):
             weights, model, dataset = run.weights_digest(), run.model(), run.images()
             reader = classifier.load_classifier(dataset.description, self.root, dataset.fingerprint)
             files.require_writable(run.result_path(sample_quality.RESULTS))
+            asked: list[sample_quality.Asked] = []
             with ticking(f"judging {run.name}"):
                 if self.visible is None:
                     findings = sample_quality.judge(model, dataset, reader)
+                    if attribute_quality.is_measurable(model):
+                        asked = attribute_quality.asked_and_measured(model, dataset, reader)
+                    findings += attribute_quality.findings(model, dataset, reader, asked)
                 else:
                     settings = (self.visible, self.samples, self.images)
                     findings = sample_quality.judge_part(model, dataset, reader, *settings)
-            sample_quality.store_judgement(run, findings, weights)
+            sample_quality.store_judgement(run, findings, weights, attribute_quality.kept(asked))
         for finding in findings:
             beside = "" if finding.reference is None else f"  (real images or chance: {finding.reference:.4f})"
             print(f"{finding.named(dataset.description):62} {finding.value:.4f} of {finding.of:,}{beside}")

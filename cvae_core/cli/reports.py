@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from cvae_core.config.descriptions import Attribute
 from cvae_core.config.reports import Report
+from cvae_core.data.sealed import columns
 from cvae_core.system.printable import one_line
 
 LISTED = 20  # files left out that are printed at most
@@ -34,10 +37,10 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"left out: {report.left_out_count - min(LISTED, len(report.left_out)):,} more"
 
 
-def attribute_lines(attributes: Sequence[Attribute]) -> Iterator[str]:
-    """Yield a line for each attribute of a data set."""
-    for one in attributes:
-        yield f"attribute {one.name}: {', '.join(one.categories) or 'a number'}"
+def attribute_lines(attributes: Sequence[Attribute], values: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield a line for each attribute of a data set, with what its values in each split (N, A) are."""
+    for row in columns(attributes, values):
+        yield f"attribute {row['attribute']}: {row['kind']}, {row['values']}; missing: {row['missing']}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

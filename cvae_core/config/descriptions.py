@@ -20,6 +20,7 @@ MOST_CLASSES = 200
 MOST_IMAGES = 200_000  # in all splits together
 MOST_ATTRIBUTES = 64
 LONGEST_NAME = 100  # characters of the name of a class, an attribute or a category
+SCALES = (1e-12, 1e30)  # possible standard deviations of an attribute
 MEASURED = ("slant", "thickness")  # attributes of handwritten digits: degrees to the right, and pixels
 UNLABELLED = ("all",)  # the classes of a data set without labels
 
@@ -73,7 +74,7 @@ class Attribute:
     name: str
     categories: Sequence[str] = ()
     mean: float = 0.0  # over the training images with a value; models read (value − mean) / scale
-    scale: Annotated[float, Between(1e-12, 1e30)] = 1.0  # standard deviation over the same images
+    scale: Annotated[float, Between(*SCALES)] = 1.0  # standard deviation over the same images
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", tuple(self.categories))

@@ -121,6 +121,16 @@ class AttributesConfig(ConditionalConfig):
 
     flavour = "attributes"
     given = ("attributes",)
+    hold_out: Annotated[
+        bool, Doc("train without a quarter of the combinations of the first two numbers among the attributes")
+    ] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hold_out and sum(not one.categories for one in self.attributes) < 2:
+            raise ConfigError(
+                "Combinations can be held out if at least two attributes are numbers. Leave out hold-out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,20 @@
 """Batches of images and conditions: sampled anew at each training step, fixed for validation and test."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvae_core.config.descriptions import Shape
+from cvae_core.config.descriptions import Attribute, Shape
 from cvae_core.config.flavours import Config
 from cvae_core.config.quadrant_names import ANY, BRUSH, SCATTERED
 from cvae_core.data import masks, noise
 from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import Split
 from cvae_core.data.masks import flags
+from cvae_core.errors import ConfigError
 from cvae_core.system.distributed import CPU
 
 HELD_OUT_SEED = 2015  # fixes the binary pixels of validation and test images, and their visible sets under `any`
@@ -40,6 +42,29 @@ def partly(attributes: Tensor, seed: int, *stream: int | str) -> Tensor:
     """
     lost = (2 * noise.uniform((len(attributes), 1), seed, *stream, "share") - 1).clamp(min=0)
     return attributes.masked_fill(noise.uniform(attributes.shape, seed, *stream, "values") < lost, math.nan)
+
+
+def trained_on(config: Config, split: Split) -> Tensor:
+    """Return the indices of the training images: all, or without the combinations of attributes that are held out."""
+    if not vars(config).get("hold_out"):
+        return torch.arange(len(split))
+    kept = (~combinations_held_out(config.attributes, split.attributes)).nonzero()[:, 0]
+    if not len(kept):
+        raise ConfigError(f"All images of {config.dataset} have combinations that are held out. Leave out hold-out.")
+    return kept
+
+
+def combinations_held_out(attributes: Sequence[Attribute], values: Tensor) -> Tensor:
+    """Return whether the first two numbers among attributes (N, A) are a combination that `hold_out` leaves out, (N,).
+
+    They span a plane that is divided into squares with sides of one standard deviation. In each row and column, every fourth
+    square is held out: where (i + j) mod 4 = 0, with floors i and j of the standardised numbers. Missing values never are.
+    """
+    numbers = [place for place, one in enumerate(attributes) if not one.categories][:2]
+    if len(numbers) < 2:
+        return torch.zeros(len(values), dtype=torch.bool)
+    first, second = (((values[:, at] - attributes[at].mean) / attributes[at].scale).floor() for at in numbers)
+    return (first + second).remainder(4) == 0  # NaN is not equal to 0
 
 
 def guess_is_fixed(config: Config) -> bool:

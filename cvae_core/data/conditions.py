@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import assert_never
 
 import torch
@@ -17,6 +18,7 @@ from cvae_core.errors import ConfigError
 Asked = Mapping[
     str, float | str | None
 ]  # attributes by name: a number, the name of a category, or None if it is not given
+NOTHING_ASKED: Asked = MappingProxyType({})
 LISTED = 12  # names or values that a message repeats at most
 
 

@@ -4,8 +4,8 @@ A folder is written under a temporary name and then renamed. After a crash or a 
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, MOST_CLASSES, Description
+from cvae_core.config.descriptions import BUILT_IN, LONGEST_NAME, MOST_CLASSES, SCALES, Attribute, Description
 from cvae_core.config.reports import Report
 from cvae_core.data import catalogue, fingerprints
 from cvae_core.data.catalogue import HEADER, Header
@@ -125,6 +125,51 @@ def report_of(name: str) -> Report | None:
     Raises ConfigError with the existing names, or DataDamaged.
     """
     return None if catalogue.known(name) in BUILT_IN else catalogue.header(name).report
+
+
+def standardised(attributes: Sequence[Attribute], training: np.ndarray) -> tuple[Attribute, ...]:
+    """Return attributes with mean and standard deviation of the training images (N, A), without the missing values.
+
+    Categories have none. A column whose values are all missing or equal keeps the scale 1.
+    """
+    return tuple(
+        one if one.categories else _with_moments(one, column[~np.isnan(column)].astype(np.float64))
+        for one, column in zip(attributes, training.T, strict=True)
+    )
+
+
+def _with_moments(attribute: Attribute, known: np.ndarray) -> Attribute:
+    if not len(known):
+        return attribute
+    mean, scale = float(f"{known.mean():.6g}"), float(f"{known.std():.6g}")
+    return replace(attribute, mean=mean, scale=1.0 if np.ptp(known) == 0 else min(max(scale, SCALES[0]), SCALES[1]))
+
+
+def columns(attributes: Sequence[Attribute], values: Mapping[str, np.ndarray]) -> list[dict[str, str]]:
+    """Return what attributes hold, a row of texts for each: its kind, its range or the counts of categories, and missing.
+
+    `values` has an array (N, A) for each split. It is empty for attributes that are measured when they are needed.
+    """
+    held = np.concatenate(list(values.values())).T if values else [None] * len(attributes)
+    return [_row(one, column) for one, column in zip(attributes, held, strict=True)]
+
+
+def _row(attribute: Attribute, column: np.ndarray | None) -> dict[str, str]:
+    moments = f"training mean {_signed(attribute.mean)}, standard deviation {attribute.scale:.4g}"
+    row = {"attribute": attribute.name, "kind": "categories" if attribute.categories else "number"}
+    if column is None:
+        return {**row, "values": f"measured from the ink, {moments}", "missing": "0"}
+    known = column[~np.isnan(column)]
+    if attribute.categories:
+        counts = np.bincount(known.astype(int), minlength=len(attribute.categories))
+        words = ", ".join(f"{name} ({count:,})" for name, count in zip(attribute.categories, counts, strict=True))
+    else:
+        words = f"{_signed(known.min())} to {_signed(known.max())}, {moments}" if len(known) else "none"
+    return {**row, "values": words, "missing": f"{len(column) - len(known):,}"}
+
+
+def _signed(number: float) -> str:
+    return f"{number:.4g}".replace("-", "−")
 
 
 def remove(name: str) -> None:

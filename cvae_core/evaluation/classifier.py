@@ -1,7 +1,11 @@
-"""A small classifier that judges generated images. It is trained on real images only, independently of all models."""
+"""A small network that judges generated images. It is trained on real images only, independently of all models.
 
+It reads the class of an image, and the attributes of a data set that are not measured by `data.ink`.
+"""
+
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from cvae_core.config.descriptions import BUILT_IN, Description
+from cvae_core.config.descriptions import BUILT_IN, Attribute, Description, Shape
 from cvae_core.data import noise
 from cvae_core.data.batches import shifted
 from cvae_core.data.datasets import DataSet, Split
@@ -23,25 +27,62 @@ from cvae_core.training.optimiser import AdamW
 
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 250, 2e-3, 0.01
 EPOCHS, LEAST_STEPS = 10, 300  # few images are seen in more epochs
+ATTRIBUTE_STEPS = 700  # numbers need more steps than classes
+BLURRED = 0.5  # share of images that are blurred before numbers are learned from them: means of pixels are not sharp
 SHIFTS = 0.8  # share of training images that are shifted, since generated images are not always centred
 AT_ONCE = 64  # images per batch: their feature maps fit into the CPU cache
 
 
 class Classifier(nn.Module):
-    """Model p(label | image) with four batch-normalised convolutions and two linear layers."""
+    """Model p(label | image), and predict attributes, with four batch-normalised convolutions and linear layers."""
 
     def __init__(self, data: Description) -> None:
         super().__init__()
+        self.attributes = read_attributes(data)
         shape = self.shape = data.shape
         self.maps = nn.Sequential(*_block(shape.channels, 32), *_block(32, 32, 2), *_block(32, 64), *_block(64, 64, 2))
         self.hidden, self.output = nn.Linear(64 * (shape.side // 4) ** 2, 64), nn.Linear(64, len(data.classes))
+        self.columns = nn.ModuleList(nn.Linear(64, max(1, len(one.categories))) for one in self.attributes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, values) in [0, 1] to logits (N, classes)."""
+        logits: Tensor = self.output(self._features(images))
+        return logits
+
+    def attributes_of(self, images: Tensor) -> Tensor:
+        """Predict the attributes of images (N, values), (N, A) in the units of the data set, and the likeliest categories."""
+        features, found = self._features(images), []
+        for one, column in zip(self.attributes, self.columns, strict=True):
+            out = column(features)
+            found.append(out.argmax(-1).float() if one.categories else one.mean + one.scale * out[:, 0])
+        return torch.stack(found, dim=-1)
+
+    def loss(self, images: Tensor, labels: Tensor, attributes: Tensor | None) -> Tensor:
+        """Return the cross-entropy of labels and categories plus half the squared error of standardised numbers.
+
+        Attributes (N, A) that are missing, NaN, are left out.
+        """
+        features = self._features(images)
+        total = F.cross_entropy(self.output(features), labels)
+        for place, (one, column) in enumerate(zip(self.attributes, self.columns, strict=True)):
+            assert attributes is not None
+            given = ~attributes[:, place].isnan()
+            out, value = column(features)[given], attributes[given, place]
+            if one.categories:
+                total = total + F.cross_entropy(out, value.long(), reduction="sum") / len(images)
+            else:
+                total = total + 0.5 * ((value - one.mean) / one.scale - out[:, 0]).square().sum() / len(images)
+        return total
+
+    def _features(self, images: Tensor) -> Tensor:
         require_images(images, self.shape)
         maps = self.maps(images.unflatten(-1, self.shape.maps))
-        logits: Tensor = self.output(F.relu(self.hidden(maps.flatten(1))))
-        return logits
+        return F.relu(self.hidden(maps.flatten(1)))
+
+
+def read_attributes(data: Description) -> Sequence[Attribute]:
+    """Return the attributes that a network has to read: those of built-in data sets are measured from the ink."""
+    return () if data.name in BUILT_IN else data.attributes
 
 
 def _block(channels_in: int, channels_out: int, stride: int = 1) -> list[nn.Module]:
@@ -60,25 +101,33 @@ class Learned(NamedTuple):
 def learn(train: Split, data: Description, *, epochs: int | None = None, seed: int = 0) -> Iterator[Learned]:
     """Train a classifier on a split of images as described, and yield it after every epoch.
 
-    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS steps. Raises ConfigError
-    for a data set of one class.
+    By default, it is trained for EPOCHS epochs, or for more if these have fewer than LEAST_STEPS or ATTRIBUTE_STEPS steps.
+    Raises ConfigError for a data set of one class without attributes.
     """
     require_classes(data)
     classifier = Classifier(data)
     initialise(classifier, seed)
     optimiser = AdamW(classifier.parameters(), WEIGHT_DECAY)
-    steps = math.ceil(len(train) / BATCH)
-    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / steps)) if epochs is None else epochs
+    steps, least = math.ceil(len(train) / BATCH), ATTRIBUTE_STEPS if classifier.attributes else LEAST_STEPS
+    epochs = max(EPOCHS, math.ceil(least / steps)) if epochs is None else epochs
     for epoch in range(epochs):
         classifier.train()
         for step, rows in enumerate(noise.permutation(len(train), seed, "classifier", epoch).split(BATCH)):
             done = (epoch * steps + step) / (epochs * steps)
             x = shifted(train.intensities(rows), data.shape, SHIFTS, seed, "classifier", epoch, step)
-            loss = F.cross_entropy(classifier(x), train.labels[rows])
+            if classifier.attributes:
+                x = blurred(x, data.shape, noise.uniform((len(x),), seed, "blurred", epoch, step) < BLURRED)
+            loss = classifier.loss(x, train.labels[rows], train.attributes[rows] if classifier.attributes else None)
             classifier.zero_grad()
             loss.backward()
             optimiser.step(LEARNING_RATE * min(1.0, 10 * done + 0.05) * (1 - done))
         yield Learned(epoch + 1, epochs, classifier.eval())
+
+
+def blurred(x: Tensor, shape: Shape, which: Tensor) -> Tensor:
+    """Return images (N, values) in which some, (N,), are means over 3×3 pixels."""
+    means = F.avg_pool2d(x.unflatten(-1, shape.maps), 3, stride=1, padding=1).flatten(1)
+    return torch.where(which[:, None], means, x)
 
 
 @torch.no_grad()
@@ -94,6 +143,40 @@ def hits(classifier: Classifier, split: Split) -> Tensor:
     return (predicted == split.labels).double()
 
 
+class Agreement(NamedTuple):
+    """Compare values of an attribute with what was measured."""
+
+    agreement: float  # R² of a number, or the share of equal categories
+    error: float  # mean absolute error of a number in its unit, or the share of other categories
+    of: int  # number of images
+
+
+def agreements(attributes: Sequence[Attribute], asked: Tensor, measured: Tensor) -> list[Agreement | None]:
+    """Compare attributes (N, A) with measured ones. None: fewer than two different values are known.
+
+    R² = 1 − Σ (asked − measured)² / Σ (asked − mean of asked)², so that a wrong scale or shift counts as an error too.
+    """
+    found: list[Agreement | None] = []
+    for one, truth, other in zip(attributes, asked.double().unbind(-1), measured.double().unbind(-1), strict=True):
+        known = ~(truth.isnan() | other.isnan())
+        truth, other = truth[known], other[known]
+        if len(truth.unique()) < 2:
+            found.append(None)
+            continue
+        error = (truth - other).abs() if not one.categories else (truth != other).double()
+        spread = (truth - truth.mean()).square().sum()
+        agreement = 1 - error.mean() if one.categories else 1 - error.square().sum() / spread
+        found.append(Agreement(float(agreement), float(error.mean()), len(truth)))
+    return found
+
+
+@torch.no_grad()
+def attributes_read(classifier: Classifier, split: Split) -> Tensor:
+    """Return the attributes of a split's images as the classifier reads them, (N, A)."""
+    rows = torch.arange(len(split)).split(AT_ONCE)
+    return torch.cat([classifier.attributes_of(split.intensities(some)) for some in rows])
+
+
 def accuracy(classifier: Classifier, split: Split) -> float:
     """Return the share of a split's images that are classified correctly."""
     return float(hits(classifier, split).mean())
@@ -104,11 +187,17 @@ def chance(data: DataSet) -> float:
     return float((data.test.labels == data.train.labels.bincount().argmax()).double().mean())
 
 
+def is_readable(data: Description) -> bool:
+    """Return whether a data set has classes to tell apart, or attributes that a network can read."""
+    return data.labelled or bool(read_attributes(data))
+
+
 def require_classes(data: Description) -> None:
-    """Raise ConfigError unless a data set has classes to tell apart."""
-    if not data.labelled:
+    """Raise ConfigError unless a data set has something to read."""
+    if not is_readable(data):
         raise ConfigError(
-            f"The data set {data.name!r} has one class only: a classifier, and judging with it, need at least two classes."
+            f"The data set {data.name!r} has one class only: a classifier, and judging with it, need at least two classes, "
+            "or attributes."
         )
 
 
@@ -121,6 +210,9 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
         "chance": f"{chance(data):.4f}",
         "tested": f"{len(data.test)}",
     }
+    if classifier.attributes:
+        agreement = agreements(classifier.attributes, data.test.attributes, attributes_read(classifier, data.test))
+        measured["read"] = json.dumps([None if one is None else round(one.agreement, 4) for one in agreement])
     formats.write_tensors(
         path, weights, dataset=data.name, images=data.fingerprint, **_seen_by(data.description), **measured
     )
@@ -128,8 +220,9 @@ def store_classifier(classifier: Classifier, data: DataSet, root: Path) -> Path:
 
 
 def _seen_by(data: Description) -> dict[str, str]:
-    """Return the shape and the number of classes of a data set as notes. Older files of classifiers lack these notes."""
-    return {"channels": f"{data.channels}", "side": f"{data.side}", "classes": f"{len(data.classes)}"}
+    """Return the shape of a data set and the numbers of classes and attributes as notes. Older files lack them."""
+    numbers = {"channels": data.channels, "side": data.side, "classes": len(data.classes)}
+    return {name: f"{number}" for name, number in {**numbers, "attributes": len(read_attributes(data))}.items()}
 
 
 def load_classifier(data: Description, root: Path, images: str | None = None) -> Classifier:
@@ -169,6 +262,16 @@ def _folded(classifier: Classifier) -> Classifier:
     classifier.maps = nn.Sequential(*(part for each in folded for part in (each, nn.ReLU(inplace=True))))
     classifier.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return classifier
+
+
+def reading_of_attributes(data: Description, notes: Mapping[str, str]) -> list[str]:
+    """Return how well a stored classifier reads each attribute of real test images, as sentences."""
+    values = json.loads(notes.get("read", "[]"))
+    return [
+        f"{one.name}: {f'{value:.1%} of the test images' if one.categories else f'R² {value:.3f} on the test images'}"
+        for one, value in zip(read_attributes(data), values, strict=False)
+        if value is not None
+    ]
 
 
 def classifier_path(dataset: str, root: Path) -> Path:

@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvae_core.config.descriptions import MOST_CLASSES, Description
+from cvae_core.config.descriptions import MOST_ATTRIBUTES, MOST_CLASSES, Description
 from cvae_core.config.quadrant_names import canonical, described
 from cvae_core.data import noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import labelled
+from cvae_core.data.conditions import chosen
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.data.intensities import as_bytes
 from cvae_core.errors import ConfigError, RunDamaged
@@ -37,34 +37,60 @@ PROBED = 5000  # test images for the linear probe of z; half of them train it
 AT_ONCE = 250
 OF_PARTS = "labels of parts of test images"  # the beginning of the names of findings of `judge_part`
 OF_A_CLASS = "samples read as the class that was asked for"
-Share = Annotated[float, Between(0, 1e6)]  # a share or a ratio
+Share = Annotated[float, Between(-1e30, 1e30)]  # a share, a ratio, R², or an error in the unit of an attribute
+Record = TypeVar("Record", "Finding", "Asked")
 Label = Annotated[int, Between(0, MOST_CLASSES - 1)]
+AttributeNumber = Annotated[int, Between(0, MOST_ATTRIBUTES - 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Hold one measure of a run's images: a share between 0 and 1, or a ratio."""
+    """Hold one measure of a run's images: a share between 0 and 1, a ratio, R², or an error."""
 
     name: str
     value: Share
     of: Images  # number of images measured
     reference: Share | None = None  # the same measure for real images, or the value of chance
     label: Label | None = None  # if the images are of one class; older findings have it in their name
+    attribute: AttributeNumber | None = None  # if the measure is about one attribute
 
     def named(self, data: Description) -> str:
-        """Return the name of the measure, followed by the class of the images if they are of one class."""
+        """Return the name of the measure, followed by the class of the images or the attribute that it is about."""
+        if self.attribute is not None and self.attribute < len(data.attributes):
+            return f"{self.name}: {data.attributes[self.attribute].name}"
         if self.label is None or self.label >= len(data.classes):
             return self.name
         return f"{self.name}: {data.classes[self.label]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Hold what was asked for and measured, for some samples and one attribute: numbers, or places of categories."""
+
+    attribute: AttributeNumber
+    asked: Sequence[Share]
+    measured: Sequence[Share]
+    held_out: Sequence[bool]  # whether the combination was left out of the training
+
+    def __post_init__(self) -> None:
+        if not len(self.asked) == len(self.measured) == len(self.held_out):
+            raise TypeError("each sample needs all three values")
+
+
 def judge(model: ConditionalVAE, data: DataSet, classifier: Classifier, seed: int = 0) -> list[Finding]:
-    """Judge a label or quadrant model. Raise ConfigError for other models."""
+    """Judge whether images are of the right class. Raise ConfigError for a model that is not given anything.
+
+    For a model that is given attributes only, nothing is found here: see `attribute_quality`.
+    """
     if "label" in model.config.given and not model.config.reads_images:
         return _judged_labels(model, data, classifier, seed)
     if model.config.has_baseline:
         return _judged_completions(model, data, classifier, seed)
-    raise ConfigError("Only label and quadrant models are judged: the images of other models have no label.")
+    if "attributes" in model.config.given:
+        return []
+    raise ConfigError(
+        "Only label and quadrant models are judged, and models of attributes: it is not known what others should draw."
+    )
 
 
 def of_part(visible: str) -> str:
@@ -102,7 +128,7 @@ def generated(model: ConditionalVAE, per_label: int, seed: int, use: str) -> Spl
     config = model.config
     images = torch.empty(config.classes, per_label, config.shape.values, dtype=torch.uint8)
     for label in range(config.classes):
-        c = labelled(torch.tensor([label]), config.classes)
+        c = chosen(config, torch.tensor([label]))
         for part, rows in enumerate(torch.arange(per_label).split(AT_ONCE)):
             epsilon = noise.normal((len(rows), 1, model.latent), seed, use, label, part)
             with torch.no_grad():
@@ -132,7 +158,7 @@ def _judged_labels(model: ConditionalVAE, data: DataSet, classifier: Classifier,
     for label in range(classes):
         own = right[drawn.labels == label]
         found.append(Finding(name=OF_A_CLASS, value=float(own.mean()), of=len(own), label=label))
-    *_, taught = learn(generated(model, taught_on, seed, "taught"), data.description)
+    *_, taught = learn(generated(model, taught_on, seed, "taught"), replace(data.description, attributes=()))
     found.append(
         Finding(
             name="test accuracy of a classifier that learned from samples alone",
@@ -208,16 +234,19 @@ def _spread(split: Split) -> float:
     return float(torch.stack(spreads).mean())
 
 
-def store_judgement(run: Run, findings: Sequence[Finding], weights: str) -> None:
-    """Save findings to a run with the digest of its weights. Raise RunInUse if the run's weights have changed.
+def store_judgement(run: Run, findings: Sequence[Finding], weights: str, asked: Sequence[Asked] = ()) -> None:
+    """Save findings to a run with the digest of its weights, and what was asked for and measured.
 
-    Those of `judge` and those of each visible part replace stored ones of their kind only.
+    Those of `judge` and those of each visible part replace stored ones of their kind only. Raises RunInUse if the run's
+    weights have changed.
     """
     run.require_weights(weights)
     kinds = {_kind(finding) for finding in findings}
     kept = [finding for finding in stored_judgement(run) if _kind(finding) not in kinds]
     every = sorted([*findings, *kept], key=lambda finding: finding.name.startswith(OF_PARTS))
     content = {"weights": weights, "findings": [asdict(finding) for finding in every]}
+    asked = asked or stored_asked(run)
+    content |= {"asked": [asdict(one) for one in asked]} if asked else {}
     files.write_json(path := run.result_path(RESULTS), content)
     run.require_there(path)
     LOG.info("run %s: judged, %d findings", run.name, len(findings))
@@ -230,14 +259,23 @@ def _kind(finding: Finding) -> str:
 
 def stored_judgement(run: Run) -> list[Finding]:
     """Read the findings for a run's current weights. Return an empty list if there are none."""
+    return _stored(run, "findings", Finding)
+
+
+def stored_asked(run: Run) -> list[Asked]:
+    """Read what was asked for and measured with a run's current weights. Return an empty list if there is nothing."""
+    return _stored(run, "asked", Asked)
+
+
+def _stored(run: Run, part: str, kind: type[Record]) -> list[Record]:
     weights = run.card().weights
     for path in reversed(run.result_paths(RESULTS)):
         content = files.read_json(path)
         if weights is not None and content.get("weights") == weights.sha256:
             try:
-                findings = [Finding(**finding) for finding in content["findings"]]
-            except (KeyError, TypeError) as error:
+                records = [kind(**record) for record in content.get(part, ())]
+            except TypeError as error:
                 raise RunDamaged(f"{path} is not of this version of the lab: judge the run again.") from error
-            files.require(all(fits(finding, Finding) for finding in findings), path)
-            return findings
+            files.require(all(fits(record, kind) for record in records), path)
+            return records
     return []

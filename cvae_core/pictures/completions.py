@@ -4,6 +4,7 @@ The rules of `recipes` apply, which has all functions of this module too.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from cvae_core.config.descriptions import Shape
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import Condition, condition, numbered
+from cvae_core.data.conditions import NOTHING_ASKED, Asked, Condition, asked, condition, numbered
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import by_source
@@ -36,25 +37,34 @@ def completed_often(model: ConditionalVAE, c: Condition, count: int, seed: int) 
 
 def completions(
     model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, count: int, seed: int, pixels: Shown = "means",
-    label: int | None = None, often: Often = completed_often,
+    label: int | None = None, attributes: Asked | None = None, often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
     """Complete test images, a column per image; a model that is given labels completes them as `label`, or as their own.
+
+    So it is with `attributes`: those that are left out of them are not given.
 
     Rows: input, truth, the baseline's prediction, the model's best guess (ε = 0), `count` samples, and twice the standard
     deviation of each value over many samples. Values in [0, 1] have a standard deviation of at most ½, shown as 255.
     """
-    x, c = completed_test_images(model, test, indices, visible, label)
+    x, c = completed_test_images(model, test, indices, visible, label, attributes)
     return _columns(x, c, visible, _answers(model, c, visible, count, seed, pixels, often))
 
 
 def completed_test_images(
-    model: ConditionalVAE, test: Split, indices: Sequence[int], visible: str, label: int | None = None
+    model: ConditionalVAE,
+    test: Split,
+    indices: Sequence[int],
+    visible: str,
+    label: int | None = None,
+    attributes: Asked | None = None,
 ) -> tuple[Tensor, Condition]:
-    """Return test images (N, values) and their conditions, with another label than their own if one is given."""
+    """Return test images (N, values) and their conditions, with another label and other attributes if these are given."""
     x, c = held_out(model.config, test, torch.tensor(indices), visible)
-    if label is None or c.labels is None:
-        return x, c
-    return x, c.with_labels(_numbers(model, [label] * len(c)))
+    if label is not None and c.labels is not None:
+        c = c.with_labels(_numbers(model, [label] * len(c)))
+    if attributes is not None and c.attributes is not None:
+        c = replace(c, attributes=asked(model.config, attributes, len(c)))
+    return x, c
 
 
 def _numbers(model: ConditionalVAE, labels: Sequence[int]) -> Tensor:
@@ -89,31 +99,34 @@ def averages(model: ConditionalVAE, test: Split, indices: Sequence[int], visible
 
 def drawing(
     model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means", label: int = 0,
-    often: Often = completed_often,
+    attributes: Asked = NOTHING_ASKED, often: Often = completed_often,
 ) -> Sheet:  # fmt: skip
     """Complete a drawing of a byte per value. One row: the drawing, then the rows of `completions` from the third on."""
-    answers = _answers(model, drawn_condition(model, ink, visible, label), visible, count, seed, pixels, often)[:, 0]
+    c = drawn_condition(model, ink, visible, label, attributes)
+    answers = _answers(model, c, visible, count, seed, pixels, often)[:, 0]
     row = np.concatenate([np.frombuffer(ink, np.uint8)[None], answers])[None]
     return Sheet(row, _papers(visible, row))
 
 
 def drawing_at_once(
-    model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means", label: int = 0
-) -> Sheet:
+    model: ConditionalVAE, ink: bytes, visible: str, count: int, seed: int, pixels: Shown = "means", label: int = 0,
+    attributes: Asked = NOTHING_ASKED,
+) -> Sheet:  # fmt: skip
     """Complete a drawing as `drawing` does, in one row without the drawing and the spread, which takes most of the time."""
-    images, under = _with_one_noise(model, drawn_condition(model, ink, visible, label), visible, count, seed, pixels)
+    c = drawn_condition(model, ink, visible, label, attributes)
+    images, under = _with_one_noise(model, c, visible, count, seed, pixels)
     return Sheet(images.transpose(1, 0, 2), under.transpose(1, 0, 2))
 
 
 def completions_as(
     model: ConditionalVAE, test: Split, index: int, visible: str, labels: Sequence[int], count: int, seed: int,
-    pixels: Shown = "means",
+    pixels: Shown = "means", attributes: Asked | None = None,
 ) -> Sheet:  # fmt: skip
     """Complete a test image as each label, a column per label.
 
     Rows: the baseline's prediction, the model's best guess (ε = 0), and `count` samples, with the same ε in a row.
     """
-    _, c = held_out(model.config, test, torch.tensor([index]), visible)
+    _, c = completed_test_images(model, test, [index], visible, None, attributes)
     return _as_each(model, c, visible, labels, count, seed, pixels)
 
 
@@ -125,30 +138,41 @@ def drawing_as(
     count: int,
     seed: int,
     pixels: Shown = "means",
+    attributes: Asked = NOTHING_ASKED,
 ) -> Sheet:
     """Complete a drawing of a byte per value as each label, as `completions_as` does with a test image."""
-    return _as_each(model, drawn_condition(model, ink, visible), visible, labels, count, seed, pixels)
+    return _as_each(model, drawn_condition(model, ink, visible, 0, attributes), visible, labels, count, seed, pixels)
 
 
 def completion_walks(
     model: ConditionalVAE, test: Split, index: int, visible: str, rows: int, steps: int, seed: int,
-    label: int | None = None,
+    label: int | None = None, attributes: Asked | None = None,
 ) -> Sheet:  # fmt: skip
     """Interpolate along the sphere between completions of a test image, a row per pair, with the input first."""
-    _, c = completed_test_images(model, test, [index], visible, label)
+    _, c = completed_test_images(model, test, [index], visible, label, attributes)
     return _walks(model, c, visible, rows, steps, seed)
 
 
 def drawing_walks(
-    model: ConditionalVAE, ink: bytes, visible: str, rows: int, steps: int, seed: int, label: int = 0
+    model: ConditionalVAE,
+    ink: bytes,
+    visible: str,
+    rows: int,
+    steps: int,
+    seed: int,
+    label: int = 0,
+    attributes: Asked = NOTHING_ASKED,
 ) -> Sheet:
     """Interpolate between completions of a drawing of a byte per value, as `completion_walks` does for a test image."""
-    return _walks(model, drawn_condition(model, ink, visible, label), visible, rows, steps, seed)
+    return _walks(model, drawn_condition(model, ink, visible, label, attributes), visible, rows, steps, seed)
 
 
-def drawn_condition(model: ConditionalVAE, ink: bytes, visible: str, label: int = 0) -> Condition:
+def drawn_condition(
+    model: ConditionalVAE, ink: bytes, visible: str, label: int = 0, attributes: Asked = NOTHING_ASKED
+) -> Condition:
     """Return the condition of a model for a drawing of a byte per value; the label counts only if the model is given one."""
-    return condition(model.config, from_bytes(ink, model.config.shape), torch.tensor([label]), masks.flags(visible))
+    config, values = model.config, asked(model.config, attributes, 1)
+    return condition(config, from_bytes(ink, config.shape), torch.tensor([label]), masks.flags(visible), values)
 
 
 def thresholds(shape: Shape, count: int, seed: int) -> np.ndarray:

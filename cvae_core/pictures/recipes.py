@@ -12,7 +12,7 @@ import torch
 
 from cvae_core.data import masks, noise
 from cvae_core.data.batches import held_out
-from cvae_core.data.conditions import Condition, chosen, condition
+from cvae_core.data.conditions import NOTHING_ASKED, Asked, Condition, asked, chosen, condition
 from cvae_core.data.datasets import Split
 from cvae_core.data.intensities import as_bytes, from_bytes
 from cvae_core.evaluation.ablations import with_unit_fixed
@@ -42,42 +42,63 @@ POINT_SAMPLES, POINT_COLUMNS = 8, 4
 FRESH = 0.1  # share of the variance that is resampled around a chosen z
 
 
-def one_z(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int) -> Sheet:
-    """Decode one base noise under each label, with `columns` images in a row. A VAE ignores the labels.
+def one_z(
+    model: ConditionalVAE,
+    epsilon: Sequence[float],
+    labels: Sequence[int],
+    columns: int,
+    attributes: Asked = NOTHING_ASKED,
+) -> Sheet:
+    """Decode one base noise under each label, with `columns` images in a row. A VAE ignores labels and attributes.
 
     Unused cells of the last row stay blank.
     """
-    drawn = decoded(model, _labels(model, labels), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1))
+    drawn = decoded(
+        model, _given(model, labels, attributes), torch.tensor(epsilon, dtype=torch.float32).reshape(1, 1, -1)
+    )
     images = drawn.reshape(-1, drawn.shape[-1])
     columns = min(columns, len(images))
     shown, under = (each.reshape(-1, columns, images.shape[-1]) for each in _whole_rows(images, columns))
     return Sheet(shown, under if BLANK in under else None)
 
 
-def around(model: ConditionalVAE, epsilon: Sequence[float], labels: Sequence[int], columns: int, seed: int) -> Sheet:
+def around(
+    model: ConditionalVAE,
+    epsilon: Sequence[float],
+    labels: Sequence[int],
+    columns: int,
+    seed: int,
+    attributes: Asked = NOTHING_ASKED,
+) -> Sheet:
     """Decode random base noises near `epsilon`, a row per label: a tenth of the variance is resampled."""
     drawn = noise.normal((columns, 1, model.latent), seed, "around")
     near = FRESH**0.5 * drawn + (1 - FRESH) ** 0.5 * torch.tensor(epsilon, dtype=torch.float32)
-    return Sheet(decoded(model, _labels(model, labels), near).transpose(1, 0, 2))
+    return Sheet(decoded(model, _given(model, labels, attributes), near).transpose(1, 0, 2))
 
 
-def samples(model: ConditionalVAE, labels: Sequence[int], columns: int, seed: int) -> Sheet:
+def samples(
+    model: ConditionalVAE, labels: Sequence[int], columns: int, seed: int, attributes: Asked = NOTHING_ASKED
+) -> Sheet:
     """Draw samples, a row per label. All rows use the same noise."""
     epsilon = noise.normal((columns, 1, model.latent), seed, "samples")
-    return Sheet(decoded(model, _labels(model, labels), epsilon).transpose(1, 0, 2))
+    return Sheet(decoded(model, _given(model, labels, attributes), epsilon).transpose(1, 0, 2))
 
 
-def block(model: ConditionalVAE, label: int, rows: int, columns: int, seed: int) -> Sheet:
+def block(
+    model: ConditionalVAE, label: int, rows: int, columns: int, seed: int, attributes: Asked = NOTHING_ASKED
+) -> Sheet:
     """Draw samples of one label in rows and columns."""
     epsilon = noise.normal((rows * columns, 1, model.latent), seed, "samples")
-    return Sheet(decoded(model, _labels(model, [label]), epsilon).reshape(rows, columns, -1))
+    return Sheet(decoded(model, _given(model, [label], attributes), epsilon).reshape(rows, columns, -1))
 
 
-def interpolation(model: ConditionalVAE, label: int, rows: int, steps: int, seed: int) -> Sheet:
+def interpolation(
+    model: ConditionalVAE, label: int, rows: int, steps: int, seed: int, attributes: Asked = NOTHING_ASKED
+) -> Sheet:
     """Interpolate along the sphere between pairs of random base noises, a row per pair."""
     ends = noise.normal((rows, 2, model.latent), seed, "interpolation")
     walks = torch.stack([slerp(start, end, steps) for start, end in ends])  # (rows, steps, latent)
-    drawn = decoded(model, _labels(model, [label]), walks.reshape(-1, 1, model.latent))
+    drawn = decoded(model, _given(model, [label], attributes), walks.reshape(-1, 1, model.latent))
     return Sheet(drawn.reshape(rows, steps, -1))
 
 
@@ -85,7 +106,7 @@ def manifold(model: ConditionalVAE, label: int, side: int) -> Sheet:
     """Decode a grid over a two-dimensional z, at equally spaced quantiles of N(0, 1), with ε₂ upwards."""
     steps = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(side) + 0.5) / side)
     plane = torch.stack(torch.meshgrid(steps, steps.flip(0), indexing="xy"), dim=-1)  # (side, side, 2)
-    return Sheet(decoded(model, _labels(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
+    return Sheet(decoded(model, _given(model, [label]), plane.reshape(-1, 1, 2)).reshape(side, side, -1))
 
 
 def without_unit(model: ConditionalVAE, test: Split, indices: Sequence[int], unit: int) -> Sheet:
@@ -169,8 +190,10 @@ def _whole_rows(images: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarra
     return np.pad(images, unused), np.pad(np.full_like(images, PLAIN), unused, constant_values=BLANK)
 
 
-def _labels(model: ConditionalVAE, labels: Sequence[int]) -> Condition:
-    return chosen(model.config, torch.tensor(list(labels)))
+def _given(model: ConditionalVAE, labels: Sequence[int], attributes: Asked = NOTHING_ASKED) -> Condition:
+    config = model.config
+    values = asked(config, attributes, len(labels)) if config.attributes else None
+    return chosen(config, torch.tensor(list(labels)), values)
 
 
 OF_TEST_IMAGES: Collection[Callable[..., Sheet]] = (

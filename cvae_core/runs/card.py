@@ -117,9 +117,10 @@ def card_from_json(content: Mapping[str, Any]) -> Card:
             raise TypeError("other fields")
         weights = Weights(**content["weights"]) if content.get("weights") else None
         data = description_from_json(content["data"]) if content.get("data") else None
-        if data and not data.attributes and data.name in BUILT_IN:  # a card from before the attributes of MNIST
+        config = from_json(content["config"])
+        if data and data.name in BUILT_IN and not config.attributes:  # they were measured otherwise, or not at all
             data = replace(data, attributes=BUILT_IN[data.name].attributes)
-        card = Card(**{**values, "config": from_json(content["config"]), "weights": weights, "data": data})
+        card = Card(**{**values, "config": config, "weights": weights, "data": data})
         described = card.description
         if not card.config.made_for(described) or described != BUILT_IN.get(described.name, described):
             raise TypeError("another data set")

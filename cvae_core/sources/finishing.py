@@ -7,7 +7,7 @@ import numpy as np
 
 from cvae_core.config.descriptions import Description
 from cvae_core.config.reports import ClassCount, Duplicates, Report
-from cvae_core.data.sealed import Sealed
+from cvae_core.data.sealed import Sealed, standardised
 from cvae_core.errors import SourceRefused
 from cvae_core.sources import splits as splitting
 from cvae_core.sources.cautions import cautions
@@ -51,7 +51,9 @@ def finished(name: str, pictures: Pictures, wishes: Wishes) -> Sealed:
         side=pictures.shape.side,
         classes=classes,
         drawn=pictures.drawn,
-        attributes=pictures.attributes,
+        attributes=()
+        if pictures.values is None
+        else standardised(pictures.attributes, pictures.values[order[splitting.TRAIN]]),
         **{split: len(order[place]) for place, split in enumerate(SPLITS)},
     )
     doubled = Duplicates(**duplicates)

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from cvae_core.config.flavours import Config
 from cvae_core.data import noise
-from cvae_core.data.batches import guess_is_fixed, training_batch
+from cvae_core.data.batches import guess_is_fixed, trained_on, training_batch
 from cvae_core.data.conditions import Condition, condition
 from cvae_core.data.datasets import DataSet, Split
 from cvae_core.errors import Diverged
@@ -257,10 +257,11 @@ _PLACE = ("epoch", "step", "seen", "best", "best_epoch", "seconds", "last_rate")
 def train(learner: Learner, data: DataSet) -> Iterator[Report]:
     """Train from the learner's current state to the end, and yield a report for every step, stage and epoch."""
     config, images = learner.config, data.train
+    kept = trained_on(config, images)
     stage_steps = {round(epoch * learner.steps) for epoch in STAGE_EPOCHS}
     clock = _Clock()
     while not learner.finished:
-        order = noise.permutation(len(images), config.seed, "order", learner.epoch)
+        order = kept[noise.permutation(len(images), config.seed, "order", learner.epoch) % len(kept)]
         while learner.step < learner.steps:
             done = learner.epoch * learner.steps + learner.step
             if done in stage_steps:

@@ -27,6 +27,11 @@ def needs_a_font() -> None:
         pytest.skip("needs a font: install fonts-dejavu, fonts-liberation, or the Python package matplotlib")
 
 
+def found_range(found: sealed.Sealed) -> str:
+    slants = np.concatenate([values[:, 1] for values in found.attributes.values()])
+    return f"{np.nanmin(slants):.4g} to {np.nanmax(slants):.4g}".replace("-", "−")
+
+
 @pytest.mark.usefixtures("needs_a_font")
 def test_glyphs_become_a_data_set_that_its_flags_reproduce(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(f"{MADE.format('mine')} --seed 3".split()) == 0
@@ -42,6 +47,12 @@ def test_glyphs_become_a_data_set_that_its_flags_reproduce(capsys: pytest.Captur
     assert fonts.outlines("ABC")[0].family in found.licence
     assert [one.name for one in description.attributes] == ["weight", "slant", "width", "serif"]
     assert np.isfinite(found.attributes["train"][:, 1]).any()
+    slant = description.attributes[1]
+    assert (slant.mean, slant.scale) == pytest.approx(
+        (np.nanmean(found.attributes["train"][:, 1]), np.nanstd(found.attributes["train"][:, 1])), rel=1e-4
+    )
+    assert main(["data", "show", "mine"]) == 0
+    assert f"attribute slant: number, {found_range(found)}, training mean" in capsys.readouterr().out
     for name, seed, same in (("again", 3, True), ("other", 4, False)):
         assert main(f"{MADE.format(name)} --seed {seed}".split()) == 0
         assert (sealed.read(name).fingerprint == found.fingerprint) is same

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.views.cll_by_model import GAP, MAIN, OWN, by_model, columns
 from cvae_core.config.flavours import Config
-from cvae_core.evaluation.by_model import GAP, MAIN, OWN, by_model, columns
 from cvae_core.evaluation.glance import LARGEST, OVER_BASELINE, OVER_FLOOR, Glance, at_a_glance
 from cvae_core.evaluation.results import Cell, closest
 from cvae_core.evaluation.table import entries

@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from app.views.cll_by_model import MAIN, by_model
 from cvae_core.config.flavours import Config
 from cvae_core.errors import ConfigError
-from cvae_core.evaluation.by_model import MAIN, by_model
 from cvae_core.evaluation.results import Cell
 from cvae_core.evaluation.table import Entry, Trained, entries, require_entries
 from cvae_core.evaluation.table_formats import (
