@@ -236,7 +236,7 @@ def grid(
     """Arrange images (N, values) in a row, or (R, C, values) in a table, or a sheet of `recipes`; return the picture.
 
     Intensities are floats in [0, 1] or uint8. `rows` and `columns` are labels. `visible`, a name or flags, marks the visible
-    part (a sheet has its own marks). A pixel is drawn `scale` pixels wide, and grey images are ink on paper if `drawn`.
+    part (a sheet has its own). A pixel is `scale` pixels wide. Grey images are ink on paper if `drawn`. Raises ConfigError.
     """
     if isinstance(images, Sheet):
         ink, papers = images

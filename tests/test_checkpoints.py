@@ -26,7 +26,7 @@ from cvae_core.training import verdicts
 from cvae_core.training.validation import validate
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
-LIMIT = 100_000_000  # bytes of all committed runs
+LIMIT = 135_000_000  # bytes of all committed runs
 LADDERS = [name for name in RUNS if name.endswith("ladder")]  # they take minutes
 SHORT = (
     "digits-label",

@@ -53,7 +53,7 @@ def beside_the_vae(given: Given, seed: int) -> None:
     vae = run_pickers.vae_of(given.key)
     if vae is None:
         return
-    part = runs.config(given.key).condition_words
+    part = plain(runs.config(given.key).condition_words)
     elements.explained(
         f"The VAE has no {part} as input, so $z$ also determines the class. The CVAE is given the {part}: the same base "
         "noise usually gives an image of that class."

@@ -38,7 +38,7 @@ def of_images(opened: Quadrants, indices: Sequence[int], shown_as: Shown, seed: 
 def of_drawing(opened: Quadrants, ink: bytes, words: str, shown_as: Shown, seed: int) -> None:
     """Show a drawing or a picture as each label, and which label it could have. Nobody knows its hidden part."""
     if _labelled(opened):
-        elements.heading(f"Your {words} as each label")
+        elements.heading(f"Your {plain(words)} as each label")
         _as_each(opened, ink, f"a {words}", f"{words}-as-each", shown_as, seed)
     _offer(opened, ink, seed)
 

@@ -57,8 +57,8 @@ def exchanged(changes: Mapping[str, Change]) -> Markdown:
 
 
 def _listed(parts: Sequence[str]) -> Markdown:
-    named = [plain(f"the {part}") for part in parts]
-    return " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    *others, last = (plain(f"the {part}") for part in parts)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def betas(marks: Mapping[float, tuple[float, float]]) -> Markdown:

@@ -11,6 +11,7 @@ from app.cached.runs import RunKey
 from app.charts import plotly_charts
 from app.display import elements
 from app.text import findings
+from app.text.plain_text import plain
 from app.views import code_snippets
 from app.widgets import run_pickers
 from cvae_core.config.of_data_set import Given
@@ -106,13 +107,14 @@ def used() -> None:
         f"How −log p(x | c) of {runs.label(key.name)} changes with each part of the condition of another image",
     )
     one = next(iter(found.values()))
-    values = ", ".join([f"{WORDS[part]} {change}" for part, change in found.items()])
+    values = plain(", ".join(f"{WORDS[part]} {change}" for part, change in found.items()))
+    verdict = findings.exchanged({WORDS[part]: change for part, change in found.items()})
     ceiling = ""
     if "label" in found:
         of_labels, classes = entropy(runs.images(key).test.labels), runs.config(key).classes
-        ceiling = f" Entropy of the test labels in nats: {of_labels:.2f} (ln {classes} = {math.log(classes):.2f})."
+        ceiling = f" Entropy of the test labels in nats: {of_labels:.2f} (ln {classes:d} = {math.log(classes):.2f})."
     elements.caption(
-        f"{findings.exchanged({WORDS[part]: change for part, change in found.items()})} Change of −log p(x | c) in nats per "
+        f"{verdict} Change of −log p(x | c) in nats per "
         f"image ± standard error: {values}. The first {one.images:,} test images, S = {one.samples:d}.{ceiling}"
     )
 

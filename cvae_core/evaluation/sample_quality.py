@@ -242,10 +242,11 @@ def store_judgement(run: Run, findings: Sequence[Finding], weights: str, asked: 
     """
     run.require_weights(weights)
     kinds = {_kind(finding) for finding in findings}
-    kept = [finding for finding in stored_judgement(run) if _kind(finding) not in kinds]
+    there = run.exists()  # it may have been moved meanwhile
+    kept = [finding for finding in (stored_judgement(run) if there else ()) if _kind(finding) not in kinds]
     every = sorted([*findings, *kept], key=lambda finding: finding.name.startswith(OF_PARTS))
     content = {"weights": weights, "findings": [asdict(finding) for finding in every]}
-    asked = asked or stored_asked(run)
+    asked = asked or (stored_asked(run) if there else ())
     content |= {"asked": [asdict(one) for one in asked]} if asked else {}
     files.write_json(path := run.result_path(RESULTS), content)
     run.require_there(path)
