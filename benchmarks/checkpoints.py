@@ -66,7 +66,6 @@ SCORED = {
     **{f"quadrant-3-seed-{seed}": f"quadrant --visible 3 --width 256 --epochs 30 --seed {seed}" for seed in (1, 2)},
     "label-quadrant-2": "label+quadrant --visible 2 --epochs 30",
     "label-quadrant-3": "label+quadrant --visible 3 --width 256 --epochs 30",
-    "baseline-brush": "baseline --visible brush",
     "quadrant-brush": "quadrant --visible brush --epochs 60",
     "quadrant-1-gsnn": "quadrant --visible 1 --alpha 0",
     "quadrant-1-hybrid": "quadrant --visible 1 --alpha 0.5",

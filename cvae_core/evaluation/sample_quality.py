@@ -54,6 +54,10 @@ class Finding:
     label: Label | None = None  # if the images are of one class; older findings have it in their name
     attribute: AttributeNumber | None = None  # if the measure is about one attribute
 
+    def __post_init__(self) -> None:
+        if self.attribute is None and min(self.value, self.reference or 0.0) < 0:
+            raise TypeError("only R² can be negative: a measure of an attribute")
+
     def named(self, data: Description) -> str:
         """Return the name of the measure, followed by the class of the images or the attribute that it is about."""
         if self.attribute is not None and self.attribute < len(data.attributes):

@@ -64,7 +64,8 @@ def test_the_pretrained_runs_answer_which_model_is_best_by_how_much_and_how_far_
     found = glance([find(name, root) for name in readable(root)[0]])
     assert found.title == "mnist, grey pixels, quadrants"
     assert [row.title for row in found.rows] == [
-        "NN baseline (mlp)", "NN baseline, any set (mlp)", "CVAE ladder", "CVAE (mlp)", "CVAE, any set (mlp)",
+        "NN baseline (mlp)", "NN baseline, any set (mlp)", "CVAE ladder", "CVAE, label (mlp)", "CVAE (mlp)",
+        "CVAE, label and any set (mlp)", "CVAE, any set (mlp)",
         "NN baseline, Pyro tutorial*", "CVAE, Pyro tutorial*", "floor", OVER_BASELINE, OVER_FLOOR,
     ]  # fmt: skip
     shown = {title: row[TWO] for title, row in numbers(found).items()}
