@@ -139,7 +139,8 @@ def test_half_a_digit_becomes_what_is_asked_for(visit: Open) -> None:
     hook(page)
     lift(page)
     for label in SEVERAL:
-        page.get_by_role("radio", name=str(label), exact=True).click()
+        choices = page.get_by_role("radiogroup", name="Complete as")
+        choices.get_by_role("radio", name=str(label), exact=True).click()
         settle(page)
         visible, rows = page.eval_on_selector(".drawing", "root => [root.pad.visible, root.pad.data.label]")
         assert rows == label
