@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-WAIT = 60.0  # seconds
+WAIT = 300.0  # seconds
 EVERY = 0.02  # seconds between two checks
 
 
