@@ -36,7 +36,7 @@ GIVEN_ATTRIBUTES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["digits", pytest.param("mnist", marks=pytest.mark.mnist)])
+@pytest.mark.parametrize("name", ["digits", pytest.param("mnist", marks=[pytest.mark.mnist, pytest.mark.soak])])
 def test_the_moments_of_built_in_attributes_are_those_that_are_measured(name: str) -> None:
     train = load(name).train
     about = BUILT_IN[name]
