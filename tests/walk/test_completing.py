@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from cvae_core.data import masks
 from cvae_core.evaluation import classifier
-from cvae_core.runs.run import default_root, find
+from cvae_core.runs.run import default_root, find, run_at
 from tests.walk.conftest import Open, eventually, moment, settle
 from tests.walk.test_drawing import SHEET, answers, draw, lift
 
@@ -24,8 +24,9 @@ SEVERAL = (3, 5, 8)  # what `hook` may become
 
 
 def first_of(runs: dict[str, str]) -> str:
-    """Return the data set of the first run that is on this machine."""
-    found = [images for images, name in runs.items() if (default_root() / name / "card.json").exists()]
+    """Return the data set of the first run that is on this machine with its weights."""
+    here = [(images, run_at(name, default_root())) for images, name in runs.items()]
+    found = [images for images, run in here if run.exists() and run.has_weights()]
     if not found:
         pytest.skip(f"none of these runs is here: {', '.join(runs.values())}")
     return found[0]
