@@ -88,20 +88,10 @@ def drawing_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
             return
         ink = drawn.tobytes()
         _at_once(ink, opened, opened.label or 0, shown_as, seed)
-        run_pictures.show(
-            key,
-            recipes.drawing,
-            {"ink": ink, **opened.given, "count": ANSWERS, "seed": seed, "pixels": shown_as},
-            f"a drawing with the {words} visible{_as_label(opened)}, seed {seed}. {SPREAD}",
-            "drawing",
-            "Your drawing, its completions and their spread",
-            columns=("drawing", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
-        )
+        _sheet(key, opened, ink, "drawing", shown_as, seed)
         with elements.sentences():
             drawing_read(key, ink, opened, seed)
-        as_labels.of_drawing(opened, ink, "drawing", shown_as, seed)
-        given = {"ink": ink, **opened.given, "seed": seed}
-        walk("Walk through z with this drawing", lambda: walks(key, recipes.drawing_walks, "a drawing", given))
+        _more(key, opened, ink, "drawing", shown_as, seed)
 
 
 def subjects(key: RunKey) -> Sequence[str]:
@@ -127,20 +117,29 @@ def picture_completed(key: RunKey, opened: Quadrants, shown_as: Shown, seed: int
         return
     content = values.tobytes()
     _visible_part(values, zlib.crc32(content), opened, opened.label or 0, shown_as, seed, place, "Your picture")
+    _sheet(key, opened, content, "picture", shown_as, seed)
+    if not presenter.is_on():
+        _more(key, opened, content, "picture", shown_as, seed)
+
+
+def _sheet(key: RunKey, opened: Quadrants, ink: bytes, word: str, shown_as: Shown, seed: int) -> None:
+    """Show completions of a drawing or a picture, which `word` says."""
     run_pictures.show(
         key,
         recipes.drawing,
-        {"ink": content, **opened.given, "count": ANSWERS, "seed": seed, "pixels": shown_as},
-        f"a picture with the {words} visible{_as_label(opened)}, seed {seed}. {SPREAD}",
-        "picture",
-        "Your picture, its completions and their spread",
-        columns=("picture", "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
+        {"ink": ink, **opened.given, "count": ANSWERS, "seed": seed, "pixels": shown_as},
+        f"a {word} with the {described(opened.visible)} visible{_as_label(opened)}, seed {seed}. {SPREAD}",
+        word,
+        f"Your {word}, its completions and their spread",
+        columns=(word, "NN", "best", *(str(n + 1) for n in range(ANSWERS)), "spread"),
     )
-    if presenter.is_on():
-        return
-    as_labels.of_drawing(opened, content, "picture", shown_as, seed)
-    given = {"ink": content, **opened.given, "seed": seed}
-    walk("Walk through z with this picture", lambda: walks(key, recipes.drawing_walks, "a picture", given))
+
+
+def _more(key: RunKey, opened: Quadrants, ink: bytes, word: str, shown_as: Shown, seed: int) -> None:
+    """Show a drawing or a picture as each label, and offer a walk through z."""
+    as_labels.of_drawing(opened, ink, word, shown_as, seed)
+    given = {"ink": ink, **opened.given, "seed": seed}
+    walk(f"Walk through z with this {plain(word)}", lambda: walks(key, recipes.drawing_walks, f"a {word}", given))
 
 
 def _visible_part(
