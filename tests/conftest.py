@@ -1,5 +1,6 @@
 """Fixtures of all tests: the embedded digits, tiny configurations, and a folder of tiny runs, trained once per session."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,6 +38,12 @@ def pytest_configure() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("mnist") and not datasets.on_disk("mnist"):
         pytest.skip("MNIST was not found: set CVAE_DATA to its folder")
+
+
+def pytest_runtest_teardown() -> None:
+    for name in ("cvae_core", "app"):  # a test that starts the dashboard leaves a handler that writes to a closed file
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,11 @@
 """With --log-level, each event is logged in one line with its level and its run."""
 
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cvae_core.cli import main
-from cvae_core.system import logs
-
-
-@pytest.fixture(autouse=True)
-def silent_afterwards() -> Iterator[None]:
-    yield
-    for name in logs._OURS:
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
 
 TINY = ["--dataset", "digits", "--width", "16", "--depth", "1", "--latent", "2", "--epochs", "2", "--no-embed"]
 EVENTS = {
