@@ -127,6 +127,11 @@ class Config(OfDataSet):
         return self.shape.pixels if self.visible_set == BRUSH else len(NAMES)
 
     @property
+    def holds_out(self) -> bool:
+        """Return whether combinations of attributes are left out of the training."""
+        return bool(vars(self).get("hold_out", False))
+
+    @property
     def objective(self) -> ObjectiveSettings:
         """Return the settings of the objective. Settings that the flavour does not have take their defaults."""
         return ObjectiveSettings(

@@ -46,7 +46,7 @@ def partly(attributes: Tensor, seed: int, *stream: int | str) -> Tensor:
 
 def trained_on(config: Config, split: Split) -> Tensor:
     """Return the indices of the training images: all, or without the combinations of attributes that are held out."""
-    if not vars(config).get("hold_out"):
+    if not config.holds_out:
         return torch.arange(len(split))
     kept = (~combinations_held_out(config.attributes, split.attributes)).nonzero()[:, 0]
     if not len(kept):

@@ -53,7 +53,7 @@ def asked_and_measured(model: ConditionalVAE, data: DataSet, reader: Classifier,
             images = completed(model.likelihood(model.draw(c, epsilon), c), c)[0]
         drawn[rows] = torch.from_numpy(as_bytes(images))
     asked, found = test.attributes, measured(drawn, data, reader)
-    left_out = combinations_held_out(config.attributes, asked) & bool(vars(config)["hold_out"])
+    left_out = combinations_held_out(config.attributes, asked) & config.holds_out
     known = ~(asked.isnan() | found.isnan())
     return [
         Asked(
